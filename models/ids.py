@@ -1,0 +1,31 @@
+"""Identities that never change: the same thing at the ATS has the same UUID after any replay."""
+
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("6b2ef0a6-3f0e-4a43-9d0b-6a9a1f0c52d7")
+"""Root of every derived identity; changing it would orphan every stored document."""
+
+
+def integration_id(name: str) -> UUID:
+    """The identity of an integration, from the name its operator gave it."""
+    return uuid5(NAMESPACE, f"integration:{name}")
+
+
+def candidate_id(integration: UUID, external_id: str) -> UUID:
+    """The identity of a candidate, from the id that the ATS gave it."""
+    return uuid5(integration, f"candidate:{external_id}")
+
+
+def application_id(integration: UUID, external_id: str) -> UUID:
+    """The identity of an application, from the id that the ATS gave it."""
+    return uuid5(integration, f"application:{external_id}")
+
+
+def snapshot_id(integration: UUID, list_name: str, external_id: str) -> UUID:
+    """The identity of the snapshot of one record of one list."""
+    return uuid5(integration, f"snapshot:{list_name}:{external_id}")
+
+
+def derived_id(scope: UUID, *parts: str) -> UUID:
+    """An identity below another one; parts are joined unambiguously."""
+    return uuid5(scope, "\x1f".join(parts))

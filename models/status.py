@@ -1,0 +1,32 @@
+"""The canonical application status: ten words that every ATS's stages are translated into."""
+
+from enum import StrEnum
+
+
+class ApplicationStatus(StrEnum):
+    """Where an application stands, in ClearView's words."""
+
+    NEW = "new"
+    REVIEWING = "reviewing"
+    SCREENING = "screening"
+    ASSESSMENT = "assessment"
+    INTERVIEW = "interview"
+    BACKGROUND_CHECK = "background_check"
+    OFFER = "offer"
+    HIRED = "hired"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_open(self) -> bool:
+        """True while the application is still in the pipeline."""
+        return self not in CLOSED
+
+
+UNMAPPED_STATUS = ApplicationStatus.REVIEWING
+"""What an application is imported as when no rule knows its stage; the raw stage is kept."""
+
+CLOSED = frozenset(
+    {ApplicationStatus.HIRED, ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN}
+)
+TURNED_DOWN = frozenset({ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN})
