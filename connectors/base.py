@@ -1,0 +1,288 @@
+"""What the daemon asks of any ATS, and the values that go to and fro.
+
+The daemon decides when and in what order; a connector knows how. One connector serves one
+integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.status import ApplicationStatus
+
+Cursor = Mapping[str, Any]
+"""How far a poll got at one list. Opaque to the daemon; plain JSON values, stored as they are."""
+
+Position = Mapping[str, Any]
+"""Where in a page walk to go on. Opaque to the daemon; plain JSON values, stored as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFacts:
+    """One list of a connector, in the order in which an import walks them."""
+
+    name: str
+    holds: Literal["candidates", "applications", "both"]
+    incremental: bool
+    """False: every walk is a complete listing (cursor kind `none`)."""
+    complete_listing_proves_absence: bool
+    reads_by_id: bool
+    """True: `fetch` is available."""
+    mapping_version: str
+    """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a walk shall cover: everything (`cursor` None), or what changed since the cursor."""
+
+    cursor: Cursor | None = None
+    overlap: timedelta = timedelta(0)
+
+    @property
+    def is_full(self) -> bool:
+        return self.cursor is None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record as it came, not yet decoded.
+
+    `raw` is the JSON text of the record. `digest` is a fast hash of it: equal digests mean equal
+    bytes. It is None where the ATS rotates signed URLs in every answer, because comparing bytes
+    could never find them equal.
+    """
+
+    external_id: str
+    raw: bytes | memoryview
+    digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing.
+
+    `position` resumes the walk behind this page (None: this walk cannot be resumed there).
+    On the last page `last` is True, `next_cursor` is what to store once everything is durable
+    (None: keep the old one), and `complete` tells whether this walk was a full listing that
+    proves the absence of what it did not show.
+    """
+
+    records: Sequence[RawRecord]
+    position: Position | None
+    last: bool
+    next_cursor: Cursor | None = None
+    complete: bool = False
+    failed: Sequence["MappingFailed"] = ()
+    """Records of this page that could not even be told apart (no id, not an object)."""
+    expected_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One record in canonical words."""
+
+    external_id: str
+    fingerprint: bytes
+    """16 bytes over the record without its volatile paths; the same for the same content."""
+    candidate: CandidateRecord | None
+    applications: tuple[ApplicationRecord, ...]
+    unmapped_stages: tuple[NamedRef, ...] = ()
+    filled: frozenset[str] = frozenset()
+    """Mapped fields that had a value: what schema drift is measured by."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFailed:
+    """A record that could not be mapped; the others go on. `external_id` is None if it had none."""
+
+    external_id: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRef:
+    """How to find an application at the ATS."""
+
+    external_id: str
+    candidate_external_id: str
+    job_external_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushTarget:
+    """What a push wants. A stage named in ClearView is the target itself; else the status is."""
+
+    status: ApplicationStatus
+    stage: NamedRef | None = None
+    rejection_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a push, exactly as it will be sent (credentials are added when it is)."""
+
+    operation: Literal["move", "reject", "unreject", "hire", "withdraw"]
+    method: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    alternatives: tuple[Any, ...] = ()
+    """Bodies to try when the ATS refuses the first one's guard (documents disagree on its form)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What to send, in order, and the state that will be true at the ATS afterwards."""
+
+    steps: tuple[Step, ...]
+    status: ApplicationStatus
+    stage: NamedRef
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The ATS already holds what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """This ATS, or this account's stages, cannot hold what is wanted. `reason` is for a person."""
+
+    reason: str
+
+
+PushPlan = Steps | AlreadyThere | Impossible
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """A stage as the ATS has it now, and the status it maps to (None: unmapped)."""
+
+    external_id: str | None
+    name: str
+    kind: str | None
+    job_external_id: str | None
+    status: ApplicationStatus | None
+    is_push_target: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the definition says this ATS can do; what it cannot has its reason in `waivers`."""
+
+    moves: bool
+    rejects: bool
+    unrejects: bool
+    hires: bool
+    withdraws: bool
+    analytics: Literal["report", "per_application"] | None
+    reads_application: bool
+    guarded_writes: bool
+    read_before_write: bool
+    """True: a write that is repeated could take effect twice, so the daemon reads first."""
+    waivers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Told what a connector is doing, for progress, metrics and logs. Must not raise."""
+
+    def request_sent(self, *, integration: str, operation: str) -> None: ...
+
+    def answer_received(
+        self, *, integration: str, operation: str, status: int | None, seconds: float
+    ) -> None: ...
+
+    def waiting(self, *, integration: str, until: datetime, reason: str) -> None: ...
+
+    def warned(self, *, integration: str, message: str) -> None: ...
+
+
+class Connector(Protocol):
+    """How to talk to one customer's account at one ATS."""
+
+    @property
+    def integration(self) -> str: ...
+
+    @property
+    def ats_name(self) -> str:
+        """The vendor as people call it, e.g. "Greenhouse"."""
+        ...
+
+    @property
+    def lists(self) -> Sequence[ListFacts]: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests since this connector was made."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None:
+        """One cheap authorised request; returns if the ATS accepts the credential."""
+        ...
+
+    def pages(
+        self, list_name: str, window: Window, *, position: Position | None = None
+    ) -> AsyncIterator[Page]:
+        """Walk a list. Transient errors are retried inside; what still fails is raised.
+
+        Raises:
+            CursorRefused: the position or cursor is not accepted (any more).
+        """
+        ...
+
+    async def prepare_mapping(self, list_name: str) -> None:
+        """Load the lookup lists (stages, reasons, jobs) anew that mapping this list needs."""
+        ...
+
+    async def map_records(
+        self, list_name: str, records: Sequence[RawRecord]
+    ) -> list[Mapped | MappingFailed]:
+        """Decode and translate, in the order given; joins and detail reads happen here."""
+        ...
+
+    async def fetch(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RawRecord | None]:
+        """Read records by id; None for an id that the ATS says does not exist."""
+        ...
+
+    async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
+        """What the ATS holds right now; None if the application is gone."""
+        ...
+
+    async def plan_push(
+        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+    ) -> PushPlan:
+        """Requests that bring the application from `current` to `target`. Sends no write."""
+        ...
+
+    async def perform(self, step: Step) -> None:
+        """Send one write, once.
+
+        Raises:
+            OutcomeUnknown: it may have taken effect.
+            GuardRefused: the application is no longer where the step expects it.
+        """
+        ...
+
+    async def stages(self) -> list[StageFacts]:
+        """The account's stages with what they map to, for coverage."""
+        ...
+
+    async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
+        """Deliver a whole analytics report (kind `report`); repeating the same key is harmless."""
+        ...
+
+    async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
+        """Deliver one application's analytics value (kind `per_application`); repeatable."""
+        ...

@@ -1,0 +1,91 @@
+"""What can go wrong at an ATS, named by what the daemon does next.
+
+A class says the next move, the message says what happened, `status` says what the ATS answered.
+Messages carry no payload, no credential and no personal data: ids and HTTP facts only.
+"""
+
+from datetime import datetime
+
+from models.errors import AtsSyncError
+
+
+class AtsError(AtsSyncError):
+    """The ATS did not do what was asked."""
+
+    def __init__(
+        self, message: str = "", *, status: int | None = None, operation: str | None = None
+    ) -> None:
+        super().__init__(message or self.__doc__ or "")
+        self.status = status
+        self.operation = operation
+
+
+class Transient(AtsError):
+    """The same request may succeed later."""
+
+
+class RateLimited(Transient):
+    """The ATS asks to slow down."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        until: datetime | None = None,
+        status: int | None = 429,
+        operation: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, operation=operation)
+        self.until = until
+
+
+class Unavailable(Transient):
+    """The ATS could not be reached, or answered that it is not well; nothing was done."""
+
+
+class OutcomeUnknown(Transient):
+    """A request was sent and its answer never came: it may have taken effect. Read before retry."""
+
+
+class BrokenAnswer(Transient):
+    """The answer was cut short, was not the promised format, or was far too large."""
+
+
+class CursorRefused(AtsError):
+    """The ATS no longer accepts the page position or sync token: start the window again."""
+
+
+class Terminal(AtsError):
+    """Repeating the same request cannot help; a person must look."""
+
+
+class AuthRefused(Terminal):
+    """The ATS refused the credential: pause the integration until it is mended."""
+
+
+class Forbidden(Terminal):
+    """The credential is good but may not do this: a permission or scope is missing."""
+
+
+class NotFound(Terminal):
+    """There is no such record at the ATS (any more)."""
+
+
+class GuardRefused(Terminal):
+    """The record is not in the expected state any more: read it again and decide anew."""
+
+
+class Rejected(Terminal):
+    """The ATS understood the request and refuses it."""
+
+
+class UnexpectedPayload(Terminal):
+    """The answer parsed but does not have the shape that the definition says."""
+
+
+class Misdirected(Terminal):
+    """A redirect or a followed address points to another origin: refused, nothing was sent."""
+
+
+class NotSupported(Terminal):
+    """The definition says that this ATS cannot do this."""
