@@ -1,0 +1,60 @@
+"""Beanie documents: the shape and the indexes of every collection, and no behaviour."""
+
+from beanie import Document
+
+from models.documents.alert import Alert, NotificationDelivery
+from models.documents.analytics_log import AnalyticsExportLog
+from models.documents.change import CandidateChange
+from models.documents.checkpoint import Checkpoint
+from models.documents.clearview import ClearViewApplication, ClearViewCandidate
+from models.documents.conflict import Conflict
+from models.documents.failed_record import FailedRecord
+from models.documents.import_log import CandidateImportLog
+from models.documents.integration import IntegrationSettings
+from models.documents.lease import Lease
+from models.documents.outbox import StatusOutboxEntry
+from models.documents.snapshot import CandidateSnapshot
+from models.documents.status_update_log import StatusUpdateLog
+from models.documents.sync_run import SyncRun
+
+OWN_DOCUMENTS: tuple[type[Document], ...] = (
+    Alert,
+    AnalyticsExportLog,
+    CandidateChange,
+    CandidateImportLog,
+    CandidateSnapshot,
+    Checkpoint,
+    Conflict,
+    FailedRecord,
+    IntegrationSettings,
+    Lease,
+    NotificationDelivery,
+    StatusOutboxEntry,
+    StatusUpdateLog,
+    SyncRun,
+)
+"""Every collection of the service's own database."""
+
+CLEARVIEW_DOCUMENTS: tuple[type[Document], ...] = (ClearViewCandidate, ClearViewApplication)
+"""The collections of ClearView's database that the daemon writes."""
+
+__all__ = [
+    "CLEARVIEW_DOCUMENTS",
+    "OWN_DOCUMENTS",
+    "Alert",
+    "AnalyticsExportLog",
+    "CandidateChange",
+    "CandidateImportLog",
+    "CandidateSnapshot",
+    "Checkpoint",
+    "ClearViewApplication",
+    "ClearViewCandidate",
+    "Conflict",
+    "FailedRecord",
+    "IntegrationSettings",
+    "Lease",
+    "NotificationDelivery",
+    "StatusOutboxEntry",
+    "StatusUpdateLog",
+    "SyncRun",
+]

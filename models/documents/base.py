@@ -1,0 +1,86 @@
+"""What all stored documents share: UUID ids, closed values, and a validator made from the model."""
+
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from uuid import UUID, uuid4
+
+from beanie import Document
+from pydantic import AfterValidator, ConfigDict, Field
+
+from models.times import to_milliseconds
+
+UtcTime = Annotated[datetime, AfterValidator(to_milliseconds)]
+"""A moment in UTC with millisecond precision, as MongoDB will return it."""
+
+
+class StoredDocument(Document):
+    """A document of the service's own database."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: Any = Field(default_factory=uuid4)
+
+    validator_extras: ClassVar[dict[str, Any]] = {}
+    """Further `$jsonSchema` properties that the annotations cannot express."""
+
+    @classmethod
+    def json_schema_validator(cls) -> dict[str, Any]:
+        """The `$jsonSchema` that MongoDB enforces for this collection: required fields and types."""
+        fields = {
+            f.alias or name: f
+            for name, f in cls.model_fields.items()
+            if name not in {"id", "revision_id"}
+        }
+        properties = {name: bson_type_of(f.annotation) for name, f in fields.items()}
+        return {
+            "bsonType": "object",
+            "required": sorted(n for n, f in fields.items() if f.is_required()),
+            "properties": properties | cls.validator_extras,
+        }
+
+
+_BSON_TYPES: dict[Any, Any] = {
+    str: {"bsonType": "string"},
+    bool: {"bsonType": "bool"},
+    int: {"bsonType": ["int", "long"]},
+    float: {"bsonType": ["double", "int", "long"]},
+    datetime: {"bsonType": "date"},
+    UUID: {"bsonType": "binData"},
+    bytes: {"bsonType": "binData"},
+    NoneType: {"bsonType": "null"},
+    Any: {},
+}
+
+
+def bson_type_of(annotation: Any) -> dict[str, Any]:
+    """The `$jsonSchema` fragment for a field's annotation; `{}` accepts anything."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation in _BSON_TYPES:
+        return dict(_BSON_TYPES[annotation])
+    if origin is Annotated:
+        return bson_type_of(args[0])
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin in {Union, UnionType}:
+        return _union(args)
+    if origin in {list, tuple, frozenset, set}:
+        return {"bsonType": "array"}
+    if isinstance(annotation, type) and issubclass(annotation, str):
+        return (
+            {"enum": [str(member) for member in annotation]}
+            if _is_enum(annotation)
+            else {"bsonType": "string"}
+        )
+    return {"bsonType": "object"}
+
+
+def _is_enum(annotation: type) -> bool:
+    return hasattr(annotation, "__members__")
+
+
+def _union(args: tuple[Any, ...]) -> dict[str, Any]:
+    parts = [bson_type_of(a) for a in args]
+    if any(not part for part in parts):
+        return {}
+    return {"anyOf": parts}

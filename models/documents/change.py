@@ -1,0 +1,36 @@
+"""`candidate_changes`: one field-level change."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from models.documents.base import StoredDocument, UtcTime
+
+
+class CandidateChange(StoredDocument):
+    """One field of one candidate (or of one of its applications) changed, and who changed it."""
+
+    ats_integration_id: UUID
+    candidate_id: UUID
+    application_id: UUID | None = None
+    changed_at: UtcTime
+    run_id: UUID | None
+    path: str
+    """`emails`, `custom_fields.salary`, or `applications.<external id>.status`."""
+    old: Any = None
+    new: Any = None
+    origin: Literal["ats", "clearview"]
+
+    class Settings:
+        name = "candidate_changes"
+        indexes = [
+            IndexModel(
+                [("candidate_id", ASCENDING), ("changed_at", DESCENDING)],
+                name="candidate_changed_at",
+            ),
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("changed_at", ASCENDING), ("path", ASCENDING)],
+                name="integration_changed_at",
+            ),
+        ]

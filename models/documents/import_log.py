@@ -1,0 +1,35 @@
+"""`candidates_import_log`: one import of one version of one candidate."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from models.documents.base import StoredDocument, UtcTime
+
+
+class CandidateImportLog(StoredDocument):
+    """One import of one version of one candidate; `_id` follows from the version, so a replay
+    cannot log it twice.
+    """
+
+    ats_integration_id: UUID
+    candidate_id: UUID
+    external_id: str
+    imported_at: UtcTime
+    status: Literal["Success", "Failed"]
+    error_message: str | None = None
+    change: Literal["created", "updated", "deleted"]
+    changed_fields: list[str] = Field(default_factory=list)
+    run_id: UUID
+
+    class Settings:
+        name = "candidates_import_log"
+        indexes = [
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("imported_at", DESCENDING)],
+                name="integration_imported_at",
+            ),
+            IndexModel([("candidate_id", ASCENDING)], name="candidate"),
+        ]

@@ -1,0 +1,33 @@
+"""`ats_integration_settings`: one account at one ATS."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+from pymongo import ASCENDING, IndexModel
+
+from models.documents.base import StoredDocument, UtcTime
+
+IntegrationState = Literal["active", "paused", "auth_failed", "disabled"]
+
+
+class IntegrationSettings(StoredDocument):
+    """One integration as it is configured and as it stands. Never holds a plain secret."""
+
+    name: str
+    ats_name: str
+    connector: str
+    api_endpoint: str
+    api_key: dict[str, Any] | None
+    """`{"ref": "env:NAME"}`, `{"ref": "file:PATH"}` or `{"encrypted": ...}`."""
+    credentials: dict[str, Any] = Field(default_factory=dict)
+    """Every credential by the vendor's name for it, each as a reference."""
+    managed_by: Literal["file", "database"] = "file"
+    enabled: bool = True
+    state: IntegrationState = "active"
+    state_reason: str | None = None
+    created_at: UtcTime
+    updated_at: UtcTime
+
+    class Settings:
+        name = "ats_integration_settings"
+        indexes = [IndexModel([("name", ASCENDING)], unique=True, name="name")]

@@ -1,0 +1,57 @@
+"""`candidate_snapshots`: what the ATS last said in one list record."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+from pymongo import ASCENDING, IndexModel
+
+from models.documents.base import StoredDocument, UtcTime
+
+
+class CandidateSnapshot(StoredDocument):
+    """What the ATS last said in one list record: a candidate, applications, or both.
+
+    It is written before ClearView is, with the part it replaced in `previous`: so a killed import
+    can be finished from the snapshots alone, and an echo is known when it comes back.
+    """
+
+    ats_integration_id: UUID
+    list_name: str = Field(alias="list")
+    external_id: str
+    fingerprint: bytes
+    """16 bytes over the record without its volatile fields."""
+    digest: bytes | None = None
+    """Hash of the record's bytes as they came: equal means that nothing need be decoded."""
+    candidate: dict[str, Any] | None
+    applications: list[dict[str, Any]] = Field(default_factory=list)
+    mapping_version: str
+    seen_at: UtcTime
+    """When this content was first seen; an unchanged record is not written again."""
+    deleted_at: UtcTime | None = None
+    missing_since: UtcTime | None = None
+    """Set by the first complete listing that lacked the record; the second one deletes it."""
+    previous: dict[str, Any] | None = None
+    """What this content replaced (`candidate`, `applications`)."""
+
+    class Settings:
+        name = "candidate_snapshots"
+        indexes = [
+            IndexModel(
+                [
+                    ("ats_integration_id", ASCENDING),
+                    ("list", ASCENDING),
+                    ("external_id", ASCENDING),
+                ],
+                name="record",
+                unique=True,
+            ),
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("applications.external_id", ASCENDING)],
+                name="application",
+            ),
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
+                name="candidate",
+            ),
+        ]

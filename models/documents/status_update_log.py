@@ -1,0 +1,40 @@
+"""`application_status_update_log`: the outcome of one status change made in ClearView."""
+
+from typing import Literal
+from uuid import UUID
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from models.documents.base import StoredDocument, UtcTime
+from models.status import ApplicationStatus
+
+
+class StatusUpdateLog(StoredDocument):
+    """One outcome of one event; `_id` is the outbox entry's, so a replay cannot log it twice."""
+
+    ats_integration_id: UUID
+    candidate_id: UUID | None
+    application_id: UUID
+    status: ApplicationStatus
+    previous_status: ApplicationStatus | None = None
+    updated_at: UtcTime
+    outcome: Literal["Success", "Failed", "Skipped"]
+    reason: str | None = None
+    """Why it was skipped (`already_there`, `superseded`, `conflict`, ...) or failed, in one word."""
+    error_message: str | None = None
+    attempts: int
+    event_id: str
+
+    class Settings:
+        name = "application_status_update_log"
+        indexes = [
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("updated_at", DESCENDING)],
+                name="integration_updated_at",
+            ),
+            IndexModel(
+                [("application_id", ASCENDING), ("updated_at", DESCENDING)],
+                name="application_updated_at",
+            ),
+            IndexModel([("event_id", ASCENDING)], name="event"),
+        ]
