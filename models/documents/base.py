@@ -1,6 +1,7 @@
 """What all stored documents share: UUID ids, closed values, and a validator made from the model."""
 
 from datetime import datetime
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 from uuid import UUID, uuid4
@@ -55,32 +56,22 @@ _BSON_TYPES: dict[Any, Any] = {
 
 def bson_type_of(annotation: Any) -> dict[str, Any]:
     """The `$jsonSchema` fragment for a field's annotation; `{}` accepts anything."""
-    origin, args = get_origin(annotation), get_args(annotation)
     if annotation in _BSON_TYPES:
         return dict(_BSON_TYPES[annotation])
+    origin = get_origin(annotation)
+    if origin is not None:
+        return _generic_type(origin, get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return {"enum": [member.value for member in annotation]}
+    return {"bsonType": "object"}
+
+
+def _generic_type(origin: Any, args: tuple[Any, ...]) -> dict[str, Any]:
     if origin is Annotated:
         return bson_type_of(args[0])
     if origin is Literal:
         return {"enum": list(args)}
     if origin in {Union, UnionType}:
-        return _union(args)
-    if origin in {list, tuple, frozenset, set}:
-        return {"bsonType": "array"}
-    if isinstance(annotation, type) and issubclass(annotation, str):
-        return (
-            {"enum": [str(member) for member in annotation]}
-            if _is_enum(annotation)
-            else {"bsonType": "string"}
-        )
-    return {"bsonType": "object"}
-
-
-def _is_enum(annotation: type) -> bool:
-    return hasattr(annotation, "__members__")
-
-
-def _union(args: tuple[Any, ...]) -> dict[str, Any]:
-    parts = [bson_type_of(a) for a in args]
-    if any(not part for part in parts):
-        return {}
-    return {"anyOf": parts}
+        parts = [bson_type_of(a) for a in args]
+        return {"anyOf": parts} if all(parts) else {}
+    return {"bsonType": "array" if origin is list else "object"}

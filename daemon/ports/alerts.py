@@ -1,0 +1,66 @@
+"""Conditions that a person should know of: opened once, resolved once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+Severity = Literal["info", "warning", "error", "critical"]
+
+
+class AlertKind(StrEnum):
+    """Every condition the daemon can report."""
+
+    INTEGRATION_FAILING = "integration_failing"
+    AUTH_REFUSED = "auth_refused"
+    DEAD_LETTERS = "dead_letters"
+    STREAM_POSITION_AT_RISK = "stream_position_at_risk"
+    STREAM_POSITION_LOST = "stream_position_lost"
+    DELETION_BRAKE = "deletion_brake"
+    SCHEMA_DRIFT = "schema_drift"
+    ZERO_CANDIDATES = "zero_candidates"
+    UNMAPPED_STAGES = "unmapped_stages"
+    CONFLICTS_OPEN = "conflicts_open"
+    RATE_LIMITED = "rate_limited"
+    EXPORT_MISSED = "export_missed"
+    CONFIG_REFUSED = "config_refused"
+    VERSION_SUNSET = "version_sunset"
+    NOTIFICATION_UNDELIVERED = "notification_undelivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that is wrong. `title` names it, `message` says what to do about it."""
+
+    kind: AlertKind
+    severity: Severity
+    title: str
+    message: str
+    integration: str | None = None
+    integration_id: UUID | None = None
+    subject: str = ""
+    """What tells two conditions of the same kind and integration apart (usually nothing)."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Two conditions with the same key are the same condition seen twice."""
+        return alert_key(self.kind, self.integration, self.subject)
+
+
+def alert_key(kind: AlertKind, integration: str | None, subject: str = "") -> str:
+    """The key under which a condition opens and resolves."""
+    return ":".join(part for part in (kind.value, integration or "", subject) if part)
+
+
+class Alerts(Protocol):
+    """Where jobs report conditions. Neither call raises for a channel that is down."""
+
+    async def raise_condition(self, condition: Condition) -> None:
+        """Open the condition, or count it once more if it is open already."""
+        ...
+
+    async def resolve(self, key: str) -> None:
+        """Close the condition if it is open; otherwise nothing happens."""
+        ...

@@ -1,0 +1,53 @@
+"""The record of runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+Job = Literal["import_poll", "import_sweep", "status_push", "analytics_export", "reconcile"]
+Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """What a run came to; counted while it goes on."""
+
+    seen: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    unmapped: int = 0
+    conflicts: int = 0
+    pages: int = 0
+    requests: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution of one job."""
+
+    id: UUID
+    job: Job
+    integration: str | None
+    integration_id: UUID | None
+    started_at: datetime
+    counts: RunCounts = field(default_factory=RunCounts)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class RunLog(Protocol):
+    """Where runs are recorded: one document each, and one canonical log line."""
+
+    async def start(
+        self, job: Job, integration: str | None, integration_id: UUID | None
+    ) -> Run: ...
+
+    async def finish(self, run: Run, outcome: Outcome, *, error: str | None = None) -> None: ...
+
+    async def latest(self, integration_id: UUID) -> Mapping[str, Any]:
+        """The last finished run of each job, by job name."""
+        ...
