@@ -1,0 +1,127 @@
+"""Turns what a failed mongod left behind into a sentence for the person who must act."""
+
+import re
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from models.errors import UserError
+
+USE_YOUR_OWN = "or set ATS_SYNC_MONGODB_URI to a MongoDB replica set of your own"
+NEARLY_FULL_BYTES = 16 * 1024 * 1024
+
+
+class EmbeddedMongoError(UserError):
+    """The embedded MongoDB could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a mongod ended, and where it lived."""
+
+    exit_code: int
+    log: str
+    dbpath: Path
+    port: int
+    logpath: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    pattern: re.Pattern[str]
+    message: str
+    remedy: str
+
+
+_REASONS = (
+    _Reason(
+        re.compile(r"No space left on device|OutOfDiskSpace|Disk quota exceeded"),
+        "the disk that holds {dbpath} is full",
+        "Free some space there, or set ATS_SYNC_DATA_DIR to a folder on another disk",
+    ),
+    _Reason(
+        re.compile(r"Address already in use"),
+        "port {port} on 127.0.0.1 is already in use",
+        "Stop what listens there, or let the port be chosen freely",
+    ),
+    _Reason(
+        re.compile(r"DBPathInUse|Unable to lock the lock file"),
+        "the folder {dbpath} is in use by another mongod",
+        "Stop the other process, or set ATS_SYNC_DATA_DIR to another folder",
+    ),
+    _Reason(
+        re.compile(r"Permission denied|Operation not permitted|Read-only file system"),
+        "the folder {dbpath} cannot be written",
+        "Give this user write access to it, or set ATS_SYNC_DATA_DIR to another folder",
+    ),
+    _Reason(
+        re.compile(r"UPGRADE PROBLEM|featureCompatibilityVersion|unsupported WiredTiger file version", re.IGNORECASE),
+        "the data in {dbpath} was written by another version of MongoDB",
+        "Start the version that wrote it, or move the folder away to begin with an empty one",
+    ),
+    _Reason(
+        re.compile(r"WT_ERROR|WT_PANIC|data corruption|checksum error", re.IGNORECASE),
+        "the data files in {dbpath} are damaged",
+        "Restore the folder from a backup, or move it away to begin with an empty one",
+    ),
+    _Reason(
+        re.compile(r"Too many open files"),
+        "this process may not open enough files",
+        "Raise the limit (ulimit -n 64000)",
+    ),
+)  # fmt: skip
+
+
+def explain(failure: Failure) -> EmbeddedMongoError:
+    """The most helpful sentence that log, exit code and disk allow."""
+    reason = _known_reason(failure)
+    if reason is None:
+        return EmbeddedMongoError(
+            f"The embedded MongoDB stopped at start-up (exit code {failure.exit_code}): {last_words(failure.log)}",
+            remedy=f"Read {failure.logpath}, {USE_YOUR_OWN}.",
+        )
+    facts = {"dbpath": failure.dbpath, "port": failure.port}
+    return EmbeddedMongoError(
+        f"The embedded MongoDB cannot start: {reason.message.format(**facts)}.",
+        remedy=f"{reason.remedy}, {USE_YOUR_OWN}.",
+    )
+
+
+def _known_reason(failure: Failure) -> _Reason | None:
+    if failure.exit_code == 128 + signal.SIGILL:
+        return _Reason(
+            re.compile(""),
+            "this processor lacks the AVX instructions that it needs",
+            "Use another machine",
+        )
+    # On a full disk even the log line that would say so may be missing.
+    if shutil.disk_usage(failure.dbpath).free < NEARLY_FULL_BYTES:
+        return _REASONS[0]
+    return next((reason for reason in _REASONS if reason.pattern.search(failure.log)), None)
+
+
+def last_words(log: str) -> str:
+    """The last error that mongod logged, or its last line when it logged none."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    grave = [sentence for line in lines if (sentence := _grave_sentence(line))]
+    return grave[-1] if grave else (lines[-1].strip() if lines else "it said nothing")
+
+
+class _LogLine(msgspec.Struct):
+    s: str
+    msg: str
+    attr: dict[str, object] = {}
+
+
+def _grave_sentence(line: str) -> str | None:
+    try:
+        entry = msgspec.json.decode(line, type=_LogLine)
+    except msgspec.MsgspecError:
+        return None
+    if entry.s not in {"E", "F"}:
+        return None
+    error = entry.attr.get("error")
+    return f"{entry.msg}: {error}" if error else entry.msg

@@ -1,0 +1,107 @@
+"""The data folder of the embedded MongoDB: one owner at a time, and free of a mongod that still runs."""
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+from daemon.store.embedded_errors import USE_YOUR_OWN, EmbeddedMongoError
+
+ORPHAN_PATIENCE_SECONDS = 15.0
+POLL_SECONDS = 0.05
+
+
+class FolderClaim:
+    """An exclusive claim that the kernel gives back when this process ends, however it ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.dbpath = data_dir.absolute() / "mongodb"
+        self._path = data_dir.absolute() / "mongodb.owner"
+        self._descriptor = -1
+
+    async def take(self) -> None:
+        """Claims the folder; an owner that lives is an error, a mongod whose owner died is waited for."""
+        self._make_folder()
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        owner, orphan = self._read()
+        if not _try_lock(self._descriptor):
+            self._close()
+            raise _in_use(self.dbpath, owner)
+        try:
+            await self._wait_until_free(orphan)
+            self.note_mongod(0)
+        except BaseException:
+            self._close()
+            raise
+
+    def note_mongod(self, pid: int) -> None:
+        """Remembers which mongod is ours, so that the next owner knows an orphan from a stranger."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()} {pid}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Gives the folder back and leaves no lock file; does nothing the second time."""
+        if self._descriptor >= 0:
+            self._path.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _make_folder(self) -> None:
+        try:
+            self.dbpath.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.dbpath, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise EmbeddedMongoError(
+                f"The data folder {self.dbpath} cannot be used: {error.strerror}.",
+                remedy=f"Make it writable, set ATS_SYNC_DATA_DIR to another folder, {USE_YOUR_OWN}.",
+            ) from error
+
+    def _read(self) -> tuple[int, int]:
+        numbers = [
+            int(word) for word in os.pread(self._descriptor, 100, 0).split() if word.isdigit()
+        ]
+        return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
+
+    async def _wait_until_free(self, orphan: int) -> None:
+        deadline = asyncio.get_running_loop().time() + ORPHAN_PATIENCE_SECONDS
+        while (holder := mongod_holding(self.dbpath)) is not None:
+            if holder != orphan or asyncio.get_running_loop().time() > deadline:
+                raise _in_use(self.dbpath, holder)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def mongod_holding(dbpath: Path) -> int | None:
+    """The pid of the mongod that has this folder locked (0 when it cannot be read), else None.
+
+    The lock is asked, not the pid: after a crash the file still names a process, perhaps someone else's by now.
+    """
+    try:
+        descriptor = os.open(dbpath / "mongod.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        if _try_lock(descriptor):
+            return None
+        text = os.pread(descriptor, 32, 0).strip()
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_use(dbpath: Path, pid: int) -> EmbeddedMongoError:
+    return EmbeddedMongoError(
+        f"The data folder {dbpath} is in use by process {pid or '(unknown)'}.",
+        remedy=f"Stop that process, set ATS_SYNC_DATA_DIR to another folder, {USE_YOUR_OWN}.",
+    )
