@@ -1,0 +1,247 @@
+"""The two databases: how they are opened, checked and prepared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from beanie import Document, init_beanie
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    CollectionInvalid,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
+from models.errors import UserError
+
+Row = dict[str, Any]
+MAJORITY = WriteConcern(w="majority")
+OLDEST_SERVER = (6, 0)
+_NAMESPACE_EXISTS = 48
+_NOT_AUTHORIZED = 13
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """How long to wait for MongoDB, in milliseconds."""
+
+    server_selection_ms: int = 10_000
+    operation_ms: int = 20_000
+    app_name: str = "ats-sync"
+
+
+class Mongo:
+    """Both databases on both drivers.
+
+    Beanie documents run on Motor; the paths that carry many documents, and the change stream, run
+    on PyMongo's own asyncio client (Motor's threads starve beside an open stream).
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        database: str,
+        clearview_uri: str | None = None,
+        clearview_database: str = "clearview",
+        options: ConnectionOptions | None = None,
+    ) -> None:
+        self.options = options or ConnectionOptions()
+        self.motor = AsyncIOMotorClient(uri, **self._client_options())
+        self.client: AsyncMongoClient[Row] = AsyncMongoClient(uri, **self._client_options())
+        same = clearview_uri in (None, uri)
+        self.clearview_motor = (
+            self.motor if same else AsyncIOMotorClient(clearview_uri, **self._client_options())
+        )
+        self.clearview_client: AsyncMongoClient[Row] = (
+            self.client if same else AsyncMongoClient(clearview_uri, **self._client_options())
+        )
+        self.database = database
+        self.clearview_database = clearview_database
+
+    def _client_options(self) -> dict[str, Any]:
+        return {
+            "tz_aware": True,
+            "uuidRepresentation": "standard",
+            "retryWrites": True,
+            "serverSelectionTimeoutMS": self.options.server_selection_ms,
+            "connectTimeoutMS": 5_000,
+            "timeoutMS": self.options.operation_ms,
+            "appname": self.options.app_name,
+        }
+
+    @property
+    def own(self) -> AsyncDatabase[Row]:
+        """The service's own database; acknowledged writes are on a majority of members."""
+        return self.client.get_database(self.database, write_concern=MAJORITY)
+
+    @property
+    def clearview(self) -> AsyncDatabase[Row]:
+        """ClearView's database; acknowledged writes are on a majority of members."""
+        return self.clearview_client.get_database(self.clearview_database, write_concern=MAJORITY)
+
+    def collection(self, document: type[Document]) -> AsyncCollection[Row]:
+        """The collection behind a document of either database."""
+        database = self.clearview if document in CLEARVIEW_DOCUMENTS else self.own
+        return database[document.get_settings().name or ""]
+
+    async def close(self) -> None:
+        for client in {id(c): c for c in (self.client, self.clearview_client)}.values():
+            await client.close()
+        for motor in {id(m): m for m in (self.motor, self.clearview_motor)}.values():
+            motor.close()
+
+    async def ping(self) -> None:
+        """Returns if the primary answers.
+
+        Raises:
+            PyMongoError: it does not.
+        """
+        await self.client.admin.command("ping")
+
+
+async def open_mongo(
+    uri: str,
+    *,
+    database: str,
+    clearview_uri: str | None = None,
+    clearview_database: str = "clearview",
+    options: ConnectionOptions | None = None,
+    prepare: bool = True,
+) -> Mongo:
+    """Connect, check that the server will do, and bring collections up to date.
+
+    Raises:
+        UserError: MongoDB cannot be reached, refuses the login, is too old or no replica set.
+    """
+    try:
+        mongo = Mongo(
+            uri,
+            database=database,
+            clearview_uri=clearview_uri,
+            clearview_database=clearview_database,
+            options=options,
+        )
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise UserError(
+            f"the MongoDB URI cannot be used: {error}",
+            remedy="set ATS_SYNC_MONGODB_URI to mongodb://HOST:PORT/?replicaSet=NAME",
+        ) from None
+    try:
+        await _check_server(mongo.client, "ATS_SYNC_MONGODB_URI")
+        if mongo.clearview_client is not mongo.client:
+            await _check_server(mongo.clearview_client, "clearview.mongodb.uri")
+        await bind_documents(mongo, prepare=prepare)
+    except BaseException:
+        await mongo.close()
+        raise
+    return mongo
+
+
+async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
+    try:
+        hello = await client.admin.command("hello")
+        build = await client.admin.command("buildInfo")
+    except ServerSelectionTimeoutError as error:
+        hosts = ", ".join(sorted(f"{host}:{port}" for host, port in client.nodes)) or "the server"
+        raise UserError(
+            f"MongoDB cannot be reached ({hosts}): {_first_cause(error)}",
+            remedy=f"start it, or correct {setting}; with none set, the embedded one is used",
+        ) from None
+    except OperationFailure as error:
+        raise UserError(
+            f"MongoDB refused the login (code {error.code})",
+            remedy=f"check user, password and authSource in {setting}",
+        ) from None
+    except PyMongoError as error:
+        raise UserError(
+            f"MongoDB did not answer: {type(error).__name__}", remedy=f"check {setting}"
+        ) from None
+    _require_replica_set(hello, setting)
+    _require_version(tuple(build["versionArray"][:2]), setting)
+
+
+def _first_cause(error: Exception) -> str:
+    return str(error).split(",", 1)[0][:200]
+
+
+def _require_replica_set(hello: Row, setting: str) -> None:
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise UserError(
+            "MongoDB runs as a single server; change streams need a replica set",
+            remedy=f"start mongod with --replSet and run rs.initiate(), then keep {setting}",
+        )
+
+
+def _require_version(version: tuple[int, ...], setting: str) -> None:
+    if version < OLDEST_SERVER:
+        found, oldest = ".".join(map(str, version)), ".".join(map(str, OLDEST_SERVER))
+        raise UserError(
+            f"MongoDB {found} is too old; {oldest} or later is needed",
+            remedy=f"upgrade the server that {setting} names",
+        )
+
+
+async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
+    """Tie the Beanie documents to their databases; with `prepare`, make indexes and validators."""
+    await init_beanie(
+        database=mongo.motor.get_database(mongo.database),
+        document_models=list(OWN_DOCUMENTS),
+        skip_indexes=not prepare,
+    )
+    await init_beanie(
+        database=mongo.clearview_motor.get_database(mongo.clearview_database),
+        document_models=list(CLEARVIEW_DOCUMENTS),
+        skip_indexes=not prepare,
+    )
+    if prepare:
+        for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS):
+            await _ensure_validator(mongo, document)
+
+
+async def _ensure_validator(mongo: Mongo, document: Any) -> None:
+    database = mongo.clearview if document in CLEARVIEW_DOCUMENTS else mongo.own
+    name = document.get_settings().name
+    validator = {"$jsonSchema": document.json_schema_validator()}
+    # People write ClearView's documents too: there the validator warns in the server's log only.
+    action = "warn" if document in CLEARVIEW_DOCUMENTS else "error"
+    try:
+        await database.create_collection(name, validator=validator, validationAction=action)
+    except (CollectionInvalid, OperationFailure) as error:
+        if getattr(error, "code", None) not in (None, _NAMESPACE_EXISTS):
+            raise
+        await _update_validator(database, name, validator, action)
+
+
+async def _update_validator(
+    database: AsyncDatabase[Row], name: str, validator: Row, action: str
+) -> None:
+    current = await (await database.list_collections(filter={"name": name})).to_list()
+    options = current[0].get("options", {}) if current else {}
+    if options.get("validator") == validator and options.get("validationAction") == action:
+        return
+    await database.command("collMod", name, validator=validator, validationAction=action)
+
+
+RAW_OPTIONS: CodecOptions[Row] = CodecOptions(
+    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+)
+"""How documents are encoded when they are encoded by hand, one at a time."""
+
+__all__ = [
+    "MAJORITY",
+    "RAW_OPTIONS",
+    "ConnectionOptions",
+    "Mongo",
+    "Row",
+    "bind_documents",
+    "open_mongo",
+]
