@@ -1,0 +1,86 @@
+"""What every test has: real MongoDB on demand, no network beyond this machine, no task left behind."""
+
+import asyncio
+import inspect
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.mongo import (
+    ReplicaSet,
+    TestMongo,
+    embedded_mongo,
+    fresh_databases,
+    three_node_replica_set,
+)
+from tests.support.network import loopback_only
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # two busy cores are slow, not wrong
+)
+settings.register_profile("nightly", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_this_machine() -> Iterator[None]:
+    with loopback_only():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of whoever runs the tests must not change what the tests see."""
+    for name in os.environ:
+        if name.upper().startswith("ATS_SYNC_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_task_left(request: pytest.FixtureRequest) -> None:
+    """An async test must end every task that it started."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("_tasks_ended")
+
+
+@pytest.fixture
+async def _tasks_ended() -> AsyncIterator[None]:
+    yield
+    own = asyncio.current_task()
+    left = {task for task in asyncio.all_tasks() if task is not own}
+    if left:
+        _, left = await asyncio.wait(left, timeout=1.0)
+    if left:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=1.0)
+        names = ", ".join(sorted(f"{task.get_name()} {task.get_coro()}" for task in left))
+        pytest.fail(f"tasks left running: {names}")
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One embedded MongoDB for this test process (with xdist: for this worker)."""
+    with embedded_mongo(tmp_path_factory.mktemp("mongo")) as server:
+        yield server.uri
+
+
+@pytest.fixture
+async def mongo(mongo_uri: str) -> AsyncIterator[TestMongo]:
+    async with fresh_databases(mongo_uri, uuid.uuid4().hex[:12]) as databases:
+        yield databases
+
+
+@pytest.fixture
+async def replica_set(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ReplicaSet]:
+    """Three nodes, to kill, freeze and step down. Takes seconds to set up: use it for faults only."""
+    async with three_node_replica_set(tmp_path_factory.mktemp("rs3")) as three:
+        yield three

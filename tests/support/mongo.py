@@ -1,0 +1,228 @@
+"""Real MongoDB for tests: one embedded server per test process, and a three-node set to break."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
+
+from daemon.store import embedded_guard
+from daemon.store.embedded import EmbeddedMongo, start_embedded
+from daemon.store.embedded_binary import locate_mongod
+
+Client = AsyncMongoClient[dict[str, Any]]
+TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
+QUICK_DROPS = ("--journalCommitInterval", "5")
+"""A dropped database waits for the next journal commit: 6 ms instead of 100."""
+
+
+@contextmanager
+def embedded_mongo(folder: Path) -> Iterator[EmbeddedMongo]:
+    """One server for many event loops; fail points are on."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        server = runner.run(
+            start_embedded(folder, cache_gb=0.25, extra_args=(*TEST_COMMANDS, *QUICK_DROPS))
+        )
+        try:
+            yield server
+        finally:
+            runner.run(server.stop())
+
+
+@dataclass(frozen=True, slots=True)
+class TestMongo:
+    """Two databases that only this test knows, dropped when it ends."""
+
+    __test__ = False
+
+    uri: str
+    database: str
+    clearview: str
+    client: Client = field(repr=False)
+
+    @property
+    def db(self) -> AsyncDatabase[dict[str, Any]]:
+        """The service's own database."""
+        return self.client[self.database]
+
+    @property
+    def clearview_db(self) -> AsyncDatabase[dict[str, Any]]:
+        return self.client[self.clearview]
+
+
+@asynccontextmanager
+async def fresh_databases(uri: str, name: str) -> AsyncIterator[TestMongo]:
+    client: Client = AsyncMongoClient(uri, tz_aware=True, serverSelectionTimeoutMS=5_000)
+    async with client:
+        mongo = TestMongo(uri, f"ats_sync_{name}", f"clearview_{name}", client)
+        try:
+            yield mongo
+        finally:
+            for database in (mongo.database, mongo.clearview):
+                await client.drop_database(database)
+
+
+@dataclass(slots=True)
+class Member:
+    """One mongod of a replica set. `kill` is kill -9; `freeze` keeps its connections open."""
+
+    port: int
+    dbpath: Path
+    replica_set: str
+    pid: int = 0
+    _guard: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self.dbpath.mkdir(parents=True, exist_ok=True)
+        with (self.dbpath / "mongod.log").open("ab") as log:
+            self._guard = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", embedded_guard.__file__, "10", *self._command()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self._guard.stdout is not None
+        self.pid = int(await self._guard.stdout.readline())
+
+    def _command(self) -> list[str]:
+        return [
+            *(str(locate_mongod()), "--dbpath", str(self.dbpath), "--port", str(self.port)),
+            *("--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", self.replica_set),
+            *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", *TEST_COMMANDS),
+            *("--logpath", str(self.dbpath / "mongod.log"), "--logappend"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+
+    async def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        assert self._guard is not None
+        await self._guard.wait()
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def alive(self) -> bool:
+        return self._guard is not None and self._guard.returncode is None
+
+    async def stop(self) -> None:
+        if self.alive:
+            await self.kill()
+
+
+@dataclass(slots=True)
+class ReplicaSet:
+    name: str
+    members: list[Member]
+
+    @property
+    def uri(self) -> str:
+        hosts = ",".join(member.host for member in self.members)
+        return f"mongodb://{hosts}/?replicaSet={self.name}"
+
+    async def primary(self, *, within: float = 30.0) -> Member:
+        """The member that accepts writes, once there is one."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            for member in self.members:
+                if member.alive and await _says_it_is_primary(member):
+                    return member
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no primary within {within} s")
+
+    async def step_down(self, *, seconds: int = 5) -> Member:
+        """Makes the primary give up; returns the one that gave up."""
+        member = await self.primary()
+        async with _direct(member) as client:
+            with contextlib.suppress(AutoReconnect):  # it may close the connection that asked
+                await client.admin.command("replSetStepDown", seconds, force=True)
+        return member
+
+    async def initiate(self) -> None:
+        config = {
+            "_id": self.name,
+            "members": [{"_id": i, "host": m.host} for i, m in enumerate(self.members)],
+            "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500},
+        }
+        async with _direct(self.members[0]) as client:
+            await client.admin.command("replSetInitiate", config)
+        await self._wait_for_secondaries()
+
+    async def _wait_for_secondaries(self) -> None:
+        client: Client = AsyncMongoClient(self.uri)
+        async with client:
+            while True:
+                try:
+                    status = await client.admin.command("replSetGetStatus")
+                except (AutoReconnect, OperationFailure):
+                    continue
+                if sorted(m["state"] for m in status["members"]) == [1, 2, 2]:
+                    return
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def three_node_replica_set(folder: Path, name: str = "rs3") -> AsyncIterator[ReplicaSet]:
+    """Three servers with a primary and two secondaries that have caught up; all gone afterwards."""
+    members = [Member(port, folder / str(port), name) for port in _free_ports(3)]
+    try:
+        for member in members:
+            await member.start()
+        replica_set = ReplicaSet(name, members)
+        await replica_set.initiate()
+        yield replica_set
+    finally:
+        for member in members:
+            await member.stop()
+
+
+@asynccontextmanager
+async def _direct(member: Member) -> AsyncIterator[Client]:
+    client: Client = AsyncMongoClient(
+        member.host, directConnection=True, serverSelectionTimeoutMS=20_000
+    )
+    async with client:
+        yield client
+
+
+async def _says_it_is_primary(member: Member) -> bool:
+    client: Client = AsyncMongoClient(
+        member.host, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=1_000
+    )
+    async with client:
+        try:
+            hello = await client.admin.command("hello")
+        except PyMongoError:
+            return False
+    return bool(hello["isWritablePrimary"])
+
+
+def _free_ports(count: int) -> list[int]:
+    """Held open together, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
