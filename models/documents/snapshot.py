@@ -31,6 +31,8 @@ class CandidateSnapshot(StoredDocument):
     deleted_at: UtcTime | None = None
     missing_since: UtcTime | None = None
     """Set by the first complete listing that lacked the record; the second one deletes it."""
+    import_id: UUID | None = None
+    """The page import that wrote this content."""
     previous: dict[str, Any] | None = None
     """What this content replaced (`candidate`, `applications`)."""
 

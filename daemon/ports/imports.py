@@ -1,0 +1,251 @@
+"""What an import needs from the outside."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from models.status import ApplicationStatus
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of a record, as little as telling a change takes."""
+
+    fingerprint: bytes
+    digest: bytes | None
+    mapping_version: str
+    gone: bool
+    """True while it is marked missing or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the ATS last said in one list record."""
+
+    external_id: str
+    fingerprint: bytes
+    digest: bytes | None
+    candidate: Record | None
+    applications: Sequence[Record]
+    mapping_version: str
+    seen_at: datetime
+    import_id: UUID | None = None
+    previous: Mapping[str, Any] | None = None
+    """What it replaced; None if the record was new with this import."""
+
+
+class Snapshots(Protocol):
+    """Snapshots of one integration's lists."""
+
+    async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]: ...
+
+    async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]: ...
+
+    async def load_by_candidate(
+        self, list_name: str, candidate_external_ids: Sequence[str]
+    ) -> list[Snapshot]:
+        """Every live snapshot of the list that carries one of these candidates."""
+        ...
+
+    async def write(
+        self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
+    ) -> None:
+        """Durable when it returns. A replayed page meets its own snapshots: that is no error."""
+        ...
+
+    async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
+        """Remember new digests and mapping versions of content that did not change."""
+        ...
+
+    async def forget(self, list_name: str, external_ids: Sequence[str], import_id: UUID) -> None:
+        """Undo what this import wrote for records that ClearView did not take."""
+        ...
+
+    async def count_live(self, list_name: str) -> int: ...
+
+    def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
+        """(external id, missing since) of every record not marked deleted."""
+        ...
+
+    async def mark_missing(
+        self, list_name: str, external_ids: Sequence[str], at: datetime
+    ) -> None: ...
+
+    async def mark_seen(self, list_name: str, external_ids: Sequence[str]) -> None: ...
+
+    async def mark_deleted(
+        self, list_name: str, external_ids: Sequence[str], at: datetime
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Fields of one ClearView document to set and to remove, by dotted path."""
+
+    external_id: str
+    set: Mapping[str, Any]
+    unset: Sequence[str] = ()
+    expected_status: ApplicationStatus | None = None
+    """For an application whose status is set: the status ClearView must still have."""
+
+
+@dataclass(slots=True)
+class ClearViewBatch:
+    """What one page changes in ClearView."""
+
+    import_id: UUID
+    at: datetime
+    new_candidates: list[Record] = field(default_factory=list)
+    new_applications: list[Record] = field(default_factory=list)
+    candidate_patches: list[Patch] = field(default_factory=list)
+    application_patches: list[Patch] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.new_candidates
+            or self.new_applications
+            or self.candidate_patches
+            or self.application_patches
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClearViewOutcome:
+    """What ClearView did not simply take."""
+
+    failed_candidates: Mapping[str, str] = field(default_factory=dict)
+    """External id of a candidate -> why it was refused."""
+    failed_applications: Mapping[str, str] = field(default_factory=dict)
+    existing_candidates: frozenset[str] = frozenset()
+    """New to the snapshots, but there already: left as they are."""
+    existing_applications: frozenset[str] = frozenset()
+    moved_applications: frozenset[str] = frozenset()
+    """Their status was no longer the expected one: the status was not set, the rest was."""
+
+
+class CandidateManagement(Protocol):
+    """ClearView's Candidate Management Service, for one integration."""
+
+    async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
+        """Durable when it returns; repeating a batch changes nothing more."""
+        ...
+
+    async def statuses(
+        self, application_external_ids: Sequence[str]
+    ) -> Mapping[str, ApplicationStatus]:
+        """The present status in ClearView of those that exist there."""
+        ...
+
+    async def delete(
+        self,
+        *,
+        candidates: Sequence[str],
+        applications: Sequence[str],
+        at: datetime,
+        import_id: UUID,
+    ) -> None:
+        """Mark as deleted; what is marked already stays as it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One version of one candidate, for `candidates_import_log`."""
+
+    candidate_external_id: str
+    change: Literal["created", "updated", "deleted"]
+    changed_fields: tuple[str, ...] = ()
+    status: Literal["Success", "Failed"] = "Success"
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One field of one candidate, for `candidate_changes`."""
+
+    candidate_external_id: str
+    application_external_id: str | None
+    path: str
+    old: Any
+    new: Any
+
+
+class ImportHistory(Protocol):
+    """The import log and the field changes of one integration."""
+
+    async def record(
+        self,
+        *,
+        walk_id: UUID,
+        run_id: UUID,
+        at: datetime,
+        lines: Sequence[LogLine],
+        changes: Sequence[ChangeLine],
+    ) -> None:
+        """One log document per candidate and walk, whatever is replayed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecordFacts:
+    """A record that waits for another try."""
+
+    list_name: str
+    external_id: str
+    attempts: int
+
+
+class FailedRecords(Protocol):
+    """Records whose import failed, of one integration."""
+
+    async def all_ids(self, list_name: str) -> frozenset[str]: ...
+
+    async def due(self, list_name: str, now: datetime) -> list[FailedRecordFacts]: ...
+
+    async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
+        """Count one more failure; True if that made it a dead letter."""
+        ...
+
+    async def remove(self, list_name: str, external_ids: Sequence[str]) -> None: ...
+
+    async def dead(self) -> int: ...
+
+
+class Checkpoints(Protocol):
+    """Stored positions."""
+
+    async def load(self, key: str) -> dict[str, Any] | None: ...
+
+    async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
+        """Durable when it returns.
+
+        Raises:
+            LeaseLost: somebody with a later fencing token has written it since.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StatusConflict:
+    """Both sides changed one application's status."""
+
+    application_external_id: str
+    candidate_external_id: str
+    base: ApplicationStatus | None
+    ats: ApplicationStatus
+    clearview: ApplicationStatus
+    policy: Literal["ats_wins", "clearview_wins", "newest_wins"]
+    winner: Literal["ats", "clearview"] | None
+
+
+class Conflicts(Protocol):
+    """Recorded conflicts of one integration."""
+
+    async def record(self, conflicts: Sequence[StatusConflict], *, at: datetime) -> None:
+        """Repeating the same conflict is harmless."""
+        ...
