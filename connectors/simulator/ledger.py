@@ -1,0 +1,83 @@
+"""What clients did: requests counted, rules broken, writes accepted."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from connectors.simulator.clock import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A client did what the vendor forbids."""
+
+    at_ms: int
+    rule: str
+    endpoint: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that the vendor accepted. `effect` is False where nothing changed by it."""
+
+    at_ms: int
+    kind: str
+    application: str | None
+    candidate: str | None
+    body: dict[str, object]
+    effect: bool
+    answered: bool = True
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The simulator's book of everything a test may want to ask about."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    emails_sent: int = 0
+    most_parallel: int = 0
+
+    def clear(self) -> None:
+        """Begin a new book."""
+        self.requests.clear()
+        self.statuses.clear()
+        self.violations.clear()
+        self.writes.clear()
+        self.emails_sent = self.most_parallel = 0
+
+    def as_json(self) -> dict[str, object]:
+        """The counts, ready to be encoded."""
+        return {
+            "requests": dict(self.requests),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "violations": len(self.violations),
+            "writes": len(self.writes),
+            "emails_sent": self.emails_sent,
+            "most_parallel": self.most_parallel,
+        }
+
+
+def violation_json(violation: Violation) -> dict[str, object]:
+    """A violation, ready to be encoded."""
+    return {
+        "at": iso(violation.at_ms),
+        "rule": violation.rule,
+        "endpoint": violation.endpoint,
+        "detail": violation.detail,
+    }
+
+
+def write_json(write: Write) -> dict[str, object]:
+    """A write, ready to be encoded."""
+    return {
+        "at": iso(write.at_ms),
+        "kind": write.kind,
+        "application": write.application,
+        "candidate": write.candidate,
+        "body": write.body,
+        "effect": write.effect,
+        "answered": write.answered,
+    }

@@ -1,0 +1,125 @@
+"""Rate limits as vendors keep them: fixed windows, token buckets, parallel calls."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Too much: how long the client must wait, and what the answer's headers say about it."""
+
+    wait_s: float
+    headers: dict[str, str]
+
+
+class Limit(Protocol):
+    """Decides about each request; `now` is monotonic time."""
+
+    def admit(self, now: float) -> Denied | None:
+        """None when the request may pass, which uses up a part of the budget."""
+
+    def headers(self, now: float) -> dict[str, str]:
+        """What every answer says about the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderNames:
+    """How a vendor spells its rate-limit headers; None where it sends none."""
+
+    limit: str | None = None
+    remaining: str | None = None
+    reset: str | None = None
+    retry_after: str | None = None
+
+
+class FixedWindow:
+    """So many requests per window; a window begins with the first request after the last one."""
+
+    def __init__(
+        self,
+        limit: int,
+        window_s: float,
+        *,
+        names: HeaderNames | None = None,
+        epoch_s: Callable[[], float] | None = None,
+    ) -> None:
+        """`epoch_s` makes the reset header an epoch second instead of seconds to wait."""
+        self.limit = limit
+        self.window_s = window_s
+        self._names = names or HeaderNames()
+        self._epoch_s = epoch_s
+        self._ends = 0.0
+        self._used = 0
+
+    def admit(self, now: float) -> Denied | None:
+        """None while the window has room."""
+        if now >= self._ends:
+            self._ends, self._used = now + self.window_s, 0
+        if self._used >= self.limit:
+            return Denied(self._ends - now, self._all_headers(now))
+        self._used += 1
+        return None
+
+    def headers(self, now: float) -> dict[str, str]:
+        """Limit, remaining and reset under the vendor's names."""
+        left = max(0.0, self._ends - now)
+        reset = math.ceil(self._epoch_s() + left) if self._epoch_s else math.ceil(left)
+        said = {
+            self._names.limit: str(self.limit),
+            self._names.remaining: str(max(0, self.limit - self._used)),
+            self._names.reset: str(reset),
+        }
+        return {name: value for name, value in said.items() if name}
+
+    def _all_headers(self, now: float) -> dict[str, str]:
+        headers = self.headers(now)
+        if self._names.retry_after:
+            headers[self._names.retry_after] = str(math.ceil(self._ends - now))
+        return headers
+
+
+class TokenBucket:
+    """A steady rate with a burst; no headers."""
+
+    def __init__(self, rate_per_s: float, burst: int) -> None:
+        self.rate_per_s = rate_per_s
+        self.burst = burst
+        self._level = float(burst)
+        self._seen: float | None = None
+
+    def admit(self, now: float) -> Denied | None:
+        """None while the bucket holds a token."""
+        since = 0.0 if self._seen is None else now - self._seen
+        self._level = min(float(self.burst), self._level + since * self.rate_per_s)
+        self._seen = now
+        if self._level < 1.0:
+            return Denied((1.0 - self._level) / self.rate_per_s, {})
+        self._level -= 1.0
+        return None
+
+    def headers(self, now: float) -> dict[str, str]:  # noqa: ARG002 (the Protocol's shape)
+        """Nothing: the vendor does not tell."""
+        return {}
+
+
+class Parallel:
+    """At most so many requests under way at once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.running = 0
+        self.most = 0
+
+    def enter(self) -> bool:
+        """True when there was room; then `leave` must follow."""
+        if self.running >= self.limit:
+            return False
+        self.running += 1
+        self.most = max(self.most, self.running)
+        return True
+
+    def leave(self) -> None:
+        """A request that had entered is done."""
+        self.running -= 1

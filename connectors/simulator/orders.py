@@ -1,0 +1,208 @@
+"""Mutations as JSON orders, so that a tester, a schedule and the demo speak one language."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from connectors.simulator.actions import Actions
+from connectors.simulator.clock import parse_ms
+from connectors.simulator.world import Application, Person
+
+if TYPE_CHECKING:
+    from connectors.simulator.account import Account
+
+Order = dict[str, object]
+Done = dict[str, object]
+T = TypeVar("T")
+
+
+class UnknownOrder(ValueError):
+    """The order names nothing that exists."""
+
+
+@dataclass(slots=True)
+class Scheduled:
+    """An order that waits for a page to be served."""
+
+    list: str
+    after_page: int
+    order: Order
+
+
+class Schedule:
+    """Orders carried out between two pages of somebody's walk."""
+
+    def __init__(self, account: "Account") -> None:
+        self._account = account
+        self._waiting: list[Scheduled] = []
+        self.done: list[Done] = []
+
+    def add(self, list_name: str, after_page: int, order: Order) -> None:
+        """Carry out the order once the page of that list has been put together."""
+        self._waiting.append(Scheduled(list_name, after_page, order))
+
+    def page_served(self, list_name: str, page: int) -> None:
+        """A page is on its way: whatever waited for it happens now."""
+        due = [s for s in self._waiting if s.list == list_name and s.after_page == page]
+        for scheduled in due:
+            self._waiting.remove(scheduled)
+            self.done.append(carry_out(self._account, scheduled.order))
+
+
+def carry_out(account: "Account", order: Order) -> Done:
+    """Do what the order says; answers with the external ids of what it was done to.
+
+    Raises:
+        UnknownOrder: the kind, the candidate, the application or the stage does not exist.
+        ActionRefused: the account's state does not allow it.
+    """
+    return _Orders(account).carry_out(order)
+
+
+class _Orders:
+    def __init__(self, account: "Account") -> None:
+        self._account = account
+        self._actions: Actions = account.actions
+        self._kinds: dict[str, Callable[[Order], Done]] = {
+            "new_applicant": self._new_applicant,
+            "edit_person": self._edit_person,
+            "edit_application": self._edit_application,
+            "move": self._move,
+            "reject": self._reject,
+            "withdraw": lambda o: self._simply(self._actions.withdraw, o),
+            "unreject": lambda o: self._simply(self._actions.unreject, o),
+            "hire": lambda o: self._simply(self._actions.hire, o),
+            "anonymise": self._anonymise,
+            "merge": self._merge,
+            "delete_candidate": self._delete_candidate,
+            "delete_application": self._delete_application,
+            "rename_stage": self._rename_stage,
+            "set_updated_at": self._set_updated_at,
+        }
+
+    def carry_out(self, order: Order) -> Done:
+        kind = str(order.get("kind"))
+        if kind not in self._kinds:
+            raise UnknownOrder(f"no order is called {kind!r}; there are {sorted(self._kinds)}")
+        return {"kind": kind, **self._kinds[kind](order)}
+
+    def _new_applicant(self, order: Order) -> Done:
+        return self._of(self._actions.new_applicant(changes=_changes(order)))
+
+    def _edit_person(self, order: Order) -> Done:
+        person = self._person(order)
+        self._actions.edit_person(person, bump=bool(order.get("bump", True)), **_changes(order))
+        return {"candidate": self._account.person_key(person)}
+
+    def _edit_application(self, order: Order) -> Done:
+        application = self._application(order)
+        bump = bool(order.get("bump", True))
+        self._actions.edit_application(application, bump=bump, **_changes(order))
+        return self._of(application)
+
+    def _move(self, order: Order) -> Done:
+        application = self._application(order, state="active")
+        wanted = str(order["stage"]) if "stage" in order else self._next_stage(application)
+        stage = self._account.find_stage(application.job, wanted)
+        if stage is None:
+            raise UnknownOrder(f"the application's job has no stage {wanted!r}")
+        self._actions.move(application, stage, bump=bool(order.get("bump", True)))
+        return self._of(application)
+
+    def _reject(self, order: Order) -> Done:
+        application = self._application(order, state="active")
+        wanted = order.get("reason")
+        known = self._account.world.reasons.values()
+        reason = next((r for r in known if r.name == wanted), None)
+        if wanted is not None and reason is None:
+            raise UnknownOrder(f"no reason is called {wanted!r}")
+        self._actions.reject(application, reason)
+        return self._of(application)
+
+    def _simply(self, action: Callable[[Application], None], order: Order) -> Done:
+        application = self._application(order)
+        action(application)
+        return self._of(application)
+
+    def _anonymise(self, order: Order) -> Done:
+        person = self._person(order)
+        self._actions.anonymise(person)
+        return {"candidate": self._account.person_key(person)}
+
+    def _merge(self, order: Order) -> Done:
+        primary, duplicate = self._person(order), self._person(order, name="duplicate")
+        self._actions.merge(primary, duplicate)
+        return {"candidate": self._account.person_key(primary), "duplicate": order["duplicate"]}
+
+    def _delete_candidate(self, order: Order) -> Done:
+        person = self._person(order)
+        self._actions.delete_person(person)
+        return {"candidate": self._account.person_key(person)}
+
+    def _delete_application(self, order: Order) -> Done:
+        done = self._of(application := self._application(order))
+        self._actions.delete_application(application)
+        return done
+
+    def _rename_stage(self, order: Order) -> Done:
+        for stage in self._account.world.stages.values():
+            if order.get("stage") in {self._account.stage_key(stage), stage.name}:
+                self._actions.rename_stage(stage, str(order["name"]))
+                return {"stage": self._account.stage_key(stage)}
+        raise UnknownOrder(f"there is no stage {order.get('stage')!r}")
+
+    def _set_updated_at(self, order: Order) -> Done:
+        at = order.get("at")
+        at_ms = parse_ms(str(at)) if at is not None else None
+        if at is not None and at_ms is None:
+            raise UnknownOrder("`at` must be an ISO 8601 moment with a zone, or null")
+        people = list(self._account.world.people.values())[: int(str(order.get("first", 10)))]
+        applications = [a for p in people for a in self._account.world.applications_of(p)]
+        records: list[Person | Application] = [*people, *applications]
+        self._actions.set_updated_at(records, at_ms)
+        return {"records": len(records)}
+
+    def _person(self, order: Order, *, name: str = "candidate") -> Person:
+        key = order.get(name)
+        if key is None:
+            return self._any(list(self._account.world.people.values()))
+        person = self._account.find_person(key)
+        if person is None:
+            raise UnknownOrder(f"there is no candidate {key!r}")
+        return person
+
+    def _application(self, order: Order, *, state: str | None = None) -> Application:
+        key = order.get("application")
+        if key is None:
+            known = self._account.world.applications.values()
+            return self._any([a for a in known if state in {None, a.state}])
+        application = self._account.find_application(key)
+        if application is None:
+            raise UnknownOrder(f"there is no application {key!r}")
+        return application
+
+    def _any(self, of: list[T]) -> T:
+        if not of:
+            raise UnknownOrder("there is none left to choose from")
+        return Random(f"{self._account.seed}:{self._account.world.sequence}").choice(of)
+
+    def _next_stage(self, application: Application) -> str:
+        stages = self._account.world.open_stages(application.job)
+        numbers = [stage.number for stage in stages]
+        here = numbers.index(application.stage) if application.stage in numbers else 0
+        return self._account.stage_key(stages[(here + 1) % len(stages)])
+
+    def _of(self, application: Application) -> Done:
+        person = self._account.world.people[application.person]
+        return {
+            "application": self._account.application_key(application),
+            "candidate": self._account.person_key(person),
+        }
+
+
+def _changes(order: Order) -> dict[str, object]:
+    changes = order.get("changes", {})
+    if not isinstance(changes, dict):
+        raise UnknownOrder("`changes` must be an object of field names and values")
+    return changes

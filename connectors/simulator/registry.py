@@ -1,0 +1,69 @@
+"""Finds the simulators: each module of this folder that exposes `SIMULATOR` is one ATS."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from connectors.simulator.server import Simulator
+
+HERE = Path(__file__).parent
+
+
+class UnknownSimulator(LookupError):
+    """No ATS of that name can be simulated."""
+
+
+def names() -> list[str]:
+    """The names of all ATSs that can be simulated."""
+    return sorted(path.stem for path in HERE.glob("*.py") if _declares_simulator(path))
+
+
+def simulator_type(name: str) -> type[Simulator]:
+    """The class that simulates this ATS.
+
+    Raises:
+        UnknownSimulator: there is none; the message says which there are.
+    """
+    if name not in names():
+        raise UnknownSimulator(f"no simulator is called {name!r}; there are: {', '.join(names())}")
+    found = import_module(f"connectors.simulator.{name}").SIMULATOR
+    if not (isinstance(found, type) and issubclass(found, Simulator)):
+        raise UnknownSimulator(f"{name}.SIMULATOR is no Simulator")
+    return found
+
+
+def create_simulator(
+    name: str, *, candidates: int = 2000, seed: int = 1, **options: Any
+) -> Simulator:
+    """A simulator of that ATS with its world built; `start` makes it listen.
+
+    Raises:
+        UnknownSimulator: no ATS of that name can be simulated.
+        TypeError: the ATS has no such option.
+    """
+    return simulator_type(name)(candidates=candidates, seed=seed, **options)
+
+
+async def serve(
+    name: str, *, port: int = 0, candidates: int = 2000, seed: int = 1
+) -> AsyncIterator[dict[str, object]]:
+    """Yields the facts once the simulator listens, then runs until cancelled or closed."""
+    simulator = create_simulator(name, candidates=candidates, seed=seed)
+    await simulator.start(port=port)
+    try:
+        yield simulator.facts()
+        await asyncio.Event().wait()
+    finally:
+        await simulator.stop()
+
+
+def _declares_simulator(path: Path) -> bool:
+    """True where the module assigns `SIMULATOR`; read without importing it."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(t, ast.Name) and t.id == "SIMULATOR" for t in targets):
+            return True
+    return False

@@ -1,0 +1,77 @@
+"""Encoded rows kept until their record changes, and orderings kept while records change."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
+
+from connectors.simulator.world import Kind, World
+
+Key = tuple[int | str, ...]
+
+
+class Rows:
+    """The JSON bytes of records, encoded when first asked for and dropped on change."""
+
+    def __init__(self, world: World, kind: Kind, encode: Callable[[int], bytes]) -> None:
+        """Rows of one kind of record; a change of the account's setup drops them all."""
+        self._kind = kind
+        self._encode = encode
+        self._bytes: dict[int, bytes] = {}
+        world.observers.append(self._changed)
+
+    def __getitem__(self, number: int) -> bytes:
+        row = self._bytes.get(number)
+        if row is None:
+            row = self._bytes[number] = self._encode(number)
+        return row
+
+    def many(self, numbers: Iterable[int]) -> list[bytes]:
+        """The rows of these records, in that order."""
+        return [self[number] for number in numbers]
+
+    def _changed(self, kind: Kind, number: int) -> None:
+        if kind == "setup":
+            self._bytes.clear()
+        elif kind == self._kind:
+            self._bytes.pop(number, None)
+
+
+class Ordered:
+    """Records in the order of a key that changes with them."""
+
+    def __init__(self, world: World, kind: Kind, key: Callable[[int], Key | None]) -> None:
+        """`key` gives a record's place, its last part unique, or None when it is gone."""
+        self._kind = kind
+        self._key = key
+        records = world.people if kind == "person" else world.applications
+        self._place: dict[int, Key] = {}
+        for number in records:
+            place = key(number)
+            if place is not None:
+                self._place[number] = place
+        self._order = sorted((place, number) for number, place in self._place.items())
+        world.observers.append(self._changed)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def after(self, place: Key | None) -> Iterator[tuple[Key, int]]:
+        """Places and numbers behind the given place, from the start when it is None."""
+        start = 0 if place is None else bisect_left(self._order, (place, 1 << 60))
+        for index in range(start, len(self._order)):
+            yield self._order[index]
+
+    def _changed(self, kind: Kind, number: int) -> None:
+        if kind != self._kind:
+            return
+        old = self._place.pop(number, None)
+        if old is not None:
+            del self._order[bisect_left(self._order, (old, number))]
+        new = self._key(number)
+        if new is not None:
+            self._place[number] = new
+            insort(self._order, (new, number))
+
+
+def array(rows: Iterable[bytes]) -> bytes:
+    """A JSON array of encoded rows."""
+    return b"[" + b",".join(rows) + b"]"

@@ -1,0 +1,349 @@
+"""The base of every simulator: an HTTP server that checks, limits, answers and keeps the book."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import ClassVar, Unpack
+
+from aiohttp import web
+
+from connectors.simulator import control
+from connectors.simulator.account import Account, PageHook, Shared
+from connectors.simulator.clock import http_date
+from connectors.simulator.delivery import Delivery
+from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
+from connectors.simulator.ledger import Ledger, Violation, Write
+from connectors.simulator.limits import Denied, Limit, Parallel
+from connectors.simulator.orders import Schedule
+from connectors.simulator.wire import Call, Page, Refusal, Reply, Route
+from connectors.simulator.world import Application, Person
+
+QUIET_GRACE_S = 0.25
+"""Requests that were under way when a 429 was sent are no violation of it."""
+
+
+class Simulator(Account):
+    """One simulated ATS. A vendor's class declares routes, authentication, limits and answers."""
+
+    BASE_PATH: ClassVar[str] = ""
+    LATENCY_S: ClassVar[float] = 0.0
+
+    def __init__(self, **shared: Unpack[Shared]) -> None:
+        """Build the world; nothing listens before `start`."""
+        self.latency_s = shared.pop("latency_s", self.LATENCY_S)
+        self.time_scale = shared.pop("time_scale", 1.0)
+        self.unlimited = shared.pop("unlimited", False)
+        super().__init__(**shared)  # type: ignore[misc]  # three keys were popped above
+        self.ledger = Ledger()
+        self.faults = FaultPlan(seed=self.seed)
+        self.schedule = Schedule(self)
+        self.on_page: PageHook | None = None
+        self.origin = ""
+        self._quiet: dict[str, tuple[float, float]] = {}
+        self._last_row: dict[str, bytes] = {}
+        self._parallel: dict[str, Parallel] = {}
+        self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
+        self._routes = [(route.method, _compiled(route.pattern), route) for route in self.routes()]
+
+    # What a vendor declares
+
+    def routes(self) -> list[Route]:
+        """Every endpoint the vendor has."""
+        raise NotImplementedError
+
+    def authenticate(self, call: Call) -> None:
+        """Let the call pass, set its actor, or raise the vendor's refusal."""
+        raise NotImplementedError
+
+    def refused(self, refusal: Refusal) -> Reply:
+        """The vendor's way of saying no."""
+        return Reply.of({"message": refusal.message}, refusal.status)
+
+    def limit_for(self, call: Call) -> Limit | None:  # noqa: ARG002 (a hook)
+        """The budget this call draws from."""
+        return None
+
+    def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (a hook)
+        """How many calls to this operation may run at once."""
+        return None
+
+    def expire_tokens(self) -> None:
+        """Make every access token that is out invalid, where the vendor has such."""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What an operator writes under `credentials:`."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What an operator writes under `options:`."""
+        return {}
+
+    # Life
+
+    @property
+    def url(self) -> str:
+        """What an operator writes as `endpoint:`."""
+        return self.origin + self.BASE_PATH
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The rules that clients broke so far."""
+        return self.ledger.violations
+
+    @property
+    def writes(self) -> list[Write]:
+        """The writes accepted so far."""
+        return self.ledger.writes
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 takes a free one, and `url` tells which."""
+        self._stopping = asyncio.Event()
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("*", "/{tail:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound = self._runner.addresses[0]
+        self.origin = f"http://{host}:{bound[1]}"
+
+    async def stop(self) -> None:
+        """Close every connection, also those that wait for an answer that never comes."""
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def facts(self) -> dict[str, object]:
+        """What somebody needs to connect to this simulator."""
+        return {
+            "connector": self.NAME,
+            "endpoint": self.url,
+            "credentials": self.credentials,
+            "options": self.options,
+            "acting_user": self.acting_user,
+            "control": f"{self.origin}/_control/",
+            "counts": self.counts(),
+        }
+
+    # For vendors' handlers
+
+    def violated(self, rule: str, endpoint: str, detail: str = "") -> None:
+        """Record that a client broke a rule."""
+        self.ledger.violations.append(Violation(self.clock.now_ms(), rule, endpoint, detail))
+
+    def wrote(
+        self,
+        kind: str,
+        call: Call,
+        *,
+        application: Application | None = None,
+        person: Person | None = None,
+        effect: bool = True,
+    ) -> None:
+        """Record an accepted write."""
+        owner = person or (self.world.people[application.person] if application else None)
+        write = Write(
+            at_ms=self.clock.now_ms(),
+            kind=kind,
+            application=self.application_key(application) if application else None,
+            candidate=self.person_key(owner) if owner else None,
+            body=call.json_object(),
+            effect=effect,
+            answered=call.fault is None or call.fault.kind not in {"lost_answer", "unanswered"},
+        )
+        self.ledger.writes.append(write)
+
+    def turn_page(self, call: Call, page: Page) -> Page:
+        """Apply ordered faults to a page, then let whoever waits for this page act."""
+        page = self._faulty(call, page)
+        if page.rows:
+            self._last_row[call.route.name] = page.rows[-1]
+        if self.on_page is not None:
+            self.on_page(call.route.name, call.page)
+        self.schedule.page_served(call.route.name, call.page)
+        return page
+
+    def link_origin(self, call: Call) -> str:
+        """Where next-page links point: here, unless a fault wants another host."""
+        fault = call.fault
+        return fault.to if fault is not None and fault.kind == "foreign_next" else self.origin
+
+    # The course of one request
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/_control"):
+            return await control.answer(self, request)
+        call = Call(
+            route=Route(request.method, request.path, "detail", "unknown", _nothing),
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=await request.read(),
+            ids={},
+        )
+        reply = await self._answer(call)
+        self.ledger.statuses[reply.status] += 1
+        reply.headers.setdefault("Date", http_date(self.clock.now_ms()))
+        delivery = Delivery(request, reply, call.fault, stopping=self._stopping)
+        return await delivery.send()
+
+    async def _answer(self, call: Call) -> Reply:
+        try:
+            self._route(call)
+            return await self._admitted(call)
+        except Refusal as refusal:
+            if refusal.rule is not None:
+                self.violated(refusal.rule, call.route.name, refusal.message)
+            reply = self.refused(refusal)
+            reply.headers.update(refusal.headers)
+            return reply
+
+    def _route(self, call: Call) -> None:
+        known_path = False
+        for method, pattern, route in self._routes:
+            found = pattern.fullmatch(call.path)
+            if found is None:
+                continue
+            known_path = True
+            if method == call.route.method:
+                call.route, call.ids = route, found.groupdict()
+                return
+        status = 405 if known_path else 404
+        raise Refusal(status, f"No such endpoint: {call.route.method}", rule="unknown_endpoint")
+
+    async def _admitted(self, call: Call) -> Reply:
+        self.ledger.requests[call.route.name] += 1
+        self._check_quiet(call)
+        self._check_secrets(call)
+        slots = self._slots(call)
+        if slots is not None and not slots.enter():
+            self.violated("too_many_parallel", call.route.name, f"more than {slots.limit}")
+            raise Refusal(429, "Too many concurrent requests", code="concurrent_limit_exceeded")
+        try:
+            if self.latency_s:
+                await asyncio.sleep(self.latency_s)
+            return self._budgeted(call)
+        finally:
+            if slots is not None:
+                self.ledger.most_parallel = max(self.ledger.most_parallel, slots.most)
+                slots.leave()
+
+    def _budgeted(self, call: Call) -> Reply:
+        limit = None if self.unlimited else self.limit_for(call)
+        now = self._now()
+        denied = limit.admit(now) if limit is not None else None
+        if denied is not None:
+            return self._too_many(call, denied)
+        call.fault = self.faults.take(call.route.operation, call.route.name)
+        reply = self._handled(call)
+        if limit is not None:
+            for name, value in limit.headers(now).items():
+                reply.headers.setdefault(name, value)
+        return reply
+
+    def _handled(self, call: Call) -> Reply:
+        fault = call.fault
+        if fault is not None and fault.kind in INSTEAD:
+            return self._instead(call, fault)
+        if fault is not None and fault.kind == "expire_token":
+            self.expire_tokens()
+        try:
+            if call.route.operation != "token":
+                self.authenticate(call)
+            return call.route.handler(call)
+        except Refusal as refusal:
+            if refusal.rule is not None:
+                self.violated(refusal.rule, call.route.name, refusal.message)
+            reply = self.refused(refusal)
+            reply.headers.update(refusal.headers)
+            return reply
+
+    def _instead(self, call: Call, fault: Fault) -> Reply:
+        if fault.kind == "rate_limited":
+            headers, wait_s = self._retry_after(fault)
+            return self._too_many(call, Denied(wait_s, headers))
+        if fault.kind == "redirect":
+            return Reply(
+                fault.status if 300 <= fault.status < 400 else 302, b"", {"Location": fault.to}
+            )
+        return self.refused(Refusal(fault.status, "Injected by a tester"))
+
+    def _retry_after(self, fault: Fault) -> tuple[dict[str, str], float]:
+        if fault.retry_after is None:
+            return {}, 0.0
+        if fault.retry_after == "date":
+            at = self.clock.now_ms() + round(fault.date_in_s * 1000)
+            return {"Retry-After": http_date(at)}, max(0.0, fault.date_in_s - 1.0)
+        return {"Retry-After": str(fault.retry_after)}, float(fault.retry_after)
+
+    def _too_many(self, call: Call, denied: Denied) -> Reply:
+        now = self._now()
+        if "retry-after" in {name.lower() for name in denied.headers}:
+            self._quiet[_group(call)] = (now + QUIET_GRACE_S, now + denied.wait_s)
+        reply = self.refused(
+            Refusal(429, "Rate limit exceeded", code="rate_limit_exceeded", headers=denied.headers)
+        )
+        reply.headers.update(denied.headers)
+        return reply
+
+    def _check_quiet(self, call: Call) -> None:
+        since, until = self._quiet.get(_group(call), (0.0, 0.0))
+        now = self._now()
+        if since <= now < until - 0.05:
+            self.violated(
+                "called_during_retry_after", call.route.name, f"{until - now:.2f} s early"
+            )
+
+    def _check_secrets(self, call: Call) -> None:
+        secrets = set(self.credentials.values())
+        if secrets & set(call.query.values()):
+            self.violated("credentials_in_query", call.route.name)
+
+    def _slots(self, call: Call) -> Parallel | None:
+        limit = self.parallel_for(call)
+        if limit is None:
+            return None
+        return self._parallel.setdefault(call.route.operation, Parallel(limit))
+
+    def _faulty(self, call: Call, page: Page) -> Page:
+        kind = call.fault.kind if call.fault is not None else None
+        if kind == "empty_page":
+            return Page([], page.next, page.here)
+        if kind == "endless_next":
+            return Page(page.rows, page.here or page.next, page.here)
+        if kind == "duplicate_row" and page.rows:
+            again = self._last_row.get(call.route.name, page.rows[0])
+            return Page([again, *page.rows], page.next, page.here)
+        if kind == "missing_row":
+            return Page(page.rows[:-1], page.next, page.here)
+        return page
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
+
+
+def _nothing(call: Call) -> Reply:
+    raise Refusal(404, call.path)
+
+
+def _group(call: Call) -> str:
+    return "token" if call.route.operation == "token" else "api"
+
+
+def expect_only(params: Mapping[str, object] | set[str], allowed: set[str]) -> None:
+    """Refuse names that the endpoint does not know.
+
+    Raises:
+        Refusal: 422, naming the first unknown one.
+    """
+    unknown = sorted(set(params) - allowed)
+    if unknown:
+        raise Refusal(422, f"Unknown parameter: {unknown[0]}", rule="unknown_parameter")

@@ -1,0 +1,73 @@
+"""The state a perfect import arrives at, computed from the world and never from the wire."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connectors.simulator.clock import moment
+from connectors.simulator.world import Application, Contact, Person
+
+Record = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Canonical candidates and applications by external id."""
+
+    candidates: dict[str, Record]
+    applications: dict[str, Record]
+
+
+def contacts(values: Iterable[Contact], *, typed: bool = True) -> list[Record]:
+    """Contacts in canonical form; `typed=False` where the vendor does not tell the type."""
+    return [{"value": c.value, "type": c.type if typed else None} for c in values]
+
+
+def candidate_truth(person: Person, external_id: str) -> Record:
+    """All that is known about a person, in canonical form."""
+    return {
+        "external_id": external_id,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "emails": contacts(person.emails),
+        "phones": contacts(person.phones),
+        "addresses": contacts(person.addresses),
+        "company": person.company,
+        "title": person.title,
+        "links": contacts(person.links),
+        "tags": list(person.tags),
+        "source": person.source,
+        "custom_fields": dict(person.custom_fields),
+        "attachments": [
+            {"external_id": str(f.number), "name": f.name, "kind": f.kind} for f in person.files
+        ],
+        "is_private": person.private,
+        "external_created_at": moment(person.created_ms),
+        "external_updated_at": moment(person.updated_ms),
+    }
+
+
+def application_truth(
+    application: Application,
+    *,
+    external_id: str,
+    candidate: str,
+    job: Record,
+    stage: Record,
+    status: str,
+    reason: str | None,
+) -> Record:
+    """All that is known about an application, in canonical form."""
+    return {
+        "external_id": external_id,
+        "candidate_external_id": candidate,
+        "job": job,
+        "status": status,
+        "stage": stage,
+        "rejection_reason": reason,
+        "source": application.source,
+        "custom_fields": dict(application.custom_fields),
+        "applied_at": moment(application.created_ms),
+        "rejected_at": moment(application.rejected_ms),
+        "hired_at": moment(application.hired_ms),
+        "external_updated_at": moment(application.updated_ms),
+    }
