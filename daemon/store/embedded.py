@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.store import embedded_guard
 from daemon.store.embedded_binary import explain_unloadable, locate_mongod
-from daemon.store.embedded_errors import EmbeddedMongoError, Failure, explain
+from daemon.store.embedded_errors import EmbeddedMongoError, Failure, explain, refuse_full_disk
 from daemon.store.embedded_folder import FolderClaim
 from daemon.store.embedded_replica_set import make_primary
 
@@ -74,6 +74,7 @@ async def start_embedded(
     await claim.take()
     options = [*_fixed_options(claim.dbpath, replica_set, cache_gb), *extra_args]
     try:
+        refuse_full_disk(claim.dbpath)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             chosen = _free_port() if port is None else port
             try:

@@ -18,7 +18,7 @@ _PACKAGES = {
     "liblzma.so.5": "liblzma5",
     "libgcc_s.so.1": "libgcc-s1",
 }
-_MISSING = re.compile(r"^\s*(\S+) => not found", re.MULTILINE)
+_MISSING = re.compile(r"^\s*(\S+) => not found|shared libraries: (\S+): cannot open", re.MULTILINE)
 _TOO_OLD = re.compile(r"version [`'](GLIBC\S*?)' not found")
 
 
@@ -82,7 +82,7 @@ def _ldd(binary: Path) -> str:
 
 
 def _explain_linker(binary: Path, output: str) -> EmbeddedMongoError:
-    missing = sorted(set(_MISSING.findall(output)))
+    missing = sorted({match[1] or match[2] for match in _MISSING.finditer(output)})
     if missing:
         packages = " ".join(sorted({_PACKAGES.get(library, library) for library in missing}))
         return EmbeddedMongoError(

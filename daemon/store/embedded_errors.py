@@ -36,12 +36,13 @@ class _Reason:
     remedy: str
 
 
+_DISK_FULL = _Reason(
+    re.compile(r"No space left on device|OutOfDiskSpace|Disk quota exceeded"),
+    "the disk that holds {dbpath} is full",
+    "Free some space there, or set ATS_SYNC_DATA_DIR to a folder on another disk",
+)
 _REASONS = (
-    _Reason(
-        re.compile(r"No space left on device|OutOfDiskSpace|Disk quota exceeded"),
-        "the disk that holds {dbpath} is full",
-        "Free some space there, or set ATS_SYNC_DATA_DIR to a folder on another disk",
-    ),
+    _DISK_FULL,
     _Reason(
         re.compile(r"Address already in use"),
         "port {port} on 127.0.0.1 is already in use",
@@ -83,7 +84,16 @@ def explain(failure: Failure) -> EmbeddedMongoError:
             f"The embedded MongoDB stopped at start-up (exit code {failure.exit_code}): {last_words(failure.log)}",
             remedy=f"Read {failure.logpath}, {USE_YOUR_OWN}.",
         )
-    facts = {"dbpath": failure.dbpath, "port": failure.port}
+    return _error(reason, dbpath=failure.dbpath, port=failure.port)
+
+
+def refuse_full_disk(dbpath: Path) -> None:
+    """Looks before mongod starts: on a full disk even the log line that would say so may be missing."""
+    if shutil.disk_usage(dbpath).free < NEARLY_FULL_BYTES:
+        raise _error(_DISK_FULL, dbpath=dbpath)
+
+
+def _error(reason: _Reason, **facts: object) -> EmbeddedMongoError:
     return EmbeddedMongoError(
         f"The embedded MongoDB cannot start: {reason.message.format(**facts)}.",
         remedy=f"{reason.remedy}, {USE_YOUR_OWN}.",
@@ -97,17 +107,15 @@ def _known_reason(failure: Failure) -> _Reason | None:
             "this processor lacks the AVX instructions that it needs",
             "Use another machine",
         )
-    # On a full disk even the log line that would say so may be missing.
-    if shutil.disk_usage(failure.dbpath).free < NEARLY_FULL_BYTES:
-        return _REASONS[0]
     return next((reason for reason in _REASONS if reason.pattern.search(failure.log)), None)
 
 
 def last_words(log: str) -> str:
-    """The last error that mongod logged, or its last line when it logged none."""
-    lines = [line for line in log.splitlines() if line.strip()]
+    """The last error that mongod logged, or what it said before it had a log."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
     grave = [sentence for line in lines if (sentence := _grave_sentence(line))]
-    return grave[-1] if grave else (lines[-1].strip() if lines else "it said nothing")
+    plain = [line for line in lines if not line.startswith("{")]
+    return grave[-1] if grave else "; ".join(plain[:3]) or "it said nothing"
 
 
 class _LogLine(msgspec.Struct):

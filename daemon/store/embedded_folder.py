@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.store.embedded_errors import USE_YOUR_OWN, EmbeddedMongoError
 
+OWNER_PATIENCE_SECONDS = 0.5
 ORPHAN_PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.05
 
@@ -23,12 +24,9 @@ class FolderClaim:
         """Claims the folder; an owner that lives is an error, a mongod whose owner died is waited for."""
         self._make_folder()
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        owner, orphan = self._read()
-        if not _try_lock(self._descriptor):
-            self._close()
-            raise _in_use(self.dbpath, owner)
         try:
-            await self._wait_until_free(orphan)
+            await self._lock()
+            await self._wait_until_free()
             self.note_mongod(0)
         except BaseException:
             self._close()
@@ -66,7 +64,16 @@ class FolderClaim:
         ]
         return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
 
-    async def _wait_until_free(self, orphan: int) -> None:
+    async def _lock(self) -> None:
+        """An owner that was just killed keeps its lock for a moment."""
+        deadline = asyncio.get_running_loop().time() + OWNER_PATIENCE_SECONDS
+        while not _try_lock(self._descriptor):
+            if asyncio.get_running_loop().time() > deadline:
+                raise _in_use(self.dbpath, self._read()[0])
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _wait_until_free(self) -> None:
+        _, orphan = self._read()
         deadline = asyncio.get_running_loop().time() + ORPHAN_PATIENCE_SECONDS
         while (holder := mongod_holding(self.dbpath)) is not None:
             if holder != orphan or asyncio.get_running_loop().time() > deadline:
