@@ -1,0 +1,182 @@
+"""A parsed YAML file as a tree in which every key and value knows its place."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the root of a file down to one value."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SHOWN_KEY_LENGTH = 64
+
+
+class Mark(NamedTuple):
+    """A place in a file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a value was fetched from: an environment variable or a file, or the default beside it."""
+
+    kind: Literal["env", "file"]
+    name: str
+    mark: Mark
+    defaulted: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" + (" (default)" if self.defaulted else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value, still as text. `plain` is false for everything in quotes or in a block."""
+
+    mark: Mark
+    text: str = field(repr=False)
+    plain: bool
+    raw: str = field(repr=False, default="")
+    references: tuple[Reference, ...] = ()
+    unresolved: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing was written after the key or the dash."""
+        return self.plain and not self.text and not self.references
+
+    @property
+    def is_null(self) -> bool:
+        """True for an unquoted `null` or `~`."""
+        return self.plain and not self.references and self.text in {"null", "~"}
+
+    @property
+    def is_untyped(self) -> bool:
+        """True where the text may stand for a number or a truth value.
+
+        Quotes say "text", except around a reference, where flow style makes them necessary.
+        """
+        return self.plain or bool(self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    mark: Mark
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a mapping, with its value."""
+
+    key: str
+    mark: Mark
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys and values, in the order in which they were written; no key twice."""
+
+    mark: Mark
+    entries: tuple[Entry, ...]
+
+    def entry(self, key: str | int) -> Entry | None:
+        """What stands under this key, if anything does."""
+        return next((entry for entry in self.entries if entry.key == key), None)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys as written."""
+        return [entry.key for entry in self.entries]
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def child(node: Node, step: str | int) -> Node | None:
+    """The value one step further down, if there is one."""
+    match node:
+        case Mapping():
+            entry = node.entry(step)
+            return entry.value if entry else None
+        case Sequence() if isinstance(step, int) and 0 <= step < len(node.items):
+            return node.items[step]
+        case _:
+            return None
+
+
+def find(root: Node, path: Path) -> Node | None:
+    """The value at a path, if the file has one there."""
+    node: Node | None = root
+    for step in path:
+        if node is None:
+            return None
+        node = child(node, step)
+    return node
+
+
+def place_of(root: Node, path: Path, *, key: bool = False) -> Mark:
+    """Where a path is in the file; what is missing is placed at the nearest thing above it.
+
+    A value's place is where it starts, that of a block mapping or list the key above it.
+    """
+    node, mark = root, root.mark
+    for index, step in enumerate(path):
+        below = child(node, step)
+        if below is None:
+            return mark
+        last = index == len(path) - 1
+        mark = _mark_of(node, step, below, on_key=key or not last)
+        node = below
+    return mark
+
+
+def _mark_of(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mark:
+    entry = parent.entry(step) if isinstance(parent, Mapping) else None
+    return entry.mark if entry and (on_key or _stands_below(entry)) else value.mark
+
+
+def _stands_below(entry: Entry) -> bool:
+    """True for a value that nobody would look for at its own start: a block, or nothing at all."""
+    if isinstance(entry.value, Scalar):
+        return entry.value.is_empty
+    return entry.value.mark.line > entry.mark.line
+
+
+def scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
+    """Every value of the tree with its path, in file order."""
+    match node:
+        case Scalar():
+            yield path, node
+        case Sequence():
+            for index, item in enumerate(node.items):
+                yield from scalars(item, (*path, index))
+        case Mapping():
+            for entry in node.entries:
+                yield from scalars(entry.value, (*path, entry.key))
+
+
+def show_path(path: Path) -> str:
+    """A path as an operator would say it: `integrations.acme.statuses.interview[1]`."""
+    shown = ""
+    for step in path:
+        match step:
+            case int():
+                shown += f"[{step}]"
+            case str() if _PLAIN_KEY.fullmatch(step):
+                shown += f".{step}" if shown else step
+            case str():
+                shown += f"[{_quoted(step)}]"
+    return shown
+
+
+def _quoted(key: str) -> str:
+    short = key if len(key) <= _SHOWN_KEY_LENGTH else key[: _SHOWN_KEY_LENGTH - 1] + "…"
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+    return f'"{printable}"'
