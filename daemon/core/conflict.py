@@ -1,0 +1,67 @@
+"""Which side an application's status is taken from, by three-way comparison with the snapshot."""
+
+from datetime import datetime
+from typing import Literal
+
+from models.status import TURNED_DOWN, ApplicationStatus
+
+Policy = Literal["ats_wins", "clearview_wins", "newest_wins"]
+Winner = Literal["ats", "clearview"]
+Movement = Literal["agreed", "ats", "clearview", "both"]
+
+
+def who_moved(
+    *,
+    base: ApplicationStatus | None,
+    ats: ApplicationStatus,
+    clearview: ApplicationStatus,
+) -> Movement:
+    """Which side left the status that both last agreed on.
+
+    `agreed` whenever both sides are equal, however they came there. Without a base every
+    difference counts as movement on both sides.
+    """
+    if ats == clearview:
+        return "agreed"
+    if ats == base:
+        return "clearview"
+    if clearview == base:
+        return "ats"
+    return "both"
+
+
+def decide_status(
+    *,
+    base: ApplicationStatus | None,
+    ats: ApplicationStatus,
+    clearview: ApplicationStatus,
+    policy: Policy,
+    ats_changed_at: datetime | None = None,
+    clearview_changed_at: datetime | None = None,
+) -> Winner | None:
+    """The side whose status both shall have; None where only a person may decide.
+
+    A side that moved alone wins whatever the policy says. Equal sides need no decision: `ats` is
+    answered, and taking it changes nothing.
+    """
+    moved = who_moved(base=base, ats=ats, clearview=clearview)
+    if moved != "both":
+        return "clearview" if moved == "clearview" else "ats"
+    if is_for_a_person(ats, clearview):
+        return None
+    if policy == "newest_wins":
+        return _newest(ats_changed_at, clearview_changed_at)
+    return "ats" if policy == "ats_wins" else "clearview"
+
+
+def is_for_a_person(one: ApplicationStatus, other: ApplicationStatus) -> bool:
+    """True if one side hired whom the other side turned down: no rule may undo either of them."""
+    pair = {one, other}
+    return ApplicationStatus.HIRED in pair and not pair.isdisjoint(TURNED_DOWN)
+
+
+def _newest(ats: datetime | None, clearview: datetime | None) -> Winner:
+    """Without both times, or with equal ones, the ATS wins: it is the customer's record."""
+    if ats is None or clearview is None:
+        return "ats"
+    return "clearview" if clearview > ats else "ats"
