@@ -1,0 +1,141 @@
+"""Process settings: what this one process is told by its environment, `ATS_SYNC_*`."""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.durations import parse_duration
+from config.messages import known_words, sentence
+from config.problems import ConfigError, Problem, did_you_mean
+
+PREFIX = "ATS_SYNC_"
+_LONGEST_GRACE = timedelta(minutes=10)
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _grace(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= _LONGEST_GRACE:
+        raise ValueError("must be longer than nothing and at most 10m")
+    return value
+
+
+def _mongodb_uri(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("must begin with mongodb:// or mongodb+srv://")
+    return value
+
+
+class Settings(BaseSettings):
+    """Everything about the process itself; what it synchronises is in the YAML file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,  # compose files pass on unset variables as empty ones
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    mongodb_uri: Annotated[SecretStr, AfterValidator(_mongodb_uri)] | None = Field(
+        default=None,
+        description="The service's MongoDB replica set; absent = the embedded MongoDB.",
+        examples=["mongodb://mongo-1,mongo-2,mongo-3/?replicaSet=rs0"],
+    )
+    database: str = Field(
+        default="ats_sync",
+        pattern=r"^[A-Za-z0-9_-]{1,63}$",
+        description="The service's own database.",
+    )
+    config: Path = Field(
+        default=Path("config/ats-sync.yaml"), description="The operator's YAML file."
+    )
+    http_host: str = Field(
+        default="127.0.0.1", description="Where the HTTP port listens; a container sets 0.0.0.0."
+    )
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="The HTTP port; 0 takes a free one."
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, description="Bearer token of /api; absent = loopback only."
+    )
+    encryption_key: SecretStr | None = Field(
+        default=None, description="Encrypts credentials that are stored in MongoDB."
+    )
+    log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = Field(
+        default="auto", description="auto = console on a terminal, json elsewhere."
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        Field(default="info", description="The least important events that are logged.")
+    )
+    data_dir: Path = Field(
+        default=Path("data"), description="Where the embedded MongoDB keeps its data."
+    )
+    shutdown_grace: Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_grace)] = (
+        Field(
+            default=timedelta(seconds=8),
+            description="How long work in flight may take to finish after SIGTERM.",
+            examples=["8s"],
+        )
+    )
+    mongod: Path | None = Field(
+        default=None, description="The mongod to run as embedded MongoDB; absent = find one."
+    )
+    mongod_cache_gb: float = Field(
+        default=0.5, ge=0.25, le=1024, description="The embedded MongoDB's cache, in GB."
+    )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process; a command line option, given here, wins over the environment.
+
+    Raises:
+        ConfigError: with every mistake, none of which quotes a value.
+    """
+    unknown = list(_unknown_variables(os.environ))
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # checked by the model
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise ConfigError([*unknown, *map(_problem, found)]) from None
+    if unknown:
+        raise ConfigError(unknown)
+    return settings
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    return f"{PREFIX}{field.upper()}"
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """A misspelt variable would otherwise mean nothing at all, which nobody notices."""
+    known = [variable(field) for field in Settings.model_fields]
+    for name in sorted(environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            yield _at(name, "unknown setting", did_you_mean(name, known))
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    field, words = str(error["loc"][0]), known_words(error)
+    if error["type"] == "extra_forbidden":
+        return _at(variable(field), "unknown setting")
+    value = os.environ.get(variable(field), "") if words else ""
+    return _at(variable(field), sentence(error), did_you_mean(value, words))
+
+
+def _at(name: str, message: str, hint: str | None = None) -> Problem:
+    return Problem(file="environment", line=0, column=0, path=name, message=message, hint=hint)
