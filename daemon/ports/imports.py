@@ -53,8 +53,11 @@ class Snapshots(Protocol):
 
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
-    ) -> None:
-        """Durable when it returns. A replayed page meets its own snapshots: that is no error."""
+    ) -> Mapping[str, str]:
+        """Durable when it returns; what cannot be stored comes back (external id -> reason).
+
+        A replayed page meets its own snapshots: that is no error.
+        """
         ...
 
     async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
@@ -139,6 +142,10 @@ class CandidateManagement(Protocol):
         self, application_external_ids: Sequence[str]
     ) -> Mapping[str, ApplicationStatus]:
         """The present status in ClearView of those that exist there."""
+        ...
+
+    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """When a person last changed these statuses in ClearView, where that is known."""
         ...
 
     async def delete(

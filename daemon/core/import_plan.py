@@ -1,0 +1,280 @@
+"""What one record means: the snapshot to keep, what ClearView gets, what is logged.
+
+Everything here is a comparison of three things: what the ATS says now, what it said last (the
+snapshot), and, only where a status changed, what ClearView holds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.conflict import Policy, decide_status
+from daemon.core.diff import FieldChange, diff_application, diff_candidate, loud
+from daemon.ports.imports import ChangeLine, LogLine, Patch, Record, Snapshot, StatusConflict
+from models.status import ApplicationStatus
+
+STATUS_GROUP = frozenset({"status", "stage", "rejection_reason", "rejected_at", "hired_at"})
+"""What moves with a status: taken together from the side that wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationChange:
+    """One application of a record, compared with what was known of it."""
+
+    record: Record
+    before: Record | None
+    changes: tuple[FieldChange, ...]
+
+    @property
+    def external_id(self) -> str:
+        return str(self.record["external_id"])
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None
+
+    @property
+    def status_changed(self) -> bool:
+        return any(change.path == "status" for change in self.changes) and not self.is_new
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """One record, compared with its snapshot."""
+
+    after: Snapshot
+    before: Snapshot | None
+    candidate_is_new: bool
+    candidate_changes: tuple[FieldChange, ...]
+    applications: tuple[ApplicationChange, ...]
+    vanished_applications: tuple[str, ...]
+    """Applications that this very record used to hold and no longer does."""
+
+    @property
+    def external_id(self) -> str:
+        return self.after.external_id
+
+    @property
+    def candidate_external_id(self) -> str:
+        if self.after.candidate is not None:
+            return str(self.after.candidate["external_id"])
+        if self.after.applications:
+            return str(self.after.applications[0]["candidate_external_id"])
+        return self.after.external_id
+
+    @property
+    def is_empty(self) -> bool:
+        """The content is equal field by field: only the snapshot's fingerprint moves on."""
+        return not (
+            self.candidate_is_new
+            or self.candidate_changes
+            or self.vanished_applications
+            or any(a.is_new or a.changes for a in self.applications)
+        )
+
+    @property
+    def is_loud(self) -> bool:
+        """Something changed that people want to hear of."""
+        return bool(
+            self.candidate_is_new
+            or loud(self.candidate_changes)
+            or self.vanished_applications
+            or any(a.is_new or loud(a.changes) for a in self.applications)
+        )
+
+
+def compare(
+    after: Snapshot, before: Snapshot | None, *, candidate_base: Record | None
+) -> RecordChange:
+    """Compare a record with its snapshot.
+
+    `candidate_base` is the candidate as last seen in any record of the list: one person may stand
+    in several records, and each of them speaks of the same person.
+    """
+    candidate = after.candidate
+    return RecordChange(
+        after=after,
+        before=before,
+        candidate_is_new=candidate is not None and candidate_base is None,
+        candidate_changes=()
+        if candidate is None or candidate_base is None
+        else tuple(diff_candidate(candidate_base, candidate)),
+        applications=tuple(_compare_applications(after, before)),
+        vanished_applications=_vanished(after, before),
+    )
+
+
+def _compare_applications(after: Snapshot, before: Snapshot | None) -> Iterator[ApplicationChange]:
+    known = {a["external_id"]: a for a in before.applications} if before else {}
+    for record in after.applications:
+        old = known.get(record["external_id"])
+        changes = () if old is None else tuple(diff_application(old, record))
+        yield ApplicationChange(record=record, before=old, changes=changes)
+
+
+def _vanished(after: Snapshot, before: Snapshot | None) -> tuple[str, ...]:
+    if before is None:
+        return ()
+    left = {a["external_id"] for a in after.applications}
+    return tuple(a["external_id"] for a in before.applications if a["external_id"] not in left)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearViewSide:
+    """What ClearView holds now of applications whose status changed at the ATS."""
+
+    statuses: Mapping[str, ApplicationStatus] = field(default_factory=dict)
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When a person last changed the status there, where that is known."""
+
+
+@dataclass(slots=True)
+class RecordPlan:
+    """What to do about one record."""
+
+    change: RecordChange
+    new_candidate: Record | None = None
+    candidate_patch: Patch | None = None
+    new_applications: list[Record] = field(default_factory=list)
+    application_patches: list[Patch] = field(default_factory=list)
+    conflicts: list[StatusConflict] = field(default_factory=list)
+    log: LogLine | None = None
+    changes: list[ChangeLine] = field(default_factory=list)
+
+
+def plan_record(
+    change: RecordChange,
+    *,
+    clearview: ClearViewSide,
+    policy: Policy,
+) -> RecordPlan:
+    """Decide what ClearView, the log and the history get.
+
+    `clearview` holds ClearView's present status of the applications whose status changed.
+    """
+    plan = RecordPlan(change)
+    candidate_id = change.candidate_external_id
+    if change.candidate_is_new:
+        plan.new_candidate = change.after.candidate
+    elif change.candidate_changes:
+        plan.candidate_patch = _patch(candidate_id, change.candidate_changes)
+        plan.changes += _change_lines(candidate_id, None, change.candidate_changes)
+    for application in change.applications:
+        _plan_application(plan, application, clearview, policy)
+    plan.log = _log_line(change)
+    return plan
+
+
+def _plan_application(
+    plan: RecordPlan,
+    application: ApplicationChange,
+    clearview: ClearViewSide,
+    policy: Policy,
+) -> None:
+    if application.is_new:
+        plan.new_applications.append(application.record)
+        return
+    if not application.changes:
+        return
+    kept, conflict, expected = _settle_status(application, clearview, policy)
+    if conflict is not None:
+        plan.conflicts.append(conflict)
+    if kept:
+        plan.application_patches.append(_patch(application.external_id, kept, expected))
+    plan.changes += _change_lines(
+        str(application.record["candidate_external_id"]), application.external_id, kept
+    )
+
+
+def _settle_status(
+    application: ApplicationChange,
+    clearview: ClearViewSide,
+    policy: Policy,
+) -> tuple[tuple[FieldChange, ...], StatusConflict | None, ApplicationStatus | None]:
+    """The changes that ClearView takes, the conflict if there is one, the status it must have."""
+    held = clearview.statuses.get(application.external_id)
+    if not application.status_changed or held is None:
+        return application.changes, None, None
+    base = ApplicationStatus((application.before or {})["status"])
+    ats = ApplicationStatus(application.record["status"])
+    decision = decide_status(
+        base=base,
+        ats=ats,
+        clearview=held,
+        policy=policy,
+        ats_changed_at=application.record.get("external_updated_at"),
+        clearview_changed_at=clearview.changed_at.get(application.external_id),
+    )
+    if held in (base, ats):
+        return application.changes, None, held
+    conflict = StatusConflict(
+        application_external_id=application.external_id,
+        candidate_external_id=str(application.record["candidate_external_id"]),
+        base=base,
+        ats=ats,
+        clearview=held,
+        policy=policy,
+        winner=decision,
+    )
+    if decision == "ats":
+        return application.changes, conflict, held
+    return tuple(c for c in application.changes if c.path not in STATUS_GROUP), conflict, None
+
+
+def _patch(
+    external_id: str,
+    changes: Sequence[FieldChange],
+    expected_status: ApplicationStatus | None = None,
+) -> Patch:
+    return Patch(
+        external_id=external_id,
+        set={c.path: c.new for c in changes if not c.removed},
+        unset=[c.path for c in changes if c.removed],
+        expected_status=expected_status,
+    )
+
+
+def _change_lines(
+    candidate_external_id: str, application_external_id: str | None, changes: Sequence[FieldChange]
+) -> list[ChangeLine]:
+    prefix = f"applications.{application_external_id}." if application_external_id else ""
+    return [
+        ChangeLine(
+            candidate_external_id=candidate_external_id,
+            application_external_id=application_external_id,
+            path=prefix + change.path,
+            old=change.old,
+            new=change.new,
+        )
+        for change in loud(changes)
+    ]
+
+
+def _log_line(change: RecordChange) -> LogLine | None:
+    if not change.is_loud:
+        return None
+    if change.candidate_is_new:
+        return LogLine(change.candidate_external_id, "created")
+    return LogLine(change.candidate_external_id, "updated", tuple(_changed_fields(change)))
+
+
+def _changed_fields(change: RecordChange) -> Iterator[str]:
+    yield from (c.path for c in loud(change.candidate_changes))
+    for application in change.applications:
+        prefix = f"applications.{application.external_id}"
+        if application.is_new:
+            yield prefix
+        yield from (f"{prefix}.{c.path}" for c in loud(application.changes))
+    yield from (f"applications.{gone}.deleted_at" for gone in change.vanished_applications)
+
+
+def newest_candidates(snapshots: Sequence[Snapshot]) -> dict[str, Record]:
+    """By candidate external id: the candidate as the most recently seen record has it."""
+    newest: dict[str, Snapshot] = {}
+    for snapshot in snapshots:
+        if snapshot.candidate is None:
+            continue
+        key = str(snapshot.candidate["external_id"])
+        if key not in newest or newest[key].seen_at < snapshot.seen_at:
+            newest[key] = snapshot
+    return {key: snapshot.candidate or {} for key, snapshot in newest.items()}

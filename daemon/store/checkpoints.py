@@ -1,0 +1,39 @@
+"""Stored positions in MongoDB, guarded by the fencing token of whoever writes them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from daemon.ports.clock import Clock
+from daemon.ports.leases import LeaseLost
+from daemon.store.connection import Mongo
+from models.documents import Checkpoint
+
+
+class MongoCheckpoints:
+    """`checkpoints`, as `daemon.ports.imports.Checkpoints`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._collection = mongo.collection(Checkpoint)
+        self._clock = clock
+
+    async def load(self, key: str) -> dict[str, Any] | None:
+        row = await self._collection.find_one({"_id": key})
+        return None if row is None else dict(row["value"])
+
+    async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
+        try:
+            await self._collection.update_one(
+                {"_id": key, "fence": {"$not": {"$gt": fence}}},
+                {
+                    "$set": {
+                        "value": dict(value),
+                        "updated_at": self._clock.now(),
+                        "fence": fence,
+                    }
+                },
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            raise LeaseLost(f"{key} was taken over by a later holder") from None

@@ -1,0 +1,187 @@
+"""ClearView's candidates and applications in a shared MongoDB (`mode: mongodb`)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch
+from daemon.store.connection import Mongo, Row
+from daemon.store.encoding import encode_each, insert_new
+from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
+from models.ids import application_id, candidate_id
+from models.status import ApplicationStatus
+
+STATUS_FIELDS = ("status", "stage", "rejection_reason", "rejected_at", "hired_at")
+
+
+class MongoCandidateManagement:
+    """One integration's part of ClearView's collections."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        self._candidates = mongo.collection(ClearViewCandidate)
+        self._applications = mongo.collection(ClearViewApplication)
+        self._outbox = mongo.collection(StatusOutboxEntry)
+        self._integration = integration_id
+
+    async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
+        """New documents are inserted, known ones patched field by field."""
+        new_candidates, new_applications, _, moved = await asyncio.gather(
+            self._insert(self._candidates, self._candidate_rows(batch)),
+            self._insert(self._applications, self._application_rows(batch)),
+            self._patch_candidates(batch),
+            self._patch_applications(batch),
+        )
+        return ClearViewOutcome(
+            failed_candidates=new_candidates[1],
+            failed_applications=new_applications[1],
+            existing_candidates=new_candidates[0],
+            existing_applications=new_applications[0],
+            moved_applications=moved,
+        )
+
+    async def _insert(
+        self, collection: AsyncCollection[Row], rows: Iterable[Row]
+    ) -> tuple[frozenset[str], dict[str, str]]:
+        encoded, refused = encode_each((row["external_id"], row) for row in rows)
+        existing, rejected = await insert_new(
+            collection, encoded, lambda row: str(row["external_id"])
+        )
+        return existing, refused | rejected
+
+    def _candidate_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
+        for record in batch.new_candidates:
+            yield {
+                "_id": candidate_id(self._integration, record["external_id"]),
+                "integration_id": self._integration,
+                **record,
+                "deleted_at": None,
+                "created_at": batch.at,
+                "updated_at": batch.at,
+            }
+
+    def _application_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
+        for record in batch.new_applications:
+            row = {
+                "_id": application_id(self._integration, record["external_id"]),
+                "candidate_id": candidate_id(self._integration, record["candidate_external_id"]),
+                "integration_id": self._integration,
+                **record,
+                "deleted_at": None,
+                "created_at": batch.at,
+                "updated_at": batch.at,
+                "import_id": batch.import_id,
+            }
+            del row["candidate_external_id"]
+            yield row
+
+    async def _patch_candidates(self, batch: ClearViewBatch) -> None:
+        writes = [
+            UpdateOne(
+                {"_id": candidate_id(self._integration, patch.external_id)},
+                _update(patch.set, patch.unset, {"updated_at": batch.at, "deleted_at": None}),
+            )
+            for patch in batch.candidate_patches
+        ]
+        if writes:
+            await self._candidates.bulk_write(writes, ordered=False)
+
+    async def _patch_applications(self, batch: ClearViewBatch) -> frozenset[str]:
+        """External ids of those whose status had moved on in ClearView meanwhile."""
+        if not batch.application_patches:
+            return frozenset()
+        stamp = {"updated_at": batch.at, "deleted_at": None, "import_id": batch.import_id}
+        plain = [self._plain_update(p, stamp) for p in batch.application_patches]
+        guarded = [p for p in batch.application_patches if p.expected_status is not None]
+        await self._applications.bulk_write(plain, ordered=False)
+        moved = set()
+        for patch in guarded:
+            if not await self._set_status(patch, stamp):
+                moved.add(patch.external_id)
+        return frozenset(moved)
+
+    def _plain_update(self, patch: Patch, stamp: Row) -> UpdateOne:
+        fields = _for_clearview(self._integration, patch.set)
+        if patch.expected_status is not None:
+            fields = {k: v for k, v in fields.items() if k not in STATUS_FIELDS}
+        return UpdateOne(
+            {"_id": application_id(self._integration, patch.external_id)},
+            _update(fields, patch.unset, stamp),
+        )
+
+    async def _set_status(self, patch: Patch, stamp: Row) -> bool:
+        fields = {k: v for k, v in patch.set.items() if k in STATUS_FIELDS}
+        target = patch.set.get("status")
+        result = await self._applications.update_one(
+            {
+                "_id": application_id(self._integration, patch.external_id),
+                "status": {"$in": [patch.expected_status, target]},
+            },
+            {"$set": fields | stamp},
+        )
+        return result.matched_count == 1
+
+    async def statuses(
+        self, application_external_ids: Sequence[str]
+    ) -> Mapping[str, ApplicationStatus]:
+        ids = [application_id(self._integration, e) for e in application_external_ids]
+        rows = self._applications.find({"_id": {"$in": ids}}, {"status": 1, "external_id": 1})
+        return {
+            row["external_id"]: ApplicationStatus(row["status"])
+            for row in await rows.to_list()
+            if row["status"] in ApplicationStatus
+        }
+
+    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """From the newest change-stream event of each application that reached the outbox."""
+        by_id = {application_id(self._integration, e): e for e in application_external_ids}
+        rows = self._outbox.find(
+            {"application_id": {"$in": list(by_id)}, "changed_in_clearview_at": {"$ne": None}},
+            {"application_id": 1, "changed_in_clearview_at": 1},
+            sort={"sequence": 1},
+        )
+        return {
+            by_id[row["application_id"]]: row["changed_in_clearview_at"]
+            for row in await rows.to_list()
+        }
+
+    async def delete(
+        self,
+        *,
+        candidates: Sequence[str],
+        applications: Sequence[str],
+        at: datetime,
+        import_id: UUID,
+    ) -> None:
+        persons = [candidate_id(self._integration, e) for e in candidates]
+        ids = [application_id(self._integration, e) for e in applications]
+        stamp = {"$set": {"deleted_at": at, "updated_at": at}}
+        if persons:
+            await self._candidates.update_many({"_id": {"$in": persons}, "deleted_at": None}, stamp)
+        if persons or ids:
+            await self._applications.update_many(
+                {
+                    "$or": [{"_id": {"$in": ids}}, {"candidate_id": {"$in": persons}}],
+                    "deleted_at": None,
+                },
+                {"$set": {"deleted_at": at, "updated_at": at, "import_id": import_id}},
+            )
+
+
+def _for_clearview(integration: UUID, fields: Mapping[str, object]) -> Row:
+    """An application's fields as ClearView stores them: the candidate by its UUID."""
+    row = dict(fields)
+    owner = row.pop("candidate_external_id", None)
+    if owner is not None:
+        row["candidate_id"] = candidate_id(integration, str(owner))
+    return row
+
+
+def _update(fields: Mapping[str, object], unset: Sequence[str], stamp: Row) -> Row:
+    update: Row = {"$set": dict(fields) | stamp}
+    if unset:
+        update["$unset"] = dict.fromkeys(unset, "")
+    return update

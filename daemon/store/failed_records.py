@@ -1,0 +1,95 @@
+"""Records that wait for another try, in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pymongo import ReturnDocument
+
+from daemon.ports.imports import FailedRecordFacts
+from daemon.store.connection import Mongo
+from models.documents import FailedRecord
+from models.ids import derived_id
+
+FIRST_RETRY = timedelta(minutes=1)
+LAST_RETRY = timedelta(hours=6)
+ATTEMPTS_BEFORE_DEAD = 10
+
+
+def retry_after(attempts: int) -> timedelta | None:
+    """How long to wait before try number `attempts` + 1; None: it is a dead letter."""
+    if attempts >= ATTEMPTS_BEFORE_DEAD:
+        return None
+    return min(LAST_RETRY, FIRST_RETRY * (1 << (attempts - 1)))
+
+
+class MongoFailedRecords:
+    """`failed_records` of one integration."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        self._collection = mongo.collection(FailedRecord)
+        self._integration = integration_id
+
+    def _id(self, list_name: str, external_id: str) -> UUID:
+        return derived_id(self._integration, "failed", list_name, external_id)
+
+    async def all_ids(self, list_name: str) -> frozenset[str]:
+        rows = self._collection.find(
+            {"ats_integration_id": self._integration, "list": list_name}, {"external_id": 1}
+        )
+        return frozenset(row["external_id"] for row in await rows.to_list())
+
+    async def due(self, list_name: str, now: datetime) -> list[FailedRecordFacts]:
+        rows = self._collection.find(
+            {
+                "ats_integration_id": self._integration,
+                "list": list_name,
+                "next_attempt_at": {"$lte": now},
+                "state": "retrying",
+            }
+        )
+        return [
+            FailedRecordFacts(list_name, row["external_id"], row["attempts"])
+            for row in await rows.to_list()
+        ]
+
+    async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
+        key = {"_id": self._id(list_name, external_id)}
+        row = await self._collection.find_one_and_update(
+            key,
+            {
+                "$inc": {"attempts": 1},
+                "$set": {"error_message": error, "next_attempt_at": None, "state": "retrying"},
+                "$setOnInsert": {
+                    "ats_integration_id": self._integration,
+                    "list": list_name,
+                    "external_id": external_id,
+                    "first_failed_at": now,
+                },
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        attempts = int(row["attempts"]) if row else 1
+        wait = retry_after(attempts)
+        await self._collection.update_one(
+            key,
+            {
+                "$set": {
+                    "next_attempt_at": None if wait is None else now + wait,
+                    "state": "dead" if wait is None else "retrying",
+                }
+            },
+        )
+        return wait is None
+
+    async def remove(self, list_name: str, external_ids: Sequence[str]) -> None:
+        if external_ids:
+            await self._collection.delete_many(
+                {"_id": {"$in": [self._id(list_name, e) for e in external_ids]}}
+            )
+
+    async def dead(self) -> int:
+        return await self._collection.count_documents(
+            {"ats_integration_id": self._integration, "state": "dead"}
+        )

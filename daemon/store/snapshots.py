@@ -1,0 +1,177 @@
+"""Snapshots in MongoDB, as `daemon.ports.imports.Snapshots`."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pymongo import ReplaceOne, UpdateOne
+
+from daemon.ports.imports import Known, Snapshot
+from daemon.store.connection import Mongo, Row
+from daemon.store.encoding import encode_each, insert_new
+from models.documents import CandidateSnapshot
+from models.ids import snapshot_id
+
+_KNOWN = {
+    "external_id": 1,
+    "fingerprint": 1,
+    "digest": 1,
+    "mapping_version": 1,
+    "deleted_at": 1,
+    "missing_since": 1,
+}
+
+
+class MongoSnapshots:
+    """Snapshots of one integration's lists."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        self._collection = mongo.collection(CandidateSnapshot)
+        self._integration = integration_id
+
+    def _ids(self, list_name: str, external_ids: Iterable[str]) -> list[UUID]:
+        return [snapshot_id(self._integration, list_name, e) for e in external_ids]
+
+    def _among(self, list_name: str, external_ids: Iterable[str]) -> Row:
+        return {"_id": {"$in": self._ids(list_name, external_ids)}}
+
+    async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]:
+        """One projection for a whole page."""
+        cursor = self._collection.find(self._among(list_name, external_ids), _KNOWN)
+        return {
+            row["external_id"]: Known(
+                fingerprint=row["fingerprint"],
+                digest=row.get("digest"),
+                mapping_version=row["mapping_version"],
+                gone=bool(row.get("deleted_at") or row.get("missing_since")),
+            )
+            for row in await cursor.to_list()
+        }
+
+    async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]:
+        cursor = self._collection.find(self._among(list_name, external_ids))
+        return [_snapshot(row) for row in await cursor.to_list()]
+
+    async def load_by_candidate(
+        self, list_name: str, candidate_external_ids: Sequence[str]
+    ) -> list[Snapshot]:
+        query = {
+            "ats_integration_id": self._integration,
+            "candidate.external_id": {"$in": list(candidate_external_ids)},
+            "list": list_name,
+            "deleted_at": None,
+        }
+        return [_snapshot(row) for row in await self._collection.find(query).to_list()]
+
+    async def write(
+        self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
+    ) -> Mapping[str, str]:
+        """Insert the new, replace the changed: (external id -> reason) of those refused."""
+        encoded, refused = encode_each((s.external_id, self._row(list_name, s)) for s in created)
+        existing, rejected = await insert_new(
+            self._collection, encoded, lambda row: str(row["external_id"])
+        )
+        refused |= rejected
+        overwrite = [s for s in created if s.external_id in existing]
+        refused |= await self._replace(list_name, [*overwrite, *replaced])
+        return refused
+
+    async def _replace(self, list_name: str, snapshots: Sequence[Snapshot]) -> dict[str, str]:
+        encoded, refused = encode_each((s.external_id, self._row(list_name, s)) for s in snapshots)
+        if encoded:
+            await self._collection.bulk_write(
+                [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in encoded],
+                ordered=False,
+            )
+        return refused
+
+    def _row(self, list_name: str, snapshot: Snapshot) -> Row:
+        return {
+            "_id": snapshot_id(self._integration, list_name, snapshot.external_id),
+            "ats_integration_id": self._integration,
+            "list": list_name,
+            "external_id": snapshot.external_id,
+            "fingerprint": snapshot.fingerprint,
+            "digest": snapshot.digest,
+            "candidate": snapshot.candidate,
+            "applications": snapshot.applications,
+            "mapping_version": snapshot.mapping_version,
+            "seen_at": snapshot.seen_at,
+            "deleted_at": None,
+            "missing_since": None,
+            "import_id": snapshot.import_id,
+            "previous": snapshot.previous,
+        }
+
+    async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
+        if not records:
+            return
+        await self._collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": snapshot_id(self._integration, list_name, r.external_id)},
+                    {
+                        "$set": {
+                            "fingerprint": r.fingerprint,
+                            "digest": r.digest,
+                            "mapping_version": r.mapping_version,
+                        }
+                    },
+                )
+                for r in records
+            ],
+            ordered=False,
+        )
+
+    async def forget(self, list_name: str, external_ids: Sequence[str], import_id: UUID) -> None:
+        mine = self._among(list_name, external_ids) | {"import_id": import_id}
+        await self._collection.delete_many(mine | {"previous": None})
+        restore = {"candidate": "$previous.candidate", "applications": "$previous.applications"}
+        # An impossible fingerprint makes the next poll compare the record anew.
+        await self._collection.update_many(
+            mine,
+            [{"$set": restore | {"fingerprint": b"", "digest": None}}, {"$unset": "previous"}],
+        )
+
+    async def count_live(self, list_name: str) -> int:
+        return await self._collection.count_documents(self._live(list_name))
+
+    def _live(self, list_name: str) -> Row:
+        return {"ats_integration_id": self._integration, "list": list_name, "deleted_at": None}
+
+    async def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
+        cursor = self._collection.find(
+            self._live(list_name), {"external_id": 1, "missing_since": 1, "_id": 0}, batch_size=5000
+        )
+        async for row in cursor:
+            yield row["external_id"], row.get("missing_since")
+
+    async def mark_missing(self, list_name: str, external_ids: Sequence[str], at: datetime) -> None:
+        await self._set(list_name, external_ids, {"missing_since": at})
+
+    async def mark_seen(self, list_name: str, external_ids: Sequence[str]) -> None:
+        await self._set(list_name, external_ids, {"missing_since": None, "deleted_at": None})
+
+    async def mark_deleted(self, list_name: str, external_ids: Sequence[str], at: datetime) -> None:
+        await self._set(list_name, external_ids, {"deleted_at": at})
+
+    async def _set(self, list_name: str, external_ids: Sequence[str], fields: Row) -> None:
+        if external_ids:
+            await self._collection.update_many(
+                self._among(list_name, external_ids), {"$set": fields}
+            )
+
+
+def _snapshot(row: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        external_id=row["external_id"],
+        fingerprint=row["fingerprint"],
+        digest=row.get("digest"),
+        candidate=row["candidate"],
+        applications=row["applications"],
+        mapping_version=row["mapping_version"],
+        seen_at=row["seen_at"],
+        import_id=row.get("import_id"),
+        previous=row.get("previous"),
+    )
