@@ -64,14 +64,15 @@ def _share(value: object) -> object:
     return float(match[1]) / 100
 
 
-def _show_share(share: float) -> str:
+def show_share(share: float) -> str:
+    """The share as it would be written: 0.1 as `10%`."""
     return f"{share * 100:.6g}%"
 
 
 Share = Annotated[
     float,
     BeforeValidator(_share),
-    PlainSerializer(_show_share, return_type=str),
+    PlainSerializer(show_share, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]+)?\s*%$"}),
 ]
 """A part of a whole, written `10%`, kept as 0.1."""
@@ -83,7 +84,7 @@ def at_most(limit: str) -> AfterValidator:
 
     def check(value: float) -> float:
         if not 0 <= value <= high:
-            raise ValueError(f"must be from 0% to {limit}, got {_show_share(value)}")
+            raise ValueError(f"must be from 0% to {limit}, got {show_share(value)}")
         return value
 
     return AfterValidator(check)
@@ -139,7 +140,7 @@ def _split_url(value: str) -> Any:
 HttpUrl = Annotated[
     str,
     AfterValidator(_http_url),
-    WithJsonSchema({"type": "string", "pattern": "^(https?://|.*\\$\\{)"}),
+    WithJsonSchema({"type": "string", "pattern": "^https?://"}),
 ]
 """An http or https address without credentials, query or trailing slash."""
 

@@ -1,0 +1,73 @@
+"""Checks of the operator's file against connector definitions, which this folder knows nothing of."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from config.document import Document
+from config.nodes import Path
+from config.problems import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredNames:
+    """What a connector's definition asks an operator for."""
+
+    credentials: Collection[str]
+    options: Collection[str] = ()
+    required_options: Collection[str] = ()
+    needs_acting_user: bool = False
+
+
+Lookup = Callable[[str], DeclaredNames | None]
+
+
+def check_connector_names(document: Document, lookup: Lookup, known: Collection[str]) -> None:
+    """Report connectors that nobody has defined, and names that the chosen one does not declare.
+
+    All of `credentials` are required. Works on the tree, so that it reports together with all
+    other mistakes, and leaves alone what is too broken to be looked at.
+    """
+    for name in document.keys(("integrations",)):
+        base: Path = ("integrations", name)
+        connector = document.text((*base, "connector"))
+        if not connector:
+            continue
+        declared = lookup(connector)
+        if declared is None:
+            _unknown_connector(document, (*base, "connector"), connector, known)
+        else:
+            _check_integration(document, base, connector, declared)
+
+
+def _unknown_connector(
+    document: Document, path: Path, connector: str, known: Collection[str]
+) -> None:
+    hint = did_you_mean(connector, known)
+    listed = "" if hint else f"; known are: {', '.join(sorted(known))}"
+    document.error(path, f"no connector has this name{listed}", hint=hint)
+
+
+def _check_integration(
+    document: Document, base: Path, connector: str, declared: DeclaredNames
+) -> None:
+    credentials, options = (*base, "credentials"), (*base, "options")
+    _check_names(document, credentials, connector, declared.credentials)
+    _check_names(document, options, connector, {*declared.options, *declared.required_options})
+    _require(document, credentials, connector, declared.credentials)
+    _require(document, options, connector, declared.required_options)
+    if declared.needs_acting_user:
+        _require(document, base, connector, ["acting_user"])
+
+
+def _check_names(document: Document, path: Path, connector: str, declared: Collection[str]) -> None:
+    for key in document.keys(path):
+        if key not in declared:
+            hint = did_you_mean(key, declared)
+            listed = f"; it knows {', '.join(sorted(declared)) or 'none'}" if hint is None else ""
+            message = f"connector {connector} has no such key{listed}"
+            document.error((*path, key), message, hint=hint, on_key=True)
+
+
+def _require(document: Document, path: Path, connector: str, names: Collection[str]) -> None:
+    for name in sorted(set(names) - set(document.keys(path))):
+        document.error((*path, name), f"is required by connector {connector}")

@@ -1,0 +1,93 @@
+"""The effective configuration of one integration: every value, and why it is what it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from config.document import Origin
+from config.loader import secret_paths
+from config.loading import Loaded
+from config.nodes import Path, Scalar, show_path
+from config.operator import OperatorConfig
+from config.problems import did_you_mean
+from models.errors import UserError
+
+MASK = "••••••"
+
+
+class UnknownIntegrationError(UserError):
+    """There is no integration of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One effective value. `value` is masked for secrets and for everything fetched elsewhere."""
+
+    path: str
+    value: str
+    origin: Origin
+
+
+def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Explained]:
+    """Every effective value of an integration, in the order of the reference.
+
+    Raises:
+        UnknownIntegrationError: the file has no integration of this name.
+    """
+    integration = loaded.value.integrations.get(name)
+    if integration is None:
+        raise _unknown(name, list(loaded.value.integrations))
+    base: Path = ("integrations", name)
+    secrets = set(secret_paths(integration, base))
+    values = integration.model_dump(mode="json")
+    return [_explained(loaded, path, value, secrets) for path, value in _leaves(values, base)]
+
+
+def _explained(
+    loaded: Loaded[OperatorConfig], path: Path, value: object, secrets: set[Path]
+) -> Explained:
+    hidden = path in secrets or _is_fetched(loaded, path)
+    return Explained(
+        path=show_path(path[2:]),
+        value=MASK if hidden else _shown(value),
+        origin=loaded.origin(path),
+    )
+
+
+def _is_fetched(loaded: Loaded[OperatorConfig], path: Path) -> bool:
+    node = loaded.document.node(path)
+    return isinstance(node, Scalar) and any(not r.defaulted for r in node.references)
+
+
+def _leaves(value: object, path: Path) -> Iterator[tuple[Path, object]]:
+    match value:
+        case dict() if value:
+            for key, item in value.items():
+                yield from _leaves(item, (*path, key))
+        case list() if value:
+            for index, item in enumerate(value):
+                yield from _leaves(item, (*path, index))
+        case _:
+            yield path, value
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "(none)"
+        case bool():
+            return "true" if value else "false"
+        case dict() | list():
+            return "(none)"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+def _unknown(name: str, known: list[str]) -> UnknownIntegrationError:
+    hint = did_you_mean(name, known)
+    meant = f' (did you mean "{hint}"?)' if hint else ""
+    return UnknownIntegrationError(
+        f'no integration is named "{name}"{meant}',
+        remedy=f"Name one of: {', '.join(known) or '(there are none)'}.",
+    )

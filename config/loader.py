@@ -1,0 +1,128 @@
+"""Loads the operator's file, with the checks that need nothing but the file itself."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path as FilePath
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from config.document import Document
+from config.loading import Check, Loaded, load_yaml_model
+from config.nodes import Path, Scalar, Sequence
+from config.operator import OperatorConfig
+from config.problems import ConfigError, Problem
+
+_HOW_TO_CREATE = (
+    "no such file; copy the sample config/ats-sync.yaml there, "
+    "or name another file with --config or ATS_SYNC_CONFIG"
+)
+
+
+def load_operator_config(
+    path: FilePath,
+    *,
+    checks: Iterable[Check] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Loaded[OperatorConfig]:
+    """The operator's file, checked. What is unwise but works is in the result's `warnings`.
+
+    Raises:
+        ConfigError: with every mistake at its place, those found by `checks` included.
+    """
+    if not os.path.lexists(path):
+        raise ConfigError([Problem(str(path), 0, 0, "", _HOW_TO_CREATE)])
+    loaded = load_yaml_model(
+        path,
+        OperatorConfig,
+        resolve_references=True,
+        checks=[_connector_paths_exist, *checks],
+        environment=environment,
+    )
+    _warn_of_written_secrets(loaded)
+    _warn_of_open_connections(loaded)
+    _warn_of_nothing_to_do(loaded)
+    return loaded
+
+
+def connector_folders(loaded: Loaded[OperatorConfig]) -> list[FilePath]:
+    """The folders of `connector_paths`, wherever the process was started."""
+    return [loaded.document.path.parent / path for path in loaded.value.connector_paths]
+
+
+def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
+    """Where in a loaded value secrets are."""
+    match value:
+        case SecretStr():
+            yield path
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from secret_paths(getattr(value, name), (*path, name))
+        case dict():
+            for key, item in value.items():
+                yield from secret_paths(item, (*path, str(key)))
+        case list():
+            for index, item in enumerate(value):
+                yield from secret_paths(item, (*path, index))
+
+
+def _connector_paths_exist(document: Document) -> None:
+    node = document.node(("connector_paths",))
+    for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+        if not isinstance(item, Scalar) or item.unresolved or not item.text:
+            continue
+        if not _is_folder(document.path.parent / item.text):
+            document.error(
+                ("connector_paths", index), "no such folder; it is relative to this file"
+            )
+
+
+def _is_folder(path: FilePath) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
+    message = "the secret stands in this file; write ${env:NAME} or ${file:PATH} instead"
+    for path in secret_paths(loaded.value):
+        node = loaded.document.node(path)
+        if isinstance(node, Scalar) and not node.references and _is_secret(path, node.text):
+            loaded.document.warn(path, message)
+
+
+def _is_secret(path: Path, text: str) -> bool:
+    """A database address is a secret only where it carries a password."""
+    return path[-1] != "uri" or "@" in text
+
+
+def _warn_of_open_connections(loaded: Loaded[OperatorConfig]) -> None:
+    for path, url in _addresses(loaded.value):
+        if url.startswith("http://") and not _is_local(urlsplit(url).hostname or ""):
+            loaded.document.warn(path, "credentials travel unencrypted to another host; use https")
+
+
+def _addresses(config: OperatorConfig) -> Iterator[tuple[Path, str]]:
+    for name, integration in config.integrations.items():
+        if integration.endpoint:
+            yield ("integrations", name, "endpoint"), integration.endpoint
+    for service in ("candidates", "analytics"):
+        if url := getattr(getattr(config.clearview, service), "url", None):
+            yield ("clearview", service, "url"), url
+    for index, notification in enumerate(config.clearview.notifications):
+        if isinstance(notification.url, str):
+            yield ("clearview", "notifications", index, "url"), notification.url
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _warn_of_nothing_to_do(loaded: Loaded[OperatorConfig]) -> None:
+    if not loaded.value.integrations:
+        loaded.document.warn(("integrations",), "there are no integrations; nothing will be done")

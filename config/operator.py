@@ -1,0 +1,229 @@
+"""The operator's file: which integrations there are, and how each of them is to be kept in step."""
+
+from datetime import timedelta
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from config.mistakes import Mistake
+from config.operator_clearview import ClearView
+from config.values import (
+    ConfigModel,
+    Duration,
+    Filled,
+    HttpUrl,
+    Share,
+    Slug,
+    at_most,
+    between,
+    reject,
+)
+from models.status import ApplicationStatus
+
+
+class Poll(ConfigModel):
+    """When an integration's candidates are fetched."""
+
+    every: Annotated[Duration, between("10s", "7d")] = Field(
+        default=timedelta(minutes=5),
+        description="Time between two polls.",
+        examples=["5m"],
+    )
+    jitter: Annotated[Share, at_most("50%")] = Field(
+        default=0.1,
+        description="How far a poll may move from its time, as a part of `every`, so that "
+        "integrations do not all start at once.",
+        examples=["10%"],
+    )
+    overlap: Annotated[Duration, between("0s", "7d")] = Field(
+        default=timedelta(minutes=2),
+        description="How far before the last seen change a poll starts again, for changes that "
+        "the ATS shows late.",
+        examples=["2m"],
+    )
+    sweep_every: Annotated[Duration, between("1m", "90d")] = Field(
+        default=timedelta(hours=24),
+        description="Time between two complete listings, which find what polls cannot see: "
+        "deletions, and changes without a timestamp.",
+        examples=["24h"],
+    )
+
+    @model_validator(mode="after")
+    def _sweeps_are_rarer_than_polls(self) -> "Poll":
+        if self.sweep_every < self.every:
+            reject([Mistake(("sweep_every",), "must not be shorter than `every`", also=("every",))])
+        return self
+
+
+class Push(ConfigModel):
+    """How status changes made in ClearView reach the ATS."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether status changes are sent to this ATS at all.",
+        examples=[True],
+    )
+    conflicts: Literal["ats_wins", "clearview_wins", "newest_wins"] = Field(
+        default="ats_wins",
+        description="Who is right when the status changed on both sides since they last agreed.",
+        examples=["ats_wins"],
+    )
+    coalesce: Literal["latest", "every"] = Field(
+        default="latest",
+        description="What is sent when several changes piled up behind an outage: only the latest, "
+        "or every one in order.",
+        examples=["latest"],
+    )
+
+
+class Deletions(ConfigModel):
+    """What happens when candidates are gone from the ATS."""
+
+    policy: Literal["mark", "ignore"] = Field(
+        default="mark",
+        description="`mark` sets `deleted_at` in ClearView; `ignore` leaves the candidate alone.",
+        examples=["mark"],
+    )
+    max_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=10,
+        description="A sweep that misses more than this percentage of the known candidates touches "
+        "nothing and raises an alert instead.",
+        examples=[10],
+    )
+
+
+class Analytics(ConfigModel):
+    """The export of hiring analytics to the ATS. It writes into the customer's system."""
+
+    every: Annotated[Duration, between("10s", "31d")] = Field(
+        default=timedelta(hours=24),
+        description="Length of one exported period.",
+        examples=["24h"],
+    )
+    field: Filled | None = Field(
+        default=None,
+        description="The ATS's custom field that receives the value, for an ATS that takes "
+        "analytics per application.",
+        examples=["clearview_score"],
+    )
+
+
+Stages = Annotated[list[Filled], Field(min_length=1)]
+
+
+class Integration(ConfigModel):
+    """One customer's account at one ATS."""
+
+    connector: Slug = Field(
+        description="Which ATS this is: a definition from the catalog, or from `connector_paths`.",
+        examples=["greenhouse"],
+    )
+    endpoint: HttpUrl | None = Field(
+        default=None,
+        description="The address of the ATS's API. Without it, the definition's own.",
+        examples=["https://harvest.greenhouse.io/v3"],
+    )
+    credentials: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="What the ATS asks for, named as the ATS names it (`ats-sync connectors show` "
+        "lists the names). Write references, not secrets.",
+        examples=[{"api_key": "${env:ACME_API_KEY}"}],
+    )
+    acting_user: Filled | None = Field(
+        default=None,
+        description="The ATS user in whose name writes are made, where the ATS wants one.",
+        examples=["4012"],
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description="Whatever else the connector's definition declares.",
+        examples=[{"token_url": "https://auth.greenhouse.io/token"}],
+    )
+    enabled: bool = Field(
+        default=True,
+        description="`false` keeps the integration and everything known about it, but does nothing.",
+        examples=[True],
+    )
+    poll: Poll = Field(
+        default_factory=Poll,
+        description="When candidates are fetched.",
+        examples=[{"every": "5m"}],
+    )
+    statuses: dict[ApplicationStatus, Stages] = Field(
+        default_factory=dict,
+        description="Stage names or ids of the ATS for each canonical status. The first one is "
+        "where a push goes. They come before the definition's own rules.",
+        examples=[{"interview": ["Onsite", "Team interview"]}],
+    )
+    rejection_reasons: dict[Filled, Filled] = Field(
+        default_factory=dict,
+        description="The ATS's reason (name or id) for each of ClearView's; `default` for all others.",
+        examples=[{"default": "Not a fit"}],
+    )
+    push: Push = Field(
+        default_factory=Push,
+        description="How status changes made in ClearView reach the ATS.",
+        examples=[{"conflicts": "ats_wins"}],
+    )
+    deletions: Deletions = Field(
+        default_factory=Deletions,
+        description="What happens when candidates are gone from the ATS.",
+        examples=[{"policy": "mark"}],
+    )
+    analytics: Analytics | None = Field(
+        default=None,
+        description="The export of analytics to this ATS. Absent means none: it writes into the "
+        "customer's system, so it has to be asked for.",
+        examples=[{"every": "24h"}],
+    )
+    fields: dict[Filled, Filled] = Field(
+        default_factory=dict,
+        description="Extra mappings: ClearView's field, and where the ATS keeps it, in the language "
+        "of connector definitions.",
+        examples=[{"custom_fields.salary": "custom_fields.desired_salary"}],
+    )
+
+    @model_validator(mode="after")
+    def _each_stage_has_one_status(self) -> "Integration":
+        reject(_repeated_stages(self.statuses))
+        return self
+
+
+class OperatorConfig(ConfigModel):
+    """Everything an operator decides about what is kept in step with what."""
+
+    version: Literal[1] = Field(
+        description="The version of this file's language.",
+        examples=[1],
+    )
+    clearview: ClearView = Field(
+        default_factory=ClearView,
+        description="Where ClearView's candidates, analytics and notifications live.",
+        examples=[{"mongodb": {"uri": "${env:CLEARVIEW_MONGODB_URI}"}}],
+    )
+    integrations: dict[Slug, Integration] = Field(
+        default_factory=dict,
+        description="The integrations by name. A name appears in logs, metrics and addresses; "
+        "renaming an integration makes it a new one.",
+        examples=[{"acme-greenhouse": {"connector": "greenhouse"}}],
+    )
+    connector_paths: list[FilePath] = Field(
+        default_factory=list,
+        description="Folders with connector definitions of one's own, relative to this file.",
+        examples=[["./connectors"]],
+    )
+
+
+def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[Mistake]:
+    """Stages named twice, without regard to case; each would leave a status to chance."""
+    first: dict[str, tuple[str, str, int]] = {}
+    mistakes = []
+    for status, stages in statuses.items():
+        for index, stage in enumerate(stages):
+            place = ("statuses", status.value, index)
+            earlier = first.setdefault(stage.strip().casefold(), place)
+            if earlier != place:
+                message = f'stage "{stage}" is mapped twice, also to {earlier[1]}'
+                mistakes.append(Mistake(place, message, also=earlier))
+    return mistakes

@@ -1,0 +1,108 @@
+"""The operator's file, part `clearview`: where ClearView's services and database are."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from config.values import ConfigModel, Filled, HttpUrl
+
+_URI_START = ("mongodb://", "mongodb+srv://")
+
+
+class ClearViewDatabase(ConfigModel):
+    """ClearView's MongoDB."""
+
+    uri: SecretStr | None = Field(
+        default=None,
+        description="Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
+        examples=["${env:CLEARVIEW_MONGODB_URI}"],
+    )
+    database: Filled = Field(
+        default="clearview",
+        description="The database that holds `candidates` and `applications`.",
+        examples=["clearview"],
+    )
+
+    @field_validator("uri")
+    @classmethod
+    def _is_a_mongodb_address(cls, uri: SecretStr | None) -> SecretStr | None:
+        if uri is not None and not uri.get_secret_value().startswith(_URI_START):
+            raise ValueError("must start with mongodb:// or mongodb+srv://")
+        return uri
+
+
+class ByMongoDB(ConfigModel):
+    """The daemon reads and writes ClearView's collections itself."""
+
+    mode: Literal["mongodb"] = Field(
+        description="`mongodb`: by ClearView's collections.", examples=["mongodb"]
+    )
+
+
+class ByHttp(ConfigModel):
+    """The daemon calls the ClearView service in charge."""
+
+    mode: Literal["http"] = Field(description="`http`: by ClearView's API.", examples=["http"])
+    url: HttpUrl = Field(
+        description="The service's base address.", examples=["https://candidates.example"]
+    )
+    token: SecretStr = Field(
+        description="The bearer token of the service, as a reference.",
+        examples=["${file:/run/secrets/clearview-token}"],
+    )
+
+
+class NotifyByHttp(ConfigModel):
+    """ClearView's Notification Service."""
+
+    kind: Literal["http"] = Field(
+        description="`http`: ClearView's Notification Service.", examples=["http"]
+    )
+    url: HttpUrl = Field(
+        description="The service's base address.", examples=["https://notify.example"]
+    )
+    token: SecretStr = Field(
+        description="The bearer token of the service, as a reference.",
+        examples=["${env:NOTIFY_TOKEN}"],
+    )
+
+
+class NotifyByApprise(ConfigModel):
+    """Anything that Apprise can reach: chat, mail, pagers."""
+
+    kind: Literal["apprise"] = Field(
+        description="`apprise`: chat, mail or a pager, by Apprise address.", examples=["apprise"]
+    )
+    url: SecretStr = Field(
+        description="The Apprise address. It usually contains a secret: write a reference.",
+        examples=["${env:SLACK_URL}"],
+    )
+
+
+Service = Annotated[ByMongoDB | ByHttp, Field(discriminator="mode")]
+Notification = Annotated[NotifyByHttp | NotifyByApprise, Field(discriminator="kind")]
+
+
+class ClearView(ConfigModel):
+    """Where ClearView's candidates, analytics and notifications live."""
+
+    mongodb: ClearViewDatabase = Field(
+        default_factory=ClearViewDatabase,
+        description="ClearView's MongoDB, where status changes are watched.",
+        examples=[{"uri": "${env:CLEARVIEW_MONGODB_URI}", "database": "clearview"}],
+    )
+    candidates: Service = Field(
+        default_factory=lambda: ByMongoDB(mode="mongodb"),
+        description="How imported candidates are handed to ClearView.",
+        examples=[{"mode": "mongodb"}],
+    )
+    analytics: Service = Field(
+        default_factory=lambda: ByMongoDB(mode="mongodb"),
+        description="Where hiring analytics come from.",
+        examples=[{"mode": "mongodb"}],
+    )
+    notifications: list[Notification] = Field(
+        default_factory=list,
+        description="Who is told when an integration breaks and when it has recovered.",
+        examples=[[{"kind": "apprise", "url": "${env:SLACK_URL}"}]],
+    )

@@ -1,0 +1,100 @@
+"""Generates the JSON Schema that gives editors completion and checks for the operator's file."""
+
+import json
+from datetime import timedelta
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from config.durations import format_duration
+from config.operator import OperatorConfig
+from config.values import show_share
+
+SCHEMA_FILE = FilePath(__file__).with_name("ats-sync.schema.json")
+
+_REFERENCE = {"type": "string", "pattern": r"\$\{"}
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def operator_schema() -> str:
+    """The schema of the operator's file, as it stands in the repository."""
+    schema = {
+        "$schema": _DIALECT,
+        "title": "ClearView ATS Sync configuration",
+        **editor_schema(OperatorConfig),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def editor_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema, widened to what a person may write in YAML for the same value.
+
+    That is a reference in place of any value, and a bare number or truth value in place of text.
+    """
+    schema = model.model_json_schema(mode="validation", schema_generator=_AsWritten)
+    widened = _widened(schema)
+    if not isinstance(widened, dict):
+        raise TypeError("the schema of a model is an object")
+    return widened
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Shows defaults as they would be written in YAML."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def _widened(schema: object) -> object:
+    if isinstance(schema, list):
+        return [_widened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return _with_alternatives(
+        {key: _part(key, value) for key, value in schema.items() if not _is_noise(key, value)}
+    )
+
+
+def _part(key: str, value: object) -> object:
+    if key in {"properties", "$defs"} and isinstance(value, dict):
+        return {name: _widened(part) for name, part in value.items()}
+    if key in {"default", "examples", "propertyNames", "const", "enum", "required"}:
+        return value
+    return _widened(value)
+
+
+def _is_noise(key: str, value: object) -> bool:
+    return key == "title" and isinstance(value, str)
+
+
+def _with_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
+    kind = schema.get("type")
+    if kind == "string" and "pattern" in schema:
+        return _with_text_default(
+            {**schema, "pattern": f"{schema['pattern']}|{_REFERENCE['pattern']}"}
+        )
+    if kind == "string" and not schema.keys() & {"enum", "const"}:
+        loose = {**schema, "type": ["string", "number", "boolean"]}
+        return {key: value for key, value in loose.items() if key not in {"format", "writeOnly"}}
+    if (kind in {"integer", "number", "boolean"} or "enum" in schema) and "const" not in schema:
+        return _or_reference(schema)
+    return schema
+
+
+def _with_text_default(schema: dict[str, Any]) -> dict[str, Any]:
+    default = schema.get("default")
+    return {**schema, "default": show_share(default)} if isinstance(default, float) else schema
+
+
+def _or_reference(schema: dict[str, Any]) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        key: schema[key] for key in ("description", "examples", "default") if key in schema
+    }
+    rule = {key: value for key, value in schema.items() if key not in about}
+    return {**about, "anyOf": [rule, _REFERENCE]}
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(operator_schema(), encoding="utf-8")
