@@ -1,0 +1,83 @@
+"""Sets up the log of the process: one line per event, JSON for machines and colour for a terminal."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Literal, TextIO
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
+
+from daemon.log_redaction import Redactor
+
+LogFormat = Literal["auto", "json", "console"]
+
+# Libraries whose everyday chatter is not news. PyMongo's debug log also quotes whole documents.
+_QUIET = (
+    *("pymongo", "motor", "apscheduler", "aiohttp.access", "asyncio", "watchfiles", "apprise"),
+    *("urllib3", "markdown", "charset_normalizer"),
+)
+
+
+def configure_logs(
+    *, log_format: LogFormat = "auto", level: str = "info", stream: TextIO | None = None
+) -> Redactor:
+    """Sends every event of structlog and of the standard library to one stream, redacted.
+
+    Returns the redactor, so that secrets that become known later can be told to it.
+    """
+    target = stream or sys.stderr
+    redactor = Redactor()
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(_formatter(redactor, pretty=_is_pretty(log_format, target)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_context(),
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return redactor
+
+
+def _is_pretty(log_format: LogFormat, stream: TextIO) -> bool:
+    return log_format == "console" or (log_format == "auto" and stream.isatty())
+
+
+def _context() -> Sequence[Processor]:
+    """What every event gets, whoever logged it."""
+    return (
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    )
+
+
+def _formatter(redactor: Redactor, *, pretty: bool) -> ProcessorFormatter:
+    return ProcessorFormatter(
+        foreign_pre_chain=[*_context(), structlog.stdlib.ExtraAdder(allow=())],
+        processors=[
+            ProcessorFormatter.remove_processors_meta,
+            # Plain tracebacks: structlog's own pretty and structured ones print local variables.
+            structlog.processors.format_exc_info,
+            redactor,
+            _console() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
