@@ -27,8 +27,11 @@ class Alert(StoredDocument):
     message: str
     details: dict[str, Any] = Field(default_factory=dict)
     muted_until: UtcTime | None = None
-    reminders: int = 0
-    next_reminder_at: UtcTime | None = None
+    told: int = 0
+    """Messages about it so far: 0 = nobody knows yet, 1 = opening told, more = reminders."""
+    told_at: UtcTime | None = None
+    next_message_at: UtcTime | None = None
+    """When the next message about it is due; None once nothing is left to say."""
 
     class Settings:
         name = "alerts"
@@ -40,13 +43,21 @@ class Alert(StoredDocument):
                 partialFilterExpression={"resolved_at": None},
             ),
             IndexModel([("opened_at", DESCENDING)], name="opened_at"),
+            IndexModel([("next_message_at", ASCENDING)], name="message_due"),
+            IndexModel([("told_at", ASCENDING)], name="told_at"),
         ]
 
 
 class NotificationDelivery(StoredDocument):
-    """One message to one channel, kept until the channel took it."""
+    """One message to one channel, kept until the channel took it.
 
+    `_id` follows from message and channel, so a message is queued once whoever plans it.
+    """
+
+    message_id: UUID
     alert_ids: list[Any]
+    covers: list[str]
+    """The alert and which message about it, for each alert: how a crashed plan is recognised."""
     channel: str
     state: Literal["pending", "delivered", "dead"] = "pending"
     payload: dict[str, Any]
@@ -58,4 +69,10 @@ class NotificationDelivery(StoredDocument):
 
     class Settings:
         name = "notification_queue"
-        indexes = [IndexModel([("state", ASCENDING), ("next_attempt_at", ASCENDING)], name="due")]
+        indexes = [
+            IndexModel(
+                [("channel", ASCENDING), ("state", ASCENDING), ("created_at", ASCENDING)],
+                name="channel_order",
+            ),
+            IndexModel([("covers", ASCENDING)], name="covers"),
+        ]

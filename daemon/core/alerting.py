@@ -1,0 +1,249 @@
+"""Which messages go out about which conditions, and when. Pure: alerts and a moment in, a plan out.
+
+Every condition is told once when it opens and once when it is resolved; in between it is recalled
+at growing intervals. Conditions of one kind and one cause that fall due together are told in one
+message once there are `storm_size` of them, and while that storm lasts (`storm_window` after the
+latest message) the rest wait and are told together. A muted condition says nothing until the mute
+ends; if it is resolved by then, it never says anything again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+Phase = Literal["opened", "reminder", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """How patient and how talkative alerting is."""
+
+    failed_runs: int = 3
+    failing_for: timedelta = timedelta(minutes=10)
+    group_window: timedelta = timedelta(seconds=10)
+    """How long a message waits for others of the same cause."""
+    storm_size: int = 3
+    storm_window: timedelta = timedelta(minutes=10)
+    reminders: tuple[timedelta, ...] = (
+        timedelta(hours=1),
+        timedelta(hours=4),
+        timedelta(hours=24),
+    )
+    """Time between messages about a condition that stays open; the last one repeats."""
+
+    def reminder_after(self, told: int) -> timedelta:
+        """How long after message number `told` (from 1) the next one is due."""
+        return self.reminders[min(max(told, 1), len(self.reminders)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """One condition as it stands, as far as messages are concerned."""
+
+    id: UUID
+    key: str
+    kind: str
+    severity: str
+    title: str
+    message: str
+    opened_at: datetime
+    integration: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+    resolved_at: datetime | None = None
+    muted_until: datetime | None = None
+    told: int = 0
+    told_at: datetime | None = None
+    due_at: datetime | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """What the next message about it will say."""
+        if self.told == 0:
+            return "opened"
+        return "reminder" if self.resolved_at is None else "resolved"
+
+    @property
+    def told_phase(self) -> Phase:
+        """What the latest message about it said."""
+        if self.resolved_at is not None and self.due_at is None:
+            return "resolved"
+        return "opened" if self.told <= 1 else "reminder"
+
+    @property
+    def cause(self) -> str:
+        """What conditions must share to be told together."""
+        return f"{self.kind}:{self.details.get('cause', '')}"
+
+    @property
+    def round(self) -> str:
+        """Names the next message about this very alert, whoever plans it."""
+        return f"{self.id}:{self.told}:{self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to say, about one condition or about a storm of them."""
+
+    phase: Phase
+    alerts: tuple[AlertState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to say now, and which conditions to pass over in silence for now or for good."""
+
+    messages: tuple[Message, ...]
+    silent: tuple[AlertState, ...]
+
+
+def plan_messages(
+    due: Iterable[AlertState],
+    recent: Iterable[AlertState],
+    *,
+    now: datetime,
+    policy: AlertPolicy,
+) -> Plan:
+    """Decide about the alerts that are due, knowing those told within the storm window.
+
+    Alerts in neither part of the plan are held back by a storm: they stay due.
+    """
+    told = _count_by_bucket(recent, now - policy.storm_window)
+    messages: list[Message] = []
+    silent: list[AlertState] = []
+    for (phase, cause), alerts in _buckets(due).items():
+        spoken = [a for a in alerts if not _is_muted(a, now)]
+        silent += [a for a in alerts if _is_muted(a, now)]
+        if told.get((phase, cause), 0) >= policy.storm_size:
+            silent += [a for a in spoken if _came_and_went(a)]
+        else:
+            messages += _grouped(phase, spoken, policy.storm_size)
+    return Plan(tuple(messages), tuple(silent))
+
+
+def next_message_at(
+    alert: AlertState, *, now: datetime, policy: AlertPolicy, silent: bool = False
+) -> datetime | None:
+    """When the message after the planned one is due; None when nothing is left to say."""
+    if silent:
+        return None if alert.resolved_at is not None else alert.muted_until
+    match alert.phase:
+        case "resolved":
+            return None
+        case "opened" | "reminder":
+            later = now + policy.reminder_after(alert.told + 1)
+            return now if alert.resolved_at is not None else later
+
+
+def payload_of(message: Message) -> dict[str, Any]:
+    """The notification as ClearView's Notification Service takes it."""
+    first = message.alerts[0]
+    if len(message.alerts) > 1:
+        return _storm_payload(message, first)
+    return {
+        "key": first.key,
+        "kind": first.kind,
+        "severity": first.severity,
+        "state": _state(message.phase),
+        "integration": first.integration,
+        "title": _title(message.phase, first.title),
+        "message": first.message,
+        "opened_at": first.opened_at,
+        "details": {
+            **first.details,
+            "times_seen": first.count,
+            **({"resolved_at": first.resolved_at} if message.phase == "resolved" else {}),
+            **({"reminder": first.told} if message.phase == "reminder" else {}),
+        },
+    }
+
+
+def _storm_payload(message: Message, first: AlertState) -> dict[str, Any]:
+    integrations = sorted({a.integration for a in message.alerts if a.integration})
+    where = f"{len(integrations) or len(message.alerts)} integrations: {first.kind}"
+    return {
+        "key": f"{first.kind}:storm:{first.id}",
+        "kind": first.kind,
+        "severity": max((a.severity for a in message.alerts), key=SEVERITIES.index),
+        "state": _state(message.phase),
+        "integration": None,
+        "title": _title(message.phase, where.replace("_", " ")),
+        "message": f"{len(message.alerts)} conditions share one cause. {first.message}",
+        "opened_at": min(a.opened_at for a in message.alerts),
+        "details": {
+            "count": len(message.alerts),
+            "integrations": integrations,
+            "keys": sorted(a.key for a in message.alerts),
+        },
+    }
+
+
+SEVERITIES = ("info", "warning", "error", "critical")
+
+
+def _state(phase: Phase) -> Literal["open", "resolved"]:
+    return "resolved" if phase == "resolved" else "open"
+
+
+def _title(phase: Phase, title: str) -> str:
+    prefix = {"opened": "", "reminder": "Still: ", "resolved": "Resolved: "}[phase]
+    return prefix + title
+
+
+def _buckets(alerts: Iterable[AlertState]) -> dict[tuple[Phase, str], list[AlertState]]:
+    buckets: dict[tuple[Phase, str], list[AlertState]] = defaultdict(list)
+    for alert in sorted(alerts, key=lambda a: (a.opened_at, a.key)):
+        buckets[alert.phase, alert.cause].append(alert)
+    return buckets
+
+
+def _count_by_bucket(recent: Iterable[AlertState], since: datetime) -> dict[tuple[Phase, str], int]:
+    counts: dict[tuple[Phase, str], int] = defaultdict(int)
+    for alert in recent:
+        if alert.told_at is not None and alert.told_at > since:
+            counts[alert.told_phase, alert.cause] += 1
+    return counts
+
+
+def _is_muted(alert: AlertState, now: datetime) -> bool:
+    return alert.muted_until is not None and alert.muted_until > now
+
+
+def _came_and_went(alert: AlertState) -> bool:
+    """Opened and resolved while a storm held it back: nobody knew, nobody need know."""
+    return alert.told == 0 and alert.resolved_at is not None
+
+
+def _grouped(phase: Phase, alerts: Sequence[AlertState], storm_size: int) -> list[Message]:
+    if len(alerts) >= max(storm_size, 2):
+        return [Message(phase, tuple(alerts))]
+    return [Message(phase, (alert,)) for alert in alerts]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureStreak:
+    """How long an integration has been failing. A new process starts with an unknown past."""
+
+    failures: int = 0
+    since: datetime | None = None
+    known_well: bool = False
+
+
+def after_run(
+    streak: FailureStreak, *, failed: bool, now: datetime, policy: AlertPolicy
+) -> tuple[FailureStreak, Literal["open", "resolve"] | None]:
+    """The streak after one more run, and what to do about the integration's condition.
+
+    It opens after `failed_runs` failures in a row, or at the first failure that comes `failing_for`
+    after the streak began; every further failure counts again. The first success resolves.
+    """
+    if not failed:
+        well = FailureStreak(known_well=True)
+        return well, None if streak == well else "resolve"
+    since = streak.since or now
+    failures = streak.failures + 1
+    is_open = failures >= policy.failed_runs or now - since >= policy.failing_for
+    return FailureStreak(failures, since), "open" if is_open else None

@@ -1,0 +1,95 @@
+"""How messages about conditions reach people: channels, and the durable queue in front of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from daemon.core.alerting import AlertState, Message, Plan
+from models.errors import AtsSyncError
+
+
+class ChannelFailed(AtsSyncError):
+    """The channel did not take the message; it may take it later."""
+
+
+class MessageRefused(AtsSyncError):
+    """The channel works but will never take this very message."""
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    @property
+    def name(self) -> str:
+        """Stable across restarts, and without secrets: the queue is kept by it."""
+        ...
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
+        """Deliver once; a repeated `delivery_id` is the same message.
+
+        Raises:
+            ChannelFailed: try again later.
+            MessageRefused: trying again cannot help.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one channel, claimed for sending."""
+
+    id: UUID
+    channel: str
+    payload: Mapping[str, Any]
+    attempts: int
+    """Attempts so far, this one included."""
+    created_at: datetime
+
+
+class AlertBook(Protocol):
+    """The alerts as the planner of messages sees them."""
+
+    async def due(self, now: datetime) -> Sequence[AlertState]: ...
+
+    async def told_since(self, since: datetime) -> Sequence[AlertState]: ...
+
+    async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
+        """Note that the message `alert.round` is in the queue (or will not be sent at all)."""
+        ...
+
+
+class NotificationQueue(Protocol):
+    """Messages on their way. What is queued survives a restart."""
+
+    async def enqueue(self, message: Message, channels: Sequence[str], *, now: datetime) -> None:
+        """Queue a message to each channel, whatever part of it is queued already."""
+        ...
+
+    async def already_planned(self, alerts: Sequence[AlertState]) -> Sequence[Message]:
+        """Messages about these very rounds that a planner queued before it was killed."""
+        ...
+
+    async def claim(self, channel: str, *, now: datetime) -> Delivery | None:
+        """The oldest message to the channel if it is due; other replicas pass it over a while."""
+        ...
+
+    async def delivered(self, delivery: Delivery, *, now: datetime) -> None: ...
+
+    async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None: ...
+
+    async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None: ...
+
+
+__all__ = [
+    "AlertBook",
+    "Channel",
+    "ChannelFailed",
+    "Delivery",
+    "MessageRefused",
+    "NotificationQueue",
+    "Plan",
+]

@@ -1,0 +1,182 @@
+"""`alerts`: the truth about what is wrong. One open document per condition, whoever reports it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from pymongo import DESCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.alerting import AlertPolicy, AlertState, next_message_at
+from daemon.ports.alerts import Condition
+from daemon.ports.clock import Clock
+from daemon.store.connection import Mongo, Row
+from models.documents import Alert
+
+RACES = 5
+"""Replicas opening the same condition at the same instant settle within two rounds."""
+
+
+class AlertStore:
+    """Implements `daemon.ports.alerts.Alerts` and `daemon.ports.notifications.AlertBook`.
+
+    It only writes documents; telling people is the notification sender's work, so a channel that
+    is down cannot hold up whoever reports a condition.
+    """
+
+    def __init__(self, mongo: Mongo, clock: Clock, policy: AlertPolicy | None = None) -> None:
+        self._alerts = mongo.collection(Alert)
+        self._clock = clock
+        self._policy = policy or AlertPolicy()
+
+    async def raise_condition(self, condition: Condition) -> None:
+        """Open the condition, or count it once more if it is open already."""
+        for attempt in range(RACES):
+            try:
+                if not await self._seen_again(condition):
+                    await self._open(condition)
+            except DuplicateKeyError:
+                if attempt == RACES - 1:
+                    raise
+            else:
+                return
+
+    async def _seen_again(self, condition: Condition) -> bool:
+        result = await self._alerts.update_one(
+            {"key": condition.key, "resolved_at": None},
+            {
+                "$set": {**_words(condition), "last_seen_at": self._clock.now()},
+                "$inc": {"count": 1},
+            },
+        )
+        return result.matched_count > 0
+
+    async def _open(self, condition: Condition) -> None:
+        now = self._clock.now()
+        await self._alerts.insert_one(
+            {
+                "_id": uuid4(),
+                "key": condition.key,
+                "kind": condition.kind.value,
+                "ats_integration_id": condition.integration_id,
+                "integration": condition.integration,
+                **_words(condition),
+                "opened_at": now,
+                "last_seen_at": now,
+                "resolved_at": None,
+                "count": 1,
+                "muted_until": await self._mute_of_last(condition.key, now),
+                "told": 0,
+                "told_at": None,
+                "next_message_at": now + self._policy.group_window,
+            }
+        )
+
+    async def _mute_of_last(self, key: str, now: datetime) -> datetime | None:
+        """A mute outlives the relapse of a condition."""
+        last = await self._alerts.find_one(
+            {"key": key, "muted_until": {"$gt": now}}, {"muted_until": 1}
+        )
+        return last["muted_until"] if last else None
+
+    async def resolve(self, key: str) -> None:
+        """Close the condition if it is open; otherwise nothing happens."""
+        await self._resolve({"key": key})
+
+    async def resolve_integration(self, integration: str) -> None:
+        """Close whatever is open about an integration that is gone or switched off."""
+        await self._resolve({"integration": integration})
+
+    async def _resolve(self, which: Row) -> None:
+        now = self._clock.now()
+        untold = {"$eq": ["$told", 0]}
+        soon = now + self._policy.group_window
+        await self._alerts.update_many(
+            {**which, "resolved_at": None},
+            [
+                {
+                    "$set": {
+                        "resolved_at": now,
+                        "next_message_at": {"$cond": [untold, "$next_message_at", soon]},
+                    }
+                }
+            ],
+        )
+
+    async def mute(self, key: str, until: datetime) -> bool:
+        """Say nothing about the open condition before `until`; False if it is not open."""
+        muted = await self._alerts.find_one_and_update(
+            {"key": key, "resolved_at": None},
+            {"$set": {"muted_until": until}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return muted is not None
+
+    async def unmute(self, key: str) -> bool:
+        """Speak about the condition again, at once if a message is due; False if it is not open."""
+        now = self._clock.now()
+        result = await self._alerts.update_one(
+            {"key": key, "resolved_at": None},
+            {"$set": {"muted_until": None}, "$min": {"next_message_at": now}},
+        )
+        return result.matched_count > 0
+
+    async def listed(self, *, only_open: bool = True, limit: int = 100) -> list[Row]:
+        """Alerts for the status page and the API, the latest first."""
+        which: Row = {"resolved_at": None} if only_open else {}
+        return await self._alerts.find(
+            which, sort=[("opened_at", DESCENDING)], limit=limit
+        ).to_list()
+
+    async def due(self, now: datetime) -> Sequence[AlertState]:
+        """Alerts about which a message is due."""
+        rows = self._alerts.find({"next_message_at": {"$lte": now}})
+        return [_state(row) async for row in rows]
+
+    async def told_since(self, since: datetime) -> Sequence[AlertState]:
+        """Alerts of which people were told after the given moment."""
+        rows = self._alerts.find({"told_at": {"$gt": since}})
+        return [_state(row) async for row in rows]
+
+    async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
+        """Note that the message `alert.round` is in the queue (or will not be sent at all).
+
+        A condition that was resolved since the alert was read keeps the message due for that.
+        """
+        after = next_message_at(alert, now=now, policy=self._policy, silent=silent)
+        unchanged = {"$eq": ["$resolved_at", alert.resolved_at]}
+        told: Row = {} if silent else {"told": alert.told + 1, "told_at": now}
+        await self._alerts.update_one(
+            {"_id": alert.id, "told": alert.told},
+            [{"$set": {**told, "next_message_at": {"$cond": [unchanged, after, now]}}}],
+        )
+
+
+def _words(condition: Condition) -> Row:
+    return {
+        "severity": condition.severity,
+        "title": condition.title,
+        "message": condition.message,
+        "details": dict(condition.details),
+    }
+
+
+def _state(row: Mapping[str, Any]) -> AlertState:
+    return AlertState(
+        id=row["_id"],
+        key=row["key"],
+        kind=row["kind"],
+        severity=row["severity"],
+        title=row["title"],
+        message=row["message"],
+        opened_at=row["opened_at"],
+        integration=row.get("integration"),
+        details=row.get("details") or {},
+        count=row["count"],
+        resolved_at=row["resolved_at"],
+        muted_until=row.get("muted_until"),
+        told=row.get("told", 0),
+        told_at=row.get("told_at"),
+        due_at=row.get("next_message_at"),
+    )

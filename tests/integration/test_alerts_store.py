@@ -1,0 +1,151 @@
+"""Alerts on real MongoDB: one open document per condition, under any number of reporters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.alerting import AlertPolicy
+from daemon.ports.alerts import AlertKind, Condition
+from daemon.store.alerts import AlertStore
+from daemon.store.connection import Mongo, open_mongo
+from models.documents import Alert
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    connection = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    return MovingClock()
+
+
+def a_condition(integration: str = "acme", **changes: object) -> Condition:
+    return Condition(
+        **{
+            "kind": AlertKind.AUTH_REFUSED,
+            "severity": "error",
+            "title": "Login refused",
+            "message": "Renew the key.",
+            "integration": integration,
+            **changes,
+        }
+    )
+
+
+async def test_a_condition_seen_twice_is_one_document_that_counts(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition())
+    clock.advance(timedelta(minutes=5))
+    await alerts.raise_condition(a_condition(message="Renew the key now."))
+
+    (row,) = await alerts.listed()
+    assert row["count"] == 2
+    assert row["last_seen_at"] - row["opened_at"] == timedelta(minutes=5)
+    assert row["message"] == "Renew the key now."
+    assert row["key"] == "auth_refused:acme"
+
+
+async def test_a_relapse_is_a_new_document(opened: Mongo, clock: MovingClock) -> None:
+    alerts = AlertStore(opened, clock)
+    for _ in range(2):
+        await alerts.raise_condition(a_condition())
+        await alerts.resolve("auth_refused:acme")
+        clock.advance(timedelta(hours=1))
+
+    assert await alerts.listed() == []
+    assert [row["count"] for row in await alerts.listed(only_open=False)] == [1, 1]
+
+
+async def test_resolving_what_is_not_open_changes_nothing(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition("acme"))
+    await alerts.resolve("auth_refused:other")
+
+    assert len(await alerts.listed()) == 1
+
+
+async def test_replicas_reporting_at_once_share_one_document(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    replicas = [AlertStore(opened, clock) for _ in range(20)]
+    await asyncio.gather(*(replica.raise_condition(a_condition()) for replica in replicas))
+
+    (row,) = await replicas[0].listed()
+    assert row["count"] == 20
+
+
+async def test_subjects_and_integrations_are_told_apart(opened: Mongo, clock: MovingClock) -> None:
+    alerts = AlertStore(opened, clock)
+    for condition in (a_condition("a"), a_condition("b"), a_condition("a", subject="x")):
+        await alerts.raise_condition(condition)
+
+    keys = {row["key"] for row in await alerts.listed()}
+    assert keys == {"auth_refused:a", "auth_refused:b", "auth_refused:a:x"}
+
+
+async def test_an_integration_that_is_gone_leaves_nothing_open(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition("gone"))
+    await alerts.raise_condition(a_condition("gone", subject="x"))
+    await alerts.raise_condition(a_condition("kept"))
+    await alerts.resolve_integration("gone")
+
+    assert [row["integration"] for row in await alerts.listed()] == ["kept"]
+
+
+async def test_the_stored_document_is_what_the_model_says(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock, AlertPolicy(group_window=timedelta(seconds=3)))
+    await alerts.raise_condition(a_condition(details={"status": 401}))
+
+    (row,) = await alerts.listed()
+    alert = Alert.model_validate(row)
+    assert alert.times_seen == 1
+    assert alert.details == {"status": 401}
+    assert alert.next_message_at == clock.now() + timedelta(seconds=3)
+
+
+async def test_a_resolution_while_the_message_was_planned_stays_due(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition())
+    clock.advance(timedelta(minutes=1))
+    (seen,) = await alerts.due(clock.now())
+    await alerts.resolve(seen.key)
+    await alerts.mark_planned(seen, now=clock.now(), silent=False)
+
+    (again,) = await alerts.due(clock.now())
+    assert again.phase == "resolved"
+
+
+async def test_a_mute_outlives_a_relapse(opened: Mongo, clock: MovingClock) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition())
+    until = clock.now() + timedelta(days=1)
+    assert await alerts.mute("auth_refused:acme", until)
+    await alerts.resolve("auth_refused:acme")
+    await alerts.raise_condition(a_condition())
+
+    (row,) = await alerts.listed()
+    assert row["muted_until"] == until
+    assert not await alerts.mute("auth_refused:nobody", until)
