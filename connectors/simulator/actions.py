@@ -65,7 +65,7 @@ class Actions:
         self._touch_application(application)
         return application
 
-    def edit_person(self, person: Person, *, bump: bool = True, **changes: object) -> None:
+    def edit_person(self, person: Person, changes: dict[str, object], *, bump: bool = True) -> None:
         """Change any fields of a person; `bump=False` leaves no trace in updated_at."""
         self._set(person, changes)
         self._touch_person(person, bump=bump)
@@ -74,7 +74,7 @@ class Actions:
                 self._touch_application(application)
 
     def edit_application(
-        self, application: Application, *, bump: bool = True, **custom_fields: object
+        self, application: Application, custom_fields: dict[str, object], *, bump: bool = True
     ) -> None:
         """Set custom fields of an application; None removes one."""
         _merge_fields(application.custom_fields, custom_fields)

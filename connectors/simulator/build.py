@@ -171,7 +171,7 @@ def _add_jobs(world: World, count: int, draw: Draw) -> None:
         created = ANCHOR_MS - (HISTORY_DAYS + 30) * DAY_MS + number * DAY_MS
         name = f"{draw.one(words.TITLES)} ({draw.one(words.TEAMS)}) #{number}"
         stages = shared or _add_stages(world, templates, job=number)
-        openings = [number * 10 + extra for extra in range(1 + number % 2)]
+        openings = [number * 10 + extra for extra in range(2 if number % 4 == 0 else 1)]
         is_open = number % 10 != 9
         world.jobs[number] = Job(number, name, is_open, stages, created, created, openings)
 

@@ -92,13 +92,13 @@ class _Orders:
 
     def _edit_person(self, order: Order) -> Done:
         person = self._person(order)
-        self._actions.edit_person(person, bump=bool(order.get("bump", True)), **_changes(order))
+        self._actions.edit_person(person, _changes(order), bump=bool(order.get("bump", True)))
         return {"candidate": self._account.person_key(person)}
 
     def _edit_application(self, order: Order) -> Done:
         application = self._application(order)
         bump = bool(order.get("bump", True))
-        self._actions.edit_application(application, bump=bump, **_changes(order))
+        self._actions.edit_application(application, _changes(order), bump=bump)
         return self._of(application)
 
     def _move(self, order: Order) -> Done:

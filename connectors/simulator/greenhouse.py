@@ -1,0 +1,200 @@
+"""Greenhouse, Harvest v3: cursor listings, single active token, guarded moves."""
+
+from typing import ClassVar, Literal, Unpack
+from urllib.parse import parse_qs
+
+from connectors.simulator import greenhouse_rows as rows
+from connectors.simulator.account import Shared
+from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings
+from connectors.simulator.greenhouse_lists import page_of, walk_of
+from connectors.simulator.greenhouse_writes import GreenhouseWrites
+from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.rows import array
+from connectors.simulator.server import Simulator
+from connectors.simulator.tokens import Tokens
+from connectors.simulator.truth import Record
+from connectors.simulator.wire import Call, Refusal, Reply, Route
+from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
+
+LIMIT_NAMES = HeaderNames(
+    limit="X-RateLimit-Limit",
+    remaining="X-RateLimit-Remaining",
+    reset="X-RateLimit-Reset",
+    retry_after="Retry-After",
+)
+
+
+class Greenhouse(Simulator):
+    """A Greenhouse account as its Harvest v3 API shows it (vendor docs, read 2026-11-23)."""
+
+    NAME: ClassVar[str] = "greenhouse"
+    BASE_PATH: ClassVar[str] = "/v3"
+    BLUEPRINT: ClassVar[Blueprint] = Blueprint(
+        stages=(
+            StageTemplate("Application Review", "reviewing"),
+            StageTemplate("Phone Screen", "screening"),
+            StageTemplate("Assessment", "assessment"),
+            StageTemplate("Onsite Interview", "interview"),
+            StageTemplate("Background Check", "background_check"),
+            StageTemplate("Offer", "offer"),
+        ),
+    )
+    PERSON_IDS = rows.PERSON_IDS
+    APPLICATION_IDS = rows.APPLICATION_IDS
+    JOB_IDS = rows.JOB_IDS
+    STAGE_IDS = rows.STAGE_IDS
+    REASON_IDS = rows.REASON_IDS
+    USER_IDS = rows.USER_IDS
+
+    def __init__(
+        self,
+        *,
+        rate_limit: int = 75,
+        window_s: float = 30.0,
+        token_ttl_s: float = 3600.0,
+        token_rate_limit: int = 20,
+        single_active_token: bool = True,
+        cursor_ttl_s: float = 3600.0,
+        from_stage_space: Literal["stage", "row"] = "stage",
+        newer_fields: bool = False,
+        hired_keeps_stage: bool = False,
+        **shared: Unpack[Shared],
+    ) -> None:
+        """The last three options are the unverified alternatives (unverified 2026-11-23).
+
+        `from_stage_space` says whether a move's `from_stage_id` is a job interview stage's id or
+        an application stage row's; `newer_fields` adds `job_interview_stage_id` and
+        `rejection_reason_id` to applications; `hired_keeps_stage` leaves a hired one its stage.
+        """
+        super().__init__(**shared)
+        self.from_stage_space = from_stage_space
+        self.hired_keeps_stage = hired_keeps_stage
+        self.tokens = Tokens(self.clock, ttl_s=token_ttl_s, single=single_active_token)
+        self.rows = rows.GreenhouseRows(
+            self.world, newer_fields=newer_fields, hired_keeps_stage=hired_keeps_stage
+        )
+        self._cursor_life_ms = round(cursor_ttl_s * 1000)
+        self._listings = GreenhouseListings(self, self.rows)
+        self._limit = FixedWindow(
+            rate_limit,
+            window_s * self.time_scale,
+            names=LIMIT_NAMES,
+            epoch_s=lambda: self.clock.now_ms() / 1000,
+        )
+        self._token_limit = FixedWindow(
+            token_rate_limit, 60.0 * self.time_scale, names=HeaderNames(retry_after="Retry-After")
+        )
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Client credentials of a custom integration."""
+        return {"client_id": f"gh-client-{self.seed}", "client_secret": f"gh-secret-{self.seed}"}
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Tokens come from another host than the API, here from another path."""
+        return {"token_url": f"{self.origin}/token"}
+
+    def routes(self) -> list[Route]:
+        """The endpoints of v3 that an integration of this kind uses."""
+        names = [*rows.SETUP, "candidates", "applications", "application_stages"]
+        names += ["rejection_details", "attachments", "notes", "applied_candidate_tags"]
+        lists = [Route("GET", f"/v3/{name}", "list", name, self._list) for name in names]
+        token = Route("POST", "/token", "token", "token", self._token)
+        file = Route("GET", "/files/{id}", "detail", "file", self._file)
+        return [token, file, *lists, *GreenhouseWrites(self).routes()]
+
+    def limit_for(self, call: Call) -> Limit | None:
+        """One window for the API, one for tokens, none for the file store."""
+        if call.route.name == "file":
+            return None
+        return self._token_limit if call.route.operation == "token" else self._limit
+
+    def expire_tokens(self) -> None:
+        """Every token that is out stops working."""
+        self.tokens.expire_all()
+
+    def refused(self, refusal: Refusal) -> Reply:
+        """Errors are a list of sentences."""
+        return Reply.of({"errors": [refusal.message]}, refusal.status)
+
+    def authenticate(self, call: Call) -> None:
+        """A bearer token, and for listings one of a Site Admin."""
+        if call.route.name == "file":
+            if "Authorization" in call.headers:
+                self.violated("credentials_sent_to_file_store", "file")
+            return
+        if "On-Behalf-Of" in call.headers:
+            self.violated("on_behalf_of_header", call.route.name, "v3 has none")
+        token = call.bearer()
+        if token is None:
+            raise Refusal(401, "Bearer token missing", rule="bearer_token_missing")
+        subject = self.tokens.subject(token)
+        if subject is None:
+            raise Refusal(401, "Invalid or expired token")
+        call.actor = int(subject)
+        if call.route.operation == "list" and not self.world.users[call.actor].is_admin:
+            raise Refusal(403, "Site Admin required", rule="not_site_admin")
+
+    def _token(self, call: Call) -> Reply:
+        given = call.basic()
+        expected = (self.credentials["client_id"], self.credentials["client_secret"])
+        if given is None:
+            raise Refusal(401, "Client credentials missing", rule="client_credentials_not_basic")
+        if given != expected:
+            raise Refusal(401, "Invalid client")
+        form = {k: v[-1] for k, v in parse_qs(call.body.decode("utf-8", "replace")).items()}
+        if form.get("grant_type") != "client_credentials":
+            raise Refusal(400, "Unsupported grant_type", rule="token_body_not_form")
+        number = rows.USER_IDS.number(form["sub"]) if "sub" in form else 1
+        if number not in self.world.users:
+            raise Refusal(400, "sub is no user of this account")
+        token, expires_at = self.tokens.issue(str(number))
+        body = {"token_type": "Bearer", "access_token": token, "expires_at": expires_at}
+        return Reply.of(body)
+
+    def _file(self, call: Call) -> Reply:
+        known = rows.FILE_IDS.number(call.ids["id"]) in self._listings.files()
+        if not known or "signature" not in call.query:
+            raise Refusal(403, "AccessDenied")
+        if rows.expired(call.query.get("expires", ""), self.clock.now_ms()):
+            raise Refusal(403, "Request has expired")
+        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+
+    def _list(self, call: Call) -> Reply:
+        listing = self._listings.named(call.route.name)
+        now = self.clock.now_ms()
+        walk = walk_of(call, listing, now_ms=now, cursor_life_ms=self._cursor_life_ms)
+        call.page = walk.page
+        status = walk.query.get("status", "active")
+        if listing.name == "applications" and status not in {*FILTER_STATUS.values(), "converted"}:
+            self.violated("unknown_status_filter", "applications", status)
+        page = self.turn_page(call, page_of(listing, walk, now_ms=now))
+        reply = Reply(200, array(page.rows))
+        if page.next is not None:
+            link = f"{self.link_origin(call)}/v3/{listing.name}?cursor={page.next}"
+            reply.headers["Link"] = f'<{link}>; rel="next"'
+        return reply
+
+    def truth_candidate(self, person: Person) -> Record:
+        """Without a source (v3 keeps it on applications); custom fields that exist."""
+        known = {key for kind, key, _ in rows.FIELDS if kind == "candidate"}
+        record = super().truth_candidate(person)
+        record["source"] = None
+        record["custom_fields"] = {k: v for k, v in person.custom_fields.items() if k in known}
+        record["attachments"] = [
+            {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
+            for f in person.files
+        ]
+        return record
+
+    def truth_application(self, application: Application) -> Record:
+        """Without hired_at, which v3 no longer has; a hired one has no stage."""
+        record = super().truth_application(application)
+        record["hired_at"] = None
+        if application.state == "hired" and not self.hired_keeps_stage:
+            record["stage"] = {"external_id": None, "name": None}
+        return record
+
+
+SIMULATOR = Greenhouse

@@ -1,0 +1,227 @@
+"""What each v3 listing of Greenhouse holds, and by what it can be filtered."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from connectors.simulator import greenhouse_rows as rows
+from connectors.simulator.clock import iso
+from connectors.simulator.greenhouse_lists import Listing
+from connectors.simulator.world import Application, File, Person, State
+
+if TYPE_CHECKING:
+    from connectors.simulator.greenhouse import Greenhouse
+
+FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "hired": "hired"}
+
+
+class GreenhouseListings:
+    """Builds listings over the world as it is now."""
+
+    def __init__(self, account: "Greenhouse", encoded: rows.GreenhouseRows) -> None:
+        self._account = account
+        self._rows = encoded
+
+    def named(self, name: str) -> Listing:
+        """The listing of that endpoint."""
+        if name in rows.SETUP:
+            return self._setup(name)
+        if name in {"attachments", "applied_candidate_tags"}:
+            return self._of_people(name)
+        return {
+            "candidates": self._candidates,
+            "applications": self._applications,
+            "application_stages": self._application_stages,
+            "rejection_details": self._rejection_details,
+            "notes": self._notes,
+        }[name]()
+
+    def files(self) -> dict[int, tuple[Person, File]]:
+        """Every file by number, with the person it belongs to."""
+        people = self._account.world.people.values()
+        return {f.number: (person, f) for person in people for f in person.files}
+
+    def _candidates(self) -> Listing:
+        people = self._account.world.people
+        return Listing(
+            name="candidates",
+            newest=lambda: self._account.world.last_person,
+            exists=people.__contains__,
+            encode=self._rows.candidates.__getitem__,
+            times={
+                "created_at": lambda n: people[n].created_ms,
+                "updated_at": lambda n: people[n].updated_ms,
+                "last_activity_at": lambda n: people[n].updated_ms,
+            },
+            ids={"ids": rows.PERSON_IDS.of},
+            numbers_of={"ids": lambda text: [rows.PERSON_IDS.number(text) or 0]},
+        )
+
+    def _applications(self) -> Listing:
+        known = self._account.world.applications
+        return Listing(
+            name="applications",
+            newest=lambda: self._account.world.last_application,
+            exists=known.__contains__,
+            encode=self._rows.applications.__getitem__,
+            times={
+                "created_at": lambda n: known[n].created_ms,
+                "updated_at": lambda n: known[n].updated_ms,
+                "last_activity_at": lambda n: known[n].activity_ms,
+            },
+            ids={
+                "ids": rows.APPLICATION_IDS.of,
+                "candidate_ids": lambda n: rows.PERSON_IDS.of(known[n].person),
+                "job_ids": lambda n: rows.JOB_IDS.of(known[n].job),
+                "stage_ids": lambda n: rows.ENTRY_IDS.of(known[n].history[-1].number),
+            },
+            choices={
+                "status": lambda n: FILTER_STATUS[known[n].state],
+                "stage_name": lambda n: self._account.world.stages[known[n].stage].name,
+                "prospect": lambda _: "false",
+            },
+            numbers_of={
+                "ids": lambda text: [rows.APPLICATION_IDS.number(text) or 0],
+                "candidate_ids": self._applications_of,
+            },
+        )
+
+    def _applications_of(self, person: str) -> list[int]:
+        found = self._account.find_person(person)
+        return list(found.applications) if found else []
+
+    def _application_stages(self) -> Listing:
+        def entry_ms(number: int, *, created: bool) -> int | None:
+            found = self._rows.entry(number)
+            if found is None:
+                return None
+            return found[1].entered_ms if created else found[1].exited_ms or found[1].entered_ms
+
+        return Listing(
+            name="application_stages",
+            newest=lambda: self._account.world.last_entry,
+            exists=lambda n: self._rows.entry(n) is not None,
+            encode=self._encode_entry,
+            times={
+                "created_at": lambda n: entry_ms(n, created=True),
+                "updated_at": lambda n: entry_ms(n, created=False),
+            },
+            ids={
+                "ids": rows.ENTRY_IDS.of,
+                "application_ids": lambda n: rows.APPLICATION_IDS.of(self._rows.entry_owner[n]),
+            },
+            choices={"current": self._is_current},
+            numbers_of={
+                "ids": lambda text: [rows.ENTRY_IDS.number(text) or 0],
+                "application_ids": self._entries_of,
+            },
+        )
+
+    def _encode_entry(self, number: int) -> bytes:
+        found = self._rows.entry(number)
+        if found is None:
+            raise LookupError(number)
+        return msgspec.json.encode(
+            self._rows.application_stage(*found, self._account.clock.now_ms())
+        )
+
+    def _is_current(self, number: int) -> str:
+        found = self._rows.entry(number)
+        return "true" if found is not None and found[1].exited_ms is None else "false"
+
+    def _entries_of(self, application: str) -> list[int]:
+        found = self._account.find_application(application)
+        return [entry.number for entry in found.history] if found else []
+
+    def _rejection_details(self) -> Listing:
+        known = self._account.world.applications
+        return Listing(
+            name="rejection_details",
+            newest=lambda: self._account.world.last_application,
+            exists=lambda n: n in known and known[n].state == "rejected",
+            encode=lambda n: msgspec.json.encode(self._rejection_detail(known[n])),
+            times={
+                "created_at": lambda n: known[n].rejected_ms,
+                "updated_at": lambda n: known[n].updated_ms,
+            },
+            ids={
+                "ids": rows.DETAIL_IDS.of,
+                "application_ids": rows.APPLICATION_IDS.of,
+            },
+            numbers_of={
+                "ids": lambda text: [rows.DETAIL_IDS.number(text) or 0],
+                "application_ids": lambda text: [rows.APPLICATION_IDS.number(text) or 0],
+            },
+        )
+
+    def _rejection_detail(self, application: Application) -> rows.Row:
+        return {
+            "id": rows.DETAIL_IDS.of(application.number),
+            "application_id": rows.APPLICATION_IDS.of(application.number),
+            "rejection_reason_id": rows.REASON_IDS.of(application.reason or 0),
+            "created_at": iso(application.rejected_ms),
+            "updated_at": iso(application.updated_ms),
+            "custom_fields": {},
+        }
+
+    def _of_people(self, name: str) -> Listing:
+        people = self._account.world.people
+        encode = self._encode_files if name == "attachments" else self._encode_tags
+        found = self._person_rows(name)
+        return Listing(
+            name=name,
+            newest=lambda: max(found, default=0),
+            exists=found.__contains__,
+            encode=lambda n: encode(n, people[found[n]]),
+            ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(found[n])},
+        )
+
+    def _person_rows(self, name: str) -> dict[int, int]:
+        """Row number to person, for lists whose rows hang on people."""
+        if name == "attachments":
+            return {n: person.number for n, (person, _) in self.files().items()}
+        return {
+            person.number * 16 + index: person.number
+            for person in self._account.world.people.values()
+            for index in range(min(16, len(person.tags)))
+        }
+
+    def _encode_files(self, number: int, person: Person) -> bytes:
+        file = next(f for f in person.files if f.number == number)
+        now = self._account.clock.now_ms()
+        row = self._rows.attachment(person, file, origin=self._account.origin, now_ms=now)
+        return msgspec.json.encode(row)
+
+    def _encode_tags(self, number: int, person: Person) -> bytes:
+        tag = person.tags[number % 16]
+        known = self._account.world.tags
+        return msgspec.json.encode(
+            {
+                "id": number,
+                "candidate_id": rows.PERSON_IDS.of(person.number),
+                "candidate_tag_id": rows.TAG_IDS.of(known.index(tag) + 1) if tag in known else None,
+            }
+        )
+
+    def _notes(self) -> Listing:
+        notes = self._account.world.notes
+        return Listing(
+            name="notes",
+            newest=lambda: len(notes),
+            exists=lambda n: 0 < n <= len(notes),
+            encode=lambda n: msgspec.json.encode(self._rows.note(notes[n - 1])),
+            times={"created_at": lambda n: notes[n - 1].created_ms},
+            ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(notes[n - 1].person)},
+        )
+
+    def _setup(self, name: str) -> Listing:
+        found = rows.setup_rows(self._account.world, name)
+        by_job = {"job_ids": lambda n: found[n - 1].get("job_id")} if name != "jobs" else {}
+        return Listing(
+            name=name,
+            newest=lambda: len(found),
+            exists=lambda n: 0 < n <= len(found),
+            encode=lambda n: msgspec.json.encode(found[n - 1]),
+            ids={"ids": lambda n: found[n - 1]["id"], **by_job},
+            choices={"show_service_accounts": lambda _: "true"} if name == "users" else {},
+        )

@@ -1,0 +1,318 @@
+"""Greenhouse's Harvest v3 records as JSON rows (vendor docs, read 2026-11-23)."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import msgspec
+
+from connectors.simulator.clock import iso, moment
+from connectors.simulator.ids import NumberIds
+from connectors.simulator.rows import Rows
+from connectors.simulator.world import Application, File, Note, Person, StageEntry, World
+
+PERSON_IDS = NumberIds(10_000_000)
+APPLICATION_IDS = NumberIds(20_000_000)
+ENTRY_IDS = NumberIds(30_000_000)
+JOB_IDS = NumberIds(40_000_000)
+STAGE_IDS = NumberIds(50_000_000)
+REASON_IDS = NumberIds(60_000_000)
+USER_IDS = NumberIds(70_000_000)
+OPENING_IDS = NumberIds(80_000_000)
+FILE_IDS = NumberIds(90_000_000)
+TAG_IDS = NumberIds(100_000_000)
+NOTE_IDS = NumberIds(110_000_000)
+DETAIL_IDS = NumberIds(120_000_000)
+SOURCE_IDS = NumberIds(130_000_000)
+FIELD_IDS = NumberIds(140_000_000)
+
+STATUS = {"active": "in_process", "rejected": "rejected", "hired": "hired"}
+REASON_TYPES = {"rejected": "WE_REJECTED_THEM", "withdrawn": "THEY_REJECTED_US"}
+FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("candidate", "notice_period", "short_text"),
+    ("candidate", "desired_salary", "number"),
+    ("candidate", "clearview_score", "number"),
+    ("application", "clearview_score", "number"),
+    ("application", "clearview_status", "short_text"),
+)
+SETUP = (
+    "jobs",
+    "openings",
+    "job_interview_stages",
+    "rejection_reasons",
+    "users",
+    "sources",
+    "candidate_tags",
+    "custom_fields",
+)
+FILE_LIFE_MS = 7 * 86_400_000
+Row = dict[str, object]
+
+
+class GreenhouseRows:
+    """Encodes every kind of record; only attachments differ from answer to answer."""
+
+    def __init__(self, world: World, *, newer_fields: bool, hired_keeps_stage: bool) -> None:
+        """`newer_fields` adds what newer clients read on applications (unverified 2026-11-23)."""
+        self._world = world
+        self._newer_fields = newer_fields
+        self._hired_keeps_stage = hired_keeps_stage
+        self._signed = 0
+        self.candidates = Rows(world, "person", self._encoded(self._candidate))
+        self.applications = Rows(world, "application", self._encoded(self._application))
+        self.entry_owner: dict[int, int] = {}
+        for application in world.applications.values():
+            self._own(application)
+        world.observers.append(self._application_changed)
+
+    def _application_changed(self, kind: str, number: int) -> None:
+        application = self._world.applications.get(number) if kind == "application" else None
+        if application is not None:
+            self._own(application)
+
+    def _own(self, application: Application) -> None:
+        for entry in application.history:
+            self.entry_owner[entry.number] = application.number
+
+    def entry(self, number: int) -> tuple[Application, StageEntry] | None:
+        """A stay in a stage by its number, unless its application is gone."""
+        owner = self._world.applications.get(self.entry_owner.get(number, 0))
+        if owner is None:
+            return None
+        return owner, next(e for e in owner.history if e.number == number)
+
+    def _encoded(self, row: Callable[[int], Row]) -> Callable[[int], bytes]:
+        return lambda number: msgspec.json.encode(row(number))
+
+    def _candidate(self, number: int) -> Row:
+        person = self._world.people[number]
+        return {
+            "id": PERSON_IDS.of(number),
+            "created_at": iso(person.created_ms),
+            "updated_at": iso(person.updated_ms),
+            "first_name": person.first_name,
+            "last_name": person.last_name,
+            "preferred_name": None,
+            "company": person.company,
+            "title": person.title,
+            "last_activity_at": iso(person.updated_ms),
+            "private": person.private,
+            "can_email": not person.anonymised,
+            "time_zone": None,
+            "tags": list(person.tags),
+            "linked_user_ids": [],
+            "phone_numbers": [c._asdict() for c in person.phones],
+            "addresses": [c._asdict() for c in person.addresses],
+            "email_addresses": [c._asdict() for c in person.emails],
+            "website_addresses": [c._asdict() for c in person.links],
+            "social_media_addresses": [],
+            "custom_fields": _custom("candidate", person.custom_fields),
+        }
+
+    def _application(self, number: int) -> Row:
+        application = self._world.applications[number]
+        entry = application.history[-1]
+        stage = self._world.stages[application.stage]
+        shown = application.state != "hired" or self._hired_keeps_stage
+        row: Row = {
+            "id": APPLICATION_IDS.of(number),
+            "created_at": iso(application.created_ms),
+            "updated_at": iso(application.updated_ms),
+            "agency_note_id": None,
+            "candidate_id": PERSON_IDS.of(application.person),
+            "coordinator_id": None,
+            "job_id": JOB_IDS.of(application.job),
+            "job_post_id": None,
+            "recruiter_id": USER_IDS.of(entry.user),
+            "referrer_id": None,
+            "source_id": self._source(application),
+            "stage_id": ENTRY_IDS.of(entry.number) if shown else None,
+            "stage_name": stage.name if shown else None,
+            "status": STATUS[application.state],
+            "needs_decision": False,
+            "prospect": False,
+            "rejected_at": iso(application.rejected_ms),
+            "last_activity_at": iso(application.activity_ms),
+            "location_address": None,
+            "answers": [],
+            "prospective_job_ids": [],
+            "custom_fields": _custom("application", application.custom_fields),
+        }
+        return row | self._newer(application, shown=shown) if self._newer_fields else row
+
+    def _newer(self, application: Application, *, shown: bool) -> Row:
+        reason = application.reason
+        return {
+            "job_interview_stage_id": STAGE_IDS.of(application.stage) if shown else None,
+            "rejection_reason_id": REASON_IDS.of(reason) if reason else None,
+        }
+
+    def _source(self, application: Application) -> int | None:
+        if application.source not in self._world.sources:
+            return None
+        return SOURCE_IDS.of(self._world.sources.index(application.source) + 1)
+
+    def application_stage(self, application: Application, entry: StageEntry, now_ms: int) -> Row:
+        """A stay in a stage; this row's id is what an application's `stage_id` holds."""
+        until = entry.exited_ms or now_ms
+        return {
+            "id": ENTRY_IDS.of(entry.number),
+            "application_id": APPLICATION_IDS.of(application.number),
+            "job_interview_stage_id": STAGE_IDS.of(entry.stage),
+            "entered_at": iso(entry.entered_ms),
+            "exited_at": iso(entry.exited_ms),
+            "days_in_stage": max(0, until - entry.entered_ms) // 86_400_000,
+            "current": entry.exited_ms is None,
+            "created_at": iso(entry.entered_ms),
+            "updated_at": iso(entry.exited_ms or entry.entered_ms),
+        }
+
+    def attachment(self, person: Person, file: File, *, origin: str, now_ms: int) -> Row:
+        """A file with an address that is signed anew in every answer."""
+        self._signed += 1
+        expires = now_ms + FILE_LIFE_MS
+        signature = sha256(f"{file.number}:{expires}:{self._signed}".encode()).hexdigest()[:24]
+        link = f"{origin}/files/{FILE_IDS.of(file.number)}?expires={expires}&signature={signature}"
+        return {
+            "id": FILE_IDS.of(file.number),
+            "candidate_id": PERSON_IDS.of(person.number),
+            "filename": file.name,
+            "url": link,
+            "type": file.kind,
+            "created_at": iso(person.created_ms),
+            "updated_at": iso(person.created_ms),
+        }
+
+    def note(self, note: Note) -> Row:
+        """A remark; the answer spells its visibility otherwise than the request."""
+        return {
+            "id": NOTE_IDS.of(note.number),
+            "candidate_id": PERSON_IDS.of(note.person),
+            "application_id": APPLICATION_IDS.of(note.application) if note.application else None,
+            "user_id": USER_IDS.of(note.user),
+            "body": note.body,
+            "visibility": "publicly_visible",
+            "note_type": "NOTE",
+            "created_at": iso(note.created_ms),
+            "updated_at": iso(note.created_ms),
+        }
+
+
+def setup_rows(world: World, name: str) -> list[Row]:
+    """The rows of a short list that describes the account."""
+    return _setup()[name](world)
+
+
+def _setup() -> dict[str, Callable[[World], list[Row]]]:
+    return {
+        "jobs": _jobs,
+        "openings": _openings,
+        "job_interview_stages": _stages,
+        "rejection_reasons": _reasons,
+        "users": _users,
+        "sources": lambda w: _named(SOURCE_IDS, w.sources),
+        "candidate_tags": lambda w: _named(TAG_IDS, w.tags),
+        "custom_fields": _fields,
+    }
+
+
+def _jobs(world: World) -> list[Row]:
+    return [
+        {
+            "id": JOB_IDS.of(job.number),
+            "name": job.name,
+            "status": "open" if job.is_open else "closed",
+            "confidential": False,
+            "requisition_id": f"R-{job.number}",
+            "created_at": iso(job.created_ms),
+            "updated_at": iso(job.updated_ms),
+        }
+        for job in world.jobs.values()
+    ]
+
+
+def _openings(world: World) -> list[Row]:
+    return [
+        {
+            "id": OPENING_IDS.of(opening),
+            "job_id": JOB_IDS.of(job.number),
+            "status": "open" if job.is_open else "closed",
+            "created_at": iso(job.created_ms),
+            "updated_at": iso(job.created_ms),
+        }
+        for job in world.jobs.values()
+        for opening in job.openings
+    ]
+
+
+def _stages(world: World) -> list[Row]:
+    return [
+        {
+            "id": STAGE_IDS.of(stage.number),
+            "job_id": JOB_IDS.of(stage.job or 0),
+            "name": stage.name,
+            "sort_order": stage.order,
+            "active": True,
+            "created_at": iso(world.jobs[stage.job or 0].created_ms),
+            "updated_at": iso(world.jobs[stage.job or 0].created_ms),
+        }
+        for stage in world.stages.values()
+    ]
+
+
+def _reasons(world: World) -> list[Row]:
+    rows: list[Row] = []
+    for reason in world.reasons.values():
+        key = REASON_TYPES.get(reason.kind, "NONE_SPECIFIED")
+        kind = {"id": len(key), "key": key, "name": key.replace("_", " ").capitalize()}
+        rows.append({"id": REASON_IDS.of(reason.number), "name": reason.name, "type": kind})
+    return rows
+
+
+def _users(world: World) -> list[Row]:
+    return [
+        {
+            "id": USER_IDS.of(user.number),
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "primary_email": user.email,
+            "site_admin": user.is_admin,
+            "disabled": False,
+        }
+        for user in world.users.values()
+    ]
+
+
+def _named(ids: NumberIds, names: list[str]) -> list[Row]:
+    return [{"id": ids.of(n), "name": name} for n, name in enumerate(names, start=1)]
+
+
+def _fields(_: World) -> list[Row]:
+    return [
+        {
+            "id": FIELD_IDS.of(number),
+            "name": _title(key),
+            "name_key": key,
+            "field_type": kind,
+            "value_type": value,
+        }
+        for number, (kind, key, value) in enumerate(FIELDS, start=1)
+    ]
+
+
+def _custom(kind: str, values: dict[str, object]) -> Row:
+    """Custom fields as responses show them: by key, each with its name, type and value."""
+    types = {key: value for of, key, value in FIELDS if of == kind}
+    return {
+        key: {"name": _title(key), "type": types[key], "value": values.get(key)}
+        for key in types
+        if key in values
+    }
+
+
+def _title(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+def expired(expires: str, now_ms: int) -> bool:
+    """True when a signed file address is no longer good."""
+    return not expires.isdigit() or moment(int(expires)) is None or int(expires) < now_ms
