@@ -70,8 +70,10 @@ class _Binder:
         if details["type"] == "extra_forbidden":
             return self._unknown_key(message, path)
         written = str(path[-1]) if on_key else self.document.text(path)
-        hint = did_you_mean(written, known_words(details)) if written else None
-        return message, hint
+        if not written:
+            return message, None
+        hint = did_you_mean(written, known_words(details))
+        return (f"{message}, without quotes", None) if hint == written else (message, hint)
 
     def _unknown_key(self, message: str, path: Path) -> tuple[str, str | None]:
         model = self.converter.models.get(path[:-1])

@@ -63,9 +63,17 @@ def sentence(error: ErrorDetails) -> str:
     if kind in _SENTENCES:
         return _SENTENCES[kind]
     if kind in _WITH_CONTEXT:
-        words = ", ".join(known_words(error))
-        return _WITH_CONTEXT[kind].format(**{**context, "words": words})
+        return _in_context(kind, context, known_words(error))
     return _decapitalised(error["msg"])
+
+
+def _in_context(kind: str, context: dict[str, Any], words: list[str]) -> str:
+    if context.get("min_length") == 1:
+        return "must not be empty"
+    if len(words) == 1:
+        return f"must be {words[0]}"
+    shown = {key: f"{v:g}" if isinstance(v, float) else v for key, v in context.items()}
+    return _WITH_CONTEXT[kind].format(**{**shown, "words": ", ".join(words)})
 
 
 def known_words(error: ErrorDetails) -> list[str]:

@@ -46,7 +46,7 @@ class Scalar:
     @property
     def is_empty(self) -> bool:
         """True when nothing was written after the key or the dash."""
-        return self.plain and not self.text and not self.references
+        return self.plain and not (self.text or self.references or self.unresolved)
 
     @property
     def is_null(self) -> bool:

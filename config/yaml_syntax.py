@@ -35,6 +35,8 @@ _BY_START: tuple[tuple[str, str], ...] = (
 _AT_CONTEXT = ("could not find expected ':'", "found unexpected end", "found unexpected document")
 """The parser notices these far below the place where a person has to look."""
 
+_NEVER_CLOSED = ("expected ',' or ']'", "expected ',' or '}'")
+
 _SPECIAL_FIRST = "a text cannot start with this character; put it in quotes"
 
 
@@ -81,7 +83,10 @@ def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or ""
     if problem.startswith("found character") and "cannot start any token" in problem:
         return _TAB if _stands_at(error, text, "\t") else _SPECIAL_FIRST
-    return next((told for start, told in _BY_START if problem.startswith(start)), _UNKNOWN)
+    told = next((told for start, told in _BY_START if problem.startswith(start)), _UNKNOWN)
+    if problem.startswith(_NEVER_CLOSED) and error.context_mark:
+        told += f" (opened on line {error.context_mark.line + 1})"
+    return told
 
 
 def _stands_at(error: yaml.MarkedYAMLError, text: str, character: str) -> bool:

@@ -109,7 +109,7 @@ class _TreeBuilder:
             case yaml.MappingStartEvent():
                 return self._mapping(event, events)
             case _:
-                return Scalar(_mark(event), "", plain=False)
+                return Scalar(_mark(event), "", plain=False, unresolved=True)
 
     def _refuse_sharing(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
@@ -181,7 +181,8 @@ class _TreeBuilder:
 
     def _refuse_depth(self, event: yaml.Event) -> None:
         if len(self._path) >= MAX_DEPTH:
-            raise self._stop(_mark(event), f"more than {MAX_DEPTH} levels deep")
+            self._path.clear()
+            raise self._stop(_mark(event), f"goes more than {MAX_DEPTH} levels deep")
 
     def _note(self, mark: Mark, message: str, *below: str | int) -> None:
         shown = show_path((*self._path, *below))
