@@ -1,0 +1,241 @@
+"""The words for every condition: what is wrong, and what the reader can do about it.
+
+One function per kind. Facts go in, a `Condition` comes out; no candidate's data and no secret may
+be among the facts.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from daemon.ports.alerts import AlertKind, Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """Which integration a condition is about."""
+
+    name: str
+    id: UUID
+
+
+def integration_failing(of: Of, *, failures: int, since: datetime, error: str) -> Condition:
+    """Runs of the integration fail one after the other."""
+    return Condition(
+        kind=AlertKind.INTEGRATION_FAILING,
+        severity="error",
+        title=f"{of.name} is failing",
+        message=f"{_count(failures, 'run')} in a row failed: {error} Nothing is lost; the work waits "
+        f"and is repeated. If the ATS is well, run `ats-sync doctor` and look for {of.name}.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"failures": failures, "since": since, "error": error, "cause": error},
+    )
+
+
+def auth_refused(of: Of, *, status: int | None) -> Condition:
+    """The ATS does not accept the credential."""
+    return Condition(
+        kind=AlertKind.AUTH_REFUSED,
+        severity="critical",
+        title=f"{of.name}: the ATS refuses the credential",
+        message="The integration is paused, and tries the credential from time to time. Renew it at "
+        f"the ATS, and put the new one where the configuration of {of.name} points.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"status": status},
+    )
+
+
+def dead_letters(of: Of, *, pushes: int = 0, records: int = 0) -> Condition:
+    """Something was tried until its time ran out."""
+    parts = [_count(n, what) for n, what in ((pushes, "push"), (records, "record")) if n]
+    return Condition(
+        kind=AlertKind.DEAD_LETTERS,
+        severity="error",
+        title=f"{of.name}: {' and '.join(parts)} given up",
+        message="They are kept and not tried again by themselves. Read the reasons with "
+        "`ats-sync outbox list --state dead`, mend the cause, then `ats-sync outbox replay`.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"pushes": pushes, "records": records},
+    )
+
+
+def stream_position_at_risk(*, window_left: timedelta) -> Condition:
+    """The change stream's position nears the end of MongoDB's oplog."""
+    return Condition(
+        kind=AlertKind.STREAM_POSITION_AT_RISK,
+        severity="warning",
+        title="The change stream's position is about to fall out of the oplog",
+        message=f"{_hours(window_left)} are left. See that the daemon runs and keeps up, or make the "
+        "oplog larger with replSetResizeOplog.",
+        details={"hours_left": round(window_left.total_seconds() / 3600, 1)},
+    )
+
+
+def stream_position_lost(*, reason: str) -> Condition:
+    """The change stream could not go on where it had stopped."""
+    return Condition(
+        kind=AlertKind.STREAM_POSITION_LOST,
+        severity="critical",
+        title="The change stream lost its position",
+        message="Every application is being compared with what the ATS last said, so that no status "
+        "change is lost. Make the oplog larger if the daemon was stopped for long.",
+        details={"reason": reason, "cause": reason},
+    )
+
+
+def deletion_brake(
+    of: Of, *, list_name: str, missing: int, known: int, max_percent: float
+) -> Condition:
+    """A complete listing lacks far more records than anybody deletes."""
+    return Condition(
+        kind=AlertKind.DELETION_BRAKE,
+        severity="critical",
+        title=f"{of.name}: {missing} of {known} records are gone from the ATS",
+        message=f"That is more than {max_percent:g} %, so nothing was deleted. If the credential "
+        "lost a permission, restore it; if they are really gone, raise deletions.max_percent and "
+        f"run `ats-sync poll {of.name} --sweep`.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=list_name,
+        details={"list": list_name, "missing": missing, "known": known},
+    )
+
+
+def schema_drift(of: Of, *, list_name: str, fields: list[str]) -> Condition:
+    """Fields that used to have values have none any more."""
+    return Condition(
+        kind=AlertKind.SCHEMA_DRIFT,
+        severity="warning",
+        title=f"{of.name}: the ATS no longer fills {', '.join(fields)}",
+        message=f"Records of `{list_name}` had values there before. Compare an answer of the ATS "
+        "with the connector's definition: a field was renamed, or a permission is missing.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=list_name,
+        details={"list": list_name, "fields": fields},
+    )
+
+
+def zero_candidates(of: Of, *, list_name: str, known: int) -> Condition:
+    """A complete listing is empty."""
+    return Condition(
+        kind=AlertKind.ZERO_CANDIDATES,
+        severity="error",
+        title=f"{of.name}: the ATS lists nobody",
+        message=f"A complete listing of `{list_name}` was empty; {known} were known before, and all "
+        "of them are kept. Check the credential's permissions and the connector's filters.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=list_name,
+        details={"list": list_name, "known": known},
+    )
+
+
+def unmapped_stages(of: Of, *, stages: list[str], applications: int) -> Condition:
+    """Stages that no rule translates."""
+    return Condition(
+        kind=AlertKind.UNMAPPED_STAGES,
+        severity="warning",
+        title=f"{of.name}: {_count(len(stages), 'stage')} without a status",
+        message=f"{_count(applications, 'application')} came in as `reviewing` for want of a rule. "
+        f"Add the stages below `integrations.{of.name}.statuses`: {', '.join(stages)}.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"stages": stages, "applications": applications},
+    )
+
+
+def conflicts_open(of: Of, *, count: int) -> Condition:
+    """Both sides changed, and no rule may decide."""
+    return Condition(
+        kind=AlertKind.CONFLICTS_OPEN,
+        severity="warning",
+        title=f"{of.name}: {_count(count, 'conflict')} for a person to decide",
+        message="ATS and ClearView say opposite things about these applications and both stay as "
+        "they are. Read `conflicts` where state is open, and set the right status on either side.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"count": count},
+    )
+
+
+def rate_limited(of: Of, *, since: datetime, until: datetime | None) -> Condition:
+    """The ATS has been asking to slow down for long."""
+    return Condition(
+        kind=AlertKind.RATE_LIMITED,
+        severity="warning",
+        title=f"{of.name}: the ATS has been limiting requests for long",
+        message="Work goes on as fast as the ATS lets it. See what else uses the same credential, "
+        "give it one of its own, or make poll.every longer.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"since": since, "until": until},
+    )
+
+
+def export_missed(of: Of, *, period_start: datetime, period_end: datetime, error: str) -> Condition:
+    """A period's analytics could not be exported."""
+    return Condition(
+        kind=AlertKind.EXPORT_MISSED,
+        severity="warning",
+        title=f"{of.name}: analytics were not exported",
+        message=f"The period is exported later, before any newer one. What stopped it: {error} "
+        f"Try it now with `ats-sync analytics export {of.name}`.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"period_start": period_start, "period_end": period_end, "error": error},
+    )
+
+
+def config_refused(*, problems: list[str]) -> Condition:
+    """An edit of the configuration is wrong."""
+    return Condition(
+        kind=AlertKind.CONFIG_REFUSED,
+        severity="error",
+        title="An edit of the configuration was refused",
+        message=f"The last good configuration keeps running. {_count(len(problems), 'problem')}: "
+        "run `ats-sync validate` and mend what it lists.",
+        details={"problems": problems},
+    )
+
+
+def version_sunset(of: Of, *, version: str, sunset: date, today: date) -> Condition:
+    """The vendor is about to switch off the API version in use."""
+    left = (sunset - today).days
+    when = f"in {_count(left, 'day')}" if left > 0 else "as of today" if left == 0 else "already"
+    return Condition(
+        kind=AlertKind.VERSION_SUNSET,
+        severity="warning" if left > 30 else "error",
+        title=f"{of.name}: API {version} is switched off {when}",
+        message=f"The vendor named {sunset.isoformat()}. Move the integration to a connector for a "
+        "newer version; `ats-sync connectors list` shows what there is.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"version": version, "sunset": sunset.isoformat()},
+    )
+
+
+def notification_undelivered(*, channel: str, error: str) -> Condition:
+    """A channel did not take a message until its time ran out."""
+    return Condition(
+        kind=AlertKind.NOTIFICATION_UNDELIVERED,
+        severity="error",
+        title=f"Messages do not get through to {channel}",
+        message=f"A message was given up: {error} Check the address and the token of this channel "
+        "under `clearview.notifications`.",
+        subject=channel,
+        details={"channel": channel, "error": error},
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}{'es' if noun.endswith('sh') else 's'}"
+
+
+def _hours(left: timedelta) -> str:
+    return f"{max(left.total_seconds(), 0) / 3600:.1f} hours"
