@@ -49,6 +49,8 @@ class RecordChange:
     applications: tuple[ApplicationChange, ...]
     vanished_applications: tuple[str, ...]
     """Applications that this very record used to hold and no longer does."""
+    returned: bool = False
+    """It was missing or deleted, and is listed again."""
 
     @property
     def external_id(self) -> str:
@@ -69,6 +71,7 @@ class RecordChange:
             self.candidate_is_new
             or self.candidate_changes
             or self.vanished_applications
+            or self.returned
             or any(a.is_new or a.changes for a in self.applications)
         )
 
@@ -79,12 +82,17 @@ class RecordChange:
             self.candidate_is_new
             or loud(self.candidate_changes)
             or self.vanished_applications
+            or self.returned
             or any(a.is_new or loud(a.changes) for a in self.applications)
         )
 
 
 def compare(
-    after: Snapshot, before: Snapshot | None, *, candidate_base: Record | None
+    after: Snapshot,
+    before: Snapshot | None,
+    *,
+    candidate_base: Record | None,
+    returned: bool = False,
 ) -> RecordChange:
     """Compare a record with its snapshot.
 
@@ -101,6 +109,7 @@ def compare(
         else tuple(diff_candidate(candidate_base, candidate)),
         applications=tuple(_compare_applications(after, before)),
         vanished_applications=_vanished(after, before),
+        returned=returned,
     )
 
 
@@ -156,7 +165,7 @@ def plan_record(
     candidate_id = change.candidate_external_id
     if change.candidate_is_new:
         plan.new_candidate = change.after.candidate
-    elif change.candidate_changes:
+    elif change.candidate_changes or (change.returned and change.after.candidate):
         plan.candidate_patch = _patch(candidate_id, change.candidate_changes)
         plan.changes += _change_lines(candidate_id, None, change.candidate_changes)
     for application in change.applications:
@@ -174,12 +183,12 @@ def _plan_application(
     if application.is_new:
         plan.new_applications.append(application.record)
         return
-    if not application.changes:
+    if not (application.changes or plan.change.returned):
         return
     kept, conflict, expected = _settle_status(application, clearview, policy)
     if conflict is not None:
         plan.conflicts.append(conflict)
-    if kept:
+    if kept or plan.change.returned:
         plan.application_patches.append(_patch(application.external_id, kept, expected))
     plan.changes += _change_lines(
         str(application.record["candidate_external_id"]), application.external_id, kept
@@ -219,6 +228,38 @@ def _settle_status(
     if decision == "ats":
         return application.changes, conflict, held
     return tuple(c for c in application.changes if c.path not in STATUS_GROUP), conflict, None
+
+
+def meet_existing_application(
+    record: Record, clearview: ClearViewSide, policy: Policy
+) -> tuple[Patch, StatusConflict | None]:
+    """Bring an application in line that ClearView had before any snapshot knew of it."""
+    changes = tuple(diff_application(None, record))
+    held = clearview.statuses.get(str(record["external_id"]))
+    ats = ApplicationStatus(record["status"])
+    if held is None or held == ats:
+        return _patch(str(record["external_id"]), changes), None
+    winner = decide_status(
+        base=None,
+        ats=ats,
+        clearview=held,
+        policy=policy,
+        ats_changed_at=record.get("external_updated_at"),
+        clearview_changed_at=clearview.changed_at.get(str(record["external_id"])),
+    )
+    conflict = StatusConflict(
+        application_external_id=str(record["external_id"]),
+        candidate_external_id=str(record["candidate_external_id"]),
+        base=None,
+        ats=ats,
+        clearview=held,
+        policy=policy,
+        winner=winner,
+    )
+    if winner == "ats":
+        return _patch(str(record["external_id"]), changes, held), conflict
+    others = tuple(c for c in changes if c.path not in STATUS_GROUP)
+    return _patch(str(record["external_id"]), others), conflict
 
 
 def _patch(
@@ -265,6 +306,8 @@ def _changed_fields(change: RecordChange) -> Iterator[str]:
         if application.is_new:
             yield prefix
         yield from (f"{prefix}.{c.path}" for c in loud(application.changes))
+    if change.returned:
+        yield "deleted_at"
     yield from (f"applications.{gone}.deleted_at" for gone in change.vanished_applications)
 
 

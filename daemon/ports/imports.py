@@ -18,8 +18,9 @@ class Known:
     fingerprint: bytes
     digest: bytes | None
     mapping_version: str
-    gone: bool
-    """True while it is marked missing or deleted."""
+    missing: bool
+    """The last complete listing lacked it."""
+    deleted: bool
 
 
 @dataclass(frozen=True, slots=True)

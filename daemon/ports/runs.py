@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-Job = Literal["import_poll", "import_sweep", "status_push", "analytics_export", "reconcile"]
+Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
 Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
 

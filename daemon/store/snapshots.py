@@ -44,7 +44,8 @@ class MongoSnapshots:
                 fingerprint=row["fingerprint"],
                 digest=row.get("digest"),
                 mapping_version=row["mapping_version"],
-                gone=bool(row.get("deleted_at") or row.get("missing_since")),
+                missing=row.get("missing_since") is not None,
+                deleted=row.get("deleted_at") is not None,
             )
             for row in await cursor.to_list()
         }

@@ -14,7 +14,7 @@ RunOutcome = Literal["running", "success", "partial", "failed", "interrupted", "
 class SyncRun(StoredDocument):
     """One run of one job, and what it came to. The canonical log line says the same."""
 
-    job: Literal["import_poll", "import_sweep", "status_push", "analytics_export", "reconcile"]
+    job: Literal["import_poll", "status_push", "analytics_export", "reconcile"]
     ats_integration_id: UUID | None
     integration: str | None = None
     started_at: UtcTime

@@ -1,0 +1,149 @@
+"""How far an import got, as it is stored in the checkpoint `poll:<name>`.
+
+A walk is one pass over all lists of an integration. It is stored only when there is something to
+lose: before the first page that changes anything, and now and then on a long walk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """The page that is being written: its records can be finished from their snapshots."""
+
+    list_name: str
+    external_ids: tuple[str, ...]
+    import_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ListPosition:
+    """How far the walk of one list got."""
+
+    position: Mapping[str, Any] | None
+    full: bool
+    """The list is walked completely, whatever its cursor says."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """One pass over all lists, resumable."""
+
+    id: UUID
+    sweep: bool
+    done: list[str] = field(default_factory=list)
+    positions: dict[str, ListPosition] = field(default_factory=dict)
+    """Lists under way."""
+    taken_up: frozenset[str] = frozenset()
+    """Lists that an earlier run began: what this one does not see of them proves nothing."""
+
+    def begin(self, list_name: str, *, full: bool) -> None:
+        """Start a list, unless an earlier run has left it half way."""
+        self.positions.setdefault(list_name, ListPosition(None, full))
+
+    def move(self, list_name: str, position: Mapping[str, Any] | None) -> None:
+        """The list got this far, durably."""
+        self.positions[list_name] = ListPosition(position, self.positions[list_name].full)
+
+    def restart(self, list_name: str, *, full: bool) -> None:
+        """The list begins again from its first page."""
+        self.positions[list_name] = ListPosition(None, full)
+        self.taken_up -= {list_name}
+
+    def finish(self, list_name: str) -> None:
+        self.positions.pop(list_name, None)
+        self.done.append(list_name)
+
+    def after_failure(self, new_id: UUID) -> "Walk":
+        """The pass that goes on where lists failed and looks at all the others again."""
+        return Walk(id=new_id, sweep=self.sweep, positions=dict(self.positions))
+
+
+@dataclass(slots=True)
+class PollState:
+    """Everything an import remembers between runs."""
+
+    cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    mappings: dict[str, str] = field(default_factory=dict)
+    filled: dict[str, list[str]] = field(default_factory=dict)
+    """Per list: the mapped fields that used to have values, for drift."""
+    swept_at: datetime | None = None
+    walk: Walk | None = None
+    applying: Applying | None = None
+
+    def needs_full(self, list_name: str, mapping_version: str) -> bool:
+        """No cursor yet, or what is stored was mapped by other rules."""
+        return list_name not in self.cursors or self.mappings.get(list_name) != mapping_version
+
+    def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
+        """A complete pass was finished longer ago than the operator wants."""
+        return self.swept_at is None or now - self.swept_at >= every
+
+    def to_value(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
+            "mappings": dict(self.mappings),
+            "filled": dict(self.filled),
+            "swept_at": self.swept_at,
+            "walk": None if self.walk is None else _walk_value(self.walk),
+            "applying": None if self.applying is None else _applying_value(self.applying),
+        }
+
+
+def _walk_value(walk: Walk) -> dict[str, Any]:
+    return {
+        "id": walk.id,
+        "sweep": walk.sweep,
+        "done": list(walk.done),
+        "positions": {
+            name: {
+                "position": None if at.position is None else dict(at.position),
+                "full": at.full,
+            }
+            for name, at in walk.positions.items()
+        },
+    }
+
+
+def _walk_from(value: Mapping[str, Any]) -> Walk:
+    positions = {
+        name: ListPosition(at["position"], at["full"]) for name, at in value["positions"].items()
+    }
+    begun = frozenset(name for name, at in positions.items() if at.position is not None)
+    return Walk(
+        id=value["id"],
+        sweep=value["sweep"],
+        done=list(value["done"]),
+        positions=positions,
+        taken_up=begun | frozenset(value["done"]),
+    )
+
+
+def _applying_value(applying: Applying) -> dict[str, Any]:
+    return {
+        "list": applying.list_name,
+        "external_ids": list(applying.external_ids),
+        "import_id": applying.import_id,
+    }
+
+
+def state_from(value: Mapping[str, Any] | None) -> PollState:
+    """The state that was stored; a fresh one if none was."""
+    if value is None:
+        return PollState()
+    walk, applying = value.get("walk"), value.get("applying")
+    return PollState(
+        cursors=dict(value.get("cursors", {})),
+        mappings=dict(value.get("mappings", {})),
+        filled=dict(value.get("filled", {})),
+        swept_at=value.get("swept_at"),
+        walk=None if walk is None else _walk_from(walk),
+        applying=None
+        if applying is None
+        else Applying(applying["list"], tuple(applying["external_ids"]), applying["import_id"]),
+    )

@@ -1,0 +1,121 @@
+"""What every step of one import run works with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from connectors.base import Connector
+from daemon.core.conflict import Policy
+from daemon.core.walk import PollState, Walk
+from daemon.ports.alerts import Alerts
+from daemon.ports.clock import Clock
+from daemon.ports.imports import (
+    CandidateManagement,
+    Checkpoints,
+    Conflicts,
+    FailedRecords,
+    ImportHistory,
+    Snapshots,
+)
+from daemon.ports.leases import LeaseLost
+from daemon.ports.runs import Run, RunLog
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPorts:
+    """The outside of an import, for one integration."""
+
+    snapshots: Snapshots
+    clearview: CandidateManagement
+    history: ImportHistory
+    failed: FailedRecords
+    checkpoints: Checkpoints
+    conflicts: Conflicts
+    runs: RunLog
+    alerts: Alerts
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRules:
+    """What the operator decided for this integration."""
+
+    overlap: timedelta = timedelta(minutes=2)
+    sweep_every: timedelta = timedelta(hours=24)
+    conflicts: Policy = "ats_wins"
+    deletions: Literal["mark", "ignore"] = "mark"
+    max_percent: float = 10.0
+
+
+class Progress(Protocol):
+    """Told how a run gets on. Must not raise."""
+
+    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None: ...
+
+
+class NoProgress:
+    """Nobody is watching."""
+
+    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
+        """Nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What this run was asked to do beyond the schedule."""
+
+    fence: int
+    still_held: Callable[[], bool] = lambda: True
+    sweep: bool = False
+    accept_deletions: bool = False
+    progress: Progress = field(default_factory=NoProgress)
+
+
+@dataclass(slots=True)
+class ImportContext:
+    """One run under way."""
+
+    connector: Connector
+    integration_id: UUID
+    ports: ImportPorts
+    rules: ImportRules
+    request: Request
+    run: Run
+    state: PollState
+    saved_at: datetime
+    stored: Mapping[str, Any] | None
+    """The state as it is stored now."""
+    requests_before: int
+
+    @property
+    def checkpoint_key(self) -> str:
+        return f"poll:{self.connector.integration}"
+
+    @property
+    def walk(self) -> Walk:
+        """The pass under way."""
+        if self.state.walk is None:
+            raise AssertionError("no walk under way")
+        return self.state.walk
+
+    @property
+    def walk_id(self) -> UUID:
+        """The identity of the pass: log and change documents derive theirs from it."""
+        return self.walk.id
+
+    async def save(self) -> None:
+        """Store how far the import got, unless that is stored already.
+
+        Raises:
+            LeaseLost: another replica works on this integration now.
+        """
+        if not self.request.still_held():
+            raise LeaseLost(f"the lease of {self.connector.integration} ran out")
+        value = self.state.to_value()
+        if value == self.stored:
+            return
+        await self.ports.checkpoints.save(self.checkpoint_key, value, fence=self.request.fence)
+        self.stored = value
+        self.saved_at = self.ports.clock.now()

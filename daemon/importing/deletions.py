@@ -1,0 +1,153 @@
+"""Records that a complete listing no longer shows: proved absent, then marked deleted.
+
+A record is gone when the ATS says so by id, or when two complete listings in a row lack it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from connectors.base import ListFacts
+from daemon.core.import_alerts import deletion_brake, zero_candidates
+from daemon.core.safety import Brake, judge_deletions
+from daemon.importing.context import ImportContext
+from daemon.importing.seen import SeenIds
+from daemon.ports.alerts import AlertKind, alert_key
+from daemon.ports.imports import LogLine, Snapshot
+
+BY_ID_BATCH = 50
+MARK_BATCH = 500
+
+
+@dataclass(slots=True)
+class Missing:
+    """External ids that were known and not listed."""
+
+    first_time: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    known: int = 0
+
+    def __len__(self) -> int:
+        return len(self.first_time) + len(self.again)
+
+
+async def settle_absences(context: ImportContext, facts: ListFacts, seen: SeenIds) -> None:
+    """Judge what a complete listing did not show, and mark what is proved gone."""
+    missing = await _find_missing(context, facts, seen)
+    if not await _allowed(context, facts, seen, missing):
+        return
+    if context.rules.deletions == "ignore" or not len(missing):
+        return
+    gone = await _proved_gone(context, facts, missing)
+    for batch in _batches(gone, MARK_BATCH):
+        await _delete(context, facts, batch)
+
+
+async def _find_missing(context: ImportContext, facts: ListFacts, seen: SeenIds) -> Missing:
+    missing = Missing()
+    async for external_id, missing_since in context.ports.snapshots.live_ids(facts.name):
+        missing.known += 1
+        if external_id not in seen:
+            (missing.first_time if missing_since is None else missing.again).append(external_id)
+    return missing
+
+
+async def _allowed(
+    context: ImportContext, facts: ListFacts, seen: SeenIds, missing: Missing
+) -> bool:
+    verdict = judge_deletions(
+        known=missing.known,
+        missing=len(missing),
+        seen=len(seen),
+        max_percent=context.rules.max_percent,
+        accepted=context.request.accept_deletions,
+    )
+    alerts, name = context.ports.alerts, context.connector.integration
+    if isinstance(verdict, Brake):
+        context.run.details.setdefault("brakes", []).append(verdict.reason)
+        await alerts.raise_condition(
+            deletion_brake(name, context.integration_id, facts.name, verdict)
+        )
+        if len(seen) == 0:
+            await alerts.raise_condition(
+                zero_candidates(name, context.integration_id, facts.name, missing.known)
+            )
+        return False
+    await alerts.resolve(alert_key(AlertKind.DELETION_BRAKE, name, facts.name))
+    await alerts.resolve(alert_key(AlertKind.ZERO_CANDIDATES, name, facts.name))
+    return True
+
+
+async def _proved_gone(context: ImportContext, facts: ListFacts, missing: Missing) -> list[str]:
+    if not facts.reads_by_id:
+        await _mark_missing(context, facts, missing.first_time)
+        return missing.again
+    gone: list[str] = []
+    for batch in _batches([*missing.first_time, *missing.again], BY_ID_BATCH):
+        answers = await context.connector.fetch(facts.name, batch)
+        gone += [e for e in batch if e in answers and answers[e] is None]
+        # Hidden from the listing, yet there: believed, and asked for again next time.
+        await _mark_missing(context, facts, [e for e in batch if answers.get(e) is not None])
+    return gone
+
+
+async def _mark_missing(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> None:
+    now = context.ports.clock.now()
+    for batch in _batches(external_ids, MARK_BATCH):
+        await context.ports.snapshots.mark_missing(facts.name, batch, now)
+
+
+async def _delete(context: ImportContext, facts: ListFacts, external_ids: Sequence[str]) -> None:
+    """ClearView first, the snapshot last: a kill in between repeats what is harmless."""
+    ports, now = context.ports, context.ports.clock.now()
+    snapshots = await ports.snapshots.load(facts.name, external_ids)
+    candidates = await _candidates_gone(context, facts, snapshots, frozenset(external_ids))
+    applications = [a["external_id"] for s in snapshots for a in s.applications]
+    await ports.clearview.delete(
+        candidates=candidates, applications=applications, at=now, import_id=uuid4()
+    )
+    await ports.history.record(
+        walk_id=context.walk_id,
+        run_id=context.run.id,
+        at=now,
+        lines=_log_lines(snapshots, frozenset(candidates)),
+        changes=[],
+    )
+    await ports.snapshots.mark_deleted(facts.name, external_ids, now)
+    context.run.counts.deleted += len(external_ids)
+
+
+async def _candidates_gone(
+    context: ImportContext,
+    facts: ListFacts,
+    snapshots: Sequence[Snapshot],
+    going: frozenset[str],
+) -> list[str]:
+    """Candidates of whom no other live record of the list speaks."""
+    owners = sorted({str(s.candidate["external_id"]) for s in snapshots if s.candidate is not None})
+    if facts.holds != "both" or not owners:
+        return owners
+    live = await context.ports.snapshots.load_by_candidate(facts.name, owners)
+    staying = {
+        str(s.candidate["external_id"])
+        for s in live
+        if s.candidate is not None and s.external_id not in going
+    }
+    return [owner for owner in owners if owner not in staying]
+
+
+def _log_lines(snapshots: Sequence[Snapshot], candidates: frozenset[str]) -> list[LogLine]:
+    lines = [LogLine(owner, "deleted") for owner in sorted(candidates)]
+    for snapshot in snapshots:
+        for application in snapshot.applications:
+            owner = str(application["candidate_external_id"])
+            if owner not in candidates:
+                path = f"applications.{application['external_id']}.deleted_at"
+                lines.append(LogLine(owner, "updated", (path,)))
+    return lines
+
+
+def _batches(items: Sequence[str], size: int) -> list[list[str]]:
+    return [list(items[i : i + size]) for i in range(0, len(items), size)]

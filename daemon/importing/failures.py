@@ -1,0 +1,37 @@
+"""Records that could not be imported: logged, kept, tried again."""
+
+from collections.abc import Mapping
+
+from daemon.core.import_alerts import dead_records
+from daemon.importing.context import ImportContext
+from daemon.ports.imports import LogLine
+
+
+async def note_failures(
+    context: ImportContext, list_name: str, failures: Mapping[str, str]
+) -> None:
+    """Log each record as `Failed` and keep it for another try; the others go on."""
+    if not failures:
+        return
+    ports, now = context.ports, context.ports.clock.now()
+    context.run.counts.failed += len(failures)
+    await ports.history.record(
+        walk_id=context.walk_id,
+        run_id=context.run.id,
+        at=now,
+        lines=[
+            LogLine(external_id, "updated", status="Failed", error=reason)
+            for external_id, reason in failures.items()
+        ],
+        changes=[],
+    )
+    died = [
+        await ports.failed.add(list_name, external_id, error=reason, now=now)
+        for external_id, reason in failures.items()
+    ]
+    if any(died):
+        await ports.alerts.raise_condition(
+            dead_records(
+                context.connector.integration, context.integration_id, await ports.failed.dead()
+            )
+        )

@@ -1,0 +1,119 @@
+"""Walking one list: fetch ahead, import page by page, end with what the walk proves."""
+
+import asyncio
+from contextlib import suppress
+
+from connectors.base import ListFacts, Page, Window
+from connectors.errors import CursorRefused
+from daemon.core.walk import ListPosition
+from daemon.importing.context import ImportContext
+from daemon.importing.deletions import settle_absences
+from daemon.importing.drift import watch_fields
+from daemon.importing.page import PageImport, PreparedPage
+from daemon.importing.seen import SeenIds
+
+
+class ListImport:
+    """Imports one list of one integration once."""
+
+    def __init__(self, context: ImportContext, facts: ListFacts) -> None:
+        self._context = context
+        self._walk = context.walk
+        self._facts = facts
+        self._seen = SeenIds()
+
+    async def run(self) -> None:
+        """Walk the list; what the ATS refuses to continue is begun again, completely if need be."""
+        while True:
+            window = self._window()
+            try:
+                await self._walk_pages(window)
+            except CursorRefused:
+                if not self._fall_back(window):
+                    raise
+                continue
+            return
+
+    @property
+    def _at(self) -> ListPosition:
+        return self._walk.positions[self._facts.name]
+
+    def _window(self) -> Window:
+        cursor = self._context.state.cursors.get(self._facts.name)
+        if self._at.full or not self._facts.incremental or cursor is None:
+            return Window()
+        return Window(cursor, self._context.rules.overlap)
+
+    def _fall_back(self, window: Window) -> bool:
+        """A refused position restarts the window; a refused cursor makes it a complete walk."""
+        if self._at.position is None and window.is_full:
+            return False
+        full = self._at.full or self._at.position is None
+        self._walk.restart(self._facts.name, full=full)
+        self._seen = SeenIds()
+        return True
+
+    async def _walk_pages(self, window: Window) -> None:
+        context, name = self._context, self._facts.name
+        pages = PageImport(context, self._facts, await context.ports.failed.all_ids(name))
+        last: Page | None = None
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for page in context.connector.pages(name, window, position=self._at.position):
+                prepared = await pages.prepare(page)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(
+                    self._commit(pages, page, prepared), name=f"write page of {name}"
+                )
+                last = page
+            if writing is not None:
+                await writing
+        finally:
+            await _end(writing)
+        await self._finish(pages, last, window)
+
+    async def _commit(self, pages: PageImport, page: Page, prepared: PreparedPage) -> None:
+        await pages.commit(prepared)
+        if self._facts.complete_listing_proves_absence:
+            for record in page.records:
+                self._seen.add(record.external_id)
+            for failure in page.failed:
+                self._seen.add(failure.external_id or "")
+        if not page.last:
+            self._walk.move(self._facts.name, page.position)
+        self._context.request.progress.page_done(
+            list_name=self._facts.name,
+            run=self._context.run,
+            expected_total=page.expected_total,
+        )
+
+    async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
+        context, name = self._context, self._facts.name
+        await watch_fields(context, self._facts, pages.filled, pages.mapped)
+        proves_absence = (
+            last is not None
+            and last.complete
+            and window.is_full
+            and name not in self._walk.taken_up
+            and self._facts.complete_listing_proves_absence
+        )
+        if proves_absence:
+            await settle_absences(context, self._facts, self._seen)
+        if last is not None and last.next_cursor is not None and await self._may_move_on():
+            context.state.cursors[name] = last.next_cursor
+        if window.is_full:
+            context.state.mappings[name] = self._facts.mapping_version
+
+    async def _may_move_on(self) -> bool:
+        """A record that failed and cannot be read by id must stay inside the next window."""
+        if self._facts.reads_by_id:
+            return True
+        return not await self._context.ports.failed.all_ids(self._facts.name)
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    """Let a page that is being written finish, whatever happened beside it."""
+    if task is not None and not task.done():
+        with suppress(Exception):
+            await asyncio.shield(task)
