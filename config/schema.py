@@ -58,7 +58,7 @@ def _widened(schema: object) -> object:
 
 
 def _part(key: str, value: object) -> object:
-    if key in {"properties", "$defs"} and isinstance(value, dict):
+    if key in {"properties", "patternProperties", "$defs"} and isinstance(value, dict):
         return {name: _widened(part) for name, part in value.items()}
     if key in {"default", "examples", "propertyNames", "const", "enum", "required"}:
         return value
@@ -71,6 +71,8 @@ def _is_noise(key: str, value: object) -> bool:
 
 def _with_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
+    if "patternProperties" in schema:
+        return {**schema, "additionalProperties": False}
     if kind == "string" and "pattern" in schema:
         return _with_text_default(
             {**schema, "pattern": f"{schema['pattern']}|{_REFERENCE['pattern']}"}
