@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+MAX_REST = timedelta(minutes=10)
+"""A channel that is down is tried at least this often."""
+
 Phase = Literal["opened", "reminder", "resolved"]
 
 
@@ -159,6 +162,18 @@ def payload_of(message: Message) -> dict[str, Any]:
             **({"reminder": first.told} if message.phase == "reminder" else {}),
         },
     }
+
+
+def channels_for(payload: Mapping[str, Any], channels: Sequence[str]) -> list[str]:
+    """Every channel but the one that the message itself reports as broken."""
+    broken = payload["details"].get("channel")
+    return [channel for channel in channels if channel != broken]
+
+
+def retry_delay(attempts: int, *, jitter: float) -> timedelta:
+    """How long a channel rests after its attempt number `attempts`; `jitter` is in [0, 1)."""
+    ceiling = min(2.0 * 2 ** min(attempts, 16), MAX_REST.total_seconds())
+    return timedelta(seconds=ceiling * (0.5 + jitter / 2))
 
 
 def _storm_payload(message: Message, first: AlertState) -> dict[str, Any]:

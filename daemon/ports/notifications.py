@@ -1,12 +1,12 @@
 """How messages about conditions reach people: channels, and the durable queue in front of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from daemon.core.alerting import AlertState, Message, Plan
+from daemon.core.alerting import AlertState, Message
 from models.errors import AtsSyncError
 
 
@@ -65,12 +65,16 @@ class AlertBook(Protocol):
 class NotificationQueue(Protocol):
     """Messages on their way. What is queued survives a restart."""
 
-    async def enqueue(self, message: Message, channels: Sequence[str], *, now: datetime) -> None:
-        """Queue a message to each channel, whatever part of it is queued already."""
+    async def enqueue(
+        self, message: Message, channels: Sequence[str], *, now: datetime
+    ) -> Collection[str]:
+        """Queue a message to each channel; returns the rounds that the queued message covers."""
         ...
 
-    async def already_planned(self, alerts: Sequence[AlertState]) -> Sequence[Message]:
-        """Messages about these very rounds that a planner queued before it was killed."""
+    async def finish_planned(
+        self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
+    ) -> Collection[str]:
+        """Complete what a planner queued before it was killed; returns the rounds it covers."""
         ...
 
     async def claim(self, channel: str, *, now: datetime) -> Delivery | None:
@@ -82,14 +86,3 @@ class NotificationQueue(Protocol):
     async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None: ...
 
     async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None: ...
-
-
-__all__ = [
-    "AlertBook",
-    "Channel",
-    "ChannelFailed",
-    "Delivery",
-    "MessageRefused",
-    "NotificationQueue",
-    "Plan",
-]

@@ -1,0 +1,65 @@
+"""Chat, mail and pagers, by way of the Apprise library."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import apprise
+
+from daemon.ports.notifications import ChannelFailed
+from models.errors import UserError
+
+_TYPES = {
+    "info": apprise.NotifyType.INFO,
+    "warning": apprise.NotifyType.WARNING,
+    "error": apprise.NotifyType.FAILURE,
+    "critical": apprise.NotifyType.FAILURE,
+}
+
+
+class AppriseChannel:
+    """Sends each message through one Apprise address, in a thread because Apprise blocks."""
+
+    def __init__(self, url: str) -> None:
+        """Raises UserError when the address is none that Apprise understands."""
+        scheme = urlsplit(url).scheme or "?"
+        # The address holds secrets; its hash tells two addresses of one kind apart.
+        digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+        self.name = f"apprise:{scheme}:{digest}"
+        self._apprise = apprise.Apprise()
+        if not self._apprise.add(url):
+            raise UserError(
+                f"an Apprise address of kind {scheme!r} cannot be used",
+                remedy="check the address under clearview.notifications against Apprise's own list",
+            )
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:  # noqa: ARG002
+        """Deliver once. Apprise cannot tell a repetition: a crash may say a thing twice."""
+        taken = await asyncio.to_thread(
+            self._apprise.notify,
+            title=str(payload["title"]),
+            body=_body(payload),
+            notify_type=_notify_type(payload),
+        )
+        if not taken:
+            raise ChannelFailed("The service behind the Apprise address did not take the message.")
+
+    async def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _notify_type(payload: Mapping[str, Any]) -> apprise.NotifyType:
+    if payload["state"] == "resolved":
+        return apprise.NotifyType.SUCCESS
+    return _TYPES[payload["severity"]]
+
+
+def _body(payload: Mapping[str, Any]) -> str:
+    if payload["state"] == "resolved":
+        return f"It is over. Since {payload['opened_at']:%Y-%m-%d %H:%M} UTC it had been so."
+    integrations = payload["details"].get("integrations")
+    names = f"\n{', '.join(integrations)}" if integrations else ""
+    return f"{payload['message']}{names}"

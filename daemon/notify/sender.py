@@ -1,0 +1,181 @@
+"""Tells people about conditions: plans messages from the alerts, and delivers the queue.
+
+Reads from `alerts`, writes to `notification_queue` and to the channels. Every channel has a task
+of its own, so a channel that hangs delays nobody but itself.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from daemon.core.alert_texts import notification_undelivered
+from daemon.core.alerting import AlertPolicy, AlertState, plan_messages, retry_delay
+from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.clock import Clock
+from daemon.ports.notifications import (
+    AlertBook,
+    Channel,
+    ChannelFailed,
+    Delivery,
+    MessageRefused,
+    NotificationQueue,
+)
+
+log = structlog.get_logger(__name__)
+
+Jitter = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLimits:
+    """How long is long."""
+
+    tick: timedelta = timedelta(seconds=5)
+    send_timeout: timedelta = timedelta(seconds=30)
+    horizon: timedelta = timedelta(hours=24)
+    """A message that no attempt got through for so long is given up."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What one drain came to."""
+
+    planned: int = 0
+    delivered: int = 0
+    failed: int = 0
+    dead: int = 0
+
+
+class NotificationSender:
+    """The one who speaks. Any number of replicas may run one."""
+
+    def __init__(
+        self,
+        *,
+        alerts: Alerts,
+        book: AlertBook,
+        queue: NotificationQueue,
+        channels: Sequence[Channel],
+        clock: Clock,
+        policy: AlertPolicy | None = None,
+        limits: SenderLimits | None = None,
+        jitter: Jitter = random.random,
+    ) -> None:
+        self._alerts = alerts
+        self._book = book
+        self._queue = queue
+        self._channels = tuple(channels)
+        self._clock = clock
+        self._policy = policy or AlertPolicy()
+        self._limits = limits or SenderLimits()
+        self._jitter = jitter
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plan and deliver until stopped; a message in flight is finished first."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(stop, self._plan_quietly), name="notify:plan")
+            for channel in self._channels:
+                deliver = self._deliverer(channel)
+                tasks.create_task(self._repeat(stop, deliver), name=f"notify:{channel.name}")
+
+    async def drain_once(self) -> Sent:
+        """Plan what is due now, and offer every channel what is due to it, once."""
+        sent = Sent(planned=await self.plan())
+        await asyncio.gather(*(self._deliver_due(channel, sent) for channel in self._channels))
+        return sent
+
+    async def plan(self) -> int:
+        """Queue the messages that are due; returns how many were new."""
+        planned = 0
+        while due := await self._unplanned():
+            now = self._clock.now()
+            recent = await self._book.told_since(now - self._policy.storm_window)
+            plan = plan_messages(due, recent, now=now, policy=self._policy)
+            for alert in plan.silent:
+                await self._book.mark_planned(alert, now=now, silent=True)
+            for message in plan.messages:
+                covered = await self._queue.enqueue(message, self._names, now=now)
+                for alert in (a for a in message.alerts if a.round in covered):
+                    await self._book.mark_planned(alert, now=now, silent=False)
+            planned += len(plan.messages)
+            if not plan.messages:
+                break
+        return planned
+
+    async def _unplanned(self) -> Sequence[AlertState]:
+        """What is due, after finishing what a killed planner had begun."""
+        now = self._clock.now()
+        due = await self._book.due(now)
+        covered = await self._queue.finish_planned(due, self._names, now=now)
+        for alert in (a for a in due if a.round in covered):
+            await self._book.mark_planned(alert, now=now, silent=False)
+        return [alert for alert in due if alert.round not in covered]
+
+    @property
+    def _names(self) -> list[str]:
+        return [channel.name for channel in self._channels]
+
+    async def _plan_quietly(self) -> None:
+        await self.plan()
+
+    def _deliverer(self, channel: Channel) -> Callable[[], Awaitable[None]]:
+        async def deliver() -> None:
+            await self._deliver_due(channel, Sent())
+
+        return deliver
+
+    async def _deliver_due(self, channel: Channel, sent: Sent) -> None:
+        while delivery := await self._queue.claim(channel.name, now=self._clock.now()):
+            if not await self._deliver(channel, delivery, sent):
+                break
+
+    async def _deliver(self, channel: Channel, delivery: Delivery, sent: Sent) -> bool:
+        """True if the channel is worth another message right now."""
+        try:
+            async with asyncio.timeout(self._limits.send_timeout.total_seconds()):
+                await channel.send(delivery.payload, delivery_id=delivery.id)
+        except TimeoutError:
+            return await self._put_off(delivery, "The channel did not answer in time.", sent)
+        except ChannelFailed as error:
+            return await self._put_off(delivery, str(error), sent)
+        except MessageRefused as error:
+            return await self._give_up(delivery, str(error), sent)
+        await self._queue.delivered(delivery, now=self._clock.now())
+        await self._alerts.resolve(
+            alert_key(AlertKind.NOTIFICATION_UNDELIVERED, None, channel.name)
+        )
+        sent.delivered += 1
+        return True
+
+    async def _put_off(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+        now = self._clock.now()
+        if now - delivery.created_at >= self._limits.horizon:
+            return await self._give_up(delivery, error, sent)
+        rest = retry_delay(delivery.attempts, jitter=self._jitter())
+        await self._queue.retry(delivery, at=now + rest, error=error)
+        log.warning("notification_put_off", channel=delivery.channel, attempts=delivery.attempts)
+        sent.failed += 1
+        return False
+
+    async def _give_up(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+        await self._queue.give_up(delivery, now=self._clock.now(), error=error)
+        condition = notification_undelivered(channel=delivery.channel, error=error)
+        await self._alerts.raise_condition(condition)
+        log.error("notification_given_up", channel=delivery.channel, attempts=delivery.attempts)
+        sent.dead += 1
+        return True
+
+    async def _repeat(self, stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        while not stop.is_set():
+            try:
+                await work()
+            except Exception:  # MongoDB may be away for a while; conditions stay written down
+                log.warning("notification_round_failed", exc_info=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.tick.total_seconds()):
+                    await stop.wait()

@@ -1,0 +1,149 @@
+"""`notification_queue`: messages to channels, kept until the channel took them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pymongo import ASCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.alerting import AlertState, Message, channels_for, payload_of
+from daemon.ports.notifications import Delivery
+from daemon.store.connection import Mongo, Row
+from models.documents import NotificationDelivery
+from models.ids import NAMESPACE, derived_id
+
+OLDEST_FIRST = [("created_at", ASCENDING), ("_id", ASCENDING)]
+
+
+class MongoNotificationQueue:
+    """Implements `daemon.ports.notifications.NotificationQueue`."""
+
+    def __init__(self, mongo: Mongo, *, claimed_for: timedelta = timedelta(minutes=2)) -> None:
+        """`claimed_for`: how long a claimed message is left alone; longer than any send takes."""
+        self._queue = mongo.collection(NotificationDelivery)
+        self._claimed_for = claimed_for
+
+    async def enqueue(
+        self, message: Message, channels: Sequence[str], *, now: datetime
+    ) -> Collection[str]:
+        """Queue a message to each channel; returns the rounds that the queued message covers.
+
+        When another replica queued a message that begins with the same round, that one stands.
+        """
+        payload = payload_of(message)
+        covered: Collection[str] = [alert.round for alert in message.alerts]
+        for channel in channels_for(payload, channels):
+            row = _row(message, channel, payload, now)
+            covered = await self._insert(row)
+        return covered
+
+    async def _insert(self, row: Row) -> list[str]:
+        """Returns what the row in the queue covers, be it this one or one that was there before."""
+        try:
+            await self._queue.insert_one(row)
+        except DuplicateKeyError:
+            row = await self._queue.find_one({"_id": row["_id"]}, {"covers": 1}) or row
+        return list(row["covers"])
+
+    async def finish_planned(
+        self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
+    ) -> Collection[str]:
+        """Complete what a planner queued for some channels before it was killed.
+
+        Returns the rounds of these alerts that messages in the queue cover.
+        """
+        rounds = [alert.round for alert in alerts]
+        rows = await self._queue.find({"covers": {"$in": rounds}}).to_list()
+        for message_id in {row["message_id"] for row in rows}:
+            copies = [row for row in rows if row["message_id"] == message_id]
+            queued = {row["channel"] for row in copies}
+            for channel in channels_for(copies[0]["payload"], channels):
+                if channel not in queued:
+                    await self._insert(_copy(copies[0], channel, now))
+        return {covered for row in rows for covered in row["covers"]}
+
+    async def claim(self, channel: str, *, now: datetime) -> Delivery | None:
+        """The oldest message to the channel if it is due; other replicas pass it over a while.
+
+        A younger message never overtakes: "resolved" must not arrive before "open".
+        """
+        oldest = await self._queue.find_one(
+            {"channel": channel, "state": "pending"}, {"_id": 1}, sort=OLDEST_FIRST
+        )
+        if oldest is None:
+            return None
+        claimed = await self._queue.find_one_and_update(
+            {"_id": oldest["_id"], "state": "pending", "next_attempt_at": {"$lte": now}},
+            {"$set": {"next_attempt_at": now + self._claimed_for}, "$inc": {"attempts": 1}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return _delivery(claimed) if claimed else None
+
+    async def delivered(self, delivery: Delivery, *, now: datetime) -> None:
+        """The channel took it."""
+        await self._finish(delivery, {"state": "delivered", "finished_at": now})
+
+    async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None:
+        """The channel did not take it; try again then."""
+        await self._finish(delivery, {"next_attempt_at": at, "last_error": error})
+
+    async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None:
+        """The message is kept and never tried again."""
+        change = {"state": "dead", "finished_at": now, "last_error": error}
+        await self._finish(delivery, change)
+
+    async def _finish(self, delivery: Delivery, change: Row) -> None:
+        await self._queue.update_one(
+            {"_id": delivery.id, "state": "pending", "attempts": delivery.attempts},
+            {"$set": change},
+        )
+
+
+def _copy(row: Row, channel: str, now: datetime) -> Row:
+    return {
+        **row,
+        **_unsent(now),
+        "_id": _delivery_id(row["message_id"], channel),
+        "channel": channel,
+        "created_at": row["created_at"],
+    }
+
+
+def _unsent(now: datetime) -> Row:
+    return {
+        "state": "pending",
+        "attempts": 0,
+        "next_attempt_at": now,
+        "created_at": now,
+        "finished_at": None,
+        "last_error": None,
+    }
+
+
+def _row(message: Message, channel: str, payload: Row, now: datetime) -> Row:
+    covers = [alert.round for alert in message.alerts]
+    message_id = derived_id(NAMESPACE, "message", covers[0])
+    return {
+        "_id": _delivery_id(message_id, channel),
+        "message_id": message_id,
+        "alert_ids": [alert.id for alert in message.alerts],
+        "covers": covers,
+        "channel": channel,
+        "payload": payload,
+        **_unsent(now),
+    }
+
+
+def _delivery_id(message_id: UUID, channel: str) -> UUID:
+    return derived_id(message_id, "channel", channel)
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(
+        id=row["_id"],
+        channel=row["channel"],
+        payload=row["payload"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+    )
