@@ -95,8 +95,8 @@ def deletion_brake(
         severity="critical",
         title=f"{of.name}: {missing} of {known} records are gone from the ATS",
         message=f"That is more than {max_percent:g} %, so nothing was deleted. If the credential "
-        "lost a permission, restore it; if they are really gone, raise deletions.max_percent and "
-        f"run `ats-sync poll {of.name} --sweep`.",
+        "lost a permission, restore it; if they are really gone, run "
+        f"`ats-sync poll {of.name} --sweep --accept-deletions`.",
         integration=of.name,
         integration_id=of.id,
         subject=list_name,

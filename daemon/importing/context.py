@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from connectors.base import Connector
+from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
 from daemon.core.walk import PollState, Walk
 from daemon.ports.alerts import Alerts
@@ -88,10 +89,16 @@ class ImportContext:
     stored: Mapping[str, Any] | None
     """The state as it is stored now."""
     requests_before: int
+    unmapped_stages: set[str] = field(default_factory=set)
 
     @property
     def checkpoint_key(self) -> str:
         return f"poll:{self.connector.integration}"
+
+    @property
+    def of(self) -> Of:
+        """Whom an alert is about."""
+        return Of(self.connector.integration, self.integration_id)
 
     @property
     def walk(self) -> Walk:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from connectors.base import ListFacts
-from daemon.core.import_alerts import deletion_brake, zero_candidates
+from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.safety import Brake, judge_deletions
 from daemon.importing.context import ImportContext
 from daemon.importing.seen import SeenIds
@@ -66,11 +66,17 @@ async def _allowed(
     if isinstance(verdict, Brake):
         context.run.details.setdefault("brakes", []).append(verdict.reason)
         await alerts.raise_condition(
-            deletion_brake(name, context.integration_id, facts.name, verdict)
+            deletion_brake(
+                context.of,
+                list_name=facts.name,
+                missing=verdict.missing,
+                known=verdict.known,
+                max_percent=context.rules.max_percent,
+            )
         )
         if len(seen) == 0:
             await alerts.raise_condition(
-                zero_candidates(name, context.integration_id, facts.name, missing.known)
+                zero_candidates(context.of, list_name=facts.name, known=missing.known)
             )
         return False
     await alerts.resolve(alert_key(AlertKind.DELETION_BRAKE, name, facts.name))

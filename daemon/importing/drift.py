@@ -3,7 +3,7 @@
 from collections import Counter
 
 from connectors.base import ListFacts
-from daemon.core.import_alerts import schema_drift
+from daemon.core.alert_texts import schema_drift
 from daemon.importing.context import ImportContext
 from daemon.ports.alerts import AlertKind, alert_key
 
@@ -27,7 +27,7 @@ async def watch_fields(
     name = context.connector.integration
     if emptied:
         await context.ports.alerts.raise_condition(
-            schema_drift(name, context.integration_id, facts.name, emptied, mapped)
+            schema_drift(context.of, list_name=facts.name, fields=emptied)
         )
     elif mapped >= ENOUGH_RECORDS:
         await context.ports.alerts.resolve(alert_key(AlertKind.SCHEMA_DRIFT, name, facts.name))

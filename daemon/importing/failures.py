@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from daemon.core.import_alerts import dead_records
+from daemon.core.alert_texts import dead_letters
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
 
@@ -31,7 +31,5 @@ async def note_failures(
     ]
     if any(died):
         await ports.alerts.raise_condition(
-            dead_records(
-                context.connector.integration, context.integration_id, await ports.failed.dead()
-            )
+            dead_letters(context.of, records=await ports.failed.dead())
         )

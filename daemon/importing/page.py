@@ -90,6 +90,9 @@ class PageImport:
             prepared.failures[record.external_id] = result.message
             return
         prepared.unmapped += len(result.unmapped_stages)
+        self.context.unmapped_stages |= {
+            stage["name"] or stage["external_id"] or "?" for stage in result.unmapped_stages
+        }
         prepared.filled.update(result.filled)
         old = prepared.known.get(record.external_id)
         same_content = (

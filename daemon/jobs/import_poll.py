@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from connectors.base import Connector, ListFacts, Page
 from connectors.errors import AtsError, AuthRefused
-from daemon.core.import_alerts import unmapped_stages
+from daemon.core.alert_texts import unmapped_stages
 from daemon.core.walk import Walk, state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.listing import ListImport
@@ -150,15 +150,17 @@ class ImportPoll:
     ) -> None:
         run = context.run
         run.counts.requests = self._connector.requests_sent - context.requests_before
-        await self._tell_unmapped(run)
+        await self._tell_unmapped(context)
         message = None if error is None else f"{type(error).__name__}: {error}"
         await self._ports.runs.finish(run, outcome, error=message)
 
-    async def _tell_unmapped(self, run: Run) -> None:
-        name = self._connector.integration
-        if run.counts.unmapped:
+    async def _tell_unmapped(self, context: ImportContext) -> None:
+        run, name = context.run, self._connector.integration
+        if context.unmapped_stages:
+            stages = sorted(context.unmapped_stages)
+            run.details["unmapped_stages"] = stages
             await self._ports.alerts.raise_condition(
-                unmapped_stages(name, self._integration_id, run.counts.unmapped)
+                unmapped_stages(context.of, stages=stages, applications=run.counts.unmapped)
             )
         elif run.details["sweep"]:
             await self._ports.alerts.resolve(alert_key(AlertKind.UNMAPPED_STAGES, name))

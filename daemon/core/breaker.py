@@ -1,0 +1,93 @@
+"""A circuit breaker: when to stop asking an ATS that is not well, and when to ask whether it is."""
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRule:
+    """When it opens, and how often it lets one request through while open. Times in seconds."""
+
+    window_s: float = 60.0
+    least_calls: int = 20
+    failure_share: float = 0.5
+    failures_in_a_row: int = 10
+    first_probe_s: float = 30.0
+    longest_probe_s: float = 900.0
+
+
+class Breaker:
+    """Counts answers on a monotonic clock that the caller reads."""
+
+    def __init__(self, rule: BreakerRule | None = None) -> None:
+        self._rule = rule or BreakerRule()
+        self._calls: deque[tuple[float, bool]] = deque()
+        self._failures = 0
+        self._in_a_row = 0
+        self._pause_s = 0.0
+        self._probe_at: float | None = None
+        self._probing = False
+
+    @property
+    def is_open(self) -> bool:
+        """True from when it opened until a probe succeeded."""
+        return self._probe_at is not None
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may be sent; 0.0 if it may be sent now."""
+        if self._probe_at is None:
+            return 0.0
+        if self._probing:
+            return self._pause_s
+        return max(0.0, self._probe_at - now)
+
+    def begin_probe(self) -> None:
+        """Take the one request that an open breaker lets through."""
+        self._probing = self.is_open
+
+    def succeeded(self, now: float) -> bool:
+        """Count an answer; True if that closed the breaker."""
+        closed = self.is_open
+        if closed:
+            self._calls.clear()
+            self._failures = 0
+        self._probe_at, self._probing, self._pause_s, self._in_a_row = None, False, 0.0, 0
+        self._count(now, failed=False)
+        return closed
+
+    def failed(self, now: float) -> bool:
+        """Count a failure; True if that opened the breaker."""
+        self._in_a_row += 1
+        self._count(now, failed=True)
+        if self.is_open:
+            if self._probing:
+                self._wait_longer(now)
+            return False
+        if not self._too_many():
+            return False
+        self._wait_longer(now)
+        return True
+
+    def end_probe(self) -> None:
+        """The probe ended without an answer that says anything: the next request is one."""
+        self._probing = False
+
+    def _wait_longer(self, now: float) -> None:
+        doubled = self._pause_s * 2 or self._rule.first_probe_s
+        self._pause_s = min(doubled, self._rule.longest_probe_s)
+        self._probe_at = now + self._pause_s
+        self._probing = False
+
+    def _count(self, now: float, *, failed: bool) -> None:
+        self._calls.append((now, failed))
+        self._failures += failed
+        while self._calls and self._calls[0][0] <= now - self._rule.window_s:
+            self._failures -= self._calls.popleft()[1]
+
+    def _too_many(self) -> bool:
+        if self._in_a_row >= self._rule.failures_in_a_row:
+            return True
+        calls = len(self._calls)
+        return (
+            calls >= self._rule.least_calls and self._failures >= calls * self._rule.failure_share
+        )

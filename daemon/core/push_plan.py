@@ -1,0 +1,214 @@
+"""What an event means for the ATS, and what a waiting push still means when its turn comes.
+
+Two decisions, both pure. At intake: is this change work at all? At delivery: given what the ATS
+holds now and what both sides last agreed on, is it sent, is it there already, or has the ATS moved
+too?
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from daemon.core.conflict import Policy, Winner, decide_status, who_moved
+from models.candidate import NamedRef
+from models.status import ApplicationStatus
+
+Coalesce = Literal["latest", "every"]
+STATUSES = frozenset(ApplicationStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class PushRules:
+    """What the operator decided about pushes to one integration."""
+
+    enabled: bool = True
+    conflicts: Policy = "ats_wins"
+    coalesce: Coalesce = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """One change of an application's status or stage in ClearView, as it was at that moment."""
+
+    event_id: str
+    sequence: str
+    application_id: UUID
+    at: datetime
+    status: str | None
+    """None: the write named a stage only."""
+    stage: NamedRef | None = None
+    rejection_reason: str | None = None
+    integration_id: UUID | None = None
+    external_id: str | None = None
+    candidate_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an application stands: its status and stage."""
+
+    status: ApplicationStatus
+    stage: NamedRef
+
+
+@dataclass(frozen=True, slots=True)
+class KnownApplication:
+    """What the ATS last said of an application."""
+
+    standing: Standing
+    record: Mapping[str, Any]
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The latest push of the same application that has not ended yet."""
+
+    status: ApplicationStatus
+    stage: NamedRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Work to do. `expected` is None behind an unfinished push: that one's result is expected."""
+
+    status: ApplicationStatus
+    stage: NamedRef | None
+    expected: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """No work, and why in one word. `failed`: somebody should have a look."""
+
+    reason: str
+    message: str | None = None
+    failed: bool = False
+
+
+def plan_event(
+    event: StatusEvent,
+    *,
+    known: KnownApplication | None,
+    earlier: Earlier | None,
+    rules: PushRules | None,
+) -> Push | Skip:
+    """Whether a change in ClearView is work at the ATS.
+
+    A status that the snapshot holds already came from the ATS (or went there): that is the echo
+    rule. Behind an unfinished push nothing can be an echo, because the snapshot will move.
+    """
+    if event.status is not None and event.status not in STATUSES:
+        return Skip("not_canonical", f"{event.status[:40]!r} is no canonical status", failed=True)
+    if rules is None:
+        return Skip("unknown_integration", "the application belongs to no configured integration")
+    if not rules.enabled:
+        return Skip("push_disabled", "push.enabled is false for this integration")
+    if known is None or known.gone:
+        return Skip("not_at_ats", "the ATS is not known to have this application")
+    before_stage = known.standing.stage if earlier is None else earlier.stage
+    stage = event.stage if names_another_stage(event.stage, before_stage) else None
+    status = _status_of(event, known, earlier)
+    if earlier is not None:
+        return Push(status, stage, expected=None)
+    if holds(known.standing, status, stage):
+        return Skip("echo")
+    return Push(status, stage, expected=known.standing)
+
+
+def _status_of(
+    event: StatusEvent, known: KnownApplication, earlier: Earlier | None
+) -> ApplicationStatus:
+    if event.status is not None:
+        return ApplicationStatus(event.status)
+    return known.standing.status if earlier is None else earlier.status
+
+
+def names_another_stage(stage: NamedRef | None, before: NamedRef | None) -> bool:
+    """True if a write chose a stage, rather than repeating the one that was there."""
+    if stage is None or (stage["external_id"] is None and stage["name"] is None):
+        return False
+    return before is None or not same_stage(stage, before)
+
+
+def same_stage(wanted: NamedRef, held: NamedRef) -> bool:
+    """True if `held` is the stage that `wanted` names.
+
+    People name stages by id or by name; where both ids are known the ids decide, except that a
+    new name beside the old id is a choice of its own.
+    """
+    name_differs = wanted["name"] is not None and held["name"] != wanted["name"]
+    if wanted["external_id"] is not None and held["external_id"] is not None:
+        return wanted["external_id"] == held["external_id"] and not name_differs
+    return not name_differs and wanted["name"] is not None
+
+
+def holds(standing: Standing, status: ApplicationStatus, stage: NamedRef | None) -> bool:
+    """True if the wanted state is there: any stage of the status, or the very stage if named."""
+    if standing.status != status and stage is None:
+        return False
+    return stage is None or same_stage(stage, standing.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bring the application from `standing` to what is wanted."""
+
+    overrules_ats: bool = False
+    """The ATS had moved as well and the conflict rule says that ClearView wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """The ATS holds what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """Both sides moved and ClearView does not win. `winner` None: a person decides."""
+
+    winner: Winner | None
+
+
+def plan_delivery(
+    *,
+    base: ApplicationStatus | None,
+    ats: Standing,
+    status: ApplicationStatus,
+    stage: NamedRef | None,
+    policy: Policy,
+    ats_changed_at: datetime | None = None,
+    clearview_changed_at: datetime | None = None,
+) -> Send | There | Yield:
+    """What a push means now that its turn has come."""
+    if holds(ats, status, stage):
+        return There()
+    if ats.status == status:
+        return Send()
+    winner = decide_status(
+        base=base,
+        ats=ats.status,
+        clearview=status,
+        policy=policy,
+        ats_changed_at=ats_changed_at,
+        clearview_changed_at=clearview_changed_at,
+    )
+    # A side that moved to where the base was is no conflict: the push is to undo its predecessor.
+    moved_alone = who_moved(base=base, ats=ats.status, clearview=status) != "both"
+    if moved_alone and ats.status == base:
+        return Send()
+    if winner == "clearview":
+        return Send(overrules_ats=True)
+    return Yield(winner)
+
+
+def superseded(waiting: Sequence[UUID], *, coalesce: Coalesce, piled_up: bool) -> Sequence[UUID]:
+    """Of one application's waiting pushes, oldest first: those that a newer one makes obsolete.
+
+    While the ATS answers, every change is sent; only what piled up behind an outage is dropped.
+    """
+    if coalesce == "every" or not piled_up:
+        return ()
+    return waiting[:-1]
