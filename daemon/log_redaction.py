@@ -20,10 +20,10 @@ LOGGABLE = frozenset({
     *("integration", "integrations", "connector", "connectors", "ats_name", "job", "run", "task"),
     *("state", "status", "outcome", "kind", "severity", "change", "origin", "policy", "winner"),
     *("list", "lists", "operation", "collection", "database", "index", "mode", "trigger", "action"),
-    *("target_status", "expected_status", "previous_status", "before", "after", "stage", "key"),
+    *("target_status", "expected_status", "previous_status", "stage", "key"),
     *("url", "uri", "host", "method", "scheme", "signal", "version", "fields", "changed_fields"),
     *("owner", "lease", "component", "service", "checkpoint", "unmapped", "problem", "problems"),
-    *("cursor_kind", "source", "setting", "setting_name", "format", "code", "code_name", "label"),
+    *("cursor_kind", "setting", "setting_name", "format", "code", "code_name", "tasks"),
 })  # fmt: skip
 _LOGGABLE_ENDINGS = ("_id", "_ids", "_at", "_state", "_status", "_kind", "_outcome", "_until")
 
@@ -34,7 +34,7 @@ _SENSITIVE = (
 _HARMLESS = frozenset({"fencing_token", "resume_token", "token_age_s"})
 _SENSITIVE_KEY = re.compile(_SENSITIVE, re.IGNORECASE)
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^/\s@]+@", re.IGNORECASE), rf"\1{REDACTED}@"),
+    (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^/\s]+@", re.IGNORECASE), rf"\1{REDACTED}@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {REDACTED}"),
     (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*"), REDACTED),
     (

@@ -48,6 +48,23 @@ class EmbeddedMongo:
         """Returns mongod's exit code when it has ended, asked for or not."""
         return await self.guard.wait()
 
+    async def watch(self, stop: asyncio.Event) -> None:
+        """A task for the daemon: returns on `stop`, fails when mongod ends before.
+
+        Raises:
+            EmbeddedMongoError: with what the log says about its end.
+        """
+        ended = asyncio.create_task(self.guard.wait(), name="embedded-mongo-ended")
+        stopping = asyncio.create_task(stop.wait(), name="embedded-mongo-stopping")
+        try:
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                raise explain(self._failure(ended.result()))
+        finally:
+            ended.cancel()
+            stopping.cancel()
+            await asyncio.gather(ended, stopping, return_exceptions=True)
+
     async def stop(self) -> None:
         """Shuts mongod down cleanly and gives the data folder back; harmless when it has already ended."""
         try:

@@ -15,7 +15,7 @@ NEARLY_FULL_BYTES = 16 * 1024 * 1024
 
 
 class EmbeddedMongoError(UserError):
-    """The embedded MongoDB could not be started."""
+    """The embedded MongoDB cannot run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def explain(failure: Failure) -> EmbeddedMongoError:
     reason = _known_reason(failure)
     if reason is None:
         return EmbeddedMongoError(
-            f"The embedded MongoDB stopped at start-up (exit code {failure.exit_code}): {last_words(failure.log)}",
+            f"The embedded MongoDB stopped (exit code {failure.exit_code}): {last_words(failure.log)}",
             remedy=f"Read {failure.logpath}, {USE_YOUR_OWN}.",
         )
     return _error(reason, dbpath=failure.dbpath, port=failure.port)
@@ -95,7 +95,7 @@ def refuse_full_disk(dbpath: Path) -> None:
 
 def _error(reason: _Reason, **facts: object) -> EmbeddedMongoError:
     return EmbeddedMongoError(
-        f"The embedded MongoDB cannot start: {reason.message.format(**facts)}.",
+        f"The embedded MongoDB cannot run: {reason.message.format(**facts)}.",
         remedy=f"{reason.remedy}, {USE_YOUR_OWN}.",
     )
 

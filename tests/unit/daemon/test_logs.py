@@ -155,6 +155,7 @@ def test_a_secret_in_an_error_message_or_traceback_does_not_show(out: io.StringI
     "text",
     [
         "mongodb://user:canary@db/?x=1",
+        "mongodb://user:c@canary@db/?x=1",
         "https://canary@host/x",
         "Authorization: Bearer canary0123",
         "authorization='Basic Y2FuYXJ5canary'",
