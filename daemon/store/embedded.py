@@ -32,6 +32,7 @@ class EmbeddedMongo:
     port: int
     pid: int
     replica_set: str
+    log_from: int
     claim: FolderClaim = field(repr=False)
     guard: Process = field(repr=False)
 
@@ -59,7 +60,8 @@ class EmbeddedMongo:
         try:
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                raise explain(self._failure(ended.result()))
+                log = _read_from(self.dbpath / "mongod.log", self.log_from)
+                raise explain(Failure(ended.result(), log, self.dbpath, self.port))
         finally:
             ended.cancel()
             stopping.cancel()
@@ -116,21 +118,18 @@ async def _start(
     claim: FolderClaim, command: list[str], port: int, replica_set: str
 ) -> EmbeddedMongo:
     logpath = claim.dbpath / "mongod.log"
-    _trim(logpath)
-    already_logged = logpath.stat().st_size if logpath.exists() else 0
+    log_from = _begin_log(logpath)
     guard = await _launch([*command, "--port", str(port)], logpath)
     try:
         pid = await _read_pid(guard)
         claim.note_mongod(pid)
         if await _became_primary(guard, make_primary(port, pid, replica_set)):
-            return EmbeddedMongo(
-                port=port, pid=pid, replica_set=replica_set, claim=claim, guard=guard
-            )
+            return EmbeddedMongo(port, pid, replica_set, log_from, claim, guard)
     except BaseException:
         await asyncio.shield(_end(guard))
         raise
-    log = _read_from(logpath, already_logged)
-    raise _explain_exit(Path(command[0]), await guard.wait(), claim.dbpath, port, log)
+    failure = Failure(await guard.wait(), _read_from(logpath, log_from), claim.dbpath, port)
+    raise _explain_exit(Path(command[0]), failure)
 
 
 async def _launch(command: list[str], logpath: Path) -> Process:
@@ -175,12 +174,9 @@ async def _became_primary(guard: Process, becoming: Coroutine[None, None, None])
         await asyncio.gather(primary, ended, return_exceptions=True)
 
 
-def _explain_exit(binary: Path, code: int, dbpath: Path, port: int, log: str) -> Exception:
-    if code == embedded_guard.EXEC_FAILED:
-        return explain_unloadable(binary, log)
-    failure = Failure(
-        exit_code=code, log=log, dbpath=dbpath, port=port, logpath=dbpath / "mongod.log"
-    )
+def _explain_exit(binary: Path, failure: Failure) -> Exception:
+    if failure.exit_code == embedded_guard.EXEC_FAILED:
+        return explain_unloadable(binary, failure.log)
     reason = explain(failure)
     return _PortTaken(reason) if "already in use" in str(reason) else reason
 
@@ -213,10 +209,13 @@ def _free_port() -> int:
         return port
 
 
-def _trim(logpath: Path) -> None:
-    """Keeps one earlier log, so that a folder used for months does not fill the disk."""
-    if logpath.exists() and logpath.stat().st_size > LOG_BYTES_KEPT:
-        logpath.replace(logpath.with_suffix(".log.1"))
+def _begin_log(logpath: Path) -> int:
+    """Where this start begins in the log; one earlier log is kept, so that it does not fill the disk."""
+    size = logpath.stat().st_size if logpath.exists() else 0
+    if size <= LOG_BYTES_KEPT:
+        return size
+    logpath.replace(logpath.with_suffix(".log.1"))
+    return 0
 
 
 def _read_from(logpath: Path, offset: int) -> str:

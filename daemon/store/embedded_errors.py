@@ -26,7 +26,10 @@ class Failure:
     log: str
     dbpath: Path
     port: int
-    logpath: Path
+
+    @property
+    def logpath(self) -> Path:
+        return self.dbpath / "mongod.log"
 
 
 @dataclass(frozen=True, slots=True)

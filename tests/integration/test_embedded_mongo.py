@@ -174,6 +174,25 @@ async def test_acknowledged_data_survives_kill_9_of_mongod(tmp_path: Path) -> No
 
 
 @pytest.mark.fault
+async def test_a_watcher_learns_that_mongod_died(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        watching = asyncio.create_task(server.watch(asyncio.Event()))
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(EmbeddedMongoError, match="exit code 137"):
+            await watching
+
+
+async def test_a_watcher_returns_when_the_daemon_stops(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    async with running(tmp_path) as server:
+        watching = asyncio.create_task(server.watch(stop))
+        stop.set()
+        await watching
+
+        assert is_running(server.pid)
+
+
+@pytest.mark.fault
 async def test_mongod_ends_with_an_owner_that_is_killed(tmp_path: Path) -> None:
     async with owner_process(tmp_path) as (owner, guard, mongod):
         os.kill(owner, signal.SIGKILL)

@@ -13,10 +13,7 @@ from daemon.store.embedded_errors import EmbeddedMongoError, Failure, explain, l
 
 
 def a_failure(log: str, *, exit_code: int = 1) -> Failure:
-    folder = Path("/var/lib/x")
-    return Failure(
-        exit_code=exit_code, log=log, dbpath=folder, port=4711, logpath=folder / "mongod.log"
-    )
+    return Failure(exit_code=exit_code, log=log, dbpath=Path("/var/lib/x"), port=4711)
 
 
 def a_line(severity: str, msg: str, **attr: object) -> str:
