@@ -85,10 +85,15 @@ class Mapping:
 
     mark: Mark
     entries: tuple[Entry, ...]
+    _by_key: dict[str | int, Entry] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the entries: files with thousands of integrations are looked into often."""
+        object.__setattr__(self, "_by_key", {entry.key: entry for entry in self.entries})
 
     def entry(self, key: str | int) -> Entry | None:
         """What stands under this key, if anything does."""
-        return next((entry for entry in self.entries if entry.key == key), None)
+        return self._by_key.get(key)
 
     @property
     def keys(self) -> list[str]:

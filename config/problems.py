@@ -9,6 +9,9 @@ from models.errors import UserError
 _CLOSE_ENOUGH = 0.6
 """Below this likeness a suggestion confuses more than it helps."""
 
+_MOST_SHOWN = 200
+"""Nobody reads on after this many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -38,8 +41,9 @@ class ConfigError(UserError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Carry every problem, in the order in which a reader meets them in the file."""
         self.problems: tuple[Problem, ...] = tuple(sort_problems(problems))
+        shown = map(str, self.problems[:_MOST_SHOWN])
         super().__init__(
-            "\n".join([*map(str, self.problems), count_line(self.problems)]),
+            "\n".join([*shown, count_line(self.problems)]),
             remedy="Correct the places named above; nothing has been started or changed.",
         )
 
@@ -77,6 +81,8 @@ def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
 
 def count_line(problems: Sequence[Problem]) -> str:
     """The line that closes a list of problems."""
+    if len(problems) > _MOST_SHOWN:
+        return f"{len(problems)} problems, of which the first {_MOST_SHOWN} are shown."
     return "1 problem." if len(problems) == 1 else f"{len(problems)} problems."
 
 

@@ -126,9 +126,10 @@ def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
     }
 
 
-def _read_secret(name: str, folder: FilePath) -> str:
+def _read_secret(written: str, folder: FilePath) -> str:
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in written)
     try:
-        with (folder / name).open("rb") as stream:
+        with (folder / written).open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _UnresolvedError(f"file {name} does not exist") from None

@@ -94,7 +94,6 @@ async def _hints(
         debounce=_milliseconds(debounce),
         rust_timeout=_milliseconds(recheck),
         yield_on_timeout=True,
-        raise_interrupt=False,
     ):
         yield
 

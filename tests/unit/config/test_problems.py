@@ -36,6 +36,16 @@ def test_every_problem_is_shown_once_in_file_order_with_a_count() -> None:
     ]
 
 
+def test_a_flood_of_problems_is_cut_and_counted() -> None:
+    error = ConfigError([Problem("a.yaml", n, 1, "x", "wrong") for n in range(1, 1001)])
+
+    assert len(error.problems) == 1000
+    assert str(error).splitlines()[-2:] == [
+        "a.yaml:200:1  x: wrong",
+        "1000 problems, of which the first 200 are shown.",
+    ]
+
+
 def test_a_config_error_is_for_the_user_and_says_what_to_do() -> None:
     error = ConfigError([Problem("a.yaml", 1, 1, "", "wrong")])
 
