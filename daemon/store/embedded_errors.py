@@ -110,15 +110,24 @@ def _known_reason(failure: Failure) -> _Reason | None:
             "this processor lacks the AVX instructions that it needs",
             "Use another machine",
         )
-    return next((reason for reason in _REASONS if reason.pattern.search(failure.log)), None)
+    # Everyday lines name settings and features too: only errors count.
+    errors = "\n".join(
+        line for line in failure.log.splitlines() if _is_plain(line) or _error_in(line)
+    )
+    return next((reason for reason in _REASONS if reason.pattern.search(errors)), None)
 
 
 def last_words(log: str) -> str:
     """The last error that mongod logged, or what it said before it had a log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    grave = [sentence for line in lines if (sentence := _grave_sentence(line))]
-    plain = [line for line in lines if not line.startswith("{")]
-    return grave[-1] if grave else "; ".join(plain[:3]) or "it said nothing"
+    errors = [sentence for line in lines if (sentence := _error_in(line))]
+    plain = [line for line in lines if _is_plain(line)]
+    return errors[-1] if errors else "; ".join(plain[:3]) or "it said nothing"
+
+
+def _is_plain(line: str) -> bool:
+    """Before mongod has a log it writes plain text, as the dynamic linker does."""
+    return not line.startswith("{")
 
 
 class _LogLine(msgspec.Struct):
@@ -127,7 +136,7 @@ class _LogLine(msgspec.Struct):
     attr: dict[str, object] = {}
 
 
-def _grave_sentence(line: str) -> str | None:
+def _error_in(line: str) -> str | None:
     try:
         entry = msgspec.json.decode(line, type=_LogLine)
     except msgspec.MsgspecError:

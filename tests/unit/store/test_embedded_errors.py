@@ -48,6 +48,12 @@ def test_a_known_reason_is_named_with_a_remedy(words: str, expected: str) -> Non
     assert error.remedy.endswith("ATS_SYNC_MONGODB_URI to a MongoDB replica set of your own.")
 
 
+def test_words_in_everyday_lines_are_no_reason() -> None:
+    error = explain(a_failure(a_line("I", "Setting featureCompatibilityVersion"), exit_code=137))
+
+    assert "exit code 137" in str(error)
+
+
 def test_an_old_processor_is_recognised_by_how_mongod_died() -> None:
     assert "AVX" in str(explain(a_failure("", exit_code=132)))
 
