@@ -100,14 +100,9 @@ def plan_event(
     A status that the snapshot holds already came from the ATS (or went there): that is the echo
     rule. Behind an unfinished push nothing can be an echo, because the snapshot will move.
     """
-    if event.status is not None and event.status not in STATUSES:
-        return Skip("not_canonical", f"{event.status[:40]!r} is no canonical status", failed=True)
-    if rules is None:
-        return Skip("unknown_integration", "the application belongs to no configured integration")
-    if not rules.enabled:
-        return Skip("push_disabled", "push.enabled is false for this integration")
-    if known is None or known.gone:
-        return Skip("not_at_ats", "the ATS is not known to have this application")
+    refusal = _not_for_the_ats(event, known, rules)
+    if refusal is not None or known is None:
+        return refusal or _NOT_AT_ATS
     before_stage = known.standing.stage if earlier is None else earlier.stage
     stage = event.stage if names_another_stage(event.stage, before_stage) else None
     status = _status_of(event, known, earlier)
@@ -116,6 +111,21 @@ def plan_event(
     if holds(known.standing, status, stage):
         return Skip("echo")
     return Push(status, stage, expected=known.standing)
+
+
+_NOT_AT_ATS = Skip("not_at_ats", "the ATS is not known to have this application")
+
+
+def _not_for_the_ats(
+    event: StatusEvent, known: KnownApplication | None, rules: PushRules | None
+) -> Skip | None:
+    if event.status is not None and event.status not in STATUSES:
+        return Skip("not_canonical", f"{event.status[:40]!r} is no canonical status", failed=True)
+    if rules is None:
+        return Skip("unknown_integration", "the application belongs to no configured integration")
+    if not rules.enabled:
+        return Skip("push_disabled", "push.enabled is false for this integration")
+    return _NOT_AT_ATS if known is None or known.gone else None
 
 
 def _status_of(
@@ -167,14 +177,16 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """Both sides moved and ClearView does not win. `winner` None: a person decides."""
+    """The ATS's status stays. `winner` None: a person decides."""
 
     winner: Winner | None
+    conflict: bool
+    """False: ClearView is back where both sides were, so only the ATS moved."""
 
 
 def plan_delivery(
     *,
-    base: ApplicationStatus | None,
+    base: ApplicationStatus,
     ats: Standing,
     status: ApplicationStatus,
     stage: NamedRef | None,
@@ -182,7 +194,7 @@ def plan_delivery(
     ats_changed_at: datetime | None = None,
     clearview_changed_at: datetime | None = None,
 ) -> Send | There | Yield:
-    """What a push means now that its turn has come."""
+    """What a push means now that its turn has come; `base` is what both sides last agreed on."""
     if holds(ats, status, stage):
         return There()
     if ats.status == status:
@@ -195,13 +207,10 @@ def plan_delivery(
         ats_changed_at=ats_changed_at,
         clearview_changed_at=clearview_changed_at,
     )
-    # A side that moved to where the base was is no conflict: the push is to undo its predecessor.
-    moved_alone = who_moved(base=base, ats=ats.status, clearview=status) != "both"
-    if moved_alone and ats.status == base:
-        return Send()
+    both_moved = who_moved(base=base, ats=ats.status, clearview=status) == "both"
     if winner == "clearview":
-        return Send(overrules_ats=True)
-    return Yield(winner)
+        return Send(overrules_ats=both_moved)
+    return Yield(winner, conflict=both_moved)
 
 
 def superseded(waiting: Sequence[UUID], *, coalesce: Coalesce, piled_up: bool) -> Sequence[UUID]:

@@ -1,0 +1,190 @@
+"""Leases in MongoDB: the server's clock, a fencing token that only grows, majority writes.
+
+An operation that a dead holder left open on the server would block its successor's writes, so the
+holder's session is kept in the lease and ended by whoever takes over.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure, PyMongoError
+
+from daemon.ports.clock import Clock
+from daemon.ports.leases import Lease
+from daemon.store.connection import Mongo, Row
+from models.documents import Lease as LeaseDocument
+from models.times import EPOCH
+
+_EXPIRES = {"$ifNull": ["$expires_at", EPOCH]}
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """How long a lease lives, and how often its holder renews it."""
+
+    ttl: timedelta = timedelta(seconds=10)
+    renew_every: timedelta = timedelta(seconds=3)
+
+
+@dataclass(slots=True)
+class _Held:
+    lease: Lease
+    until: float
+    """By the local monotonic clock, read before the renewal was sent: never later than the
+    server's own end of the lease.
+    """
+
+
+class MongoLeases:
+    """`leases`, as `daemon.ports.leases.Leases`. `run` renews what is held, until stopped."""
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        clock: Clock,
+        *,
+        times: LeaseTimes | None = None,
+        owner: UUID | None = None,
+    ) -> None:
+        self._client = mongo.client
+        self._collection = mongo.collection(LeaseDocument)
+        self._clock = clock
+        self._times = times or LeaseTimes()
+        self.owner = owner or uuid4()
+        self._held: dict[str, _Held] = {}
+        self._session: AsyncClientSession | None = None
+
+    async def acquire(self, key: str) -> Lease | None:
+        """The lease under a new fencing token, or None while somebody holds it, this owner too."""
+        if key in self._held and self._still_held(key, self._held[key].lease.token):
+            return None
+        asked_at = self._clock.monotonic()
+        await self._ensure_row(key)
+        before = await self._collection.find_one_and_update(
+            {"_id": key, "$expr": {"$lte": [_EXPIRES, "$$NOW"]}},
+            [{"$set": self._taken() | {"token": {"$add": ["$token", 1]}}}],
+            return_document=ReturnDocument.BEFORE,
+        )
+        if before is None:
+            return None
+        await self._end_session_of(before)
+        return self._hold(key, int(before["token"]) + 1, asked_at)
+
+    async def _ensure_row(self, key: str) -> None:
+        # An upsert cannot carry $expr, so the row has to be there first.
+        if await self._collection.find_one({"_id": key}, {"_id": 1}) is None:
+            await self._collection.update_one(
+                {"_id": key}, {"$setOnInsert": {"token": 0}}, upsert=True
+            )
+
+    def _taken(self) -> Row:
+        return {
+            "owner": self.owner,
+            "lsid": self.session.session_id["id"],
+            "expires_at": self._expiry(),
+        }
+
+    def _expiry(self) -> Row:
+        milliseconds = int(self._times.ttl.total_seconds() * 1000)
+        return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}
+
+    @property
+    def session(self) -> AsyncClientSession:
+        """Whatever runs in this session is ended by a successor."""
+        if self._session is None:
+            self._session = self._client.start_session()
+        return self._session
+
+    async def _end_session_of(self, before: Row) -> None:
+        if before.get("lsid") is None or before.get("owner") in (None, self.owner):
+            return
+        try:
+            await self._client.admin.command("killSessions", [{"id": before["lsid"]}])
+        except OperationFailure:
+            # Without the privilege the session ends by itself: later, but it ends.
+            return
+
+    def _hold(self, key: str, token: int, asked_at: float) -> Lease:
+        lease = Lease(
+            key=key,
+            owner=self.owner,
+            token=token,
+            still_held=lambda: self._still_held(key, token),
+        )
+        self._held[key] = _Held(lease, asked_at + self._times.ttl.total_seconds())
+        return lease
+
+    def _still_held(self, key: str, token: int) -> bool:
+        held = self._held.get(key)
+        return (
+            held is not None and held.lease.token == token and self._clock.monotonic() < held.until
+        )
+
+    async def release(self, lease: Lease) -> None:
+        held = self._held.get(lease.key)
+        if held is not None and held.lease.token == lease.token:
+            del self._held[lease.key]
+        await self._collection.update_one(
+            {"_id": lease.key, "owner": self.owner, "token": lease.token},
+            {"$set": {"owner": None, "lsid": None, "expires_at": EPOCH}},
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Renew everything held until stopped, then give it all back."""
+        try:
+            while not stop.is_set():
+                await self._renew_all()
+                await _pause(stop, self._times.renew_every)
+        finally:
+            await self.close()
+
+    async def _renew_all(self) -> None:
+        for held in list(self._held.values()):
+            try:
+                await self._renew(held)
+            except PyMongoError:
+                # It stays held until its own end; the next round tries again.
+                continue
+
+    async def _renew(self, held: _Held) -> None:
+        asked_at = self._clock.monotonic()
+        lease = held.lease
+        renewed: Any = await self._collection.find_one_and_update(
+            {
+                "_id": lease.key,
+                "owner": self.owner,
+                "token": lease.token,
+                "$expr": {"$gt": [_EXPIRES, "$$NOW"]},
+            },
+            [{"$set": {"expires_at": self._expiry()}}],
+            projection={"_id": 1},
+        )
+        if self._held.get(lease.key) is not held:
+            return
+        if renewed is None:
+            del self._held[lease.key]
+        else:
+            held.until = asked_at + self._times.ttl.total_seconds()
+
+    async def close(self) -> None:
+        """Give everything back; MongoDB being away is no reason to stay."""
+        for held in list(self._held.values()):
+            try:
+                await self.release(held.lease)
+            except PyMongoError:
+                continue
+        if self._session is not None:
+            await self._session.end_session()
+            self._session = None
+
+
+async def _pause(stop: asyncio.Event, duration: timedelta) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), duration.total_seconds())
+    except TimeoutError:
+        return

@@ -1,0 +1,164 @@
+"""Status changes of ClearView's applications, from a database-level change stream.
+
+A database-level stream survives a dropped collection; one process opens one stream.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from typing import Any
+
+from pymongo.asynchronous.change_stream import AsyncChangeStream
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure, PyMongoError
+
+from daemon.ports.clock import Clock
+from daemon.ports.pushes import Batch, Position, PositionLost, StreamInterrupted
+from daemon.store.connection import Mongo, Row
+from daemon.stream.events import event_time, is_status_event, status_event, token_time
+from daemon.stream.failures import stream_failure
+from daemon.stream.pipeline import COLLECTION, PIPELINE, fingerprint
+
+BATCH_LIMIT = 500
+_AHEAD = timedelta(minutes=1)
+_FULL_ENOUGH = 0.8
+
+Received = Row | Position | PositionLost | StreamInterrupted
+
+
+class ApplicationStream:
+    """The change stream, as `daemon.ports.pushes.EventSource`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock, *, idle_ms: int = 1_000) -> None:
+        self._database = mongo.clearview
+        self._client = mongo.clearview_client
+        self._clock = clock
+        self._idle_ms = idle_ms
+
+    @property
+    def pipeline_fingerprint(self) -> str:
+        return fingerprint()
+
+    async def origin(self) -> str | None:
+        try:
+            cursor = await self._database.list_collections(filter={"name": COLLECTION})
+            found = await cursor.to_list()
+        except PyMongoError as error:
+            raise StreamInterrupted(type(error).__name__) from error
+        return str(found[0]["info"]["uuid"]) if found and "uuid" in found[0]["info"] else None
+
+    async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> "Tail":
+        try:
+            if token is not None:
+                await self._refuse_foreign(token)
+            stream = await self._watch(self._database, token)
+        except PyMongoError as error:
+            raise stream_failure(error, positioned=token is not None) from error
+        except (TypeError, ValueError) as error:
+            raise PositionLost("the stored position is no resume token") from error
+        return Tail(stream, self._clock, epoch=epoch)
+
+    async def _watch(
+        self, database: AsyncDatabase[Row], token: Mapping[str, Any] | None
+    ) -> AsyncChangeStream[Row]:
+        return await database.watch(
+            PIPELINE,
+            start_after=token,
+            max_await_time_ms=self._idle_ms,
+            batch_size=BATCH_LIMIT,
+        )
+
+    async def _refuse_foreign(self, token: Mapping[str, Any]) -> None:
+        """A position later than the server's last write is another server's, or a restored one's.
+
+        The server would accept it, and then stay silent until that moment has come.
+        """
+        at = token_time(token)
+        if at is None:
+            raise PositionLost("the stored position is no resume token")
+        hello = await self._client.admin.command("hello")
+        last = hello.get("lastWrite", {}).get("majorityWriteDate")
+        if last is not None and at > last.replace(tzinfo=UTC) + _AHEAD:
+            raise PositionLost("the stored position is later than the server's last write")
+
+    async def window_seconds(self) -> float | None:
+        try:
+            local = self._client.get_database("local")
+            stats = await local.command("collStats", "oplog.rs")
+            if stats["size"] < stats.get("maxSize", stats["size"] + 1) * _FULL_ENOUGH:
+                return None
+            oplog = local["oplog.rs"]
+            first = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+            last = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", -1)])
+        except OperationFailure:
+            return None
+        except PyMongoError as error:
+            raise StreamInterrupted(type(error).__name__) from error
+        return float(last["ts"].time - first["ts"].time) if first and last else None
+
+
+class Tail:
+    """An open stream. One task reads on while the last batch is being worked on."""
+
+    def __init__(self, stream: AsyncChangeStream[Row], clock: Clock, *, epoch: int) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._epoch = epoch
+        self._received: asyncio.Queue[Received] = asyncio.Queue(maxsize=4 * BATCH_LIMIT)
+        self.start = self._position(stream.resume_token)
+        self._pump = asyncio.create_task(self._read_on(), name="change-stream")
+
+    def _position(self, token: Mapping[str, Any] | None) -> Position:
+        if token is None:
+            raise StreamInterrupted("the server gave no position")
+        return Position(token, token_time(token) or self._clock.now())
+
+    async def _read_on(self) -> None:
+        try:
+            while True:
+                change = await self._stream.try_next()
+                if change is not None:
+                    await self._received.put(change)
+                elif self._stream.alive:
+                    await self._received.put(self._position(self._stream.resume_token))
+                else:
+                    raise PositionLost("the change stream was invalidated")  # noqa: TRY301
+        except PyMongoError as error:
+            await self._received.put(stream_failure(error, positioned=True))
+        except (PositionLost, StreamInterrupted) as ended:
+            await self._received.put(ended)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of any end
+            await self._received.put(StreamInterrupted(type(error).__name__))
+
+    async def next_batch(self) -> Batch:
+        changes, idle = _raise_alone(await self._received.get())
+        while not self._received.empty() and len(changes) < BATCH_LIMIT and idle is None:
+            following = self._received.get_nowait()
+            if isinstance(following, Exception):
+                self._received.put_nowait(following)
+                break
+            if isinstance(following, Position):
+                idle = following
+                break
+            changes.append(following)
+        return self._batch(changes, idle)
+
+    def _batch(self, changes: list[Row], idle: Position | None) -> Batch:
+        ended = [c["operationType"] for c in changes if not is_status_event(c)]
+        position = idle or Position(changes[-1]["_id"], event_time(changes[-1]))
+        return Batch(
+            events=[status_event(c, epoch=self._epoch) for c in changes if is_status_event(c)],
+            position=position,
+            lost=f"ClearView's applications: {ended[-1]}" if ended else None,
+        )
+
+    async def close(self) -> None:
+        self._pump.cancel()
+        await asyncio.gather(self._pump, return_exceptions=True)
+        await self._stream.close()
+
+
+def _raise_alone(first: Received) -> tuple[list[Row], Position | None]:
+    if isinstance(first, Exception):
+        raise first
+    return ([], first) if isinstance(first, Position) else ([first], None)

@@ -1,0 +1,75 @@
+"""What the server shall send of ClearView's changes: little, and nothing of the daemon's own.
+
+Only ids and the fields of a status change travel, so that no document is too large for an event.
+Writes of an import set `import_id` and stay on the server.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+COLLECTION = "applications"
+_TOUCHED = ("status", "stage", "stage.name", "stage.external_id")
+_UPDATED = "$updateDescription.updatedFields"
+
+
+def _updated(field: str) -> dict[str, Any]:
+    """An updated field by its literal name: `stage.name` is a key here, not a path."""
+    return {"$getField": {"field": field, "input": _UPDATED}}
+
+
+def _is_set(expression: Any) -> dict[str, Any]:
+    return {"$ne": [{"$type": expression}, "missing"]}
+
+
+def _of_either(field: str) -> dict[str, Any]:
+    """From the whole document of an insert or replace, else from what an update set."""
+    return {"$ifNull": [f"$fullDocument.{field}", _updated(field)]}
+
+
+_DOCUMENT_EVENT = {
+    "ns.coll": COLLECTION,
+    "$or": [
+        {"operationType": "insert", "fullDocument.import_id": None},
+        {"operationType": "replace"},
+        {
+            "operationType": "update",
+            "$expr": {
+                "$and": [
+                    {"$not": [_is_set(_updated("import_id"))]},
+                    {"$or": [_is_set(_updated(field)) for field in _TOUCHED]},
+                ]
+            },
+        },
+    ],
+}
+_COLLECTION_EVENT = {
+    "operationType": {"$in": ["drop", "rename"]},
+    "$or": [{"ns.coll": COLLECTION}, {"to.coll": COLLECTION}],
+}
+_DATABASE_EVENT = {"operationType": {"$in": ["dropDatabase", "invalidate"]}}
+
+PIPELINE: list[dict[str, Any]] = [
+    {"$match": {"$or": [_DOCUMENT_EVENT, _COLLECTION_EVENT, _DATABASE_EVENT]}},
+    {
+        "$project": {
+            "operationType": 1,
+            "clusterTime": 1,
+            "wallTime": 1,
+            "documentKey._id": 1,
+            "status": _of_either("status"),
+            "stage": _of_either("stage"),
+            "stage_name": _updated("stage.name"),
+            "stage_external_id": _updated("stage.external_id"),
+            "rejection_reason": _of_either("rejection_reason"),
+            "integration_id": "$fullDocument.integration_id",
+            "external_id": "$fullDocument.external_id",
+            "candidate_id": "$fullDocument.candidate_id",
+        }
+    },
+]
+
+
+def fingerprint() -> str:
+    """Tokens are used only with the pipeline that they came from."""
+    return hashlib.sha256(json.dumps(PIPELINE, sort_keys=True).encode()).hexdigest()[:16]
