@@ -5,7 +5,7 @@ snapshot), and, only where a status changed, what ClearView holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from daemon.core.conflict import Policy, decide_status
@@ -309,6 +309,25 @@ def _changed_fields(change: RecordChange) -> Iterator[str]:
     if change.returned:
         yield "deleted_at"
     yield from (f"applications.{gone}.deleted_at" for gone in change.vanished_applications)
+
+
+_RANK = {"updated": 0, "created": 1, "deleted": 2}
+
+
+def merge_lines(lines: Sequence[LogLine]) -> list[LogLine]:
+    """One line per candidate and outcome: fields add up, a creation or deletion outranks them."""
+    merged: dict[tuple[str, str], LogLine] = {}
+    for line in lines:
+        key = (line.candidate_external_id, line.status)
+        merged[key] = _merge_two(merged[key], line) if key in merged else line
+    return list(merged.values())
+
+
+def _merge_two(one: LogLine, other: LogLine) -> LogLine:
+    if _RANK[one.change] != _RANK[other.change]:
+        return max(one, other, key=lambda line: _RANK[line.change])
+    fields = dict.fromkeys((*one.changed_fields, *other.changed_fields))
+    return replace(one, changed_fields=tuple(fields))
 
 
 def newest_candidates(snapshots: Sequence[Snapshot]) -> dict[str, Record]:

@@ -5,10 +5,13 @@ lose: before the first page that changes anything, and now and then on a long wa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+SAME_PASS = timedelta(hours=1)
+"""A pass that fails for longer than this begins to log new versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Walk:
 
     id: UUID
     sweep: bool
+    began_at: datetime
     done: list[str] = field(default_factory=list)
     positions: dict[str, ListPosition] = field(default_factory=dict)
     """Lists under way."""
@@ -58,9 +62,15 @@ class Walk:
         self.positions.pop(list_name, None)
         self.done.append(list_name)
 
-    def after_failure(self, new_id: UUID) -> "Walk":
-        """The pass that goes on where lists failed and looks at all the others again."""
-        return Walk(id=new_id, sweep=self.sweep, positions=dict(self.positions))
+    def after_failure(self, now: datetime, fresh: UUID) -> "Walk":
+        """The pass that goes on where a list failed and looks at all the others again.
+
+        It stays the same pass for a while, so that what the two halves say of one candidate is one
+        version.
+        """
+        if now - self.began_at < SAME_PASS:
+            return replace(self, done=[])
+        return Walk(id=fresh, sweep=self.sweep, began_at=now, positions=dict(self.positions))
 
 
 @dataclass(slots=True)
@@ -99,6 +109,7 @@ def _walk_value(walk: Walk) -> dict[str, Any]:
     return {
         "id": walk.id,
         "sweep": walk.sweep,
+        "began_at": walk.began_at,
         "done": list(walk.done),
         "positions": {
             name: {
@@ -118,6 +129,7 @@ def _walk_from(value: Mapping[str, Any]) -> Walk:
     return Walk(
         id=value["id"],
         sweep=value["sweep"],
+        began_at=value["began_at"],
         done=list(value["done"]),
         positions=positions,
         taken_up=begun | frozenset(value["done"]),

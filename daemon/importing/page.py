@@ -8,7 +8,7 @@ Whoever comes next finishes the page from the snapshots alone (`daemon.importing
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from connectors.base import ListFacts, Mapped, MappingFailed, Page, RawRecord
@@ -18,6 +18,7 @@ from daemon.importing.context import ImportContext
 from daemon.importing.effects import align_existing, give_to_clearview, log_plans, plan_changes
 from daemon.importing.failures import note_failures
 from daemon.ports.imports import ClearViewOutcome, Known, Record, Snapshot
+from models.times import EPOCH
 
 
 @dataclass(slots=True)
@@ -47,6 +48,8 @@ class PageImport:
     """External ids that failed before: looked at again even if they are unchanged."""
     last_ids: frozenset[str] = frozenset()
     """Ids of the page written last: a record may stand on two pages when the listing shifts."""
+    last_stamp: datetime = EPOCH
+    """Each page is seen later than the one before it, however coarse the clock."""
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
 
@@ -129,7 +132,9 @@ class PageImport:
         await self.context.ports.failed.remove(self.facts.name, mended)
 
     async def _compare(self, prepared: PreparedPage) -> list[RecordChange]:
-        now = self.context.ports.clock.now()
+        now = self.last_stamp = max(
+            self.context.ports.clock.now(), self.last_stamp + timedelta(milliseconds=1)
+        )
         after = [self._snapshot(mapped, digest, now) for mapped, digest in prepared.changed]
         returned = frozenset(prepared.returned)
         before = await self._known_snapshots(prepared, after)

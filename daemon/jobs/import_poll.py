@@ -54,9 +54,9 @@ class ImportPoll:
         context = await self._begin(request)
         try:
             await finish_page(context)
-            errors = await self._walk_lists(context)
+            failure = await self._walk_lists(context)
             await self._retry_failed(context)
-            await self._end_walk(context, complete=not errors)
+            await self._end_walk(context, complete=failure is None)
         except AtsError as error:
             await self._record(context, "failed", error)
             raise ImportFailed(context.run, error) from error
@@ -66,9 +66,10 @@ class ImportPoll:
         except BaseException as error:
             await self._ports.runs.finish(context.run, "interrupted", error=type(error).__name__)
             raise
-        if errors:
-            await self._record(context, "partial", errors[0])
-            raise ImportFailed(context.run, errors[0]) from errors[0]
+        if failure is not None:
+            outcome: Outcome = "partial" if context.run.counts.pages else "failed"
+            await self._record(context, outcome, failure)
+            raise ImportFailed(context.run, failure) from failure
         await self._record(context, "success", None)
         return context.run
 
@@ -79,7 +80,7 @@ class ImportPoll:
         now = self._ports.clock.now()
         sweep = request.sweep or state.sweep_is_due(now, self._rules.sweep_every)
         if state.walk is None or (sweep and not state.walk.sweep):
-            state.walk = Walk(id=uuid4(), sweep=sweep)
+            state.walk = Walk(id=uuid4(), sweep=sweep, began_at=now)
         run = await self._ports.runs.start(
             "import_poll", self._connector.integration, self._integration_id
         )
@@ -97,9 +98,8 @@ class ImportPoll:
             requests_before=self._connector.requests_sent,
         )
 
-    async def _walk_lists(self, context: ImportContext) -> list[AtsError]:
-        """Walk every list; one that fails does not keep the others from being imported."""
-        errors: list[AtsError] = []
+    async def _walk_lists(self, context: ImportContext) -> AtsError | None:
+        """Walk the lists in order, candidates before what refers to them; stop at one that fails."""
         walk = context.walk
         for facts in self._connector.lists:
             if facts.name in walk.done:
@@ -112,10 +112,9 @@ class ImportPoll:
             except AuthRefused:
                 raise
             except AtsError as error:
-                errors.append(error)
-                continue
+                return error
             walk.finish(facts.name)
-        return errors
+        return None
 
     async def _retry_failed(self, context: ImportContext) -> None:
         """Read the records that failed before once more, by id, when their time has come."""
@@ -142,7 +141,7 @@ class ImportPoll:
         state, walk = context.state, context.walk
         if complete and walk.sweep and not walk.taken_up:
             state.swept_at = context.run.started_at
-        state.walk = None if complete else walk.after_failure(uuid4())
+        state.walk = None if complete else walk.after_failure(self._ports.clock.now(), uuid4())
         await context.save()
 
     async def _record(

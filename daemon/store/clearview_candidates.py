@@ -15,6 +15,7 @@ from models.documents import ClearViewApplication, ClearViewCandidate, StatusOut
 from models.ids import application_id, candidate_id
 from models.status import ApplicationStatus
 
+_STATUSES = frozenset(status.value for status in ApplicationStatus)
 STATUS_FIELDS = ("status", "stage", "rejection_reason", "rejected_at", "hired_at")
 
 
@@ -132,7 +133,7 @@ class MongoCandidateManagement:
         return {
             row["external_id"]: ApplicationStatus(row["status"])
             for row in await rows.to_list()
-            if row["status"] in ApplicationStatus
+            if row["status"] in _STATUSES
         }
 
     async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:

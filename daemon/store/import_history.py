@@ -9,6 +9,7 @@ import msgspec
 import xxhash
 from pymongo import UpdateOne
 
+from daemon.core.import_plan import merge_lines
 from daemon.ports.imports import ChangeLine, LogLine
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode_each, insert_new
@@ -44,7 +45,7 @@ class MongoImportHistory:
     async def _record_lines(
         self, walk_id: UUID, run_id: UUID, at: datetime, lines: Sequence[LogLine]
     ) -> None:
-        by_id = {_line_id(walk_id, line): line for line in lines}
+        by_id = {_line_id(walk_id, line): line for line in merge_lines(lines)}
         logged = await self._already_logged(by_id)
         rows = [
             self._line_row(key, line, run_id, at)
@@ -54,9 +55,7 @@ class MongoImportHistory:
         encoded, _ = encode_each((str(row["_id"]), row) for row in rows)
         met, _ = await insert_new(self._log, encoded, lambda row: str(row["_id"]))
         updates = [
-            _merge(key, line)
-            for key, line in by_id.items()
-            if (key in logged or str(key) in met) and line.changed_fields
+            _merge(key, line) for key, line in by_id.items() if key in logged or str(key) in met
         ]
         if updates:
             await self._log.bulk_write(updates, ordered=False)
@@ -121,6 +120,12 @@ def _line_id(walk_id: UUID, line: LogLine) -> UUID:
 
 
 def _merge(key: UUID, line: LogLine) -> UpdateOne:
+    """The same version again: its fields add up, and a creation or deletion outranks an update."""
+    if line.change != "updated":
+        return UpdateOne(
+            {"_id": key, "change": "updated"},
+            {"$set": {"change": line.change, "changed_fields": []}},
+        )
     return UpdateOne(
         {"_id": key, "change": "updated"},
         {"$addToSet": {"changed_fields": {"$each": list(line.changed_fields)}}},

@@ -1,0 +1,271 @@
+"""An ATS in memory behind the `Connector` protocol: listings, cursors, edits between pages, faults.
+
+It plays two shapes: `split` (candidates and applications in lists of their own) and `joined` (one
+record holds a candidate and one application, and a person may stand in several records).
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import xxhash
+
+from connectors.base import (
+    ApplicationRef,
+    Capabilities,
+    ListFacts,
+    Mapped,
+    MappingFailed,
+    Page,
+    PushPlan,
+    PushTarget,
+    RawRecord,
+    Step,
+    Window,
+)
+from connectors.errors import CursorRefused, NotSupported, Unavailable
+from models.candidate import ApplicationRecord, NamedRef, empty_application, empty_candidate
+from models.status import ApplicationStatus
+from models.times import EPOCH
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Row:
+    """One record of one list, as the ATS holds it."""
+
+    external_id: str
+    fields: dict[str, Any]
+    updated_at: datetime | None
+    noise: int = 0
+    """Something in the record that no mapping looks at."""
+
+
+@dataclass(slots=True)
+class FakeAts:
+    """The account. Time is its own: `skew` is what its clock is off by."""
+
+    now: datetime = START
+    rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """External ids whose records cannot be mapped."""
+
+    def tick(self, seconds: float = 1.0) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+    def put(
+        self, list_name: str, external_id: str, *, stamp: datetime | None = None, **fields: Any
+    ) -> Row:
+        known = self.rows.setdefault(list_name, {}).get(external_id)
+        row = known or Row(external_id, {}, None)
+        row.fields |= fields
+        row.updated_at = stamp or self.now
+        self.rows[list_name][external_id] = row
+        return row
+
+    def drop(self, list_name: str, external_id: str) -> None:
+        self.rows[list_name].pop(external_id, None)
+
+
+@dataclass(slots=True)
+class FakeConnector:
+    """Reads a FakeAts the way a well-behaved engine would."""
+
+    ats: FakeAts
+    shape: str = "split"
+    page_size: int = 3
+    integration: str = "acme"
+    ats_name: str = "Fake"
+    mapping_version: str = "1"
+    reads_by_id: bool = True
+    requests_sent: int = 0
+    on_page: Callable[[str, int], None] | None = None
+    """Called behind each page, before the next one is read: the moment to edit the account."""
+    fail_at: set[tuple[str, int]] = field(default_factory=set)
+    refuse_positions: bool = False
+    decoded: int = 0
+    newest_first: bool = True
+
+    @property
+    def lists(self) -> Sequence[ListFacts]:
+        if self.shape == "joined":
+            return [self._facts("opportunities", "both")]
+        return [
+            self._facts("candidates", "candidates"),
+            self._facts("applications", "applications"),
+        ]
+
+    def _facts(self, name: str, holds: Any) -> ListFacts:
+        return ListFacts(
+            name=name,
+            holds=holds,
+            incremental=True,
+            complete_listing_proves_absence=True,
+            reads_by_id=self.reads_by_id,
+            mapping_version=self.mapping_version,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            moves=False,
+            rejects=False,
+            unrejects=False,
+            hires=False,
+            withdraws=False,
+            analytics=None,
+            reads_application=False,
+            guarded_writes=False,
+            read_before_write=False,
+        )
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None: ...
+
+    async def prepare_mapping(self, list_name: str) -> None: ...
+
+    async def pages(
+        self, list_name: str, window: Window, *, position: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Page]:
+        """Offset paging over an order that edits disturb: rows may move between two pages."""
+        if position is not None and self.refuse_positions:
+            raise CursorRefused("position expired")
+        began = position["began"] if position else self.ats.now
+        newest = position["newest"] if position else None
+        offset = position["offset"] if position else 0
+        since = self._since(window)
+        number = offset // self.page_size
+        while True:
+            if (list_name, number) in self.fail_at:
+                self.fail_at.discard((list_name, number))
+                raise Unavailable("page failed", status=503)
+            rows = [r for r in self._ordered(list_name) if _inside(r, since)]
+            chunk = rows[offset : offset + self.page_size]
+            self.requests_sent += 1
+            for row in chunk:
+                if row.updated_at is not None and (newest is None or row.updated_at > newest):
+                    newest = row.updated_at
+            offset += self.page_size
+            last = offset >= len(rows)
+            yield Page(
+                records=[self._raw(list_name, r) for r in chunk],
+                position={"offset": offset, "began": began, "newest": newest},
+                last=last,
+                next_cursor=self._cursor(window, newest, began) if last else None,
+                complete=last and since is None,
+                expected_total=len(rows),
+            )
+            if self.on_page is not None:
+                self.on_page(list_name, number)
+            number += 1
+            if last:
+                return
+
+    def _since(self, window: Window) -> datetime | None:
+        if window.cursor is None:
+            return None
+        since: datetime = window.cursor["since"]
+        return since - window.overlap
+
+    def _cursor(
+        self, window: Window, newest: datetime | None, began: datetime
+    ) -> dict[str, Any] | None:
+        reached = min(newest or EPOCH, began)
+        if window.cursor is not None:
+            reached = max(reached, window.cursor["since"])
+        return {"since": reached}
+
+    def _ordered(self, list_name: str) -> list[Row]:
+        rows = sorted(self.ats.rows.get(list_name, {}).values(), key=lambda r: int(r.external_id))
+        return rows[::-1] if self.newest_first else rows
+
+    def _raw(self, list_name: str, row: Row) -> RawRecord:
+        content = {
+            "id": row.external_id,
+            "list": list_name,
+            "updated_at": row.updated_at,
+            "noise": row.noise,
+            **row.fields,
+        }
+        raw = msgspec.json.encode(content)
+        return RawRecord(row.external_id, raw, xxhash.xxh3_128_digest(raw))
+
+    async def map_records(
+        self, list_name: str, records: Sequence[RawRecord]
+    ) -> list[Mapped | MappingFailed]:
+        self.decoded += len(records)
+        return [self._map(list_name, record) for record in records]
+
+    def _map(self, list_name: str, record: RawRecord) -> Mapped | MappingFailed:
+        if record.external_id in self.ats.broken:
+            return MappingFailed(record.external_id, "id 7: not an object")
+        row = msgspec.json.decode(record.raw)
+        updated = row["updated_at"] and datetime.fromisoformat(row["updated_at"])
+        candidate = None
+        if list_name != "applications":
+            candidate = empty_candidate(row.get("person", row["id"]))
+            candidate["first_name"] = row.get("name")
+            candidate["company"] = row.get("company")
+            candidate["custom_fields"] = row.get("custom", {})
+            candidate["external_updated_at"] = updated
+        applications = ()
+        if list_name != "candidates":
+            applications = (_application(row, updated),)
+        return Mapped(
+            external_id=record.external_id,
+            fingerprint=xxhash.xxh3_128_digest(record.raw),
+            candidate=candidate,
+            applications=applications,
+            filled=frozenset(k for k, v in row.items() if v),
+        )
+
+    async def fetch(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RawRecord | None]:
+        self.requests_sent += 1
+        rows = self.ats.rows.get(list_name, {})
+        return {e: self._raw(list_name, rows[e]) if e in rows else None for e in external_ids}
+
+    async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
+        raise NotSupported("reading one application")
+
+    async def plan_push(
+        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+    ) -> PushPlan:
+        raise NotSupported("pushes")
+
+    async def perform(self, step: Step) -> None:
+        raise NotSupported("pushes")
+
+    async def stages(self) -> list[Any]:
+        return []
+
+    async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
+        raise NotSupported("analytics")
+
+    async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
+        raise NotSupported("analytics")
+
+
+def _application(row: Mapping[str, Any], updated: datetime | None) -> ApplicationRecord:
+    application = empty_application(row["id"], row.get("person", row["id"]))
+    application["status"] = ApplicationStatus(row.get("status", "new"))
+    application["stage"] = NamedRef(external_id=None, name=row.get("status", "new"))
+    application["external_updated_at"] = updated
+    return application
+
+
+def _inside(row: Row, since: datetime | None) -> bool:
+    return since is None or (row.updated_at is not None and row.updated_at >= since)
+
+
+def ids(count: int, start: int = 1) -> Iterator[str]:
+    """External ids that sort as numbers."""
+    return (str(n) for n in range(start, start + count))
