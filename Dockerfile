@@ -1,0 +1,49 @@
+# syntax=docker/dockerfile:1
+# Python as in requirements.lock; Debian 12 has the OpenSSL 3 that the embedded MongoDB wants.
+ARG PYTHON=python:3.11-slim-bookworm
+
+FROM ${PYTHON} AS build
+# "embedded" adds a MongoDB for trying out (x86-64 only): docker build --build-arg EXTRAS=embedded .
+ARG EXTRAS=""
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements.lock ./
+# Every download is checked against its hash here; what follows installs from these files only.
+RUN pip download --quiet --require-hashes --no-deps --only-binary :all: -r requirements.lock -d /wheels
+COPY pyproject.toml README.md LICENSE ./
+COPY models ./models
+COPY config ./config
+COPY connectors ./connectors
+COPY daemon ./daemon
+RUN python -m venv /opt/ats-sync \
+    && /opt/ats-sync/bin/pip install --quiet --no-index --find-links /wheels ".${EXTRAS:+[$EXTRAS]}" \
+    && /opt/ats-sync/bin/python -m compileall -q /opt/ats-sync/lib \
+    && /opt/ats-sync/bin/pip uninstall --quiet --yes pip setuptools
+
+FROM ${PYTHON} AS run
+ARG EXTRAS=""
+RUN case ",${EXTRAS}," in *,embedded,*) \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends libcurl4 \
+        && rm -rf /var/lib/apt/lists/* ;; \
+    esac
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin ats-sync \
+    && install --directory --owner=ats-sync --group=ats-sync /data
+COPY --from=build /opt/ats-sync /opt/ats-sync
+ENV PATH=/opt/ats-sync/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    ATS_SYNC_CONFIG=/config/ats-sync.yaml \
+    ATS_SYNC_DATA_DIR=/data \
+    ATS_SYNC_HTTP_HOST=0.0.0.0 \
+    ATS_SYNC_HTTP_PORT=8080
+USER 10001:10001
+WORKDIR /data
+VOLUME ["/data"]
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['ATS_SYNC_HTTP_PORT']}/healthz\", timeout=4)"]
+# Exec form: signals reach the daemon itself, which drains before it ends.
+ENTRYPOINT ["ats-sync"]
+CMD ["run"]

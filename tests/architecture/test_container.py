@@ -1,0 +1,138 @@
+"""The container promises: signals arrive, no root, nothing written outside its volume."""
+
+import json
+import re
+import shlex
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config.durations import parse_duration
+from config.settings import Settings, variable
+from daemon.lifecycle import MARGIN
+
+ROOT = Path(__file__).parents[2]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions, in order, continuation lines joined."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    joined = text.replace("\\\n", " ")
+    return [
+        (word, rest.strip())
+        for word, _, rest in (x.partition(" ") for x in joined.splitlines() if x.strip())
+    ]
+
+
+def final_stage() -> list[tuple[str, str]]:
+    found = instructions()
+    last_from = max(i for i, (word, _) in enumerate(found) if word == "FROM")
+    return found[last_from:]
+
+
+def last(word: str) -> str:
+    return [rest for name, rest in final_stage() if name == word][-1]
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    return loaded
+
+
+def image_environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in shlex.split(last("ENV")))
+
+
+def test_the_image_starts_the_daemon_itself_so_that_signals_reach_it() -> None:
+    assert json.loads(last("ENTRYPOINT")) == ["ats-sync"]
+    assert json.loads(last("CMD")) == ["run"]
+    assert last("STOPSIGNAL") == "SIGTERM"
+
+
+def test_the_image_runs_as_a_user_without_rights() -> None:
+    user, _, group = last("USER").partition(":")
+
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+def test_building_tools_stay_in_a_stage_of_their_own() -> None:
+    assert len([1 for word, _ in instructions() if word == "FROM"]) == 2
+    assert not any("pip" in rest for word, rest in final_stage() if word == "RUN")
+
+
+def test_downloads_are_checked_against_their_hashes() -> None:
+    runs = [rest for word, rest in instructions() if word == "RUN"]
+    fetching = [run for run in runs if "pip download" in run or "pip install" in run]
+
+    assert all("--require-hashes" in run or "--no-index" in run for run in fetching)
+    assert len(fetching) == 2
+
+
+def test_the_health_check_asks_the_daemon_by_exec_form() -> None:
+    command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+    compile(command[2], "healthcheck", "exec")
+
+    assert command[:2] == ["python", "-c"]
+    assert "/healthz" in command[2]
+
+
+def test_every_setting_in_image_and_compose_file_exists() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    used = {*image_environment(), *compose()["services"]["ats-sync"]["environment"]}
+
+    assert {name for name in used if name.startswith("ATS_SYNC_")} <= known
+    assert image_environment()["ATS_SYNC_HTTP_HOST"] == "0.0.0.0"
+
+
+def test_everything_that_the_build_copies_is_let_through_to_it() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = {
+        name
+        for word, rest in instructions()
+        if word == "COPY" and "--from" not in rest
+        for name in rest.split()[:-1]
+    }
+
+    assert {f"!{name}" for name in copied} <= set(ignore)
+    assert ignore[1] == "*"
+
+
+@pytest.mark.parametrize("service", ["mongodb", "ats-sync"])
+def test_each_service_runs_with_as_little_as_it_needs(service: str) -> None:
+    options = compose()["services"][service]
+
+    assert options["read_only"] is True
+    assert options["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in options["security_opt"]
+    assert "/tmp" in options["tmpfs"]
+    assert "privileged" not in options
+
+
+def test_the_daemon_waits_for_a_replica_set_that_accepts_writes() -> None:
+    services = compose()["services"]
+    check = " ".join(services["mongodb"]["healthcheck"]["test"])
+
+    assert services["ats-sync"]["depends_on"]["mongodb"]["condition"] == "service_healthy"
+    assert "rs.initiate" in check
+    assert "isWritablePrimary" in check
+    assert "--replSet" in services["mongodb"]["command"]
+    assert "replicaSet=rs0" in services["ats-sync"]["environment"]["ATS_SYNC_MONGODB_URI"]
+
+
+def test_only_this_machine_reaches_the_port_and_no_secret_stands_in_the_file() -> None:
+    service = compose()["services"]["ats-sync"]
+
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    for name in ("ATS_SYNC_ADMIN_TOKEN", "ATS_SYNC_ENCRYPTION_KEY"):
+        assert service["environment"][name] == f"${{{name}:-}}"
+
+
+def test_the_container_is_killed_only_after_the_daemon_had_its_grace() -> None:
+    allowed = parse_duration(compose()["services"]["ats-sync"]["stop_grace_period"])
+    grace: timedelta = Settings.model_fields["shutdown_grace"].default
+
+    assert allowed > grace + MARGIN
