@@ -224,8 +224,8 @@ def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[Mista
             place = ("statuses", status.value, index)
             earlier = first.setdefault(stage.strip().casefold(), place)
             if earlier != place:
-                message = f'stage "{stage}" is listed twice'
+                message = "this stage is listed twice"
                 if earlier[1] != status.value:
-                    message = f'stage "{stage}" is mapped twice, also to {earlier[1]}'
+                    message = f"this stage is mapped twice, also to {earlier[1]}"
                 mistakes.append(Mistake(place, message, also=earlier))
     return mistakes

@@ -15,6 +15,8 @@ from config.messages import known_words, sentence
 from config.problems import ConfigError, Problem, did_you_mean
 
 PREFIX = "ATS_SYNC_"
+DEMO_PREFIX = f"{PREFIX}DEMO_"
+"""Starts the variables that the sample ats-sync.yaml refers to; they set nothing by themselves."""
 _LONGEST_GRACE = timedelta(minutes=10)
 
 
@@ -125,6 +127,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
     """A misspelt variable would otherwise mean nothing at all, which nobody notices."""
     known = [variable(field) for field in Settings.model_fields]
     for name in sorted(environ):
+        if name.upper().startswith(DEMO_PREFIX):
+            continue
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             yield _at(name, "unknown setting", did_you_mean(name, known))
 

@@ -17,6 +17,8 @@ from config.operator import OperatorConfig
 from config.operator_clearview import ByHttp, NotifyByApprise, NotifyByHttp
 from config.reference import REFERENCE_FILE, operator_reference
 from config.schema import SCHEMA_FILE, operator_schema
+from config.settings import load_settings
+from connectors.simulator import create_simulator
 from models.status import ApplicationStatus
 
 SAMPLE = Path("config/ats-sync.yaml")
@@ -193,6 +195,23 @@ def test_the_sample_takes_its_addresses_from_the_environment() -> None:
     loaded = load_operator_config(SAMPLE, environment=environment)
 
     assert loaded.value.integrations["demo-lever"].endpoint == "http://127.0.0.1:4242/v1"
+
+
+@pytest.mark.parametrize("vendor", ["greenhouse", "lever", "ashby"])
+def test_the_sample_fits_the_simulated_ats_as_it_starts_by_default(vendor: str) -> None:
+    simulator = create_simulator(vendor, candidates=1)
+    integration = load_operator_config(SAMPLE, environment={}).value.integrations[f"demo-{vendor}"]
+    credentials = {name: s.get_secret_value() for name, s in integration.credentials.items()}
+
+    assert credentials == simulator.credentials
+    assert integration.options.keys() == simulator.options.keys()
+    assert integration.acting_user in {None, simulator.acting_user}
+
+
+def test_the_samples_variables_are_no_misspelt_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATS_SYNC_DEMO_LEVER_URL", "http://127.0.0.1:4242/v1")
+
+    assert load_settings().http_port == 8080
 
 
 def test_the_published_schema_is_fresh() -> None:

@@ -285,14 +285,12 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         ACME
         + "    statuses:\n      interview: [Onsite]\n      offer:\n        - Offer\n        - onsite\n",
         [
-            '9:11  integrations.acme.statuses.offer[1]: stage "onsite" is mapped twice, also to interview (also line 6)'
+            "9:11  integrations.acme.statuses.offer[1]: this stage is mapped twice, also to interview (also line 6)"
         ],
     ),
     "a stage twice under one status": (
         ACME + "    statuses: {interview: [Onsite, Onsite]}\n",
-        [
-            '5:36  integrations.acme.statuses.interview[1]: stage "Onsite" is listed twice (also line 5)'
-        ],
+        ["5:36  integrations.acme.statuses.interview[1]: this stage is listed twice (also line 5)"],
     ),
     "an unknown conflict rule": (
         ACME + "    push: {conflicts: ats_win}\n",
