@@ -63,6 +63,7 @@ def report_members(integration: UUID, period: Period) -> Pipeline:
         {
             "$match": {
                 "integration_id": integration,
+                "status": {"$in": STATUSES},
                 "$or": [{"deleted_at": None}, {"deleted_at": {"$gte": period.end}}],
             }
         },
@@ -167,7 +168,7 @@ def transitions(integration: UUID, period: Period, from_start: Sequence[Stage]) 
     ]
 
 
-def spread(group: Stage) -> Pipeline:
+def spread(group: Any) -> Pipeline:
     """Count, median and 90th percentile of `ms` by group; null durations count but do not rank."""
     is_timed = {"$ne": ["$ms", None]}
     ranks = [{"$floor": {"$divide": [{"$add": ["$of", k]}, 2]}} for k in (1, 2)]
@@ -246,7 +247,7 @@ def time_to_hire(integration: UUID, period: Period, moved: Sequence[Stage]) -> P
     return [
         *hires(integration, period, moved),
         {"$project": {"ms": _elapsed("$start", "$hired")}},
-        *spread({}),
+        *spread({"$literal": None}),
     ]
 
 

@@ -1,0 +1,283 @@
+"""What the hiring metrics mean, and which periods are due. Pure.
+
+All times are UTC and every period is half-open, [from, to). For one integration:
+
+- An application *starts* when the candidate applied (`applied_at`; where the ATS does not say, when
+  ClearView first saw it, `created_at`). It belongs to a period's report if it started before `to`,
+  was not deleted before `to`, and has one of the ten canonical statuses.
+- A *move* is a recorded change of an application's status from one canonical status to another
+  one. Moves are ordered by their time, then by their id.
+- The *status at `to`* is what the first move at or after `to` led away from; without such a move,
+  the present status.
+- `funnel`: how many applications stood in each status at `to`.
+- `transitions`: the moves within the period, by the pair of statuses. The hours in stage are from
+  the application's move before, or from its start, until the move. A move whose application is
+  unknown, or that is dated before its start, counts but is not timed.
+- `conversion_rates`: for each status, of the moves that left it, the share that led further along
+  the pipeline (`advanced`), not back and not to rejected or withdrawn.
+- A *hire* is dated by `hired_at`; where the ATS does not say, by the last move to `hired` within the
+  period. `time_to_hire`: days from start to hire, over the hires of the period that are not dated
+  before their start.
+- `sources` and `jobs`: applications started in the period (`applied`) and hires of the period
+  (`hired`); for jobs also the applications whose status at `to` is an open one (`open`).
+- `status_updates`: what became, within the period, of the status changes made in ClearView.
+
+The median of an even count is the mean of the two in the middle; the 90th percentile is the smallest
+value that at least nine tenths of all values do not exceed. Hours and days have two decimals.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from models.status import TURNED_DOWN, ApplicationStatus
+from models.times import EPOCH, iso
+
+PIPELINE: tuple[ApplicationStatus, ...] = tuple(
+    s for s in ApplicationStatus if s not in TURNED_DOWN
+)
+"""The way of an application that ends in a hire."""
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A half-open stretch of time in UTC."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def key(self) -> str:
+        """Names the period in requests and messages."""
+        return f"{iso(self.start)}/{iso(self.end)}"
+
+
+def floor_to(moment: datetime, every: timedelta) -> datetime:
+    """The latest whole multiple of `every` since 1970 that is not after the moment.
+
+    Counted in absolute time, so no change of any clock's offset makes a period longer or shorter.
+    """
+    return EPOCH + (moment - EPOCH) // every * every
+
+
+def due_periods(
+    exported_until: datetime | None, *, now: datetime, every: timedelta, limit: int
+) -> list[Period]:
+    """The oldest complete periods that are not exported yet, at most `limit` of them.
+
+    Periods begin and end at multiples of `every`. When `every` was changed in between, the first
+    one is cut short to get there: periods never overlap and leave no gap. Before the first export
+    only the latest complete period is due.
+    """
+    last_end = floor_to(now, every)
+    start = last_end - every if exported_until is None else exported_until
+    periods: list[Period] = []
+    while start < last_end and len(periods) < limit:
+        end = floor_to(start, every) + every
+        periods.append(Period(start, end))
+        start = end
+    return periods
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long something took: of how many it is known, and their median and 90th percentile."""
+
+    count: int
+    median_ms: float | None = None
+    p90_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Applications of one job that stood in one status at the end of the period."""
+
+    job_external_id: str | None
+    job_name: str | None
+    status: ApplicationStatus
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Moves of the period between one pair of statuses."""
+
+    before: ApplicationStatus
+    after: ApplicationStatus
+    count: int
+    in_stage: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Applications started and hires made in the period, by source or by job."""
+
+    external_id: str | None
+    name: str | None
+    applied: int
+    hired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One period of one integration, counted."""
+
+    standing: Sequence[Standing]
+    moves: Sequence[Moves]
+    time_to_hire: Spread
+    sources: Sequence[Arrivals]
+    jobs: Sequence[Arrivals]
+    status_updates: Mapping[str, int]
+
+
+def metrics_of(period: Period, facts: Facts) -> dict[str, Any]:
+    """The metrics object: what is logged, exported and shown."""
+    return {
+        "period": {"from": iso(period.start), "to": iso(period.end)},
+        "funnel": _funnel(facts.standing),
+        "transitions": _transitions(facts.moves),
+        "conversion_rates": _conversion_rates(facts.moves),
+        "time_to_hire": _time_to_hire(facts.time_to_hire),
+        "sources": _sources(facts.sources),
+        "jobs": _jobs(facts.standing, facts.jobs),
+        "status_updates": {
+            outcome: facts.status_updates.get(outcome, 0)
+            for outcome in ("Success", "Failed", "Skipped")
+        },
+    }
+
+
+def _funnel(standing: Iterable[Standing]) -> dict[str, int]:
+    funnel = {status.value: 0 for status in ApplicationStatus}
+    for row in standing:
+        funnel[row.status] += row.count
+    return funnel
+
+
+def _transitions(moves: Iterable[Moves]) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": move.before.value,
+            "to": move.after.value,
+            "count": move.count,
+            "timed": move.in_stage.count,
+            "median_hours": _in_units(move.in_stage.median_ms, HOUR_MS),
+            "p90_hours": _in_units(move.in_stage.p90_ms, HOUR_MS),
+        }
+        for move in sorted(moves, key=lambda m: (_place(m.before), _place(m.after)))
+    ]
+
+
+def _conversion_rates(moves: Sequence[Moves]) -> dict[str, dict[str, Any]]:
+    rates: dict[str, dict[str, Any]] = {}
+    for status in ApplicationStatus:
+        left = sum(m.count for m in moves if m.before is status)
+        if left:
+            advanced = sum(m.count for m in moves if m.before is status and _is_advance(m))
+            rates[status.value] = {
+                "left": left,
+                "advanced": advanced,
+                "rate": round(advanced / left, 4),
+            }
+    return rates
+
+
+def _is_advance(move: Moves) -> bool:
+    return (
+        move.before in PIPELINE
+        and move.after in PIPELINE
+        and PIPELINE.index(move.after) > PIPELINE.index(move.before)
+    )
+
+
+def _time_to_hire(spread: Spread) -> dict[str, Any]:
+    return {
+        "count": spread.count,
+        "median_days": _in_units(spread.median_ms, DAY_MS),
+        "p90_days": _in_units(spread.p90_ms, DAY_MS),
+    }
+
+
+def _sources(sources: Iterable[Arrivals]) -> list[dict[str, Any]]:
+    return [
+        {"source": row.name, "applied": row.applied, "hired": row.hired}
+        for row in sorted(sources, key=lambda r: (-r.applied, -r.hired, r.name or ""))
+    ]
+
+
+def _jobs(standing: Iterable[Standing], arrivals: Iterable[Arrivals]) -> list[dict[str, Any]]:
+    jobs: dict[str | None, dict[str, Any]] = {}
+    for at_end in standing:
+        job = _job(jobs, at_end.job_external_id, at_end.job_name)
+        job["open"] += at_end.count if at_end.status.is_open else 0
+    for row in arrivals:
+        job = _job(jobs, row.external_id, row.name)
+        job["applied"] += row.applied
+        job["hired"] += row.hired
+    busy = [job for job in jobs.values() if job["open"] or job["applied"] or job["hired"]]
+    return sorted(busy, key=lambda j: (-j["open"], -j["applied"], j["external_id"] or ""))
+
+
+def _job(
+    jobs: dict[str | None, dict[str, Any]], external_id: str | None, name: str | None
+) -> dict[str, Any]:
+    job = jobs.setdefault(
+        external_id, {"external_id": external_id, "name": None, "open": 0, "applied": 0, "hired": 0}
+    )
+    # A renamed job keeps one name here whichever application is read first.
+    job["name"] = max(filter(None, (job["name"], name)), default=None)
+    return job
+
+
+def _place(status: ApplicationStatus) -> int:
+    return list(ApplicationStatus).index(status)
+
+
+def _in_units(value_ms: float | None, unit_ms: int) -> float | None:
+    return None if value_ms is None else round(value_ms / unit_ms, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """One application as it stood at the end of a period."""
+
+    external_id: str
+    candidate_external_id: str
+    job_external_id: str | None
+    application_id: Any
+    status: ApplicationStatus
+    started_at: datetime
+    entered_at: datetime
+    """When it came into that status."""
+
+
+def value_of(point: Standpoint) -> str:
+    """The text that an ATS gets for one application. It changes only when the status does.
+
+    For example "interview 5/8, day 12, since 2026-03-14": the fifth of eight steps, reached on
+    the twelfth day after the application, in UTC.
+    """
+    day = max((point.entered_at - point.started_at).days, 0)
+    step = (
+        f" {PIPELINE.index(point.status) + 1}/{len(PIPELINE)}" if point.status in PIPELINE else ""
+    )
+    return f"{point.status.value}{step}, day {day}, since {point.entered_at:%Y-%m-%d}"
+
+
+def values_to_send(
+    points: Iterable[Standpoint], sent: Mapping[Any, str], period: Period
+) -> Iterator[tuple[Standpoint, str]]:
+    """The applications whose value the ATS does not have yet.
+
+    An application that was closed before the period and never had a value is history: it is left
+    alone.
+    """
+    for point in points:
+        value = value_of(point)
+        is_current = point.status.is_open or point.entered_at >= period.start
+        if sent.get(point.application_id) != value and (is_current or point.application_id in sent):
+            yield point, value

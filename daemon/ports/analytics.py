@@ -1,0 +1,72 @@
+"""What the analytics export needs from the outside."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from daemon.core.analytics import Period, Standpoint
+from models.errors import AtsSyncError
+
+
+class MetricsUnavailable(AtsSyncError):
+    """The metrics could not be had; they may be later."""
+
+
+class MetricsSource(Protocol):
+    """Where hiring metrics come from: ClearView's data, or its Analytics Service."""
+
+    async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
+        """The metrics object of one period.
+
+        Raises:
+            MetricsUnavailable: not now.
+        """
+        ...
+
+
+class Standpoints(Protocol):
+    """Every application of an integration as it stood at the end of a period."""
+
+    def batches(
+        self, integration_id: UUID, period: Period
+    ) -> AsyncIterator[Sequence[Standpoint]]: ...
+
+
+class SentValues(Protocol):
+    """What the ATS was sent for each application, by application id."""
+
+    async def of(self, field_name: str, application_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
+
+    async def remember(
+        self, integration_id: UUID, application_id: UUID, field_name: str, value: str
+    ) -> None: ...
+
+
+class ExportLog(Protocol):
+    """`analytics_export_log`: one document per period and integration."""
+
+    async def succeeded(self, integration_id: UUID, period: Period) -> bool: ...
+
+    async def record(
+        self,
+        integration_id: UUID,
+        period: Period,
+        *,
+        status: Literal["Success", "Failed"],
+        metrics: Mapping[str, Any],
+        sent: int = 0,
+        error: str | None = None,
+    ) -> None:
+        """A success is never overwritten; each failure counts as one more attempt."""
+        ...
+
+
+class ExportPosition(Protocol):
+    """How far an integration's periods are exported: the checkpoint `export:<name>`."""
+
+    async def load(self, integration: str) -> datetime | None: ...
+
+    async def save(self, integration: str, until: datetime, *, fence: int) -> None:
+        """Raises LeaseLost when a later holder has written."""
+        ...
