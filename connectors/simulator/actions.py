@@ -86,6 +86,8 @@ class Actions:
         """Put the application into another stage of its pipeline."""
         if stage.number not in self.world.jobs[application.job].stages:
             raise ActionRefused("the stage belongs to another job")
+        if stage not in self.world.open_stages(application.job):
+            raise ActionRefused("this stage is entered by rejecting or hiring")
         now = self.world.clock.now_ms()
         enter_stage(self.world, application, stage.number, at_ms=now, user=user)
         self._touch_application(application, bump=bump)

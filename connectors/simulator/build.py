@@ -179,7 +179,13 @@ def _add_jobs(world: World, count: int, draw: Draw) -> None:
 def _templates(blueprint: Blueprint) -> tuple[StageTemplate, ...]:
     """The usual stages, with so many oddly named ones before the last."""
     odd = tuple(
-        replace(blueprint.stages[-1], name=name, status="reviewing", slug="", kind="")
+        replace(
+            blueprint.stages[-1],
+            name=name,
+            status="reviewing",
+            slug="",
+            kind=blueprint.unknown_kind,
+        )
         for name in words.UNKNOWN_STAGES[: blueprint.unknown_stages]
     )
     return (*blueprint.stages[:1], *odd, *blueprint.stages[1:])

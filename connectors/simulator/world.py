@@ -45,6 +45,7 @@ class Blueprint:
     rejected_kind: str | None = None
     hired_kind: str | None = None
     unknown_stages: int = 0
+    unknown_kind: str = ""
     several_applications: float = 0.15
     without_updated_at: float = 0.0
     application_bumps_person: bool = False

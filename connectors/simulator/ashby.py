@@ -1,0 +1,424 @@
+"""Ashby: RPC by POST, HTTP 200 for errors, cursors and sync tokens, typed stages per plan."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import ClassVar, Unpack
+
+import msgspec
+
+from connectors.simulator import ashby_rows as rows
+from connectors.simulator.account import Shared
+from connectors.simulator.ashby_writes import AshbyWrites
+from connectors.simulator.clock import iso
+from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.rows import array
+from connectors.simulator.server import Simulator
+from connectors.simulator.truth import Record
+from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer, seal, unseal
+from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
+
+VERSION = "version=1"
+SETUP = (
+    "archiveReason.list",
+    "interviewPlan.list",
+    "source.list",
+    "user.list",
+    "customField.list",
+)
+LOGICAL_ERROR = 200
+"""Most refusals travel with this status; only `success` tells."""
+
+
+class Ashby(Simulator):
+    """An Ashby account as its API shows it (vendor docs, read 2026-11-23)."""
+
+    NAME: ClassVar[str] = "ashby"
+    BLUEPRINT: ClassVar[Blueprint] = Blueprint(
+        stages=(
+            StageTemplate("New Lead", "new", "Lead"),
+            StageTemplate("Recruiter Screen", "screening", "PreInterviewScreen"),
+            StageTemplate("Assessment", "assessment", "Active"),
+            StageTemplate("Onsite Interview", "interview", "Active"),
+            StageTemplate("Background Check", "background_check", "Active"),
+            StageTemplate("Offer", "offer", "Offer"),
+            StageTemplate("Hired", "hired", "Hired"),
+            StageTemplate("Archived", "rejected", "Archived"),
+        ),
+        hired_kind="Hired",
+        rejected_kind="Archived",
+        unknown_kind="Active",
+    )
+    PERSON_IDS = rows.CANDIDATE_IDS
+    APPLICATION_IDS = rows.APPLICATION_IDS
+    JOB_IDS = rows.JOB_IDS
+    STAGE_IDS = rows.STAGE_IDS
+    REASON_IDS = rows.REASON_IDS
+    USER_IDS = rows.USER_IDS
+
+    def __init__(
+        self,
+        *,
+        rate_per_minute: int | None = None,
+        concurrency: int | None = None,
+        retry_after: bool = False,
+        short_pages: bool = True,
+        sync_token_ttl_s: float | None = None,
+        same_stage_refused: bool = False,
+        hire_needs_offer: bool = False,
+        bare_errors: bool = False,
+        archive_emails_fail: bool = False,
+        **shared: Unpack[Shared],
+    ) -> None:
+        """All of these are unverified or vary by account (2026-11-23).
+
+        `rate_per_minute` and `concurrency` are reported as 15 and 3 for some endpoints;
+        `retry_after` adds that header to 429s; `short_pages` ends every second page early;
+        `sync_token_ttl_s` lets sync tokens expire; `same_stage_refused` and `hire_needs_offer`
+        refuse such stage changes; `bare_errors` sends objects in `errors` and no `errorInfo`.
+        """
+        super().__init__(**shared)
+        self.same_stage_refused = same_stage_refused
+        self.hire_needs_offer = hire_needs_offer
+        self.archive_emails_fail = archive_emails_fail
+        self.rows = rows.AshbyRows(self.world)
+        self._concurrency = concurrency
+        self._short_pages = short_pages
+        self._bare_errors = bare_errors
+        self._sync_life_ms = None if sync_token_ttl_s is None else round(sync_token_ttl_s * 1000)
+        self._sync_begins_ms = 0
+        names = HeaderNames(retry_after="Retry-After" if retry_after else None)
+        self._limit = (
+            FixedWindow(rate_per_minute, 60.0 * self.time_scale, names=names)
+            if rate_per_minute is not None
+            else None
+        )
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """One key, used as the user of HTTP Basic."""
+        return {"api_key": f"ashby-key-{self.seed}"}
+
+    def routes(self) -> list[Route]:
+        """The methods that an integration of this kind uses."""
+        setup = [Route("POST", f"/{name}", "list", name, self._setup) for name in SETUP]
+        return [
+            *setup,
+            Route("POST", "/candidate.list", "list", "candidate.list", self._candidates),
+            Route("POST", "/application.list", "list", "application.list", self._applications),
+            Route("POST", "/job.list", "list", "job.list", self._jobs),
+            Route("POST", "/candidateTag.list", "list", "candidateTag.list", self._tags),
+            Route("POST", "/interviewStage.list", "list", "interviewStage.list", self._stages),
+            Route("POST", "/application.listHistory", "detail", "history", self._history),
+            Route("POST", "/candidate.listNotes", "detail", "notes", self._notes),
+            Route("POST", "/candidate.info", "detail", "candidate.info", self._candidate),
+            Route("POST", "/candidate.search", "detail", "candidate.search", self._search),
+            Route("POST", "/application.info", "detail", "application.info", self._application),
+            Route("POST", "/apiKey.info", "detail", "apiKey.info", self._key),
+            *AshbyWrites(self).routes(),
+        ]
+
+    def limit_for(self, call: Call) -> Limit | None:  # noqa: ARG002 (one budget for all)
+        """One window per organisation, where the account has one."""
+        return self._limit
+
+    def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (one budget for all)
+        """So many calls at once, where the account has such a limit."""
+        return self._concurrency
+
+    def expire_tokens(self) -> None:
+        """Ashby's key does not end; cursors and sync tokens handed out so far do."""
+        self._sync_begins_ms = self.clock.now_ms() + 1
+
+    def refused(self, refusal: Refusal) -> Reply:
+        """An envelope without success; logical errors come with HTTP 200."""
+        code = refusal.code or "invalid_input"
+        request_id = f"req-{sum(self.ledger.requests.values())}"
+        body: Record = {"success": False, "errors": [refusal.message]}
+        if self._bare_errors:
+            parameter = refusal.message.split(" ", 1)[0]
+            body["errors"] = [{"message": refusal.message, "parameter": parameter}]
+            body["errorInfo"] = None
+        else:
+            info = {"code": code, "message": refusal.message, "requestId": request_id}
+            body["errorInfo"] = info
+        reply = Reply.of(body, refusal.status)
+        reply.headers["x-ashby-request-id"] = request_id
+        return reply
+
+    def authenticate(self, call: Call) -> None:
+        """HTTP Basic, the version header, and a JSON body."""
+        given = call.basic()
+        if given is None:
+            raise Refusal(401, "API key missing", rule="basic_authorization_missing")
+        if given != (self.credentials["api_key"], ""):
+            raise Refusal(403, "API key not valid", code="missing_endpoint_permission")
+        if VERSION not in call.headers.get("Accept", "").replace(" ", ""):
+            raise Refusal(406, "Accept must name version=1", rule="version_header_missing")
+        if not call.headers.get("Content-Type", "").startswith("application/json"):
+            raise Refusal(415, "Content-Type must be application/json", rule="content_type_wrong")
+        if call.query:
+            raise Refusal(400, "Parameters belong into the body", rule="parameters_in_query")
+
+    def body(self, call: Call, allowed: set[str], *required: str) -> Record:
+        """The checked body.
+
+        Raises:
+            Refusal: invalid_input, where a field is unknown or missing.
+        """
+        given = call.json_object()
+        unknown = sorted(set(given) - allowed - set(required))
+        if unknown:
+            raise Refusal(LOGICAL_ERROR, f"{unknown[0]} is unknown", rule="unknown_parameter")
+        missing = [name for name in required if given.get(name) is None]
+        if missing:
+            raise Refusal(LOGICAL_ERROR, f"{missing[0]} is required", rule="parameter_missing")
+        return given
+
+    def person(self, key: object) -> Person:
+        """The candidate with this id.
+
+        Raises:
+            Refusal: candidate_not_found.
+        """
+        found = self.find_person(key)
+        if found is None:
+            raise Refusal(LOGICAL_ERROR, "Candidate not found", code="candidate_not_found")
+        return found
+
+    def application(self, key: object) -> Application:
+        """The application with this id.
+
+        Raises:
+            Refusal: application_not_found.
+        """
+        found = self.find_application(key)
+        if found is None:
+            raise Refusal(LOGICAL_ERROR, "Application not found", code="application_not_found")
+        return found
+
+    def _candidates(self, call: Call) -> Reply:
+        people = self.world.people
+        given = self.body(call, {"limit", "cursor", "syncToken", "createdAfter"})
+        created = _created_after(given)
+
+        def keep(number: int, since: int) -> bool:
+            person = people.get(number)
+            if person is None or person.created_ms < created:
+                return False
+            return since < 0 or person.sequence > since
+
+        encoded = self.rows.candidates
+        return self._walk(call, given, self.world.last_person, keep, encoded.__getitem__)
+
+    def _applications(self, call: Call) -> Reply:
+        known = self.world.applications
+        allowed = {"limit", "cursor", "syncToken", "createdAfter", "status", "jobId", "expand"}
+        given = self.body(call, allowed)
+        created = _created_after(given)
+
+        def keep(number: int, since: int) -> bool:
+            application = known.get(number)
+            if application is None or application.created_ms < created:
+                return False
+            return (since < 0 or application.sequence > since) and self._wanted(application, given)
+
+        encoded = self.rows.applications
+        return self._walk(call, given, self.world.last_application, keep, encoded.__getitem__)
+
+    def _wanted(self, application: Application, given: Record) -> bool:
+        stage = self.world.stages[application.stage]
+        if given.get("status") not in {None, rows.status_of(application, stage)}:
+            return False
+        return given.get("jobId") in {None, rows.JOB_IDS.of(application.job)}
+
+    def _jobs(self, call: Call) -> Reply:
+        given = self.body(call, {"limit", "cursor", "syncToken", "status", "expand"})
+        found = [rows.job_row(self.world, number) for number in self.world.jobs]
+        wanted = given.get("status")
+        kept = [row for row in found if wanted is None or row["status"] in wanted]  # type: ignore[operator]  # a list of statuses
+        return self._walk_rows(call, given, kept)
+
+    def _tags(self, call: Call) -> Reply:
+        given = self.body(call, {"cursor", "syncToken", "includeArchived"})
+        return self._walk_rows(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
+
+    def _walk_rows(self, call: Call, given: Record, found: list[rows.Row]) -> Reply:
+        def keep(number: int, since: int) -> bool:
+            return number <= len(found) and since < 0
+
+        def encode(number: int) -> bytes:
+            return msgspec.json.encode(found[number - 1])
+
+        return self._walk(call, given, len(found), keep, encode)
+
+    def _walk(
+        self,
+        call: Call,
+        given: Record,
+        last: int,
+        keep: Callable[[int, int], bool],
+        encode: Callable[[int], bytes],
+    ) -> Reply:
+        """One page in order of creation; the last one carries a new sync token."""
+        limit = integer(given.get("limit", 100), low=1, high=100)
+        if limit is None:
+            message = "limit must be between 1 and 100"
+            raise Refusal(LOGICAL_ERROR, message, rule="limit_out_of_bounds")
+        state = self._state(call, given)
+        since = self._since(call, given.get("syncToken"))
+        after, started = int(str(state["a"])), int(str(state["s"]))
+        call.page = int(str(state["n"]))
+        limit = max(1, limit * 3 // 4) if self._short_pages and call.page % 2 == 0 else limit
+        numbers = (n for n in range(after + 1, last + 1) if keep(n, since))
+        found = list(islice(numbers, limit + 1))
+        shown = found[:limit]
+        onward = {**state, "a": shown[-1], "n": call.page + 1} if len(found) > limit else None
+        page = Page([encode(n) for n in shown], seal(onward) if onward else None, seal(state))
+        return self._page_reply(call, self.turn_page(call, page), started)
+
+    def _page_reply(self, call: Call, page: Page, started: int) -> Reply:
+        tail = b',"moreDataAvailable":false,"syncToken":"%s"' % self._sync_token(call, started)
+        if page.next is not None:
+            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
+        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
+
+    def _state(self, call: Call, given: Record) -> Record:
+        others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}
+        fresh: Record = {
+            "l": call.route.name,
+            "q": msgspec.json.encode(others).decode(),
+            "a": 0,
+            "n": 1,
+            "s": self.world.sequence,
+            "t": self.clock.now_ms(),
+        }
+        if given.get("cursor") is None:
+            return fresh
+        state = unseal(str(given["cursor"]))
+        if state is None or state.get("l") != call.route.name:
+            raise Refusal(
+                LOGICAL_ERROR, "Invalid cursor", code="cursor_invalid", rule="cursor_not_from_here"
+            )
+        if int(str(state["t"])) < self._sync_begins_ms:
+            raise Refusal(LOGICAL_ERROR, "Cursor expired", code="cursor_invalid")
+        if state["q"] != fresh["q"]:
+            raise Refusal(
+                LOGICAL_ERROR,
+                "Invalid cursor",
+                code="cursor_invalid",
+                rule="parameters_changed_during_walk",
+            )
+        return state
+
+    def _sync_token(self, call: Call, sequence: int) -> bytes:
+        state = {"y": call.route.name, "s": sequence, "t": self.clock.now_ms()}
+        return seal(state).encode()
+
+    def _since(self, call: Call, token: object) -> int:
+        """The sequence that a sync token stands for; -1 asks for everything."""
+        if token is None:
+            return -1
+        state = unseal(str(token))
+        if state is None or state.get("y") != call.route.name:
+            raise Refusal(LOGICAL_ERROR, "syncToken is invalid", rule="sync_token_not_from_here")
+        issued = int(str(state["t"]))
+        life = self._sync_life_ms
+        late = life is not None and self.clock.now_ms() - issued > life
+        if late or issued < self._sync_begins_ms:
+            raise Refusal(LOGICAL_ERROR, "syncToken has expired", code="sync_token_expired")
+        return int(str(state["s"]))
+
+    def _setup(self, call: Call) -> Reply:
+        self.body(call, {"includeArchived"} if call.route.name == "archiveReason.list" else set())
+        return succeeded(rows.setup_rows(self.world, call.route.name))
+
+    def _stages(self, call: Call) -> Reply:
+        given = self.body(call, set(), "interviewPlanId")
+        job = rows.PLAN_IDS.number(given["interviewPlanId"])
+        if job not in self.world.jobs:
+            raise Refusal(LOGICAL_ERROR, "Plan not found", code="interview_plan_not_found")
+        return succeeded([rows.stage_row(s, job or 0) for s in self.world.stages_of(job or 0)])
+
+    def _history(self, call: Call) -> Reply:
+        given = self.body(call, {"limit", "cursor"}, "applicationId")
+        history = self.application(given["applicationId"]).history
+        found = [rows.history_row(self.world, n, e) for n, e in enumerate(history)]
+        return self._walk_rows(call, given, found)
+
+    def _notes(self, call: Call) -> Reply:
+        given = self.body(call, {"limit", "cursor"}, "candidateId")
+        number = self.person(given["candidateId"]).number
+        notes = [note for note in self.world.notes if note.person == number]
+        return self._walk_rows(call, given, [rows.note_row(self.world, n) for n in notes])
+
+    def _candidate(self, call: Call) -> Reply:
+        given = self.body(call, set(), "id")
+        return succeeded(self.rows.candidate(self.person(given["id"]).number))
+
+    def _application(self, call: Call) -> Reply:
+        given = self.body(call, {"expand"}, "applicationId")
+        application = self.application(given["applicationId"])
+        history = enumerate(application.history)
+        row = self.rows.application(application.number)
+        row["applicationHistory"] = [rows.history_row(self.world, n, e) for n, e in history]
+        return succeeded(row)
+
+    def _search(self, call: Call) -> Reply:
+        given = self.body(call, {"email", "name"})
+        people: Iterable[Person] = self.world.people.values()
+        if "email" in given:
+            people = [p for p in people if any(e.value == given["email"] for e in p.emails)]
+        if "name" in given:
+            people = [p for p in people if rows.name_of(p) == given["name"]]
+        return succeeded([self.rows.candidate(p.number) for p in islice(people, 100)])
+
+    def _key(self, call: Call) -> Reply:
+        self.body(call, set())
+        return succeeded({"title": "simulated", "createdAt": iso(self.clock.now_ms())})
+
+    def truth_candidate(self, person: Person) -> Record:
+        """One name string; contact types in the vendor's words."""
+        record = super().truth_candidate(person)
+        known = {title for of, title, _ in rows.FIELDS if of == "Candidate"}
+        record |= {
+            "emails": _typed(person.emails),
+            "phones": _typed(person.phones),
+            "links": _typed(person.links),
+            "addresses": [{"value": a.value, "type": None} for a in person.addresses],
+            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
+            "attachments": [
+                {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": None}
+                for f in person.files
+            ],
+        }
+        if person.anonymised:
+            record |= {"first_name": "Anonymized", "last_name": None}
+        return record
+
+    def truth_application(self, application: Application) -> Record:
+        """Without hired_at, which applications do not show."""
+        record = super().truth_application(application)
+        record["hired_at"] = None
+        return record
+
+
+def succeeded(results: object) -> Reply:
+    """The envelope of a success without pages."""
+    return Reply.of({"success": True, "results": results})
+
+
+def _typed(values: Iterable[Contact]) -> list[Record]:
+    return [{"value": c.value, "type": rows.contact_type(c)} for c in values]
+
+
+def _created_after(given: Record) -> int:
+    if "createdAfter" not in given:
+        return 0
+    at = integer(given["createdAfter"], low=100_000_000_000, high=1 << 60)
+    if at is None:
+        message = "createdAfter must be epoch milliseconds"
+        raise Refusal(LOGICAL_ERROR, message, rule="time_not_epoch_ms")
+    return at
+
+
+SIMULATOR = Ashby
