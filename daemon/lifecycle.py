@@ -129,6 +129,18 @@ async def _arm_when_stopped(stop: asyncio.Event, watchdog: Watchdog) -> None:
     watchdog.arm()
 
 
+async def close_within(limit: timedelta, name: str, close: Callable[[], Awaitable[object]]) -> None:
+    """Closes something, or gives it up when that takes too long or fails.
+
+    A MongoDB client says goodbye to its server, and waits half a minute for one that is gone.
+    """
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            await close()
+    except Exception as error:  # noqa: BLE001 - what comes after it must still be closed
+        log.warning("close_failed", component=name, error_type=type(error).__name__)
+
+
 def drain_share(grace: timedelta) -> timedelta:
     """What tasks may use of the grace period: connections are closed in the rest."""
     return grace * 3 / 4

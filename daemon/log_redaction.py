@@ -24,6 +24,7 @@ LOGGABLE = frozenset({
     *("url", "uri", "host", "method", "scheme", "signal", "version", "fields", "changed_fields"),
     *("owner", "lease", "component", "service", "checkpoint", "unmapped", "problem", "problems"),
     *("cursor_kind", "setting", "setting_name", "format", "code", "code_name", "tasks"),
+    *("channel", "address", "addresses", "schedule", "definition", "page", "next_run", "role"),
 })  # fmt: skip
 _LOGGABLE_ENDINGS = ("_id", "_ids", "_at", "_state", "_status", "_kind", "_outcome", "_until")
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.lifecycle import TaskDied, Watchdog, drain_share, run_until_stopped
+from daemon.lifecycle import TaskDied, Watchdog, close_within, drain_share, run_until_stopped
 from models.errors import UserError
 
 PREAMBLE = """
@@ -308,6 +308,21 @@ def test_an_armed_watchdog_bites_once_however_often_it_was_armed() -> None:
     watchdog._timer.join(5)
 
     assert bites == [75]
+
+
+async def test_a_close_that_hangs_or_fails_is_given_up_and_told() -> None:
+    async def fail() -> None:
+        raise OSError
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    with capture_logs() as events:
+        await close_within(timedelta(milliseconds=10), "a", hang)
+        await close_within(timedelta(seconds=5), "b", fail)
+
+    said = [(event["event"], event["component"], event["error_type"]) for event in events]
+    assert said == [("close_failed", "a", "TimeoutError"), ("close_failed", "b", "OSError")]
 
 
 def test_closing_connections_has_its_share_of_the_grace_period() -> None:
