@@ -25,6 +25,8 @@ class IntegrationSettings(StoredDocument):
     enabled: bool = True
     state: IntegrationState = "active"
     state_reason: str | None = None
+    request: dict[str, Any] | None = None
+    """A poll that somebody asked for and nobody has carried out yet."""
     created_at: UtcTime
     updated_at: UtcTime
 

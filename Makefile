@@ -1,0 +1,55 @@
+# The two commands a newcomer needs are `make run` and `make test`; `make help` lists the others.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-lock
+WORKERS ?= 2
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench bench-quick lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+	  awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked packages (about half a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the daemon
+	@exec $(BIN)/ats-sync demo
+
+test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TEST_ARGS)
+
+check: $(STAMP) ## Lint, format, types, import directions, the shipped configuration
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/ats-sync validate --config config/ats-sync.yaml
+	@$(BIN)/ats-sync connectors test
+
+format: $(STAMP) ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure against the raw limit of this machine, and write tests/bench/RESULTS.md
+	@$(BIN)/python -m tests.bench
+
+bench-quick: $(STAMP) ## The same with 10,000 records, printed only
+	@$(BIN)/python -m tests.bench --quick
+
+lock: ## Resolve the locked requirements anew (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra embedded --extra dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what was built and measured; data/ stays
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output

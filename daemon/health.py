@@ -1,0 +1,72 @@
+"""Whether an integration's runs succeed: told once when they do not, and once when they do again."""
+
+from datetime import datetime
+
+import structlog
+
+from connectors.errors import AtsError, AuthRefused, RateLimited
+from daemon.core.alert_texts import Of, auth_refused, integration_failing
+from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
+from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
+from daemon.ports.clock import Clock
+
+log = structlog.get_logger("daemon.health")
+
+
+class Health:
+    """The health of one integration, over all its jobs."""
+
+    def __init__(self, of: Of, alerts: Alerts, clock: Clock, policy: AlertPolicy) -> None:
+        self._of = of
+        self._alerts = alerts
+        self._clock = clock
+        self._policy = policy
+        self._streak = FailureStreak()
+
+    @property
+    def failures(self) -> int:
+        """Failed runs in a row."""
+        return self._streak.failures
+
+    async def failed(self, error: AtsError) -> None:
+        """Count a failed run; a refused credential is told at once."""
+        if isinstance(error, RateLimited):
+            return
+        now = self._clock.now()
+        self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
+        if self._streak.failures == 1:
+            log.warning(
+                "integration_became_unavailable",
+                integration=self._of.name,
+                error=type(error).__name__,
+                status=error.status,
+            )
+        if isinstance(error, AuthRefused):
+            await self._alerts.raise_condition(auth_refused(self._of, status=error.status))
+        elif action == "open":
+            await self._alerts.raise_condition(self._failing(error, now))
+
+    def _failing(self, error: AtsError, now: datetime) -> Condition:
+        return integration_failing(
+            self._of,
+            failures=self._streak.failures,
+            since=self._streak.since or now,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    async def succeeded(self) -> None:
+        """A run went well: what was open about this integration is over."""
+        before = self._streak
+        self._streak, action = after_run(
+            before, failed=False, now=self._clock.now(), policy=self._policy
+        )
+        if before.failures and before.since is not None:
+            log.info(
+                "integration_recovered",
+                integration=self._of.name,
+                failed_runs=before.failures,
+                after_s=(self._clock.now() - before.since).total_seconds(),
+            )
+        if action == "resolve":
+            for kind in (AlertKind.INTEGRATION_FAILING, AlertKind.AUTH_REFUSED):
+                await self._alerts.resolve(alert_key(kind, self._of.name))

@@ -1,0 +1,16 @@
+"""Finding the embedded MongoDB of a daemon that runs already, for commands beside it."""
+
+from contextlib import suppress
+from pathlib import Path
+
+
+def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
+    """The URI of the mongod that holds this data folder now; None if there is none."""
+    owner = data_dir.absolute() / "mongodb.owner"
+    with suppress(OSError, ValueError, IndexError):
+        pid = int(owner.read_text().split()[1])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        if str(data_dir.absolute() / "mongodb") in command:
+            port = int(command[command.index("--port") + 1])
+            return f"mongodb://127.0.0.1:{port}/?replicaSet={replica_set}"
+    return None

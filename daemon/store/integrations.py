@@ -1,0 +1,145 @@
+"""`ats_integration_settings`: what is configured, what state it is in, and what somebody asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from daemon.ports.clock import Clock
+from daemon.store.connection import Mongo
+from models.documents import IntegrationSettings
+from models.ids import integration_id
+
+State = Literal["active", "paused", "auth_failed", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """One integration as the operator's file has it; credentials are references, never values."""
+
+    name: str
+    ats_name: str
+    connector: str
+    endpoint: str
+    api_key: Mapping[str, Any] | None
+    credentials: Mapping[str, Any]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An integration's state, and what was asked for it since."""
+
+    name: str
+    state: State
+    reason: str | None
+    request: Mapping[str, Any] | None
+
+
+class MongoIntegrations:
+    """The settings documents of all integrations."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._collection = mongo.collection(IntegrationSettings)
+        self._clock = clock
+
+    async def configure(self, integrations: Sequence[Configured]) -> None:
+        """Make the documents say what the file says; those no longer in the file are disabled."""
+        now = self._clock.now()
+        for one in integrations:
+            await self._configure(one, now)
+        await self._collection.update_many(
+            {
+                "managed_by": "file",
+                "name": {"$nin": [one.name for one in integrations]},
+                "state": {"$ne": "disabled"},
+            },
+            {
+                "$set": {
+                    "state": "disabled",
+                    "state_reason": "no longer configured",
+                    "enabled": False,
+                    "updated_at": now,
+                }
+            },
+        )
+
+    async def _configure(self, one: Configured, now: datetime) -> None:
+        key = {"_id": integration_id(one.name)}
+        wanted = {
+            "name": one.name,
+            "ats_name": one.ats_name,
+            "connector": one.connector,
+            "api_endpoint": one.endpoint,
+            "api_key": None if one.api_key is None else dict(one.api_key),
+            "credentials": dict(one.credentials),
+            "managed_by": "file",
+            "enabled": one.enabled,
+        }
+        found = await self._collection.find_one(key)
+        if found is not None and all(found.get(name) == value for name, value in wanted.items()):
+            return
+        state = self._next_state(one, found)
+        await self._collection.update_one(
+            key,
+            {
+                "$set": wanted | {"state": state, "state_reason": None, "updated_at": now},
+                "$setOnInsert": {"created_at": now},
+            },
+            upsert=True,
+        )
+
+    def _next_state(self, one: Configured, found: Mapping[str, Any] | None) -> State:
+        """An edit gives a refused credential another chance; a person's pause stays."""
+        if not one.enabled:
+            return "disabled"
+        return "paused" if found is not None and found["state"] == "paused" else "active"
+
+    async def standings(self) -> dict[str, Standing]:
+        """By name."""
+        rows = self._collection.find(
+            {}, {"name": 1, "state": 1, "state_reason": 1, "request": 1, "_id": 0}
+        )
+        return {
+            row["name"]: Standing(
+                row["name"], row["state"], row.get("state_reason"), row.get("request")
+            )
+            for row in await rows.to_list()
+        }
+
+    async def all(self) -> list[dict[str, Any]]:
+        """The documents, by name."""
+        return await self._collection.find().sort("name", 1).to_list()
+
+    async def set_state(self, name: str, state: State, *, reason: str | None) -> bool:
+        """True if there is such an integration."""
+        result = await self._collection.update_one(
+            {"name": name, "state": {"$ne": "disabled"}},
+            {"$set": {"state": state, "state_reason": reason, "updated_at": self._clock.now()}},
+        )
+        return result.matched_count == 1
+
+    async def ask(self, name: str, *, sweep: bool, accept_deletions: bool) -> UUID | None:
+        """Ask whoever works on the integration for a poll now; None if there is no such one."""
+        request = uuid4()
+        result = await self._collection.update_one(
+            {"name": name},
+            {
+                "$set": {
+                    "request": {
+                        "id": request,
+                        "sweep": sweep,
+                        "accept_deletions": accept_deletions,
+                        "asked_at": self._clock.now(),
+                    }
+                }
+            },
+        )
+        return request if result.matched_count else None
+
+    async def answered(self, name: str, request: UUID) -> None:
+        """The request has been carried out."""
+        await self._collection.update_one(
+            {"name": name, "request.id": request}, {"$set": {"request": None}}
+        )
