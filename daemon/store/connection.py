@@ -25,6 +25,8 @@ from models.errors import UserError
 Row = dict[str, Any]
 MAJORITY = WriteConcern(w="majority")
 OLDEST_SERVER = (6, 0)
+DatabaseError = PyMongoError
+"""What anything that talks to MongoDB may raise; callers outside this folder know it by this name."""
 _NAMESPACE_EXISTS = 48
 _NOT_AUTHORIZED = 13
 
@@ -240,6 +242,7 @@ __all__ = [
     "MAJORITY",
     "RAW_OPTIONS",
     "ConnectionOptions",
+    "DatabaseError",
     "Mongo",
     "Row",
     "bind_documents",

@@ -1,0 +1,119 @@
+"""What every command needs: settings, the operator's file, MongoDB; and how errors are shown."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from config.loader import load_operator_config
+from config.loading import Loaded
+from config.operator import OperatorConfig
+from config.problems import ConfigError
+from config.settings import Settings, load_settings
+from daemon.store.attach import running_embedded
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.embedded import start_embedded
+from models.errors import UserError
+
+T = TypeVar("T")
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+out = Console(width=None if sys.stdout.isatty() else 100, highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def settings_for(config: Path | None = None) -> Settings:
+    """The process settings, with the command line's own choice of file."""
+    return load_settings(**({} if config is None else {"config": config}))
+
+
+def operator_config(settings: Settings, **options: Any) -> Loaded[OperatorConfig]:
+    """The operator's file, checked."""
+    return load_operator_config(settings.config, **options)
+
+
+@asynccontextmanager
+async def database(
+    settings: Settings, config: OperatorConfig | None = None, *, prepare: bool = False
+) -> AsyncIterator[Mongo]:
+    """MongoDB as the daemon uses it: by URI, that of a running daemon, or one of our own.
+
+    Raises:
+        UserError: it cannot be had, with what to do.
+    """
+    clearview = config.clearview.mongodb if config is not None else None
+    where: dict[str, Any] = {"database": settings.database, "prepare": prepare}
+    if clearview is not None:
+        uri = clearview.uri
+        where["clearview_uri"] = uri.get_secret_value() if uri is not None else None
+        where["clearview_database"] = clearview.database
+    embedded = None
+    if settings.mongodb_uri is not None:
+        address = settings.mongodb_uri.get_secret_value()
+    elif (running := running_embedded(settings.data_dir)) is not None:
+        address = running
+    else:
+        embedded = await start_embedded(
+            settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+        )
+        address = embedded.uri
+    try:
+        mongo = await open_mongo(address, **where)
+        try:
+            yield mongo
+        finally:
+            await mongo.close()
+    finally:
+        if embedded is not None:
+            await embedded.stop()
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine; what a person must act on is printed without a traceback.
+
+    Raises:
+        typer.Exit: 1 for what failed, 2 for what was wrong from the start.
+    """
+    with showing_errors():
+        return asyncio.run(work())
+
+
+class showing_errors:  # noqa: N801 - reads as what it does in a with statement
+    """Print errors that are meant for a person, and leave with the right exit code."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ConfigError):
+            err.print(str(error), markup=False)
+            raise typer.Exit(EXIT_USAGE) from None
+        if isinstance(error, UserError):
+            show_error(error)
+            raise typer.Exit(EXIT_FAILED) from None
+
+
+def show_error(error: UserError) -> None:
+    """What happened, and what to do."""
+    err.print(f"ats-sync: {error}", markup=False)
+    if error.remedy:
+        err.print(f"  -> {error.remedy}", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document for scripts."""
+    sys.stdout.write(json.dumps(value, default=str, indent=2, sort_keys=True) + "\n")
+
+
+def usage_error(message: str) -> typer.Exit:
+    """Wrong usage, said plainly."""
+    err.print(f"ats-sync: {message}", markup=False)
+    return typer.Exit(EXIT_USAGE)
