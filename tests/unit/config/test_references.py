@@ -90,6 +90,16 @@ def test_a_file_is_read_beside_the_yaml_without_its_last_line_break(tmp_path: Pa
     assert referenced_files(loaded.document.root, tmp_path) == {tmp_path / "secrets" / "key"}
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a \n", " a "), ("\ta", "\ta")],
+)
+def test_only_the_last_line_break_of_a_file_is_cut(tmp_path: Path, content: str, text: str) -> None:
+    (tmp_path / "key").write_bytes(content.encode())
+
+    assert load(f"text: ${{file:{tmp_path / 'key'}}}").value.text == text
+
+
 def test_a_file_may_be_named_absolutely(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("k")
 

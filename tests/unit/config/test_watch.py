@@ -22,10 +22,19 @@ class Noticed:
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[str] = asyncio.Queue()
+        self.looks: asyncio.Queue[None] = asyncio.Queue()
 
     async def next(self) -> str:
         async with asyncio.timeout(10):
             return await self.queue.get()
+
+    async def looked(self, times: int) -> None:
+        """The watch has asked which files there are, that many times from now on."""
+        while not self.looks.empty():
+            self.looks.get_nowait()
+        async with asyncio.timeout(10):
+            for _ in range(times):
+                await self.looks.get()
 
     @property
     def none(self) -> bool:
@@ -39,9 +48,13 @@ async def watching(
     stop, noticed = asyncio.Event(), Noticed()
     known = content_digest(files) if since is None else since
 
+    def asked() -> set[Path]:
+        noticed.looks.put_nowait(None)
+        return files
+
     async def watch() -> None:
         async for digest in watch_files(
-            lambda: files, stop=stop, since=known, debounce=QUICK, recheck=recheck
+            asked, stop=stop, since=known, debounce=QUICK, recheck=recheck
         ):
             noticed.queue.put_nowait(digest)
 
@@ -89,14 +102,27 @@ async def test_each_of_several_changes_is_noticed(file: Path) -> None:
 
 
 async def test_a_file_touched_or_written_back_is_no_change(file: Path) -> None:
-    async with watching({file}) as noticed:
+    async with watching({file}, recheck=timedelta(milliseconds=20)) as noticed:
+        await noticed.looked(3)
         os.utime(file, (1, 1))
         file.write_text("version: 1\n")
         (file.parent / "other").write_text("noise")
-        file.write_text("version: 2\n")
-        await noticed.next()
+        await noticed.looked(9)
 
         assert noticed.none
+
+
+async def test_a_link_to_another_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "mount").mkdir()
+    (tmp_path / "real").mkdir()
+    real = tmp_path / "real" / "f.yaml"
+    real.write_text("version: 1\n")
+    link = tmp_path / "mount" / "f.yaml"
+    link.symlink_to(real)
+
+    async with watching({link}, recheck=NEVER) as noticed:
+        await noticed.looked(3)
+        await started(real, noticed)
 
 
 async def test_a_removed_file_is_noticed_and_so_is_its_return(file: Path) -> None:
@@ -159,7 +185,7 @@ async def test_a_newly_referenced_file_is_watched_from_then_on(file: Path, tmp_p
 
 
 async def started(file: Path, noticed: Noticed) -> None:
-    """Write until the watch is seen to be awake: it has no other sign of that."""
+    """Write until a change is noticed: a watch has no other sign of being awake."""
     async with asyncio.timeout(20):
         for attempt in range(1_000):
             file.write_text(f"attempt {attempt}\n")

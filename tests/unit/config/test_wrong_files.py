@@ -257,6 +257,10 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         ACME + "    acting_user: {id: 7}\n",
         ["5:18  integrations.acme.acting_user: must be a single value"],
     ),
+    "a block of keys instead of text": (
+        ACME + "    acting_user:\n      id: 7\n",
+        ["5:5  integrations.acme.acting_user: must be a single value"],
+    ),
     "a list instead of a mapping of options": (
         ACME + "    options: [a]\n",
         ["5:14  integrations.acme.options: must be a mapping (key: value)"],
