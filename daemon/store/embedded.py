@@ -1,6 +1,7 @@
 """A real MongoDB replica set of one, run as a child process on loopback, for trying out and for tests."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -128,6 +129,7 @@ async def _start(
     except BaseException:
         await asyncio.shield(_end(guard))
         raise
+    await _end(guard)
     failure = Failure(await guard.wait(), _read_from(logpath, log_from), claim.dbpath, port)
     raise _explain_exit(Path(command[0]), failure)
 
@@ -184,6 +186,7 @@ def _explain_exit(binary: Path, failure: Failure) -> Exception:
 async def _end(guard: Process) -> None:
     """Closing its standard input is the order to stop; a guard that hangs takes mongod with it when killed."""
     assert guard.stdin is not None
+    assert guard.stdout is not None
     guard.stdin.close()
     try:
         async with asyncio.timeout(STOP_SECONDS + 2):
@@ -191,6 +194,10 @@ async def _end(guard: Process) -> None:
     except TimeoutError:
         guard.kill()
         await guard.wait()
+    # The pipes close a little later than the process ends: a loop that closes at once would leave them open.
+    with contextlib.suppress(ConnectionError):
+        await guard.stdin.wait_closed()
+    await guard.stdout.read()
 
 
 def _fixed_options(dbpath: Path, replica_set: str, cache_gb: float) -> list[str]:
