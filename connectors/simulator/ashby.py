@@ -1,20 +1,18 @@
 """Ashby: RPC by POST, HTTP 200 for errors, cursors and sync tokens, typed stages per plan."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import ClassVar, Unpack
 
-import msgspec
-
 from connectors.simulator import ashby_rows as rows
 from connectors.simulator.account import Shared
+from connectors.simulator.ashby_walks import AshbyWalks
 from connectors.simulator.ashby_writes import AshbyWrites
 from connectors.simulator.clock import iso
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.rows import array
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer, seal, unseal
+from connectors.simulator.wire import Call, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
@@ -82,10 +80,8 @@ class Ashby(Simulator):
         self.archive_emails_fail = archive_emails_fail
         self.rows = rows.AshbyRows(self.world)
         self._concurrency = concurrency
-        self._short_pages = short_pages
+        self._walks = AshbyWalks(self, short_pages=short_pages, sync_token_ttl_s=sync_token_ttl_s)
         self._bare_errors = bare_errors
-        self._sync_life_ms = None if sync_token_ttl_s is None else round(sync_token_ttl_s * 1000)
-        self._sync_begins_ms = 0
         names = HeaderNames(retry_after="Retry-After" if retry_after else None)
         self._limit = (
             FixedWindow(rate_per_minute, 60.0 * self.time_scale, names=names)
@@ -125,9 +121,13 @@ class Ashby(Simulator):
         """So many calls at once, where the account has such a limit."""
         return self._concurrency
 
+    def parallel_group(self, call: Call) -> str:  # noqa: ARG002 (one budget for all)
+        """All calls of the organisation count together."""
+        return "organisation"
+
     def expire_tokens(self) -> None:
         """Ashby's key does not end; cursors and sync tokens handed out so far do."""
-        self._sync_begins_ms = self.clock.now_ms() + 1
+        self._walks.expire()
 
     def refused(self, refusal: Refusal) -> Reply:
         """An envelope without success; logical errors come with HTTP 200."""
@@ -208,7 +208,7 @@ class Ashby(Simulator):
             return since < 0 or person.sequence > since
 
         encoded = self.rows.candidates
-        return self._walk(call, given, self.world.last_person, keep, encoded.__getitem__)
+        return self._walks.page(call, given, self.world.last_person, keep, encoded.__getitem__)
 
     def _applications(self, call: Call) -> Reply:
         known = self.world.applications
@@ -223,7 +223,7 @@ class Ashby(Simulator):
             return (since < 0 or application.sequence > since) and self._wanted(application, given)
 
         encoded = self.rows.applications
-        return self._walk(call, given, self.world.last_application, keep, encoded.__getitem__)
+        return self._walks.page(call, given, self.world.last_application, keep, encoded.__getitem__)
 
     def _wanted(self, application: Application, given: Record) -> bool:
         stage = self.world.stages[application.stage]
@@ -236,97 +236,11 @@ class Ashby(Simulator):
         found = [rows.job_row(self.world, number) for number in self.world.jobs]
         wanted = given.get("status")
         kept = [row for row in found if wanted is None or row["status"] in wanted]  # type: ignore[operator]  # a list of statuses
-        return self._walk_rows(call, given, kept)
+        return self._walks.rows(call, given, kept)
 
     def _tags(self, call: Call) -> Reply:
         given = self.body(call, {"cursor", "syncToken", "includeArchived"})
-        return self._walk_rows(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
-
-    def _walk_rows(self, call: Call, given: Record, found: list[rows.Row]) -> Reply:
-        def keep(number: int, since: int) -> bool:
-            return number <= len(found) and since < 0
-
-        def encode(number: int) -> bytes:
-            return msgspec.json.encode(found[number - 1])
-
-        return self._walk(call, given, len(found), keep, encode)
-
-    def _walk(
-        self,
-        call: Call,
-        given: Record,
-        last: int,
-        keep: Callable[[int, int], bool],
-        encode: Callable[[int], bytes],
-    ) -> Reply:
-        """One page in order of creation; the last one carries a new sync token."""
-        limit = integer(given.get("limit", 100), low=1, high=100)
-        if limit is None:
-            message = "limit must be between 1 and 100"
-            raise Refusal(LOGICAL_ERROR, message, rule="limit_out_of_bounds")
-        state = self._state(call, given)
-        since = self._since(call, given.get("syncToken"))
-        after, started = int(str(state["a"])), int(str(state["s"]))
-        call.page = int(str(state["n"]))
-        limit = max(1, limit * 3 // 4) if self._short_pages and call.page % 2 == 0 else limit
-        numbers = (n for n in range(after + 1, last + 1) if keep(n, since))
-        found = list(islice(numbers, limit + 1))
-        shown = found[:limit]
-        onward = {**state, "a": shown[-1], "n": call.page + 1} if len(found) > limit else None
-        page = Page([encode(n) for n in shown], seal(onward) if onward else None, seal(state))
-        return self._page_reply(call, self.turn_page(call, page), started)
-
-    def _page_reply(self, call: Call, page: Page, started: int) -> Reply:
-        tail = b',"moreDataAvailable":false,"syncToken":"%s"' % self._sync_token(call, started)
-        if page.next is not None:
-            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
-        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
-
-    def _state(self, call: Call, given: Record) -> Record:
-        others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}
-        fresh: Record = {
-            "l": call.route.name,
-            "q": msgspec.json.encode(others).decode(),
-            "a": 0,
-            "n": 1,
-            "s": self.world.sequence,
-            "t": self.clock.now_ms(),
-        }
-        if given.get("cursor") is None:
-            return fresh
-        state = unseal(str(given["cursor"]))
-        if state is None or state.get("l") != call.route.name:
-            raise Refusal(
-                LOGICAL_ERROR, "Invalid cursor", code="cursor_invalid", rule="cursor_not_from_here"
-            )
-        if int(str(state["t"])) < self._sync_begins_ms:
-            raise Refusal(LOGICAL_ERROR, "Cursor expired", code="cursor_invalid")
-        if state["q"] != fresh["q"]:
-            raise Refusal(
-                LOGICAL_ERROR,
-                "Invalid cursor",
-                code="cursor_invalid",
-                rule="parameters_changed_during_walk",
-            )
-        return state
-
-    def _sync_token(self, call: Call, sequence: int) -> bytes:
-        state = {"y": call.route.name, "s": sequence, "t": self.clock.now_ms()}
-        return seal(state).encode()
-
-    def _since(self, call: Call, token: object) -> int:
-        """The sequence that a sync token stands for; -1 asks for everything."""
-        if token is None:
-            return -1
-        state = unseal(str(token))
-        if state is None or state.get("y") != call.route.name:
-            raise Refusal(LOGICAL_ERROR, "syncToken is invalid", rule="sync_token_not_from_here")
-        issued = int(str(state["t"]))
-        life = self._sync_life_ms
-        late = life is not None and self.clock.now_ms() - issued > life
-        if late or issued < self._sync_begins_ms:
-            raise Refusal(LOGICAL_ERROR, "syncToken has expired", code="sync_token_expired")
-        return int(str(state["s"]))
+        return self._walks.rows(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
 
     def _setup(self, call: Call) -> Reply:
         self.body(call, {"includeArchived"} if call.route.name == "archiveReason.list" else set())
@@ -343,13 +257,13 @@ class Ashby(Simulator):
         given = self.body(call, {"limit", "cursor"}, "applicationId")
         history = self.application(given["applicationId"]).history
         found = [rows.history_row(self.world, n, e) for n, e in enumerate(history)]
-        return self._walk_rows(call, given, found)
+        return self._walks.rows(call, given, found)
 
     def _notes(self, call: Call) -> Reply:
         given = self.body(call, {"limit", "cursor"}, "candidateId")
         number = self.person(given["candidateId"]).number
         notes = [note for note in self.world.notes if note.person == number]
-        return self._walk_rows(call, given, [rows.note_row(self.world, n) for n in notes])
+        return self._walks.rows(call, given, [rows.note_row(self.world, n) for n in notes])
 
     def _candidate(self, call: Call) -> Reply:
         given = self.body(call, set(), "id")

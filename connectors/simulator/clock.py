@@ -58,7 +58,7 @@ def iso(ms: int | None) -> str | None:
     if ms is None:
         return None
     exact = EPOCH + timedelta(milliseconds=ms)
-    return exact.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return exact.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def http_date(ms: int) -> str:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from uuid import UUID
 
 SPACE = 1 << 62
+VARIANT = 0b10 << 62
 FACTOR = 0x2545F4914F6CDD1D
 INVERSE = pow(FACTOR, -1, SPACE)
 
@@ -38,17 +39,19 @@ class UuidIds:
 
     kind: str
     _high: int = field(init=False, repr=False)
+    _prefix: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         seed = int.from_bytes(sha256(self.kind.encode()).digest()[:8], "big")
         version_4 = (seed & ~0xF000) | 0x4000
+        text = f"{version_4:016x}"
         object.__setattr__(self, "_high", version_4)
+        object.__setattr__(self, "_prefix", f"{text[:8]}-{text[8:12]}-{text[12:]}-")
 
     def of(self, number: int) -> str:
         """The id of the record with this number."""
-        low = (number * FACTOR) % SPACE | (0b10 << 62)
-        text = f"{(self._high << 64) | low:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        low = f"{(number * FACTOR) % SPACE | VARIANT:016x}"
+        return f"{self._prefix}{low[:4]}-{low[4:]}"
 
     def text(self, number: int) -> str:
         """The same id; UUIDs are text already."""

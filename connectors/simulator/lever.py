@@ -8,6 +8,7 @@ from urllib.parse import quote
 from connectors.simulator import lever_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.clock import moment
+from connectors.simulator.lever_filters import FILTERS, bounds, listing_filter
 from connectors.simulator.lever_writes import LeverWrites
 from connectors.simulator.limits import Limit, TokenBucket
 from connectors.simulator.rows import Key, Ordered, array
@@ -24,8 +25,6 @@ from connectors.simulator.world import (
 )
 
 SETUP = ("stages", "archive_reasons", "postings", "users", "tags", "sources")
-TIMES = ("created_at", "updated_at", "advanced_at", "archived_at")
-CHOICES = ("stage_id", "posting_id", "contact_id", "tag", "email", "source", "archive_reason_id")
 CODES = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -33,7 +32,6 @@ CODES = {
     404: "ResourceNotFound",
     429: "RateLimitExceeded",
 }
-Keep = Callable[[Application], bool]
 Place = tuple[Key, bytes]
 
 
@@ -145,9 +143,8 @@ class Lever(Simulator):
         return (rank, -application.created_ms, rows.OPPORTUNITY_IDS.of(number))
 
     def _list(self, call: Call) -> Reply:
-        times = {f"{name}_{end}" for name in TIMES for end in ("start", "end")}
-        self._expect(call, {*times, *CHOICES, "expand", "archived", "confidentiality"})
-        keep = _all([*self._time_filters(call), *self._choice_filters(call)])
+        self._expect(call, {*FILTERS, "expand"})
+        keep = listing_filter(self.world, call)
         encoded = self.rows.of(_expansions(call))
         known = self.world.applications
 
@@ -160,7 +157,7 @@ class Lever(Simulator):
 
     def _deleted(self, call: Call) -> Reply:
         self._expect(call, {"deleted_at_start", "deleted_at_end"})
-        low, high = _bounds(call, "deleted_at")
+        low, high = bounds(call, "deleted_at")
         gone = [d for d in self.world.deletions if d.kind == "application"]
         found = [d for d in gone if low <= d.at_ms <= high]
         return self._paged(call, _indexed([Reply.of(_deletion(d)).body for d in found]))
@@ -244,31 +241,6 @@ class Lever(Simulator):
         place = state["k"]
         return tuple(place) if isinstance(place, list) else None
 
-    def _time_filters(self, call: Call) -> list[Keep]:
-        return [_between(name, *_bounds(call, name)) for name in TIMES if _bounded(call, name)]
-
-    def _choice_filters(self, call: Call) -> list[Keep]:
-        tests = [self._choice(name, call.query[name]) for name in CHOICES if name in call.query]
-        if "archived" in call.query:
-            wanted = call.query["archived"] == "true"
-            tests.append(lambda a: (a.state != "active") == wanted)
-        if call.query.get("confidentiality", "non-confidential") == "non-confidential":
-            tests.append(lambda a: not self.world.people[a.person].private)
-        return tests
-
-    def _choice(self, name: str, value: str) -> Keep:
-        people = self.world.people
-        tests: dict[str, Keep] = {
-            "stage_id": lambda a: rows.stage_id(self.world.stages[a.stage]) == value,
-            "posting_id": lambda a: rows.POSTING_IDS.of(a.job) == value,
-            "contact_id": lambda a: rows.CONTACT_IDS.of(a.person) == value,
-            "tag": lambda a: value in people[a.person].tags,
-            "email": lambda a: any(e.value == value for e in people[a.person].emails),
-            "source": lambda a: a.source == value,
-            "archive_reason_id": lambda a: rows.archived(a)[0] == value,
-        }
-        return tests[name]
-
     def truth_candidate(self, person: Person) -> Record:
         """What opportunities tell of their contact: one name, bare e-mails, a headline."""
         record = super().truth_candidate(person)
@@ -299,42 +271,6 @@ def _expansions(call: Call) -> frozenset[str]:
     if given - rows.EXPANDABLE:
         raise Refusal(400, "Unknown expansion", rule="unknown_expansion")
     return frozenset(given)
-
-
-def _bounded(call: Call, name: str) -> bool:
-    return f"{name}_start" in call.query or f"{name}_end" in call.query
-
-
-def _bounds(call: Call, name: str) -> tuple[int, int]:
-    """Both ends are inclusive epoch milliseconds."""
-    found = []
-    for end, default in (("start", 0), ("end", 1 << 60)):
-        text = call.query.get(f"{name}_{end}", str(default))
-        value = integer(text, low=0, high=1 << 60)
-        if value is None or (0 < value < 100_000_000_000):
-            raise Refusal(400, f"{name}_{end} must be epoch ms", rule="time_not_epoch_ms")
-        found.append(value)
-    return found[0], found[1]
-
-
-def _between(name: str, low: int, high: int) -> Keep:
-    moments: dict[str, Callable[[Application], int | None]] = {
-        "created_at": lambda a: a.created_ms,
-        "updated_at": lambda a: a.updated_ms,
-        "advanced_at": lambda a: a.history[-1].entered_ms,
-        "archived_at": lambda a: rows.archived(a)[1],
-    }
-    moment_of = moments[name]
-
-    def keep(application: Application) -> bool:
-        at = moment_of(application)
-        return at is not None and low <= at <= high
-
-    return keep
-
-
-def _all(tests: list[Keep]) -> Keep:
-    return lambda application: all(test(application) for test in tests)
 
 
 def _indexed(found: list[bytes]) -> Callable[[Key | None], Iterable[Place]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
 from typing import ClassVar, Unpack
 
 from aiohttp import web
@@ -18,6 +17,8 @@ from connectors.simulator.orders import Schedule
 from connectors.simulator.wire import Call, Page, Refusal, Reply, Route
 from connectors.simulator.world import Application, Person
 
+OVERLAP_S = 0.002
+"""What a call that counts as parallel takes at least, so that overlapping ones do overlap."""
 QUIET_GRACE_S = 0.25
 """Requests that were under way when a 429 was sent are no violation of it."""
 
@@ -67,6 +68,10 @@ class Simulator(Account):
     def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (a hook)
         """How many calls to this operation may run at once."""
         return None
+
+    def parallel_group(self, call: Call) -> str:
+        """Calls of one group count together; by default lists, details and writes apart."""
+        return call.route.operation
 
     def expire_tokens(self) -> None:
         """Make every access token that is out invalid, where the vendor has such."""
@@ -196,11 +201,14 @@ class Simulator(Account):
             self._route(call)
             return await self._admitted(call)
         except Refusal as refusal:
-            if refusal.rule is not None:
-                self.violated(refusal.rule, call.route.name, refusal.message)
-            reply = self.refused(refusal)
-            reply.headers.update(refusal.headers)
-            return reply
+            return self._refusing(call, refusal)
+
+    def _refusing(self, call: Call, refusal: Refusal) -> Reply:
+        if refusal.rule is not None:
+            self.violated(refusal.rule, call.route.name, refusal.message)
+        reply = self.refused(refusal)
+        reply.headers.update(refusal.headers)
+        return reply
 
     def _route(self, call: Call) -> None:
         known_path = False
@@ -224,8 +232,9 @@ class Simulator(Account):
             self.violated("too_many_parallel", call.route.name, f"more than {slots.limit}")
             raise Refusal(429, "Too many concurrent requests", code="concurrent_limit_exceeded")
         try:
-            if self.latency_s:
-                await asyncio.sleep(self.latency_s)
+            delay_s = self.latency_s or (OVERLAP_S if slots is not None else 0.0)
+            if delay_s:
+                await asyncio.sleep(delay_s)
             return self._budgeted(call)
         finally:
             if slots is not None:
@@ -256,11 +265,7 @@ class Simulator(Account):
                 self.authenticate(call)
             return call.route.handler(call)
         except Refusal as refusal:
-            if refusal.rule is not None:
-                self.violated(refusal.rule, call.route.name, refusal.message)
-            reply = self.refused(refusal)
-            reply.headers.update(refusal.headers)
-            return reply
+            return self._refusing(call, refusal)
 
     def _instead(self, call: Call, fault: Fault) -> Reply:
         if fault.kind == "rate_limited":
@@ -284,11 +289,8 @@ class Simulator(Account):
         now = self._now()
         if "retry-after" in {name.lower() for name in denied.headers}:
             self._quiet[_group(call)] = (now + QUIET_GRACE_S, now + denied.wait_s)
-        reply = self.refused(
-            Refusal(429, "Rate limit exceeded", code="rate_limit_exceeded", headers=denied.headers)
-        )
-        reply.headers.update(denied.headers)
-        return reply
+        code, headers = "rate_limit_exceeded", denied.headers
+        return self._refusing(call, Refusal(429, "Rate limit exceeded", code=code, headers=headers))
 
     def _check_quiet(self, call: Call) -> None:
         since, until = self._quiet.get(_group(call), (0.0, 0.0))
@@ -307,7 +309,7 @@ class Simulator(Account):
         limit = self.parallel_for(call)
         if limit is None:
             return None
-        return self._parallel.setdefault(call.route.operation, Parallel(limit))
+        return self._parallel.setdefault(self.parallel_group(call), Parallel(limit))
 
     def _faulty(self, call: Call, page: Page) -> Page:
         kind = call.fault.kind if call.fault is not None else None
@@ -336,14 +338,3 @@ def _nothing(call: Call) -> Reply:
 
 def _group(call: Call) -> str:
     return "token" if call.route.operation == "token" else "api"
-
-
-def expect_only(params: Mapping[str, object] | set[str], allowed: set[str]) -> None:
-    """Refuse names that the endpoint does not know.
-
-    Raises:
-        Refusal: 422, naming the first unknown one.
-    """
-    unknown = sorted(set(params) - allowed)
-    if unknown:
-        raise Refusal(422, f"Unknown parameter: {unknown[0]}", rule="unknown_parameter")
