@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics import MetricWrapperBase
+
+log = structlog.get_logger("daemon.connector")
 
 PREFIX = "ats_sync_"
 _SECONDS = (0.001, 0.005, 0.015, 0.06, 0.25, 1.0, 5.0, 30.0, 120.0)
@@ -15,38 +17,37 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._known: dict[tuple[str, tuple[str, ...]], MetricWrapperBase] = {}
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
-        metric = self._metric(Counter, name, labels)
-        (metric.labels(**labels) if labels else metric).inc(by)
+        if name not in self._counters:
+            self._counters[name] = Counter(*_named(name, labels), registry=self.registry)
+        found = self._counters[name]
+        (found.labels(**labels) if labels else found).inc(by)
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
-        metric = self._metric(Gauge, name, labels)
-        (metric.labels(**labels) if labels else metric).set(value)
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(*_named(name, labels), registry=self.registry)
+        found = self._gauges[name]
+        (found.labels(**labels) if labels else found).set(value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        metric = self._metric(Histogram, name, labels)
-        (metric.labels(**labels) if labels else metric).observe(value)
-
-    def _metric(
-        self, kind: type[Counter | Gauge | Histogram], name: str, labels: Mapping[str, str]
-    ) -> "Counter | Gauge | Histogram":
-        key = (name, tuple(sorted(labels)))
-        if key not in self._known:
-            options = {"buckets": _SECONDS} if kind is Histogram else {}
-            self._known[key] = kind(
-                PREFIX + name,
-                name.replace("_", " "),
-                labelnames=key[1],
-                registry=self.registry,
-                **options,
+        if name not in self._histograms:
+            self._histograms[name] = Histogram(
+                *_named(name, labels), registry=self.registry, buckets=_SECONDS
             )
-        return self._known[key]  # type: ignore[return-value]  # only these three kinds are made
+        found = self._histograms[name]
+        (found.labels(**labels) if labels else found).observe(value)
 
     def render(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+def _named(name: str, labels: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
+    return PREFIX + name, name.replace("_", " "), tuple(sorted(labels))
 
 
 class ConnectorMetrics:
@@ -74,4 +75,5 @@ class ConnectorMetrics:
         self._metrics.observe("ats_wait_seconds", seconds, integration=integration)
 
     def warned(self, *, integration: str, message: str) -> None:
+        log.warning("ats_warned", integration=integration, message=message)
         self._metrics.count("ats_warnings", integration=integration)

@@ -112,14 +112,22 @@ class ImportContext:
         """The identity of the pass: log and change documents derive theirs from it."""
         return self.walk.id
 
+    def require_lease(self) -> None:
+        """Go on only while this replica is the one to do it.
+
+        Raises:
+            LeaseLost: the lease ran out, or the daemon is being stopped.
+        """
+        if not self.request.still_held():
+            raise LeaseLost(f"{self.connector.integration} is somebody else's now")
+
     async def save(self) -> None:
         """Store how far the import got, unless that is stored already.
 
         Raises:
             LeaseLost: another replica works on this integration now.
         """
-        if not self.request.still_held():
-            raise LeaseLost(f"the lease of {self.connector.integration} ran out")
+        self.require_lease()
         value = self.state.to_value()
         if value == self.stored:
             return

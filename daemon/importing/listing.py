@@ -60,6 +60,7 @@ class ListImport:
         writing: asyncio.Task[None] | None = None
         try:
             async for page in context.connector.pages(name, window, position=self._at.position):
+                context.require_lease()
                 prepared = await pages.prepare(page)
                 if writing is not None:
                     await writing
