@@ -83,6 +83,11 @@ def due_periods(
     return periods
 
 
+def retry_at(attempts: int, last_at: datetime) -> datetime:
+    """When a failed period is tried again: after 1, 2, 4 ... minutes, at least once an hour."""
+    return last_at + min(timedelta(minutes=2 ** min(attempts - 1, 6)), timedelta(hours=1))
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """How long something took: of how many it is known, and their median and 90th percentile."""

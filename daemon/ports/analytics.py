@@ -1,6 +1,7 @@
 """What the analytics export needs from the outside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -43,10 +44,20 @@ class SentValues(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often a period's export was tried, and when last."""
+
+    count: int = 0
+    last_at: datetime | None = None
+    exported_until: datetime | None = None
+    """The end of the period as it was exported; None while it is not."""
+
+
 class ExportLog(Protocol):
     """`analytics_export_log`: one document per period and integration."""
 
-    async def succeeded(self, integration_id: UUID, period: Period) -> bool: ...
+    async def attempts(self, integration_id: UUID, period: Period) -> Attempts: ...
 
     async def record(
         self,

@@ -4,6 +4,7 @@ from beanie import Document
 
 from models.documents.alert import Alert, NotificationDelivery
 from models.documents.analytics_log import AnalyticsExportLog
+from models.documents.analytics_value import AnalyticsValue
 from models.documents.change import CandidateChange
 from models.documents.checkpoint import Checkpoint
 from models.documents.clearview import ClearViewApplication, ClearViewCandidate
@@ -20,6 +21,7 @@ from models.documents.sync_run import SyncRun
 OWN_DOCUMENTS: tuple[type[Document], ...] = (
     Alert,
     AnalyticsExportLog,
+    AnalyticsValue,
     CandidateChange,
     CandidateImportLog,
     CandidateSnapshot,
@@ -43,6 +45,7 @@ __all__ = [
     "OWN_DOCUMENTS",
     "Alert",
     "AnalyticsExportLog",
+    "AnalyticsValue",
     "CandidateChange",
     "CandidateImportLog",
     "CandidateSnapshot",

@@ -1,0 +1,254 @@
+"""Analytics export: the hiring metrics of each period reach the ATS, once and in order.
+
+Reads ClearView's applications and the history of changes (or ClearView's Analytics Service), writes
+to the ATS, `analytics_values`, `analytics_export_log` and the checkpoint `export:<name>`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from connectors.base import ApplicationRef, Connector
+from connectors.errors import NotFound, NotSupported, Rejected
+from daemon.core.alert_texts import Of, export_missed
+from daemon.core.analytics import Period, Standpoint, due_periods, retry_at, values_to_send
+from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.analytics import (
+    Attempts,
+    ExportLog,
+    ExportPosition,
+    MetricsSource,
+    SentValues,
+    Standpoints,
+)
+from daemon.ports.clock import Clock
+from daemon.ports.leases import Lease, LeaseLost, Leases
+from daemon.ports.runs import Run, RunLog
+from models.errors import AtsSyncError
+
+DEFAULT_FIELD = "clearview_status"
+PERIODS_PER_RUN = 31
+REFUSALS_IN_A_ROW = 20
+"""So many applications refused and none taken: the field itself is wrong, not the applications."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """Which integration, how long a period is, and which field takes values per application."""
+
+    integration: str
+    integration_id: UUID
+    every: timedelta
+    field_name: str = DEFAULT_FIELD
+    periods_per_run: int = PERIODS_PER_RUN
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStores:
+    """Everything that an export remembers."""
+
+    source: MetricsSource
+    standpoints: Standpoints
+    values: SentValues
+    log: ExportLog
+    position: ExportPosition
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOutcome:
+    """What a run came to. `reason` says why nothing (more) was exported, where that is so."""
+
+    exported: tuple[Period, ...] = ()
+    failed: Period | None = None
+    reason: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.failed is None
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What one period came to at the ATS."""
+
+    taken: int = 0
+    refused: int = 0
+    complaint: str | None = None
+
+
+class AnalyticsExport:
+    """The export job of one integration. Replicas may run it at the same time."""
+
+    def __init__(
+        self,
+        settings: ExportSettings,
+        connector: Connector,
+        stores: ExportStores,
+        *,
+        leases: Leases,
+        alerts: Alerts,
+        runs: RunLog,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._connector = connector
+        self._stores = stores
+        self._leases = leases
+        self._alerts = alerts
+        self._runs = runs
+        self._clock = clock
+
+    async def run(self, *, at_once: bool = False) -> ExportOutcome:
+        """Export every complete period that is due, the oldest first; stop at the first failure.
+
+        A period that failed rests for a while before it is tried again, unless `at_once`.
+        """
+        if self._connector.capabilities.analytics is None:
+            return ExportOutcome(reason=self._not_supported())
+        lease = await self._leases.acquire(f"export:{self._settings.integration}")
+        if lease is None:
+            return ExportOutcome(reason="another replica is exporting")
+        try:
+            return await self._catch_up(lease, at_once=at_once)
+        finally:
+            await self._leases.release(lease)
+
+    async def _catch_up(self, lease: Lease, *, at_once: bool) -> ExportOutcome:
+        exported: list[Period] = []
+        for _ in range(self._settings.periods_per_run):
+            period = await self._next_due()
+            if period is None:
+                break
+            attempts = await self._stores.log.attempts(self._settings.integration_id, period)
+            if attempts.exported_until is not None:
+                await self._move_on(attempts.exported_until, lease)
+                continue
+            if not at_once and self._is_resting(attempts):
+                return ExportOutcome(tuple(exported), reason="resting after a failure")
+            error = await self._export(period, lease)
+            if error is not None:
+                return ExportOutcome(tuple(exported), failed=period, reason=error)
+            exported.append(period)
+        return ExportOutcome(tuple(exported))
+
+    async def _next_due(self) -> Period | None:
+        until = await self._stores.position.load(self._settings.integration)
+        periods = due_periods(until, now=self._clock.now(), every=self._settings.every, limit=1)
+        return periods[0] if periods else None
+
+    def _is_resting(self, attempts: Attempts) -> bool:
+        if attempts.last_at is None:
+            return False
+        return self._clock.now() < retry_at(attempts.count, attempts.last_at)
+
+    async def _export(self, period: Period, lease: Lease) -> str | None:
+        """Returns what went wrong, if anything did."""
+        run = await self._start(period)
+        metrics: Mapping[str, Any] = {}
+        try:
+            metrics = await self._stores.source.metrics(self._settings.integration_id, period)
+            sent = await self._send(period, metrics, lease)
+            await self._succeed(period, metrics, sent, lease)
+        except AtsSyncError as error:
+            return await self._fail(period, metrics, run, str(error))
+        except BaseException:
+            await self._runs.finish(run, "interrupted")
+            raise
+        run.counts.updated = sent.taken
+        run.counts.failed = sent.refused
+        await self._runs.finish(run, "partial" if sent.refused else "success", error=sent.complaint)
+        return None
+
+    async def _start(self, period: Period) -> Run:
+        settings = self._settings
+        run = await self._runs.start(
+            "analytics_export", settings.integration, settings.integration_id
+        )
+        run.details = {"period_start": period.start, "period_end": period.end}
+        return run
+
+    async def _send(self, period: Period, metrics: Mapping[str, Any], lease: Lease) -> _Sent:
+        match self._connector.capabilities.analytics:
+            case "report":
+                _require(lease)
+                await self._connector.send_report(metrics, period_key=period.key)
+                return _Sent(taken=1)
+            case "per_application":
+                return await self._send_values(period, lease)
+            case None:
+                raise NotSupported(self._not_supported())
+
+    async def _send_values(self, period: Period, lease: Lease) -> _Sent:
+        sent = _Sent()
+        stores, settings = self._stores, self._settings
+        async for points in stores.standpoints.batches(settings.integration_id, period):
+            known = await stores.values.of(
+                settings.field_name, [point.application_id for point in points]
+            )
+            for point, value in values_to_send(points, known, period):
+                _require(lease)
+                await self._send_value(point, value, sent)
+        return sent
+
+    async def _send_value(self, point: Standpoint, value: str, sent: _Sent) -> None:
+        settings = self._settings
+        ref = ApplicationRef(point.external_id, point.candidate_external_id, point.job_external_id)
+        try:
+            await self._connector.send_value(ref, value, field_name=settings.field_name)
+        except (NotFound, Rejected) as error:
+            sent.refused += 1
+            sent.complaint = f"{sent.refused} applications were refused, the last one: {error}"
+            if sent.taken == 0 and sent.refused >= REFUSALS_IN_A_ROW:
+                raise
+            return
+        await self._stores.values.remember(
+            settings.integration_id, point.application_id, settings.field_name, value
+        )
+        sent.taken += 1
+
+    async def _succeed(
+        self, period: Period, metrics: Mapping[str, Any], sent: _Sent, lease: Lease
+    ) -> None:
+        await self._stores.log.record(
+            self._settings.integration_id,
+            period,
+            status="Success",
+            metrics=metrics,
+            sent=sent.taken,
+            error=sent.complaint,
+        )
+        await self._move_on(period.end, lease)
+
+    async def _move_on(self, until: datetime, lease: Lease) -> None:
+        """Last of all: a crash before this repeats the look at the log, and nothing else."""
+        name = self._settings.integration
+        await self._stores.position.save(name, until, fence=lease.token)
+        await self._alerts.resolve(alert_key(AlertKind.EXPORT_MISSED, name))
+
+    async def _fail(self, period: Period, metrics: Mapping[str, Any], run: Run, error: str) -> str:
+        settings = self._settings
+        await self._stores.log.record(
+            settings.integration_id, period, status="Failed", metrics=metrics, error=error
+        )
+        await self._alerts.raise_condition(
+            export_missed(
+                Of(settings.integration, settings.integration_id),
+                period_start=period.start,
+                period_end=period.end,
+                error=error,
+            )
+        )
+        await self._runs.finish(run, "failed", error=error)
+        return error
+
+    def _not_supported(self) -> str:
+        ats = self._connector.ats_name
+        why = self._connector.capabilities.waivers.get("analytics")
+        return f"{ats} takes no analytics: {why}" if why else f"{ats} takes no analytics"
+
+
+def _require(lease: Lease) -> None:
+    if not lease.still_held():
+        raise LeaseLost(f"{lease.key} may have gone to another replica")

@@ -1,0 +1,96 @@
+"""`analytics_export_log` and the checkpoint `export:<name>`: which periods are exported."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, cast
+from uuid import UUID
+
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.analytics import Period
+from daemon.ports.analytics import Attempts
+from daemon.ports.clock import Clock
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.connection import Mongo, Row
+from models.documents import AnalyticsExportLog
+from models.ids import derived_id
+from models.times import iso
+
+
+class MongoExportLog:
+    """Implements `daemon.ports.analytics.ExportLog`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._log = mongo.collection(AnalyticsExportLog)
+        self._clock = clock
+
+    async def attempts(self, integration_id: UUID, period: Period) -> Attempts:
+        """What has become of the period so far, whatever a crash left undone after it."""
+        row = await self._log.find_one({"_id": _id(integration_id, period)}, {"metrics": 0})
+        if row is None:
+            return Attempts()
+        until = row["period_end"] if row["status"] == "Success" else None
+        return Attempts(row["attempts"], row["exported_at"], exported_until=until)
+
+    async def record(
+        self,
+        integration_id: UUID,
+        period: Period,
+        *,
+        status: Literal["Success", "Failed"],
+        metrics: Mapping[str, Any],
+        sent: int = 0,
+        error: str | None = None,
+    ) -> None:
+        """A success is never overwritten; each failure counts as one more attempt."""
+        try:
+            await self._log.update_one(
+                {"_id": _id(integration_id, period), "status": {"$ne": "Success"}},
+                {
+                    "$set": {
+                        "ats_integration_id": integration_id,
+                        "period_start": period.start,
+                        "period_end": period.end,
+                        "exported_at": self._clock.now(),
+                        "status": status,
+                        "error_message": error,
+                        "metrics": dict(metrics),
+                    },
+                    "$inc": {"attempts": 1, "sent": sent},
+                },
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            # Somebody else exported the period in the meantime, and theirs is the record.
+            return
+
+    async def listed(self, integration_id: UUID, *, limit: int = 50) -> list[Row]:
+        """Periods for people to read, the latest first."""
+        return await self._log.find(
+            {"ats_integration_id": integration_id}, sort=[("period_start", -1)], limit=limit
+        ).to_list()
+
+
+class MongoExportPosition:
+    """Implements `daemon.ports.analytics.ExportPosition`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._checkpoints = MongoCheckpoints(mongo, clock)
+
+    async def load(self, integration: str) -> datetime | None:
+        """The end of the last exported period; None before the first export."""
+        value = await self._checkpoints.load(_key(integration))
+        return None if value is None else cast("datetime", value["exported_until"])
+
+    async def save(self, integration: str, until: datetime, *, fence: int) -> None:
+        """Raises LeaseLost when a later holder has written."""
+        await self._checkpoints.save(_key(integration), {"exported_until": until}, fence=fence)
+
+
+def _id(integration: UUID, period: Period) -> UUID:
+    """By its start alone, as the unique index: a period cut differently is still the same one."""
+    return derived_id(integration, "export", iso(period.start))
+
+
+def _key(integration: str) -> str:
+    return f"export:{integration}"

@@ -1,0 +1,64 @@
+"""Aggregation pipelines for what each application stood at when a period ended."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from daemon.core.analytics import Period
+from daemon.store.analytics_pipelines import NEWEST_LAST, Pipeline, moves, report_members
+
+
+def application_page(
+    integration: UUID, period: Period, *, after: str | None, size: int
+) -> Pipeline:
+    """The next applications of the report by external id, each with its candidate's id at the ATS."""
+    beyond = {} if after is None else {"external_id": {"$gt": after}}
+    return [
+        {"$match": {"integration_id": integration, **beyond}},
+        {"$sort": {"external_id": 1}},
+        *report_members(integration, period),
+        {"$limit": size},
+        {
+            "$lookup": {
+                "from": "candidates",
+                "localField": "candidate_id",
+                "foreignField": "_id",
+                "pipeline": [{"$project": {"external_id": 1}}],
+                "as": "person",
+            }
+        },
+        {
+            "$project": {
+                "external_id": 1,
+                "candidate_id": 1,
+                "status": 1,
+                "start": 1,
+                "job": "$job.external_id",
+                "candidate": {"$ifNull": [{"$first": "$person.external_id"}, None]},
+            }
+        },
+    ]
+
+
+def around_the_end(
+    integration: UUID, period: Period, *, candidates: Sequence[UUID], applications: Sequence[UUID]
+) -> Pipeline:
+    """Of each application: its last move before the period's end, and where it stood at the end."""
+    is_later = {"$gte": ["$changed_at", period.end]}
+    return [
+        {
+            "$match": {
+                "candidate_id": {"$in": list(candidates)},
+                **moves(integration, {"$exists": True})["$match"],
+                "application_id": {"$in": list(applications)},
+            }
+        },
+        {"$sort": NEWEST_LAST},
+        {
+            "$group": {
+                "_id": "$application_id",
+                "entered": {"$max": {"$cond": [is_later, None, "$changed_at"]}},
+                "later": {"$push": {"$cond": [is_later, "$old", "$$REMOVE"]}},
+            }
+        },
+        {"$project": {"entered": 1, "stood": {"$first": "$later"}}},
+    ]
