@@ -7,12 +7,14 @@ import msgspec
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
-from connectors.simulator.world import Application, File, Person, State
+from connectors.simulator.world import Application, Kind, Person, State
 
 if TYPE_CHECKING:
     from connectors.simulator.greenhouse import Greenhouse
 
 FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "hired": "hired"}
+
+MOST_TAGS = 16
 
 
 class GreenhouseListings:
@@ -21,6 +23,8 @@ class GreenhouseListings:
     def __init__(self, account: "Greenhouse", encoded: rows.GreenhouseRows) -> None:
         self._account = account
         self._rows = encoded
+        self._indexes: dict[str, dict[int, int]] = {}
+        account.world.observers.append(self._people_changed)
 
     def named(self, name: str) -> Listing:
         """The listing of that endpoint."""
@@ -36,10 +40,21 @@ class GreenhouseListings:
             "notes": self._notes,
         }[name]()
 
-    def files(self) -> dict[int, tuple[Person, File]]:
-        """Every file by number, with the person it belongs to."""
-        people = self._account.world.people.values()
-        return {f.number: (person, f) for person in people for f in person.files}
+    def knows_file(self, number: int) -> bool:
+        """True where a person still has this file."""
+        return number in self._index("attachments")
+
+    def _people_changed(self, kind: Kind, _: int) -> None:
+        if kind == "person":
+            self._indexes.clear()
+
+    def _index(self, name: str) -> dict[int, int]:
+        """Row number to person, for lists whose rows hang on people."""
+        if name not in self._indexes:
+            people = self._account.world.people.values()
+            rows_of = _file_rows if name == "attachments" else _tag_rows
+            self._indexes[name] = {row: p.number for p in people for row in rows_of(p)}
+        return self._indexes[name]
 
     def _candidates(self) -> Listing:
         people = self._account.world.people
@@ -167,24 +182,15 @@ class GreenhouseListings:
     def _of_people(self, name: str) -> Listing:
         people = self._account.world.people
         encode = self._encode_files if name == "attachments" else self._encode_tags
-        found = self._person_rows(name)
+        found = self._index(name)
+        newest = max(found, default=0)
         return Listing(
             name=name,
-            newest=lambda: max(found, default=0),
+            newest=lambda: newest,
             exists=found.__contains__,
             encode=lambda n: encode(n, people[found[n]]),
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(found[n])},
         )
-
-    def _person_rows(self, name: str) -> dict[int, int]:
-        """Row number to person, for lists whose rows hang on people."""
-        if name == "attachments":
-            return {n: person.number for n, (person, _) in self.files().items()}
-        return {
-            person.number * 16 + index: person.number
-            for person in self._account.world.people.values()
-            for index in range(min(16, len(person.tags)))
-        }
 
     def _encode_files(self, number: int, person: Person) -> bytes:
         file = next(f for f in person.files if f.number == number)
@@ -193,7 +199,7 @@ class GreenhouseListings:
         return msgspec.json.encode(row)
 
     def _encode_tags(self, number: int, person: Person) -> bytes:
-        tag = person.tags[number % 16]
+        tag = person.tags[number % MOST_TAGS]
         known = self._account.world.tags
         return msgspec.json.encode(
             {
@@ -225,3 +231,12 @@ class GreenhouseListings:
             ids={"ids": lambda n: found[n - 1]["id"], **by_job},
             choices={"show_service_accounts": lambda _: "true"} if name == "users" else {},
         )
+
+
+def _file_rows(person: Person) -> list[int]:
+    return [file.number for file in person.files]
+
+
+def _tag_rows(person: Person) -> range:
+    first = person.number * MOST_TAGS
+    return range(first, first + min(MOST_TAGS, len(person.tags)))
