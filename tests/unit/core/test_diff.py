@@ -1,0 +1,116 @@
+"""The diff of canonical records, by its laws."""
+
+from datetime import UTC
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.core.diff import apply_changes, diff_application, diff_candidate, loud
+from models.candidate import (
+    Attachment,
+    ContactPoint,
+    NamedRef,
+    empty_application,
+    empty_candidate,
+)
+from models.status import ApplicationStatus
+
+words = st.text("abc", max_size=2)
+moments = st.datetimes(timezones=st.just(UTC)).map(lambda m: m.replace(microsecond=0))
+contacts = st.lists(st.builds(ContactPoint, value=words, type=st.none() | words), max_size=2)
+attachments = st.lists(
+    st.builds(
+        Attachment,
+        external_id=words,
+        name=words,
+        kind=st.none(),
+        url=words,
+        url_expires_at=st.none() | moments,
+    ),
+    max_size=2,
+)
+
+
+@st.composite
+def candidates(draw: st.DrawFn) -> dict[str, Any]:
+    record: dict[str, Any] = dict(empty_candidate("1"))
+    record |= {
+        "first_name": draw(st.none() | words),
+        "emails": draw(contacts),
+        "tags": draw(st.lists(words, max_size=2)),
+        "custom_fields": draw(st.dictionaries(words, st.none() | st.integers(0, 2), max_size=3)),
+        "attachments": draw(attachments),
+        "external_updated_at": draw(st.none() | moments),
+    }
+    return record
+
+
+@st.composite
+def applications(draw: st.DrawFn) -> dict[str, Any]:
+    record: dict[str, Any] = dict(empty_application("1", "1"))
+    record |= {
+        "status": draw(st.sampled_from(ApplicationStatus)),
+        "stage": NamedRef(external_id=draw(words), name=draw(words)),
+        "rejection_reason": draw(st.none() | words),
+        "rejected_at": draw(st.none() | moments),
+        "hired_at": draw(st.none() | moments),
+        "external_updated_at": draw(st.none() | moments),
+    }
+    return record
+
+
+@given(candidates(), candidates())
+def test_applying_the_diff_of_two_candidates_gives_the_second(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    assert apply_changes(old, diff_candidate(old, new)) == new
+
+
+@given(applications(), applications())
+def test_applying_the_diff_of_two_applications_gives_the_second(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    assert apply_changes(old, diff_application(old, new)) == new
+
+
+@given(candidates())
+def test_a_record_does_not_differ_from_itself(record: dict[str, Any]) -> None:
+    assert diff_candidate(record, record) == []
+
+
+@given(candidates(), words)
+def test_another_signed_url_or_time_is_a_quiet_change(record: dict[str, Any], url: str) -> None:
+    signed = record | {
+        "attachments": [a | {"url": url} for a in record["attachments"]],
+        "external_updated_at": None,
+    }
+
+    assert loud(diff_candidate(record, signed)) == []
+
+
+@given(applications(), moments)
+def test_the_time_that_follows_a_pushed_status_is_quiet(
+    record: dict[str, Any], moment: Any
+) -> None:
+    assert loud(diff_application(record, record | {"rejected_at": moment, "hired_at": None})) == []
+
+
+def test_a_rejection_reason_that_a_person_changes_later_is_a_change() -> None:
+    record: dict[str, Any] = dict(empty_application("1", "1"))
+    rejected = record | {"status": ApplicationStatus.REJECTED, "rejection_reason": "one"}
+
+    changes = diff_application(rejected, rejected | {"rejection_reason": "another"})
+
+    assert [(c.path, c.quiet) for c in changes] == [("rejection_reason", False)]
+
+
+def test_a_vanished_custom_field_is_told_from_one_set_to_nothing() -> None:
+    record: dict[str, Any] = dict(empty_candidate("1")) | {"custom_fields": {"a": 1, "b": 2}}
+
+    changes = diff_candidate(record, record | {"custom_fields": {"b": None}})
+
+    assert [(c.path, c.new, c.removed) for c in changes] == [
+        ("custom_fields.a", None, True),
+        ("custom_fields.b", None, False),
+    ]

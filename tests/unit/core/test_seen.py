@@ -1,0 +1,27 @@
+"""The compact set of listed ids."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.importing.seen import SeenIds
+
+
+@given(st.sets(st.text(max_size=5)), st.sets(st.text(max_size=5)))
+def test_what_was_added_is_in_it_and_nothing_else(added: set[str], others: set[str]) -> None:
+    seen = SeenIds()
+    for external_id in added:
+        seen.add(external_id)
+
+    assert all(external_id in seen for external_id in added)
+    assert not any(external_id in seen for external_id in others - added)
+    assert len(seen) == len(added)
+
+
+def test_ids_added_after_a_question_are_found_too() -> None:
+    seen = SeenIds()
+    seen.add("b")
+    assert "a" not in seen
+
+    seen.add("a")
+
+    assert "a" in seen
