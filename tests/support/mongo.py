@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bson
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from daemon.store import embedded_guard
 from daemon.store.embedded import EmbeddedMongo, start_embedded
 from daemon.store.embedded_binary import locate_mongod
 
 Client = AsyncMongoClient[dict[str, Any]]
+OP_MSG = 2013
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 QUICK_DROPS = ("--journalCommitInterval", "5")
 """A dropped database waits for the next journal commit: 6 ms instead of 100."""
@@ -111,8 +114,15 @@ class Member:
 
     async def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
-        assert self._guard is not None
-        await self._guard.wait()
+        guard = self._guard
+        assert guard is not None
+        assert guard.stdin is not None
+        assert guard.stdout is not None
+        await guard.wait()
+        guard.stdin.close()
+        with contextlib.suppress(ConnectionError):
+            await guard.stdin.wait_closed()
+        await guard.stdout.read()
 
     def freeze(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
@@ -205,15 +215,25 @@ async def _direct(member: Member) -> AsyncIterator[Client]:
 
 
 async def _says_it_is_primary(member: Member) -> bool:
-    client: Client = AsyncMongoClient(
-        member.host, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=1_000
-    )
-    async with client:
-        try:
-            hello = await client.admin.command("hello")
-        except PyMongoError:
-            return False
-    return bool(hello["isWritablePrimary"])
+    try:
+        async with asyncio.timeout(1.0):
+            return bool((await _hello(member.port))["isWritablePrimary"])
+    except (TimeoutError, OSError, asyncio.IncompleteReadError):
+        return False
+
+
+async def _hello(port: int) -> dict[str, Any]:
+    """One OP_MSG by hand: a driver's client leaves a socket open when it is closed while it connects."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        body = bson.encode({"hello": 1, "$db": "admin"})
+        writer.write(struct.pack("<iiiiIB", 21 + len(body), 1, 0, OP_MSG, 0, 0) + body)
+        (length,) = struct.unpack("<i", await reader.readexactly(4))
+        return bson.decode((await reader.readexactly(length - 4))[17:])
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def _free_ports(count: int) -> list[int]:
