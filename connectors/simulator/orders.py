@@ -1,11 +1,13 @@
 """Mutations as JSON orders, so that a tester, a schedule and the demo speak one language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from connectors.simulator.actions import Actions
+from connectors.simulator.actions import ActionRefused, Actions
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.world import Application, Person
 
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
 Order = dict[str, object]
 Done = dict[str, object]
 T = TypeVar("T")
+
+
+USUAL: Mapping[str, int] = MappingProxyType(
+    {
+        "new_applicant": 6,
+        "edit_person": 6,
+        "move": 8,
+        "reject": 4,
+        "withdraw": 2,
+        "unreject": 2,
+        "hire": 1,
+        "anonymise": 1,
+        "merge": 1,
+        "delete_candidate": 1,
+        "delete_application": 1,
+    }
+)
+"""How often what happens in an account that is in use."""
 
 
 class UnknownOrder(ValueError):
@@ -58,6 +78,23 @@ def carry_out(account: "Account", order: Order) -> Done:
         ActionRefused: the account's state does not allow it.
     """
     return _Orders(account).carry_out(order)
+
+
+def live(account: "Account", *, steps: int, seed: int = 1) -> list[Done]:
+    """A busy while in the account: so many seeded orders, those that its state allows."""
+    draw = Random(seed)
+    done = []
+    for kind in draw.choices(list(USUAL), weights=list(USUAL.values()), k=steps):
+        order: Order = {"kind": kind}
+        if kind == "edit_person":
+            order["changes"] = {"title": f"Title {draw.randrange(100)}"}
+        elif kind == "merge":
+            people = draw.sample(list(account.world.people.values()), 2)
+            keys = [account.person_key(person) for person in people]
+            order |= {"candidate": keys[0], "duplicate": keys[1]}
+        with suppress(ActionRefused, UnknownOrder):
+            done.append(carry_out(account, order))
+    return done
 
 
 class _Orders:

@@ -304,6 +304,8 @@ class Simulator(Account):
         secrets = set(self.credentials.values())
         if secrets & set(call.query.values()):
             self.violated("credentials_in_query", call.route.name)
+        if secrets & {v for name, v in call.headers.items() if name != "Authorization"}:
+            self.violated("credentials_in_other_header", call.route.name)
 
     def _slots(self, call: Call) -> Parallel | None:
         limit = self.parallel_for(call)

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
+from connectors.simulator.orders import live
 
 
 class Client:
@@ -75,7 +76,10 @@ def parsed(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+@pytest.mark.parametrize("steps", [0, 120])
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
+    live(client.simulator, steps=steps)
+
     candidates = await client.rows("candidates", per_page="7")
     applications = await client.rows("applications", per_page="13")
     entries = {e["id"]: e for e in await client.rows("application_stages", per_page="500")}

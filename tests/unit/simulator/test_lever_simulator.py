@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
+from connectors.simulator.orders import live
 
 
 class Client:
@@ -51,7 +52,10 @@ def one(client: Client, state: str = "active"):
     return next(a for a in world.applications.values() if a.state == state)
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+@pytest.mark.parametrize("steps", [0, 120])
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
+    live(client.simulator, steps=steps)
+
     found = await client.rows("opportunities", limit="7", expand="applications")
     stages = {s["id"]: s["text"] for s in await client.rows("stages")}
     reasons = {r["id"]: r for r in await client.rows("archive_reasons")}
@@ -64,7 +68,8 @@ async def test_a_correct_walk_finds_the_truth(client):
         expected = truth.applications[row["id"]]
         candidate = truth.candidates[row["contact"]]
         assert row["contact"] == expected["candidate_external_id"]
-        assert row["name"] == f"{candidate['first_name']} {candidate['last_name']}"
+        names = (candidate["first_name"], candidate["last_name"])
+        assert row["name"] == " ".join(name for name in names if name)
         assert row["emails"] == [email["value"] for email in candidate["emails"]]
         assert row["tags"] == candidate["tags"]
         assert postings[row["applications"][0]["posting"]] == expected["job"]["name"]
