@@ -118,7 +118,7 @@ class AnalyticsExport:
     async def _catch_up(self, lease: Lease, *, at_once: bool) -> ExportOutcome:
         exported: list[Period] = []
         for _ in range(self._settings.periods_per_run):
-            period = await self._next_due()
+            period = await self._next_due(lease)
             if period is None:
                 break
             attempts = await self._stores.log.attempts(self._settings.integration_id, period)
@@ -133,9 +133,13 @@ class AnalyticsExport:
             exported.append(period)
         return ExportOutcome(tuple(exported))
 
-    async def _next_due(self) -> Period | None:
-        until = await self._stores.position.load(self._settings.integration)
+    async def _next_due(self, lease: Lease) -> Period | None:
+        name = self._settings.integration
+        until = await self._stores.position.load(name)
         periods = due_periods(until, now=self._clock.now(), every=self._settings.every, limit=1)
+        if periods and until is None:
+            # From here on the first period counts as missed, however long the ATS is down.
+            await self._stores.position.save(name, periods[0].start, fence=lease.token)
         return periods[0] if periods else None
 
     def _is_resting(self, attempts: Attempts) -> bool:

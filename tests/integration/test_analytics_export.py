@@ -1,0 +1,339 @@
+"""The export job on real MongoDB: each period once, in order, whatever happens to the process."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from connectors.errors import AuthRefused, Rejected, Unavailable
+from daemon.core.analytics import Period, floor_to
+from daemon.store.connection import Mongo, open_mongo
+from models.documents import ClearViewApplication, ClearViewCandidate
+from models.times import iso
+from tests.support.exporting import Fate, Killed, LeaseLost, RecordingAts, World
+from tests.support.hiring_history import Application, History, Move, write_history
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import START, MovingClock
+
+pytestmark = pytest.mark.mongo
+DAY = timedelta(days=1)
+MIDNIGHT = floor_to(START, DAY)
+
+
+@pytest.fixture
+async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    connection = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield connection
+    await connection.close()
+
+
+def a_world(mongo: Mongo, analytics: Any = "report", **changes: Any) -> World:
+    return World(mongo, MovingClock(), RecordingAts(analytics), **changes)
+
+
+def key(days_from: int, days_to: int) -> str:
+    return Period(MIDNIGHT + days_from * DAY, MIDNIGHT + days_to * DAY).key
+
+
+async def test_the_first_run_exports_the_latest_complete_period(opened: Mongo) -> None:
+    world = a_world(opened)
+    outcome = await world.job().run()
+
+    assert [sent for sent, _ in world.ats.reports] == [key(-1, 0)]
+    assert [period.key for period in outcome.exported] == [key(-1, 0)]
+    (row,) = await world.logged()
+    assert row["status"] == "Success"
+    assert row["metrics"] == {"period": key(-1, 0)}
+    assert row["attempts"] == row["sent"] == 1
+
+
+async def test_nothing_due_leaves_no_trace(opened: Mongo) -> None:
+    world = a_world(opened)
+    await world.job().run()
+    world.clock.advance(timedelta(hours=3))
+    before = await opened.own.sync_runs.count_documents({})
+    outcome = await world.job().run()
+
+    assert outcome.exported == ()
+    assert await opened.own.sync_runs.count_documents({}) == before == 1
+
+
+async def test_missed_periods_are_exported_in_order_and_a_bounded_number_at_a_time(
+    opened: Mongo,
+) -> None:
+    world = a_world(opened)
+    await world.job().run()
+    world.clock.advance(5 * DAY)
+    await world.job(periods_per_run=3).run()
+    assert [sent for sent, _ in world.ats.reports][1:] == [key(0, 1), key(1, 2), key(2, 3)]
+
+    await world.job().run()
+
+    assert [sent for sent, _ in world.ats.reports][4:] == [key(3, 4), key(4, 5)]
+
+
+async def test_a_failed_period_is_logged_told_and_exported_later_before_newer_ones(
+    opened: Mongo,
+) -> None:
+    world = a_world(opened)
+    world.ats.errors = [Unavailable("The ATS answered 503.")]
+    outcome = await world.job().run()
+
+    assert outcome.failed is not None
+    (row,) = await world.logged()
+    assert (row["status"], row["error_message"]) == ("Failed", "The ATS answered 503.")
+    assert [alert["kind"] for alert in await world.alerts.listed()] == ["export_missed"]
+
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert [sent for sent, _ in world.ats.reports] == [key(-1, 0), key(0, 1)]
+    assert [(r["status"], r["attempts"]) for r in await world.logged()] == [
+        ("Success", 2),
+        ("Success", 1),
+    ]
+    assert await world.alerts.listed() == []
+
+
+async def test_a_failed_period_rests_unless_asked_for(opened: Mongo) -> None:
+    world = a_world(opened)
+    world.ats.errors = [AuthRefused("The ATS answered 401.")]
+    await world.job().run()
+    resting = await world.job().run()
+    assert resting.reason == "resting after a failure"
+    assert world.ats.reports == []
+
+    asked = await world.job().run(at_once=True)
+
+    assert [period.key for period in asked.exported] == [key(-1, 0)]
+
+
+async def test_an_ats_without_the_operation_is_told_apart_from_a_failure(opened: Mongo) -> None:
+    world = a_world(opened, analytics=None)
+    outcome = await world.job().run()
+
+    assert outcome.ok
+    assert outcome.reason == "Example ATS takes no analytics: it has no custom fields"
+    assert await world.logged() == []
+
+
+async def test_one_replica_exports_at_a_time(opened: Mongo) -> None:
+    world = a_world(opened)
+    await world.leases.acquire(f"export:{world.name}")
+    outcome = await world.job().run()
+
+    assert outcome.reason == "another replica is exporting"
+    assert world.ats.reports == []
+
+
+async def test_changing_the_length_of_periods_leaves_no_gap_and_no_overlap(opened: Mongo) -> None:
+    world = a_world(opened)
+    await world.job().run()
+    world.every = timedelta(hours=36)
+    world.clock.advance(4 * DAY)
+    await world.job().run()
+    world.every = timedelta(hours=6)
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert_tiled(await world.logged())
+
+
+async def test_a_crash_and_new_length_at_once_leave_no_overlap(opened: Mongo) -> None:
+    world = a_world(opened)
+    await world.job().run()
+    world.clock.advance(DAY)
+    with pytest.raises(Killed):
+        # lease, position, attempts, run start, report, log: all done, but not the position
+        await world.job(Fate(at_call=7)).run()
+    assert len(await world.logged()) == 2
+    world.every = timedelta(hours=6)
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert_tiled(await world.logged())
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.fault
+async def test_each_period_once_under_crashes_missed_days_and_replicas(
+    opened: Mongo, seed: int
+) -> None:
+    world = a_world(opened)
+    dice = random.Random(seed)
+    await world.job().run()
+    for _ in range(12):
+        world.clock.advance(timedelta(hours=dice.choice([1, 9, 24, 30, 80])))
+        if dice.random() < 0.2:
+            world.ats.errors = [None] * dice.randint(0, 2) + [Unavailable("down")]
+        with suppress(Killed, LeaseLost):
+            await world.job(a_fate(world, dice)).run(at_once=True)
+        world.ats.errors = []
+        world.clock.advance(world.leases.ttl)
+    await world.job().run(at_once=True)
+
+    rows = await world.logged()
+    assert_tiled(rows)
+    assert {row["status"] for row in rows} == {"Success"}
+    assert rows[-1]["period_end"] == floor_to(world.clock.now(), DAY)
+    sent = list(dict.fromkeys(key for key, _ in world.ats.reports))
+    assert sent == [f"{iso(r['period_start'])}/{iso(r['period_end'])}" for r in rows]
+    # Only a process that died or stalled between the effect and its record repeats a report.
+    assert len(world.ats.reports) - len(sent) <= 12
+
+
+def a_fate(world: World, dice: random.Random) -> Fate:
+    match dice.choice(["live", "die", "die", "stall"]):
+        case "die":
+            return Fate(at_call=dice.randint(1, 14), after_effect=dice.random() < 0.5)
+        case "stall":
+            return Fate(at_call=dice.randint(2, 14), pause=lambda: taken_over(world))
+        case _:
+            return Fate()
+
+
+async def taken_over(world: World) -> None:
+    """The process sleeps past its lease, and another one does the work meanwhile."""
+    world.clock.advance(2 * world.leases.ttl)
+    await world.job().run(at_once=True)
+
+
+def assert_tiled(rows: list[dict[str, Any]]) -> None:
+    """The periods follow one another without gap and without overlap."""
+    assert len(rows) > 1
+    assert all(row["period_end"] == following["period_start"] for row, following in pairwise(rows))
+    assert all(row["period_start"] < row["period_end"] for row in rows)
+
+
+async def people_with(world: World, *applications: Application) -> None:
+    await write_history(world.mongo, world.integration_id, History(list(applications), []))
+    await world.mongo.collection(ClearViewCandidate).insert_many(
+        {
+            "_id": application.candidate_id,
+            "integration_id": world.integration_id,
+            "external_id": f"c-{application.id}",
+            "created_at": application.created_at,
+            "updated_at": application.created_at,
+        }
+        for application in applications
+    )
+
+
+def an_open_application(status: str = "new", **changes: Any) -> Application:
+    return Application(MIDNIGHT - 10 * DAY, status, [], **changes)
+
+
+async def move(world: World, application: Application, new: str) -> None:
+    """The status changes now, in ClearView and in the history."""
+    row = {
+        "_id": uuid4(),
+        "ats_integration_id": world.integration_id,
+        "candidate_id": application.candidate_id,
+        "application_id": application.id,
+        "changed_at": world.clock.now(),
+        "run_id": None,
+        "path": f"applications.{application.id}.status",
+        "old": application.status,
+        "new": new,
+        "origin": "clearview",
+    }
+    await world.mongo.own.candidate_changes.insert_one(row)
+    await world.mongo.collection(ClearViewApplication).update_one(
+        {"_id": application.id}, {"$set": {"status": new}}
+    )
+    application.status = new
+
+
+async def test_values_go_only_where_they_changed(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    people = [an_open_application() for _ in range(7)]
+    await people_with(world, *people)
+    await world.job(field_name="score").run()
+    assert len(world.ats.writes) == 7
+
+    await move(world, people[3], "interview")
+    world.clock.advance(DAY)
+    await world.job(field_name="score").run()
+
+    ref, value, field_name = world.ats.writes[-1]
+    assert len(world.ats.writes) == 8
+    assert (ref.external_id, ref.candidate_external_id) == (
+        str(people[3].id),
+        f"c-{people[3].id}",
+    )
+    assert (value, field_name) == ("interview 5/8, day 10, since 2026-03-02", "score")
+
+
+async def test_an_old_closed_application_is_left_alone(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    old = an_open_application("rejected")
+    closed_now = an_open_application("hired", applied_at=MIDNIGHT - 20 * DAY)
+    closed_now.moves = [Move(MIDNIGHT - DAY, "offer", "hired")]
+    await people_with(world, old, closed_now)
+    await world.job().run()
+
+    assert world.ats.values == {str(closed_now.id): "hired 8/8, day 19, since 2026-03-01"}
+
+
+async def test_a_late_export_sends_what_was_true_then(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    application = an_open_application()
+    await people_with(world, application)
+    await world.job().run()
+    world.clock.advance(DAY)
+    await move(world, application, "screening")
+    world.clock.advance(DAY)
+    await move(world, application, "offer")
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert [value.split()[0] for _, value, _ in world.ats.writes] == ["new", "screening", "offer"]
+
+
+async def test_one_refused_application_does_not_stop_the_others(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    people = [an_open_application() for _ in range(5)]
+    await people_with(world, *people)
+    world.ats.refuses = {str(people[2].id): Rejected("422")}
+    outcome = await world.job().run()
+
+    assert outcome.ok
+    assert len(world.ats.values) == 4
+    (row,) = await world.logged()
+    assert (row["status"], row["sent"]) == ("Success", 4)
+    assert row["error_message"] == "1 applications were refused, the last one: 422"
+
+
+async def test_a_field_that_no_application_has_fails_the_period_early(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    people = [an_open_application() for _ in range(30)]
+    await people_with(world, *people)
+    world.ats.refuses = {str(person.id): Rejected("no such field") for person in people}
+    outcome = await world.job().run()
+
+    assert outcome.reason == "no such field"
+    (row,) = await world.logged()
+    assert row["status"] == "Failed"
+
+
+@pytest.mark.fault
+async def test_values_survive_a_crash_at_every_call(opened: Mongo) -> None:
+    for after_effect in (False, True):
+        for at_call in range(1, 22):
+            world = a_world(opened, "per_application")
+            await people_with(world, *(an_open_application() for _ in range(5)))
+            with suppress(Killed):
+                await world.job(Fate(at_call=at_call, after_effect=after_effect)).run()
+            world.clock.advance(world.leases.ttl)
+            await world.job().run(at_once=True)
+
+            assert len(world.ats.values) == 5
+            assert len(world.ats.writes) <= 6
+            assert [row["status"] for row in await world.logged()] == ["Success"]
