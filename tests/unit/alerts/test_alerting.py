@@ -1,0 +1,221 @@
+"""Which messages go out when, with a moved clock and no I/O."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.core.alerting import (
+    AlertPolicy,
+    AlertState,
+    FailureStreak,
+    after_run,
+    channels_for,
+    next_message_at,
+    payload_of,
+    plan_messages,
+    retry_delay,
+)
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+POLICY = AlertPolicy()
+MINUTE = timedelta(minutes=1)
+
+
+def an_alert(number: int = 1, **changes: object) -> AlertState:
+    return replace(
+        AlertState(
+            id=UUID(int=number),
+            key=f"integration_failing:i{number}",
+            kind="integration_failing",
+            severity="error",
+            title=f"i{number} is failing",
+            message="Run doctor.",
+            opened_at=NOW + timedelta(seconds=number),
+            integration=f"i{number}",
+            details={"cause": "503"},
+            due_at=NOW,
+        ),
+        **changes,
+    )
+
+
+def planned(*due: AlertState, recent: tuple[AlertState, ...] = ()) -> list[tuple[str, int]]:
+    plan = plan_messages(due, recent, now=NOW, policy=POLICY)
+    return [(message.phase, len(message.alerts)) for message in plan.messages]
+
+
+def test_one_condition_is_one_message() -> None:
+    assert planned(an_alert()) == [("opened", 1)]
+
+
+def test_a_hundred_integrations_failing_on_one_cause_are_one_message() -> None:
+    assert planned(*(an_alert(n) for n in range(100))) == [("opened", 100)]
+
+
+def test_another_cause_or_kind_is_another_message() -> None:
+    storm = [an_alert(n) for n in range(5)]
+    others = [an_alert(7, details={"cause": "401"}), an_alert(8, kind="rate_limited")]
+
+    assert sorted(planned(*storm, *others)) == [("opened", 1), ("opened", 1), ("opened", 5)]
+
+
+def test_stragglers_of_a_storm_wait_and_come_together() -> None:
+    told = tuple(an_alert(n, told=1, told_at=NOW - MINUTE) for n in range(3))
+    assert planned(an_alert(10), an_alert(11), recent=told) == []
+
+    long_ago = tuple(replace(a, told_at=NOW - POLICY.storm_window) for a in told)
+
+    assert planned(an_alert(10), an_alert(11), an_alert(12), recent=long_ago) == [("opened", 3)]
+
+
+def test_recovery_from_a_storm_is_one_message_too() -> None:
+    storm = [an_alert(n, told=1, resolved_at=NOW) for n in range(50)]
+
+    assert planned(*storm) == [("resolved", 50)]
+
+
+def test_opened_and_resolved_while_a_storm_held_it_back_says_nothing() -> None:
+    told = tuple(an_alert(n, told=1, told_at=NOW - MINUTE) for n in range(3))
+    plan = plan_messages([an_alert(9, resolved_at=NOW)], told, now=NOW, policy=POLICY)
+
+    assert plan.messages == ()
+    assert [a.id for a in plan.silent] == [UUID(int=9)]
+
+
+def test_a_muted_condition_says_nothing_until_the_mute_ends() -> None:
+    until = NOW + timedelta(hours=8)
+    muted = an_alert(muted_until=until)
+    plan = plan_messages([muted], [], now=NOW, policy=POLICY)
+
+    assert plan.messages == ()
+    assert next_message_at(muted, now=NOW, policy=POLICY, silent=True) == until
+    assert planned(replace(muted, muted_until=NOW)) == [("opened", 1)]
+
+
+def test_a_condition_resolved_under_a_mute_is_never_spoken_of_again() -> None:
+    muted = an_alert(told=1, resolved_at=NOW, muted_until=NOW + MINUTE)
+
+    assert next_message_at(muted, now=NOW, policy=POLICY, silent=True) is None
+
+
+def test_reminders_come_at_growing_intervals_for_as_long_as_it_lasts() -> None:
+    alert, waits = an_alert(), []
+    for _ in range(5):
+        due = next_message_at(alert, now=NOW, policy=POLICY)
+        assert due is not None
+        waits.append(due - NOW)
+        alert = replace(alert, told=alert.told + 1)
+
+    assert [wait / timedelta(hours=1) for wait in waits] == [1, 4, 24, 24, 24]
+
+
+def test_after_the_resolution_nothing_is_left_to_say() -> None:
+    resolved = an_alert(told=3, resolved_at=NOW)
+
+    assert resolved.phase == "resolved"
+    assert next_message_at(resolved, now=NOW, policy=POLICY) is None
+
+
+def test_a_condition_already_over_when_it_is_told_is_resolved_right_after() -> None:
+    brief = an_alert(resolved_at=NOW)
+
+    assert planned(brief) == [("opened", 1)]
+    assert next_message_at(brief, now=NOW, policy=POLICY) == NOW
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda n, told, over, cause: an_alert(
+                n, told=told, resolved_at=NOW if over else None, details={"cause": cause}
+            ),
+            st.integers(0, 40),
+            st.integers(0, 2),
+            st.booleans(),
+            st.sampled_from("ab"),
+        ),
+        unique_by=lambda a: a.id,
+    )
+)
+def test_every_due_condition_is_told_exactly_once(due: list[AlertState]) -> None:
+    plan = plan_messages(due, [], now=NOW, policy=POLICY)
+    told = [alert.id for message in plan.messages for alert in message.alerts]
+
+    assert sorted(told) == sorted(alert.id for alert in due)
+
+
+def test_the_payload_is_what_the_notification_service_takes() -> None:
+    (message,) = plan_messages([an_alert()], [], now=NOW, policy=POLICY).messages
+    payload = payload_of(message)
+
+    assert list(payload) == [
+        "key",
+        "kind",
+        "severity",
+        "state",
+        "integration",
+        "title",
+        "message",
+        "opened_at",
+        "details",
+    ]
+    assert payload["state"] == "open"
+
+
+def test_a_storm_names_every_integration_and_the_worst_severity() -> None:
+    storm = [an_alert(n) for n in range(3)] + [an_alert(4, severity="critical")]
+    (message,) = plan_messages(storm, [], now=NOW, policy=POLICY).messages
+    payload = payload_of(message)
+
+    assert payload["severity"] == "critical"
+    assert payload["integration"] is None
+    assert payload["title"] == "4 integrations: integration failing"
+    assert payload["details"]["integrations"] == ["i0", "i1", "i2", "i4"]
+
+
+def test_a_broken_channel_is_not_told_about_itself() -> None:
+    payload = {"details": {"channel": "http:a"}}
+
+    assert channels_for(payload, ["http:a", "apprise:b"]) == ["apprise:b"]
+
+
+@given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
+def test_a_channel_that_is_down_rests_between_a_second_and_ten_minutes(
+    attempts: int, jitter: float
+) -> None:
+    rest = retry_delay(attempts, jitter=jitter)
+
+    assert timedelta(seconds=1) <= rest <= timedelta(minutes=10)
+
+
+def verdicts(*runs: tuple[bool, timedelta]) -> list[str | None]:
+    streak, now, found = FailureStreak(), NOW, []
+    for failed, later in runs:
+        now += later
+        streak, verdict = after_run(streak, failed=failed, now=now, policy=POLICY)
+        found.append(verdict)
+    return found
+
+
+FAILED, FINE = True, False
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([(FAILED, MINUTE)] * 3, [None, None, "open"]),
+        ([(FAILED, MINUTE), (FAILED, 10 * MINUTE)], [None, "open"]),
+        ([(FAILED, MINUTE), (FINE, MINUTE)] * 2, [None, "resolve", None, "resolve"]),
+        ([(FAILED, MINUTE)] * 3 + [(FINE, MINUTE)], [None, None, "open", "resolve"]),
+        # What an earlier process left open is closed by the first success of this one.
+        ([(FINE, MINUTE), (FINE, MINUTE)], ["resolve", None]),
+    ],
+)
+def test_an_integration_fails_after_three_runs_or_ten_minutes(
+    runs: list[tuple[bool, timedelta]], expected: list[str | None]
+) -> None:
+    assert verdicts(*runs) == expected
