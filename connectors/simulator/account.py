@@ -10,6 +10,9 @@ from connectors.simulator.clock import SimClock
 from connectors.simulator.truth import Record, Truth, application_truth, candidate_truth
 from connectors.simulator.world import Application, Blueprint, Person, Stage, World
 
+PageHook = Callable[[str, int], None]
+"""Called with a list's name and a page's number once that page has been put together."""
+
 
 class Shared(TypedDict, total=False):
     """Constructor options that every simulator takes."""
@@ -137,6 +140,3 @@ class Account:
             "stages": len(self.world.stages),
             "deleted": len(self.world.deletions),
         }
-
-
-PageHook = Callable[[str, int], None]

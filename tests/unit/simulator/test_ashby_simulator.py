@@ -331,3 +331,59 @@ async def test_a_limited_account_says_which_limit_it_was(start, http):
     status, body = await client.call("apiKey.info")
 
     assert (status, body["errorInfo"]["code"]) == (429, "rate_limit_exceeded")
+
+
+async def test_notes_and_tags_reach_the_candidate(client):
+    simulator = client.simulator
+    person = next(p for p in simulator.world.people.values() if not p.tags)
+    key = simulator.person_key(person)
+    tags = await client.rows("candidateTag.list")
+
+    await client.call("candidate.createNote", candidateId=key, note={"value": "n"})
+    _, added = await client.call("candidate.addTag", candidateId=key, tagId=tags[0]["id"])
+    _, removed = await client.call("candidate.removeTag", candidateId=key, tagId=tags[0]["id"])
+    _, made = await client.call("candidateTag.create", title="scored")
+    notes = await client.rows("candidate.listNotes", candidateId=key)
+
+    assert [note["content"] for note in notes] == ["n"]
+    assert [tag["title"] for tag in added["results"]["tags"]] == [tags[0]["title"]]
+    assert removed["results"]["tags"] == []
+    assert made["results"] in await client.rows("candidateTag.list")
+
+
+async def test_only_closed_candidates_are_anonymised(client):
+    simulator = client.simulator
+    application = one(client)
+    person = simulator.world.people[application.person]
+    key = simulator.person_key(person)
+
+    _, refused = await client.call("candidate.anonymize", candidateId=key)
+    for number in person.applications:
+        simulator.actions.reject(simulator.world.applications[number])
+    _, done = await client.call("candidate.anonymize", candidateId=key)
+
+    assert refused["success"] is False
+    assert done["results"]["emailAddresses"] == []
+    assert "primaryEmailAddress" not in done["results"]
+
+
+async def test_filters_of_applications_hold(client):
+    truth = client.simulator.truth()
+    hired = await client.rows("application.list", status="Hired", limit=3)
+    job = (await client.rows("job.list"))[0]["id"]
+    of_job = await client.rows("application.list", jobId=job)
+
+    assert {row["id"] for row in hired} == {
+        key for key, a in truth.applications.items() if a["status"] == "hired"
+    }
+    assert {row["id"] for row in of_job} == {
+        key for key, a in truth.applications.items() if a["job"]["external_id"] == job
+    }
+
+
+async def test_people_are_found_by_email(client):
+    person = client.simulator.world.people[3]
+
+    found = await client.rows("candidate.search", email=person.emails[0].value)
+
+    assert [row["id"] for row in found] == [client.simulator.person_key(person)]

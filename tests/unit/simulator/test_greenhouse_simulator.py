@@ -1,6 +1,6 @@
 """The Greenhouse simulator refuses what Harvest v3 refuses and tells the truth otherwise."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -379,3 +379,83 @@ async def test_what_is_gone_vanishes_from_the_listings(client):
         assert owners[simulator.APPLICATION_IDS.of(number)] == simulator.PERSON_IDS.of(
             primary.number
         )
+
+
+async def test_a_record_deleted_between_two_pages_is_skipped_and_the_rest_is_whole(client):
+    simulator = client.simulator
+    gone = simulator.world.people[1]
+    simulator.schedule.add(
+        "candidates",
+        2,
+        {"kind": "delete_candidate", "candidate": simulator.person_key(gone)},
+    )
+
+    found = [str(row["id"]) for row in await client.rows("candidates", per_page="10")]
+
+    assert len(found) == len(set(found))
+    assert set(found) == set(simulator.truth().candidates)
+    assert simulator.person_key(gone) not in found
+
+
+async def test_a_window_over_equal_timestamps_returns_all_of_them(client):
+    simulator = client.simulator
+    at = simulator.clock.now_ms()
+    people = list(simulator.world.people.values())
+    simulator.actions.set_updated_at(people[:25], at)
+    simulator.actions.set_updated_at(people[25:30], None)
+    bound = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+
+    window = await client.rows("candidates", updated_at=f"gte|{bound}", per_page="4")
+    everything = await client.rows("candidates")
+
+    assert {str(row["id"]) for row in window} == {simulator.person_key(p) for p in people[:25]}
+    assert sum(row["updated_at"] is None for row in everything) == 5
+
+
+async def test_an_id_of_another_space_finds_nothing(client):
+    application = one(client)
+    entry = client.simulator.rows.entry_owner
+    row_id = next(n for n, owner in entry.items() if owner == application.number)
+
+    found = await client.rows("applications", ids=str(50_000_000 + row_id))
+
+    assert found == []
+
+
+async def test_notes_and_tags_are_written_for_a_known_person(client):
+    simulator = client.simulator
+    person = next(p for p in simulator.world.people.values() if not p.tags)
+    key = int(simulator.person_key(person))
+    tag = (await client.rows("candidate_tags"))[0]
+    note = {"candidate_id": key, "body": "n", "visibility": "public", "note_type": "NOTE"}
+
+    anonymous = await client.call("POST", "/notes", json=note)
+    noted = await client.call(
+        "POST", "/notes", json={**note, "user_id": int(simulator.acting_user)}
+    )
+    tagged = await client.call(
+        "POST", "/applied_candidate_tags", json={"candidate_id": key, "candidate_tag_id": tag["id"]}
+    )
+    applied = await client.rows("applied_candidate_tags", candidate_ids=str(key))
+
+    assert (anonymous[0], noted[0], tagged[0]) == (422, 201, 201)
+    assert noted[1]["visibility"] == "publicly_visible"
+    assert [row["candidate_tag_id"] for row in applied] == [tag["id"]]
+    assert person.tags == [tag["name"]]
+
+
+async def test_people_are_anonymised_merged_and_deleted_by_the_api(client):
+    simulator = client.simulator
+    first, second, third = list(simulator.world.people.values())[:3]
+    keys = [simulator.person_key(person) for person in (first, second, third)]
+
+    blanked = await client.call("PATCH", f"/candidates/{keys[0]}/anonymize")
+    merged = await client.call(
+        "POST", f"/candidates/{keys[0]}/merge", json={"duplicate_candidate_id": int(keys[1])}
+    )
+    deleted = await client.call("DELETE", f"/candidates/{keys[2]}")
+    again = await client.call("DELETE", f"/candidates/{keys[2]}")
+    (row,) = await client.rows("candidates", ids=",".join(keys))
+
+    assert [a[0] for a in (blanked, merged, deleted, again)] == [204, 204, 204, 404]
+    assert (row["first_name"], row["phone_numbers"]) == ("Anonymized", [])

@@ -152,11 +152,15 @@ async def test_page_faults_change_the_page_and_not_the_account(lever, http):
     endless = await page()
     doubled = await page(offset=first["next"])
     same = await page(offset=endless["next"])
+    lever.faults.add(Fault("missing_row"))
+    short = await page()
 
     assert (empty["data"], empty["hasNext"]) == ([], True)
     assert [r["id"] for r in same["data"]] == [r["id"] for r in first["data"]]
     assert doubled["data"][0]["id"] == first["data"][-1]["id"]
     assert len(doubled["data"]) == 6
+    assert [r["id"] for r in short["data"]] == [r["id"] for r in first["data"]][:-1]
+    assert short["next"] != endless["next"]
 
 
 async def test_next_links_may_lead_to_another_host(start, http):
@@ -178,14 +182,22 @@ async def test_next_links_may_lead_to_another_host(start, http):
     assert following.host == "other.invalid"
 
 
-async def test_a_write_may_take_effect_without_an_answer(lever, http):
+@pytest.mark.parametrize(
+    ("kind", "error"), [("lost_answer", aiohttp.ClientError), ("unanswered", TimeoutError)]
+)
+async def test_a_write_may_take_effect_without_an_answer(lever, http, kind, error):
     application = next(a for a in lever.world.applications.values() if a.state == "active")
     target = next(s for s in lever.world.stages.values() if s.number != application.stage)
-    lever.faults.add(Fault("lost_answer", operation="write"))
+    lever.faults.add(Fault(kind, operation="write"))
     url = f"{lever.url}/opportunities/{lever.application_key(application)}/stage"
 
-    with pytest.raises(aiohttp.ClientError):
-        await http.put(url, headers=headers(lever), json={"stage": lever.stage_key(target)})
+    with pytest.raises(error):
+        await http.put(
+            url,
+            headers=headers(lever),
+            json={"stage": lever.stage_key(target)},
+            timeout=TIMEOUT,
+        )
 
     assert application.stage == target.number
     assert [(write.effect, write.answered) for write in lever.writes] == [(True, False)]

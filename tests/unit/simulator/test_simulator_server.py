@@ -93,7 +93,7 @@ async def test_a_secret_in_another_place_is_a_violation(start, http, name):
 
 async def test_a_scaled_window_opens_again_soon(start, http):
     simulator = await start(
-        "greenhouse", unlimited=False, token_rate_limit=1, window_s=30, time_scale=0.002
+        "greenhouse", unlimited=False, token_rate_limit=1, window_s=30, time_scale=0.01
     )
     url = simulator.options["token_url"]
 
