@@ -243,8 +243,12 @@ class Ashby(Simulator):
         return self._walks.rows(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
 
     def _setup(self, call: Call) -> Reply:
-        self.body(call, {"includeArchived"} if call.route.name == "archiveReason.list" else set())
-        return succeeded(rows.setup_rows(self.world, call.route.name))
+        found = rows.setup_rows(self.world, call.route.name)
+        if call.route.name == "archiveReason.list":
+            self.body(call, {"includeArchived"})
+            return succeeded(found)
+        given = self.body(call, {"limit", "cursor", "syncToken", "includeArchived"})
+        return self._walks.rows(call, given, found)
 
     def _stages(self, call: Call) -> Reply:
         given = self.body(call, set(), "interviewPlanId")

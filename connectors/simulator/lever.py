@@ -143,7 +143,7 @@ class Lever(Simulator):
         return (rank, -application.created_ms, rows.OPPORTUNITY_IDS.of(number))
 
     def _list(self, call: Call) -> Reply:
-        self._expect(call, {*FILTERS, "expand"})
+        self._expect(call, {*FILTERS, "expand", "include"})
         keep = listing_filter(self.world, call)
         encoded = self.rows.of(_expansions(call))
         known = self.world.applications

@@ -180,6 +180,7 @@ async def test_a_cursor_belongs_to_its_parameters(client):
         ("candidate.list", {"syncToken": "made-up"}, "sync_token_not_from_here"),
         ("candidate.list", {"createdAfter": "2026-01-01"}, "time_not_epoch_ms"),
         ("archiveReason.list", {"limit": 10}, "unknown_parameter"),
+        ("interviewStage.list", {"interviewPlanId": "x", "limit": 10}, "unknown_parameter"),
         ("interviewStage.list", {}, "parameter_missing"),
     ],
 )
@@ -387,3 +388,16 @@ async def test_people_are_found_by_email(client):
     found = await client.rows("candidate.search", email=person.emails[0].value)
 
     assert [row["id"] for row in found] == [client.simulator.person_key(person)]
+
+
+async def test_short_lists_are_paged_too_except_those_that_are_not(client):
+    sources = await client.rows("source.list", limit=2)
+    reasons = await client.rows("archiveReason.list", includeArchived=True)
+    plan = (await client.rows("interviewPlan.list"))[0]["id"]
+    stages = await client.rows("interviewStage.list", interviewPlanId=plan)
+
+    assert len(sources) == len(client.simulator.world.sources)
+    assert len(reasons) == len(client.simulator.world.reasons)
+    assert [stage["type"] for stage in stages][-2:] == ["Hired", "Archived"]
+    assert client.simulator.ledger.requests["source.list"] > 2
+    assert rules(client) == []
