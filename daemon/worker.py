@@ -1,15 +1,15 @@
-"""One integration's work, done by whichever replica holds its lease.
+"""One integration's work: polls, deliveries and exports, side by side.
 
-Three loops run side by side while the lease is held: polls, deliveries and exports. What fails in
-one of them is counted and tried again; it neither stops the other two nor any other integration.
+Each has a lease of its own, so that any replica may do any of it, and one at a time does. What fails
+in one of them is counted and tried again; it neither stops the other two nor any other integration.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -19,31 +19,24 @@ from connectors.errors import AtsError, AuthRefused
 from daemon.board import Board
 from daemon.health import Health
 from daemon.importing.context import Request
+from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
+from daemon.jobs.status_push import PushDelivery
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.scheduler import Bell
 from daemon.store.connection import DatabaseError
 from daemon.store.integrations import MongoIntegrations, Standing
-from daemon.supervision import stopped_within
+from daemon.supervision import Backoff, stopped_within, supervise
 
 log = structlog.get_logger("daemon.worker")
 
 LEASE_RETRY = timedelta(seconds=1)
 DATABASE_RETRY = timedelta(seconds=2)
+Work = Callable[[asyncio.Event], Awaitable[None]]
 
-
-class Delivery(Protocol):
-    """Delivers what the outbox holds for this integration, until told to stop."""
-
-    async def run(self, lease: Lease, stop: asyncio.Event) -> None: ...
-
-
-class Export(Protocol):
-    """Makes the analytics exports that are due."""
-
-    async def run_due(self, lease: Lease) -> None: ...
+BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +44,8 @@ class Jobs:
     """What there is to do for one integration; None where the operator did not ask for it."""
 
     poll: ImportPoll
-    delivery: Delivery | None
-    export: Export | None
+    delivery: PushDelivery | None
+    export: AnalyticsExport | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,63 +80,57 @@ class IntegrationWorker:
         around: Surroundings,
     ) -> None:
         self.name = connector.integration
+        self.connector = connector
+        self.jobs = jobs
         self._id = integration_id
-        self._connector = connector
-        self._jobs = jobs
         self._bells = bells
         self._health = health
         self._around = around
 
-    @property
-    def lease_key(self) -> str:
-        return f"integration:{self.name}"
-
     async def run(self, stop: asyncio.Event) -> None:
-        """Hold the lease and work, until stopped; without the lease, wait for it."""
-        await self._connector.open()
+        """Work until stopped."""
+        await self.connector.open()
         self._around.board.listen(self.name, self._bells.poll.ring)
         try:
-            while not stop.is_set():
-                lease = await self._around.leases.acquire(self.lease_key)
-                if lease is None:
-                    await stopped_within(stop, LEASE_RETRY)
-                    continue
-                await self._work_under(lease, stop)
-        finally:
-            await self._connector.close()
-
-    async def _work_under(self, lease: Lease, stop: asyncio.Event) -> None:
-        ended = asyncio.Event()
-        try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
-                group.create_task(self._poll_loop(lease, ended), name=f"{self.name}: polls")
-                if self._jobs.delivery is not None:
+                for name, work in self._loops():
+                    label = f"{self.name}: {name}"
                     group.create_task(
-                        self._keep(self._jobs.delivery.run, lease, ended),
-                        name=f"{self.name}: pushes",
+                        supervise(label, partial(work, stop), BACKOFF, stop=stop), name=label
                     )
-                if self._jobs.export is not None:
-                    group.create_task(self._export_loop(lease, ended), name=f"{self.name}: exports")
         finally:
+            await self.connector.close()
+
+    def _loops(self) -> Iterator[tuple[str, Work]]:
+        yield "polls", self._polls
+        if self.jobs.delivery is not None:
+            yield "pushes", self.jobs.delivery.run
+        if self.jobs.export is not None:
+            yield "exports", self._exports
+
+    async def _polls(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            lease = await self._around.leases.acquire(self.lease_key)
+            if lease is None:
+                await stopped_within(stop, LEASE_RETRY)
+                continue
+            await self._poll_under(lease, stop)
+
+    @property
+    def lease_key(self) -> str:
+        """Who polls this integration."""
+        return f"poll:{self.name}"
+
+    async def _poll_under(self, lease: Lease, stop: asyncio.Event) -> None:
+        ended = asyncio.Event()
+        watch = asyncio.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
+        try:
+            await self._poll_loop(lease, ended)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
             with suppress(DatabaseError):
                 await self._around.leases.release(lease)
-
-    async def _keep(
-        self,
-        run: Callable[[Lease, asyncio.Event], Awaitable[None]],
-        lease: Lease,
-        ended: asyncio.Event,
-    ) -> None:
-        """MongoDB being away is no reason to give up."""
-        while not ended.is_set():
-            try:
-                await run(lease, ended)
-            except LeaseLost:
-                return
-            except DatabaseError as error:
-                log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
-                await stopped_within(ended, DATABASE_RETRY)
 
     async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
         self._bells.poll.ring()
@@ -172,7 +159,7 @@ class IntegrationWorker:
             accept_deletions=bool(asked.get("accept_deletions")),
         )
         try:
-            await self._jobs.poll.run(request)
+            await self.jobs.poll.run(request)
         except ImportFailed as failed:
             await self._note_failure(failed.cause)
             return False
@@ -196,20 +183,14 @@ class IntegrationWorker:
         if standing is not None and standing.state == "auth_failed":
             await self._around.states.recovered(self._id, at=self._around.clock.now())
 
-    async def _export_loop(self, lease: Lease, ended: asyncio.Event) -> None:
-        bell, export = self._bells.export, self._jobs.export
+    async def _exports(self, stop: asyncio.Event) -> None:
+        bell, export = self._bells.export, self.jobs.export
         if bell is None or export is None:
             return
         bell.ring()
-        while await bell.heard(ended):
-            if not self._around.board.is_active(self.name):
-                continue
-            try:
-                await export.run_due(lease)
-            except LeaseLost:
-                continue
-            except DatabaseError as error:
-                log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
+        while await bell.heard(stop):
+            if self._around.board.is_active(self.name):
+                await export.run()
 
 
 async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> None:
