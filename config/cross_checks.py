@@ -16,6 +16,7 @@ class DeclaredNames:
     options: Collection[str] = ()
     required_options: Collection[str] = ()
     needs_acting_user: bool = False
+    optional_credentials: Collection[str] = ()
 
 
 Lookup = Callable[[str], DeclaredNames | None]
@@ -24,7 +25,7 @@ Lookup = Callable[[str], DeclaredNames | None]
 def check_connector_names(document: Document, lookup: Lookup, known: Collection[str]) -> None:
     """Report connectors that nobody has defined, and names that the chosen one does not declare.
 
-    All of `credentials` are required. Works on the tree, so that it reports together with all
+    All of `credentials` are required, `optional_credentials` are not. Works on the tree, so that it reports together with all
     other mistakes, and leaves alone what is too broken to be looked at.
     """
     for name in document.keys(("integrations",)):
@@ -51,7 +52,8 @@ def _check_integration(
     document: Document, base: Path, connector: str, declared: DeclaredNames
 ) -> None:
     credentials, options = (*base, "credentials"), (*base, "options")
-    _check_names(document, credentials, connector, declared.credentials)
+    known = {*declared.credentials, *declared.optional_credentials}
+    _check_names(document, credentials, connector, known)
     _check_names(document, options, connector, {*declared.options, *declared.required_options})
     _require(document, credentials, connector, declared.credentials)
     _require(document, options, connector, declared.required_options)

@@ -1,0 +1,38 @@
+"""The command `ats-sync`.
+
+Modules of this folder import little at their top: what a command needs is imported inside it, so
+that help and completion answer at once.
+"""
+
+import typer
+
+from daemon.cli import configuration, operating, simulate
+
+HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
+
+Start with [bold]ats-sync demo[/bold], which needs nothing; then write your own YAML, check it with
+[bold]ats-sync validate[/bold] and start the daemon with [bold]ats-sync run[/bold].
+Exit codes: 0 fine, 1 the thing failed, 2 wrong usage or configuration."""
+
+PARTS = (operating, configuration, simulate)
+
+
+def build_app() -> typer.Typer:
+    """The command with all its sub-commands."""
+    app = typer.Typer(
+        name="ats-sync",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for part in PARTS:
+        part.register(app)
+    return app
+
+
+def main() -> None:
+    """The console script."""
+    build_app()(prog_name="ats-sync")

@@ -1,0 +1,102 @@
+"""`ats-sync simulate`: an ATS to play with."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from connectors.simulator import Simulator
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    app.command(rich_help_panel="Connectors")(simulate)
+
+
+def simulate(
+    connector: Annotated[
+        str, typer.Argument(help="Which ATS, such as greenhouse.", show_default=False)
+    ],
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 takes a free port.")
+    ] = 0,
+    candidates: Annotated[
+        int, typer.Option("--candidates", min=0, max=1_000_000, help="How many candidates it has.")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option("--seed", help="The same seed makes the same candidates.")
+    ] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a simulated ATS on this machine until Ctrl-C, with the vendor's own rules and limits."""
+    from daemon.cli.session import run_async
+
+    simulator = _simulator(connector, candidates, seed)
+    run_async(lambda: _serve(simulator, port, as_json=as_json))
+
+
+def _simulator(connector: str, candidates: int, seed: int) -> "Simulator":
+    from config.problems import did_you_mean
+    from connectors.simulator import UnknownSimulator, create_simulator, names
+    from daemon.cli.session import usage_error
+
+    try:
+        return create_simulator(connector, candidates=candidates, seed=seed)
+    except UnknownSimulator:
+        hint = did_you_mean(connector, names())
+        meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(names())}"
+        raise usage_error(f'no simulated ATS is called "{connector}"{meant}') from None
+
+
+async def _serve(simulator: "Simulator", port: int, *, as_json: bool) -> None:
+    from models.errors import UserError
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await simulator.start(port=port)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on port {port}: {error.strerror or error}",
+            remedy="name another one with --port, or 0 for any free one",
+        ) from None
+    try:
+        _show(simulator.facts(), as_json=as_json)
+        await stop.wait()
+    finally:
+        await simulator.stop()
+
+
+def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    from daemon.cli.session import out, print_json
+
+    if as_json:
+        print_json(facts)
+    else:
+        for line in _lines(facts):
+            out.print(line, markup=False, soft_wrap=True)
+    out.file.flush()
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    """What to paste under `integrations:`, and where the account can be changed."""
+    connector = facts["connector"]
+    counts = ", ".join(f"{count} {what}" for what, count in facts["counts"].items())
+    block = {name: facts[name] for name in ("endpoint", "acting_user") if facts[name] is not None}
+    lines = [f"simulated {connector}: {counts}", "", "integrations:", f"  my-{connector}:"]
+    lines += [f"    connector: {connector}"]
+    lines += [f"    {name}: {_quoted(value)}" for name, value in block.items()]
+    for name in ("credentials", "options"):
+        pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in facts[name].items())
+        lines += [f"    {name}: {{{pairs}}}"] if pairs else []
+    return [*lines, "", f"change it by {facts['control']}; Ctrl-C ends it"]
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"'
