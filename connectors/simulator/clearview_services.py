@@ -1,0 +1,306 @@
+"""ClearView's three services, simulated strictly: Candidate Management, Analytics, Notification.
+
+Every request needs the bearer token and is checked field by field; mistakes are answered as
+problem+json. A tester orders faults, which hit the next matching requests.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self, TypeVar, get_args
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from connectors.simulator.clearview_book import CandidateBook, MemoryBook
+from connectors.simulator.clearview_messages import (
+    BatchUpsert,
+    CandidateUpsert,
+    Delete,
+    Notification,
+    Result,
+)
+
+Service = Literal["candidates", "analytics", "notifications", "any"]
+FaultKind = Literal[
+    "status", "timeout", "lost_answer", "html", "reset", "redirect", "record_failed"
+]
+MetricsOf = Callable[[UUID, datetime, datetime], Awaitable[Mapping[str, Any]]]
+T = TypeVar("T")
+MAX_BODY = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class ServiceFault:
+    """One thing that goes wrong, `count` times. `record_failed` refuses every `nth` record."""
+
+    kind: FaultKind
+    service: Service = "any"
+    count: int = 1
+    status: int = 503
+    retry_after: float | None = None
+    nth: int = 2
+    seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"no fault is called {self.kind!r}; there are {get_args(FaultKind)}")
+
+
+class Problem(Exception):
+    """An answer as problem+json."""
+
+    def __init__(self, status: int, title: str, detail: str = "") -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+class ClearViewServices:
+    """All three services on one port. Use as an asynchronous context manager, or `start`/`stop`."""
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        book: CandidateBook | None = None,
+        metrics: MetricsOf | None = None,
+    ) -> None:
+        self.token = token
+        self.book = book or MemoryBook()
+        self.metrics = metrics or empty_metrics
+        self.notifications: list[Notification] = []
+        self.requests: list[str] = []
+        self._faults: list[ServiceFault] = []
+        self._answers: dict[str, tuple[bytes, bytes]] = {}
+        self._runner: web.AppRunner | None = None
+        self._released = asyncio.Event()
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Serve, and return the base address."""
+        self._runner = web.AppRunner(self.app(), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        return self.url
+
+    async def stop(self) -> None:
+        """Stop serving; requests that a fault holds open are let go."""
+        self._released.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def order(self, *faults: ServiceFault) -> None:
+        """Let these go wrong, in this order."""
+        self._faults.extend(faults)
+
+    def mend(self) -> None:
+        """From now on all goes well."""
+        self._faults.clear()
+
+    def app(self) -> web.Application:
+        """The services as an aiohttp application."""
+        app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
+        app.router.add_post("/candidates:batchUpsert", self._batch_upsert)
+        app.router.add_post("/candidates/{id}:delete", self._delete)
+        app.router.add_get("/analytics/hiring", self._hiring)
+        app.router.add_post("/notifications", self._notify)
+        return app
+
+    @web.middleware
+    async def _answer(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path}")
+        try:
+            self._authorise(request)
+            return await self._with_faults(request, handler)
+        except Problem as problem:
+            return _problem(problem)
+        except web.HTTPException as error:
+            return _problem(Problem(error.status, error.reason), error.headers.get("Allow"))
+
+    def _authorise(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            raise Problem(401, "The bearer token is missing or wrong.")
+
+    async def _with_faults(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        fault = self._take(_service_of(request), lambda f: f.kind != "record_failed")
+        if fault is None:
+            return await handler(request)
+        if fault.kind == "lost_answer":
+            await handler(request)
+        return await self._go_wrong(request, fault)
+
+    async def _go_wrong(self, request: web.Request, fault: ServiceFault) -> web.StreamResponse:
+        if fault.kind == "timeout":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(fault.seconds):
+                    await self._released.wait()
+        if fault.kind in {"lost_answer", "reset", "timeout"} and request.transport is not None:
+            request.transport.abort()
+        if fault.kind == "html":
+            return web.Response(text="<html>Maintenance</html>", content_type="text/html")
+        if fault.kind == "redirect":
+            return web.Response(status=307, headers={"Location": "http://other.invalid/"})
+        answer = _problem(Problem(fault.status, "Ordered by the tester."))
+        if fault.retry_after is not None:
+            answer.headers["Retry-After"] = f"{fault.retry_after:g}"
+        return answer
+
+    def _take(
+        self, service: Service, wanted: Callable[[ServiceFault], bool]
+    ) -> ServiceFault | None:
+        for fault in self._faults:
+            if fault.service in {"any", service} and wanted(fault):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    async def _batch_upsert(self, request: web.Request) -> web.Response:
+        body = await _json_body(request)
+        return await self._once(request, body, lambda: self._upsert_all(body))
+
+    async def _upsert_all(self, body: bytes) -> bytes:
+        batch = _decode(body, BatchUpsert)
+        fault = self._take("candidates", lambda f: f.kind == "record_failed")
+        results = [
+            await self._upsert(candidate, refused=fault is not None and number % fault.nth == 0)
+            for number, candidate in enumerate(batch.candidates, start=1)
+        ]
+        return msgspec.json.encode({"results": results})
+
+    async def _upsert(self, candidate: CandidateUpsert, *, refused: bool) -> Result:
+        if refused:
+            return Result(id=candidate.id, status="failed", error="Ordered by the tester.")
+        return await self.book.upsert(candidate)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        try:
+            candidate_id = UUID(request.match_info["id"])
+        except ValueError:
+            raise Problem(404, "There is no such candidate.") from None
+        body = await _json_body(request)
+        order = _decode(body, Delete)
+        if not await self.book.delete(candidate_id, order):
+            raise Problem(404, "There is no such candidate.")
+        return web.Response(status=204)
+
+    async def _hiring(self, request: web.Request) -> web.Response:
+        names = ("integration_id", "from", "to")
+        if sorted(request.query) != sorted(names):
+            raise Problem(400, "The query needs integration_id, from and to, each once.")
+        try:
+            integration = UUID(request.query["integration_id"])
+            start, end = (_moment(request.query[name]) for name in names[1:])
+        except ValueError as error:
+            raise Problem(400, "The query cannot be read.", str(error)) from None
+        if start >= end:
+            raise Problem(400, "The period must end after it starts.")
+        metrics = await self.metrics(integration, start, end)
+        return _json(msgspec.json.encode(metrics))
+
+    async def _notify(self, request: web.Request) -> web.Response:
+        body = await _json_body(request)
+        return await self._once(request, body, lambda: self._take_notification(body), status=202)
+
+    async def _take_notification(self, body: bytes) -> bytes:
+        self.notifications.append(_decode(body, Notification))
+        return b"{}"
+
+    async def _once(
+        self,
+        request: web.Request,
+        body: bytes,
+        effect: Callable[[], Awaitable[bytes]],
+        *,
+        status: int = 200,
+    ) -> web.Response:
+        """A repeated Idempotency-Key gets the first answer again, and has no further effect."""
+        key = f"{request.path} {request.headers.get('Idempotency-Key', '')}"
+        if key.endswith(" "):
+            raise Problem(400, "The header Idempotency-Key is missing.")
+        digest = hashlib.sha256(body).digest()
+        known = self._answers.get(key)
+        if known is not None and known[0] != digest:
+            raise Problem(409, "The Idempotency-Key was used for another request.")
+        answer = known[1] if known else await effect()
+        self._answers[key] = (digest, answer)
+        return _json(answer, status=status)
+
+
+async def empty_metrics(integration_id: UUID, start: datetime, end: datetime) -> dict[str, Any]:  # noqa: ARG001
+    """The metrics of a period in which nothing happened."""
+    return {
+        "period": {"from": start, "to": end},
+        "funnel": {},
+        "transitions": [],
+        "conversion_rates": {},
+        "time_to_hire": {"count": 0, "median_days": None, "p90_days": None},
+        "sources": [],
+        "jobs": [],
+    }
+
+
+def _service_of(request: web.Request) -> Service:
+    first = request.path.lstrip("/").split("/")[0].split(":")[0]
+    return next((s for s in get_args(Service) if s == first), "any")
+
+
+async def _json_body(request: web.Request) -> bytes:
+    if request.content_type != "application/json":
+        raise Problem(415, "The body must be application/json.")
+    return await request.read()
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(422, "The body is not what this operation takes.", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "The body is not JSON.") from None
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return moment
+
+
+def _json(body: bytes, *, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _problem(problem: Problem, allow: str | None = None) -> web.Response:
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    headers = {} if allow is None else {"Allow": allow}
+    return web.Response(
+        body=msgspec.json.encode(body),
+        status=problem.status,
+        headers=headers,
+        content_type="application/problem+json",
+    )
