@@ -1,0 +1,370 @@
+"""From a condition to a message: opened once, resolved once, whatever the channel does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from daemon.core.alert_texts import Of, auth_refused, integration_failing
+from daemon.core.alerting import AlertPolicy
+from daemon.notify.http_channel import HttpChannel
+from daemon.notify.sender import NotificationSender, SenderLimits
+from daemon.ports.notifications import Channel, ChannelFailed
+from daemon.store.alerts import AlertStore
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.notification_queue import MongoNotificationQueue
+from models.ids import integration_id
+from tests.support.exporting import Killed
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
+
+pytestmark = pytest.mark.mongo
+TOKEN = "notify-token"
+SECONDS = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    connection = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[ClearViewServices]:
+    async with ClearViewServices(token=TOKEN) as running:
+        yield running
+
+
+@pytest.fixture
+async def channel(services: ClearViewServices) -> AsyncIterator[HttpChannel]:
+    opened = HttpChannel(services.url, TOKEN)
+    yield opened
+    await opened.close()
+
+
+class Desk:
+    """Alerts, queue and sender on one MongoDB and one moved clock."""
+
+    def __init__(
+        self, mongo: Mongo, *channels: Channel, limits: SenderLimits | None = None
+    ) -> None:
+        self.clock = MovingClock()
+        self.mongo = mongo
+        self.alerts = AlertStore(mongo, self.clock)
+        self.queue = MongoNotificationQueue(mongo)
+        self.limits = limits or SenderLimits()
+        self.sender = self.another_sender(*channels)
+
+    def another_sender(self, *channels: Channel) -> NotificationSender:
+        return NotificationSender(
+            alerts=self.alerts,
+            book=self.alerts,
+            queue=self.queue,
+            channels=channels,
+            clock=self.clock,
+            limits=self.limits,
+            jitter=lambda: 0.0,
+        )
+
+    async def after(self, duration: timedelta) -> None:
+        self.clock.advance(duration)
+        await self.sender.drain_once()
+
+    async def queued(self, state: str) -> int:
+        return await self.mongo.own.notification_queue.count_documents({"state": state})
+
+
+def failing(name: str) -> Any:
+    return integration_failing(
+        Of(name, integration_id(name)),
+        failures=3,
+        since=MovingClock().now(),
+        error="The ATS answered 503.",
+    )
+
+
+def said(services: ClearViewServices) -> list[tuple[str, str | None]]:
+    return [(n.state, n.integration) for n in services.notifications]
+
+
+async def test_one_message_opens_and_one_resolves(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for _ in range(4):
+        await desk.alerts.raise_condition(failing("acme"))
+        await desk.after(20 * SECONDS)
+    assert said(services) == [("open", "acme")]
+
+    await desk.alerts.resolve("integration_failing:acme")
+    await desk.after(20 * SECONDS)
+    await desk.after(timedelta(days=3))
+
+    assert said(services) == [("open", "acme"), ("resolved", "acme")]
+    assert services.notifications[1].title == "Resolved: acme is failing"
+
+
+async def test_reminders_follow_after_one_four_and_twenty_four_hours(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    told_after = []
+    for hour in range(60):
+        before = len(services.notifications)
+        await desk.after(timedelta(hours=1) if hour else 20 * SECONDS)
+        if len(services.notifications) > before:
+            told_after.append(hour)
+
+    assert told_after == [0, 1, 5, 29, 53]
+
+
+async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for number in range(100):
+        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
+    await desk.after(20 * SECONDS)
+    for number in range(100):
+        await desk.alerts.resolve(f"integration_failing:tenant-{number}")
+    await desk.after(20 * SECONDS)
+
+    assert said(services) == [("open", None), ("resolved", None)]
+    assert services.notifications[0].details["count"] == 100
+
+
+async def test_a_condition_that_comes_and_goes_at_once_is_told_in_order(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.alerts.resolve("integration_failing:acme")
+    await desk.after(20 * SECONDS)
+
+    assert said(services) == [("open", "acme"), ("resolved", "acme")]
+
+
+async def test_a_muted_condition_is_silent_until_the_mute_ends(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.alerts.mute("integration_failing:acme", desk.clock.now() + timedelta(hours=2))
+    await desk.after(timedelta(hours=1))
+    assert said(services) == []
+
+    await desk.after(timedelta(hours=1))
+
+    assert said(services) == [("open", "acme")]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ServiceFault("status", count=3, status=503),
+        ServiceFault("status", count=3, status=429, retry_after=1),
+        ServiceFault("status", count=3, status=401),
+        ServiceFault("reset", count=3),
+        ServiceFault("redirect", count=3),
+        ServiceFault("lost_answer", count=3),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+async def test_a_message_gets_through_once_the_service_is_well_again(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices, fault: ServiceFault
+) -> None:
+    desk = Desk(opened, channel)
+    services.order(fault)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    await desk.alerts.resolve("integration_failing:acme")
+    for _ in range(6):
+        await desk.after(30 * SECONDS)
+
+    assert said(services) == [("open", "acme"), ("resolved", "acme")]
+    assert await desk.queued("delivered") == 2
+
+
+async def test_a_refused_message_is_given_up_and_the_next_one_goes(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    services.order(ServiceFault("status", status=422))
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await desk.after(20 * SECONDS)
+
+    assert said(services) == [("open", "b")]
+    assert await desk.queued("dead") == 1
+
+
+class Broken:
+    """A channel that never answers, or never takes anything."""
+
+    name = "broken"
+
+    def __init__(self, *, hangs: bool) -> None:
+        self.hangs = hangs
+        self.offered = 0
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
+        self.offered += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        raise ChannelFailed("It is down.")
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_broken_channel_delays_no_other_one(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices, hangs: bool
+) -> None:
+    broken = Broken(hangs=hangs)
+    limits = SenderLimits(send_timeout=timedelta(milliseconds=50))
+    desk = Desk(opened, broken, channel, limits=limits)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+
+    assert broken.offered == 1
+    assert said(services) == [("open", "acme")]
+
+
+async def test_a_channel_down_past_the_horizon_is_told_to_the_others(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, Broken(hangs=False), channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    await desk.after(timedelta(hours=25))
+    await desk.after(20 * SECONDS)
+
+    kinds = [n.kind for n in services.notifications]
+    assert kinds.count("notification_undelivered") == 1
+    assert await desk.queued("dead") >= 1
+    about_itself = {"channel": "broken", "payload.kind": "notification_undelivered"}
+    assert await opened.own.notification_queue.count_documents(about_itself) == 0
+
+
+async def test_replicas_together_say_a_thing_once(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened)
+    senders = [desk.another_sender(channel) for _ in range(4)]
+    for number in range(6):
+        await desk.alerts.raise_condition(
+            auth_refused(Of(f"t{number}", UUID(int=number)), status=401)
+        )
+        await desk.alerts.raise_condition(failing(f"f{number % 2}"))
+    desk.clock.advance(20 * SECONDS)
+    await asyncio.gather(*(sender.drain_once() for sender in senders))
+    await asyncio.gather(*(sender.drain_once() for sender in senders))
+
+    told = sorted((n.kind, n.integration or "") for n in services.notifications)
+    assert told == [
+        ("auth_refused", ""),
+        ("integration_failing", "f0"),
+        ("integration_failing", "f1"),
+    ]
+
+
+class DiesAfter:
+    """A queue or book whose owner is killed at its n-th call."""
+
+    def __init__(self, target: Any, calls: list[int]) -> None:
+        self._target, self._calls = target, calls
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._calls[0] -= 1
+            if self._calls[0] < 0:
+                raise Killed
+            return await getattr(self._target, name)(*args, **kwargs)
+
+        return call
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("calls", range(1, 16))
+async def test_a_planner_killed_anywhere_loses_and_doubles_nothing(
+    opened: Mongo, services: ClearViewServices, channel: HttpChannel, calls: int
+) -> None:
+    desk = Desk(opened, channel)
+    second = Recorder()
+    for name in ("a", "b", "c"):
+        await desk.alerts.raise_condition(failing(name))
+    desk.clock.advance(20 * SECONDS)
+    left = [calls]
+    doomed = NotificationSender(
+        alerts=desk.alerts,
+        book=DiesAfter(desk.alerts, left),
+        queue=DiesAfter(desk.queue, left),
+        channels=[channel, second],
+        clock=desk.clock,
+    )
+    with suppress(Killed):
+        await doomed.plan()
+    await desk.alerts.raise_condition(failing("d"))
+    survivor = desk.another_sender(channel, second)
+    for _ in range(5):
+        desk.clock.advance(timedelta(minutes=4))
+        await survivor.drain_once()
+
+    assert said(services)[0] == ("open", None)
+    names = [
+        i for n in services.notifications for i in n.details.get("integrations", [n.integration])
+    ]
+    assert sorted(names) == ["a", "b", "c", "d"]
+    assert sorted(second.told) == ["a", "b", "c", "d"]
+
+
+class Recorder:
+    """A second channel that takes everything."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
+        self.told += payload["details"].get("integrations", [payload["integration"]])
+
+    async def close(self) -> None: ...
+
+
+async def test_the_task_delivers_by_itself_and_stops_when_told(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    stop = asyncio.Event()
+    running = asyncio.create_task(desk.sender.run(stop))
+    await desk.alerts.raise_condition(failing("acme"))
+    desk.clock.advance(20 * SECONDS)
+    async with asyncio.timeout(10):
+        while not services.notifications:
+            await asyncio.sleep(0.005)
+        stop.set()
+        await running
+
+    assert said(services) == [("open", "acme")]
+
+
+async def test_the_demo_may_be_quicker(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    desk.alerts = AlertStore(opened, desk.clock, AlertPolicy(group_window=timedelta(0)))
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.sender.drain_once()
+
+    assert said(services) == [("open", "acme")]
