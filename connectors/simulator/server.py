@@ -28,6 +28,7 @@ class Simulator(Account):
 
     BASE_PATH: ClassVar[str] = ""
     LATENCY_S: ClassVar[float] = 0.0
+    KEY_HEADER: ClassVar[str] = "Authorization"
 
     def __init__(self, **shared: Unpack[Shared]) -> None:
         """Build the world; nothing listens before `start`."""
@@ -148,15 +149,16 @@ class Simulator(Account):
         application: Application | None = None,
         person: Person | None = None,
         effect: bool = True,
+        body: dict[str, object] | None = None,
     ) -> None:
-        """Record an accepted write."""
+        """Record an accepted write; `body` stands for one that is no JSON object."""
         owner = person or (self.world.people[application.person] if application else None)
         write = Write(
             at_ms=self.clock.now_ms(),
             kind=kind,
             application=self.application_key(application) if application else None,
             candidate=self.person_key(owner) if owner else None,
-            body=call.json_object(),
+            body=call.json_object() if body is None else body,
             effect=effect,
             answered=call.fault is None or call.fault.kind not in {"lost_answer", "unanswered"},
         )
@@ -304,7 +306,7 @@ class Simulator(Account):
         secrets = set(self.credentials.values())
         if secrets & set(call.query.values()):
             self.violated("credentials_in_query", call.route.name)
-        if secrets & {v for name, v in call.headers.items() if name != "Authorization"}:
+        if secrets & {v for name, v in call.headers.items() if name != self.KEY_HEADER}:
             self.violated("credentials_in_other_header", call.route.name)
 
     def _slots(self, call: Call) -> Parallel | None:

@@ -66,7 +66,7 @@ class WorkableWrites:
         self._act_as(call, given, needed=member)
         unknown = sorted(set(given) - allowed - set(required) - {"member_id"})
         if unknown:
-            raise Refusal(422, f"{unknown[0]} is unknown", rule="unknown_parameter")
+            raise Refusal(422, f"{unknown[0]} is unknown", rule="unknown_body_field")
         missing = [name for name in required if given.get(name) is None]
         if missing:
             raise Refusal(422, f"{missing[0]} is missing", rule="parameter_missing")
@@ -219,7 +219,7 @@ class WorkableWrites:
         candidate = self._simulator.candidate(call)
         changes = self._body(call, set(), "candidate", member=False)["candidate"]
         if not isinstance(changes, dict) or set(changes) - set(EDITS):
-            raise Refusal(422, "candidate has unknown fields", rule="unknown_parameter")
+            raise Refusal(422, "candidate has unknown fields", rule="unknown_body_field")
         self._change(call, candidate, {EDITS[n]: _as_kept(n, v) for n, v in changes.items()})
         return Reply.of({"candidate": self._simulator.detail(candidate)})
 

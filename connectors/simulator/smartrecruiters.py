@@ -1,0 +1,273 @@
+"""SmartRecruiters, Customer API: assignments inside candidates, one candidate list at a time."""
+
+from typing import ClassVar, Unpack
+
+from connectors.simulator import smartrecruiters_rows as rows
+from connectors.simulator.account import Shared
+from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
+from connectors.simulator.server import Simulator
+from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
+from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists, expect
+from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
+from connectors.simulator.truth import Record, contacts
+from connectors.simulator.wire import Call, Refusal, Reply, Route
+from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
+
+LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")
+CODES = {
+    400: "INVALID_REQUEST",
+    401: "INVALID_API_KEY_ERROR",
+    403: "UNAUTHORIZED",
+    404: "RESOURCE_NOT_FOUND_ERROR",
+    429: "TOO_MANY_REQUESTS",
+}
+AT_ONCE = 8
+CANDIDATE_LISTS_AT_ONCE = 1
+
+
+class WithConcurrency:
+    """A rate limit whose headers also tell how many calls may run at once."""
+
+    def __init__(self, limit: Limit, *, most: int, running: int) -> None:
+        self._limit = limit
+        self._said = {
+            "X-RateLimit-Concurrent-Limit": str(most),
+            "X-RateLimit-Concurrent-Remaining": str(max(0, most - running)),
+        }
+
+    def admit(self, now: float) -> Denied | None:
+        """As the rate limit decides."""
+        denied = self._limit.admit(now)
+        return Denied(denied.wait_s, denied.headers | self._said) if denied else None
+
+    def headers(self, now: float) -> dict[str, str]:
+        """Both budgets."""
+        return self._limit.headers(now) | self._said
+
+
+def bare(status: str, canonical: str) -> StageTemplate:
+    """A status without a label of the company's own."""
+    return StageTemplate(status, canonical, status, status)
+
+
+class SmartRecruiters(Simulator):
+    """A SmartRecruiters account as its Customer API shows it (vendor docs, read 2026-11-23).
+
+    A stage is a status or a sub-status under one; its id is the label where there is one and the
+    status where there is none. A rejection replaces the status.
+    """
+
+    NAME: ClassVar[str] = "smartrecruiters"
+    KEY_HEADER: ClassVar[str] = "X-SmartToken"
+    BLUEPRINT: ClassVar[Blueprint] = Blueprint(
+        stages=(
+            bare("LEAD", "new"),
+            bare("NEW", "new"),
+            bare("IN_REVIEW", "reviewing"),
+            StageTemplate("Phone screen", "screening", "IN_REVIEW"),
+            StageTemplate("Assessment", "assessment", "IN_REVIEW"),
+            bare("INTERVIEW", "interview"),
+            StageTemplate("Onsite interview", "interview", "INTERVIEW"),
+            bare("OFFERED", "offer"),
+            StageTemplate("Background check", "background_check", "OFFERED"),
+            bare("HIRED", "hired"),
+        ),
+        per_job=False,
+        hired_kind="HIRED",
+        unknown_kind="IN_REVIEW",
+    )
+    PERSON_IDS = rows.CANDIDATE_IDS
+    APPLICATION_IDS = rows.APPLICATION_IDS
+    JOB_IDS = rows.JOB_IDS
+    STAGE_IDS = rows.STAGE_IDS
+    REASON_IDS = rows.REASON_IDS
+    USER_IDS = rows.USER_IDS
+
+    def __init__(
+        self,
+        *,
+        rate_per_s: int = 10,
+        updated_after_inclusive: bool = False,
+        secondary_bumps_updated: bool = False,
+        same_status_refused: bool = False,
+        reason_required: bool = False,
+        spelling: rows.Spelling = "candidate",
+        **shared: Unpack[Shared],
+    ) -> None:
+        """All but the rate are unverified or vary by account (2026-11-23).
+
+        `secondary_bumps_updated` lets a status change of a further assignment change the
+        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do.
+        """
+        super().__init__(**shared)
+        self.updated_after_inclusive = updated_after_inclusive
+        self.same_status_refused = same_status_refused
+        self.reason_required = reason_required
+        self.rows = rows.SmartRecruitersRows(self.world, spelling=spelling)
+        self.actions = SmartRecruitersActions(
+            self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed
+        )
+        self.page_ids_begin_ms = 0
+        self._limit = FixedWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """A key for the whole account."""
+        return {"api_key": f"DCRA1-{self.seed:032x}"}
+
+    def routes(self) -> list[Route]:
+        """The endpoints that an integration of this kind uses."""
+        one = "/candidates/{id}"
+        assignment = f"{one}/jobs/{{job}}"
+        setup = ("rejection-reasons", "withdrawal-reasons", "hiring-processes")
+        names = [*setup, "candidate-properties", "sources"]
+        return [
+            *(Route("GET", f"/configuration/{n}", "list", n, self._setup) for n in names),
+            *SmartRecruitersLists(self).routes(),
+            Route("GET", one, "detail", "candidate", self._candidate),
+            Route("GET", f"{one}/tags", "detail", "tags", self._tags),
+            Route("GET", assignment, "detail", "assignment", self._assignment),
+            Route("GET", f"{assignment}/status/history", "detail", "history", self._history),
+            Route("GET", f"{assignment}/properties", "detail", "properties", self._properties),
+            Route("GET", "/jobs/{job}", "detail", "job", self._job),
+            *SmartRecruitersWrites(self).routes(),
+        ]
+
+    def limit_for(self, call: Call) -> Limit | None:
+        """One rate per key; the headers also tell about concurrency."""
+        slots = self._parallel.get(self.parallel_group(call))
+        running = slots.running if slots is not None else 0
+        return WithConcurrency(self._limit, most=self.parallel_for(call), running=running)
+
+    def parallel_for(self, call: Call) -> int:
+        """One list of candidates at a time, eight of everything else."""
+        return CANDIDATE_LISTS_AT_ONCE if call.route.name == "candidates" else AT_ONCE
+
+    def parallel_group(self, call: Call) -> str:
+        """The list of candidates has a budget of its own."""
+        return "candidates" if call.route.name == "candidates" else "others"
+
+    def expire_tokens(self) -> None:
+        """The key does not end; every pageId handed out so far does."""
+        self.page_ids_begin_ms = self.clock.now_ms() + 1
+
+    def refused(self, refusal: Refusal) -> Reply:
+        """A message and a list of errors."""
+        usual = CODES.get(refusal.status, "INTERNAL_ERROR")
+        code = refusal.code if refusal.code.isupper() else usual
+        errors = [{"code": code, "message": refusal.message}]
+        return Reply.of({"message": refusal.message, "errors": errors}, refusal.status)
+
+    def authenticate(self, call: Call) -> None:
+        """The key in its own header."""
+        key = call.headers.get("X-SmartToken")
+        if key is None:
+            raise Refusal(401, "X-SmartToken is missing", rule="smart_token_missing")
+        if key != self.credentials["api_key"]:
+            raise Refusal(401, "X-SmartToken is not valid")
+
+    def stage_key(self, stage: Stage) -> str:
+        """The sub-status, or the status where there is none."""
+        return stage.name
+
+    def application_key(self, application: Application) -> str:
+        """Candidate and job together."""
+        person, job = rows.CANDIDATE_IDS.of(application.person), rows.JOB_IDS.of(application.job)
+        return f"{person}:{job}"
+
+    def find_application(self, key: object) -> Application | None:
+        """The candidate's application to that job."""
+        candidate, _, job_key = str(key).partition(":")
+        person, job = self.find_person(candidate), rows.JOB_IDS.number(job_key)
+        if person is None:
+            return None
+        return next((a for a in self.world.applications_of(person) if a.job == job), None)
+
+    def person(self, call: Call) -> Person:
+        """The candidate in the path.
+
+        Raises:
+            Refusal: 404 where there is none.
+        """
+        found = self.find_person(call.ids["id"])
+        if found is None:
+            raise Refusal(404, "Candidate was not found")
+        return found
+
+    def application(self, call: Call) -> Application:
+        """The assignment in the path.
+
+        Raises:
+            Refusal: 404 where there is none.
+        """
+        found = self.find_application(f"{call.ids['id']}:{call.ids['job']}")
+        if found is None:
+            raise Refusal(404, "Candidate was not found in this job")
+        return found
+
+    def _candidate(self, call: Call) -> Reply:
+        expect(call, set())
+        return Reply.of(self.rows.detail(self.person(call).number))
+
+    def _tags(self, call: Call) -> Reply:
+        return Reply.of({"tags": self.person(call).tags})
+
+    def _assignment(self, call: Call) -> Reply:
+        return Reply.of(self.rows.assignment(self.application(call)))
+
+    def _history(self, call: Call) -> Reply:
+        found = self.rows.history(self.application(call))
+        return Reply.of({"totalFound": len(found), "content": found})
+
+    def _properties(self, call: Call) -> Reply:
+        expect(call, {"context"})
+        return Reply.of({"content": rows.property_values(self.application(call))})
+
+    def _job(self, call: Call) -> Reply:
+        number = rows.JOB_IDS.number(call.ids["job"])
+        if number not in self.world.jobs:
+            raise Refusal(404, "Job was not found")
+        return Reply.of(rows.job_row(self.world.jobs[number or 0]))
+
+    def _setup(self, call: Call) -> Reply:
+        expect(call, set())
+        reasons = self.world.reasons.values()
+        own = [rows.reason_row(r) for r in reasons if r.kind == "withdrawn"]
+        others = [rows.reason_row(r) for r in reasons if r.kind != "withdrawn"]
+        found: dict[str, list[Record]] = {
+            "rejection-reasons": others,
+            "withdrawal-reasons": own,
+            "hiring-processes": [rows.hiring_process(self.world)],
+            "candidate-properties": rows.property_rows(),
+            "sources": [
+                {"id": f"source-{n}", "label": s} for n, s in enumerate(self.world.sources)
+            ],
+        }
+        content = found[call.route.name]
+        return Reply.of({"totalFound": len(content), "content": content})
+
+    def truth_candidate(self, person: Person) -> Record:
+        """As a candidate read on its own tells: one e-mail and phone, no source, no files."""
+        links = [{"value": v, "type": kind} for kind, v in rows.web_of(person).items()]
+        return super().truth_candidate(person) | {
+            "emails": contacts(person.emails[:1], typed=False),
+            "phones": contacts(person.phones[:1], typed=False),
+            "addresses": contacts(person.addresses[:1], typed=False),
+            "links": links,
+            "source": None,
+            "custom_fields": {},
+            "attachments": [],
+            "is_private": False,
+        }
+
+    def truth_application(self, application: Application) -> Record:
+        """Without times and custom fields, each of which takes a call per application."""
+        record = super().truth_application(application)
+        closed = rows.closed_status(self.world, application)
+        if closed is not None:
+            record["stage"] = {"external_id": closed, "name": closed}
+        times = ("applied_at", "rejected_at", "hired_at", "external_updated_at")
+        return record | {"custom_fields": {}, **dict.fromkeys(times)}
+
+
+SIMULATOR = SmartRecruiters

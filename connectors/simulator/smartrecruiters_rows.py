@@ -1,0 +1,217 @@
+"""SmartRecruiters' candidates with their assignments, and the lists around them (vendor docs, read 2026-11-23)."""
+
+from typing import Literal
+
+import msgspec
+
+from connectors.simulator.clock import iso
+from connectors.simulator.ids import UuidIds
+from connectors.simulator.rows import Rows
+from connectors.simulator.world import Application, Contact, Job, Person, Reason, Stage, World
+
+CANDIDATE_IDS = UuidIds("smartrecruiters.candidate")
+APPLICATION_IDS = UuidIds("smartrecruiters.application")
+JOB_IDS = UuidIds("smartrecruiters.job")
+STAGE_IDS = UuidIds("smartrecruiters.status")
+REASON_IDS = UuidIds("smartrecruiters.reason")
+USER_IDS = UuidIds("smartrecruiters.user")
+PROPERTY_IDS = UuidIds("smartrecruiters.property")
+MESSAGE_IDS = UuidIds("smartrecruiters.message")
+
+WITH_SUB_STATUS = ("IN_REVIEW", "INTERVIEW", "OFFERED")
+STATUSES = ("LEAD", "NEW", *WITH_SUB_STATUS, "HIRED", "REJECTED", "WITHDRAWN", "TRANSFERRED")
+POSTING_SPELLING = {"IN_REVIEW": "IN-REVIEW", "OFFERED": "OFFER", "HIRED": "HIRE"}
+WEB = ("skype", "linkedin", "facebook", "twitter", "website")
+PROPERTIES: tuple[tuple[str, str], ...] = (
+    ("notice_period", "TEXT"),
+    ("desired_salary", "NUMBER"),
+    ("clearview_score", "NUMBER"),
+    ("clearview_status", "TEXT"),
+)
+Spelling = Literal["candidate", "posting"]
+Row = dict[str, object]
+
+
+class SmartRecruitersRows:
+    """Encodes candidates; there is no list of applications apart from them."""
+
+    def __init__(self, world: World, *, spelling: Spelling) -> None:
+        """`spelling` is how statuses are written: two endpoints of the vendor differ."""
+        self._world = world
+        self._spelling = spelling
+        self.listed = Rows(world, "person", lambda n: msgspec.json.encode(self.listed_row(n)))
+
+    def listed_row(self, number: int) -> Row:
+        """A candidate in the list: of further assignments only the job is told."""
+        person = self._world.people[number]
+        assignments = list(self._world.applications_of(person))
+        return self._common(person) | {
+            "consent": {"status": "ACQUIRED"},
+            "primaryAssignment": self._brief(assignments[0]) if assignments else None,
+            "secondaryAssignments": [{"job": _job_link(a.job)} for a in assignments[1:]],
+        }
+
+    def detail(self, number: int) -> Row:
+        """A candidate as read on its own, every assignment with its status."""
+        person = self._world.people[number]
+        assignments = [self.assignment(a) for a in self._world.applications_of(person)]
+        return self._common(person) | {
+            "phoneNumber": person.phones[0].value if person.phones else None,
+            "web": web_of(person),
+            "education": [],
+            "experience": _experience(person),
+            "primaryAssignment": assignments[0] if assignments else None,
+            "secondaryAssignments": assignments[1:],
+        }
+
+    def assignment(self, application: Application) -> Row:
+        """One candidate's place in one job."""
+        reason = self._world.reasons.get(application.reason or 0)
+        own = reason is not None and reason.kind == "withdrawn"
+        shown = reason_row(reason) if reason and application.state == "rejected" else None
+        return self._brief(application) | {
+            "startsOn": None,
+            "source": application.source,
+            "reasonOfRejection": None if own else shown,
+            "reasonOfWithdrawal": shown if own else None,
+        }
+
+    def history(self, application: Application) -> list[Row]:
+        """Every status the application was in, the latest last."""
+        found = [
+            self._change(entry.entered_ms, self._world.stages[entry.stage])
+            for entry in application.history
+        ]
+        if application.rejected_ms is not None:
+            status = self.spelled(closed_status(self._world, application) or "")
+            at = iso(application.rejected_ms)
+            found.append({"changedOn": at, "status": status, "subStatus": None, "actions": {}})
+        return found
+
+    def spelled(self, status: str) -> str:
+        """The status in the account's spelling."""
+        return POSTING_SPELLING.get(status, status) if self._spelling == "posting" else status
+
+    def _change(self, at_ms: int, stage: Stage) -> Row:
+        status, sub_status = self.spelled(stage.kind), sub_status_of(stage)
+        return {"changedOn": iso(at_ms), "status": status, "subStatus": sub_status, "actions": {}}
+
+    def _brief(self, application: Application) -> Row:
+        closed = closed_status(self._world, application)
+        stage = self._world.stages[application.stage]
+        title = self._world.jobs[application.job].name
+        return {
+            "job": _job_link(application.job) | {"title": title},
+            "status": self.spelled(closed or stage.kind),
+            "subStatus": None if closed else sub_status_of(stage),
+        }
+
+    def _common(self, person: Person) -> Row:
+        key = CANDIDATE_IDS.of(person.number)
+        return {
+            "id": key,
+            "internal": False,
+            "firstName": person.first_name,
+            "lastName": person.last_name,
+            "email": person.emails[0].value if person.emails else None,
+            "location": {"city": person.addresses[0].value} if person.addresses else None,
+            "createdOn": iso(person.created_ms),
+            "updatedOn": iso(person.updated_ms),
+            "averageRating": None,
+            "tags": list(person.tags),
+            "actions": {"details": {"url": f"/candidates/{key}", "method": "GET"}},
+        }
+
+
+def closed_status(world: World, application: Application) -> str | None:
+    """REJECTED or WITHDRAWN, which take the place of the status before; None while open."""
+    if application.state != "rejected":
+        return None
+    return "WITHDRAWN" if world.status_of(application) == "withdrawn" else "REJECTED"
+
+
+def sub_status_of(stage: Stage) -> str | None:
+    """The company's own label; None where the stage is the bare status."""
+    return None if stage.slug else stage.name
+
+
+def bare_status(text: object) -> str | None:
+    """The status in the candidates' spelling, whichever of the two was given."""
+    given = str(text)
+    other = {posting: status for status, posting in POSTING_SPELLING.items()}
+    status = other.get(given, given)
+    return status if status in STATUSES else None
+
+
+def web_of(person: Person) -> dict[str, str]:
+    """Links by what they lead to; a second one of a kind is not kept."""
+    found: dict[str, str] = {}
+    for link in person.links:
+        found.setdefault(web_kind(link), link.value)
+    return found
+
+
+def web_kind(link: Contact) -> str:
+    """Under which name a link is kept."""
+    return link.type if link.type in WEB else "website"
+
+
+def _experience(person: Person) -> list[Row]:
+    if person.company is None and person.title is None:
+        return []
+    return [{"title": person.title, "company": person.company, "current": True}]
+
+
+def _job_link(number: int) -> Row:
+    key = JOB_IDS.of(number)
+    return {"id": key, "actions": {"details": {"url": f"/jobs/{key}", "method": "GET"}}}
+
+
+def reason_row(reason: Reason) -> Row:
+    """A reason for rejecting or withdrawing."""
+    return {"id": REASON_IDS.of(reason.number), "label": reason.name}
+
+
+def job_row(job: Job) -> Row:
+    """A job."""
+    key = JOB_IDS.of(job.number)
+    return {
+        "id": key,
+        "title": job.name,
+        "refNumber": f"REF{job.number}",
+        "createdOn": iso(job.created_ms),
+        "updatedOn": iso(job.updated_ms),
+        "lastActivityOn": iso(job.updated_ms),
+        "department": None,
+        "location": None,
+        "status": "SOURCING" if job.is_open else "FILLED",
+        "postingStatus": "PUBLIC" if job.is_open else "NOT_PUBLISHED",
+        "language": {"code": "en", "label": "English", "labelNative": "English"},
+        "actions": {"details": {"url": f"/jobs/{key}", "method": "GET"}},
+    }
+
+
+def hiring_process(world: World) -> Row:
+    """The labels that exist under each status that may have some."""
+    stages = world.stages_of(next(iter(world.jobs)))
+    labels: dict[str, list[str]] = {status: [] for status in WITH_SUB_STATUS}
+    for stage in stages:
+        label = sub_status_of(stage)
+        if label is not None:
+            labels[stage.kind].append(label)
+    key = "hiring-process-1"
+    return {"id": key, "name": "Default", "active": True, "subStatuses": labels}
+
+
+def property_rows() -> list[Row]:
+    """The custom fields of the account."""
+    return [
+        {"id": PROPERTY_IDS.of(n), "label": label, "type": kind, "active": True}
+        for n, (label, kind) in enumerate(PROPERTIES, start=1)
+    ]
+
+
+def property_values(application: Application) -> list[Row]:
+    """The values of custom fields; one without a value reads as an empty object."""
+    fields = application.custom_fields
+    return [{**row, "value": fields.get(str(row["label"]), {})} for row in property_rows()]
