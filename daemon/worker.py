@@ -101,6 +101,25 @@ class IntegrationWorker:
         finally:
             await self.connector.close()
 
+    async def once(self, patience: timedelta) -> bool:
+        """One poll by itself, whatever the schedule says; True if it went well.
+
+        A replica that died without giving its lease back is waited for.
+        """
+        waited_until = self._around.clock.monotonic() + patience.total_seconds()
+        while (lease := await self._around.leases.acquire(self.lease_key)) is None:
+            if self._around.clock.monotonic() >= waited_until:
+                log.warning("integration_is_busy", integration=self.name)
+                return False
+            await self._around.clock.sleep(LEASE_RETRY / 4)
+        try:
+            standing = self._around.board.standing(self.name)
+            return await self.poll_once(lease, asyncio.Event(), standing)
+        except LeaseLost:
+            return False
+        finally:
+            await self._around.leases.release(lease)
+
     def _loops(self) -> Iterator[tuple[str, Work]]:
         yield "polls", self._polls
         if self.jobs.delivery is not None:

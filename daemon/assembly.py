@@ -1,0 +1,301 @@
+"""The composition root: the only file that names stores, connectors and jobs together."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from config.loading import Loaded
+from config.operator import Integration, OperatorConfig
+from connectors.base import Connector
+from connectors.registry import Commons
+from daemon.board import Board
+from daemon.checked_config import CheckedConfig
+from daemon.clock import SystemClock
+from daemon.core.alert_texts import Of
+from daemon.core.alerting import AlertPolicy
+from daemon.core.push_plan import PushRules
+from daemon.health import Health
+from daemon.importing.context import ImportPorts, ImportRules
+from daemon.jobs.analytics_export import (
+    DEFAULT_FIELD,
+    AnalyticsExport,
+    ExportSettings,
+    ExportStores,
+)
+from daemon.jobs.import_poll import ImportPoll
+from daemon.jobs.status_push import (
+    IntakePorts,
+    PushDelivery,
+    PushPorts,
+    PushSettings,
+    StatusIntake,
+)
+from daemon.metrics import ConnectorMetrics, PrometheusMetrics
+from daemon.notify.channels import open_channels
+from daemon.notify.sender import NotificationSender
+from daemon.ports.clock import Clock
+from daemon.ports.pushes import NewRow
+from daemon.pushing.gate import Integration as PushIntegration
+from daemon.pushing.intake import EventIntake, RulesOf
+from daemon.pushing.repair import Repair, RepairPorts
+from daemon.scheduler import Scheduler
+from daemon.store.alerts import AlertStore
+from daemon.store.analytics import MongoMetrics
+from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
+from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.clearview_candidates import MongoCandidateManagement
+from daemon.store.conflict_log import MongoConflictLog
+from daemon.store.connection import Mongo
+from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.failed_records import MongoFailedRecords
+from daemon.store.import_history import MongoImportHistory
+from daemon.store.integration_states import MongoIntegrationStates
+from daemon.store.integrations import MongoIntegrations
+from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.leases import MongoLeases
+from daemon.store.notification_queue import MongoNotificationQueue
+from daemon.store.open_conflicts import MongoOpenConflicts
+from daemon.store.outbox import MongoOutbox
+from daemon.store.runs import MongoRunLog
+from daemon.store.snapshots import MongoSnapshots
+from daemon.stream.change_stream import ApplicationStream
+from daemon.worker import Bells, IntegrationWorker, Jobs, Surroundings
+from models.ids import integration_id
+
+
+@dataclass(slots=True)
+class Shared:
+    """What every integration uses: one of each in the process."""
+
+    mongo: Mongo
+    clock: Clock = field(default_factory=SystemClock)
+    metrics: PrometheusMetrics = field(default_factory=PrometheusMetrics)
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    commons: Commons = field(default_factory=Commons)
+    observer: ConnectorMetrics = field(init=False)
+    leases: MongoLeases = field(init=False)
+    alerts: AlertStore = field(init=False)
+    runs: MongoRunLog = field(init=False)
+    checkpoints: MongoCheckpoints = field(init=False)
+    integrations: MongoIntegrations = field(init=False)
+    states: MongoIntegrationStates = field(init=False)
+    outbox: MongoOutbox = field(init=False)
+    known: MongoKnownApplications = field(init=False)
+    board: Board = field(init=False)
+    scheduler: Scheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.observer = ConnectorMetrics(self.metrics)
+        self.leases = MongoLeases(self.mongo, self.clock)
+        self.alerts = AlertStore(self.mongo, self.clock, self.policy)
+        self.runs = MongoRunLog(self.mongo, self.clock)
+        self.checkpoints = MongoCheckpoints(self.mongo, self.clock)
+        self.integrations = MongoIntegrations(self.mongo, self.clock)
+        self.states = MongoIntegrationStates(self.mongo)
+        self.outbox = MongoOutbox(self.mongo)
+        self.known = MongoKnownApplications(self.mongo)
+        self.board = Board(self.integrations)
+        self.scheduler = Scheduler(self.clock)
+
+    @property
+    def around(self) -> Surroundings:
+        return Surroundings(
+            leases=self.leases,
+            board=self.board,
+            integrations=self.integrations,
+            states=self.states,
+            clock=self.clock,
+        )
+
+
+def assemble_worker(
+    shared: Shared,
+    loaded: Loaded[OperatorConfig],
+    connector: Connector,
+) -> IntegrationWorker:
+    """One integration with its three jobs."""
+    name = connector.integration
+    wanted = loaded.value.integrations[name]
+    identity = integration_id(name)
+    export = _export(shared, wanted, connector, identity)
+    jobs = Jobs(
+        poll=ImportPoll(connector, identity, import_ports(shared, identity), import_rules(wanted)),
+        delivery=_delivery(shared, wanted, connector, identity),
+        export=export,
+    )
+    bells = Bells(
+        poll=shared.scheduler.every(wanted.poll.every, f"poll:{name}", jitter=wanted.poll.jitter),
+        export=None
+        if export is None or wanted.analytics is None
+        else shared.scheduler.every(_look_for_periods(wanted.analytics.every), f"export:{name}"),
+    )
+    health = Health(Of(name, identity), shared.alerts, shared.clock, shared.policy)
+    return IntegrationWorker(identity, connector, jobs, bells, health, shared.around)
+
+
+def _look_for_periods(every: timedelta) -> timedelta:
+    """A period is exported soon after it ends, a failed one soon after its rest."""
+    return min(max(every / 4, timedelta(seconds=1)), timedelta(minutes=5))
+
+
+def import_ports(shared: Shared, identity: UUID) -> ImportPorts:
+    """The outside of one integration's import."""
+    mongo = shared.mongo
+    return ImportPorts(
+        snapshots=MongoSnapshots(mongo, identity),
+        clearview=MongoCandidateManagement(mongo, identity),
+        history=MongoImportHistory(mongo, identity),
+        failed=MongoFailedRecords(mongo, identity),
+        checkpoints=shared.checkpoints,
+        conflicts=MongoConflictLog(mongo, identity),
+        runs=shared.runs,
+        alerts=shared.alerts,
+        clock=shared.clock,
+    )
+
+
+def import_rules(wanted: Integration) -> ImportRules:
+    """What the operator decided about imports."""
+    return ImportRules(
+        overlap=wanted.poll.overlap,
+        sweep_every=wanted.poll.sweep_every,
+        conflicts=wanted.push.conflicts,
+        deletions=wanted.deletions.policy,
+        max_percent=wanted.deletions.max_percent,
+    )
+
+
+def push_rules(wanted: Integration) -> PushRules:
+    """What the operator decided about pushes."""
+    return PushRules(
+        enabled=wanted.enabled and wanted.push.enabled,
+        conflicts=wanted.push.conflicts,
+        coalesce=wanted.push.coalesce,
+    )
+
+
+def rules_of(config: OperatorConfig) -> RulesOf:
+    """Every integration's push rules, by its id."""
+    return {integration_id(name): push_rules(one) for name, one in config.integrations.items()}
+
+
+def _delivery(
+    shared: Shared, wanted: Integration, connector: Connector, identity: UUID
+) -> PushDelivery | None:
+    if not wanted.push.enabled:
+        return None
+    ports = PushPorts(
+        queue=lambda fence: MongoDeliveryQueue(shared.mongo, identity, fence=fence),
+        known=shared.known,
+        states=shared.states,
+        leases=shared.leases,
+        alerts=shared.alerts,
+        metrics=shared.metrics,
+        clock=shared.clock,
+        jitter=random.random,
+    )
+    integration = PushIntegration(connector.integration, identity)
+    return PushDelivery(integration, connector, ports, PushSettings(rules=push_rules(wanted)))
+
+
+def _export(
+    shared: Shared, wanted: Integration, connector: Connector, identity: UUID
+) -> AnalyticsExport | None:
+    if wanted.analytics is None:
+        return None
+    return AnalyticsExport(
+        ExportSettings(
+            integration=connector.integration,
+            integration_id=identity,
+            every=wanted.analytics.every,
+            field_name=wanted.analytics.field or DEFAULT_FIELD,
+        ),
+        connector,
+        ExportStores(
+            source=MongoMetrics(shared.mongo),
+            standpoints=MongoStandpoints(shared.mongo),
+            values=MongoSentValues(shared.mongo, shared.clock),
+            log=MongoExportLog(shared.mongo, shared.clock),
+            position=MongoExportPosition(shared.mongo, shared.clock),
+        ),
+        leases=shared.leases,
+        alerts=shared.alerts,
+        runs=shared.runs,
+        clock=shared.clock,
+    )
+
+
+class Deliveries:
+    """Wakes the delivery of whoever has new work."""
+
+    def __init__(self) -> None:
+        self._by_integration: dict[UUID, PushDelivery] = {}
+
+    def add(self, identity: UUID, delivery: PushDelivery | None) -> None:
+        if delivery is not None:
+            self._by_integration[identity] = delivery
+
+    def announce(self, row: NewRow) -> None:
+        """A row entered the outbox."""
+        if row.event.integration_id in self._by_integration:
+            self._by_integration[row.event.integration_id].wake()
+
+
+def assemble_intake(
+    shared: Shared, config: "CurrentConfig", deliveries: Deliveries
+) -> StatusIntake:
+    """The one reader of the change stream in this process."""
+    clearview = MongoClearViewApplications(shared.mongo)
+    intake = EventIntake(
+        outbox=shared.outbox, known=shared.known, clearview=clearview, clock=shared.clock
+    )
+    repair = Repair(
+        RepairPorts(
+            outbox=shared.outbox,
+            clearview=clearview,
+            conflicts=MongoOpenConflicts(shared.mongo),
+            intake=intake,
+            clock=shared.clock,
+        )
+    )
+    ports = IntakePorts(
+        source=ApplicationStream(shared.mongo, shared.clock),
+        intake=intake,
+        repair=repair,
+        checkpoints=shared.checkpoints,
+        leases=shared.leases,
+        alerts=shared.alerts,
+        metrics=shared.metrics,
+        clock=shared.clock,
+    )
+    return StatusIntake(
+        ports, rules=lambda: rules_of(config.loaded.value), announce=deliveries.announce
+    )
+
+
+@dataclass(slots=True)
+class CurrentConfig:
+    """The last good configuration; an edit replaces it."""
+
+    checked: CheckedConfig
+    refused: str | None = None
+    """Why the latest edit is not in force."""
+
+    @property
+    def loaded(self) -> Loaded[OperatorConfig]:
+        return self.checked.loaded
+
+
+def assemble_sender(shared: Shared, config: OperatorConfig) -> NotificationSender:
+    """Who tells people."""
+    return NotificationSender(
+        alerts=shared.alerts,
+        book=shared.alerts,
+        queue=MongoNotificationQueue(shared.mongo),
+        channels=open_channels(config.clearview.notifications),
+        clock=shared.clock,
+        policy=shared.policy,
+    )

@@ -1,0 +1,119 @@
+"""`run`: the daemon."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+import typer
+
+from config.settings import Settings
+from daemon.app import Daemon, secrets_of
+from daemon.assembly import CurrentConfig, Shared
+from daemon.checked_config import CheckedConfig, load_checked_config
+from daemon.cli.session import err, settings_for, showing_errors
+from daemon.core.alerting import AlertPolicy
+from daemon.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
+from daemon.log_redaction import Redactor
+from daemon.logs import configure_logs
+from daemon.once import run_once
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.embedded import EmbeddedMongo, start_embedded
+
+log = structlog.get_logger("daemon")
+
+GC_THRESHOLD = 50_000
+"""Pages of records are many young objects: collecting them less often saves a third of the time."""
+
+
+def run(*, config: Path | None = None, once: bool = False) -> None:
+    """Run the daemon until it is told to stop, or once.
+
+    Raises:
+        typer.Exit: with the exit code.
+    """
+    with showing_errors():
+        settings = settings_for(config)
+        redactor = configure_logs(log_format=settings.log_format, level=settings.log_level)
+        checked = load_checked_config(settings.config)
+        for warning in checked.loaded.warnings:
+            err.print(f"warning: {warning}", markup=False)
+        raise typer.Exit(start(settings, checked, redactor, once=once))
+
+
+def start(
+    settings: Settings,
+    checked: CheckedConfig,
+    redactor: Redactor,
+    *,
+    once: bool = False,
+    policy: AlertPolicy | None = None,
+) -> int:
+    """Serve until stopped; the exit code."""
+    gc.set_threshold(GC_THRESHOLD)
+    for secret in secrets_of(checked.loaded):
+        redactor.remember(secret)
+    exit_code = 0
+
+    async def main(stop: asyncio.Event) -> None:
+        nonlocal exit_code
+        async with opened(settings, checked, policy or AlertPolicy()) as (daemon, embedded):
+            if once:
+                outcome = await run_once(daemon)
+                for name, reason in outcome.failed.items():
+                    err.print(f"ats-sync: {name}: {reason}", markup=False)
+                exit_code = 1 if outcome.failed else 0
+            else:
+                await _run(daemon, embedded, stop, settings)
+
+    watchdog = Watchdog(settings.shutdown_grace + MARGIN)
+    return serve(main, grace=settings.shutdown_grace, watchdog=watchdog) or exit_code
+
+
+async def _run(
+    daemon: Daemon, embedded: EmbeddedMongo | None, stop: asyncio.Event, settings: Settings
+) -> None:
+    async def begin(group: asyncio.TaskGroup) -> None:
+        if embedded is not None:
+            group.create_task(embedded.watch(stop), name="embedded MongoDB")
+        await daemon.start(group, stop)
+        log.info("daemon_started", integrations=len(daemon.config.loaded.value.integrations))
+
+    await run_until_stopped(begin, stop=stop, grace=drain_share(settings.shutdown_grace))
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, checked: CheckedConfig, policy: AlertPolicy
+) -> AsyncIterator[tuple[Daemon, EmbeddedMongo | None]]:
+    """The daemon on an open MongoDB, which is closed again at the end."""
+    embedded = None
+    if settings.mongodb_uri is None:
+        embedded = await start_embedded(
+            settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
+        )
+    try:
+        mongo = await _connect(settings, checked, embedded)
+        try:
+            shared = Shared(mongo, policy=policy)
+            yield Daemon(settings, CurrentConfig(checked), shared), embedded
+        finally:
+            await close_within(MARGIN, "mongodb", mongo.close)
+    finally:
+        if embedded is not None:
+            await embedded.stop()
+
+
+async def _connect(
+    settings: Settings, checked: CheckedConfig, embedded: EmbeddedMongo | None
+) -> Mongo:
+    uri = settings.mongodb_uri
+    clearview = checked.loaded.value.clearview.mongodb
+    return await open_mongo(
+        embedded.uri if embedded is not None else uri.get_secret_value() if uri else "",
+        database=settings.database,
+        clearview_uri=clearview.uri.get_secret_value() if clearview.uri else None,
+        clearview_database=clearview.database,
+    )
