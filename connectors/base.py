@@ -131,6 +131,8 @@ class Step:
     body: Any = None
     alternatives: tuple[Any, ...] = ()
     """Bodies to try when the ATS refuses the first one's guard (documents disagree on its form)."""
+    form: Mapping[str, str] = field(default_factory=dict)
+    """A form body, for an ATS that wants one instead of JSON."""
 
 
 @dataclass(frozen=True, slots=True)

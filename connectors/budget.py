@@ -1,0 +1,245 @@
+"""One budget per credential: every request waits here until the vendor's limits have room for it.
+
+Nothing is counted back: a request that failed was still a request.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from connectors.clock import Clock, SystemClock
+from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
+from connectors.times import http_date
+
+Waiting = Callable[[datetime, str], None]
+_MARGIN_S = 0.05
+"""Vendors' windows end a little later than their own headers say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a request is for: its list or operation, and whether it writes or fetches a token."""
+
+    operation: str
+    is_write: bool = False
+    is_token: bool = False
+
+    def concerns(self, only: Iterable[str]) -> bool:
+        """Whether a limit with this `only` counts the request."""
+        names = set(only)
+        if not names:
+            return not self.is_token
+        kind = "writes" if self.is_write else "token" if self.is_token else None
+        return kind in names or self.operation in names
+
+
+class Meter(Protocol):
+    """One limit, as far as time is concerned."""
+
+    def concerns(self, purpose: Purpose) -> bool: ...
+
+    def delay(self, now: float, *, is_write: bool) -> float:
+        """Seconds until there is room; 0 when there is room now."""
+        ...
+
+    def take(self, now: float) -> None: ...
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None: ...
+
+
+class Window:
+    """So many requests in a window that starts with the first of them or when the vendor says."""
+
+    def __init__(self, limit: WindowLimit, reserve: float) -> None:
+        """Start with a fresh window."""
+        self._limit = limit
+        self._length = limit.per.total_seconds()
+        self._allowed = limit.requests
+        self._reserve = reserve
+        self._ends = float("-inf")
+        self._left = self._allowed
+
+    def concerns(self, purpose: Purpose) -> bool:
+        """Whether the request counts here."""
+        return purpose.concerns(self._limit.only)
+
+    def delay(self, now: float, *, is_write: bool) -> float:
+        """Until the window ends, once it is used up."""
+        if now >= self._ends:
+            self._left = self._allowed
+            return 0.0
+        kept = 0 if is_write else _kept(self._allowed, self._reserve)
+        return self._ends - now if self._left <= kept else 0.0
+
+    def take(self, now: float) -> None:
+        """Count one request."""
+        if now >= self._ends:
+            self._ends, self._left = now + self._length, self._allowed
+        self._left -= 1
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        """Believe the vendor where it counts fewer than we do, and about the window's end."""
+        allowed = _number(headers, self._limit.limit_header)
+        if allowed is not None and 1 <= allowed <= 1_000_000:
+            self._left += int(allowed) - self._allowed
+            self._allowed = int(allowed)
+        left = _number(headers, self._limit.remaining_header)
+        if left is not None:
+            self._left = min(self._left, int(left))
+        self._learn_end(headers, now, wall)
+
+    def _learn_end(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        reset = _number(headers, self._limit.reset_header)
+        if reset is None:
+            return
+        seconds = reset
+        if self._limit.reset_as != "seconds_left":
+            scale = 1.0 if self._limit.reset_as == "epoch_s" else 1000.0
+            seconds = reset / scale - wall.timestamp()
+        if -60 < seconds <= self._length * 1.5 + 1:
+            self._ends = now + max(0.0, seconds) + _MARGIN_S
+
+
+class Bucket:
+    """A token bucket that fills steadily."""
+
+    def __init__(self, limit: BucketLimit, reserve: float) -> None:
+        """Start full."""
+        self._limit = limit
+        self._rate = limit.requests / limit.per.total_seconds()
+        self._level = float(limit.burst)
+        self._at: float | None = None
+        self._reserve = _kept(limit.burst, reserve)
+
+    def concerns(self, purpose: Purpose) -> bool:
+        """Whether the request counts here."""
+        return purpose.concerns(self._limit.only)
+
+    def delay(self, now: float, *, is_write: bool) -> float:
+        """Until there is a whole token, above the reserve for a read."""
+        self._fill(now)
+        wanted = 1 + (0 if is_write else self._reserve)
+        return max(0.0, (wanted - self._level) / self._rate)
+
+    def take(self, now: float) -> None:
+        """Take one token."""
+        self._fill(now)
+        self._level -= 1
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        """Vendors with buckets tell nothing."""
+
+    def _fill(self, now: float) -> None:
+        if self._at is not None:
+            self._level = min(self._limit.burst, self._level + (now - self._at) * self._rate)
+        self._at = now
+
+
+def _kept(allowed: int, reserve: float) -> int:
+    """What reads leave to writes; a limit of few requests keeps none back."""
+    return min(int(allowed * reserve), allowed - 1)
+
+
+@dataclass(slots=True)
+class Budget:
+    """Everything that one credential may do at one vendor."""
+
+    limits: Limits
+    clock: Clock = field(default_factory=SystemClock)
+    _meters: list[Meter] = field(init=False)
+    _slots: list[tuple[ConcurrencyLimit, asyncio.Semaphore]] = field(init=False)
+    _quiet_until: dict[bool, float] = field(default_factory=dict)
+    _quiet_wall: dict[bool, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._meters, self._slots = [], []
+        for limit in self.limits.budgets:
+            if isinstance(limit, WindowLimit):
+                self._meters.append(Window(limit, self.limits.write_reserve))
+            elif isinstance(limit, BucketLimit):
+                self._meters.append(Bucket(limit, self.limits.write_reserve))
+            else:
+                self._slots.append((limit, asyncio.Semaphore(limit.at_once)))
+
+    @asynccontextmanager
+    async def turn(self, purpose: Purpose, waiting: Waiting) -> AsyncIterator[None]:
+        """Wait until a request of this purpose may go, and hold its place while it is under way."""
+        async with AsyncExitStack() as held:
+            for limit, slots in self._slots:
+                if purpose.concerns(limit.only):
+                    await held.enter_async_context(slots)
+            await self._wait(purpose, waiting)
+            yield
+
+    async def _wait(self, purpose: Purpose, waiting: Waiting) -> None:
+        meters = [meter for meter in self._meters if meter.concerns(purpose)]
+        while True:
+            now = self.clock.monotonic()
+            delays = [meter.delay(now, is_write=purpose.is_write) for meter in meters]
+            quiet = self._quiet_until.get(purpose.is_token, now) - now
+            delay = max([quiet, *delays], default=0.0)
+            if delay <= 0:
+                for meter in meters:
+                    meter.take(now)
+                return
+            reason = "asked to slow down" if quiet >= delay else "rate limit"
+            waiting(self.clock.now() + timedelta(seconds=delay), reason)
+            await self.clock.sleep(delay)
+
+    def learn(self, purpose: Purpose, headers: Mapping[str, str]) -> None:
+        """Take over what the vendor tells about its limits."""
+        now, wall = self.clock.monotonic(), self.clock.now()
+        wall = http_date(headers.get("Date")) or wall
+        for meter in self._meters:
+            if meter.concerns(purpose):
+                meter.learn(headers, now, wall)
+
+    def refused(self, purpose: Purpose, headers: Mapping[str, str]) -> datetime:
+        """The vendor asked to slow down: nobody sends before the returned moment."""
+        seconds = self._pause(purpose, headers)
+        until = self.clock.monotonic() + seconds
+        earlier = self._quiet_until.get(purpose.is_token, float("-inf"))
+        if until > earlier:
+            self._quiet_until[purpose.is_token] = until
+            self._quiet_wall[purpose.is_token] = self.clock.now() + timedelta(seconds=seconds)
+        return self._quiet_wall[purpose.is_token]
+
+    def _pause(self, purpose: Purpose, headers: Mapping[str, str]) -> float:
+        longest = self.limits.longest_pause.total_seconds()
+        told = pause_told(headers, self.limits.retry_after_header, self.clock.now())
+        if told is not None:
+            return min(told + _MARGIN_S, longest)
+        now = self.clock.monotonic()
+        resets = [
+            meter.delay(now, is_write=True) for meter in self._meters if meter.concerns(purpose)
+        ]
+        known = max(resets, default=0.0)
+        return min(known or self.limits.pause.total_seconds(), longest)
+
+
+def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
+    """Seconds that a header asks to wait, given as seconds or as a date; None if it does not."""
+    text = headers.get(name)
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    moment = http_date(text)
+    if moment is None:
+        return None
+    present = http_date(headers.get("Date")) or wall
+    return max(0.0, (moment - present).total_seconds())
+
+
+def _number(headers: Mapping[str, str], name: str | None) -> float | None:
+    if name is None:
+        return None
+    try:
+        return float(headers.get(name, ""))
+    except ValueError:
+        return None

@@ -1,0 +1,100 @@
+"""How requests prove who sends them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.values import ConfigModel, Filled
+from connectors.definition.paths import JmesPath
+
+
+class NoAuth(ConfigModel):
+    """Nothing: the API is open."""
+
+    kind: Literal["none"] = Field(description="No credential is sent.", examples=["none"])
+
+
+class HeaderAuth(ConfigModel):
+    """A header of the vendor's own."""
+
+    kind: Literal["header"] = Field(description="A header.", examples=["header"])
+    name: Filled = Field(description="The header.", examples=["X-Api-Key"])
+    value: Filled = Field(description="What it holds.", examples=["{credentials.api_key}"])
+
+
+class BasicAuth(ConfigModel):
+    """HTTP Basic."""
+
+    kind: Literal["basic"] = Field(description="HTTP Basic.", examples=["basic"])
+    username: str = Field(description="The user.", examples=["{credentials.api_key}"])
+    password: str = Field(default="", description="The password; often empty.", examples=[""])
+
+
+class BearerAuth(ConfigModel):
+    """`Authorization: Bearer` with a token that lasts."""
+
+    kind: Literal["bearer"] = Field(description="A bearer token.", examples=["bearer"])
+    token: Filled = Field(description="The token.", examples=["{credentials.token}"])
+
+
+class QueryAuth(ConfigModel):
+    """A query parameter on every request."""
+
+    kind: Literal["query"] = Field(description="A query parameter.", examples=["query"])
+    name: Filled = Field(description="The parameter.", examples=["api_key"])
+    value: Filled = Field(description="What it holds.", examples=["{credentials.api_key}"])
+
+
+class OAuth2(ConfigModel):
+    """Access tokens that expire and are fetched anew, by one request at a time per credential."""
+
+    kind: Literal["oauth2"] = Field(description="OAuth 2.", examples=["oauth2"])
+    grant: Literal["client_credentials", "refresh_token"] = Field(
+        description="How a token is obtained. With `refresh_token`, a new refresh token in the "
+        "answer takes the place of the old one.",
+        examples=["client_credentials"],
+    )
+    token_url: Filled = Field(
+        description="Where tokens are fetched.", examples=["{options.token_url}"]
+    )
+    client_id: Filled = Field(description="The client.", examples=["{credentials.client_id}"])
+    client_secret: Filled = Field(
+        description="Its secret.", examples=["{credentials.client_secret}"]
+    )
+    refresh_token: Filled | None = Field(
+        default=None,
+        description="The first refresh token, for that grant.",
+        examples=["{credentials.refresh_token}"],
+    )
+    client_auth: Literal["basic", "body"] = Field(
+        default="basic",
+        description="Whether client id and secret go by HTTP Basic or in the form.",
+        examples=["basic"],
+    )
+    form: dict[str, str] = Field(
+        default_factory=dict,
+        description="More form fields; one that is only an unset placeholder is left out.",
+        examples=[{"sub": "{acting_user}"}],
+    )
+    token: JmesPath = Field(
+        default="access_token", description="Where the token is.", examples=["access_token"]
+    )
+    scheme: Filled = Field(
+        default="Bearer", description="The word before the token.", examples=["Bearer"]
+    )
+
+
+Auth = Annotated[
+    NoAuth | HeaderAuth | BasicAuth | BearerAuth | QueryAuth | OAuth2, Field(discriminator="kind")
+]
+
+
+class ActingUser(ConfigModel):
+    """The ATS user in whose name writes are made (an integration's `acting_user`)."""
+
+    needed: Literal["writes", "optional"] = Field(
+        description="`writes`: no write is possible without one.", examples=["writes"]
+    )
+    description: Filled = Field(
+        description="What it is and where to find it.", examples=["The id of a Lever user"]
+    )

@@ -1,0 +1,314 @@
+"""The lists that a vendor offers: how they are requested, walked, joined and polled."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.values import ConfigModel, Filled
+from connectors.definition.paths import JmesPath
+from connectors.definition.requests import Request
+from connectors.times import is_time_format
+
+Place = Literal["query", "body"]
+
+
+class NoPagination(ConfigModel):
+    """Everything comes in one answer."""
+
+    kind: Literal["none"] = Field(default="none", description="One answer.", examples=["none"])
+
+
+class _Counted(ConfigModel):
+    send_in: Place = Field(
+        default="query", description="Where the parameter goes.", examples=["query"]
+    )
+    more: JmesPath | None = Field(
+        default=None,
+        description="A condition on the answer that holds while there are more pages.",
+        examples=["hasMore"],
+    )
+    done: JmesPath | None = Field(
+        default=None,
+        description="A condition on the answer that holds on the last page.",
+        examples=["paginationComplete"],
+    )
+
+
+class PagePagination(_Counted):
+    """Pages by number. Without `more`, `done` or `pages`, an empty page is the end."""
+
+    kind: Literal["page"] = Field(description="Pages by number.", examples=["page"])
+    parameter: Filled = Field(description="The page's parameter.", examples=["page"])
+    first: int = Field(default=1, description="The first page's number.", examples=[1])
+    pages: JmesPath | None = Field(
+        default=None, description="Where the number of pages is.", examples=["meta.page_count"]
+    )
+
+
+class OffsetPagination(_Counted):
+    """Records by offset. Without `more`, `done` or `total`, an empty page is the end."""
+
+    kind: Literal["offset"] = Field(description="Records by offset.", examples=["offset"])
+    parameter: Filled = Field(description="The offset's parameter.", examples=["offset"])
+    total: JmesPath | None = Field(
+        default=None, description="Where the number of records is.", examples=["total"]
+    )
+
+
+class CursorPagination(ConfigModel):
+    """An opaque cursor, taken from each answer and sent with the next request."""
+
+    kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
+    parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
+    send_in: Place = Field(
+        default="query", description="Where the parameter goes.", examples=["body"]
+    )
+    at: JmesPath | None = Field(
+        default=None, description="Where the answer has the next cursor.", examples=["nextCursor"]
+    )
+    header: Filled | None = Field(
+        default=None,
+        description="The header that has the next cursor, instead of `at`.",
+        examples=["X-Next-Cursor"],
+    )
+    more: JmesPath | None = Field(
+        default=None,
+        description="A condition that holds while there are more pages; without it, a missing "
+        "cursor is the end.",
+        examples=["moreDataAvailable"],
+    )
+    alone: bool = Field(
+        default=False,
+        description="`true`: the cursor must be the only parameter.",
+        examples=[True],
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "CursorPagination":
+        if (self.at is None) == (self.header is None):
+            raise ValueError("needs exactly one of `at` and `header`")
+        return self
+
+
+class LinkPagination(ConfigModel):
+    """The next page's address in the `Link` header, followed as it is."""
+
+    kind: Literal["link_header"] = Field(
+        description="Addresses in the Link header.", examples=["link_header"]
+    )
+    rel: Filled = Field(default="next", description="The link's relation.", examples=["next"])
+
+
+class NextUrlPagination(ConfigModel):
+    """The next page's address in the body, followed as it is."""
+
+    kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])
+    at: JmesPath = Field(description="Where the address is.", examples=["paging.next"])
+    carry: list[Filled] = Field(
+        default_factory=list,
+        description="Query parameters of the first request that are added where the address "
+        "lacks them.",
+        examples=[["updated_after"]],
+    )
+
+
+Pagination = Annotated[
+    NoPagination
+    | PagePagination
+    | OffsetPagination
+    | CursorPagination
+    | LinkPagination
+    | NextUrlPagination,
+    Field(discriminator="kind"),
+]
+
+
+class UpdatedAtCursor(ConfigModel):
+    """Records changed since a moment. `{from}` and `{to}` stand for the bounds."""
+
+    kind: Literal["updated_at"] = Field(
+        description="Records changed since a moment.", examples=["updated_at"]
+    )
+    field: JmesPath = Field(
+        description="Where a record says when it changed.", examples=["updated_at"]
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict,
+        description="Query parameters that ask for changes.",
+        examples=[{"updated_after": "{from}"}],
+    )
+    body: dict[str, object] = Field(
+        default_factory=dict,
+        description="The same, in a JSON body.",
+        examples=[{"updatedAfter": "{from}"}],
+    )
+    format: Filled = Field(
+        default="iso",
+        description="How the vendor wants moments: iso, iso_seconds, iso_space, epoch_ms, epoch_s, "
+        "date, or a pattern such as %Y-%m-%d.",
+        examples=["epoch_ms"],
+    )
+    field_format: Filled | None = Field(
+        default=None,
+        description="How records write them, where that differs from `format`.",
+        examples=["iso"],
+    )
+    inclusive: bool = Field(
+        default=True,
+        description="Whether a record changed exactly at `{from}` is returned.",
+        examples=[True],
+    )
+    ordered: bool = Field(
+        default=False,
+        description="Whether records come in the order of their change.",
+        examples=[False],
+    )
+    create_only: bool = Field(
+        default=False,
+        description="Whether the vendor sets this moment only when a record is created.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _asks(self) -> "UpdatedAtCursor":
+        for name in ("format", "field_format"):
+            value = getattr(self, name)
+            if value is not None and not is_time_format(value):
+                raise ValueError(f"{name} {value!r} is no time format; see the reference")
+        return self
+
+
+class SyncTokenCursor(ConfigModel):
+    """An opaque token from the last page of one walk brings what changed since."""
+
+    kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
+    parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
+    send_in: Place = Field(default="body", description="Where it goes.", examples=["body"])
+    at: JmesPath = Field(description="Where the last page has it.", examples=["syncToken"])
+
+
+class NoCursor(ConfigModel):
+    """The list cannot tell what changed: every walk is complete, fingerprints find changes."""
+
+    kind: Literal["none"] = Field(description="Every walk is complete.", examples=["none"])
+
+
+Cursor = Annotated[UpdatedAtCursor | SyncTokenCursor | NoCursor, Field(discriminator="kind")]
+
+
+class Fetch(ConfigModel):
+    """How records are read by id."""
+
+    request: Request = Field(
+        description="The request; `{id}` for one, `{ids}` for several.",
+        examples=[{"get": "/candidates", "query": {"ids": "{ids}"}}],
+    )
+    records: JmesPath = Field(
+        default="@", description="Where the record, or the list of them, is.", examples=["data"]
+    )
+    batch: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Ids in one request.", examples=[50]
+    )
+    paginated: bool = Field(
+        default=False,
+        description="Whether the answer has pages like the list's own.",
+        examples=[True],
+    )
+
+
+class Join(ConfigModel):
+    """Brings another list's record to a record's side, as `joined.<name>` in mappings."""
+
+    list: Filled = Field(description="The other list.", examples=["stages"])
+    key: JmesPath = Field(
+        description="Where the record has the key; no value means nothing to join.",
+        examples=["stage_id"],
+    )
+    by: JmesPath | None = Field(
+        default=None,
+        description="Where the other record has the key; its id when not given.",
+        examples=["application_id"],
+    )
+    load: Literal["all", "needed"] = Field(
+        default="all",
+        description="`all`: the other list is read whole, once in a run. `needed`: only the keys "
+        "at hand are read, by that list's `fetch`.",
+        examples=["needed"],
+    )
+    many: bool = Field(
+        default=False,
+        description="Whether several records may have the key; `joined.<name>` is a list then.",
+        examples=[True],
+    )
+
+
+class Detail(ConfigModel):
+    """Reads each record in full, because the list shows only part of it."""
+
+    when: Literal["changed", "always"] = Field(
+        default="changed",
+        description="`changed`: only when the list's record changed. `always`: with every walk, "
+        "for parts whose changes the list does not show.",
+        examples=["changed"],
+    )
+
+
+class List(ConfigModel):
+    """One list of the vendor's."""
+
+    holds: Literal["candidates", "applications", "both", "lookup"] = Field(
+        description="What a record is. `lookup` lists only serve joins and writes.",
+        examples=["candidates"],
+    )
+    request: Request = Field(
+        description="The request for the first page.",
+        examples=[{"get": "/candidates", "query": {"per_page": "100"}}],
+    )
+    records: JmesPath = Field(
+        default="@", description="Where the records are in the answer.", examples=["data"]
+    )
+    id: JmesPath = Field(default="id", description="Where a record has its id.", examples=["id"])
+    pagination: Pagination = Field(
+        default_factory=NoPagination,
+        description="How pages follow each other.",
+        examples=[{"kind": "link_header"}],
+    )
+    cursor: Cursor | None = Field(
+        default=None,
+        description="How changes are asked for; needed for every list that is polled.",
+        examples=[{"kind": "none"}],
+    )
+    total: JmesPath | None = Field(
+        default=None, description="Where the number of all records is.", examples=["meta.total"]
+    )
+    absence_is_deletion: bool = Field(
+        default=True,
+        description="Whether a complete listing shows every record that exists.",
+        examples=[True],
+    )
+    fetch: Fetch | None = Field(
+        default=None,
+        description="How records are read by id.",
+        examples=[{"request": {"get": "/candidates/{id}"}}],
+    )
+    detail: Detail | None = Field(
+        default=None,
+        description="Whether each record is read in full by `fetch`.",
+        examples=[{"when": "changed"}],
+    )
+    joins: dict[Filled, Join] = Field(
+        default_factory=dict,
+        description="Other lists' records that mappings need, by name.",
+        examples=[{"stage": {"list": "stages", "key": "stage_id"}}],
+    )
+    volatile: list[Filled] = Field(
+        default_factory=list,
+        description="Dotted paths of what changes without meaning anything, such as signed "
+        "addresses; `[]` after a name stands for every item.",
+        examples=[["attachments[].url"]],
+    )
+    rotates: bool = Field(
+        default=False,
+        description="Whether volatile values differ in every answer; bytes are then not compared.",
+        examples=[True],
+    )

@@ -1,0 +1,93 @@
+"""Finds definitions on disk and reads one with all its mistakes told at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path as FilePath
+
+import msgspec
+
+from config.convert import plain
+from config.loading import Loaded, load_yaml_model, load_yaml_text
+from config.problems import did_you_mean
+from connectors.definition.checks import check
+from connectors.definition.root import DefinitionModel
+from models.errors import UserError
+
+CATALOG = FilePath(__file__).parent.parent / "catalog"
+
+
+class UnknownDefinition(UserError):
+    """No connector has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A checked definition and the file it came from."""
+
+    name: str
+    path: FilePath
+    model: DefinitionModel
+    digest: str
+    """Changes whenever the file's content does."""
+
+
+def find_definitions(paths: Iterable[FilePath] = ()) -> Mapping[str, FilePath]:
+    """Every definition by name. A folder given here comes before the catalog; YAML only."""
+    found: dict[str, FilePath] = {}
+    for folder in (*paths, CATALOG):
+        for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
+            if path.suffix in {".yaml", ".yml"}:
+                found.setdefault(path.stem, path)
+    return found
+
+
+def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
+    """The definition of that name, or of that file if the name is a path.
+
+    Raises:
+        UnknownDefinition: there is none.
+        ConfigError: it has mistakes; every one that could be found, at its place.
+    """
+    known = find_definitions(paths)
+    path = FilePath(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+    if path is None or not path.is_file():
+        hint = did_you_mean(name, known)
+        meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(sorted(known))}"
+        raise UnknownDefinition(
+            f'no connector is called "{name}"{meant}',
+            remedy="Take one of these names, or put a definition into a folder of connector_paths.",
+        )
+    loaded = load_yaml_model(path, DefinitionModel, resolve_references=False)
+    return _checked(loaded, path)
+
+
+def load_definition_text(text: str, *, path: FilePath) -> Definition:
+    """The definition that a text holds; `path` is the name it goes by.
+
+    Raises:
+        ConfigError: it has mistakes.
+    """
+    loaded = load_yaml_text(text, DefinitionModel, path=path, resolve_references=False)
+    return _checked(loaded, path)
+
+
+def _checked(loaded: Loaded[DefinitionModel], path: FilePath) -> Definition:
+    model = loaded.value
+    check(loaded.document, model)
+    if model.connector != path.stem:
+        loaded.document.error(
+            ("connector",), f"must be the file's name without its ending, {path.stem}"
+        )
+    loaded.problems.raise_errors()
+    return Definition(model.connector, path, model, _digest(loaded))
+
+
+def _digest(loaded: Loaded[DefinitionModel]) -> str:
+    """Of what decides how records are read: comments and tests do not count."""
+    tree = plain(loaded.document.root)
+    parts = tree if isinstance(tree, dict) else {}
+    counted = {
+        key: parts[key] for key in ("lists", "candidate", "application", "statuses") if key in parts
+    }
+    return sha256(msgspec.json.encode(counted, order="sorted")).hexdigest()[:16]

@@ -1,0 +1,135 @@
+"""How a definition writes a request, and where a vendor's API and its versions are declared."""
+
+from datetime import date
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from config.values import ConfigModel, Filled
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class Request(ConfigModel):
+    """One request: a method with its path, and what goes with it.
+
+    `{name}` in a path, query, header, form or body is replaced by a value. An entry that is only
+    a placeholder without a value is left out.
+    """
+
+    get: Filled | None = Field(default=None, description="GET this path.", examples=["/candidates"])
+    post: Filled | None = Field(
+        default=None, description="POST to this path.", examples=["/search"]
+    )
+    put: Filled | None = Field(
+        default=None, description="PUT to this path.", examples=["/applications/{application_id}"]
+    )
+    patch: Filled | None = Field(
+        default=None, description="PATCH this path.", examples=["/applications/{application_id}"]
+    )
+    delete: Filled | None = Field(
+        default=None, description="DELETE this path.", examples=["/tags/{application_id}"]
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict, description="The query.", examples=[{"per_page": "100"}]
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Headers.", examples=[{"X-Source": "clearview"}]
+    )
+    body: object = Field(
+        default=None,
+        description="A JSON body. `{name:int}` and `{name:number}` become numbers.",
+        examples=[{"stage_id": "{stage_id:int}"}],
+    )
+    form: dict[str, str] = Field(
+        default_factory=dict,
+        description="A form body instead of a JSON one.",
+        examples=[{"status": "{stage_id}"}],
+    )
+
+    @model_validator(mode="after")
+    def _one_method(self) -> "Request":
+        given = [name for name in METHODS if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = "has " + " and ".join(given) if given else "has none"
+            raise ValueError(f"needs exactly one of {', '.join(METHODS)}; it {found}")
+        if self.form and self.body is not None:
+            raise ValueError("has both `body` and `form`; a request has one of them")
+        return self
+
+    @property
+    def method(self) -> str:
+        """The method in capitals."""
+        return next(name for name in METHODS if getattr(self, name) is not None).upper()
+
+    @property
+    def path(self) -> str:
+        """The path, which may hold placeholders; a full address is used as it is."""
+        return str(getattr(self, self.method.lower()))
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that may hold placeholders, by its key."""
+        return {
+            self.method.lower(): self.path,
+            "query": self.query,
+            "headers": self.headers,
+            "body": self.body,
+            "form": self.form,
+        }
+
+
+class Api(ConfigModel):
+    """Where the vendor's API is."""
+
+    base_url: Filled = Field(
+        description="The address before every path; may hold `{options.…}`. An integration's "
+        "`endpoint` takes its place.",
+        examples=["https://api.example.com/v1"],
+    )
+    version: Filled | None = Field(
+        default=None, description="The API's version, for people.", examples=["v3"]
+    )
+    sunset: date | None = Field(
+        default=None,
+        description="The day on which the vendor switches this version off; warned of months ahead.",
+        examples=["2027-08-31"],
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Headers of every request, such as the version a vendor demands.",
+        examples=[{"Accept": "application/json"}],
+    )
+    check: Request = Field(
+        description="A cheap authorised request that tells whether the credential is good.",
+        examples=[{"get": "/users", "query": {"per_page": "1"}}],
+    )
+
+
+class Credential(ConfigModel):
+    """Something secret that the vendor asks for."""
+
+    description: Filled = Field(
+        description="What it is and where to find it.", examples=["API key"]
+    )
+    required: bool = Field(default=True, description="Whether it must be given.", examples=[True])
+
+
+class Option(ConfigModel):
+    """Something else, not secret, that differs from customer to customer."""
+
+    description: Filled = Field(description="What it is.", examples=["The account's subdomain"])
+    default: str | None = Field(
+        default=None,
+        description="Its value where none is given; without one the option is required.",
+        examples=["https://auth.example.com/token"],
+    )
+    required: bool = Field(
+        default=True,
+        description="`false`: the option may be missing without a default.",
+        examples=[False],
+    )
+    pattern: str | None = Field(
+        default=None,
+        description="A regular expression that the whole value must match.",
+        examples=["[a-z0-9-]+"],
+    )

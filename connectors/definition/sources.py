@@ -1,0 +1,272 @@
+"""Where a canonical field comes from: a JMESPath, or one of a handful of named functions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from config.mistakes import Mistake
+from config.nodes import Path
+from config.problems import did_you_mean
+from config.values import reject
+from connectors.definition.paths import checked_path
+from connectors.times import TIME_FORMATS, is_time_format
+
+
+@dataclass(frozen=True, slots=True)
+class PathSource:
+    """What stands at a path."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Always the same."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """The first of several that has a value."""
+
+    sources: tuple["Source", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParseTime:
+    """A moment, written in a certain format."""
+
+    source: "Source"
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitName:
+    """The first word of a full name, or the rest."""
+
+    source: "Source"
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapValues:
+    """One word for another."""
+
+    source: "Source"
+    values: Mapping[str, object]
+    otherwise: object
+
+
+@dataclass(frozen=True, slots=True)
+class JoinText:
+    """Several texts as one, without those that are empty."""
+
+    sources: tuple["Source", ...]
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """One entry for every item at a path."""
+
+    path: str
+    fields: Mapping[str, "Source"]
+
+
+Source = PathSource | Constant | FirstOf | ParseTime | SplitName | MapValues | JoinText | Each
+
+_FUNCTIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "constant": (frozenset(), frozenset()),
+    "parse_time": (frozenset({"format"}), frozenset()),
+    "split_name": (frozenset({"part"}), frozenset()),
+    "map": (frozenset({"values"}), frozenset({"otherwise"})),
+    "join_text": (frozenset(), frozenset({"separator"})),
+}
+"""Function name → the arguments that it needs, and those that it may have besides."""
+
+EACH_FIELDS: dict[str, tuple[str, ...]] = {
+    "contacts": ("value", "type"),
+    "files": ("external_id", "name", "kind", "url", "url_expires_at"),
+    "fields": ("key", "value"),
+}
+
+
+def read_source(value: object, *, items: str | None = None) -> Source:
+    """The source that a value of the file stands for.
+
+    Raises:
+        PydanticCustomError: with every mistake at its place.
+    """
+    mistakes: list[Mistake] = []
+    source = _Reader(mistakes, items).read(value, ())
+    reject(mistakes)
+    if source is None:
+        raise AssertionError("a source that cannot be read has a mistake")
+    return source
+
+
+@dataclass(slots=True)
+class _Reader:
+    mistakes: list[Mistake]
+    items: str | None
+
+    def read(self, value: object, path: Path) -> Source | None:
+        match value:
+            case PathSource() | Constant() | FirstOf() | ParseTime() | SplitName():
+                return value
+            case MapValues() | JoinText() | Each():
+                return value
+            case str():
+                return self._path(value, path)
+            case list():
+                return self._first_of(value, path)
+            case dict():
+                return self._function(value, path)
+        self._wrong(path, "must be a path, a list of paths, or a function such as {constant: …}")
+        return None
+
+    def _wrong(self, path: Path, message: str, hint: str | None = None) -> None:
+        self.mistakes.append(Mistake(path, message, hint))
+
+    def _path(self, text: str, path: Path) -> Source | None:
+        try:
+            return PathSource(checked_path(text))
+        except ValueError as error:
+            self._wrong(path, str(error))
+            return None
+
+    def _first_of(self, values: list[object], path: Path) -> Source | None:
+        if not values:
+            self._wrong(path, "must not be empty")
+            return None
+        sources = [self.read(value, (*path, at)) for at, value in enumerate(values)]
+        return FirstOf(tuple(source for source in sources if source is not None))
+
+    def _function(self, value: dict[str, Any], path: Path) -> Source | None:
+        if "each" in value:
+            return self._each(value, path)
+        named = [key for key in value if key in _FUNCTIONS]
+        if len(named) != 1:
+            self._unknown_function(value, named, path)
+            return None
+        if not self._arguments_fit(named[0], value, path):
+            return None
+        return getattr(self, f"_{named[0]}")(value, path)  # type: ignore[no-any-return]  # a table of methods
+
+    def _unknown_function(self, value: dict[str, Any], named: list[str], path: Path) -> None:
+        if named:
+            self._wrong(path, f"has two functions: {', '.join(named)}; take one")
+            return
+        known = [*_FUNCTIONS, "each"]
+        for key in value:
+            hint = did_you_mean(key, known)
+            self._wrong((*path, key), f"unknown function; known here: {', '.join(known)}", hint)
+            return
+        self._wrong(path, "must not be empty")
+
+    def _arguments_fit(self, name: str, value: dict[str, Any], path: Path) -> bool:
+        needed, optional = _FUNCTIONS[name]
+        before = len(self.mistakes)
+        for key in sorted(needed - value.keys()):
+            self._wrong(path, f"{name} needs `{key}`")
+        for key in value.keys() - needed - optional - {name}:
+            known = sorted(needed | optional)
+            message = f"unknown argument of {name}; known here: {', '.join(known) or 'none'}"
+            self._wrong((*path, key), message, did_you_mean(key, known))
+        return len(self.mistakes) == before
+
+    def _constant(self, value: dict[str, Any], _: Path) -> Source:
+        return Constant(value["constant"])
+
+    def _parse_time(self, value: dict[str, Any], path: Path) -> Source | None:
+        source = self.read(value["parse_time"], (*path, "parse_time"))
+        if not is_time_format(value["format"]):
+            known = ", ".join(TIME_FORMATS)
+            message = f"must be one of {known}, or a pattern such as %Y-%m-%d"
+            self._wrong(
+                (*path, "format"), message, did_you_mean(str(value["format"]), TIME_FORMATS)
+            )
+            return None
+        return ParseTime(source, value["format"]) if source else None
+
+    def _split_name(self, value: dict[str, Any], path: Path) -> Source | None:
+        source = self.read(value["split_name"], (*path, "split_name"))
+        if value["part"] not in {"first", "last"}:
+            self._wrong((*path, "part"), "must be one of first, last")
+            return None
+        return SplitName(source, value["part"]) if source else None
+
+    def _map(self, value: dict[str, Any], path: Path) -> Source | None:
+        source = self.read(value["map"], (*path, "map"))
+        if not isinstance(value["values"], dict) or not value["values"]:
+            self._wrong((*path, "values"), "must be a mapping (vendor's word: our word)")
+            return None
+        return MapValues(source, value["values"], value.get("otherwise")) if source else None
+
+    def _join_text(self, value: dict[str, Any], path: Path) -> Source | None:
+        parts = value["join_text"]
+        if not isinstance(parts, list) or not parts:
+            self._wrong((*path, "join_text"), "must be a list of paths")
+            return None
+        sources = [self.read(each, (*path, "join_text", at)) for at, each in enumerate(parts)]
+        return JoinText(tuple(s for s in sources if s), str(value.get("separator", " ")))
+
+    def _each(self, value: dict[str, Any], path: Path) -> Source | None:
+        if self.items is None:
+            self._wrong((*path, "each"), "this field holds one value; `each` makes several")
+            return None
+        known = EACH_FIELDS[self.items]
+        for key in value.keys() - {"each", *known}:
+            message = f"unknown key; known here: each, {', '.join(known)}"
+            self._wrong((*path, key), message, did_you_mean(key, known))
+        inner = _Reader(self.mistakes, None)
+        fields = {key: inner.read(value[key], (*path, key)) for key in known if key in value}
+        if not isinstance(value["each"], str):
+            self._wrong((*path, "each"), "must be a path")
+            return None
+        if not self._path(value["each"], (*path, "each")):
+            return None
+        return Each(value["each"], {key: source for key, source in fields.items() if source})
+
+
+def paths_in(source: Source) -> Iterator[str]:
+    """Every path that a source reads from the record (not those inside `each`)."""
+    match source:
+        case PathSource():
+            yield source.path
+        case FirstOf() | JoinText():
+            for each in source.sources:
+                yield from paths_in(each)
+        case ParseTime() | SplitName() | MapValues():
+            yield from paths_in(source.source)
+        case Each():
+            yield source.path
+        case Constant():
+            return
+
+
+_ONE = "A JMESPath, a list of them (the first that has a value), or a named function."
+_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1}, {"type": "object"}],
+    "description": _ONE,
+}
+
+
+def _reads(items: str | None) -> Callable[[object], Source]:
+    return lambda value: read_source(value, items=items)
+
+
+Text = Annotated[object, AfterValidator(_reads(None)), WithJsonSchema(_SCHEMA)]
+"""One value: a path, several of which the first counts, or a function."""
+
+Contacts = Annotated[object, AfterValidator(_reads("contacts")), WithJsonSchema(_SCHEMA)]
+"""Contact points: a path to texts or to objects with `value` and `type`, or `each`."""
+
+Files = Annotated[object, AfterValidator(_reads("files")), WithJsonSchema(_SCHEMA)]
+"""Attachments, by `each`."""
+
+Fields = Annotated[object, AfterValidator(_reads("fields")), WithJsonSchema(_SCHEMA)]
+"""Custom fields: a path to an object, or `each` with `key` and `value`."""

@@ -1,0 +1,296 @@
+"""What can be written to a vendor: status changes and analytics; and what it announces."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.values import ConfigModel, Filled
+from connectors.definition.paths import JmesPath
+from connectors.definition.records import NOTHING
+from connectors.definition.requests import Request
+from connectors.definition.sources import Text
+
+State = Literal["open", "rejected", "withdrawn", "hired"]
+
+
+class FixedStage(ConfigModel):
+    """A stage that every account of the vendor has and no list shows."""
+
+    name: Filled = Field(description="Its name.", examples=["INTERVIEW"])
+    id: Filled | None = Field(default=None, description="Its id.", examples=["interview"])
+    kind: Filled | None = Field(default=None, description="Its kind.", examples=["INTERVIEW"])
+
+
+FixedStages = tuple[FixedStage, ...]
+
+
+class Stages(ConfigModel):
+    """Where an account's stages are listed, for pushes and for coverage."""
+
+    list: Filled | None = Field(
+        default=None, description="The list that holds them.", examples=["stages"]
+    )
+    fixed: FixedStages = Field(
+        default=(),
+        description="Stages that the vendor fixes, instead of a list.",
+        examples=[[{"name": "NEW", "kind": "NEW"}]],
+    )
+    external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
+    name: Text = Field(default="name", description="Its name.", examples=["text"])
+    kind: Text = Field(default=NOTHING, description="Its kind.", examples=["type"])
+    slug: Text = Field(
+        default=NOTHING, description="What `{stage_slug}` stands for.", examples=["slug"]
+    )
+    position: Text = Field(
+        default=NOTHING, description="Its place in the pipeline.", examples=["sort_order"]
+    )
+    scope: Text = Field(
+        default=NOTHING,
+        description="The job or plan that a stage belongs to, where stages are not account-wide.",
+        examples=["job_id"],
+    )
+    application_scope: JmesPath | None = Field(
+        default=None,
+        description="Where an application's record has that job or plan. A list whose request "
+        "holds `{scope}` is loaded for each.",
+        examples=["job_id"],
+    )
+    scopes: Filled | None = Field(
+        default=None,
+        description="The list whose ids are all scopes, to show every stage of the account.",
+        examples=["jobs"],
+    )
+
+
+class Reasons(ConfigModel):
+    """Where an account's rejection reasons are listed."""
+
+    list: Filled = Field(description="The list that holds them.", examples=["rejection_reasons"])
+    external_id: Text = Field(default="id", description="A reason's id.", examples=["id"])
+    name: Text = Field(default="name", description="Its name.", examples=["text"])
+    status: Text = Field(
+        default=NOTHING,
+        description="The status it stands for: rejected, withdrawn or hired.",
+        examples=[{"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"}],
+    )
+
+
+class Choice(ConfigModel):
+    """A placeholder's value, chosen from a lookup list."""
+
+    list: Filled = Field(description="The list.", examples=["openings"])
+    where: dict[Filled, str] = Field(
+        description="What the record must hold, by path; values may hold placeholders.",
+        examples=[{"job_id": "{job_id}", "status": "open"}],
+    )
+    take: JmesPath = Field(default="id", description="What is taken from it.", examples=["id"])
+    required: bool = Field(
+        default=False,
+        description="Whether the write is impossible when nothing is found.",
+        examples=[True],
+    )
+
+
+class Write(ConfigModel):
+    """One request that changes an application's status.
+
+    Placeholders: application_id, candidate_id, job_id, stage_id, stage_name, stage_slug,
+    reason_id, reason_name, guard, acting_user, now, today, `options.…`, and those of `choose`.
+    """
+
+    request: Request = Field(
+        description="The request.", examples=[{"post": "/applications/{application_id}/move"}]
+    )
+    guard: list[JmesPath] = Field(
+        default_factory=list,
+        description="Where the application's record has what `{guard}` stands for. Several paths: "
+        "when the vendor refuses the first value, the next one is tried.",
+        examples=[["stage_id"]],
+    )
+    allowed_from: list[State] = Field(
+        default=["open"],
+        description="From which states the vendor accepts this write.",
+        examples=[["open", "rejected"]],
+    )
+    needs_reason: bool = Field(
+        default=False,
+        description="Whether the vendor demands a reason; without it, a reason is sent if known.",
+        examples=[True],
+    )
+    choose: dict[Filled, Choice] = Field(
+        default_factory=dict,
+        description="More placeholders, chosen from lookup lists.",
+        examples=[{"opening_id": {"list": "openings", "where": {"job_id": "{job_id}"}}}],
+    )
+    repeatable: bool = Field(
+        default=False,
+        description="Whether sending it twice has the effect of sending it once.",
+        examples=[True],
+    )
+
+
+class ReadBack(ConfigModel):
+    """How one application is read as it is now."""
+
+    list: Filled = Field(
+        description="The list by whose `fetch` it is read.", examples=["applications"]
+    )
+    by: Literal["application_id", "candidate_id"] = Field(
+        default="application_id",
+        description="Which id that list's records have.",
+        examples=["application_id"],
+    )
+
+
+class Writes(ConfigModel):
+    """How a status change reaches the vendor. What is missing is not possible."""
+
+    read: ReadBack | None = Field(
+        default=None,
+        description="How an application is read before and after a write.",
+        examples=[{"list": "applications"}],
+    )
+    stages: Stages | None = Field(
+        default=None, description="The account's stages.", examples=[{"list": "stages"}]
+    )
+    reasons: Reasons | None = Field(
+        default=None,
+        description="The account's rejection reasons.",
+        examples=[{"list": "rejection_reasons"}],
+    )
+    move: Write | None = Field(
+        default=None,
+        description="To another stage.",
+        examples=[{"request": {"post": "/applications/{application_id}/move"}}],
+    )
+    reject: Write | None = Field(
+        default=None,
+        description="Reject.",
+        examples=[{"request": {"post": "/applications/{application_id}/reject"}}],
+    )
+    withdraw: Write | None = Field(
+        default=None,
+        description="The candidate withdrew; without it, `reject` with a fitting reason is used.",
+        examples=[{"request": {"post": "/applications/{application_id}/withdraw"}}],
+    )
+    unreject: Write | None = Field(
+        default=None,
+        description="Back to where it was before the rejection; without it, `move` is used where "
+        "its `allowed_from` says so.",
+        examples=[{"request": {"post": "/applications/{application_id}/unreject"}}],
+    )
+    hire: Write | None = Field(
+        default=None,
+        description="Hire.",
+        examples=[{"request": {"post": "/applications/{application_id}/hire"}}],
+    )
+
+    def operations(self) -> dict[str, Write]:
+        """The writes that there are, by name."""
+        names = ("move", "reject", "withdraw", "unreject", "hire")
+        return {name: write for name in names if (write := getattr(self, name)) is not None}
+
+
+class ReportAnalytics(ConfigModel):
+    """One request with the whole report: `{report}`, and `{period_key}` to tell repeats."""
+
+    kind: Literal["report"] = Field(description="One report.", examples=["report"])
+    request: Request = Field(
+        description="The request.", examples=[{"post": "/reports", "body": "{report}"}]
+    )
+
+
+class Replace(ConfigModel):
+    """Takes away what earlier exports left, where a vendor only adds."""
+
+    request: Request = Field(
+        description="The request; `{stale}` is the list of earlier values.",
+        examples=[{"post": "/tags/remove", "body": {"tags": "{stale}"}}],
+    )
+    values: JmesPath = Field(
+        description="Where the application's record has values.", examples=["tags"]
+    )
+    starts_with: Filled = Field(description="Which of them are ours.", examples=["{field}:"])
+
+
+class ValueAnalytics(ConfigModel):
+    """One value per application: `{value}` for `{field}`."""
+
+    kind: Literal["per_application"] = Field(
+        description="One value per application.", examples=["per_application"]
+    )
+    request: Request = Field(
+        description="The request.",
+        examples=[{"patch": "/applications/{application_id}", "body": {"score": "{value}"}}],
+    )
+    choose: dict[Filled, Choice] = Field(
+        default_factory=dict,
+        description="More placeholders, chosen from lookup lists.",
+        examples=[{"field_id": {"list": "custom_fields", "where": {"title": "{field}"}}}],
+    )
+    otherwise: Request | None = Field(
+        default=None,
+        description="The request instead, when a choice that is not required finds nothing.",
+        examples=[{"post": "/custom-field-values"}],
+    )
+    replaces: Replace | None = Field(
+        default=None,
+        description="What to take away first.",
+        examples=[{"values": "tags", "starts_with": "{field}:"}],
+    )
+
+
+Analytics = Annotated[ReportAnalytics | ValueAnalytics, Field(discriminator="kind")]
+
+
+class Signature(ConfigModel):
+    """How a webhook delivery proves who sent it."""
+
+    kind: Literal["hmac_sha256"] = Field(description="HMAC-SHA256.", examples=["hmac_sha256"])
+    secret: Filled = Field(
+        description="The credential that is the key.", examples=["webhook_secret"]
+    )
+    header: Filled | None = Field(
+        default=None, description="The header that holds the signature.", examples=["Signature"]
+    )
+    at: JmesPath | None = Field(
+        default=None,
+        description="Where the body holds it, instead of a header.",
+        examples=["signature"],
+    )
+    format: Filled = Field(
+        default="{signature}",
+        description="How it is written there.",
+        examples=["sha256={signature}"],
+    )
+    encoding: Literal["hex", "base64"] = Field(
+        default="hex", description="How its bytes are written.", examples=["hex"]
+    )
+    message: Filled = Field(
+        default="{body}",
+        description="What is signed: `{body}` (the raw bytes), `{body.<key>}`, `{header.<name>}`.",
+        examples=["{header.timestamp}.{body}"],
+    )
+
+
+class Webhook(ConfigModel):
+    """What the vendor announces by itself."""
+
+    signature: Signature = Field(
+        description="How a delivery is checked.", examples=[{"kind": "hmac_sha256"}]
+    )
+    event: JmesPath = Field(description="Where the event's name is.", examples=["action"])
+    application_id: JmesPath | None = Field(
+        default=None,
+        description="Where the application's id is.",
+        examples=["payload.application.id"],
+    )
+    candidate_id: JmesPath | None = Field(
+        default=None, description="Where the candidate's id is.", examples=["payload.candidate.id"]
+    )
+    event_id_header: Filled | None = Field(
+        default=None, description="The header that names the delivery.", examples=["Event-ID"]
+    )
+    timestamp: JmesPath | None = Field(
+        default=None, description="Where the delivery's time is.", examples=["triggeredAt"]
+    )

@@ -1,0 +1,496 @@
+"""The connector that every definition becomes: reads, maps, plans and writes for one integration."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from yarl import URL
+
+from config.operator import Integration
+from connectors.base import (
+    ApplicationRef,
+    Capabilities,
+    Impossible,
+    ListFacts,
+    Mapped,
+    MappingFailed,
+    Page,
+    Position,
+    PushPlan,
+    PushTarget,
+    RawRecord,
+    StageFacts,
+    Step,
+    Window,
+)
+from connectors.clock import Clock
+from connectors.definition.lists import NoCursor
+from connectors.definition.load import Definition
+from connectors.definition.placeholders import fill_text, names_in
+from connectors.definition.requests import Request
+from connectors.definition.root import DefinitionModel
+from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics
+from connectors.errors import GuardRefused, NotFound, NotSupported, Rejected
+from connectors.fetching import Fetcher, encoded
+from connectors.http import AtsHttp, Outgoing
+from connectors.listing import Listing
+from connectors.lookups import Lookups, Rows
+from connectors.mapping import ApplicationMapper, CandidateMapper, text
+from connectors.paths import compile_path
+from connectors.reading import Context, ListReader, Mappers, ReadRecord
+from connectors.records import identifier
+from connectors.requests import Draft, Drafts, Settings
+from connectors.stages import Reason, ReasonReader, Stage, StageReader, push_target
+from connectors.statuses import StatusRules
+from connectors.transport import Transport, whole
+from connectors.writer import Account, OperatorWishes, Planner
+from models.candidate import ApplicationRecord
+from models.status import CLOSED, ApplicationStatus
+
+ENGINE_VERSION = 1
+"""Raise it when the engine itself reads records differently, so that snapshots are mapped anew."""
+
+_REMEMBERED = 2000
+_SETUP_AGE_S = 300.0
+"""How old stages and reasons may be when a push is planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a connector is put together from."""
+
+    name: str
+    definition: Definition
+    operator: Integration
+    settings: Settings
+    drafts: Drafts
+    http: AtsHttp
+    transport: Transport
+    clock: Clock
+
+
+class RestConnector:
+    """Serves one integration by its definition. Implements `connectors.base.Connector`."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Compile everything; no request is sent."""
+        self._parts = parts
+        self._model: DefinitionModel = parts.definition.model
+        self._transport = parts.transport
+        self._listings = {
+            name: Listing(
+                name, spec, drafts=parts.drafts, transport=parts.transport, clock=parts.clock
+            )
+            for name, spec in self._model.lists.items()
+        }
+        self._lookups = Lookups(self._load_rows, parts.clock)
+        self._fetcher = Fetcher(self._model.lists, self._listings, parts.drafts, parts.transport)
+        self._rules = StatusRules(self._model.statuses, parts.operator.statuses)
+        self._readers = self._all_readers()
+        self._stage_reader = (
+            StageReader(self._model.writes.stages, self._rules)
+            if self._model.writes.stages
+            else None
+        )
+        self._planner = Planner(self._model.writes, parts.drafts, self._wishes(), self._model.title)
+        self._contexts: OrderedDict[str, Context] = OrderedDict()
+
+    def _all_readers(self) -> dict[str, ListReader]:
+        model, extras = self._model, self._parts.operator.fields
+        mappers = Mappers(
+            CandidateMapper(model.candidate, extras) if model.candidate else None,
+            ApplicationMapper(model.application, self._rules, extras)
+            if model.application
+            else None,
+        )
+        return {
+            name: ListReader(
+                name,
+                model.lists,
+                mappers,
+                (model.candidate, model.application),
+                outcomes=[each.when for each in model.statuses.outcomes],
+                lookups=self._lookups,
+                fetcher=self._fetcher,
+            )
+            for name, spec in model.lists.items()
+            if spec.holds != "lookup"
+        }
+
+    def _wishes(self) -> OperatorWishes:
+        operator, acting = self._parts.operator, self._model.acting_user
+        missing = acting is not None and acting.needed == "writes" and not operator.acting_user
+        return OperatorWishes(
+            self._parts.name, operator.statuses, operator.rejection_reasons, missing
+        )
+
+    # What it is
+
+    @property
+    def integration(self) -> str:
+        """The integration's name."""
+        return self._parts.name
+
+    @property
+    def ats_name(self) -> str:
+        """The vendor as people call it."""
+        return self._model.title
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests since this connector was made."""
+        return self._transport.requests_sent
+
+    @property
+    def lists(self) -> Sequence[ListFacts]:
+        """Every list that is imported, in the order of the definition."""
+        version = self._mapping_version()
+        return [
+            ListFacts(
+                name=name,
+                holds=reader.spec.holds,  # type: ignore[arg-type]  # lookups have no reader
+                incremental=not isinstance(reader.spec.cursor, NoCursor | None),
+                complete_listing_proves_absence=reader.spec.absence_is_deletion,
+                reads_by_id=reader.spec.fetch is not None,
+                mapping_version=version,
+            )
+            for name, reader in self._readers.items()
+        ]
+
+    def _mapping_version(self) -> str:
+        operator = self._parts.operator
+        part = {
+            "engine": ENGINE_VERSION,
+            "definition": self._parts.definition.digest,
+            "statuses": {status.value: names for status, names in operator.statuses.items()},
+            "fields": operator.fields,
+        }
+        return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the definition says this ATS can do."""
+        writes, analytics = self._model.writes, self._model.analytics
+        operations = writes.operations()
+        moves_back = writes.move is not None and "rejected" in writes.move.allowed_from
+        return Capabilities(
+            moves=writes.move is not None,
+            rejects=writes.reject is not None,
+            unrejects=writes.unreject is not None or moves_back,
+            hires=writes.hire is not None,
+            withdraws=writes.withdraw is not None or writes.reject is not None,
+            analytics=analytics.kind if analytics else None,
+            reads_application=writes.read is not None,
+            guarded_writes=any(write.guard for write in operations.values()),
+            read_before_write=not all(write.repeatable for write in operations.values()),
+            waivers=dict(self._model.waivers),  # type: ignore[arg-type]  # capabilities are words
+        )
+
+    # Reading
+
+    async def open(self) -> None:
+        """Make ready to send."""
+        await self._parts.http.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._parts.http.close()
+
+    async def check(self) -> None:
+        """Return if the ATS accepts the credential."""
+        draft = self._parts.drafts.draft(self._model.api.check, "check")
+        await self._transport.read(draft.outgoing(), "check", whole)
+
+    def pages(
+        self, list_name: str, window: Window, *, position: Position | None = None
+    ) -> AsyncIterator[Page]:
+        """Walk a list."""
+        return self._listings[list_name].pages(window, position)
+
+    async def prepare_mapping(self, list_name: str) -> None:
+        """Load the lists anew that mapping this one looks things up in."""
+        await self._lookups.refresh(sorted(self._readers[list_name].whole_lookups))
+
+    async def map_records(
+        self, list_name: str, records: Sequence[RawRecord]
+    ) -> list[Mapped | MappingFailed]:
+        """Decode and translate, in the order given."""
+        found = await self._readers[list_name].read(records)
+        return [each.mapped if isinstance(each, ReadRecord) else each for each in found]
+
+    async def fetch(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RawRecord | None]:
+        """Read records by id; None for an id that the ATS does not have."""
+        rows = await self._fetcher.rows(list_name, external_ids)
+        told = self._listings[list_name].tell([encoded(row) for row in rows])
+        by_id = {record.external_id: record for record in told}
+        return {external_id: by_id.get(external_id) for external_id in external_ids}
+
+    async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
+        """What the ATS holds right now; None if the application is gone."""
+        found = await self._read(ref)
+        return found[0] if found else None
+
+    async def _read(self, ref: ApplicationRef) -> tuple[ApplicationRecord, Context] | None:
+        spec = self._model.writes.read
+        if spec is None:
+            raise NotSupported(f"{self.ats_name} cannot read one application")
+        key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
+        try:
+            record = (await self.fetch(spec.list, [key]))[key]
+        except NotFound:
+            return None
+        if record is None:
+            return None
+        (read,) = await self._readers[spec.list].read([record])
+        if isinstance(read, MappingFailed):
+            raise Rejected(f"{spec.list}: record {key} cannot be read: {read.message}")
+        for application, context in zip(read.mapped.applications, read.contexts, strict=True):
+            if application["external_id"] == ref.external_id:
+                self._remember(ref.external_id, context)
+                return application, context
+        return None
+
+    def _remember(self, application_id: str, context: Context) -> None:
+        """A push is planned right after its application was read; that saves reading it twice."""
+        self._contexts[application_id] = context
+        self._contexts.move_to_end(application_id)
+        while len(self._contexts) > _REMEMBERED:
+            self._contexts.popitem(last=False)
+
+    async def _context(self, ref: ApplicationRef) -> Context:
+        remembered = self._contexts.pop(ref.external_id, None)
+        if remembered is not None:
+            return remembered
+        if self._model.writes.read is None:
+            return {}
+        found = await self._read(ref)
+        self._contexts.pop(ref.external_id, None)
+        return found[1] if found else {}
+
+    async def _load_rows(self, name: str, scope: str | None) -> Rows:
+        listing = self._listings[name]
+        draft = self._parts.drafts.draft(listing.spec.request, name, {"scope": scope})
+        return await listing.rows(draft)
+
+    # Writing
+
+    async def plan_push(
+        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+    ) -> PushPlan:
+        """Requests that bring the application from `current` to `target`. Sends no write."""
+        context = await self._context(ref)
+        account = await self._account(ref, current, target, context, max_age_s=_SETUP_AGE_S)
+        plan = self._planner.plan(ref, current, target, account, context)
+        if not isinstance(plan, Impossible):
+            return plan
+        # A stage or reason may have been made a minute ago.
+        account = await self._account(ref, current, target, context, max_age_s=0.0)
+        return self._planner.plan(ref, current, target, account, context)
+
+    async def _account(
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        context: Context,
+        *,
+        max_age_s: float,
+    ) -> Account:
+        stages = await self._stages_of(context, max_age_s)
+        closed = target.status in CLOSED
+        reasons = await self._reasons(max_age_s) if closed else []
+        values = {
+            "application_id": ref.external_id,
+            "candidate_id": ref.candidate_external_id,
+            "job_id": ref.job_external_id or current["job"]["external_id"],
+        }
+        chosen = {
+            name: await self._chosen(write.choose, values, max_age_s)
+            for name, write in self._model.writes.operations().items()
+            if write.choose and _may_be_used(name, target.status)
+        }
+        return Account(stages, reasons, chosen)
+
+    async def _stages_of(self, context: Context, max_age_s: float) -> list[Stage]:
+        reader = self._stage_reader
+        if reader is None:
+            return []
+        if reader.spec.list is None:
+            return reader.fixed()
+        path = reader.spec.application_scope
+        scope = identifier(compile_path(path)(context)) if path else None
+        if self._is_scoped(reader.spec.list):
+            if scope is None:
+                return []
+            rows = await self._lookups.rows(reader.spec.list, scope, max_age_s=max_age_s)
+            return reader.read(rows, scope)
+        stages = reader.read(await self._lookups.rows(reader.spec.list, max_age_s=max_age_s))
+        return [each for each in stages if path is None or each.scope in (None, scope)]
+
+    def _is_scoped(self, list_name: str) -> bool:
+        parts = self._model.lists[list_name].request.parts()
+        return any(use.name == "scope" for use in names_in(parts))
+
+    async def _reasons(self, max_age_s: float) -> list[Reason]:
+        spec = self._model.writes.reasons
+        if spec is None:
+            return []
+        rows = await self._lookups.rows(spec.list, max_age_s=max_age_s)
+        return ReasonReader(spec, self._rules).read(rows)
+
+    async def _chosen(
+        self, choices: Mapping[str, Choice], values: Mapping[str, object], max_age_s: float
+    ) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, choice in choices.items():
+            rows = await self._lookups.rows(choice.list, max_age_s=max_age_s)
+            found[name] = self._choose(choice, rows, {**values, **found})
+        return found
+
+    def _choose(self, choice: Choice, rows: Rows, values: Mapping[str, object]) -> object:
+        resolve = self._parts.settings.resolver(values)
+        wanted = [
+            (compile_path(path), fill_text(value, resolve)) for path, value in choice.where.items()
+        ]
+        for row in rows:
+            if all(text(get(row)) == value for get, value in wanted):
+                return compile_path(choice.take)(row)
+        return None
+
+    async def perform(self, step: Step) -> None:
+        """Send one write, once; only a refused guard is followed by its other form."""
+        bodies = (step.body, *step.alternatives)
+        for at, body in enumerate(bodies):
+            try:
+                await self._send_step(step, body)
+            except GuardRefused:
+                if at == len(bodies) - 1:
+                    raise
+            else:
+                return
+
+    async def _send_step(self, step: Step, body: Any) -> None:
+        write = self._model.writes.operations()[step.operation]
+        template = self._parts.drafts.draft(_headers_only(write.request), step.operation)
+        url = URL(step.url)
+        outgoing = Draft(
+            operation=step.operation,
+            method=step.method,
+            url=url.update_query(step.query) if step.query else url,
+            headers=template.headers,
+            body=body,
+            form=step.form,
+            is_write=True,
+        ).outgoing()
+        await self._write(outgoing)
+
+    async def _write(self, outgoing: Outgoing) -> None:
+        await self._transport.once(outgoing, "write", whole)
+
+    async def stages(self) -> list[StageFacts]:
+        """The account's stages with what they map to."""
+        reader = self._stage_reader
+        if reader is None:
+            return []
+        stages = await self._every_stage(reader)
+        targets = self._targets(stages)
+        return [
+            StageFacts(
+                each.external_id, each.name, each.kind, each.scope, each.status, each in targets
+            )
+            for each in stages
+        ]
+
+    async def _every_stage(self, reader: StageReader) -> list[Stage]:
+        spec = reader.spec
+        if spec.list is None:
+            return reader.fixed()
+        if not self._is_scoped(spec.list):
+            return reader.read(await self._lookups.rows(spec.list, max_age_s=0.0))
+        if spec.scopes is None:
+            return []
+        id_of = compile_path(self._model.lists[spec.scopes].id)
+        scopes = [
+            identifier(id_of(row)) for row in await self._lookups.rows(spec.scopes, max_age_s=0.0)
+        ]
+        found: list[Stage] = []
+        for scope in scopes:
+            if scope is not None:
+                rows = await self._lookups.rows(spec.list, scope, max_age_s=_SETUP_AGE_S)
+                found += reader.read(rows, scope)
+        return found
+
+    def _targets(self, stages: Sequence[Stage]) -> list[Stage]:
+        operators = self._parts.operator.statuses
+        scopes = {stage.scope for stage in stages}
+        found = []
+        for scope in scopes:
+            own = [stage for stage in stages if stage.scope == scope]
+            found += [push_target(own, status, operators) for status in ApplicationStatus]
+        return [stage for stage in found if stage is not None]
+
+    # Analytics
+
+    async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
+        """Deliver a whole analytics report."""
+        analytics = self._model.analytics
+        if not isinstance(analytics, ReportAnalytics):
+            raise NotSupported(f"{self.ats_name} takes no analytics report")
+        values = {"report": dict(report), "period_key": period_key}
+        await self._send(analytics.request, values)
+
+    async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
+        """Deliver one application's analytics value."""
+        analytics = self._model.analytics
+        if not isinstance(analytics, ValueAnalytics):
+            raise NotSupported(f"{self.ats_name} takes no analytics per application")
+        values: dict[str, object] = {
+            "application_id": ref.external_id,
+            "candidate_id": ref.candidate_external_id,
+            "job_id": ref.job_external_id,
+            "value": value,
+            "field": field_name,
+        }
+        chosen = await self._chosen(analytics.choose, values, _SETUP_AGE_S)
+        missing = [name for name, found in chosen.items() if found is None]
+        required = [name for name in missing if analytics.choose[name].required]
+        if required:
+            raise Rejected(f'analytics: the account has no "{field_name}" ({required[0]})')
+        values |= chosen
+        await self._take_away(analytics, ref, values)
+        request = analytics.otherwise if missing and analytics.otherwise else analytics.request
+        await self._send(request, values)
+
+    async def _take_away(
+        self, analytics: ValueAnalytics, ref: ApplicationRef, values: dict[str, object]
+    ) -> None:
+        if analytics.replaces is None:
+            return
+        context = (await self._read(ref) or ({}, {}))[1]
+        found = compile_path(analytics.replaces.values)(context)
+        prefix = fill_text(analytics.replaces.starts_with, self._parts.settings.resolver(values))
+        ours = [each for each in found or [] if isinstance(each, str) and each.startswith(prefix)]
+        stale = [each for each in ours if each != f"{prefix}{values['value']}"]
+        if stale:
+            await self._send(analytics.replaces.request, {**values, "stale": stale})
+
+    async def _send(self, request: Request, values: Mapping[str, object]) -> None:
+        draft = self._parts.drafts.draft(request, "analytics", values, is_write=True)
+        await self._write(draft.outgoing())
+
+
+def _may_be_used(operation: str, status: ApplicationStatus) -> bool:
+    if status is ApplicationStatus.HIRED:
+        return operation in {"hire", "unreject"}
+    if status in CLOSED:
+        return operation in {"reject", "withdraw", "unreject"}
+    return operation in {"move", "unreject"}
+
+
+def _headers_only(request: Request) -> Request:
+    return Request(get="/", headers=request.headers)

@@ -1,0 +1,70 @@
+"""Reads records by id: in batches where the vendor takes several ids, else one by one."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from connectors.definition.lists import Fetch, List
+from connectors.errors import NotFound, NotSupported
+from connectors.listing import Listing
+from connectors.lookups import Rows
+from connectors.paths import compile_path
+from connectors.requests import Drafts
+from connectors.transport import Transport, whole
+
+_AT_ONCE = 4
+"""Single reads under way at a time; the vendor's own limits come on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Reads by id from every list that has a `fetch`."""
+
+    lists: Mapping[str, List]
+    listings: Mapping[str, Listing]
+    drafts: Drafts
+    transport: Transport
+
+    async def rows(self, name: str, ids: Iterable[str]) -> Rows:
+        """The records with these ids, or with these values of what the request asks by."""
+        spec = self._spec(name)
+        wanted = sorted(set(ids))
+        batches = [wanted[at : at + spec.batch] for at in range(0, len(wanted), spec.batch)]
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(batch: Sequence[str]) -> Rows:
+            async with slots:
+                return await self._batch(name, spec, batch)
+
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(one(batch)) for batch in batches]
+        return [row for task in running for row in task.result()]
+
+    def _spec(self, name: str) -> Fetch:
+        spec = self.lists[name].fetch
+        if spec is None:
+            raise NotSupported(f"{name}: the definition has no `fetch`", operation=name)
+        return spec
+
+    async def _batch(self, name: str, spec: Fetch, batch: Sequence[str]) -> Rows:
+        values = {"ids": list(batch), "id": batch[0]}
+        draft = self.drafts.draft(spec.request, f"{name}.fetch", values)
+        if spec.paginated:
+            return await self.listings[name].rows(draft)
+        try:
+            good = await self.transport.read(draft.outgoing(), "fetch", whole)
+        except NotFound:
+            if spec.batch == 1:
+                return []
+            raise
+        found = compile_path(spec.records)(good.payload)
+        items = found if isinstance(found, list) else [found]
+        return [item for item in items if isinstance(item, dict)]
+
+
+def encoded(row: Mapping[str, Any]) -> bytes:
+    """A record as JSON again."""
+    return msgspec.json.encode(row)

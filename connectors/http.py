@@ -1,0 +1,180 @@
+"""Sends one request and brings one answer: no redirects, one origin, a cap, total time-outs."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NoReturn
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from connectors.errors import AtsError, BrokenAnswer, Misdirected, OutcomeUnknown, Unavailable
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOuts:
+    """How long a request may take."""
+
+    total: timedelta = timedelta(seconds=150)
+    connect: timedelta = timedelta(seconds=15)
+    read: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request, complete but for its credentials."""
+
+    operation: str
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    is_write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. The body is the decompressed bytes, never shown in errors."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes = field(repr=False)
+    url: URL
+
+
+class AtsHttp:
+    """The only way to an ATS. Neither follows redirects nor repeats a request by itself."""
+
+    def __init__(
+        self, *, time_outs: TimeOuts | None = None, max_body: int = MAX_BODY_BYTES
+    ) -> None:
+        """Nothing is opened before `open`."""
+        self._time_outs = time_outs or TimeOuts()
+        self._max_body = max_body
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the session."""
+        if self._session is None:
+            self._session = self._new_session()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        times = self._time_outs
+        session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=times.total.total_seconds(),
+                sock_connect=times.connect.total_seconds(),
+                sock_read=times.read.total_seconds(),
+            ),
+            raise_for_status=False,
+            trust_env=False,
+        )
+        # aiohttp would repeat a PUT or DELETE by itself on a connection that the server had
+        # closed; whether to repeat a write is not for the transport to decide.
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
+    async def send(self, request: Outgoing, headers: Mapping[str, str]) -> Answer:
+        """The answer, whatever its status, unless it is a redirect.
+
+        Raises:
+            Unavailable: nothing was sent, or it was a read.
+            OutcomeUnknown: a write was sent and its answer did not come.
+            BrokenAnswer: the answer to a read was cut short or far too large.
+            Misdirected: the ATS answered with a redirect.
+        """
+        if self._session is None:
+            await self.open()
+        try:
+            return await self._exchange(request, headers)
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            _raise_transport_error(request, error)
+
+    async def _exchange(self, request: Outgoing, headers: Mapping[str, str]) -> Answer:
+        if self._session is None:
+            raise Unavailable("the connection is closed", operation=request.operation)
+        async with self._session.request(
+            request.method,
+            request.url,
+            headers=CIMultiDict({**request.headers, **headers}),
+            data=request.body,
+            allow_redirects=False,
+        ) as response:
+            _refuse_redirect(request, response.status)
+            body = await self._read(request, response)
+            return Answer(response.status, response.headers, body, request.url)
+
+    async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > self._max_body:
+                message = f"the answer is larger than {self._max_body} bytes"
+                raise _broken(request)(message, status=response.status, operation=request.operation)
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def same_origin(one: URL, other: URL) -> bool:
+    """True when scheme, host and port are the same, so that credentials may go to both."""
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+
+
+def _refuse_redirect(request: Outgoing, status: int) -> None:
+    if 300 <= status < 400 and status != 304:
+        raise Misdirected(
+            f"{request.operation}: the ATS answered {status}, a redirect, which is not followed; "
+            "correct the integration's endpoint",
+            status=status,
+            operation=request.operation,
+        )
+
+
+def _broken(request: Outgoing) -> type[AtsError]:
+    return OutcomeUnknown if request.is_write else BrokenAnswer
+
+
+def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:
+    """In our words: aiohttp's own may quote addresses with credentials."""
+    operation = request.operation
+    what = _words(error, request.url.host or "the ATS")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        raise Unavailable(f"{operation}: {what}", operation=operation) from None
+    if isinstance(error, aiohttp.InvalidURL):
+        raise Misdirected(f"{operation}: the address is not valid", operation=operation) from None
+    if request.is_write:
+        message = f"{operation}: {what}; the write may have taken effect"
+        raise OutcomeUnknown(message, operation=operation) from None
+    kind = BrokenAnswer if isinstance(error, aiohttp.ClientPayloadError) else Unavailable
+    raise kind(f"{operation}: {what}", operation=operation) from None
+
+
+def _words(error: BaseException, host: str) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return f"the TLS certificate of {host} was not accepted"
+        case aiohttp.ClientConnectorDNSError():
+            return f"the host name {host} cannot be resolved"
+        case aiohttp.ConnectionTimeoutError():
+            return f"{host} did not accept a connection in time"
+        case aiohttp.ClientConnectorError():
+            return f"{host} refused the connection"
+        case TimeoutError():
+            return f"{host} did not answer in time"
+        case aiohttp.ClientPayloadError():
+            return "the answer was cut short"
+        case _:
+            return f"the connection to {host} was lost"

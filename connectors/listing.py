@@ -1,0 +1,281 @@
+"""Walks a list page by page: request, slice, tell records apart, go on. One page is read ahead."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import xxhash
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from connectors.base import Page, Position, RawRecord, Window
+from connectors.clock import Clock
+from connectors.cursor import CLOCK_DOUBT, asked, next_cursor
+from connectors.definition.lists import (
+    CursorPagination,
+    List,
+    NextUrlPagination,
+    OffsetPagination,
+    PagePagination,
+    SyncTokenCursor,
+    UpdatedAtCursor,
+)
+from connectors.errors import BrokenAnswer, CursorRefused, UnexpectedPayload
+from connectors.pagination import PageAnswer, Place, carried, next_place, page_request
+from connectors.paths import compile_path
+from connectors.records import Sliced, Told, probe, slicer, tell_apart
+from connectors.requests import Draft, Drafts
+from connectors.times import http_date, read_time
+from connectors.transport import Transport
+from models.times import iso
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a walk got; its JSON form is the position that the daemon stores."""
+
+    place: Mapping[str, Any]
+    page: int = 0
+    seen: datetime | None = None
+    started: datetime | None = None
+
+    def position(self) -> Position:
+        """As plain JSON."""
+        return {
+            "place": dict(self.place),
+            "page": self.page,
+            "seen": iso(self.seen) if self.seen else None,
+            "started": iso(self.started) if self.started else None,
+        }
+
+    @classmethod
+    def of(cls, position: Position) -> "_State":
+        """From what `position` gave."""
+        try:
+            return cls(
+                position["place"],
+                int(position["page"]),
+                read_time(position["seen"]),
+                read_time(position["started"]),
+            )
+        except (KeyError, ValueError, TypeError):
+            raise CursorRefused("the stored page position cannot be read") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    around: Any
+    records: Sequence[bytes | memoryview]
+    headers: CIMultiDictProxy[str]
+    url: URL
+
+
+class Listing:
+    """One list of one connector."""
+
+    def __init__(
+        self, name: str, spec: List, *, drafts: Drafts, transport: Transport, clock: Clock
+    ) -> None:
+        """Compile what pages are read with."""
+        self.name = name
+        self.spec = spec
+        self._drafts = drafts
+        self._transport = transport
+        self._clock = clock
+        self._slice = slicer(spec.records, [*_around(spec), *transport.verdicts.paths])
+        cursor = spec.cursor
+        self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
+        times = [self._timed.field] if self._timed else []
+        self._probe = probe([spec.id, *times])
+        always = spec.detail is not None and spec.detail.when == "always"
+        self._with_digest = not (spec.rotates or always)
+
+    async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
+        """Every page of a walk."""
+        state = _State.of(position) if position is not None else _State({})
+        first = self._first_draft(window)
+        visited = {_mark(state.place)}
+        fetched = await self._fetch(first, state.place, state.page)
+        while True:
+            page, following = self._page(window, state, fetched)
+            if following is None:
+                yield page
+                return
+            self._refuse_loop(following.place, visited)
+            ahead = asyncio.create_task(
+                self._fetch(first, following.place, following.page), name=f"page of {self.name}"
+            )
+            try:
+                yield page
+                fetched = await ahead
+            finally:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+            state = following
+
+    async def rows(self, draft: Draft, pagination: bool = True) -> list[Any]:
+        """Every record of a short list, parsed."""
+        found: list[Any] = []
+        place: Place = {}
+        visited = {_mark(place)}
+        while True:
+            fetched = await self._fetch(draft, place, len(visited) - 1, kind="lookup")
+            found += [msgspec.json.decode(raw) for raw in fetched.records]
+            following = self._next(place, fetched) if pagination else None
+            if following is None:
+                return found
+            self._refuse_loop(following, visited)
+            place = following
+
+    def _refuse_loop(self, place: Place, visited: set[int]) -> None:
+        mark = _mark(place)
+        if mark in visited:
+            raise BrokenAnswer(
+                f"{self.name}: the ATS names a page as the next that was already read",
+                operation=self.name,
+            )
+        visited.add(mark)
+
+    def _first_draft(self, window: Window) -> Draft:
+        draft = self._drafts.draft(self.spec.request, self.name)
+        more = asked(self.spec.cursor, window, now=self._clock.now())
+        return _with(draft, more.query, more.body)
+
+    async def _fetch(
+        self, first: Draft, place: Place, number: int, *, kind: str | None = None
+    ) -> _Fetched:
+        request = self._page_draft(first, place).outgoing()
+        reads = kind or ("page" if number else "list")
+        good = await self._transport.read(request, reads, self._parse)  # type: ignore[arg-type]  # one of the kinds
+        sliced = good.payload or Sliced(None, ())
+        if sliced.records is None:
+            raise UnexpectedPayload(
+                f"{self.name}: the answer has no list at `{self.spec.records}`",
+                operation=self.name,
+            )
+        return _Fetched(sliced.around, sliced.records, good.headers, good.url)
+
+    def _parse(self, body: bytes) -> tuple[Any, Sliced]:
+        sliced = self._slice(body)
+        return sliced.around, sliced
+
+    def _page_draft(self, first: Draft, place: Place) -> Draft:
+        wanted = page_request(self.spec.pagination, place)
+        if wanted.url is not None:
+            url = self._drafts.follow(wanted.url, first.url)
+            if isinstance(self.spec.pagination, NextUrlPagination):
+                url = carried(url, first.url, self.spec.pagination.carry)
+            return replace(first, url=url)
+        if wanted.alone:
+            in_body = isinstance(first.body, dict)
+            first = replace(first, url=first.url.with_query(None), body={} if in_body else None)
+        return _with(first, wanted.query, wanted.body)
+
+    def _next(self, place: Place, fetched: _Fetched) -> Place | None:
+        answer = PageAnswer(fetched.around, fetched.headers, len(fetched.records))
+        return next_place(self.spec.pagination, place, answer)
+
+    def _page(self, window: Window, state: _State, fetched: _Fetched) -> tuple[Page, _State | None]:
+        told = tell_apart(fetched.records, self._probe, with_digest=self._with_digest)
+        seen = self._latest(told, state.seen)
+        started = state.started or self._vendor_time(fetched.headers)
+        place = self._next(state.place, fetched)
+        if place is not None:
+            following = _State(place, state.page + 1, seen, started)
+            page = Page(
+                told.records,
+                following.position(),
+                last=False,
+                failed=told.failed,
+                expected_total=self._total(fetched),
+            )
+            return page, following
+        return self._last_page(window, told, seen, started, fetched), None
+
+    def _last_page(
+        self,
+        window: Window,
+        told: Told,
+        seen: datetime | None,
+        started: datetime,
+        fetched: _Fetched,
+    ) -> Page:
+        cursor = next_cursor(
+            self.spec.cursor, window, seen=seen, started=started, token=self._token(fetched)
+        )
+        return Page(
+            told.records,
+            None,
+            last=True,
+            next_cursor=cursor,
+            complete=window.is_full and self.spec.absence_is_deletion,
+            failed=told.failed,
+            expected_total=self._total(fetched),
+        )
+
+    def _latest(self, told: Told, seen: datetime | None) -> datetime | None:
+        if self._timed is None:
+            return seen
+        format_name = self._timed.field_format or self._timed.format
+        for value in told.times:
+            try:
+                moment = read_time(value, format_name)
+            except ValueError:
+                continue
+            if moment is not None and (seen is None or moment > seen):
+                seen = moment
+        return seen
+
+    def _vendor_time(self, headers: CIMultiDictProxy[str]) -> datetime:
+        return http_date(headers.get("Date")) or self._clock.now() - CLOCK_DOUBT
+
+    def _token(self, fetched: _Fetched) -> object:
+        cursor = self.spec.cursor
+        if not isinstance(cursor, SyncTokenCursor):
+            return None
+        return compile_path(cursor.at)(fetched.around)
+
+    def _total(self, fetched: _Fetched) -> int | None:
+        if self.spec.total is None:
+            return None
+        total = compile_path(self.spec.total)(fetched.around)
+        return total if isinstance(total, int) else None
+
+    def tell(self, raws: list[bytes]) -> list[RawRecord]:
+        """Records that were read by id, as a page would have held them."""
+        return tell_apart(raws, self._probe, with_digest=self._with_digest).records
+
+
+def _around(spec: List) -> list[str]:
+    """Everything that is read from a page besides its records."""
+    pagination = spec.pagination
+    found: list[str | None] = [spec.total]
+    match pagination:
+        case PagePagination():
+            found += [pagination.more, pagination.done, pagination.pages]
+        case OffsetPagination():
+            found += [pagination.more, pagination.done, pagination.total]
+        case CursorPagination():
+            found += [pagination.more, pagination.at]
+        case NextUrlPagination():
+            found.append(pagination.at)
+        case _:
+            pass
+    if isinstance(spec.cursor, SyncTokenCursor):
+        found.append(spec.cursor.at)
+    return [path for path in found if path]
+
+
+def _with(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Draft:
+    if query:
+        draft = replace(draft, url=draft.url.update_query(query))
+    if body:
+        draft = replace(draft, body={**(draft.body or {}), **body})
+    return draft
+
+
+def _mark(place: Place) -> int:
+    return xxhash.xxh3_64_intdigest(msgspec.json.encode(dict(place), order="sorted"))

@@ -1,0 +1,82 @@
+"""Lists that mappings and writes look things up in: loaded whole once a run, or by key as needed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.clock import Clock
+from connectors.paths import compile_path
+from connectors.records import identifier
+
+Rows = list[dict[str, Any]]
+LoadAll = Callable[[str, str | None], Awaitable[Rows]]
+"""From a list's name and a scope to all its records."""
+
+STALE_S = 30.0
+"""A table that lacks a key is loaded again, unless it is fresher than this."""
+
+
+@dataclass(slots=True)
+class _Table:
+    rows: Rows
+    loaded_at: float
+    indexes: dict[str, dict[str, Rows]] = field(default_factory=dict)
+
+    def index(self, by: str) -> dict[str, Rows]:
+        """Records by what stands at a path."""
+        if by not in self.indexes:
+            self.indexes[by] = index_rows(self.rows, by)
+        return self.indexes[by]
+
+
+def index_rows(rows: Rows, by: str) -> dict[str, Rows]:
+    """Records by what stands at a path, in their order."""
+    get = compile_path(by)
+    found: dict[str, Rows] = {}
+    for row in rows:
+        key = identifier(get(row))
+        if key is not None:
+            found.setdefault(key, []).append(row)
+    return found
+
+
+class Lookups:
+    """The tables of one connector."""
+
+    def __init__(self, load: LoadAll, clock: Clock) -> None:
+        """Nothing is loaded yet."""
+        self._load = load
+        self._clock = clock
+        self._tables: dict[tuple[str, str | None], _Table] = {}
+        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
+
+    async def refresh(self, names: Iterable[str]) -> None:
+        """Load these lists anew."""
+        for name in names:
+            await self._loaded(name, None, newer_than=self._clock.monotonic())
+
+    async def rows(
+        self, name: str, scope: str | None = None, *, max_age_s: float = float("inf")
+    ) -> Rows:
+        """All records of a list."""
+        newest = self._clock.monotonic() - max_age_s
+        return (await self._loaded(name, scope, newer_than=newest)).rows
+
+    async def ensure(self, name: str, by: str, keys: Iterable[str]) -> Mapping[str, Rows]:
+        """An index that has these keys, if the ATS has them."""
+        table = await self._loaded(name, None, newer_than=float("-inf"))
+        if any(key not in table.index(by) for key in keys):
+            newest = self._clock.monotonic() - STALE_S
+            table = await self._loaded(name, None, newer_than=newest)
+        return table.index(by)
+
+    async def _loaded(self, name: str, scope: str | None, *, newer_than: float) -> _Table:
+        key = (name, scope)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            table = self._tables.get(key)
+            if table is None or table.loaded_at < newer_than:
+                at = self._clock.monotonic()
+                table = _Table(await self._load(name, scope), at)
+                self._tables[key] = table
+            return table

@@ -1,0 +1,396 @@
+"""Turns a vendor's record into canonical words: pure functions, compiled once per connector."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.definition.records import ApplicationMapping, CandidateMapping
+from connectors.definition.sources import (
+    Constant,
+    Each,
+    FirstOf,
+    JoinText,
+    MapValues,
+    ParseTime,
+    PathSource,
+    Source,
+    SplitName,
+)
+from connectors.paths import Getter, compile_path
+from connectors.records import identifier
+from connectors.statuses import StatusRules
+from connectors.times import read_time
+from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.status import UNMAPPED_STATUS
+
+_INT64 = 2**63
+
+
+class FieldFailed(ValueError):
+    """One field of a record could not be read; the message has no content of it."""
+
+
+def getter(source: Source) -> Getter:
+    """A function from a record to the source's value."""
+    match source:
+        case PathSource():
+            return compile_path(source.path)
+        case Constant():
+            value = source.value
+            return lambda _: value
+        case FirstOf():
+            return _first_of([getter(each) for each in source.sources])
+        case ParseTime():
+            inner, format_name = getter(source.source), source.format
+            return lambda record: read_time(inner(record), format_name)
+        case SplitName():
+            return _split_name(getter(source.source), first=source.part == "first")
+        case MapValues():
+            return _mapped(getter(source.source), source.values, source.otherwise)
+        case JoinText():
+            return _joined([getter(each) for each in source.sources], source.separator)
+        case Each():
+            return _each(source)
+
+
+def _first_of(getters: list[Getter]) -> Getter:
+    def first(record: Any) -> Any:
+        for get in getters:
+            value = get(record)
+            if value is not None and value != "" and value != []:
+                return value
+        return None
+
+    return first
+
+
+def _split_name(get: Getter, *, first: bool) -> Getter:
+    def part(record: Any) -> Any:
+        name = get(record)
+        words = name.split(None, 1) if isinstance(name, str) else []
+        if first:
+            return words[0] if words else None
+        return words[1].strip() if len(words) > 1 else None
+
+    return part
+
+
+def _mapped(get: Getter, values: Mapping[str, object], otherwise: object) -> Getter:
+    def look_up(record: Any) -> Any:
+        value = get(record)
+        key = "true" if value is True else "false" if value is False else str(value)
+        return values.get(key, otherwise) if value is not None else otherwise
+
+    return look_up
+
+
+def _joined(getters: list[Getter], separator: str) -> Getter:
+    def join(record: Any) -> Any:
+        parts = (get(record) for get in getters)
+        return separator.join(str(part) for part in parts if part not in (None, "")) or None
+
+    return join
+
+
+def _each(source: Each) -> Getter:
+    find = compile_path(source.path)
+    fields = [(name, getter(each)) for name, each in source.fields.items()]
+
+    def entries(record: Any) -> Any:
+        found = find(record)
+        if isinstance(found, dict) and "key" not in source.fields:
+            return [
+                {"key": key, **{name: get(item) for name, get in fields}}
+                for key, item in found.items()
+            ]
+        items = found if isinstance(found, list) else [] if found is None else [found]
+        return [{name: get(item) for name, get in fields} for item in items]
+
+    return entries
+
+
+# What a field makes of a value
+
+
+def text(value: Any) -> str | None:
+    """Text, or a number as text."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise FieldFailed("expected text, found a list or an object")
+
+
+def identity(value: Any) -> str:
+    """An id, which must be there."""
+    found = identifier(value)
+    if found is None:
+        raise FieldFailed("expected an id, found none")
+    return found
+
+
+def moment(value: Any) -> Any:
+    """A moment; text is read as ISO 8601."""
+    return read_time(value) if isinstance(value, str) else _number_is_no_time(value)
+
+
+def _number_is_no_time(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise FieldFailed("found a number where a time is expected; use parse_time with a format")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """True or false; what is missing is false."""
+    return value.lower() in {"true", "yes", "1"} if isinstance(value, str) else bool(value)
+
+
+def contacts(value: Any) -> list[Any]:
+    """Contact points from texts or objects; entries without a value are left out."""
+    if value is None or value == "":
+        return []
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        point = _contact(item)
+        if point is not None:
+            found.append(point)
+    return found
+
+
+def _contact(item: Any) -> dict[str, Any] | None:
+    if isinstance(item, dict):
+        if "value" not in item:
+            raise FieldFailed("expected objects with `value`; use `each` to name it")
+        value = text(item["value"])
+        return {"value": value, "type": text(item.get("type"))} if value else None
+    value = text(item)
+    return {"value": value, "type": None} if value else None
+
+
+def texts(value: Any) -> list[str]:
+    """Texts; a single one counts as a list."""
+    if value is None or value == "":
+        return []
+    items = value if isinstance(value, list) else [value]
+    return [found for item in items if (found := text(item)) is not None]
+
+
+def files(value: Any) -> list[Any]:
+    """Attachments."""
+    if not value:
+        return []
+    if not isinstance(value, list):
+        raise FieldFailed("expected a list; use `each`")
+    return [
+        {
+            "external_id": identifier(item.get("external_id")),
+            "name": text(item.get("name")),
+            "kind": text(item.get("kind")),
+            "url": text(item.get("url")),
+            "url_expires_at": moment(item.get("url_expires_at")),
+        }
+        for item in value
+        if isinstance(item, dict)
+    ]
+
+
+def custom_fields(value: Any) -> dict[str, Any]:
+    """Custom fields by key, from an object or from entries with `key` and `value`."""
+    if not value:
+        return {}
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list):
+        pairs = [(item.get("key"), item.get("value")) for item in value if isinstance(item, dict)]
+    else:
+        raise FieldFailed("expected an object, or `each` with `key` and `value`")
+    return {
+        storable_key(key): storable(unwrapped(item))
+        for key, item in pairs
+        if key is not None and key != ""
+    }
+
+
+def unwrapped(value: Any) -> Any:
+    """Many vendors wrap a custom field's value together with its name and type."""
+    if isinstance(value, dict) and "value" in value and value.keys() & {"name", "type", "title"}:
+        return value["value"]
+    return value
+
+
+def storable_key(key: Any) -> str:
+    """A key that MongoDB can store and address."""
+    name = str(key).replace("\0", "").replace(".", "_")
+    return "_" + name[1:] if name.startswith("$") else name or "_"
+
+
+def storable(value: Any) -> Any:
+    """A value that MongoDB can store."""
+    match value:
+        case bool():
+            return value
+        case int() if not -_INT64 <= value < _INT64:
+            return str(value)
+        case dict():
+            return {storable_key(key): storable(item) for key, item in value.items()}
+        case list():
+            return [storable(item) for item in value]
+        case _:
+            return value
+
+
+_CANDIDATE: dict[str, Callable[[Any], Any]] = {
+    "external_id": identity,
+    "first_name": text,
+    "last_name": text,
+    "emails": contacts,
+    "phones": contacts,
+    "addresses": contacts,
+    "company": text,
+    "title": text,
+    "links": contacts,
+    "tags": texts,
+    "source": text,
+    "custom_fields": custom_fields,
+    "attachments": files,
+    "is_private": flag,
+    "external_created_at": moment,
+    "external_updated_at": moment,
+}
+_APPLICATION: dict[str, Callable[[Any], Any]] = {
+    "external_id": identity,
+    "candidate_external_id": identity,
+    "rejection_reason": text,
+    "source": text,
+    "custom_fields": custom_fields,
+    "applied_at": moment,
+    "rejected_at": moment,
+    "hired_at": moment,
+    "external_updated_at": moment,
+}
+MAPPED_FIELDS = frozenset(
+    {
+        *(f"candidate.{name}" for name in _CANDIDATE),
+        *(f"application.{name}" for name in _APPLICATION),
+    }
+)
+
+Extras = Mapping[str, str]
+"""Operator's own mappings: our field → the path where the vendor keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    get: Getter
+    convert: Callable[[Any], Any]
+    label: str
+
+    def read(self, record: Any) -> Any:
+        try:
+            return self.convert(self.get(record))
+        except ValueError as error:
+            raise FieldFailed(f"{self.label}: {error}") from None
+
+
+def _fields(
+    part: str, mapping: Any, kinds: Mapping[str, Callable[[Any], Any]], extras: Extras
+) -> list[_Field]:
+    fields = []
+    for name, convert in kinds.items():
+        own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
+        get = compile_path(own) if own else getter(getattr(mapping, name))
+        fields.append(_Field(name, get, convert, f"{part}.{name}"))
+    return fields
+
+
+def _extra_custom_fields(part: str, extras: Extras) -> list[tuple[str, Getter]]:
+    prefixes = [f"{part}.custom_fields."]
+    if part == "candidate":
+        prefixes.append("custom_fields.")
+    return [
+        (storable_key(name.removeprefix(prefix)), compile_path(path))
+        for name, path in extras.items()
+        for prefix in prefixes
+        if name.startswith(prefix)
+    ]
+
+
+class CandidateMapper:
+    """Reads candidates."""
+
+    def __init__(self, mapping: CandidateMapping, extras: Extras) -> None:
+        """Compile every field once."""
+        self._fields = _fields("candidate", mapping, _CANDIDATE, extras)
+        self._custom = _extra_custom_fields("candidate", extras)
+
+    def read(self, record: Any) -> CandidateRecord:
+        """The candidate.
+
+        Raises:
+            FieldFailed: a field is not what it should be.
+        """
+        found: Any = {field.name: field.read(record) for field in self._fields}
+        for name, get in self._custom:
+            found["custom_fields"][name] = storable(unwrapped(get(record)))
+        return found  # type: ignore[no-any-return]  # its keys are those of CandidateRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReadApplication:
+    """An application, the stage's kind, and whether any rule knew the stage."""
+
+    application: ApplicationRecord
+    is_mapped: bool
+
+
+class ApplicationMapper:
+    """Reads applications."""
+
+    def __init__(self, mapping: ApplicationMapping, rules: StatusRules, extras: Extras) -> None:
+        """Compile every field once."""
+        self._rules = rules
+        self._each = compile_path(mapping.each) if mapping.each else None
+        self._fields = _fields("application", mapping, _APPLICATION, extras)
+        self._custom = _extra_custom_fields("application", extras)
+        self._job = (getter(mapping.job.external_id), getter(mapping.job.name))  # type: ignore[arg-type]  # read as sources
+        stage = mapping.stage
+        self._stage = tuple(getter(part) for part in (stage.external_id, stage.name, stage.kind))  # type: ignore[arg-type]
+
+    def parts(self, record: dict[str, Any]) -> list[dict[str, Any]]:
+        """The contexts that paths start from: the record itself, or each application in it."""
+        if self._each is None:
+            return [record]
+        found = self._each(record)
+        items = found if isinstance(found, list) else [] if found is None else [found]
+        return [{**item, "record": record} for item in items if isinstance(item, dict)]
+
+    def read(self, context: Any) -> ReadApplication:
+        """The application.
+
+        Raises:
+            FieldFailed: a field is not what it should be.
+        """
+        found: Any = {field.name: field.read(context) for field in self._fields}
+        for name, get in self._custom:
+            found["custom_fields"][name] = storable(unwrapped(get(context)))
+        found["job"] = _named(self._job[0](context), self._job[1](context))
+        stage = _named(self._stage[0](context), self._stage[1](context))
+        status = self._rules.status_of(
+            context, stage, _kind(self._stage[2](context)), found["rejection_reason"]
+        )
+        found["stage"] = stage
+        found["status"] = status or UNMAPPED_STATUS
+        return ReadApplication(found, status is not None)
+
+
+def _named(external_id: Any, name: Any) -> NamedRef:
+    return NamedRef(external_id=identifier(external_id), name=text(name))
+
+
+def _kind(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,235 @@
+"""Reads raw records into canonical ones: details, joins, mapping; one bad record stops no other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from connectors.base import Mapped, MappingFailed, RawRecord
+from connectors.definition.lists import Join, List
+from connectors.definition.paths import joins_used
+from connectors.definition.records import ApplicationMapping, CandidateMapping
+from connectors.definition.sources import Each, paths_in
+from connectors.fetching import Fetcher
+from connectors.lookups import Lookups, Rows, index_rows
+from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
+from connectors.paths import compile_path
+from connectors.records import decode, fingerprint, identifier, pruner
+from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+
+Context = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mappers:
+    """What a connector's records are mapped with."""
+
+    candidate: CandidateMapper | None
+    application: ApplicationMapper | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """One record in canonical words, with the contexts that its applications were read from."""
+
+    mapped: Mapped
+    contexts: tuple[Context, ...]
+
+
+class ListReader:
+    """Maps the records of one list."""
+
+    def __init__(
+        self,
+        name: str,
+        lists: Mapping[str, List],
+        mappers: Mappers,
+        mappings: tuple[CandidateMapping | None, ApplicationMapping | None],
+        *,
+        outcomes: Sequence[str],
+        lookups: Lookups,
+        fetcher: Fetcher,
+    ) -> None:
+        """Work out which joins which part needs."""
+        self.name = name
+        self.spec = lists[name]
+        self._lists = lists
+        self._lookups = lookups
+        self._fetcher = fetcher
+        holds = self.spec.holds
+        self._candidates = mappers.candidate if holds in {"candidates", "both"} else None
+        self._applications = mappers.application if holds in {"applications", "both"} else None
+        self._candidate_joins = _needed(self.spec, mappings[0] if self._candidates else None, ())
+        self._application_joins = _needed(
+            self.spec, mappings[1] if self._applications else None, outcomes
+        )
+        self._prune = pruner(self.spec.volatile)
+        self._id = compile_path(self.spec.id)
+
+    @property
+    def whole_lookups(self) -> set[str]:
+        """The lists that are to be loaded before a run."""
+        joins = {**self._candidate_joins, **self._application_joins}
+        return {join.list for join in joins.values() if join.load == "all"}
+
+    async def read(self, records: Sequence[RawRecord]) -> list[ReadRecord | MappingFailed]:
+        """Every record, in the order given."""
+        decoded: list[Context | MappingFailed] = [_decoded(record) for record in records]
+        if self.spec.detail is not None:
+            decoded = await self._detailed(records, decoded)
+        prints = [None if isinstance(each, MappingFailed) else fingerprint(self._prune(each))
+                  for each in decoded]  # fmt: skip
+        parts = [self._parts(each) for each in decoded]
+        await self._join(decoded, parts)
+        return [
+            self._mapped(record, each, part, print_)
+            for record, each, part, print_ in zip(records, decoded, parts, prints, strict=True)
+        ]
+
+    async def _detailed(
+        self, records: Sequence[RawRecord], decoded: Sequence[Context | MappingFailed]
+    ) -> list[Context | MappingFailed]:
+        rows = await self._fetcher.rows(self.name, [record.external_id for record in records])
+        by_id = {identifier(self._id(row)): row for row in rows}
+        return [
+            each
+            if isinstance(each, MappingFailed)
+            else _merged(each, by_id.get(record.external_id))
+            for record, each in zip(records, decoded, strict=True)
+        ]
+
+    def _parts(self, record: Context | MappingFailed) -> list[Context]:
+        if isinstance(record, MappingFailed) or self._applications is None:
+            return []
+        return self._applications.parts(record)
+
+    async def _join(
+        self, records: Iterable[Context | MappingFailed], parts: Iterable[list[Context]]
+    ) -> None:
+        if not (self._candidate_joins or self._application_joins):
+            return
+        own = [record for record in records if not isinstance(record, MappingFailed)]
+        for context in (*own, *(each for part in parts for each in part)):
+            context["joined"] = {}
+        for name, join in self._candidate_joins.items():
+            await self._bring(name, join, own)
+        separate = [each for part in parts for each in part]
+        for name, join in self._application_joins.items():
+            await self._bring(name, join, separate)
+
+    async def _bring(self, name: str, join: Join, contexts: Sequence[Context]) -> None:
+        key_of = compile_path(join.key)
+        keys = [identifier(key_of(context)) for context in contexts]
+        index = await self._index(join, {key for key in keys if key is not None})
+        for context, key in zip(contexts, keys, strict=True):
+            rows = index.get(key, []) if key is not None else []
+            context["joined"][name] = rows if join.many else rows[0] if rows else None
+
+    async def _index(self, join: Join, keys: set[str]) -> Mapping[str, Rows]:
+        by = join.by or self._lists[join.list].id
+        if join.load == "all":
+            return await self._lookups.ensure(join.list, by, keys)
+        return index_rows(await self._fetcher.rows(join.list, keys), by) if keys else {}
+
+    def _mapped(
+        self,
+        record: RawRecord,
+        context: Context | MappingFailed,
+        parts: Sequence[Context],
+        print_: bytes | None,
+    ) -> ReadRecord | MappingFailed:
+        if isinstance(context, MappingFailed) or print_ is None:
+            return context if isinstance(context, MappingFailed) else _failed(record, "")
+        try:
+            return self._read(record, context, parts, print_)
+        except FieldFailed as error:
+            return _failed(record, str(error))
+
+    def _read(
+        self, record: RawRecord, context: Context, parts: Sequence[Context], print_: bytes
+    ) -> ReadRecord:
+        candidate = self._candidates.read(context) if self._candidates else None
+        applications: list[ApplicationRecord] = []
+        unmapped: list[NamedRef] = []
+        for part in parts:
+            if self._applications is not None:
+                found = self._applications.read(part)
+                applications.append(found.application)
+                if not found.is_mapped:
+                    unmapped.append(found.application["stage"])
+        mapped = Mapped(
+            record.external_id,
+            print_,
+            candidate,
+            tuple(applications),
+            tuple(unmapped),
+            _filled(candidate, applications),
+        )
+        return ReadRecord(mapped, tuple(parts))
+
+
+def _decoded(record: RawRecord) -> Context | MappingFailed:
+    try:
+        value = decode(record.raw)
+    except msgspec.DecodeError:
+        return _failed(record, "the record is no JSON")
+    return value if isinstance(value, dict) else _failed(record, "the record is no object")
+
+
+def _failed(record: RawRecord, why: str) -> MappingFailed:
+    return MappingFailed(record.external_id, why)
+
+
+def _merged(listed: Context, detail: Context | None) -> Context:
+    """The detail's fields come first; what only the list shows stays."""
+    return listed if detail is None else {**listed, **detail}
+
+
+def _filled(
+    candidate: CandidateRecord | None, applications: Iterable[ApplicationRecord]
+) -> frozenset[str]:
+    found = []
+    if candidate is not None:
+        found += [f"candidate.{name}" for name, value in candidate.items() if value]
+    for application in applications:
+        found += [f"application.{name}" for name, value in application.items() if value]
+    return frozenset(found)
+
+
+def _needed(
+    spec: List,
+    mapping: CandidateMapping | ApplicationMapping | None,
+    conditions: Iterable[str],
+) -> dict[str, Join]:
+    """The joins that a mapping reads, also by way of other joins, in the order of the file."""
+    if mapping is None:
+        return {}
+    wanted = joins_read(mapping).union(*(joins_used(path) for path in conditions))
+    for name, join in reversed(spec.joins.items()):
+        if name in wanted:
+            wanted |= joins_used(join.key)
+    return {name: join for name, join in spec.joins.items() if name in wanted}
+
+
+def joins_read(mapping: CandidateMapping | ApplicationMapping) -> set[str]:
+    """The names X of all `joined.X` that a mapping reads."""
+    found: set[str] = set()
+    for source in sources_of(mapping):
+        for path in paths_in(source):
+            found |= joins_used(path)
+    return found
+
+
+def sources_of(mapping: Any) -> list[Any]:
+    """Every source of a mapping, those of its parts included."""
+    found = []
+    for name in type(mapping).model_fields:
+        value = getattr(mapping, name)
+        if name in {"job", "stage"}:
+            found += sources_of(value)
+        elif name != "each":
+            found.append(value)
+            if isinstance(value, Each):
+                found += value.fields.values()
+    return found

@@ -1,0 +1,222 @@
+"""Cuts a page into records without parsing them, and tells when two records are the same."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import xxhash
+
+from connectors.base import MappingFailed, RawRecord
+from connectors.definition.paths import SIMPLE_PATH, top_names
+from connectors.paths import Getter, compile_path
+
+Probe = Callable[[bytes | memoryview], tuple[Any, ...]]
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_RECORDS = "f0"
+
+
+@dataclass(frozen=True, slots=True)
+class Sliced:
+    """A page: what stands around the records, and each record's own text."""
+
+    around: Any
+    records: Sequence[bytes | memoryview] | None
+    """None where the answer has no list at the path that the definition says."""
+
+
+Slice = Callable[[bytes], Sliced]
+
+
+def slicer(records: str, around: Iterable[str]) -> Slice:
+    """Cuts pages whose records are at a path; `around` are paths that are read from the rest."""
+    needed = set().union(*(top_names(path) for path in around), set())
+    one_name = SIMPLE_PATH.fullmatch(records) is not None and "." not in records
+    if records == "@" and not needed:
+        return _array
+    if one_name and records not in needed:
+        return _envelope(records, sorted(needed))
+    return _decoded(compile_path(records))
+
+
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _array(body: bytes) -> Sliced:
+    try:
+        return Sliced(None, [memoryview(raw) for raw in _RAWS.decode(body)])
+    except msgspec.ValidationError:
+        return Sliced(decode(body), None)
+    except msgspec.DecodeError:
+        return _decoded(compile_path("@"))(body)
+
+
+def _envelope(name: str, others: Sequence[str]) -> Slice:
+    fields: list[tuple[str, Any, Any]] = [(_RECORDS, list[msgspec.Raw] | None, None)]
+    fields += [(f"f{at}", Any, None) for at in range(1, len(others) + 1)]
+    names = {f"f{at}": other for at, other in enumerate((name, *others))}
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Envelope", fields, rename=names))
+    generic = _decoded(compile_path(name))
+
+    def cut(body: bytes) -> Sliced:
+        try:
+            found = decoder.decode(body)
+        except msgspec.DecodeError:
+            return generic(body)
+        around = {other: getattr(found, f"f{at}") for at, other in enumerate(others, start=1)}
+        raws = getattr(found, _RECORDS)
+        return Sliced(around, None if raws is None else [memoryview(raw) for raw in raws])
+
+    return cut
+
+
+def _decoded(find: Getter) -> Slice:
+    def cut(body: bytes) -> Sliced:
+        whole = decode(body)
+        found = find(whole)
+        if not isinstance(found, list):
+            return Sliced(whole, None)
+        return Sliced(whole, [msgspec.json.encode(item) for item in found])
+
+    return cut
+
+
+def decode(raw: bytes | memoryview) -> Any:
+    """JSON as Python values; half characters that JSON allows and UTF-8 does not are replaced.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        return _leniently(raw, error)
+
+
+def _leniently(raw: bytes | memoryview, error: msgspec.DecodeError) -> Any:
+    try:
+        return sanitised(json.loads(bytes(raw)))
+    except (ValueError, RecursionError):
+        raise error from None
+
+
+def sanitised(value: Any) -> Any:
+    """The value with every lone surrogate replaced."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case list():
+            return [sanitised(item) for item in value]
+        case dict():
+            return {sanitised(key): sanitised(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def probe(paths: Sequence[str]) -> Probe:
+    """Reads a few values of a record without building the rest of it."""
+    getters = [compile_path(path) for path in paths]
+
+    def fully(raw: bytes | memoryview) -> tuple[Any, ...]:
+        record = decode(raw)
+        return tuple(get(record) for get in getters)
+
+    if not all(SIMPLE_PATH.fullmatch(path) and "." not in path for path in paths):
+        return fully
+    names = {f"f{at}": path for at, path in enumerate(paths)}
+    if len(set(paths)) < len(paths):
+        return fully
+    fields = [(field, Any, None) for field in names]
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Probe", fields, rename=names))
+    fields_in_order = tuple(names)
+
+    def quickly(raw: bytes | memoryview) -> tuple[Any, ...]:
+        try:
+            found = decoder.decode(raw)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return fully(raw)
+        return tuple(getattr(found, field) for field in fields_in_order)
+
+    return quickly
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The records of one page that could be told apart, and what their times say."""
+
+    records: list[RawRecord]
+    failed: list[MappingFailed]
+    times: list[Any]
+
+
+def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, *, with_digest: bool) -> Told:
+    """Each record with its id. `read` gives the id and, if the list has one, the time."""
+    told = Told([], [], [])
+    for at, raw in enumerate(raws):
+        try:
+            found = read(raw)
+        except msgspec.DecodeError:
+            told.failed.append(MappingFailed(None, f"record {at + 1} of the page is no object"))
+            continue
+        external_id = identifier(found[0])
+        if external_id is None:
+            told.failed.append(MappingFailed(None, f"record {at + 1} of the page has no id"))
+            continue
+        digest = xxhash.xxh3_128_digest(raw) if with_digest else None
+        told.records.append(RawRecord(external_id, raw, digest))
+        if len(found) > 1:
+            told.times.append(found[1])
+    return told
+
+
+def identifier(value: Any) -> str | None:
+    """An id as text; None for what cannot be one."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+Prune = Callable[[Mapping[str, Any]], Any]
+
+
+def pruner(volatile: Sequence[str]) -> Prune:
+    """Gives the record without its volatile paths; the record itself is left as it is."""
+    steps = [tuple(path.replace("[]", ".[]").split(".")) for path in volatile]
+
+    def prune(record: Mapping[str, Any]) -> Any:
+        pruned: Any = record
+        for path in steps:
+            pruned = _without(pruned, path)
+        return pruned
+
+    return prune
+
+
+def _without(value: Any, path: tuple[str, ...]) -> Any:
+    name, *rest = path
+    if name == "[]":
+        if not isinstance(value, list):
+            return value
+        return [_without(item, tuple(rest)) for item in value] if rest else []
+    if not isinstance(value, dict) or name not in value:
+        return value
+    copy = dict(value)
+    if rest:
+        copy[name] = _without(copy[name], tuple(rest))
+    else:
+        del copy[name]
+    return copy
+
+
+_SORTED = msgspec.json.Encoder(order="sorted")
+
+
+def fingerprint(record: Any) -> bytes:
+    """16 bytes that are equal for equal content, whatever the order of keys."""
+    return xxhash.xxh3_128_digest(_SORTED.encode(record))

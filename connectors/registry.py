@@ -1,0 +1,150 @@
+"""Finds definitions and makes connectors of them; the one door for the daemon."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import entry_points
+from typing import Any
+
+from config.operator import Integration
+from connectors.answers import Verdicts
+from connectors.auth import (
+    Authenticator,
+    ForgetfulTokenStore,
+    OAuthTokens,
+    TokenStore,
+    fixed_authenticator,
+)
+from connectors.base import Connector, Observer
+from connectors.budget import Budget
+from connectors.clock import Clock, SystemClock
+from connectors.definition import Definition, find_definitions, load_definition
+from connectors.definition.auth import OAuth2
+from connectors.engine import Parts, RestConnector
+from connectors.http import AtsHttp, TimeOuts
+from connectors.requests import Drafts, Settings, settings_of
+from connectors.transport import Transport
+
+ENTRY_POINTS = "ats_sync.connectors"
+"""Packages may offer `factory(name, integration, definition, **parts) -> Connector` here."""
+
+
+class SilentObserver:
+    """Told, and keeps it to itself."""
+
+    def request_sent(self, *, integration: str, operation: str) -> None:
+        """Nothing."""
+
+    def answer_received(
+        self, *, integration: str, operation: str, status: int | None, seconds: float
+    ) -> None:
+        """Nothing."""
+
+    def waiting(self, *, integration: str, until: datetime, reason: str) -> None:
+        """Nothing."""
+
+    def warned(self, *, integration: str, message: str) -> None:
+        """Nothing."""
+
+
+@dataclass(slots=True)
+class Commons:
+    """What integrations with the same credential share in a process: budget and access token.
+
+    Make one for the whole process and give it to every `create_connector`.
+    """
+
+    token_store: TokenStore = field(default_factory=ForgetfulTokenStore)
+    _budgets: dict[str, Budget] = field(default_factory=dict)
+    _authenticators: dict[str, Authenticator] = field(default_factory=dict)
+
+    def budget(self, key: str, make: Callable[[], Budget]) -> Budget:
+        """The budget of a credential."""
+        if key not in self._budgets:
+            self._budgets[key] = make()
+        return self._budgets[key]
+
+    def authenticator(self, key: str, make: Callable[[], Authenticator]) -> Authenticator:
+        """The access tokens of a credential."""
+        if key not in self._authenticators:
+            self._authenticators[key] = make()
+        return self._authenticators[key]
+
+
+def create_connector(
+    name: str,
+    integration: Integration,
+    definition: Definition,
+    *,
+    observer: Observer | None = None,
+    clock: Clock | None = None,
+    commons: Commons | None = None,
+    time_outs: TimeOuts | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> Connector:
+    """The connector that serves this integration. Nothing is sent before it is used.
+
+    Raises:
+        MissingValue: a credential or option that the definition needs is not given; see
+            `connectors.crosscheck.check_integration`, which tells it with its place.
+    """
+    clock, commons = clock or SystemClock(), commons or Commons()
+    model = definition.model
+    settings = settings_of(model, integration, clock)
+    drafts = Drafts(model.api, integration.endpoint, settings)
+    http = AtsHttp(time_outs=time_outs)
+    credential = _credential_key(definition.name, str(drafts.origin.origin()), settings)
+    budget = commons.budget(credential, lambda: Budget(model.limits, clock))
+    transport = Transport(
+        integration=name,
+        origin=drafts.origin,
+        http=http,
+        budget=budget,
+        authenticator=_authenticator(definition, settings, commons, credential, clock),
+        verdicts=Verdicts(model.errors),
+        observer=observer or SilentObserver(),
+        clock=clock,
+        jitter=jitter,
+    )
+    parts = Parts(name, definition, integration, settings, drafts, http, transport, clock)
+    factory = hook(definition.name)
+    return factory(parts) if factory else RestConnector(parts)
+
+
+def _authenticator(
+    definition: Definition, settings: Settings, commons: Commons, credential: str, clock: Clock
+) -> Authenticator:
+    auth, values = definition.model.auth, settings.resolver()
+    if not isinstance(auth, OAuth2):
+        return fixed_authenticator(auth, values)
+    key = sha256(f"{credential}|{values('acting_user')}".encode()).hexdigest()
+    return commons.authenticator(
+        key, lambda: OAuthTokens(auth, values, clock, key, commons.token_store)
+    )
+
+
+def _credential_key(connector: str, origin: str, settings: Settings) -> str:
+    """Names a credential without telling it."""
+    secrets = sorted(item for item in settings.values.items() if item[0].startswith("credentials."))
+    return sha256(repr((connector, origin, secrets)).encode()).hexdigest()
+
+
+def hook(name: str) -> Callable[[Parts], Connector] | None:
+    """A package's own factory for this connector, by entry point."""
+    found: Iterable[Any] = entry_points(group=ENTRY_POINTS, name=name)
+    for point in found:
+        factory: Callable[[Parts], Connector] = point.load()
+        return factory
+    return None
+
+
+__all__ = [
+    "Commons",
+    "Definition",
+    "SilentObserver",
+    "create_connector",
+    "find_definitions",
+    "load_definition",
+]

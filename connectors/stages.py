@@ -1,0 +1,173 @@
+"""An account's stages and rejection reasons, and which of them a push goes to. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.definition.writes import Reasons, Stages
+from connectors.mapping import getter, text
+from connectors.paths import Getter
+from connectors.records import identifier
+from connectors.statuses import Operators, StatusRules, Verdict, folded
+from models.candidate import NamedRef
+from models.status import TURNED_DOWN, ApplicationStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the account."""
+
+    external_id: str | None
+    name: str
+    kind: str | None
+    slug: str | None
+    position: float
+    scope: str | None
+    verdict: Verdict | None
+
+    @property
+    def status(self) -> ApplicationStatus | None:
+        """What it stands for."""
+        return self.verdict.status if self.verdict else None
+
+    def is_called(self, wanted: NamedRef) -> bool:
+        """Whether a name or an id means this stage."""
+        if wanted["external_id"] is not None:
+            return wanted["external_id"] == self.external_id
+        return wanted["name"] is not None and folded(wanted["name"]) == folded(self.name)
+
+
+class StageReader:
+    """Reads stages from the rows of a list, or takes those that the vendor fixes."""
+
+    def __init__(self, spec: Stages, rules: StatusRules) -> None:
+        """Compile every field once."""
+        self.spec = spec
+        self._rules = rules
+        self._get: dict[str, Getter] = {
+            name: getter(getattr(spec, name))
+            for name in ("external_id", "name", "kind", "slug", "position", "scope")
+        }
+
+    def fixed(self) -> list[Stage]:
+        """The stages that every account has."""
+        return [
+            self._stage(each.id, each.name, each.kind, at, None, None)
+            for at, each in enumerate(self.spec.fixed)
+        ]
+
+    def read(self, rows: Iterable[Mapping[str, Any]], scope: str | None = None) -> list[Stage]:
+        """The stages of a list; `scope` is that of rows which do not tell theirs."""
+        return [self._read(row, at, scope) for at, row in enumerate(rows)]
+
+    def _read(self, row: Mapping[str, Any], at: int, scope: str | None) -> Stage:
+        found = {name: get(row) for name, get in self._get.items()}
+        position = found["position"]
+        return self._stage(
+            identifier(found["external_id"]),
+            text(found["name"]) or "",
+            text(found["kind"]),
+            at if not isinstance(position, int | float) else position,
+            text(found["slug"]),
+            identifier(found["scope"]) or scope,
+        )
+
+    def _stage(
+        self,
+        external_id: str | None,
+        name: str,
+        kind: str | None,
+        position: float,
+        slug: str | None,
+        scope: str | None,
+    ) -> Stage:
+        verdict = self._rules.verdict(external_id, name, kind)
+        return Stage(external_id, name, kind, slug, position, scope, verdict)
+
+
+def push_target(
+    stages: Sequence[Stage], status: ApplicationStatus, operators: Operators
+) -> Stage | None:
+    """The stage where a status goes: the operator's first, else the surest, lowest one."""
+    for wanted in operators.get(status, ()):
+        for stage in stages:
+            if wanted == stage.external_id or folded(wanted) == folded(stage.name):
+                return stage
+    fitting = [
+        stage for stage in stages if stage.verdict is not None and stage.verdict.status == status
+    ]
+    return min(fitting, key=_preference, default=None)
+
+
+def _preference(stage: Stage) -> tuple[int, float, str]:
+    rank = stage.verdict.rank if stage.verdict else 9
+    return (rank, stage.position, stage.external_id or stage.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A rejection reason of the account."""
+
+    external_id: str
+    name: str
+    status: ApplicationStatus | None
+
+
+class ReasonReader:
+    """Reads rejection reasons from the rows of a list."""
+
+    def __init__(self, spec: Reasons, rules: StatusRules) -> None:
+        """Compile every field once."""
+        self._rules = rules
+        self._get = {
+            name: getter(getattr(spec, name)) for name in ("external_id", "name", "status")
+        }
+
+    def read(self, rows: Iterable[Mapping[str, Any]]) -> list[Reason]:
+        """The reasons that have an id."""
+        found = []
+        for row in rows:
+            external_id = identifier(self._get["external_id"](row))
+            if external_id is not None:
+                name = text(self._get["name"](row)) or ""
+                found.append(Reason(external_id, name, self._status(row, name)))
+        return found
+
+    def _status(self, row: Mapping[str, Any], name: str) -> ApplicationStatus | None:
+        told = self._get["status"](row)
+        status = ApplicationStatus(told) if told in set(ApplicationStatus) else None
+        if status is None or status in TURNED_DOWN:
+            return self._rules.reason_status(name) or status
+        return status
+
+
+def reason_for(
+    reasons: Sequence[Reason],
+    status: ApplicationStatus,
+    *,
+    named: str | None,
+    operators: Mapping[str, str],
+) -> Reason | None:
+    """The reason to send: what the operator wrote, else that very name, else the only fitting one."""
+    wanted = [operators.get(named) if named else None, named, operators.get("default")]
+    fitting = [reason for reason in reasons if reason.status in (status, None)]
+    for name in wanted:
+        found = _called(fitting, name) or _called(reasons, name)
+        if found is not None and _agrees(found, status):
+            return found
+    exact = [reason for reason in reasons if reason.status == status]
+    return exact[0] if len(exact) == 1 else None
+
+
+def _agrees(reason: Reason, status: ApplicationStatus) -> bool:
+    """A default for rejections must not turn a withdrawal into one, nor a hire."""
+    return reason.status is None or reason.status == status
+
+
+def _called(reasons: Sequence[Reason], name: str | None) -> Reason | None:
+    if name is None:
+        return None
+    for reason in reasons:
+        if reason.external_id == name or folded(reason.name) == folded(name):
+            return reason
+    return None

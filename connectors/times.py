@@ -1,0 +1,78 @@
+"""Moments as vendors write them, read to and written from UTC milliseconds."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from models.times import EPOCH, iso, to_milliseconds
+
+TIME_FORMATS = ("iso", "iso_seconds", "iso_space", "epoch_ms", "epoch_s", "date")
+_PATTERNS = {"iso_seconds": "%Y-%m-%dT%H:%M:%SZ", "iso_space": "%Y-%m-%d %H:%M:%S"}
+_MS = timedelta(milliseconds=1)
+_OUT_OF_RANGE = "the time is out of range"
+
+
+def is_time_format(value: object) -> bool:
+    """True for a named format or a strftime pattern."""
+    return isinstance(value, str) and (value in TIME_FORMATS or "%" in value)
+
+
+def read_time(value: object, format_name: str = "iso") -> datetime | None:
+    """The moment, in UTC and whole milliseconds; None where nothing is written.
+
+    Raises:
+        ValueError: the value is not a time of this format.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        return _read(value, format_name)
+    except (OverflowError, TypeError) as error:
+        raise ValueError(_OUT_OF_RANGE) from error
+
+
+def _read(value: object, format_name: str) -> datetime:
+    if format_name in {"epoch_ms", "epoch_s"}:
+        return _from_epoch(value, 1 if format_name == "epoch_ms" else 1000)
+    if not isinstance(value, str):
+        raise ValueError(f"expected a time as text ({format_name}), got a number or an object")
+    if "%" in format_name:
+        return _utc(datetime.strptime(value, format_name))  # noqa: DTZ007 (the zone is set below)
+    return _utc(datetime.fromisoformat(value))
+
+
+def _from_epoch(value: object, scale: int) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("expected a time as a number")
+    number = float(value) if not isinstance(value, int) else value
+    return EPOCH + timedelta(milliseconds=int(number * scale))
+
+
+def _utc(moment: datetime) -> datetime:
+    """Vendors that write no zone mean UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return to_milliseconds(moment)
+
+
+def write_time(moment: datetime, format_name: str = "iso") -> str:
+    """The moment as the vendor wants it in a query."""
+    if format_name == "iso":
+        return iso(moment)
+    if format_name == "epoch_ms":
+        return str((moment - EPOCH) // _MS)
+    if format_name == "epoch_s":
+        return str((moment - EPOCH) // _MS // 1000)
+    if format_name == "date":
+        return moment.astimezone(UTC).strftime("%Y-%m-%d")
+    return moment.astimezone(UTC).strftime(_PATTERNS.get(format_name, format_name))
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The moment in a `Date` or `Retry-After` header; None where it holds none."""
+    if not text:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return _utc(moment)

@@ -1,0 +1,205 @@
+"""One credential's way to an ATS: budget, credential, sending, judging, and repeating of reads."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from multidict import CIMultiDictProxy
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from yarl import URL
+
+from connectors.answers import Kind, Verdicts, not_json, raise_class
+from connectors.auth import Applied, Authenticator
+from connectors.base import Observer
+from connectors.budget import Budget, Purpose
+from connectors.clock import Clock
+from connectors.errors import BrokenAnswer, Misdirected, OutcomeUnknown, RateLimited, Unavailable
+from connectors.http import Answer, AtsHttp, Outgoing, same_origin
+from connectors.records import decode
+
+Payload = TypeVar("Payload")
+READ_ATTEMPTS = 5
+RATE_PATIENCE_S = 900.0
+"""How long a read may be sent back by rate limits before it fails."""
+_LONGEST_BACKOFF_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Good(Generic[Payload]):
+    """A successful answer, parsed. `payload` is None where the ATS said "nothing there"."""
+
+    payload: Payload | None
+    headers: CIMultiDictProxy[str]
+    url: URL
+
+
+Parse = Callable[[bytes], tuple[Any, Payload]]
+"""From a body to what error rules look at, and what the caller wants."""
+
+
+def whole(body: bytes) -> tuple[Any, Any]:
+    """Parses a body completely."""
+    value = decode(body)
+    return value, value
+
+
+@dataclass(slots=True)
+class Transport:
+    """Sends requests for one integration."""
+
+    integration: str
+    origin: URL
+    http: AtsHttp
+    budget: Budget
+    authenticator: Authenticator
+    verdicts: Verdicts
+    observer: Observer
+    clock: Clock
+    jitter: Callable[[], float] = random.random
+    requests_sent: int = 0
+
+    async def read(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
+        """The answer to a read, which is repeated while that may help."""
+        deadline = self.clock.monotonic() + RATE_PATIENCE_S
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type((Unavailable, BrokenAnswer)),
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=self._backoff,
+            sleep=self.clock.sleep,
+            reraise=True,
+        )
+        async for attempt in attempts:
+            with attempt:
+                return await self._patiently(request, kind, parse, deadline)
+        raise AssertionError("retrying ends by returning or raising")
+
+    def _backoff(self, state: RetryCallState) -> float:
+        """Full jitter, doubling."""
+        return self.jitter() * min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+
+    async def _patiently(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload], deadline: float
+    ) -> Good[Payload]:
+        """Being told to slow down is no failure: the budget waits, then the read goes again."""
+        while True:
+            try:
+                return await self.once(request, kind, parse)
+            except RateLimited:
+                if self.clock.monotonic() >= deadline:
+                    raise
+
+    async def once(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
+        """Send once; a 401 is answered by one more try if there is a fresher credential."""
+        self._refuse_other_origin(request)
+        applied = await self.authenticator.apply(self._send_token)
+        answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
+        if found == "auth" and await self.authenticator.renew(applied):
+            applied = await self.authenticator.apply(self._send_token)
+            answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
+        if found in {None, "skip"}:
+            return Good(payload if found is None else None, answer.headers, answer.url)
+        if found == "rate":
+            raise RateLimited(
+                f"{request.operation}: the ATS asks to slow down",
+                until=self.budget.refused(self._purpose(request), answer.headers),
+                status=answer.status,
+                operation=request.operation,
+            )
+        raise_class(
+            found,  # type: ignore[arg-type]  # None was returned above
+            status=answer.status,
+            operation=request.operation,
+            kind=kind,
+            code=self.verdicts.code(envelope),
+        )
+
+    def _refuse_other_origin(self, request: Outgoing) -> None:
+        if not same_origin(request.url, self.origin):
+            raise Misdirected(
+                f"{request.operation}: the next address is on another host than "
+                f"{self.origin.host}; nothing was sent there",
+                operation=request.operation,
+            )
+
+    def _purpose(self, request: Outgoing) -> Purpose:
+        return Purpose(request.operation, is_write=request.is_write)
+
+    async def _judged(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
+    ) -> tuple[Answer, Any, Payload | None, Any]:
+        purpose = self._purpose(request)
+        async with self.budget.turn(purpose, self._waiting):
+            answer = await self._exchange(request, applied)
+        self.budget.learn(purpose, answer.headers)
+        envelope, payload = self._parsed(request, answer, parse)
+        return (
+            answer,
+            envelope,
+            payload,
+            self.verdicts.classify(answer.status, answer.headers, envelope, kind),
+        )
+
+    def _parsed(
+        self, request: Outgoing, answer: Answer, parse: Parse[Payload]
+    ) -> tuple[Any, Payload | None]:
+        if not answer.body:
+            return None, None
+        if answer.status >= 400:
+            return _if_json(answer.body), None
+        try:
+            return parse(answer.body)
+        except msgspec.DecodeError:
+            if request.is_write:
+                # The write was accepted; an answer that nobody needs cannot make it fail.
+                return None, None
+            content_type = answer.headers.get("Content-Type", "")
+            raise not_json(request.operation, answer.status, content_type) from None
+
+    async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
+        url = request.url.update_query(applied.query) if applied.query else request.url
+        sent = Outgoing(
+            request.operation, request.method, url, request.headers, request.body, request.is_write
+        )
+        self.requests_sent += 1
+        self.observer.request_sent(integration=self.integration, operation=request.operation)
+        began = self.clock.monotonic()
+        status: int | None = None
+        try:
+            answer = await self.http.send(sent, applied.headers)
+            status = answer.status
+            return answer
+        finally:
+            self.observer.answer_received(
+                integration=self.integration,
+                operation=request.operation,
+                status=status,
+                seconds=self.clock.monotonic() - began,
+            )
+
+    async def _send_token(self, request: Outgoing) -> Answer:
+        """Token requests have a budget of their own and carry no other credential."""
+        purpose = Purpose("token", is_token=True)
+        try:
+            async with self.budget.turn(purpose, self._waiting):
+                answer = await self._exchange(request, Applied())
+        except OutcomeUnknown as error:
+            raise Unavailable(str(error), operation="token") from error
+        self.budget.learn(purpose, answer.headers)
+        if answer.status == 429:
+            until = self.budget.refused(purpose, answer.headers)
+            message = "token: the ATS asks to slow down"
+            raise RateLimited(message, until=until, operation="token")
+        return answer
+
+    def _waiting(self, until: datetime, reason: str) -> None:
+        self.observer.waiting(integration=self.integration, until=until, reason=reason)
+
+
+def _if_json(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,258 @@
+"""Decides which requests bring an application to a wanted status. Pure: it sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from connectors.base import (
+    AlreadyThere,
+    ApplicationRef,
+    Impossible,
+    PushPlan,
+    PushTarget,
+    Step,
+    Steps,
+)
+from connectors.definition.placeholders import MissingValue, names_in
+from connectors.definition.writes import Write, Writes
+from connectors.paths import compile_path
+from connectors.requests import Drafts
+from connectors.stages import Reason, Stage, push_target, reason_for
+from connectors.statuses import Operators, folded
+from models.candidate import ApplicationRecord, NamedRef
+from models.status import TURNED_DOWN, ApplicationStatus
+
+Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
+_STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug"})
+_REASON_NAMES = frozenset({"reason_id", "reason_name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the account has, as far as a push needs it."""
+
+    stages: Sequence[Stage]
+    reasons: Sequence[Reason]
+    chosen: Mapping[str, Mapping[str, object]]
+    """Values of `choose`, by write."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorWishes:
+    """The operator's part of a push."""
+
+    name: str
+    statuses: Operators
+    reasons: Mapping[str, str]
+    acting_user_missing: bool
+
+
+class _NotPossible(Exception):
+    """Carries the reason to the one place that reports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans pushes for one integration."""
+
+    writes: Writes
+    drafts: Drafts
+    wishes: OperatorWishes
+    title: str
+
+    def plan(
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        account: Account,
+        context: Mapping[str, Any],
+    ) -> PushPlan:
+        """Requests from `current` to `target`, or why there are none."""
+        if _is_there(current, target):
+            return AlreadyThere()
+        if self.wishes.acting_user_missing:
+            return Impossible(
+                f"{self.title} makes no write without a user; "
+                f"add `integrations.{self.wishes.name}.acting_user`"
+            )
+        try:
+            return self._steps(_Task(ref, current, target, account, context))
+        except _NotPossible as why:
+            return Impossible(str(why))
+        except MissingValue as missing:
+            return Impossible(f"the request needs `{{{missing.args[0]}}}`, which has no value")
+
+    def _steps(self, task: "_Task") -> PushPlan:
+        name, write = self._operation(task)
+        stage = self._stage(task, name, write)
+        reason = self._reason(task, name, write)
+        reopening = self._reopening(task, name, write)
+        steps = [self._step("unreject", reopening, task, None, None)] if reopening else []
+        if reopening and _is_there(
+            {**task.current, "status": ApplicationStatus.REVIEWING}, task.target, stage
+        ):
+            return Steps(tuple(steps), task.target.status, task.current["stage"])
+        steps.append(self._step(name, write, task, stage, reason))
+        arrival = NamedRef(external_id=stage.external_id, name=stage.name) if stage else None
+        return Steps(tuple(steps), _arrived(task, name, stage), arrival or task.current["stage"])
+
+    def _operation(self, task: "_Task") -> tuple[Operation, Write]:
+        status = task.target.status
+        wanted: tuple[Operation, ...] = ("move",)
+        if status is ApplicationStatus.HIRED:
+            wanted = ("hire",)
+        elif status is ApplicationStatus.WITHDRAWN:
+            wanted = ("withdraw", "reject")
+        elif status is ApplicationStatus.REJECTED:
+            wanted = ("reject",)
+        for name in wanted:
+            write = getattr(self.writes, name)
+            if write is not None:
+                return name, write
+        raise _NotPossible(f"{self.title} offers no way to {wanted[0]} an application")
+
+    def _reopening(self, task: "_Task", name: Operation, write: Write) -> Write | None:
+        """The write that has to come first, because this one is not accepted from here."""
+        state = _state(task.current["status"])
+        if state in write.allowed_from:
+            return None
+        unreject = self.writes.unreject
+        if unreject is None or state not in unreject.allowed_from:
+            raise _NotPossible(f"{self.title} cannot {name} an application that is {state}")
+        return unreject
+
+    def _stage(self, task: "_Task", name: Operation, write: Write) -> Stage | None:
+        if not _uses(write, _STAGE_NAMES):
+            return None
+        named = task.target.stage
+        if named is not None and task.target.status.is_open:
+            return self._named_stage(task, named)
+        found = push_target(task.account.stages, task.target.status, self.wishes.statuses)
+        if found is None and task.target.status in TURNED_DOWN and _uses(write, _REASON_NAMES):
+            other = ApplicationStatus.REJECTED
+            found = push_target(task.account.stages, other, self.wishes.statuses)
+        if found is None:
+            status = task.target.status.value
+            raise _NotPossible(
+                f"no stage of {self.title} stands for {status} here; "
+                f'add `integrations.{self.wishes.name}.statuses.{status}: ["<stage>"]`'
+            )
+        return found
+
+    def _named_stage(self, task: "_Task", named: NamedRef) -> Stage:
+        for stage in task.account.stages:
+            if stage.is_called(named):
+                return stage
+        shown = named["external_id"] or named["name"]
+        raise _NotPossible(f'{self.title} has no stage "{shown}" for this application')
+
+    def _reason(self, task: "_Task", name: Operation, write: Write) -> Reason | None:
+        if not _uses(write, _REASON_NAMES):
+            return None
+        status = task.target.status
+        found = reason_for(
+            task.account.reasons,
+            status,
+            named=task.target.rejection_reason,
+            operators=self.wishes.reasons,
+        )
+        if found is None and (write.needs_reason or status is ApplicationStatus.WITHDRAWN):
+            raise _NotPossible(
+                f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
+                f'add `integrations.{self.wishes.name}.rejection_reasons: {{default: "<reason>"}}`'
+            )
+        return found
+
+    def _step(
+        self,
+        name: Operation,
+        write: Write,
+        task: "_Task",
+        stage: Stage | None,
+        reason: Reason | None,
+    ) -> Step:
+        values = task.values(stage, reason) | dict(task.account.chosen.get(name, {}))
+        guards = _guards(write, task.context) or [None]
+        drafts = [
+            self.drafts.draft(write.request, name, {**values, "guard": guard}, is_write=True)
+            for guard in guards
+        ]
+        first = drafts[0]
+        return Step(
+            operation=name,
+            method=first.method,
+            url=str(first.url.with_query(None)),
+            query=dict(first.url.query),
+            body=first.body,
+            alternatives=tuple(draft.body for draft in drafts[1:]),
+            form=dict(first.form),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    ref: ApplicationRef
+    current: ApplicationRecord
+    target: PushTarget
+    account: Account
+    context: Mapping[str, Any]
+
+    def values(self, stage: Stage | None, reason: Reason | None) -> dict[str, object]:
+        """What placeholders of a write stand for."""
+        found: dict[str, object] = {
+            "application_id": self.ref.external_id,
+            "candidate_id": self.ref.candidate_external_id,
+            "job_id": self.ref.job_external_id or self.current["job"]["external_id"],
+        }
+        if stage is not None:
+            found["stage_id"] = stage.external_id
+            found["stage_name"] = stage.name
+            found["stage_slug"] = stage.slug or stage.name
+        if reason is not None:
+            found["reason_id"], found["reason_name"] = reason.external_id, reason.name
+        return found
+
+
+def _arrived(task: _Task, name: Operation, stage: Stage | None) -> ApplicationStatus:
+    if name == "move" and task.target.stage is not None and stage is not None:
+        return stage.status or task.target.status
+    return task.target.status
+
+
+def _is_there(current: Mapping[str, Any], target: PushTarget, stage: Stage | None = None) -> bool:
+    """A named stage is there or not; without one, any stage of the status will do."""
+    named = target.stage
+    if named is not None and target.status.is_open:
+        return bool(current["status"].is_open) and _same_stage(current["stage"], named)
+    if stage is not None:
+        return bool(current["stage"]["external_id"] == stage.external_id)
+    return bool(current["status"] == target.status)
+
+
+def _same_stage(current: NamedRef, wanted: NamedRef) -> bool:
+    if wanted["external_id"] is not None:
+        return current["external_id"] == wanted["external_id"]
+    name, there = wanted["name"], current["name"]
+    return name is not None and there is not None and folded(name) == folded(there)
+
+
+def _state(status: ApplicationStatus) -> str:
+    return "open" if status.is_open else status.value
+
+
+def _uses(write: Write, names: frozenset[str]) -> bool:
+    used = {use.name for use in names_in(write.request.parts())}
+    return bool(used & names)
+
+
+def _guards(write: Write, context: Mapping[str, Any]) -> list[object]:
+    """The guard's values in the order of the definition, each once."""
+    found: list[object] = []
+    for path in write.guard:
+        value = compile_path(path)(context)
+        if value is not None and value not in found:
+            found.append(value)
+    if write.guard and not found:
+        raise _NotPossible("the application's record does not say where it is now")
+    return found
