@@ -60,6 +60,11 @@ class KnownApplication:
     standing: Standing
     record: Mapping[str, Any]
     gone: bool = False
+    import_id: UUID | None = None
+    """The import that wrote the record."""
+    seen_at: datetime | None = None
+    imported_from: str | None = None
+    """The status that this import replaced, if it changed it and no push has moved it since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from daemon.core.conflict import Policy, Winner
 from daemon.core.push_plan import Earlier, KnownApplication, StatusEvent
 from models.candidate import NamedRef
 from models.status import ApplicationStatus
 
 RowState = Literal["pending", "in_flight", "retrying", "delivered", "skipped", "superseded", "dead"]
+DoneState = Literal["delivered", "skipped", "superseded", "dead"]
 Outcome = Literal["Success", "Failed", "Skipped"]
 
 
@@ -82,6 +84,10 @@ class EventSource(Protocol):
         """
         ...
 
+    async def latest(self) -> datetime:
+        """The moment of the server's last write, as positions tell it."""
+        ...
+
     async def window_seconds(self) -> float | None:
         """How far back the server remembers; None while that is unknown or still growing."""
         ...
@@ -97,6 +103,8 @@ class ClearViewApplication:
     candidate_id: UUID | None
     status: str | None = None
     rejection_reason: str | None = None
+    import_id: UUID | None = None
+    """The import that wrote it last, where imports write here themselves."""
 
 
 class ClearViewApplications(Protocol):
@@ -177,7 +185,7 @@ class Done:
     """A push has ended."""
 
     push: OpenPush
-    state: Literal["delivered", "skipped", "superseded", "dead"]
+    state: DoneState
     outcome: Outcome
     base: ApplicationStatus
     """What both sides agreed on before: stored, for whatever comes behind it."""
@@ -186,6 +194,16 @@ class Done:
     reason: str | None = None
     message: str | None = None
     moved: "Moved | None" = None
+    conflict: "FoundConflict | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundConflict:
+    """Both sides had moved. `winner` None: a person decides."""
+
+    ats: ApplicationStatus
+    policy: Policy
+    winner: Winner | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +216,15 @@ class Moved:
     stage: NamedRef
     rejection_reason: str | None
     candidate_external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatestPush:
+    """The last push of an application, ended or not."""
+
+    status: str
+    state: RowState
+    reason: str | None
 
 
 class Outbox(Protocol):
@@ -218,6 +245,10 @@ class Outbox(Protocol):
         self, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, ClearViewApplication]:
         """Whose applications these are, from what was pushed before."""
+        ...
+
+    async def latest(self, application_ids: Sequence[UUID]) -> Mapping[UUID, LatestPush]:
+        """The last push of each application."""
         ...
 
     async def highest_epoch(self) -> int: ...
@@ -284,8 +315,6 @@ class OpenConflicts(Protocol):
     async def standing(self, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """The status ClearView had in the open conflict of each application that has one."""
         ...
-
-    async def count_open(self, integration_id: UUID) -> int: ...
 
 
 @dataclass(slots=True)

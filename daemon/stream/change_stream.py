@@ -5,7 +5,7 @@ A database-level stream survives a dropped collection; one process opens one str
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.change_stream import AsyncChangeStream
@@ -20,6 +20,7 @@ from daemon.stream.failures import stream_failure
 from daemon.stream.pipeline import COLLECTION, PIPELINE, fingerprint
 
 BATCH_LIMIT = 500
+CLOSE_CHECK_S = 0.05
 _AHEAD = timedelta(minutes=1)
 _FULL_ENOUGH = 0.8
 
@@ -81,6 +82,14 @@ class ApplicationStream:
         if last is not None and at > last.replace(tzinfo=UTC) + _AHEAD:
             raise PositionLost("the stored position is later than the server's last write")
 
+    async def latest(self) -> datetime:
+        try:
+            hello = await self._client.admin.command("hello")
+        except PyMongoError as error:
+            raise StreamInterrupted(type(error).__name__) from error
+        last: datetime | None = hello.get("lastWrite", {}).get("lastWriteDate")
+        return (last or hello["localTime"]).replace(tzinfo=UTC)
+
     async def window_seconds(self) -> float | None:
         try:
             local = self._client.get_database("local")
@@ -104,6 +113,7 @@ class Tail:
         self._stream = stream
         self._clock = clock
         self._epoch = epoch
+        self._closing = False
         self._received: asyncio.Queue[Received] = asyncio.Queue(maxsize=4 * BATCH_LIMIT)
         self.start = self._position(stream.resume_token)
         self._pump = asyncio.create_task(self._read_on(), name="change-stream")
@@ -115,7 +125,7 @@ class Tail:
 
     async def _read_on(self) -> None:
         try:
-            while True:
+            while not self._closing:
                 change = await self._stream.try_next()
                 if change is not None:
                     await self._received.put(change)
@@ -153,8 +163,14 @@ class Tail:
         )
 
     async def close(self) -> None:
-        self._pump.cancel()
-        await asyncio.gather(self._pump, return_exceptions=True)
+        """Let the read under way end: the driver takes a cancelled one for a broken connection,
+        and resumes.
+        """
+        self._closing = True
+        while not self._pump.done():
+            while not self._received.empty():
+                self._received.get_nowait()
+            await asyncio.wait({self._pump}, timeout=CLOSE_CHECK_S)
         await self._stream.close()
 
 

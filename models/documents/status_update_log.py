@@ -12,10 +12,12 @@ from models.status import ApplicationStatus
 class StatusUpdateLog(StoredDocument):
     """One outcome of one event; `_id` is the outbox entry's, so a replay cannot log it twice."""
 
-    ats_integration_id: UUID
+    ats_integration_id: UUID | None
+    """None: the application belongs to no integration."""
     candidate_id: UUID | None
     application_id: UUID
-    status: ApplicationStatus
+    status: str
+    """The canonical status wanted; where the reason is `not_canonical`, the word that is none."""
     previous_status: ApplicationStatus | None = None
     updated_at: UtcTime
     outcome: Literal["Success", "Failed", "Skipped"]

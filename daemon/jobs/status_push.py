@@ -1,0 +1,384 @@
+"""Job 2: push status changes made in ClearView to the ATS, once and in order.
+
+Intake reads the change stream on ClearView's `applications` and fills `status_outbox`; its place
+is the checkpoint `stream:applications`. Delivery works the outbox off, one integration each, and
+writes `application_status_update_log`, `candidate_snapshots`, `candidate_changes`, `conflicts`
+and the stage in ClearView's `applications`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from connectors.base import Connector
+from daemon.core.push_plan import PushRules
+from daemon.core.retry import Jitter, RetryRule
+from daemon.ports.alerts import Alerts
+from daemon.ports.clock import Clock
+from daemon.ports.imports import Checkpoints
+from daemon.ports.leases import Lease, LeaseLost, Leases
+from daemon.ports.metrics import Metrics
+from daemon.ports.pushes import (
+    Batch,
+    DeliveryCounts,
+    DeliveryQueue,
+    EventSource,
+    IntakeCounts,
+    IntegrationStates,
+    KnownApplications,
+    NewRow,
+    OpenPush,
+    OpenStream,
+    PositionLost,
+    StreamInterrupted,
+)
+from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
+from daemon.pushing.gate import Gate, Integration
+from daemon.pushing.intake import EventIntake, RulesOf
+from daemon.pushing.place import PLACE, Place, PlaceKeeper
+from daemon.pushing.repair import Repair
+from daemon.pushing.stream_alerts import StreamAlerts
+from daemon.pushing.turn import TurnTools
+
+log = structlog.get_logger(__name__)
+
+TRY_FOR_LEASE_EVERY = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakePorts:
+    """The outside of an intake."""
+
+    source: EventSource
+    intake: EventIntake
+    repair: Repair
+    checkpoints: Checkpoints
+    leases: Leases
+    alerts: Alerts
+    metrics: Metrics
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeTimes:
+    """How often what is done beside reading events."""
+
+    reopen_after: timedelta = timedelta(seconds=0.5)
+    reopen_at_most: timedelta = timedelta(seconds=30)
+    repair_every: timedelta = timedelta(hours=1)
+    watch_window_every: timedelta = timedelta(seconds=60)
+
+
+class StatusIntake:
+    """Reads status changes for all integrations; one replica at a time does."""
+
+    def __init__(
+        self,
+        ports: IntakePorts,
+        *,
+        rules: Callable[[], RulesOf],
+        announce: Callable[[NewRow], None],
+        times: IntakeTimes | None = None,
+    ) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._announce = announce
+        self._times = times or IntakeTimes()
+        self._alerts = StreamAlerts(ports.alerts, ports.metrics)
+        self._failures = 0
+        self.counts = IntakeCounts()
+        self.last_progress: float | None = None
+        """When the stream last answered, by the monotonic clock; None while another replica reads."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take in events until stopped."""
+        while not stop.is_set():
+            lease = await self._ports.leases.acquire(PLACE)
+            if lease is None:
+                self.last_progress = None
+                await stopped_within(stop, TRY_FOR_LEASE_EVERY)
+                continue
+            try:
+                await self._read(lease, stop)
+            except LeaseLost:
+                log.warning("stream_lease_lost")
+            finally:
+                await self._ports.leases.release(lease)
+
+    async def _read(self, lease: Lease, stop: asyncio.Event) -> None:
+        """Open, read until it breaks off, open again; a lost position is repaired in between."""
+        keeper = PlaceKeeper(self._ports.checkpoints, self._ports.clock, fence=lease.token)
+        self.last_progress = self._ports.clock.monotonic()
+        while not stop.is_set() and lease.still_held():
+            try:
+                stream = await self._open(keeper)
+                try:
+                    await self._follow(stream, keeper, lease, stop)
+                finally:
+                    await stream.close()
+                    await keeper.save_now()
+            except StreamInterrupted as error:
+                log.warning("change_stream_interrupted", error=str(error))
+                await self._rest(stop)
+            except PositionLost as lost:
+                await self._alerts.lost(lost.reason)
+                await keeper.give_up(lost.reason)
+                await self._rest(stop)
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        self._failures += 1
+        doubled = self._times.reopen_after * 2 ** min(self._failures - 1, 16)
+        await stopped_within(stop, min(doubled, self._times.reopen_at_most))
+
+    async def _open(self, keeper: PlaceKeeper) -> OpenStream:
+        """The stream at the stored place; at a new one if there is none, and then repaired.
+
+        The new stream is open, and its start stored, before anything is compared: a change that
+        happens meanwhile is seen by one of both.
+        """
+        source = self._ports.source
+        origin = await source.origin()
+        place = await keeper.load(source.pipeline_fingerprint, origin)
+        if place.token is not None:
+            await self._watch_window(place)
+        if place.token is None and place.epoch == 0:
+            place.epoch = await self._ports.repair.next_epoch()
+        stream = await source.open(place.token, epoch=place.epoch)
+        try:
+            if place.repair is not None:
+                await keeper.begin(place, stream.start)
+                await self._repair(place, keeper)
+        except BaseException:
+            await stream.close()
+            raise
+        return stream
+
+    async def _repair(self, place: Place, keeper: PlaceKeeper) -> None:
+        occasion = f"{place.epoch}"
+        rows = await self._ports.repair.run(
+            self._rules(), sequence=place.repair_sequence, occasion=occasion
+        )
+        self._account(rows, repaired=len(rows))
+        await self._alerts.repaired(place.repair or "", len(rows))
+        await keeper.repaired()
+
+    async def _follow(
+        self, stream: OpenStream, keeper: PlaceKeeper, lease: Lease, stop: asyncio.Event
+    ) -> None:
+        clock = self._ports.clock
+        compare_at = clock.monotonic() + self._times.repair_every.total_seconds()
+        look_at = clock.monotonic()
+        while not stop.is_set() and lease.still_held():
+            await self._take(await stream.next_batch(), keeper)
+            now = clock.monotonic()
+            if now >= look_at:
+                await self._watch_window(keeper.place)
+                look_at = now + self._times.watch_window_every.total_seconds()
+            if now >= compare_at:
+                await self._compare(keeper)
+                compare_at = now + self._times.repair_every.total_seconds()
+
+    async def _take(self, batch: Batch, keeper: PlaceKeeper) -> None:
+        """The rows first, the place second: a crash in between repeats work and loses none."""
+        self._account(await self._ports.intake.take(batch.events, self._rules()))
+        if batch.lost is not None:
+            raise PositionLost(batch.lost)
+        await keeper.moved_to(batch.position, events=len(batch.events))
+        self.last_progress = self._ports.clock.monotonic()
+        self._failures = 0
+
+    async def _compare(self, keeper: PlaceKeeper) -> None:
+        """Every now and then the stream's work is checked against the definition of work."""
+        place = keeper.place
+        rows = await self._ports.repair.run(
+            self._rules(), sequence=place.present_sequence, occasion=place.present_sequence
+        )
+        self._account(rows, repaired=len(rows))
+        if rows:
+            log.warning("status_differences_queued", count=len(rows))
+
+    async def _watch_window(self, place: Place) -> None:
+        await self._alerts.window(
+            place.age(self._ports.clock.now()), await self._ports.source.window_seconds()
+        )
+
+    def _account(self, rows: list[NewRow], *, repaired: int = 0) -> None:
+        queued = [row for row in rows if row.state == "pending"]
+        self.counts.events += len(rows) - repaired
+        self.counts.repaired += repaired
+        self.counts.queued += len(queued)
+        self.counts.skipped += len(rows) - len(queued)
+        for row in queued:
+            self._announce(row)
+        if rows:
+            self._ports.metrics.count("push_events_total", len(rows) - repaired)
+            self._ports.metrics.count("push_repaired_total", repaired)
+
+    async def catch_up(self) -> IntakeCounts:
+        """Take in what has happened up to now, and return.
+
+        Raises:
+            StreamInterrupted: MongoDB went away meanwhile; nothing is lost.
+        """
+        lease = await self._ports.leases.acquire(PLACE)
+        if lease is None:
+            return self.counts
+        try:
+            keeper = PlaceKeeper(self._ports.checkpoints, self._ports.clock, fence=lease.token)
+            await self._catch_up(keeper)
+        finally:
+            await self._ports.leases.release(lease)
+        return self.counts
+
+    async def _catch_up(self, keeper: PlaceKeeper) -> None:
+        until = await self._ports.source.latest()
+        for _ in range(3):
+            try:
+                stream = await self._open(keeper)
+                try:
+                    batch = await stream.next_batch()
+                    await self._take(batch, keeper)
+                    while not _reaches(batch, until):
+                        batch = await stream.next_batch()
+                        await self._take(batch, keeper)
+                finally:
+                    await stream.close()
+                    await keeper.save_now()
+            except PositionLost as lost:
+                await self._alerts.lost(lost.reason)
+                await keeper.give_up(lost.reason)
+            else:
+                return
+
+
+def _reaches(batch: Batch, until: datetime) -> bool:
+    """True if everything up to that moment was read. Idle positions are cut to seconds."""
+    if batch.events:
+        return batch.position.at > until
+    return batch.position.at >= until.replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class PushPorts:
+    """The outside of one integration's deliveries."""
+
+    queue: Callable[[int], DeliveryQueue]
+    """The outbox as the holder of a lease with this fencing token works it off."""
+    known: KnownApplications
+    states: IntegrationStates
+    leases: Leases
+    alerts: Alerts
+    metrics: Metrics
+    clock: Clock
+    jitter: Jitter
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    """How an integration's pushes are made."""
+
+    rules: PushRules = field(default_factory=PushRules)
+    retry: RetryRule = field(default_factory=RetryRule)
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    requests: int = 16
+    """Requests in flight at once; the connector's own budget may allow fewer."""
+
+
+class PushDelivery:
+    """Works off one integration's outbox; one replica at a time does."""
+
+    def __init__(
+        self,
+        integration: Integration,
+        connector: Connector,
+        ports: PushPorts,
+        settings: PushSettings | None = None,
+    ) -> None:
+        self._integration = integration
+        self._connector = connector
+        self._ports = ports
+        self._settings = settings or PushSettings()
+        self._wake = asyncio.Event()
+        self._gate = Gate(
+            integration,
+            connector.check,
+            states=ports.states,
+            alerts=ports.alerts,
+            clock=ports.clock,
+        )
+
+    def wake(self) -> None:
+        """There is new work: look at once."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until stopped."""
+        while not stop.is_set():
+            lease = await self._ports.leases.acquire(self._key)
+            if lease is None:
+                await stopped_within(stop, TRY_FOR_LEASE_EVERY)
+                continue
+            try:
+                await self._delivery(lease).run(stop)
+            finally:
+                await self._ports.leases.release(lease)
+
+    async def deliver_due(self) -> DeliveryCounts:
+        """Deliver what is due now, and return; nothing if another replica is at it."""
+        counts = DeliveryCounts()
+        lease = await self._ports.leases.acquire(self._key)
+        if lease is None:
+            return counts
+        try:
+            delivery = self._delivery(lease)
+            await delivery.run(asyncio.Event(), until_idle=True)
+        finally:
+            await self._ports.leases.release(lease)
+        counts.retried = delivery.counts.pop("retried", 0)
+        counts.ended = dict(delivery.counts)
+        return counts
+
+    @property
+    def _key(self) -> str:
+        return f"push:{self._integration.name}"
+
+    def _delivery(self, lease: Lease) -> Delivery:
+        return Delivery(
+            self._integration,
+            DeliveryPorts(
+                queue=self._ports.queue(lease.token),
+                known=self._ports.known,
+                alerts=self._ports.alerts,
+                metrics=self._ports.metrics,
+                clock=self._ports.clock,
+            ),
+            gate=self._gate,
+            turn=self._tools,
+            still_held=lease.still_held,
+            wake=self._wake,
+            limits=self._settings.limits,
+        )
+
+    def _tools(self, claim: Callable[[OpenPush], Awaitable[bool]]) -> TurnTools:
+        return TurnTools(
+            connector=self._connector,
+            gate=self._gate,
+            rules=self._settings.rules,
+            claim=claim,
+            clock=self._ports.clock,
+            retry=self._settings.retry,
+            jitter=self._ports.jitter,
+            requests=asyncio.Semaphore(self._settings.requests),
+        )
+
+
+async def stopped_within(stop: asyncio.Event, pause: timedelta) -> bool:
+    """True if stopped before the pause was over."""
+    try:
+        async with asyncio.timeout(pause.total_seconds()):
+            return await stop.wait()
+    except TimeoutError:
+        return False

@@ -1,0 +1,95 @@
+"""The status push put together on MongoDB."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connectors.base import Connector
+from daemon.core.retry import Jitter
+from daemon.jobs.status_push import (
+    IntakePorts,
+    IntakeTimes,
+    PushDelivery,
+    PushPorts,
+    PushSettings,
+    StatusIntake,
+)
+from daemon.ports.alerts import Alerts
+from daemon.ports.clock import Clock
+from daemon.ports.leases import Leases
+from daemon.ports.metrics import Metrics
+from daemon.ports.pushes import NewRow
+from daemon.pushing.gate import Integration
+from daemon.pushing.intake import EventIntake, RulesOf
+from daemon.pushing.repair import Repair, RepairPorts
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.connection import Mongo
+from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.integration_states import MongoIntegrationStates
+from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.open_conflicts import MongoOpenConflicts
+from daemon.store.outbox import MongoOutbox
+from daemon.stream.change_stream import ApplicationStream
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutside:
+    """What intake and deliveries share."""
+
+    mongo: Mongo
+    leases: Leases
+    alerts: Alerts
+    metrics: Metrics
+    clock: Clock
+    jitter: Jitter = random.random
+
+
+def build_intake(
+    outside: PushOutside,
+    *,
+    rules: Callable[[], RulesOf],
+    announce: Callable[[NewRow], None],
+    times: IntakeTimes | None = None,
+    idle_ms: int = 1_000,
+) -> StatusIntake:
+    """The intake of all integrations. `announce` is told of each row that waits for delivery."""
+    mongo, clock = outside.mongo, outside.clock
+    outbox = MongoOutbox(mongo)
+    clearview = MongoClearViewApplications(mongo)
+    intake = EventIntake(
+        outbox=outbox, known=MongoKnownApplications(mongo), clearview=clearview, clock=clock
+    )
+    repair = Repair(RepairPorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
+    ports = IntakePorts(
+        source=ApplicationStream(mongo, clock, idle_ms=idle_ms),
+        intake=intake,
+        repair=repair,
+        checkpoints=MongoCheckpoints(mongo, clock),
+        leases=outside.leases,
+        alerts=outside.alerts,
+        metrics=outside.metrics,
+        clock=clock,
+    )
+    return StatusIntake(ports, rules=rules, announce=announce, times=times)
+
+
+def build_delivery(
+    outside: PushOutside,
+    integration: Integration,
+    connector: Connector,
+    settings: PushSettings | None = None,
+) -> PushDelivery:
+    """The delivery of one integration."""
+    mongo = outside.mongo
+    ports = PushPorts(
+        queue=lambda fence: MongoDeliveryQueue(mongo, integration.id, fence=fence),
+        known=MongoKnownApplications(mongo),
+        states=MongoIntegrationStates(mongo),
+        leases=outside.leases,
+        alerts=outside.alerts,
+        metrics=outside.metrics,
+        clock=outside.clock,
+        jitter=outside.jitter,
+    )
+    return PushDelivery(integration, connector, ports, settings)

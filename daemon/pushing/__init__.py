@@ -1,0 +1,1 @@
+"""The parts of the status push: intake, repair, gate, turns."""

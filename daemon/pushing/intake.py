@@ -1,0 +1,134 @@
+"""Events become rows of the outbox: identify, compare, store."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from daemon.core.push_plan import (
+    Earlier,
+    KnownApplication,
+    Push,
+    PushRules,
+    Skip,
+    StatusEvent,
+    plan_event,
+)
+from daemon.ports.clock import Clock
+from daemon.ports.pushes import (
+    ClearViewApplication,
+    ClearViewApplications,
+    KnownApplications,
+    NewRow,
+    Outbox,
+)
+from models.ids import NAMESPACE, derived_id
+
+RulesOf = Mapping[UUID, PushRules]
+
+
+class EventIntake:
+    """Takes events in. Each is one row, whatever it means and however often it comes."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        known: KnownApplications,
+        clearview: ClearViewApplications,
+        clock: Clock,
+    ) -> None:
+        self._outbox = outbox
+        self._known = known
+        self._clearview = clearview
+        self._clock = clock
+
+    async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
+        """The rows of these events, in order; durable when it returns."""
+        if not events:
+            return []
+        identified = await self._identify(events)
+        rows = await self._plan(identified, rules)
+        await self._outbox.add(rows, at=self._clock.now())
+        return rows
+
+    async def _identify(self, events: Sequence[StatusEvent]) -> list[StatusEvent]:
+        """An update event says what changed, not whose application it is."""
+        unknown = {e.application_id for e in events if e.integration_id is None}
+        owners = dict(await self._clearview.load(list(unknown))) if unknown else {}
+        gone = unknown - owners.keys()
+        if gone:
+            owners |= await self._outbox.identities(list(gone))
+        return [_identified(event, owners.get(event.application_id)) for event in events]
+
+    async def _plan(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
+        # Open pushes are read before snapshots: one that ends in between has moved its snapshot
+        # by then, so that either the one or the other tells what to expect.
+        earlier = dict(await self._outbox.earlier([e.application_id for e in events]))
+        known = await self.known_of(events)
+        rows = []
+        for event in events:
+            key = (event.integration_id, event.external_id)
+            plan = plan_event(
+                event,
+                known=known.get(key),
+                earlier=earlier.get(event.application_id),
+                rules=rules.get(event.integration_id) if event.integration_id else None,
+            )
+            rows.append(new_row(event, plan))
+            if isinstance(plan, Push):
+                earlier[event.application_id] = Earlier(plan.status, plan.stage)
+        return rows
+
+    async def known_of(
+        self, applications: Iterable[StatusEvent | ClearViewApplication]
+    ) -> dict[tuple[UUID | None, str | None], KnownApplication]:
+        """Snapshots by integration and external id."""
+        wanted: dict[UUID, list[str]] = {}
+        for application in applications:
+            if application.integration_id is not None and application.external_id is not None:
+                wanted.setdefault(application.integration_id, []).append(application.external_id)
+        found: dict[tuple[UUID | None, str | None], KnownApplication] = {}
+        for integration_id, external_ids in wanted.items():
+            loaded = await self._known.load(integration_id, external_ids)
+            found |= {(integration_id, external_id): k for external_id, k in loaded.items()}
+        return found
+
+
+def _identified(event: StatusEvent, owner: ClearViewApplication | None) -> StatusEvent:
+    if owner is None or event.integration_id is not None:
+        return event
+    return replace(
+        event,
+        integration_id=owner.integration_id,
+        external_id=owner.external_id,
+        candidate_id=owner.candidate_id,
+    )
+
+
+def row_id(event_id: str) -> UUID:
+    """The identity of an event's row: the same event is the same row."""
+    return derived_id(NAMESPACE, "push", event_id)
+
+
+def new_row(event: StatusEvent, plan: Push | Skip) -> NewRow:
+    """The row of a planned event."""
+    if isinstance(plan, Push):
+        expected = plan.expected
+        return NewRow(
+            id=row_id(event.event_id),
+            event=event,
+            state="pending",
+            status=plan.status,
+            stage=plan.stage,
+            expected_status=None if expected is None else expected.status,
+            expected_stage=None if expected is None else expected.stage,
+        )
+    return NewRow(
+        id=row_id(event.event_id),
+        event=event,
+        state="dead" if plan.failed else "skipped",
+        status=event.status or "",
+        stage=event.stage,
+        reason=plan.reason,
+        message=plan.message,
+    )

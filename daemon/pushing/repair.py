@@ -1,0 +1,160 @@
+"""Comparing all of ClearView with the snapshots: what differs and is not under way is queued."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from daemon.core.push_plan import KnownApplication, Push, StatusEvent, plan_event
+from daemon.ports.clock import Clock
+from daemon.ports.pushes import (
+    ClearViewApplication,
+    ClearViewApplications,
+    LatestPush,
+    NewRow,
+    OpenConflicts,
+    Outbox,
+)
+from daemon.pushing.intake import EventIntake, RulesOf, new_row
+
+IMPORT_TAKES = timedelta(hours=1)
+"""An import that wrote a snapshot has reached ClearView by then, where nothing exact tells."""
+_OPEN = frozenset({"pending", "in_flight", "retrying"})
+_DECIDED = frozenset({"dead", "skipped"})
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPorts:
+    """The outside of a repair."""
+
+    outbox: Outbox
+    clearview: ClearViewApplications
+    conflicts: OpenConflicts
+    intake: EventIntake
+    clock: Clock
+
+
+class Repair:
+    """Finds work that no event told of."""
+
+    def __init__(self, ports: RepairPorts) -> None:
+        self._ports = ports
+
+    async def next_epoch(self) -> int:
+        """Behind every stream that the outbox has rows of."""
+        return await self._ports.outbox.highest_epoch() + 1
+
+    async def run(self, rules: RulesOf, *, sequence: str, occasion: str) -> list[NewRow]:
+        """Queue a push for every application whose status differs; the rows that were queued.
+
+        `sequence` is their place in the order of events. Repeating it on the same occasion queues
+        nothing twice.
+        """
+        queued: list[NewRow] = []
+        async for page in self._ports.clearview.all():
+            queued += await self._page(page, rules, sequence, occasion)
+        return queued
+
+    async def _page(
+        self, page: Sequence[ClearViewApplication], rules: RulesOf, sequence: str, occasion: str
+    ) -> list[NewRow]:
+        known = await self._ports.intake.known_of(page)
+        suspects = [a for a in page if _differs(a, known.get((a.integration_id, a.external_id)))]
+        if not suspects:
+            return []
+        rows = await self._plan(suspects, rules, sequence=sequence, occasion=occasion)
+        await self._ports.outbox.add(rows, at=self._ports.clock.now())
+        return rows
+
+    async def _plan(
+        self,
+        suspects: Sequence[ClearViewApplication],
+        rules: RulesOf,
+        *,
+        sequence: str,
+        occasion: str,
+    ) -> list[NewRow]:
+        """Look again at those that seemed to differ: the snapshot first, ClearView after it.
+
+        An import writes in the same order, so that a half-done one is not taken for a change.
+        """
+        ids = [a.application_id for a in suspects]
+        earlier = await self._ports.outbox.earlier(ids)
+        known = await self._ports.intake.known_of(suspects)
+        present = await self._ports.clearview.load(ids)
+        latest = await self._ports.outbox.latest(ids)
+        standing = await self._ports.conflicts.standing(ids)
+        rows = []
+        for application in present.values():
+            snapshot = known.get((application.integration_id, application.external_id))
+            if self._is_settled(application, snapshot, latest, standing):
+                continue
+            event = self._event(application, sequence, occasion)
+            plan = plan_event(
+                event,
+                known=snapshot,
+                earlier=earlier.get(application.application_id),
+                rules=rules.get(application.integration_id) if application.integration_id else None,
+            )
+            if isinstance(plan, Push):
+                rows.append(new_row(event, plan))
+        return rows
+
+    def _is_settled(
+        self,
+        application: ClearViewApplication,
+        snapshot: KnownApplication | None,
+        latest: Mapping[UUID, LatestPush],
+        standing: Mapping[UUID, str],
+    ) -> bool:
+        """True if the difference is on its way already, or was decided, or is none."""
+        last = latest.get(application.application_id)
+        if last is not None and last.status == application.status and _is_known_of(last):
+            return True
+        if standing.get(application.application_id) == application.status:
+            return True
+        return not _differs(application, snapshot) or _import_is_under_way(
+            application, snapshot, self._ports.clock.now()
+        )
+
+    def _event(
+        self, application: ClearViewApplication, sequence: str, occasion: str
+    ) -> StatusEvent:
+        return StatusEvent(
+            event_id=f"repair:{occasion}:{application.application_id}:{application.status}",
+            sequence=sequence,
+            application_id=application.application_id,
+            at=self._ports.clock.now(),
+            status=application.status,
+            rejection_reason=application.rejection_reason,
+            integration_id=application.integration_id,
+            external_id=application.external_id,
+            candidate_id=application.candidate_id,
+        )
+
+
+def _differs(application: ClearViewApplication, known: KnownApplication | None) -> bool:
+    return (
+        known is not None
+        and not known.gone
+        and application.status is not None
+        and application.status != known.standing.status
+    )
+
+
+def _is_known_of(last: LatestPush) -> bool:
+    """Waiting, or ended in a way that a person has been told of."""
+    if last.state in _OPEN:
+        return True
+    return last.state in _DECIDED and last.reason not in {"echo", "already_there"}
+
+
+def _import_is_under_way(
+    application: ClearViewApplication, known: KnownApplication | None, now: datetime
+) -> bool:
+    """True if ClearView has the status that an import is just replacing."""
+    if known is None or known.imported_from != application.status:
+        return False
+    if application.import_id is not None:
+        return application.import_id != known.import_id
+    return known.seen_at is not None and now - known.seen_at < IMPORT_TAKES

@@ -1,0 +1,372 @@
+"""One application's waiting pushes, in order: look, decide, send, remember."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar, cast
+
+from connectors.base import (
+    AlreadyThere,
+    ApplicationRef,
+    Connector,
+    Impossible,
+    PushPlan,
+    PushTarget,
+    Steps,
+)
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    BrokenAnswer,
+    Forbidden,
+    GuardRefused,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Terminal,
+    Transient,
+    Unavailable,
+    UnexpectedPayload,
+)
+from daemon.core.push_plan import (
+    KnownApplication,
+    PushRules,
+    Send,
+    Standing,
+    There,
+    Yield,
+    plan_delivery,
+)
+from daemon.core.retry import GiveUp, Jitter, RetryRule, next_attempt
+from daemon.ports.clock import Clock
+from daemon.ports.pushes import Done, DoneState, FoundConflict, Moved, OpenPush, Outcome, Waits
+from daemon.pushing.gate import Gate
+from models.candidate import ApplicationRecord
+from models.status import ApplicationStatus
+
+T = TypeVar("T")
+_LOOKS = 3
+"""How often a push is planned anew because the application moved under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTools:
+    """What every turn of an integration works with."""
+
+    connector: Connector
+    gate: Gate
+    rules: PushRules
+    claim: Callable[[OpenPush], Awaitable[bool]]
+    clock: Clock
+    retry: RetryRule
+    jitter: Jitter
+    requests: AbstractAsyncContextManager[object]
+    """Held while the ATS is being asked: how many may be at once."""
+
+
+class NotOurs(Exception):
+    """A later holder of the lease has taken the push up."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One push being tried, and what is known meanwhile."""
+
+    push: OpenPush
+    base: ApplicationStatus
+    known: KnownApplication
+    current: ApplicationRecord
+    fresh: bool = False
+    """True: `current` was read just now; False: it is what the snapshot says."""
+    sent_at: datetime | None = None
+    """Set while a request may have had an effect that nobody has looked for yet."""
+    stepped: bool = False
+    """A request of this very attempt took effect."""
+    tried: bool = False
+    conflict: FoundConflict | None = None
+
+    @property
+    def is_own_work(self) -> bool:
+        """What is found at the ATS may be there because of this push."""
+        return self.stepped or self.push.sent_at is not None
+
+
+class PushAttempt:
+    """Brings one push as far as it gets."""
+
+    def __init__(self, tools: TurnTools, *, give_way: bool = False) -> None:
+        self._tools = tools
+        self._give_way = give_way
+        self._ats = tools.connector
+
+    async def run(
+        self, push: OpenPush, *, base: ApplicationStatus, known: KnownApplication
+    ) -> Done | Waits:
+        """How the push ended, or until when it waits.
+
+        Raises:
+            NotOurs: it must be left alone.
+        """
+        attempt = Attempt(
+            push=push,
+            base=base,
+            known=known,
+            current=_as_record(known),
+            sent_at=push.sent_at,
+        )
+        try:
+            return await self._bring(attempt)
+        except AtsError as error:
+            return await self._after(attempt, error)
+
+    async def _bring(self, attempt: Attempt) -> Done | Waits:
+        if attempt.sent_at is not None and not await self._look(attempt):
+            return self._gone(attempt)
+        for _ in range(_LOOKS):
+            verdict = self._verdict(attempt)
+            if isinstance(verdict, There):
+                return self._there(attempt)
+            if self._give_way and attempt.fresh:
+                return self._done(attempt, "superseded", reason="superseded")
+            if isinstance(verdict, Yield) and attempt.fresh:
+                return self._yielded(attempt, verdict)
+            if isinstance(verdict, Send) and (attempt.fresh or not verdict.overrules_ats):
+                self._note_overruling(attempt, verdict)
+                end = await self._send(attempt)
+                if end is not None:
+                    return end
+            if not await self._look(attempt):
+                return self._gone(attempt)
+        raise Unavailable("the application keeps moving at the ATS while it is being updated")
+
+    def _note_overruling(self, attempt: Attempt, verdict: Send) -> None:
+        if verdict.overrules_ats:
+            ats = ApplicationStatus(attempt.current["status"])
+            attempt.conflict = FoundConflict(ats, self._tools.rules.conflicts, "clearview")
+
+    def _verdict(self, attempt: Attempt) -> Send | There | Yield:
+        return plan_delivery(
+            base=attempt.base,
+            ats=standing_of(attempt.current),
+            status=attempt.push.status,
+            stage=attempt.push.stage,
+            policy=self._tools.rules.conflicts,
+            ats_changed_at=attempt.current["external_updated_at"],
+            clearview_changed_at=attempt.push.changed_at,
+        )
+
+    async def _look(self, attempt: Attempt) -> bool:
+        """Read the application anew; False if the ATS no longer has it."""
+        record = await self._ask(lambda: self._ats.read_application(ref_of(attempt)))
+        attempt.sent_at = None
+        attempt.fresh = True
+        if record is None:
+            return False
+        attempt.current = record
+        return True
+
+    async def _send(self, attempt: Attempt) -> Done | None:
+        """The end of the push, or None if the application has to be looked at first."""
+        plan = await self._plan(attempt)
+        match plan:
+            case AlreadyThere():
+                return self._there(attempt) if attempt.fresh else None
+            case Impossible():
+                return self._done(attempt, "skipped", reason="impossible", message=plan.reason)
+            case Steps():
+                if not attempt.fresh and not self._is_guarded(plan):
+                    return None
+                return await self._perform(attempt, plan)
+
+    async def _plan(self, attempt: Attempt) -> PushPlan:
+        target = PushTarget(
+            status=attempt.push.status,
+            stage=attempt.push.stage,
+            rejection_reason=attempt.push.rejection_reason,
+        )
+        return await self._ask(
+            lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target)
+        )
+
+    def _is_guarded(self, plan: Steps) -> bool:
+        """True if the ATS itself refuses the write when the application is elsewhere by now."""
+        facts = self._ats.capabilities
+        single_move = [step.operation for step in plan.steps] == ["move"]
+        return facts.guarded_writes and not facts.read_before_write and single_move
+
+    async def _perform(self, attempt: Attempt, plan: Steps) -> Done | None:
+        """None if the guard refused: then nothing was done by that step."""
+        if not await self._tools.claim(attempt.push):
+            raise NotOurs
+        attempt.tried = True
+        for step in plan.steps:
+            attempt.sent_at = self._tools.clock.now()
+            try:
+                await self._ask(lambda step=step: self._ats.perform(step))  # type: ignore[misc]
+            except GuardRefused:
+                attempt.sent_at = None
+                return None
+            except (Unavailable, RateLimited, AuthRefused, Forbidden):
+                if not attempt.stepped:
+                    attempt.sent_at = None
+                raise
+            except Terminal as error:
+                return await self._refused(attempt, error)
+            attempt.stepped = True
+        self._tools.gate.sent()
+        return self._delivered(attempt, Standing(plan.status, plan.stage))
+
+    async def _refused(self, attempt: Attempt, error: Terminal) -> Done | None:
+        """A refusal stands if one fresh look shows the application where it was."""
+        before = standing_of(attempt.current)
+        was_fresh = attempt.fresh
+        if isinstance(error, NotFound) and was_fresh:
+            return self._gone(attempt)
+        if not await self._look(attempt):
+            return self._gone(attempt)
+        if isinstance(self._verdict(attempt), There):
+            return self._there(attempt)
+        if standing_of(attempt.current) != before:
+            return None
+        return self._done(attempt, "dead", reason="refused", message=_text_of(error))
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """One call of the connector. Its own mistakes fail this push and no other."""
+        try:
+            async with self._tools.requests:
+                answer = await question()
+        except AtsError:
+            raise
+        except Exception as error:
+            message = f"the connector failed with {type(error).__name__}"
+            raise UnexpectedPayload(message) from error
+        await self._tools.gate.answered()
+        return answer
+
+    async def _after(self, attempt: Attempt, error: AtsError) -> Done | Waits:
+        await self._tools.gate.failed(error)
+        match error:
+            case RateLimited():
+                until = self._tools.gate.limited_until or self._tools.clock.now()
+                return self._waits(attempt, until, counted=False, error=error)
+            case AuthRefused():
+                return self._waits(attempt, self._tools.clock.now(), counted=False, error=error)
+            case OutcomeUnknown() | BrokenAnswer() | Transient() | Forbidden():
+                return self._again(attempt, error)
+            case NotFound():
+                return self._gone(attempt)
+            case _:
+                return self._done(attempt, "dead", reason="refused", message=_text_of(error))
+
+    def _again(self, attempt: Attempt, error: AtsError) -> Done | Waits:
+        now = self._tools.clock.now()
+        decision = next_attempt(
+            self._tools.retry,
+            attempts=attempt.push.attempts + 1,
+            first_attempt_at=attempt.push.first_attempt_at or now,
+            now=now,
+            jitter=self._tools.jitter,
+        )
+        if isinstance(decision, GiveUp):
+            attempt.tried = True
+            return self._done(attempt, "dead", reason="horizon", message=_text_of(error))
+        return self._waits(attempt, decision.at, counted=True, error=error)
+
+    def _waits(self, attempt: Attempt, until: datetime, *, counted: bool, error: AtsError) -> Waits:
+        push = attempt.push
+        return Waits(
+            push=push,
+            until=until,
+            attempts=push.attempts + counted,
+            first_attempt_at=push.first_attempt_at
+            or (self._tools.clock.now() if counted else None),
+            # A step that took effect has to be found again, too, when the next one failed.
+            sent_at=attempt.sent_at or (self._tools.clock.now() if attempt.stepped else None),
+            error=_text_of(error),
+        )
+
+    def _delivered(self, attempt: Attempt, standing: Standing) -> Done:
+        return self._done(attempt, "delivered", moved=_moved(attempt, standing))
+
+    def _there(self, attempt: Attempt) -> Done:
+        """Somebody was there first: this push itself if one of its requests was never answered."""
+        standing = standing_of(attempt.current)
+        moved = _moved(attempt, standing) if attempt.fresh else None
+        if attempt.is_own_work:
+            return self._done(attempt, "delivered", moved=moved)
+        return self._done(attempt, "skipped", reason="already_there", moved=moved)
+
+    def _yielded(self, attempt: Attempt, verdict: Yield) -> Done:
+        if verdict.conflict:
+            ats = ApplicationStatus(attempt.current["status"])
+            policy = self._tools.rules.conflicts
+            attempt.conflict = FoundConflict(ats, policy, verdict.winner)
+        reason = "conflict" if verdict.conflict else "ats_moved"
+        return self._done(attempt, "skipped", reason=reason if verdict.winner else "conflict_open")
+
+    def _gone(self, attempt: Attempt) -> Done:
+        message = "the ATS no longer has this application"
+        return self._done(attempt, "dead", reason="gone_at_ats", message=message)
+
+    def _done(
+        self,
+        attempt: Attempt,
+        state: DoneState,
+        *,
+        reason: str | None = None,
+        message: str | None = None,
+        moved: Moved | None = None,
+    ) -> Done:
+        return Done(
+            push=attempt.push,
+            state=state,
+            outcome=OUTCOMES[state],
+            base=attempt.base,
+            at=self._tools.clock.now(),
+            attempts=attempt.push.attempts + attempt.tried,
+            reason=reason,
+            message=message,
+            moved=moved,
+            conflict=attempt.conflict,
+        )
+
+
+OUTCOMES: dict[DoneState, Outcome] = {
+    "delivered": "Success",
+    "skipped": "Skipped",
+    "superseded": "Skipped",
+    "dead": "Failed",
+}
+
+
+def _as_record(known: KnownApplication) -> ApplicationRecord:
+    return cast("ApplicationRecord", known.record)
+
+
+def standing_of(record: ApplicationRecord) -> Standing:
+    return Standing(ApplicationStatus(record["status"]), record["stage"])
+
+
+def ref_of(attempt: Attempt) -> ApplicationRef:
+    record = attempt.known.record
+    return ApplicationRef(
+        external_id=attempt.push.external_id,
+        candidate_external_id=str(record["candidate_external_id"]),
+        job_external_id=(record.get("job") or {}).get("external_id"),
+    )
+
+
+def _moved(attempt: Attempt, standing: Standing) -> Moved:
+    return Moved(
+        before_status=attempt.known.standing.status,
+        before_stage=attempt.known.standing.stage,
+        status=standing.status,
+        stage=standing.stage,
+        rejection_reason=attempt.push.rejection_reason,
+        candidate_external_id=str(attempt.known.record["candidate_external_id"]),
+    )
+
+
+def _text_of(error: AtsError) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,146 @@
+"""The outbox of one integration as the holder of its lease works it off.
+
+Every write carries the lease's fencing token, so that an earlier holder cannot touch what a later
+one has taken up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pymongo import UpdateMany, UpdateOne
+
+from daemon.ports.pushes import Done, Ended, OpenPush, Waits
+from daemon.store.connection import Mongo, Row
+from daemon.store.outbox_rows import WAITING, ended_of, open_push
+from daemon.store.push_effects import PushEffects
+from daemon.store.repeat import repeated
+from models.documents import StatusOutboxEntry
+from models.documents.outbox import OPEN_STATES
+
+
+class MongoDeliveryQueue:
+    """`status_outbox` of one integration, as `daemon.ports.pushes.DeliveryQueue`."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID, *, fence: int) -> None:
+        self._rows = mongo.collection(StatusOutboxEntry)
+        self._effects = PushEffects(mongo, integration_id)
+        self._integration = integration_id
+        self._fence = fence
+
+    async def due(
+        self, *, now: datetime, limit: int, busy: Sequence[UUID]
+    ) -> Mapping[UUID, Sequence[OpenPush]]:
+        query = self._waiting() | {"next_attempt_at": {"$lte": now}}
+        if busy:
+            query["application_id"] = {"$nin": list(busy)}
+        heads = await (
+            self._rows.find(query, {"application_id": 1, "_id": 0})
+            .sort([("next_attempt_at", 1), ("sequence", 1)])
+            .limit(limit)
+            .to_list()
+        )
+        return await self._queues({row["application_id"] for row in heads})
+
+    def _waiting(self) -> Row:
+        return {"ats_integration_id": self._integration, "state": {"$in": list(WAITING)}}
+
+    async def _queues(self, application_ids: Iterable[UUID]) -> dict[UUID, list[OpenPush]]:
+        wanted = list(application_ids)
+        if not wanted:
+            return {}
+        query = {"application_id": {"$in": wanted}, "state": {"$in": list(OPEN_STATES)}}
+        cursor = self._rows.find(query, sort=[("application_id", 1), ("sequence", 1)])
+        queues: dict[UUID, list[OpenPush]] = {}
+        for row in await cursor.to_list():
+            queues.setdefault(row["application_id"], []).append(open_push(row))
+        return queues
+
+    async def take_over(self, *, now: datetime) -> int:
+        async def take() -> int:
+            result = await self._rows.update_many(
+                {
+                    "ats_integration_id": self._integration,
+                    "state": "in_flight",
+                    "fence": {"$lt": self._fence},
+                },
+                {"$set": {"state": "retrying", "next_attempt_at": now, "fence": self._fence}},
+            )
+            return result.modified_count
+
+        return await repeated(take)
+
+    async def before(self, push: OpenPush) -> Ended | None:
+        row = await self._rows.find_one(
+            {"application_id": push.application_id, "sequence": {"$lt": push.sequence}},
+            sort=[("sequence", -1)],
+        )
+        return None if row is None else ended_of(row)
+
+    async def claim(self, pushes: Sequence[OpenPush], *, now: datetime) -> frozenset[UUID]:
+        ids = [push.id for push in pushes]
+
+        async def mark() -> int:
+            result = await self._rows.update_many(
+                self._mine({"_id": {"$in": ids}}),
+                {"$set": {"state": "in_flight", "sent_at": now, "fence": self._fence}},
+            )
+            return result.matched_count
+
+        if await repeated(mark) == len(ids):
+            return frozenset(ids)
+        held = {"_id": {"$in": ids}, "state": "in_flight", "fence": self._fence}
+        rows = await self._rows.find(held, {"_id": 1}).to_list()
+        return frozenset(row["_id"] for row in rows)
+
+    def _mine(self, query: Row) -> Row:
+        """Rows that are open and that no later holder has touched."""
+        return query | {
+            "state": {"$in": list(OPEN_STATES)},
+            "fence": {"$not": {"$gt": self._fence}},
+        }
+
+    async def settle(self, ends: Sequence[Done | Waits]) -> None:
+        """The row ends last: until then, whoever comes next does all of this again."""
+        done = [end for end in ends if isinstance(end, Done)]
+        if done:
+            await self._effects.apply(done)
+        writes = [write for end in ends for write in self._writes(end)]
+        await repeated(lambda: self._rows.bulk_write(writes, ordered=False))
+
+    def _writes(self, end: Done | Waits) -> Iterable[UpdateOne | UpdateMany]:
+        if isinstance(end, Done):
+            yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _ended_fields(end)})
+            return
+        waits = {"next_attempt_at": end.until}
+        yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _waiting_fields(end) | waits})
+        if end.followers:
+            followers = {"_id": {"$in": list(end.followers)}, "state": "pending"}
+            yield UpdateMany(followers, {"$set": waits})
+
+    async def next_due(self) -> datetime | None:
+        row = await self._rows.find_one(
+            self._waiting(), {"next_attempt_at": 1}, sort=[("next_attempt_at", 1)]
+        )
+        return None if row is None else row["next_attempt_at"]
+
+
+def _ended_fields(end: Done) -> Row:
+    return {
+        "state": end.state,
+        "reason": end.reason,
+        "last_error": end.message,
+        "attempts": end.attempts,
+        "expected_status": end.base,
+        "next_attempt_at": None,
+        "finished_at": end.at,
+    }
+
+
+def _waiting_fields(end: Waits) -> Row:
+    return {
+        "state": "retrying" if end.attempts or end.sent_at else "pending",
+        "attempts": end.attempts,
+        "first_attempt_at": end.first_attempt_at,
+        "sent_at": end.sent_at,
+    } | ({} if end.error is None else {"last_error": end.error})

@@ -1,0 +1,115 @@
+"""`status_outbox` as the intake fills it: the row first, the stream's position second."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from daemon.core.push_plan import Earlier
+from daemon.ports.pushes import ClearViewApplication, LatestPush, NewRow
+from daemon.store.connection import Mongo, Row
+from daemon.store.encoding import DUPLICATE_KEY
+from daemon.store.open_conflicts import close_conflicts
+from daemon.store.outbox_rows import (
+    ENDED,
+    earlier_of,
+    ended_log_row,
+    identity_of,
+    outbox_row,
+)
+from daemon.store.repeat import repeated
+from daemon.stream.events import epoch_of
+from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
+from models.documents.outbox import OPEN_STATES
+
+
+class MongoOutbox:
+    """`status_outbox`, as `daemon.ports.pushes.Outbox`."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._rows = mongo.collection(StatusOutboxEntry)
+        self._log = mongo.collection(StatusUpdateLog)
+        self._conflicts = mongo.collection(Conflict)
+
+    async def add(self, rows: Sequence[NewRow], *, at: datetime) -> int:
+        new = await insert_missing(self._rows, [outbox_row(row, at) for row in rows])
+        ended = [row for row in rows if row.state in ENDED]
+        if ended and new < len(rows):
+            ended = await self._stored_as_ended(ended)
+        await insert_missing(self._log, [ended_log_row(row, at) for row in ended])
+        await self._agree([row for row in ended if row.reason == "echo"], at)
+        return new
+
+    async def _stored_as_ended(self, rows: Sequence[NewRow]) -> list[NewRow]:
+        """A replayed event may look different by now; what was decided the first time counts."""
+        query = {"_id": {"$in": [row.id for row in rows]}, "state": {"$in": list(ENDED)}}
+        stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
+        return [row for row in rows if row.id in stored]
+
+    async def _agree(self, echoes: Sequence[NewRow], at: datetime) -> None:
+        """Both sides are equal again, so nobody has to decide any more."""
+        if echoes:
+            ids = [row.event.application_id for row in echoes]
+            await close_conflicts(self._conflicts, ids, at)
+
+    async def latest(self, application_ids: Sequence[UUID]) -> Mapping[UUID, LatestPush]:
+        query = {"application_id": {"$in": list(application_ids)}}
+        fields = {"application_id": 1, "target_status": 1, "state": 1, "reason": 1}
+        cursor = self._rows.find(query, fields, sort=[("application_id", 1), ("sequence", 1)])
+        return {
+            row["application_id"]: LatestPush(row["target_status"], row["state"], row.get("reason"))
+            for row in await cursor.to_list()
+        }
+
+    async def earlier(self, application_ids: Sequence[UUID]) -> Mapping[UUID, Earlier]:
+        query = {
+            "application_id": {"$in": list(application_ids)},
+            "state": {"$in": list(OPEN_STATES)},
+        }
+        fields = {"application_id": 1, "target_status": 1, "target_stage": 1}
+        cursor = self._rows.find(query, fields, sort=[("application_id", 1), ("sequence", 1)])
+        return {row["application_id"]: earlier_of(row) for row in await cursor.to_list()}
+
+    async def identities(
+        self, application_ids: Sequence[UUID]
+    ) -> Mapping[UUID, ClearViewApplication]:
+        fields = {
+            "application_id": 1,
+            "ats_integration_id": 1,
+            "external_id": 1,
+            "candidate_id": 1,
+        }
+        query = {"application_id": {"$in": list(application_ids)}, "external_id": {"$ne": None}}
+        rows = await self._rows.find(query, fields).to_list()
+        return {row["application_id"]: identity_of(row) for row in rows}
+
+    async def highest_epoch(self) -> int:
+        row = await self._rows.find_one({}, {"sequence": 1}, sort=[("sequence", -1)])
+        return 0 if row is None else epoch_of(row["sequence"])
+
+
+async def insert_missing(collection: AsyncCollection[Any], rows: Sequence[Row]) -> int:
+    """Insert what is not there yet; durable when it returns. How many were new."""
+    if not rows:
+        return 0
+
+    async def insert() -> int:
+        try:
+            result = await collection.insert_many([dict(row) for row in rows], ordered=False)
+        except BulkWriteError as error:
+            return _inserted(error)
+        return len(result.inserted_ids)
+
+    return await repeated(insert)
+
+
+def _inserted(error: BulkWriteError) -> int:
+    """How many were inserted when the others were there already."""
+    details = error.details
+    others = [e for e in details.get("writeErrors", []) if e["code"] != DUPLICATE_KEY]
+    if others or details.get("writeConcernErrors"):
+        raise error
+    return int(details["nInserted"])

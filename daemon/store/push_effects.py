@@ -1,0 +1,174 @@
+"""What follows from an ended push: snapshot, ClearView's stage, history, log.
+
+Each write may be repeated without harm, because a crash may come between any two of them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from pymongo import UpdateMany, UpdateOne
+
+from daemon.ports.pushes import Done, FoundConflict, Moved
+from daemon.store.connection import Mongo, Row
+from daemon.store.open_conflicts import close_conflicts
+from daemon.store.outbox import insert_missing
+from daemon.store.repeat import repeated
+from models.documents import (
+    CandidateChange,
+    CandidateSnapshot,
+    ClearViewApplication,
+    Conflict,
+    StatusUpdateLog,
+)
+from models.ids import candidate_id, derived_id
+
+
+class PushEffects:
+    """Writes of one integration's ended pushes."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        self._snapshots = mongo.collection(CandidateSnapshot)
+        self._applications = mongo.collection(ClearViewApplication)
+        self._changes = mongo.collection(CandidateChange)
+        self._conflicts = mongo.collection(Conflict)
+        self._log = mongo.collection(StatusUpdateLog)
+        self._integration = integration_id
+
+    async def apply(self, done: Sequence[Done]) -> None:
+        """Durable when it returns."""
+        moved = [(end, end.moved) for end in done if end.moved is not None]
+        await asyncio.gather(
+            self._move_snapshots(moved),
+            self._move_stages(moved),
+            self._record_changes(moved),
+            self._settle_conflicts(done),
+            insert_missing(self._log, [self._log_row(end) for end in done]),
+        )
+
+    async def _move_snapshots(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+        if moved:
+            writes = [self._snapshot_write(end, to) for end, to in moved]
+            await repeated(lambda: self._snapshots.bulk_write(writes, ordered=False))
+
+    def _snapshot_write(self, end: Done, to: Moved) -> UpdateMany:
+        """One update, whichever record holds the application; a later push is never undone."""
+        return UpdateMany(
+            {
+                "ats_integration_id": self._integration,
+                "applications": {
+                    "$elemMatch": {
+                        "external_id": end.push.external_id,
+                        "pushed.sequence": {"$not": {"$gt": end.push.sequence}},
+                    }
+                },
+            },
+            {
+                "$set": {
+                    "applications.$.status": to.status,
+                    "applications.$.stage": dict(to.stage),
+                    "applications.$.rejection_reason": to.rejection_reason,
+                    "applications.$.pushed": {"sequence": end.push.sequence, "at": end.at},
+                }
+            },
+        )
+
+    async def _move_stages(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+        """ClearView shows the stage that its status led to, unless somebody chose another."""
+        writes = [
+            self._stage_write(end, to)
+            for end, to in moved
+            if end.push.stage is None and to.stage != to.before_stage
+        ]
+        if writes:
+            await repeated(lambda: self._applications.bulk_write(writes, ordered=False))
+
+    def _stage_write(self, end: Done, to: Moved) -> UpdateOne:
+        """`import_id` marks the write as the daemon's own, so that it is no event."""
+        return UpdateOne(
+            {
+                "_id": end.push.application_id,
+                "status": end.push.status,
+                "stage.external_id": to.before_stage["external_id"],
+                "stage.name": to.before_stage["name"],
+            },
+            {
+                "$set": {
+                    "stage": dict(to.stage),
+                    "import_id": derived_id(end.push.id, "stage"),
+                    "updated_at": end.at,
+                }
+            },
+        )
+
+    async def _record_changes(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+        await insert_missing(
+            self._changes,
+            [
+                self._change_row(end, to)
+                for end, to in moved
+                if end.state == "delivered" and to.status != to.before_status
+            ],
+        )
+
+    def _change_row(self, end: Done, to: Moved) -> Row:
+        return {
+            "_id": derived_id(end.push.id, "change", "status"),
+            "ats_integration_id": self._integration,
+            "candidate_id": end.push.candidate_id
+            or candidate_id(self._integration, to.candidate_external_id),
+            "application_id": end.push.application_id,
+            "changed_at": end.push.changed_at,
+            "run_id": None,
+            "path": f"applications.{end.push.external_id}.status",
+            "old": to.before_status,
+            "new": to.status,
+            "origin": "clearview",
+        }
+
+    async def _settle_conflicts(self, done: Sequence[Done]) -> None:
+        """A person's later change, once it is at the ATS, is the decision that was waited for."""
+        agreed = [end for end in done if end.outcome == "Success" or end.reason == "already_there"]
+        if agreed:
+            ids = [end.push.application_id for end in agreed]
+            await close_conflicts(self._conflicts, ids, agreed[-1].at)
+        found = [(end, end.conflict) for end in done if end.conflict is not None]
+        await insert_missing(self._conflicts, [self._conflict_row(e, c) for e, c in found])
+
+    def _conflict_row(self, end: Done, found: FoundConflict) -> Row:
+        is_open = found.winner is None
+        sides = (end.base, found.ats, end.push.status)
+        return {
+            # An open one has the identity that an import gives it: it is the same question.
+            "_id": derived_id(end.push.application_id, "conflict", *sides, "open")
+            if is_open
+            else derived_id(end.push.id, "conflict", found.ats),
+            "ats_integration_id": self._integration,
+            "application_id": end.push.application_id,
+            "candidate_id": end.push.candidate_id,
+            "base": end.base,
+            "ats": found.ats,
+            "clearview": end.push.status,
+            "policy": found.policy,
+            "winner": found.winner,
+            "state": "open" if is_open else "resolved",
+            "detected_at": end.at,
+            "resolved_at": None if is_open else end.at,
+            "details": {"found_by": "push", "event_id": end.push.event_id},
+        }
+
+    def _log_row(self, end: Done) -> Row:
+        return {
+            "_id": end.push.id,
+            "ats_integration_id": self._integration,
+            "candidate_id": end.push.candidate_id,
+            "application_id": end.push.application_id,
+            "status": end.push.status,
+            "previous_status": end.base,
+            "updated_at": end.at,
+            "outcome": end.outcome,
+            "reason": end.reason,
+            "error_message": end.message,
+            "attempts": end.attempts,
+            "event_id": end.push.event_id,
+        }

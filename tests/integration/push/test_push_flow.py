@@ -1,0 +1,147 @@
+"""A status changed in ClearView arrives at the ATS: once, in order, logged, and without an echo."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from models.status import ApplicationStatus
+from tests.support.mongo import TestMongo
+from tests.support.push_world import PushWorld, push_world, until
+
+S = ApplicationStatus
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
+    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+        await world.add("a1", "a2")
+        await world.settle()
+        yield world
+
+
+async def test_a_plain_update_is_enough(world: PushWorld) -> None:
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    [log] = await world.log()
+    assert (log["outcome"], log["status"], log["previous_status"]) == (
+        "Success",
+        "interview",
+        "new",
+    )
+    assert (await world.snapshot("a1"))["status"] == "interview"
+    assert (await world.clearview("a1"))["stage"] == {
+        "external_id": "st-interview",
+        "name": "Interview",
+    }
+
+
+async def test_a_running_daemon_sends_it_at_once(world: PushWorld) -> None:
+    async with world.daemon.running():
+        await world.set_status("a1", "offer")
+        await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
+
+        async def logged() -> bool:
+            return len(await world.log()) == 1
+
+        await until(logged)
+
+    assert await world.states() == ["delivered"]
+
+
+async def test_a_push_is_not_pushed_again(world: PushWorld) -> None:
+    await world.set_status("a1", "interview")
+    await world.settle()
+    await world.settle()
+    world.start_anew()
+    await world.settle()
+
+    assert world.ats.writes == 1
+    assert len(await world.log()) == 1
+
+
+async def test_every_change_is_sent_in_order_while_the_ats_answers(world: PushWorld) -> None:
+    for status in ("screening", "interview", "offer"):
+        await world.set_status("a1", status)
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.SCREENING, S.INTERVIEW, S.OFFER]
+    assert [row["previous_status"] for row in await world.log()] == [
+        "new",
+        "screening",
+        "interview",
+    ]
+
+
+async def test_there_and_back_is_two_pushes(world: PushWorld) -> None:
+    await world.set_status("a1", "offer")
+    await world.set_status("a1", "new")
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.OFFER, S.NEW]
+
+
+async def test_a_named_stage_is_the_target_itself(world: PushWorld) -> None:
+    await world.set_status("a1", "interview", stage__name="Onsite")
+
+    await world.settle()
+
+    assert [effect.stage for effect in world.ats.effects] == ["st-onsite"]
+
+
+async def test_a_replace_without_an_update_description_counts(world: PushWorld) -> None:
+    row: dict[str, Any] = dict(await world.clearview("a1"))
+    row["status"] = "assessment"
+    await world.mongo.clearview["applications"].replace_one({"_id": row["_id"]}, row)
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.ASSESSMENT]
+
+
+async def test_an_import_is_no_event(world: PushWorld) -> None:
+    world.ats.move("a1", S.OFFER)
+    await world.imported("a1", S.OFFER)
+
+    await world.settle()
+
+    assert await world.outbox() == []
+    assert world.ats.writes == 0
+
+
+async def test_a_status_that_the_ats_cannot_hold_is_a_visible_outcome(world: PushWorld) -> None:
+    await world.set_status("a1", "background_check")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Skipped", "impossible")
+
+
+async def test_a_word_that_is_no_status_is_a_dead_letter(world: PushWorld) -> None:
+    await world.set_status("a1", "bogus")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"], log["status"]) == ("Failed", "not_canonical", "bogus")
+
+
+async def test_one_fault_of_each_kind_ends_in_one_effect(world: PushWorld) -> None:
+    from tests.support.push_ats import lost_answer
+
+    world.ats.faults_after_effect.append(lost_answer())
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    assert await world.states() == ["delivered"]
+    assert world.ats.writes == 1
