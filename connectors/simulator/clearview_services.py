@@ -6,6 +6,7 @@ problem+json. A tester orders faults, which hit the next matching requests.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ FaultKind = Literal[
 ]
 MetricsOf = Callable[[UUID, datetime, datetime], Awaitable[Mapping[str, Any]]]
 T = TypeVar("T")
+KEY = re.compile(r"[!-~]{1,200}")
 MAX_BODY = 16 * 1024 * 1024
 
 
@@ -234,9 +236,10 @@ class ClearViewServices:
         status: int = 200,
     ) -> web.Response:
         """A repeated Idempotency-Key gets the first answer again, and has no further effect."""
-        key = f"{request.path} {request.headers.get('Idempotency-Key', '')}"
-        if key.endswith(" "):
-            raise Problem(400, "The header Idempotency-Key is missing.")
+        given = request.headers.get("Idempotency-Key", "")
+        if not KEY.fullmatch(given):
+            raise Problem(400, "The header Idempotency-Key is missing, or is none.")
+        key = f"{request.path} {given}"
         digest = hashlib.sha256(body).digest()
         known = self._answers.get(key)
         if known is not None and known[0] != digest:

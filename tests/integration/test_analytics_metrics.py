@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 
+from connectors.simulator.clearview_openapi import metrics_schema
 from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_pipelines import spread
 from daemon.store.connection import Mongo, open_mongo
@@ -47,6 +49,7 @@ def databases(uri: str) -> Iterator[tuple[asyncio.Runner, Mongo]]:
 
 
 def test_metrics_equal_the_obvious_computation(mongo_uri: str) -> None:
+    contract = Draft202012Validator(metrics_schema())
     with databases(mongo_uri) as (runner, mongo):
 
         @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
@@ -58,6 +61,7 @@ def test_metrics_equal_the_obvious_computation(mongo_uri: str) -> None:
             metrics = runner.run(MongoMetrics(mongo, chunk=2).metrics(integration, PERIOD))
 
             assert metrics == expected_metrics(history, PERIOD)
+            contract.validate(metrics)
             assert_empty(runner, mongo, other)
 
         check()

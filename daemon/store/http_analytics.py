@@ -1,0 +1,33 @@
+"""ClearView's Analytics Service as the source of metrics (`analytics: {mode: http}`)."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from daemon.core.analytics import Period
+from daemon.ports.analytics import MetricsUnavailable
+from daemon.store.http_service import ClearViewHttp, ServiceFailed
+from models.times import iso
+
+
+class HttpMetrics:
+    """Implements `daemon.ports.analytics.MetricsSource` over HTTP."""
+
+    def __init__(self, service: ClearViewHttp) -> None:
+        self._service = service
+
+    async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
+        """The metrics object of one period, as the service counts it.
+
+        Raises:
+            MetricsUnavailable: the service cannot be reached, or refuses.
+        """
+        query = {
+            "integration_id": str(integration_id),
+            "from": iso(period.start),
+            "to": iso(period.end),
+        }
+        try:
+            return await self._service.get("/analytics/hiring", query)
+        except ServiceFailed as error:
+            raise MetricsUnavailable(f"{error}") from error

@@ -1,0 +1,177 @@
+"""How ClearView's services are called: bearer token, JSON, time limits, repeated while it helps."""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import msgspec
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+)
+
+from daemon.ports.clock import Clock
+from models.errors import AtsSyncError
+
+TOTAL_TIMEOUT_S = 30.0
+MAX_ANSWER = 32 * 1024 * 1024
+ATTEMPTS = 5
+LONGEST_WAIT_S = 30.0
+
+
+class ServiceFailed(AtsSyncError):
+    """A ClearView service did not do what was asked. `status` is None when no answer came."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ServiceUnavailable(ServiceFailed):
+    """The same request may succeed later."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_s = retry_after_s
+
+
+class ClearViewHttp:
+    """One of ClearView's services. Redirects are refused: the token never leaves its host."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        token: str,
+        *,
+        clock: Clock,
+        attempts: int = ATTEMPTS,
+        timeout_s: float = TOTAL_TIMEOUT_S,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`name` is how errors call the service."""
+        self._name = name
+        self._url = url.rstrip("/")
+        self._token = token
+        self._clock = clock
+        self._attempts = attempts
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._jitter = jitter
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """The JSON object that the service answers.
+
+        Raises:
+            ServiceUnavailable: no attempt got through.
+            ServiceFailed: the service refuses.
+        """
+        return _object(self._name, await self._repeat("GET", path, query=query))
+
+    async def post(self, path: str, body: object, *, key: str) -> dict[str, Any]:
+        """As `get`; `key` is sent as Idempotency-Key, so repeating has no further effect."""
+        encoded = msgspec.json.encode(body)
+        answer = await self._repeat("POST", path, body=encoded, key=key)
+        return _object(self._name, answer or b"{}")
+
+    async def _repeat(self, method: str, path: str, **what: Any) -> bytes:
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self._attempts),
+            retry=retry_if_exception_type(ServiceUnavailable),
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await attempts(self._once, method, path, **what)
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after_s if isinstance(error, ServiceUnavailable) else None
+        backoff = (0.5 + self._jitter() / 2) * 2.0 ** (state.attempt_number - 1)
+        return min(max(asked or 0.0, backoff), LONGEST_WAIT_S)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._clock.sleep(timedelta(seconds=seconds))
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        key: str | None = None,
+    ) -> bytes:
+        try:
+            async with self._open_session().request(
+                method,
+                self._url + path,
+                params=query,
+                data=body,
+                headers=self._headers(body=body, key=key),
+                allow_redirects=False,
+            ) as answer:
+                self._judge(answer)
+                return await self._read(answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServiceUnavailable(
+                f"{self._name} cannot be reached ({type(error).__name__})."
+            ) from None
+
+    def _headers(self, *, body: bytes | None, key: str | None) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return headers
+
+    def _judge(self, answer: aiohttp.ClientResponse) -> None:
+        status = answer.status
+        if status == 204 or (200 <= status < 300 and "json" in answer.content_type):
+            return
+        sentence = f"{self._name} answered {status}."
+        if status in {408, 425, 429} or status >= 500:
+            raise ServiceUnavailable(
+                sentence, status=status, retry_after_s=_seconds(answer.headers.get("Retry-After"))
+            )
+        if 200 <= status < 300:
+            raise ServiceUnavailable(f"{self._name} answered something that is not JSON.")
+        raise ServiceFailed(sentence, status=status)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        chunks = bytearray()
+        async for chunk in answer.content.iter_chunked(64 * 1024):
+            chunks += chunk
+            if len(chunks) > MAX_ANSWER:
+                raise ServiceFailed(f"{self._name} answered more than {MAX_ANSWER} bytes.")
+        return bytes(chunks)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+def _seconds(text: str | None) -> float | None:
+    """A wait in whole seconds; any other form is left to the back-off."""
+    return float(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _object(name: str, answer: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(answer, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise ServiceUnavailable(f"{name} answered something that is not a JSON object.") from None
