@@ -64,6 +64,12 @@ def floor_to(moment: datetime, every: timedelta) -> datetime:
     return EPOCH + (moment - EPOCH) // every * every
 
 
+def latest_complete(now: datetime, every: timedelta) -> Period:
+    """The last period that is over: what a report shows when nobody names another one."""
+    end = floor_to(now, every)
+    return Period(end - every, end)
+
+
 def due_periods(
     exported_until: datetime | None, *, now: datetime, every: timedelta, limit: int
 ) -> list[Period]:
@@ -73,8 +79,9 @@ def due_periods(
     one is cut short to get there: periods never overlap and leave no gap. Before the first export
     only the latest complete period is due.
     """
-    last_end = floor_to(now, every)
-    start = last_end - every if exported_until is None else exported_until
+    latest = latest_complete(now, every)
+    last_end = latest.end
+    start = latest.start if exported_until is None else exported_until
     periods: list[Period] = []
     while start < last_end and len(periods) < limit:
         end = floor_to(start, every) + every

@@ -1,0 +1,105 @@
+"""Channels as the operator's file names them."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import apprise
+import pytest
+from apprise.decorators import notify
+from pydantic import SecretStr
+
+from config.operator_clearview import NotifyByApprise, NotifyByHttp
+from connectors.simulator.clearview_services import ClearViewServices
+from daemon.core.alerting import AlertState, Message, payload_of
+from daemon.notify.apprise_channel import AppriseChannel
+from daemon.notify.channels import open_channels
+from daemon.notify.http_channel import HttpChannel
+from daemon.ports.notifications import ChannelFailed
+from models.errors import UserError
+from tests.support.moving_clock import START
+
+# Apprise imports all of its services, and one of them an old module of Python's own library.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+SCHEME = "clearviewtest"
+
+
+def a_payload(**changes: Any) -> dict[str, Any]:
+    alert = AlertState(uuid4(), "k", "auth_refused", "error", "Login refused", "Renew it.", START)
+    return {**payload_of(Message("opened", (alert,))), **changes}
+
+
+@pytest.fixture
+def heard() -> Iterator[list[tuple[str, str, str]]]:
+    """What came out of a notification service that lives in this process."""
+    messages: list[tuple[str, str, str]] = []
+
+    @notify(on=SCHEME)
+    def _take(body: str, title: str, notify_type: str, *_: Any, **__: Any) -> bool:
+        messages.append((title, body, str(notify_type)))
+        return title != "refuse this"
+
+    yield messages
+    apprise.manager_plugins.NotificationManager().remove(SCHEME)
+
+
+async def test_apprise_gets_title_and_advice(heard: list[tuple[str, str, str]]) -> None:
+    await AppriseChannel(f"{SCHEME}://").send(a_payload(), delivery_id=uuid4())
+
+    assert heard == [("Login refused", "Renew it.", "failure")]
+
+
+async def test_apprise_hears_that_it_is_over(heard: list[tuple[str, str, str]]) -> None:
+    payload = a_payload(state="resolved", title="Resolved: Login refused")
+    await AppriseChannel(f"{SCHEME}://").send(payload, delivery_id=uuid4())
+
+    ((title, body, kind),) = heard
+    assert (title, kind) == ("Resolved: Login refused", "success")
+    assert "2026-03-02 09:00 UTC" in body
+
+
+@pytest.mark.usefixtures("heard")
+async def test_a_service_that_takes_nothing_is_tried_again_later() -> None:
+    with pytest.raises(ChannelFailed):
+        await AppriseChannel(f"{SCHEME}://").send(
+            a_payload(title="refuse this"), delivery_id=uuid4()
+        )
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_channels_name_is_stable_and_holds_no_secret() -> None:
+    first, same, other = (
+        AppriseChannel(f"{SCHEME}://secret-{n}@host") for n in ("one", "one", "two")
+    )
+
+    assert first.name == same.name != other.name
+    assert "secret" not in first.name
+
+
+def test_an_address_that_is_none_is_a_mistake_of_the_operator() -> None:
+    with pytest.raises(UserError) as refused:
+        AppriseChannel("nosuchservice://token@host")
+
+    assert "token" not in str(refused.value)
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[ClearViewServices]:
+    async with ClearViewServices(token="t") as running:
+        yield running
+
+
+@pytest.mark.usefixtures("heard")
+async def test_the_operators_list_becomes_channels(services: ClearViewServices) -> None:
+    http, chat = open_channels(
+        [
+            NotifyByHttp(kind="http", url=services.url, token=SecretStr("t")),
+            NotifyByApprise(kind="apprise", url=SecretStr(f"{SCHEME}://")),
+        ]
+    )
+    await http.send(a_payload(), delivery_id=uuid4())
+    await http.close()
+
+    assert isinstance(http, HttpChannel)
+    assert isinstance(chat, AppriseChannel)
+    assert [n.title for n in services.notifications] == ["Login refused"]
