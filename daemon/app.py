@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -31,6 +32,7 @@ from daemon.assembly import (
 )
 from daemon.checked_config import load_checked_config
 from daemon.core.alert_texts import config_refused
+from daemon.notify.channels import open_channels
 from daemon.ports.alerts import AlertKind, Condition, alert_key
 from daemon.settings_documents import configured_integrations
 from daemon.store.connection import DatabaseError
@@ -58,7 +60,8 @@ class Daemon:
 
     def __post_init__(self) -> None:
         self.intake = assemble_intake(self.shared, self.config, self.deliveries)
-        self.sender = assemble_sender(self.shared, self.config.loaded.value)
+        self.channels = open_channels(self.config.loaded.value.clearview.notifications)
+        self.sender = assemble_sender(self.shared, self.channels)
         self.workforce = Workforce(self.hire, self._dismiss)
 
     def hire(self, name: str) -> IntegrationWorker:
@@ -80,6 +83,11 @@ class Daemon:
             observer=self.shared.observer,
             commons=self.shared.commons,
         )
+
+    async def close(self) -> None:
+        """Close what the daemon itself opened."""
+        for channel in self.channels:
+            await channel.close()
 
     async def prepare(self) -> None:
         """Write the settings documents and read every integration's state."""
@@ -114,12 +122,12 @@ class Daemon:
 
     async def _watch_config(self, stop: asyncio.Event) -> None:
         """A good edit is applied, a bad one is refused while the last good one goes on."""
-        document = self.config.loaded.document
-        async for _ in watch_files(
-            lambda: files_of(document), stop=stop, since=content_digest(files_of(document))
-        ):
+
+        def files() -> set[Path]:
+            return files_of(self.config.loaded.document)
+
+        async for _ in watch_files(files, stop=stop, since=content_digest(files())):
             await self._reload()
-            document = self.config.loaded.document
 
     async def _reload(self) -> None:
         try:

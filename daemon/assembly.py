@@ -1,6 +1,7 @@
 """The composition root: the only file that names stores, connectors and jobs together."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -32,9 +33,9 @@ from daemon.jobs.status_push import (
     StatusIntake,
 )
 from daemon.metrics import ConnectorMetrics, PrometheusMetrics
-from daemon.notify.channels import open_channels
 from daemon.notify.sender import NotificationSender
 from daemon.ports.clock import Clock
+from daemon.ports.notifications import Channel
 from daemon.ports.pushes import NewRow
 from daemon.pushing.gate import Integration as PushIntegration
 from daemon.pushing.intake import EventIntake, RulesOf
@@ -289,13 +290,13 @@ class CurrentConfig:
         return self.checked.loaded
 
 
-def assemble_sender(shared: Shared, config: OperatorConfig) -> NotificationSender:
+def assemble_sender(shared: Shared, channels: Sequence[Channel]) -> NotificationSender:
     """Who tells people."""
     return NotificationSender(
         alerts=shared.alerts,
         book=shared.alerts,
         queue=MongoNotificationQueue(shared.mongo),
-        channels=open_channels(config.clearview.notifications),
+        channels=channels,
         clock=shared.clock,
         policy=shared.policy,
     )

@@ -13,7 +13,7 @@ from config.settings import Settings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
 from daemon.checked_config import CheckedConfig, load_checked_config
-from daemon.cli.session import err, settings_for, showing_errors
+from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors
 from daemon.core.alerting import AlertPolicy
 from daemon.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
 from daemon.log_redaction import Redactor
@@ -61,15 +61,29 @@ def start(
         nonlocal exit_code
         async with opened(settings, checked, policy or AlertPolicy()) as (daemon, embedded):
             if once:
-                outcome = await run_once(daemon)
-                for name, reason in outcome.failed.items():
-                    err.print(f"ats-sync: {name}: {reason}", markup=False)
-                exit_code = 1 if outcome.failed else 0
+                exit_code = await _run_once(daemon, stop)
             else:
                 await _run(daemon, embedded, stop, settings)
 
     watchdog = Watchdog(settings.shutdown_grace + MARGIN)
     return serve(main, grace=settings.shutdown_grace, watchdog=watchdog) or exit_code
+
+
+async def _run_once(daemon: Daemon, stop: asyncio.Event) -> int:
+    """Everything once; a signal interrupts it, and what was done stays done."""
+    doing = asyncio.create_task(run_once(daemon), name="once")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not doing.done():
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+        err.print("ats-sync: interrupted; the next run goes on from here", markup=False)
+        return EXIT_FAILED
+    outcome = doing.result()
+    for name, reason in outcome.failed.items():
+        err.print(f"ats-sync: {name}: {reason}", markup=False)
+    return EXIT_FAILED if outcome.failed else 0
 
 
 async def _run(
@@ -97,8 +111,11 @@ async def opened(
     try:
         mongo = await _connect(settings, checked, embedded)
         try:
-            shared = Shared(mongo, policy=policy)
-            yield Daemon(settings, CurrentConfig(checked), shared), embedded
+            daemon = Daemon(settings, CurrentConfig(checked), Shared(mongo, policy=policy))
+            try:
+                yield daemon, embedded
+            finally:
+                await daemon.close()
         finally:
             await close_within(MARGIN, "mongodb", mongo.close)
     finally:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from bson.binary import Binary
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
@@ -104,7 +105,9 @@ class MongoLeases:
         if before.get("lsid") is None or before.get("owner") in (None, self.owner):
             return
         try:
-            await self._client.admin.command("killSessions", [{"id": before["lsid"]}])
+            # Commands are encoded by the driver's defaults, which know no native UUIDs.
+            session = Binary.from_uuid(before["lsid"])
+            await self._client.admin.command("killSessions", [{"id": session}])
         except OperationFailure:
             # Without the privilege the session ends by itself: later, but it ends.
             return
