@@ -1,0 +1,277 @@
+"""Teamtailor's JSON:API resources and how they hang together (vendor docs, read 2026-11-23)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from connectors.simulator.clock import iso
+from connectors.simulator.ids import NumberIds
+from connectors.simulator.rows import Rows
+from connectors.simulator.world import Kind, World
+
+CANDIDATE_IDS = NumberIds(31_000_000)
+APPLICATION_IDS = NumberIds(52_000_000)
+JOB_IDS = NumberIds(700_000)
+STAGE_IDS = NumberIds(4_300_000)
+REASON_IDS = NumberIds(9_000)
+USER_IDS = NumberIds(80_000)
+FIELD_IDS = NumberIds(12_000)
+VALUE_IDS = NumberIds(90_000_000)
+NOTE_IDS = NumberIds(61_000_000)
+IDS = {
+    "candidates": CANDIDATE_IDS,
+    "job-applications": APPLICATION_IDS,
+    "jobs": JOB_IDS,
+    "stages": STAGE_IDS,
+    "reject-reasons": REASON_IDS,
+    "users": USER_IDS,
+    "custom-fields": FIELD_IDS,
+    "custom-field-values": VALUE_IDS,
+    "notes": NOTE_IDS,
+}
+FIELDS: tuple[tuple[str, str], ...] = (
+    ("notice_period", "CustomField::Text"),
+    ("desired_salary", "CustomField::Number"),
+    ("clearview_score", "CustomField::Number"),
+    ("clearview_status", "CustomField::Text"),
+)
+VALUES_EACH = 8
+"""A custom field's value is numbered by its owner and its field."""
+TO_ONE: dict[str, tuple[str, ...]] = {
+    "job-applications": ("candidate", "job", "stage", "reject-reason"),
+    "stages": ("job",),
+    "custom-field-values": ("custom-field", "owner"),
+}
+TO_MANY: dict[str, tuple[str, ...]] = {
+    "candidates": ("job-applications", "custom-field-values"),
+    "jobs": ("stages",),
+}
+LINKS_ONLY: dict[str, tuple[str, ...]] = {
+    "candidates": ("department", "role", "questions", "answers", "locations", "uploads"),
+    "jobs": ("department", "role", "location", "user", "candidates"),
+    "stages": ("job-applications", "triggers"),
+    "reject-reasons": ("job-applications",),
+}
+CACHED: dict[str, Kind] = {"candidates": "person", "job-applications": "application"}
+SELF = "https://api.teamtailor.example/v1"
+FILES = "@FILES@"
+"""Stands in kept rows for where files are, because links to them end after seconds."""
+Row = dict[str, object]
+Includes = frozenset[str]
+Related = tuple[str, int]
+
+
+class TeamtailorRows:
+    """Puts resources together; linkage is told only about what is included."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: dict[tuple[str, Includes], Rows] = {}
+        self._counts: Counter[tuple[int, bool]] | None = None
+        self._attributes: dict[str, Callable[[int], Row]] = {
+            "candidates": self._candidate,
+            "job-applications": self._application,
+            "jobs": self._job,
+            "stages": self._stage,
+            "reject-reasons": self._reason,
+            "users": self._user,
+            "custom-fields": self._field,
+            "custom-field-values": self._value,
+            "notes": self._note,
+        }
+        world.observers.append(self._changed)
+
+    def encoded(self, kind: str, number: int, includes: Includes) -> bytes:
+        """A resource as bytes."""
+        if kind not in CACHED:
+            return msgspec.json.encode(self.resource(kind, number, includes))
+        key = (kind, includes)
+        if key not in self._kept:
+            self._kept[key] = Rows(
+                self._world,
+                CACHED[kind],
+                lambda n: msgspec.json.encode(self.resource(kind, n, includes)),
+            )
+        return self._kept[key][number]
+
+    def resource(self, kind: str, number: int, includes: Includes) -> Row:
+        """A resource with links to what it belongs to, and linkage to what is included."""
+        key = IDS[kind].text(number)
+        shown = {path.partition(".")[0] for path in includes}
+        names = (*TO_ONE.get(kind, ()), *TO_MANY.get(kind, ()), *LINKS_ONLY.get(kind, ()))
+        relationships: dict[str, Row] = {}
+        for name in names:
+            to = {"self": f"{SELF}/{kind}/{key}/relationships/{name}"}
+            relationships[name] = {"links": to | {"related": f"{SELF}/{kind}/{key}/{name}"}}
+            if name in shown:
+                relationships[name]["data"] = self._linkage(kind, number, name)
+        return {
+            "id": key,
+            "type": kind,
+            "links": {"self": f"{SELF}/{kind}/{key}"},
+            "attributes": self._attributes[kind](number),
+            "relationships": relationships,
+        }
+
+    def included(self, kind: str, numbers: Iterable[int], includes: Includes) -> list[bytes]:
+        """Every resource that is included, once."""
+        found: dict[Related, bytes] = {}
+        self._gather(kind, list(numbers), includes, found)
+        return list(found.values())
+
+    def _gather(
+        self, kind: str, numbers: list[int], includes: Includes, found: dict[Related, bytes]
+    ) -> None:
+        for name in sorted({path.partition(".")[0] for path in includes}):
+            deeper = frozenset(
+                rest for first, _, rest in (p.partition(".") for p in includes) if first == name
+            ) - {""}
+            related = [r for n in numbers for r in self.related(kind, n, name)]
+            for other, number in related:
+                found.setdefault((other, number), self.encoded(other, number, deeper))
+            if deeper and related:
+                self._gather(related[0][0], [n for _, n in related], deeper, found)
+
+    def _linkage(self, kind: str, number: int, name: str) -> object:
+        named = self.related(kind, number, name)
+        linked = [{"type": other, "id": IDS[other].text(n)} for other, n in named]
+        if name in TO_MANY.get(kind, ()):
+            return linked
+        return linked[0] if linked else None
+
+    def related(self, kind: str, number: int, name: str) -> list[Related]:
+        """The resources of that relationship."""
+        world = self._world
+        if kind == "candidates":
+            if name == "job-applications":
+                return [(name, n) for n in world.people[number].applications]
+            return [(name, n) for n in self.values_of(number)]
+        if kind == "job-applications":
+            return self._of_application(number, name)
+        if kind == "jobs":
+            return [("stages", n) for n in world.jobs[number].stages]
+        if kind == "stages":
+            return [("jobs", world.stages[number].job or 0)]
+        owner, field = divmod(number, VALUES_EACH)
+        return [("candidates", owner)] if name == "owner" else [("custom-fields", field)]
+
+    def _of_application(self, number: int, name: str) -> list[Related]:
+        application = self._world.applications[number]
+        if name == "reject-reason":
+            closed = application.state == "rejected" and application.reason is not None
+            return [("reject-reasons", application.reason or 0)] if closed else []
+        kinds: dict[str, Related] = {
+            "candidate": ("candidates", application.person),
+            "job": ("jobs", application.job),
+            "stage": ("stages", application.stage),
+        }
+        return [kinds[name]]
+
+    def values_of(self, person: int) -> list[int]:
+        """The custom field values that a candidate has."""
+        fields = self._world.people[person].custom_fields
+        named = enumerate(FIELDS, start=1)
+        return [person * VALUES_EACH + n for n, (name, _) in named if name in fields]
+
+    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
+        self._counts = None
+
+    def _candidate(self, number: int) -> Row:
+        person = self._world.people[number]
+        link = person.links[0].value if person.links else None
+        return {
+            "connected": False,
+            "created-at": iso(person.created_ms),
+            "email": person.emails[0].value if person.emails else None,
+            "first-name": person.first_name,
+            "last-name": person.last_name,
+            "linkedin-url": link,
+            "phone": person.phones[0].value if person.phones else None,
+            "picture": None,
+            "pitch": None,
+            "referring-site": person.source,
+            "referring-url": None,
+            "referred": False,
+            "resume": f"{FILES}/{person.files[0].number}" if person.files else None,
+            "sourced": False,
+            "internal": False,
+            "unsubscribed": False,
+            "updated-at": iso(person.updated_ms),
+            "tags": list(person.tags),
+        }
+
+    def _application(self, number: int) -> Row:
+        application = self._world.applications[number]
+        return {
+            "cover-letter": None,
+            "created-at": iso(application.created_ms),
+            "referring-site": application.source,
+            "referring-url": None,
+            "rejected-at": iso(application.rejected_ms),
+            "sourced": False,
+            "updated-at": iso(application.updated_ms),
+            "changed-stage-at": iso(application.history[-1].entered_ms),
+        }
+
+    def _job(self, number: int) -> Row:
+        job = self._world.jobs[number]
+        return {
+            "title": job.name,
+            "body": "",
+            "pitch": "",
+            "human-status": "published" if job.is_open else "archived",
+            "status": "open" if job.is_open else "archived",
+            "internal": False,
+            "pinned": False,
+            "start-date": None,
+            "end-date": None,
+            "tags": [],
+            "created-at": iso(job.created_ms),
+            "updated-at": iso(job.updated_ms),
+        }
+
+    def _stage(self, number: int) -> Row:
+        stage = self._world.stages[number]
+        counts = self._counted()
+        job = self._world.jobs[stage.job or 1]
+        return {
+            "created-at": iso(job.created_ms),
+            "updated-at": iso(job.updated_ms),
+            "name": stage.name,
+            "stage-type": stage.kind,
+            "row-order": stage.order,
+            "active-job-applications-count": counts[number, False],
+            "rejected-job-applications-count": counts[number, True],
+        }
+
+    def _counted(self) -> Counter[tuple[int, bool]]:
+        if self._counts is None:
+            known = self._world.applications.values()
+            self._counts = Counter((a.stage, a.state == "rejected") for a in known)
+        return self._counts
+
+    def _reason(self, number: int) -> Row:
+        reason = self._world.reasons[number]
+        return {"reason": reason.name, "rejected-by-company": reason.kind != "withdrawn"}
+
+    def _user(self, number: int) -> Row:
+        user = self._world.users[number]
+        return {
+            "email": user.email,
+            "name": f"{user.first_name} {user.last_name}",
+            "role": "admin" if user.is_admin else "user",
+        }
+
+    def _field(self, number: int) -> Row:
+        name, kind = FIELDS[number - 1]
+        return {"name": name, "api-name": name, "field-type": kind, "owner-type": "Candidate"}
+
+    def _value(self, number: int) -> Row:
+        owner, field = divmod(number, VALUES_EACH)
+        name, kind = FIELDS[field - 1]
+        return {"field-type": kind, "value": self._world.people[owner].custom_fields.get(name)}
+
+    def _note(self, number: int) -> Row:
+        note = self._world.notes[number - 1]
+        return {"note": note.body, "created-at": iso(note.created_ms)}
