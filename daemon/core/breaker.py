@@ -33,6 +33,11 @@ class Breaker:
         """True from when it opened until a probe succeeded."""
         return self._probe_at is not None
 
+    @property
+    def holds_back(self) -> bool:
+        """True while it is open and no probe is under way."""
+        return self.is_open and not self._probing
+
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent; 0.0 if it may be sent now."""
         if self._probe_at is None:

@@ -46,6 +46,7 @@ from daemon.pushing.turn import TurnTools
 log = structlog.get_logger(__name__)
 
 TRY_FOR_LEASE_EVERY = timedelta(seconds=3)
+LEASES_OF_THE_DEAD_END_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class StatusIntake:
         Raises:
             StreamInterrupted: MongoDB went away meanwhile; nothing is lost.
         """
-        lease = await self._ports.leases.acquire(PLACE)
+        lease = await acquire_soon(self._ports.leases, PLACE)
         if lease is None:
             return self.counts
         try:
@@ -329,7 +330,7 @@ class PushDelivery:
     async def deliver_due(self) -> DeliveryCounts:
         """Deliver what is due now, and return; nothing if another replica is at it."""
         counts = DeliveryCounts()
-        lease = await self._ports.leases.acquire(self._key)
+        lease = await acquire_soon(self._ports.leases, self._key)
         if lease is None:
             return counts
         try:
@@ -373,6 +374,17 @@ class PushDelivery:
             jitter=self._ports.jitter,
             requests=asyncio.Semaphore(self._settings.requests),
         )
+
+
+async def acquire_soon(leases: Leases, key: str) -> Lease | None:
+    """The lease, waiting out a holder that was killed; None if its holder is alive."""
+    never = asyncio.Event()
+    for _ in range(LEASES_OF_THE_DEAD_END_WITHIN // TRY_FOR_LEASE_EVERY):
+        lease = await leases.acquire(key)
+        if lease is not None:
+            return lease
+        await stopped_within(never, TRY_FOR_LEASE_EVERY)
+    return await leases.acquire(key)
 
 
 async def stopped_within(stop: asyncio.Event, pause: timedelta) -> bool:

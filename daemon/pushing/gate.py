@@ -56,6 +56,7 @@ class Gate:
         self._probe_at = float("-inf")
         self._probe_pause_s = 0.0
         self._sent_since_forbidden = False
+        self._credential_refused = False
         self.shut_until: datetime | None = None
         """What ClearView changed before this moment piled up behind an outage."""
 
@@ -79,7 +80,14 @@ class Gate:
         if now - self._state_read_at >= STATE_IS_GOOD_FOR_S:
             self._state = await self._states.state(self._integration.id)
             self._state_read_at = now
-        return self._state
+        return (
+            "auth_failed" if self._credential_refused and self._state == "active" else self._state
+        )
+
+    def admits(self) -> bool:
+        """Whether a request may leave now: what many turns began together, one may end for all."""
+        limited = self._limited_until is not None and self._clock.now() < self._limited_until
+        return not (limited or self._credential_refused or self._breaker.holds_back)
 
     async def _probe_credential(self) -> bool:
         if self._clock.monotonic() < self._probe_at:
@@ -90,6 +98,7 @@ class Gate:
             self._wait_longer()
             log.debug("credential_still_refused", error=type(error).__name__)
             return False
+        self._credential_refused = False
         await self._states.recovered(self._integration.id, at=self._clock.now())
         await self._alerts.resolve(alert_key(AlertKind.AUTH_REFUSED, self._integration.name))
         self._state_read_at = float("-inf")
@@ -147,6 +156,9 @@ class Gate:
 
     async def _refused(self, error: AtsError) -> None:
         """Pause the integration. One record that may not be written is no reason to."""
+        if self._credential_refused:
+            return
+        self._credential_refused = True
         self._wait_longer()
         reason = f"{type(error).__name__}: {error}"
         await self._states.auth_failed(self._integration.id, reason=reason, at=self._clock.now())

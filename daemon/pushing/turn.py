@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
+import structlog
+
 from connectors.base import (
     AlreadyThere,
     ApplicationRef,
@@ -45,6 +47,8 @@ from daemon.pushing.gate import Gate
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 _LOOKS = 3
 """How often a push is planned anew because the application moved under it."""
@@ -63,6 +67,10 @@ class TurnTools:
     jitter: Jitter
     requests: AbstractAsyncContextManager[object]
     """Held while the ATS is being asked: how many may be at once."""
+
+
+class HeldBack(Exception):
+    """The gate was shut before the request left."""
 
 
 class NotOurs(Exception):
@@ -119,6 +127,8 @@ class PushAttempt:
             return await self._bring(attempt)
         except AtsError as error:
             return await self._after(attempt, error)
+        except HeldBack:
+            return self._waits(attempt, self._tools.clock.now(), counted=False)
 
     async def _bring(self, attempt: Attempt) -> Done | Waits:
         if attempt.sent_at is not None and not await self._look(attempt):
@@ -185,8 +195,9 @@ class PushAttempt:
             stage=attempt.push.stage,
             rejection_reason=attempt.push.rejection_reason,
         )
+        # Planning may ask the ATS nothing, so that its success says nothing about the ATS.
         return await self._ask(
-            lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target)
+            lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target), proves=False
         )
 
     def _is_guarded(self, plan: Steps) -> bool:
@@ -207,7 +218,7 @@ class PushAttempt:
             except GuardRefused:
                 attempt.sent_at = None
                 return None
-            except (Unavailable, RateLimited, AuthRefused, Forbidden):
+            except (Unavailable, RateLimited, AuthRefused, Forbidden, HeldBack):
                 if not attempt.stepped:
                     attempt.sent_at = None
                 raise
@@ -231,18 +242,25 @@ class PushAttempt:
             return None
         return self._done(attempt, "dead", reason="refused", message=_text_of(error))
 
-    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, question: Callable[[], Awaitable[T]], *, proves: bool = True) -> T:
         """One call of the connector. Its own mistakes fail this push and no other."""
         try:
             async with self._tools.requests:
+                self._pass_gate()
                 answer = await question()
-        except AtsError:
+        except (AtsError, HeldBack):
             raise
         except Exception as error:
+            log.exception("connector_failed", integration=self._tools.connector.integration)
             message = f"the connector failed with {type(error).__name__}"
             raise UnexpectedPayload(message) from error
-        await self._tools.gate.answered()
+        if proves:
+            await self._tools.gate.answered()
         return answer
+
+    def _pass_gate(self) -> None:
+        if not self._tools.gate.admits():
+            raise HeldBack
 
     async def _after(self, attempt: Attempt, error: AtsError) -> Done | Waits:
         await self._tools.gate.failed(error)
@@ -273,7 +291,9 @@ class PushAttempt:
             return self._done(attempt, "dead", reason="horizon", message=_text_of(error))
         return self._waits(attempt, decision.at, counted=True, error=error)
 
-    def _waits(self, attempt: Attempt, until: datetime, *, counted: bool, error: AtsError) -> Waits:
+    def _waits(
+        self, attempt: Attempt, until: datetime, *, counted: bool, error: AtsError | None = None
+    ) -> Waits:
         push = attempt.push
         return Waits(
             push=push,
@@ -283,7 +303,7 @@ class PushAttempt:
             or (self._tools.clock.now() if counted else None),
             # A step that took effect has to be found again, too, when the next one failed.
             sent_at=attempt.sent_at or (self._tools.clock.now() if attempt.stepped else None),
-            error=_text_of(error),
+            error=None if error is None else _text_of(error),
         )
 
     def _delivered(self, attempt: Attempt, standing: Standing) -> Done:

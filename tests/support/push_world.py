@@ -12,7 +12,6 @@ from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
 from daemon.ports.alerts import Condition
 from daemon.ports.metrics import NoMetrics
-from daemon.push_wiring import PushOutside, build_delivery, build_intake
 from daemon.pushing.gate import Integration
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
@@ -21,6 +20,7 @@ from models.ids import application_id, candidate_id, integration_id, snapshot_id
 from models.status import ApplicationStatus
 from models.times import utc_now
 from tests.support.push_ats import FakeAts, FakeConnector
+from tests.support.push_wiring import PushOutside, build_delivery, build_intake
 
 S = ApplicationStatus
 QUICK = IntakeTimes(reopen_after=timedelta(seconds=0.05))
@@ -166,6 +166,22 @@ class PushWorld:
             {"_id": self.id_of(external_id)},
             {"$set": {"status": status, "stage": record["stage"], "import_id": uuid4()}},
         )
+
+    def settings_row(self) -> dict[str, Any]:
+        """The integration as an operator sees it."""
+        return {
+            "_id": self.integration.id,
+            "name": self.integration.name,
+            "ats_name": "Fake",
+            "connector": "fake",
+            "api_endpoint": "https://ats.test",
+            "api_key": None,
+            "managed_by": "file",
+            "enabled": True,
+            "state": "active",
+            "created_at": utc_now(),
+            "updated_at": utc_now(),
+        }
 
     async def settle(self) -> None:
         """Everything that happened up to now is taken in and delivered as far as it is due."""

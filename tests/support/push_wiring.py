@@ -1,4 +1,4 @@
-"""The status push put together on MongoDB."""
+"""The status push put together on MongoDB, for tests."""
 
 import random
 from collections.abc import Callable

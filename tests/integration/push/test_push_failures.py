@@ -1,0 +1,273 @@
+"""What goes wrong at the ATS, and what becomes of the push."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from connectors.errors import AuthRefused, Forbidden, RateLimited, Rejected, Unavailable
+from daemon.core.push_plan import PushRules
+from models.status import ApplicationStatus
+from models.times import utc_now
+from tests.support.mongo import TestMongo
+from tests.support.push_ats import lost_answer
+from tests.support.push_world import PushWorld, push_world
+
+S = ApplicationStatus
+pytestmark = pytest.mark.mongo
+DOWN = Unavailable("connection refused")
+
+
+@pytest.fixture
+async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
+    async with push_world(mongo.uri, mongo.database, mongo.clearview, jitter=lambda: 0.99) as world:
+        await world.add("a1", "a2", "a3")
+        await world.settle()
+        yield world
+
+
+async def settle_until_quiet(world: PushWorld, *, step: timedelta = timedelta(minutes=31)) -> None:
+    """Let time pass until nothing waits any more."""
+    for _ in range(400):
+        await world.settle()
+        if not {"pending", "retrying", "in_flight"} & set(await world.states()):
+            return
+        world.clock.ahead += step
+    raise AssertionError("pushes wait for ever")
+
+
+async def test_a_failed_try_waits_on_the_stored_schedule(world: PushWorld) -> None:
+    world.ats.faults.append(Unavailable("503", status=503))
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+    [waiting] = await world.outbox()
+    await world.settle()
+    before_its_time = world.ats.writes
+    world.clock.ahead += timedelta(seconds=3)
+    await world.settle()
+
+    assert (waiting["state"], waiting["attempts"]) == ("retrying", 1)
+    assert before_its_time == 1
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    assert (await world.log())[0]["attempts"] == 2
+
+
+async def test_a_lost_answer_is_looked_for_before_anything_is_sent_again(world: PushWorld) -> None:
+    world.ats.faults_after_effect.append(lost_answer())
+    await world.set_status("a1", "interview")
+
+    await settle_until_quiet(world)
+
+    assert world.ats.writes == 1
+    [log] = await world.log()
+    assert log["outcome"] == "Success"
+
+
+async def test_an_hour_of_outage_ends_with_the_latest_only(world: PushWorld) -> None:
+    world.ats.down = DOWN
+    for status in ("screening", "interview", "offer"):
+        await world.set_status("a1", status)
+    await world.settle()
+    world.clock.ahead += timedelta(hours=1)
+    await world.settle()
+    world.ats.down = None
+
+    await settle_until_quiet(world)
+
+    assert world.ats.order_of("a1") == [S.OFFER]
+    assert sorted(await world.states()) == ["delivered", "superseded", "superseded"]
+    assert len(await world.log()) == 3
+
+
+async def test_an_outage_with_every_sends_them_all_in_order(mongo: TestMongo) -> None:
+    rules = PushRules(coalesce="every")
+    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+        await world.add("a1")
+        await world.settle()
+        world.ats.down = DOWN
+        for status in ("screening", "interview", "offer"):
+            await world.set_status("a1", status)
+        await world.settle()
+        world.ats.down = None
+        await settle_until_quiet(world)
+
+        assert world.ats.order_of("a1") == [S.SCREENING, S.INTERVIEW, S.OFFER]
+
+
+async def test_after_a_week_of_failures_it_is_a_dead_letter_with_an_alert(world: PushWorld) -> None:
+    world.ats.down = DOWN
+    await world.set_status("a1", "interview")
+
+    await settle_until_quiet(world, step=timedelta(hours=12))
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Failed", "horizon")
+    assert "dead_letters" in world.alerts.kinds
+
+
+async def test_a_refusal_is_a_dead_letter_after_one_fresh_look(world: PushWorld) -> None:
+    world.ats.faults.append(Rejected("422", status=422))
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert await world.states() == ["dead"]
+    assert world.ats.reads == 1
+    assert (await world.log())[0]["reason"] == "refused"
+
+
+async def test_a_refusal_of_one_application_does_not_stop_the_others(world: PushWorld) -> None:
+    world.ats.faults.append(Rejected("422", status=422))
+    for external_id in ("a1", "a2", "a3"):
+        await world.set_status(external_id, "interview")
+
+    await world.settle()
+
+    assert sorted(await world.states()) == ["dead", "delivered", "delivered"]
+
+
+async def test_an_application_gone_at_the_ats_is_a_visible_outcome(world: PushWorld) -> None:
+    del world.ats.applications["a1"]
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Failed", "gone_at_ats")
+
+
+async def test_a_rate_limit_is_obeyed_and_is_no_attempt(world: PushWorld) -> None:
+    until = utc_now() + timedelta(minutes=5)
+    world.ats.faults.append(RateLimited("429", until=until))
+    for external_id in ("a1", "a2"):
+        await world.set_status(external_id, "interview")
+
+    await world.settle()
+    await world.settle()
+    during = world.ats.writes
+    world.clock.ahead += timedelta(minutes=6)
+    await settle_until_quiet(world)
+
+    assert during <= 2  # the second may have left before the first was refused
+    assert len(world.ats.effects) == 2
+    assert {row["attempts"] for row in await world.log()} == {1}
+
+
+@pytest.mark.parametrize("error", [AuthRefused("401", status=401), Forbidden("403", status=403)])
+async def test_a_refused_credential_pauses_and_resumes_by_itself(
+    world: PushWorld, error: Exception
+) -> None:
+    settings = world.mongo.own["ats_integration_settings"]
+    await settings.insert_one(world.settings_row())
+    world.ats.down = error
+    await world.set_status("a1", "interview")
+    await world.settle()
+    paused = await settings.find_one({})
+    await world.set_status("a1", "offer")
+    world.ats.down = None
+
+    await settle_until_quiet(world)
+
+    assert paused is not None
+    assert paused["state"] == "auth_failed"
+    assert world.alerts.kinds.count("auth_refused") == 1
+    assert "auth_refused:acme" in world.alerts.resolved
+    assert world.ats.order_of("a1") == [S.OFFER]
+    after = await settings.find_one({})
+    assert after is not None
+    assert after["state"] == "active"
+
+
+async def test_a_paused_integration_keeps_its_pushes(world: PushWorld) -> None:
+    settings = world.mongo.own["ats_integration_settings"]
+    await settings.insert_one(world.settings_row() | {"state": "paused"})
+    world.clock.ahead += timedelta(seconds=2)
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+    during = (await world.states(), world.ats.writes)
+    await settings.update_one({}, {"$set": {"state": "active"}})
+    world.clock.ahead += timedelta(seconds=2)
+    await world.settle()
+
+    assert during == (["pending"], 0)
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+
+
+async def test_an_ats_that_is_down_is_asked_less_and_less(world: PushWorld) -> None:
+    names = [f"b{i}" for i in range(30)]
+    await world.add(*names)
+    world.ats.down = DOWN
+    for name in names:
+        await world.set_status(name, "interview")
+    for _ in range(20):
+        await world.settle()
+        world.clock.ahead += timedelta(minutes=1)
+    asked = world.ats.writes
+    world.ats.down = None
+
+    await settle_until_quiet(world)
+
+    assert asked < 20 + 16
+    assert "integration_failing" in world.alerts.kinds
+    assert "integration_failing:acme:push" in world.alerts.resolved
+    assert len(world.ats.effects) == 30
+
+
+async def test_a_moved_application_is_a_conflict_that_the_ats_wins(world: PushWorld) -> None:
+    world.ats.move("a1", S.OFFER)
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert world.ats.effects == []
+    [conflict] = await world.mongo.own["conflicts"].find().to_list()
+    assert (conflict["base"], conflict["ats"], conflict["clearview"], conflict["winner"]) == (
+        "new",
+        "offer",
+        "interview",
+        "ats",
+    )
+    assert (await world.log())[0]["reason"] == "conflict"
+
+
+async def test_with_clearview_wins_the_push_overrules_and_says_so(mongo: TestMongo) -> None:
+    rules = PushRules(conflicts="clearview_wins")
+    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+        await world.add("a1")
+        await world.settle()
+        world.ats.move("a1", S.OFFER)
+        await world.set_status("a1", "interview")
+        await world.settle()
+
+        assert world.ats.order_of("a1") == [S.INTERVIEW]
+        [conflict] = await world.mongo.own["conflicts"].find().to_list()
+        assert (conflict["ats"], conflict["winner"]) == ("offer", "clearview")
+
+
+async def test_hired_against_rejected_stays_open_until_somebody_decides(world: PushWorld) -> None:
+    world.ats.move("a1", S.HIRED)
+    await world.set_status("a1", "rejected")
+    await world.settle()
+    [conflict] = await world.mongo.own["conflicts"].find().to_list()
+    untouched = list(world.ats.effects)
+    await world.set_status("a1", "hired")
+    await world.settle()
+
+    assert (conflict["state"], conflict["winner"]) == ("open", None)
+    assert untouched == []
+    assert "conflicts_open" in world.alerts.kinds
+    [decided] = await world.mongo.own["conflicts"].find().to_list()
+    assert decided["state"] == "resolved"
+
+
+async def test_a_guard_that_refuses_leads_to_a_fresh_look(world: PushWorld) -> None:
+    """The same status in another stage: nobody disagrees, so the push goes on from there."""
+    world.ats.applications["a1"]["stage"] = {"external_id": "st-elsewhere", "name": "Elsewhere"}
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    assert world.ats.reads == 1
