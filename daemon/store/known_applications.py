@@ -50,12 +50,13 @@ def _live_and_latest_last(row: Row) -> tuple[bool, Any]:
 
 def known_application(record: Mapping[str, Any], row: Row) -> KnownApplication:
     stage = record.get("stage") or {}
+    status = ApplicationStatus(record["status"])
     return KnownApplication(
         standing=Standing(
-            status=ApplicationStatus(record["status"]),
+            status=status,
             stage=NamedRef(external_id=stage.get("external_id"), name=stage.get("name")),
         ),
-        record=record,
+        record={**record, "status": status},
         gone=row.get("deleted_at") is not None,
         import_id=row.get("import_id"),
         seen_at=row.get("seen_at"),
