@@ -6,7 +6,8 @@ from uuid import UUID
 
 from daemon.core.analytics import Period
 from daemon.ports.analytics import MetricsUnavailable
-from daemon.store.http_service import ClearViewHttp, ServiceFailed
+from daemon.ports.services import ServiceFailed
+from daemon.store.http_service import ClearViewHttp
 from models.times import iso
 
 

@@ -15,30 +15,12 @@ from tenacity import (
 )
 
 from daemon.ports.clock import Clock
-from models.errors import AtsSyncError
+from daemon.ports.services import ServiceFailed, ServiceUnavailable
 
 TOTAL_TIMEOUT_S = 30.0
 MAX_ANSWER = 32 * 1024 * 1024
 ATTEMPTS = 5
 LONGEST_WAIT_S = 30.0
-
-
-class ServiceFailed(AtsSyncError):
-    """A ClearView service did not do what was asked. `status` is None when no answer came."""
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ServiceUnavailable(ServiceFailed):
-    """The same request may succeed later."""
-
-    def __init__(
-        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(message, status=status)
-        self.retry_after_s = retry_after_s
 
 
 class ClearViewHttp:

@@ -1,0 +1,188 @@
+"""ClearView's Candidate Management Service over HTTP (`candidates: {mode: http}`).
+
+Writes go to the service in idempotent batches. What it takes to know beforehand (present statuses,
+whose application it is) is read from ClearView's MongoDB, where the daemon watches for changes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome
+from daemon.ports.services import ServiceFailed, ServiceUnavailable
+from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
+from daemon.store.connection import Mongo
+from daemon.store.http_candidate_orders import (
+    ApplicationOrder,
+    CandidateOrder,
+    Owner,
+    Verdicts,
+    orders_of,
+)
+from daemon.store.http_service import ClearViewHttp
+from models.documents import ClearViewApplication
+from models.ids import application_id, candidate_id, derived_id
+from models.status import ApplicationStatus
+
+MAX_BATCH = 500
+ABOUT_THE_RECORDS = frozenset({400, 409, 412, 413, 422})
+"""Refusals that may concern one record of a batch: it is looked for by halving the batch."""
+
+
+class HttpCandidateManagement:
+    """One integration's part of the service, as `daemon.ports.imports.CandidateManagement`."""
+
+    def __init__(
+        self,
+        service: ClearViewHttp,
+        mongo: Mongo,
+        integration_id: UUID,
+        *,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        self._service = service
+        self._known = MongoCandidateManagement(mongo, integration_id)
+        self._applications = mongo.collection(ClearViewApplication)
+        self._integration = integration_id
+        self._max_batch = max_batch
+
+    async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
+        """Write one page; raises ServiceUnavailable, with nothing lost, while the service is down."""
+        owners = await self._owners([patch.external_id for patch in batch.application_patches])
+        orders, ownerless = orders_of(batch, self._integration, owners)
+        verdicts = Verdicts(dict.fromkeys(ownerless, "ClearView does not know the application."))
+        await self._send_all(orders, batch.import_id, verdicts)
+        if verdicts.moved:
+            again = [_without_status(order, verdicts.moved) for order in orders]
+            touched = [order for order in again if order.applications]
+            await self._send_all(touched, batch.import_id, verdicts)
+        return verdicts.outcome()
+
+    async def _owners(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
+        if not external_ids:
+            return {}
+        cursor = await self._applications.aggregate(
+            [
+                {
+                    "$match": {
+                        "_id": {"$in": [application_id(self._integration, e) for e in external_ids]}
+                    }
+                },
+                {
+                    "$lookup": {
+                        "from": "candidates",
+                        "localField": "candidate_id",
+                        "foreignField": "_id",
+                        "pipeline": [{"$project": {"external_id": 1}}],
+                        "as": "owner",
+                    }
+                },
+                {"$unwind": "$owner"},
+                {"$project": {"external_id": 1, "owner": 1}},
+            ]
+        )
+        return {
+            row["external_id"]: Owner(row["owner"]["_id"], row["owner"]["external_id"])
+            async for row in cursor
+        }
+
+    async def _send_all(
+        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: Verdicts
+    ) -> None:
+        for start in range(0, len(orders), self._max_batch):
+            await self._send(orders[start : start + self._max_batch], import_id, verdicts)
+
+    async def _send(
+        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: Verdicts
+    ) -> None:
+        """One request; a batch that is refused as a whole is halved until the culprit is found."""
+        body = {"candidates": [order.body(import_id) for order in orders]}
+        try:
+            answer = await self._service.post(
+                "/candidates:batchUpsert", body, key=_key(import_id, body)
+            )
+        except ServiceUnavailable:
+            raise
+        except ServiceFailed as error:
+            if error.status not in ABOUT_THE_RECORDS:
+                raise
+            if len(orders) == 1:
+                verdicts.refuse(orders[0], str(error))
+                return
+            half = len(orders) // 2
+            await self._send(orders[:half], import_id, verdicts)
+            await self._send(orders[half:], import_id, verdicts)
+        else:
+            verdicts.read(orders, _results(answer))
+
+    async def statuses(
+        self, application_external_ids: Sequence[str]
+    ) -> Mapping[str, ApplicationStatus]:
+        """The present status in ClearView of those that exist there."""
+        return await self._known.statuses(application_external_ids)
+
+    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """When a person last changed these statuses in ClearView, where that is known."""
+        return await self._known.edited_at(application_external_ids)
+
+    async def delete(
+        self,
+        *,
+        candidates: Sequence[str],
+        applications: Sequence[str],
+        at: datetime,
+        import_id: UUID,
+    ) -> None:
+        """Mark as deleted; what is marked already, or unknown to ClearView, stays as it is."""
+        order: dict[str, Any] = {"deleted_at": at, "import_id": import_id}
+        for external_id in candidates:
+            await self._delete(candidate_id(self._integration, external_id), order, import_id)
+        owners = await self._owners(applications)
+        for owner, ids in self._by_owner(owners).items():
+            await self._delete(owner, {**order, "applications": ids}, import_id)
+
+    def _by_owner(self, owners: Mapping[str, Owner]) -> dict[UUID, list[UUID]]:
+        groups: dict[UUID, list[UUID]] = {}
+        for external_id, owner in owners.items():
+            groups.setdefault(owner.id, []).append(application_id(self._integration, external_id))
+        return groups
+
+    async def _delete(self, candidate: UUID, order: Mapping[str, Any], import_id: UUID) -> None:
+        key = _key(import_id, {"candidate": candidate, **order})
+        try:
+            await self._service.post(f"/candidates/{candidate}:delete", order, key=key)
+        except ServiceFailed as error:
+            if error.status != 404:
+                raise
+
+
+def _without_status(order: CandidateOrder, moved: Iterable[str]) -> CandidateOrder:
+    """The applications whose status had moved on, with everything else that was to be set."""
+    again = [
+        ApplicationOrder(
+            a.id,
+            a.external_id,
+            {k: v for k, v in a.fields.items() if k not in STATUS_FIELDS},
+            unset=a.unset,
+        )
+        for a in order.applications
+        if a.external_id in moved
+    ]
+    return CandidateOrder(order.id, order.integration_id, order.external_id, {}, applications=again)
+
+
+def _key(import_id: UUID, body: object) -> str:
+    """The same content of the same import is the same request, whoever sends it again."""
+    digest = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
+    return str(derived_id(import_id, "request", digest))
+
+
+def _results(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    results = answer.get("results")
+    if not isinstance(results, list):
+        raise ServiceUnavailable("The Candidate Management Service answered without results.")
+    return results
