@@ -26,6 +26,7 @@ class Purpose:
     operation: str
     is_write: bool = False
     is_token: bool = False
+    is_urgent: bool = False
 
     def concerns(self, only: Iterable[str]) -> bool:
         """Whether a limit with this `only` counts the request."""
@@ -178,7 +179,9 @@ class Budget:
         meters = [meter for meter in self._meters if meter.concerns(purpose)]
         while True:
             now = self.clock.monotonic()
-            delays = [meter.delay(now, is_write=purpose.is_write) for meter in meters]
+            delays = [
+                meter.delay(now, is_write=purpose.is_write or purpose.is_urgent) for meter in meters
+            ]
             quiet = self._quiet_until.get(purpose.is_token, now) - now
             delay = max([quiet, *delays], default=0.0)
             if delay <= 0:

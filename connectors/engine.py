@@ -225,7 +225,12 @@ class RestConnector:
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
         """Read records by id; None for an id that the ATS does not have."""
-        rows = await self._fetcher.rows(list_name, external_ids)
+        return await self._fetched(list_name, external_ids, urgent=False)
+
+    async def _fetched(
+        self, list_name: str, external_ids: Sequence[str], *, urgent: bool
+    ) -> dict[str, RawRecord | None]:
+        rows = await self._fetcher.rows(list_name, external_ids, urgent=urgent)
         told = self._listings[list_name].tell([encoded(row) for row in rows])
         by_id = {record.external_id: record for record in told}
         return {external_id: by_id.get(external_id) for external_id in external_ids}
@@ -241,7 +246,7 @@ class RestConnector:
             raise NotSupported(f"{self.ats_name} cannot read one application")
         key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
         try:
-            record = (await self.fetch(spec.list, [key]))[key]
+            record = (await self._fetched(spec.list, [key], urgent=True))[key]
         except NotFound:
             return None
         if record is None:
@@ -322,14 +327,20 @@ class RestConnector:
             return []
         if reader.spec.list is None:
             return reader.fixed()
+        listed = await self._listed_stages(reader, reader.spec.list, context, max_age_s)
+        return [*reader.fixed(), *listed]
+
+    async def _listed_stages(
+        self, reader: StageReader, name: str, context: Context, max_age_s: float
+    ) -> list[Stage]:
         path = reader.spec.application_scope
         scope = identifier(compile_path(path)(context)) if path else None
-        if self._is_scoped(reader.spec.list):
+        if self._is_scoped(name):
             if scope is None:
                 return []
-            rows = await self._lookups.rows(reader.spec.list, scope, max_age_s=max_age_s)
+            rows = await self._lookups.rows(name, scope, max_age_s=max_age_s)
             return reader.read(rows, scope)
-        stages = reader.read(await self._lookups.rows(reader.spec.list, max_age_s=max_age_s))
+        stages = reader.read(await self._lookups.rows(name, max_age_s=max_age_s))
         return [each for each in stages if path is None or each.scope in (None, scope)]
 
     def _is_scoped(self, list_name: str) -> bool:
@@ -340,17 +351,28 @@ class RestConnector:
         spec = self._model.writes.reasons
         if spec is None:
             return []
-        rows = await self._lookups.rows(spec.list, max_age_s=max_age_s)
-        return ReasonReader(spec, self._rules).read(rows)
+        reader = ReasonReader(spec, self._rules)
+        found: list[Reason] = []
+        for name in (spec.list, *spec.more):
+            found += reader.read(await self._lookups.rows(name, max_age_s=max_age_s))
+        return found
 
     async def _chosen(
         self, choices: Mapping[str, Choice], values: Mapping[str, object], max_age_s: float
     ) -> dict[str, object]:
         found: dict[str, object] = {}
         for name, choice in choices.items():
-            rows = await self._lookups.rows(choice.list, max_age_s=max_age_s)
+            rows = await self._choice_rows(choice, {**values, **found}, max_age_s)
             found[name] = self._choose(choice, rows, {**values, **found})
         return found
+
+    async def _choice_rows(
+        self, choice: Choice, values: Mapping[str, object], max_age_s: float
+    ) -> Rows:
+        if choice.scope is None:
+            return await self._lookups.rows(choice.list, max_age_s=max_age_s)
+        scope = fill_text(choice.scope, self._parts.settings.resolver(values))
+        return await self._load_rows(choice.list, scope)
 
     def _choose(self, choice: Choice, rows: Rows, values: Mapping[str, object]) -> object:
         resolve = self._parts.settings.resolver(values)
@@ -411,7 +433,8 @@ class RestConnector:
         if spec.list is None:
             return reader.fixed()
         if not self._is_scoped(spec.list):
-            return reader.read(await self._lookups.rows(spec.list, max_age_s=0.0))
+            listed = reader.read(await self._lookups.rows(spec.list, max_age_s=0.0))
+            return [*reader.fixed(), *listed]
         if spec.scopes is None:
             return []
         id_of = compile_path(self._model.lists[spec.scopes].id)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ class Fetcher:
     drafts: Drafts
     transport: Transport
 
-    async def rows(self, name: str, ids: Iterable[str]) -> Rows:
+    async def rows(self, name: str, ids: Iterable[str], *, urgent: bool = False) -> Rows:
         """The records with these ids, or with these values of what the request asks by."""
         spec = self._spec(name)
         wanted = sorted(set(ids))
@@ -37,7 +37,7 @@ class Fetcher:
 
         async def one(batch: Sequence[str]) -> Rows:
             async with slots:
-                return await self._batch(name, spec, batch)
+                return await self._batch(name, spec, batch, urgent=urgent)
 
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(one(batch)) for batch in batches]
@@ -49,9 +49,10 @@ class Fetcher:
             raise NotSupported(f"{name}: the definition has no `fetch`", operation=name)
         return spec
 
-    async def _batch(self, name: str, spec: Fetch, batch: Sequence[str]) -> Rows:
+    async def _batch(self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool) -> Rows:
         values = {"ids": list(batch), "id": batch[0]}
         draft = self.drafts.draft(spec.request, f"{name}.fetch", values)
+        draft = replace(draft, is_urgent=urgent)
         if spec.paginated:
             return await self.listings[name].rows(draft)
         try:

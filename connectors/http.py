@@ -35,6 +35,8 @@ class Outgoing:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     is_write: bool = False
+    is_urgent: bool = False
+    """A read that a write waits for: it may use what is reserved for writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from connectors.definition.sources import (
     JoinText,
     MapValues,
     ParseTime,
+    KEY,
     PathSource,
     Source,
     SplitName,
@@ -94,13 +95,21 @@ def _joined(getters: list[Getter], separator: str) -> Getter:
 
 def _each(source: Each) -> Getter:
     find = compile_path(source.path)
-    fields = [(name, getter(each)) for name, each in source.fields.items()]
+    keyed = [name for name, each in source.fields.items() if each == PathSource(KEY)]
+    fields = [(name, getter(e)) for name, e in source.fields.items() if name not in keyed]
+    by_key = keyed or (
+        [] if "key" in source.fields or source.fields.keys() >= {"type"} else ["key"]
+    )
 
     def entries(record: Any) -> Any:
         found = find(record)
-        if isinstance(found, dict) and "key" not in source.fields:
+        if isinstance(found, dict) and by_key:
             return [
-                {"key": key, **{name: get(item) for name, get in fields}}
+                {
+                    "key": key,
+                    **{name: get(item) for name, get in fields},
+                    **dict.fromkeys(by_key, key),
+                }
                 for key, item in found.items()
             ]
         items = found if isinstance(found, list) else [] if found is None else [found]

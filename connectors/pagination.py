@@ -21,6 +21,9 @@ from connectors.paths import compile_path
 Place = Mapping[str, Any]
 """Where in a walk a page is: `{}` for the first, else what the request for it needs."""
 
+_PATIENCE = 3
+"""So many empty pages in a row are the end, whatever the answer says about more."""
+
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
 
@@ -78,7 +81,9 @@ def next_place(pagination: Pagination, place: Place, answer: PageAnswer) -> Plac
             return None
         case PagePagination():
             page = place.get("page", pagination.first)
-            return {"page": page + 1} if _goes_on_by_page(pagination, page, answer) else None
+            empty = 0 if answer.count else place.get("empty", 0) + 1
+            goes_on = empty < _PATIENCE and _goes_on_by_page(pagination, page, answer)
+            return {"page": page + 1, "empty": empty} if goes_on else None
         case OffsetPagination():
             offset = place.get("offset", 0) + answer.count
             return {"offset": offset} if _goes_on_by_offset(pagination, offset, answer) else None

@@ -10,7 +10,7 @@ from connectors.base import Mapped, MappingFailed, RawRecord
 from connectors.definition.lists import Join, List
 from connectors.definition.paths import joins_used
 from connectors.definition.records import ApplicationMapping, CandidateMapping
-from connectors.definition.sources import Each, paths_in
+from connectors.definition.sources import paths_in
 from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
@@ -230,6 +230,4 @@ def sources_of(mapping: Any) -> list[Any]:
             found += sources_of(value)
         elif name != "each":
             found.append(value)
-            if isinstance(value, Each):
-                found += value.fields.values()
     return found

@@ -70,6 +70,7 @@ class Draft:
     body: Any
     form: Mapping[str, str]
     is_write: bool = False
+    is_urgent: bool = False
 
     def outgoing(self) -> Outgoing:
         """The request as it goes out."""
@@ -81,7 +82,15 @@ class Draft:
         elif self.body is not None:
             body = msgspec.json.encode(self.body)
             headers.setdefault("Content-Type", "application/json")
-        return Outgoing(self.operation, self.method, self.url, headers, body, self.is_write)
+        return Outgoing(
+            self.operation,
+            self.method,
+            self.url,
+            headers,
+            body,
+            is_write=self.is_write,
+            is_urgent=self.is_urgent,
+        )
 
 
 class Drafts:

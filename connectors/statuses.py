@@ -71,6 +71,7 @@ class StatusRules:
         """Compile every rule once."""
         self._outcomes = [(compile_path(each.when), each.status) for each in statuses.outcomes]
         self._kinds = {folded(kind): status for kind, status in statuses.kinds.items()}
+        self._coarse = {folded(kind): status for kind, status in statuses.coarse_kinds.items()}
         self._operators = {
             folded(name): status for status, names in operators.items() for name in names
         }
@@ -115,6 +116,8 @@ class StatusRules:
             return Verdict(status, 1)
         if name is not None and (status := self._names.get(folded(name))):
             return Verdict(status, 2)
+        if kind is not None and (status := self._coarse.get(folded(kind))):
+            return Verdict(status, 3)
         return None
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -125,7 +125,7 @@ class Transport:
             )
 
     def _purpose(self, request: Outgoing) -> Purpose:
-        return Purpose(request.operation, is_write=request.is_write)
+        return Purpose(request.operation, is_write=request.is_write, is_urgent=request.is_urgent)
 
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
@@ -160,9 +160,7 @@ class Transport:
 
     async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
         url = request.url.update_query(applied.query) if applied.query else request.url
-        sent = Outgoing(
-            request.operation, request.method, url, request.headers, request.body, request.is_write
-        )
+        sent = replace(request, url=url)
         self.requests_sent += 1
         self.observer.request_sent(integration=self.integration, operation=request.operation)
         began = self.clock.monotonic()

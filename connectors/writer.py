@@ -23,7 +23,7 @@ from models.candidate import ApplicationRecord, NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
 Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
-_STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug"})
+_STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 _REASON_NAMES = frozenset({"reason_id", "reason_name"})
 
 
@@ -94,8 +94,8 @@ class Planner:
         ):
             return Steps(tuple(steps), task.target.status, task.current["stage"])
         steps.append(self._step(name, write, task, stage, reason))
-        arrival = NamedRef(external_id=stage.external_id, name=stage.name) if stage else None
-        return Steps(tuple(steps), _arrived(task, name, stage), arrival or task.current["stage"])
+        arrival = _arrival(write, stage) or task.current["stage"]
+        return Steps(tuple(steps), _arrived(task, name, stage), arrival)
 
     def _operation(self, task: "_Task") -> tuple[Operation, Write]:
         status = task.target.status
@@ -208,10 +208,17 @@ class _Task:
         if stage is not None:
             found["stage_id"] = stage.external_id
             found["stage_name"] = stage.name
-            found["stage_slug"] = stage.slug or stage.name
+            found["stage_slug"], found["stage_kind"] = stage.slug, stage.kind
         if reason is not None:
             found["reason_id"], found["reason_name"] = reason.external_id, reason.name
         return found
+
+
+def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
+    """The stage that the application will show, where the write tells."""
+    if write.arrives_at is not None:
+        return NamedRef(external_id=write.arrives_at, name=write.arrives_at)
+    return NamedRef(external_id=stage.external_id, name=stage.name) if stage else None
 
 
 def _arrived(task: _Task, name: Operation, stage: Stage | None) -> ApplicationStatus:

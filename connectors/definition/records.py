@@ -97,7 +97,7 @@ class Outcome(ConfigModel):
 
 class Statuses(ConfigModel):
     """How stages become canonical statuses. Read in this order, the first that fits decides:
-    outcomes, the integration's `statuses`, kinds, names. What none of them knows is imported as
+    outcomes, the integration's `statuses`, kinds, names, coarse kinds. What none of them knows is imported as
     `reviewing` and counted as unmapped.
     """
 
@@ -110,6 +110,11 @@ class Statuses(ConfigModel):
         default_factory=dict,
         description="The vendor's kinds of stages.",
         examples=[{"Offer": "offer", "Hired": "hired"}],
+    )
+    coarse_kinds: dict[Filled, ApplicationStatus] = Field(
+        default_factory=dict,
+        description="Kinds that say little; they count only where no name is known.",
+        examples=[{"IN_REVIEW": "reviewing"}],
     )
     names: dict[ApplicationStatus, Names] = Field(
         default_factory=dict,

@@ -14,6 +14,10 @@ from connectors.definition.paths import checked_path
 from connectors.times import TIME_FORMATS, is_time_format
 
 
+KEY = "@key"
+"""Inside `each` over an object: the key under which an entry stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class PathSource:
     """What stands at a path."""
@@ -133,7 +137,7 @@ class _Reader:
 
     def _path(self, text: str, path: Path) -> Source | None:
         try:
-            return PathSource(checked_path(text))
+            return PathSource(text if text == KEY else checked_path(text))
         except ValueError as error:
             self._wrong(path, str(error))
             return None

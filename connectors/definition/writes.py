@@ -21,6 +21,7 @@ class FixedStage(ConfigModel):
     kind: Filled | None = Field(default=None, description="Its kind.", examples=["INTERVIEW"])
 
 
+ListNames = tuple[Filled, ...]
 FixedStages = tuple[FixedStage, ...]
 
 
@@ -32,14 +33,16 @@ class Stages(ConfigModel):
     )
     fixed: FixedStages = Field(
         default=(),
-        description="Stages that the vendor fixes, instead of a list.",
+        description="Stages that the vendor fixes, besides or instead of a list.",
         examples=[[{"name": "NEW", "kind": "NEW"}]],
     )
     external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     kind: Text = Field(default=NOTHING, description="Its kind.", examples=["type"])
     slug: Text = Field(
-        default=NOTHING, description="What `{stage_slug}` stands for.", examples=["slug"]
+        default=NOTHING,
+        description="What `{stage_slug}` stands for; nothing for fixed stages.",
+        examples=["slug"],
     )
     position: Text = Field(
         default=NOTHING, description="Its place in the pipeline.", examples=["sort_order"]
@@ -66,6 +69,11 @@ class Reasons(ConfigModel):
     """Where an account's rejection reasons are listed."""
 
     list: Filled = Field(description="The list that holds them.", examples=["rejection_reasons"])
+    more: ListNames = Field(
+        default=(),
+        description="Further lists of the same form.",
+        examples=[["withdrawal_reasons"]],
+    )
     external_id: Text = Field(default="id", description="A reason's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     status: Text = Field(
@@ -83,6 +91,11 @@ class Choice(ConfigModel):
         description="What the record must hold, by path; values may hold placeholders.",
         examples=[{"job_id": "{job_id}", "status": "open"}],
     )
+    scope: str | None = Field(
+        default=None,
+        description="What `{scope}` stands for in the list's request; it is then read each time.",
+        examples=["{candidate_id}"],
+    )
     take: JmesPath = Field(default="id", description="What is taken from it.", examples=["id"])
     required: bool = Field(
         default=False,
@@ -95,7 +108,7 @@ class Write(ConfigModel):
     """One request that changes an application's status.
 
     Placeholders: application_id, candidate_id, job_id, stage_id, stage_name, stage_slug,
-    reason_id, reason_name, guard, acting_user, now, today, `options.…`, and those of `choose`.
+    stage_kind, reason_id, reason_name, guard, acting_user, now, today, `options.…`, and those of `choose`.
     """
 
     request: Request = Field(
@@ -121,6 +134,12 @@ class Write(ConfigModel):
         default_factory=dict,
         description="More placeholders, chosen from lookup lists.",
         examples=[{"opening_id": {"list": "openings", "where": {"job_id": "{job_id}"}}}],
+    )
+    arrives_at: Filled | None = Field(
+        default=None,
+        description="The stage (name and id) that the application shows afterwards, where it is "
+        "neither the one that was sent nor the one before.",
+        examples=["REJECTED"],
     )
     repeatable: bool = Field(
         default=False,
