@@ -1,0 +1,187 @@
+"""BambooHR's applications, which hold their applicants, and the lists around them (vendor docs, read 2026-11-23)."""
+
+import msgspec
+
+from connectors.simulator.clock import moment
+from connectors.simulator.ids import NumberIds
+from connectors.simulator.rows import Rows
+from connectors.simulator.world import Application, Job, Person, User, World
+
+APPLICATION_IDS = NumberIds(1_000)
+PERSON_IDS = NumberIds(1_057)
+"""Applicants and applications are numbered apart, in ranges that overlap."""
+JOB_IDS = NumberIds(20)
+STAGE_IDS = NumberIds(0)
+CLOSED_IDS = NumberIds(100)
+"""A reason for turning somebody down is a status of its own."""
+USER_IDS = NumberIds(7_000)
+FILE_IDS = NumberIds(400)
+Row = dict[str, object]
+
+
+class BambooHrRows:
+    """Encodes applications; the list tells less than an application read on its own."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.listed = Rows(world, "application", lambda n: msgspec.json.encode(self.listed_row(n)))
+
+    def listed_row(self, number: int) -> Row:
+        """An application in the list: no phone, and no time but that of applying."""
+        application = self._world.applications[number]
+        person = self._world.people[application.person]
+        job = self._world.jobs[application.job]
+        status, label = status_of(self._world, application)
+        return {
+            "id": APPLICATION_IDS.of(number),
+            "appliedDate": written(application.created_ms),
+            "status": {"id": status, "label": label},
+            "rating": None,
+            "applicant": _applicant(person),
+            "job": {"id": JOB_IDS.of(job.number), "title": {"id": None, "label": job.name}},
+        }
+
+    def detail(self, number: int) -> Row:
+        """An application as read on its own."""
+        application = self._world.applications[number]
+        person = self._world.people[application.person]
+        row = self.listed_row(number)
+        status, label = status_of(self._world, application)
+        lead = self._world.users[1]
+        title = {"id": None, "label": self._world.jobs[application.job].name}
+        job = {"id": JOB_IDS.of(application.job), "title": title, "hiringLead": lead_row(lead)}
+        files = [FILE_IDS.of(f.number) for f in person.files]
+        return row | {
+            "status": {
+                "id": status,
+                "label": label,
+                "dateChanged": written(_changed_ms(application)),
+                "changedByUser": None,
+            },
+            "applicant": _applicant(person) | _more(person),
+            "job": job,
+            "resumeFileId": files[0] if files else None,
+            "coverLetterFileId": None,
+            "movedTo": None,
+            "movedFrom": None,
+            "alsoConsideredForCount": len(person.applications) - 1,
+            "duplicateApplicationCount": 0,
+            "referredBy": None,
+            "desiredSalary": None,
+            "commentCount": sum(1 for n in self._world.notes if n.application == number),
+            "emailCount": 0,
+            "attachmentCount": None,
+            "eventCount": 0,
+            "questionsAndAnswers": [],
+            "attachments": None,
+            "applicationReferences": None,
+        }
+
+
+def written(ms: int) -> str:
+    """Whole seconds with an offset."""
+    at = moment(ms)
+    return at.isoformat(timespec="seconds") if at is not None else ""
+
+
+def status_of(world: World, application: Application) -> tuple[int, str]:
+    """Id and label of the status that the application is in."""
+    if application.state == "rejected":
+        reason = world.reasons[application.reason or 1]
+        return CLOSED_IDS.of(reason.number), reason.name
+    stage = world.stages[application.stage]
+    return STAGE_IDS.of(stage.number), stage.name
+
+
+def group_of(world: World, application: Application) -> str:
+    """NEW, ACTIVE, INACTIVE or HIRED: what the list can be filtered by."""
+    if application.state == "rejected":
+        return "INACTIVE"
+    return world.stages[application.stage].kind
+
+
+def _changed_ms(application: Application) -> int:
+    if application.rejected_ms is not None:
+        return application.rejected_ms
+    return application.history[-1].entered_ms
+
+
+def _applicant(person: Person) -> Row:
+    return {
+        "id": PERSON_IDS.of(person.number),
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "avatar": None,
+        "email": person.emails[0].value if person.emails else None,
+        "source": person.source,
+    }
+
+
+def _more(person: Person) -> Row:
+    links = links_of(person)
+    return {
+        "phoneNumber": person.phones[0].value if person.phones else None,
+        "address": None,
+        "linkedinUrl": links.get("linkedin"),
+        "twitterUsername": None,
+        "websiteUrl": links.get("website"),
+        "availableStartDate": None,
+        "education": None,
+    }
+
+
+def links_of(person: Person) -> dict[str, str]:
+    """The two kinds of links there is room for; a second one of a kind is not kept."""
+    found: dict[str, str] = {}
+    for link in person.links:
+        found.setdefault("linkedin" if link.type == "linkedin" else "website", link.value)
+    return found
+
+
+def status_rows(world: World) -> list[Row]:
+    """Every status; ids are text here and numbers elsewhere, and nothing tells the terminal ones."""
+    stages = world.stages_of(next(iter(world.jobs)))
+    named = [(STAGE_IDS.text(stage.number), stage.name) for stage in stages]
+    named += [(CLOSED_IDS.text(r.number), r.name) for r in world.reasons.values()]
+    return [
+        {
+            "id": key,
+            "code": None,
+            "name": name,
+            "translatedName": name,
+            "description": None,
+            "enabled": True,
+            "manageable": key != STAGE_IDS.text(1),
+        }
+        for key, name in named
+    ]
+
+
+def job_row(world: World, job: Job) -> Row:
+    """A job opening."""
+    known = [a for a in world.applications.values() if a.job == job.number]
+    groups = [group_of(world, application) for application in known]
+    return {
+        "id": JOB_IDS.of(job.number),
+        "title": {"id": None, "label": job.name},
+        "postedDate": written(job.created_ms),
+        "location": None,
+        "department": None,
+        "status": {"id": 1, "label": "Open"} if job.is_open else {"id": 2, "label": "Filled"},
+        "hiringLead": lead_row(world.users[1]),
+        "newApplicantsCount": groups.count("NEW"),
+        "activeApplicantsCount": groups.count("NEW") + groups.count("ACTIVE"),
+        "totalApplicantsCount": len(groups),
+        "postingUrl": f"https://clearview.example.com/careers/{JOB_IDS.of(job.number)}",
+    }
+
+
+def lead_row(user: User) -> Row:
+    """Somebody who hires."""
+    return {
+        "employeeId": USER_IDS.of(user.number),
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "avatar": None,
+        "jobTitle": {"id": None, "label": None},
+    }
