@@ -24,6 +24,14 @@ class Applying:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleting:
+    """Records proved gone that are being marked deleted."""
+
+    list_name: str
+    external_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ListPosition:
     """How far the walk of one list got."""
 
@@ -68,9 +76,18 @@ class Walk:
         It stays the same pass for a while, so that what the two halves say of one candidate is one
         version.
         """
-        if now - self.began_at < SAME_PASS:
+        if self._is_young(now):
             return replace(self, done=[])
         return Walk(id=fresh, sweep=self.sweep, began_at=now, positions=dict(self.positions))
+
+    def as_sweep(self, now: datetime, fresh: UUID) -> "Walk":
+        """The complete pass, from the first page, that this one turns into; the same for a while."""
+        if self._is_young(now):
+            return Walk(id=self.id, sweep=True, began_at=self.began_at)
+        return Walk(id=fresh, sweep=True, began_at=now)
+
+    def _is_young(self, now: datetime) -> bool:
+        return now - self.began_at < SAME_PASS
 
 
 @dataclass(slots=True)
@@ -84,6 +101,7 @@ class PollState:
     swept_at: datetime | None = None
     walk: Walk | None = None
     applying: Applying | None = None
+    deleting: Deleting | None = None
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
         """No cursor yet, or what is stored was mapped by other rules."""
@@ -102,6 +120,7 @@ class PollState:
             "swept_at": self.swept_at,
             "walk": None if self.walk is None else _walk_value(self.walk),
             "applying": None if self.applying is None else _applying_value(self.applying),
+            "deleting": None if self.deleting is None else _deleting_value(self.deleting),
         }
 
 
@@ -144,18 +163,31 @@ def _applying_value(applying: Applying) -> dict[str, Any]:
     }
 
 
+def _deleting_value(deleting: Deleting) -> dict[str, Any]:
+    return {"list": deleting.list_name, "external_ids": list(deleting.external_ids)}
+
+
+def _applying_from(value: Mapping[str, Any] | None) -> Applying | None:
+    if value is None:
+        return None
+    return Applying(value["list"], tuple(value["external_ids"]), value["import_id"])
+
+
+def _deleting_from(value: Mapping[str, Any] | None) -> Deleting | None:
+    return None if value is None else Deleting(value["list"], tuple(value["external_ids"]))
+
+
 def state_from(value: Mapping[str, Any] | None) -> PollState:
     """The state that was stored; a fresh one if none was."""
     if value is None:
         return PollState()
-    walk, applying = value.get("walk"), value.get("applying")
+    walk = value.get("walk")
     return PollState(
         cursors=dict(value.get("cursors", {})),
         mappings=dict(value.get("mappings", {})),
         filled=dict(value.get("filled", {})),
         swept_at=value.get("swept_at"),
         walk=None if walk is None else _walk_from(walk),
-        applying=None
-        if applying is None
-        else Applying(applying["list"], tuple(applying["external_ids"]), applying["import_id"]),
+        applying=_applying_from(value.get("applying")),
+        deleting=_deleting_from(value.get("deleting")),
     )

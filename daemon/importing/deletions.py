@@ -10,6 +10,7 @@ from uuid import uuid4
 from connectors.base import ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.safety import Brake, judge_deletions
+from daemon.core.walk import Deleting
 from daemon.importing.context import ImportContext
 from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import AlertKind, alert_key
@@ -40,7 +41,10 @@ async def settle_absences(context: ImportContext, facts: ListFacts, seen: SeenId
         return
     gone = await _proved_gone(context, facts, missing)
     for batch in _batches(gone, MARK_BATCH):
-        await _delete(context, facts, batch)
+        context.state.deleting = Deleting(facts.name, tuple(batch))
+        await context.save()
+        await delete_records(context, facts, batch)
+        context.state.deleting = None
 
 
 async def _find_missing(context: ImportContext, facts: ListFacts, seen: SeenIds) -> Missing:
@@ -105,8 +109,10 @@ async def _mark_missing(
         await context.ports.snapshots.mark_missing(facts.name, batch, now)
 
 
-async def _delete(context: ImportContext, facts: ListFacts, external_ids: Sequence[str]) -> None:
-    """ClearView first, the snapshot last: a kill in between repeats what is harmless."""
+async def delete_records(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> None:
+    """Mark what is proved gone; the checkpoint names it, so a killed deletion is repeated whole."""
     ports, now = context.ports, context.ports.clock.now()
     snapshots = await ports.snapshots.load(facts.name, external_ids)
     candidates = await _candidates_gone(context, facts, snapshots, frozenset(external_ids))

@@ -1,9 +1,9 @@
 """What a page does to ClearView and to the logs."""
 
-import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
     RecordChange,
@@ -11,35 +11,62 @@ from daemon.core.import_plan import (
     meet_existing_application,
     plan_record,
 )
+from daemon.core.one_write import fold_candidates
 from daemon.importing.context import ImportContext
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch
+from daemon.importing.failures import note_failures
+from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from models.candidate import CANDIDATE_FIELDS
 
 
-async def plan_changes(context: ImportContext, changes: Sequence[RecordChange]) -> list[RecordPlan]:
+async def plan_changes(
+    clearview: CandidateManagement, policy: Policy, changes: Sequence[RecordChange]
+) -> list[RecordPlan]:
     """Decide about each record, looking at ClearView only where a status changed."""
     moved = [a.external_id for c in changes for a in c.applications if a.status_changed]
-    side = await clearview_side(context, moved)
-    return [
-        plan_record(change, clearview=side, policy=context.rules.conflicts) for change in changes
-    ]
+    side = await clearview_side(clearview, policy, moved)
+    return [plan_record(change, clearview=side, policy=policy) for change in changes]
 
 
-async def clearview_side(context: ImportContext, applications: Sequence[str]) -> ClearViewSide:
+async def clearview_side(
+    clearview: CandidateManagement, policy: Policy, applications: Sequence[str]
+) -> ClearViewSide:
     """What ClearView holds of these applications now."""
     if not applications:
         return ClearViewSide()
-    clearview = context.ports.clearview
     statuses = await clearview.statuses(applications)
-    if context.rules.conflicts != "newest_wins":
+    if policy != "newest_wins":
         return ClearViewSide(statuses)
     return ClearViewSide(statuses, await clearview.edited_at(applications))
 
 
-async def give_to_clearview(
+async def deliver(
+    context: ImportContext, list_name: str, plans: Sequence[RecordPlan], import_id: UUID
+) -> frozenset[str]:
+    """Give plans to ClearView and log them; external ids of the records it refused come back.
+
+    The snapshots are stored already. Everything here may be repeated after a kill. Conflicts come
+    first: once ClearView is written, nobody could tell that there was one.
+    """
+    await _record_conflicts(context, plans)
+    outcome = await _give_to_clearview(context, plans, import_id)
+    refused = await _take_back(context, list_name, plans, outcome, import_id)
+    taken = [p for p in plans if p.change.external_id not in refused]
+    await _align_existing(context, taken, outcome, import_id)
+    await _log_plans(context, taken)
+    return refused
+
+
+async def _record_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+    for plan in plans:
+        # The moment the record was seen survives a kill, so a repetition finds the same conflict.
+        at = plan.change.after.seen_at
+        if plan.conflicts:
+            await context.ports.conflicts.record(plan.conflicts, at=at)
+
+
+async def _give_to_clearview(
     context: ImportContext, plans: Sequence[RecordPlan], import_id: UUID
 ) -> ClearViewOutcome:
-    """Write what the plans say into ClearView."""
     at = context.ports.clock.now()
     batch = ClearViewBatch(import_id, at)
     gone: list[str] = []
@@ -51,7 +78,7 @@ async def give_to_clearview(
         batch.new_applications += plan.new_applications
         batch.application_patches += plan.application_patches
         gone += plan.change.vanished_applications
-    outcome = await context.ports.clearview.apply(batch)
+    outcome = await context.ports.clearview.apply(fold_candidates(batch))
     if gone:
         await context.ports.clearview.delete(
             candidates=[], applications=gone, at=at, import_id=import_id
@@ -59,22 +86,49 @@ async def give_to_clearview(
     return outcome
 
 
-async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
-    """Write the import log, the field changes and the conflicts."""
-    at = context.ports.clock.now()
-    await asyncio.gather(
-        context.ports.history.record(
-            walk_id=context.walk_id,
-            run_id=context.run.id,
-            at=at,
-            lines=[plan.log for plan in plans if plan.log is not None],
-            changes=[line for plan in plans for line in plan.changes],
-        ),
-        context.ports.conflicts.record([c for plan in plans for c in plan.conflicts], at=at),
+async def _take_back(
+    context: ImportContext,
+    list_name: str,
+    plans: Sequence[RecordPlan],
+    outcome: ClearViewOutcome,
+    import_id: UUID,
+) -> frozenset[str]:
+    """Records that ClearView refused are as unknown as before, so that they are tried again."""
+    refused = {
+        plan.change.external_id: reason
+        for plan in plans
+        if (reason := _refusal(plan, outcome)) is not None
+    }
+    if refused:
+        await note_failures(context, list_name, refused)
+        await context.ports.snapshots.forget(list_name, list(refused), import_id)
+    return frozenset(refused)
+
+
+def _refusal(plan: RecordPlan, outcome: ClearViewOutcome) -> str | None:
+    if plan.new_candidate or plan.candidate_patch:
+        reason = outcome.failed_candidates.get(plan.change.candidate_external_id)
+        if reason is not None:
+            return reason
+    for application in plan.change.applications:
+        if application.external_id in outcome.failed_applications:
+            return outcome.failed_applications[application.external_id]
+    return None
+
+
+async def _log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+    if not plans:
+        return
+    await context.ports.history.record(
+        walk_id=context.walk_id,
+        run_id=context.run.id,
+        at=plans[0].change.after.seen_at,
+        lines=[plan.log for plan in plans if plan.log is not None],
+        changes=[line for plan in plans for line in plan.changes],
     )
 
 
-async def align_existing(
+async def _align_existing(
     context: ImportContext,
     plans: Sequence[RecordPlan],
     outcome: ClearViewOutcome,
@@ -86,11 +140,15 @@ async def align_existing(
     """
     if not (outcome.existing_candidates or outcome.existing_applications):
         return
-    side = await clearview_side(context, sorted(outcome.existing_applications))
+    policy = context.rules.conflicts
+    side = await clearview_side(
+        context.ports.clearview, policy, sorted(outcome.existing_applications)
+    )
     batch = ClearViewBatch(import_id, context.ports.clock.now())
     for plan in plans:
-        _align(plan, outcome, side, batch, context)
-    await context.ports.clearview.apply(batch)
+        _align(plan, outcome, side, batch, policy)
+    await _record_conflicts(context, plans)
+    await context.ports.clearview.apply(fold_candidates(batch))
 
 
 def _align(
@@ -98,15 +156,18 @@ def _align(
     outcome: ClearViewOutcome,
     side: ClearViewSide,
     batch: ClearViewBatch,
-    context: ImportContext,
+    policy: Policy,
 ) -> None:
     candidate = plan.new_candidate
+    patch = plan.candidate_patch
+    if patch is not None and patch.external_id in outcome.existing_candidates:
+        batch.candidate_patches.append(patch)
     if candidate is not None and candidate["external_id"] in outcome.existing_candidates:
         fields = {k: candidate[k] for k in CANDIDATE_FIELDS if k != "external_id"}
         batch.candidate_patches.append(Patch(str(candidate["external_id"]), fields))
     for record in plan.new_applications:
         if record["external_id"] in outcome.existing_applications:
-            patch, conflict = meet_existing_application(record, side, context.rules.conflicts)
-            batch.application_patches.append(patch)
+            aligned, conflict = meet_existing_application(record, side, policy)
+            batch.application_patches.append(aligned)
             if conflict is not None:
                 plan.conflicts.append(conflict)

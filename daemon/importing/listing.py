@@ -9,7 +9,8 @@ from daemon.core.walk import ListPosition
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import settle_absences
 from daemon.importing.drift import watch_fields
-from daemon.importing.page import PageImport, PreparedPage
+from daemon.importing.page import PageImport, page_import
+from daemon.importing.reading import PreparedPage
 from daemon.importing.seen import SeenIds
 
 
@@ -55,7 +56,7 @@ class ListImport:
 
     async def _walk_pages(self, window: Window) -> None:
         context, name = self._context, self._facts.name
-        pages = PageImport(context, self._facts, await context.ports.failed.all_ids(name))
+        pages = page_import(context, self._facts, await context.ports.failed.all_ids(name))
         last: Page | None = None
         writing: asyncio.Task[None] | None = None
         try:

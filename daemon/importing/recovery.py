@@ -1,46 +1,92 @@
-"""Finishing the page that an interrupted import left half written."""
+"""Finishing what an interrupted import left half done: a page, or a batch of deletions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.core.import_plan import RecordChange, compare, newest_candidates
+from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
-from daemon.importing.effects import give_to_clearview, log_plans, plan_changes
-from daemon.ports.imports import Snapshot
+from daemon.importing.deletions import delete_records
+from daemon.importing.effects import deliver, plan_changes
+from daemon.ports.imports import Snapshot, Snapshots, Taken
 
 
-async def finish_page(context: ImportContext) -> None:
-    """Finish the page that an interrupted import left half written, from its snapshots alone."""
+async def finish_interrupted(context: ImportContext) -> None:
+    """Finish it as the pass that began it, before anything new is looked at."""
+    await _finish_page(context)
+    await _finish_deletions(context)
+
+
+async def _finish_page(context: ImportContext) -> None:
+    """From the snapshots alone; what ClearView has of it already, people may have edited since."""
     applying = context.state.applying
     if applying is None:
         return
-    loaded = await context.ports.snapshots.load(applying.list_name, applying.external_ids)
-    mine = [s for s in loaded if s.import_id == applying.import_id]
-    changes = await _compare_again(context, applying, mine)
-    plans = await plan_changes(context, changes)
-    await give_to_clearview(context, plans, applying.import_id)
-    await log_plans(context, plans)
+    clearview = context.ports.clearview
+    changes = await changes_left(context.ports.snapshots, applying)
+    plans = await plan_changes(clearview, context.rules.conflicts, changes)
+    taken = await clearview.taken(
+        applying.import_id,
+        candidates=sorted({c.candidate_external_id for c in changes}),
+        applications=[a.external_id for c in changes for a in c.applications],
+    )
+    for plan in plans:
+        _leave_out(plan, taken)
+    await deliver(context, applying.list_name, plans, applying.import_id)
     context.state.applying = None
 
 
+async def _finish_deletions(context: ImportContext) -> None:
+    deleting = context.state.deleting
+    if deleting is None:
+        return
+    for facts in context.connector.lists:
+        if facts.name == deleting.list_name:
+            await delete_records(context, facts, deleting.external_ids)
+    context.state.deleting = None
+
+
+def _leave_out(plan: RecordPlan, taken: Taken) -> None:
+    if plan.change.candidate_external_id in taken.candidates:
+        plan.new_candidate = plan.candidate_patch = None
+    done = taken.applications
+    plan.new_applications = [r for r in plan.new_applications if r["external_id"] not in done]
+    plan.application_patches = [p for p in plan.application_patches if p.external_id not in done]
+    plan.conflicts = [c for c in plan.conflicts if c.application_external_id not in done]
+
+
+async def changes_left(snapshots: Snapshots, applying: Applying) -> list[RecordChange]:
+    """The page's changes once more, each snapshot compared with what it replaced."""
+    loaded = await snapshots.load(applying.list_name, applying.external_ids)
+    order = {external_id: n for n, external_id in enumerate(applying.external_ids)}
+    mine = sorted(
+        (s for s in loaded if s.import_id == applying.import_id),
+        key=lambda s: order[s.external_id],
+    )
+    return await _compare_again(snapshots, applying, mine)
+
+
 async def _compare_again(
-    context: ImportContext, applying: Applying, mine: Sequence[Snapshot]
+    snapshots: Snapshots, applying: Applying, mine: Sequence[Snapshot]
 ) -> list[RecordChange]:
     before = {s.external_id: _what_it_replaced(s) for s in mine}
-    bases = newest_candidates([b for b in before.values() if b is not None])
+    known = [b for b in before.values() if b is not None]
     owners = {str(s.candidate["external_id"]) for s in mine if s.candidate is not None}
     if owners:
-        siblings = await context.ports.snapshots.load_by_candidate(
-            applying.list_name, sorted(owners)
-        )
-        others = [s for s in siblings if s.import_id != applying.import_id]
-        bases = newest_candidates(others) | bases
+        siblings = await snapshots.load_by_candidate(applying.list_name, sorted(owners))
+        known += [s for s in siblings if s.import_id != applying.import_id]
+    bases = newest_candidates(known)
     changes = []
     for snapshot in mine:
         owner = str(snapshot.candidate["external_id"]) if snapshot.candidate else None
-        base = bases.get(owner) if owner else None
-        changes.append(compare(snapshot, before[snapshot.external_id], candidate_base=base))
+        changes.append(
+            compare(
+                snapshot,
+                before[snapshot.external_id],
+                candidate_base=bases.get(owner) if owner else None,
+                returned=bool((snapshot.previous or {}).get("deleted")),
+            )
+        )
         if owner and snapshot.candidate is not None:
             bases[owner] = snapshot.candidate
     return changes
@@ -53,6 +99,7 @@ def _what_it_replaced(snapshot: Snapshot) -> Snapshot | None:
         snapshot,
         candidate=snapshot.previous["candidate"],
         applications=snapshot.previous["applications"],
+        seen_at=snapshot.previous.get("seen_at", snapshot.seen_at),
         previous=None,
         import_id=None,
     )

@@ -13,8 +13,8 @@ from daemon.core.alert_texts import unmapped_stages
 from daemon.core.walk import Walk, state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.listing import ListImport
-from daemon.importing.page import PageImport
-from daemon.importing.recovery import finish_page
+from daemon.importing.page import page_import
+from daemon.importing.recovery import finish_interrupted
 from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.leases import LeaseLost
 from daemon.ports.runs import Outcome, Run
@@ -53,7 +53,8 @@ class ImportPoll:
         """
         context = await self._begin(request)
         try:
-            await finish_page(context)
+            await finish_interrupted(context)
+            self._begin_walk(context)
             failure = await self._walk_lists(context)
             await self._retry_failed(context)
             await self._end_walk(context, complete=failure is None)
@@ -77,14 +78,9 @@ class ImportPoll:
         key = f"poll:{self._connector.integration}"
         stored = await self._ports.checkpoints.load(key)
         state = state_from(stored)
-        now = self._ports.clock.now()
-        sweep = request.sweep or state.sweep_is_due(now, self._rules.sweep_every)
-        if state.walk is None or (sweep and not state.walk.sweep):
-            state.walk = Walk(id=uuid4(), sweep=sweep, began_at=now)
         run = await self._ports.runs.start(
             "import_poll", self._connector.integration, self._integration_id
         )
-        run.details |= {"sweep": state.walk.sweep, "resumed": bool(state.walk.taken_up)}
         return ImportContext(
             connector=self._connector,
             integration_id=self._integration_id,
@@ -93,10 +89,20 @@ class ImportPoll:
             request=request,
             run=run,
             state=state,
-            saved_at=now,
+            saved_at=self._ports.clock.now(),
             stored=stored,
             requests_before=self._connector.requests_sent,
         )
+
+    def _begin_walk(self, context: ImportContext) -> None:
+        """Go on with the pass under way, or begin one; a sweep that is due begins from the front."""
+        state, now = context.state, self._ports.clock.now()
+        sweep = context.request.sweep or state.sweep_is_due(now, self._rules.sweep_every)
+        if state.walk is None:
+            state.walk = Walk(id=uuid4(), sweep=sweep, began_at=now)
+        elif sweep and not state.walk.sweep:
+            state.walk = state.walk.as_sweep(now, uuid4())
+        context.run.details |= {"sweep": state.walk.sweep, "resumed": bool(state.walk.taken_up)}
 
     async def _walk_lists(self, context: ImportContext) -> AtsError | None:
         """Walk the lists in order, candidates before what refers to them; stop at one that fails."""
@@ -132,16 +138,21 @@ class ImportPoll:
         gone = [e for e in external_ids if e in answers and answers[e] is None]
         await self._ports.failed.remove(facts.name, gone)
         records = [record for record in answers.values() if record is not None]
-        pages = PageImport(context, facts, frozenset(external_ids))
+        pages = page_import(context, facts, frozenset(external_ids))
         page = Page(records=records, position=None, last=True)
         await pages.commit(await pages.prepare(page))
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
         """Store how far it got, unless nothing moved: an idle poll leaves no trace."""
-        state, walk = context.state, context.walk
-        if complete and walk.sweep and not walk.taken_up:
-            state.swept_at = context.run.started_at
-        state.walk = None if complete else walk.after_failure(self._ports.clock.now(), uuid4())
+        state, walk, now = context.state, context.walk, self._ports.clock.now()
+        if not complete:
+            state.walk = walk.after_failure(now, uuid4())
+        elif walk.sweep and walk.taken_up:
+            # Two halves by two runs prove nobody's absence: the next run looks at everything.
+            state.walk = walk.as_sweep(now, uuid4())
+        else:
+            state.swept_at = context.run.started_at if walk.sweep else state.swept_at
+            state.walk = None
         await context.save()
 
     async def _record(
@@ -161,5 +172,5 @@ class ImportPoll:
             await self._ports.alerts.raise_condition(
                 unmapped_stages(context.of, stages=stages, applications=run.counts.unmapped)
             )
-        elif run.details["sweep"]:
+        elif run.details.get("sweep"):
             await self._ports.alerts.resolve(alert_key(AlertKind.UNMAPPED_STAGES, name))

@@ -36,7 +36,8 @@ class Snapshot:
     seen_at: datetime
     import_id: UUID | None = None
     previous: Mapping[str, Any] | None = None
-    """What it replaced; None if the record was new with this import."""
+    """What it replaced, enough to compare once more: `candidate`, `applications`, `seen_at`, and
+    `deleted` if it was marked deleted; None if the record was new with this import."""
 
 
 class Snapshots(Protocol):
@@ -132,11 +133,28 @@ class ClearViewOutcome:
     """Their status was no longer the expected one: the status was not set, the rest was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """External ids of what one import has written completely in ClearView."""
+
+    candidates: frozenset[str] = frozenset()
+    applications: frozenset[str] = frozenset()
+
+
 class CandidateManagement(Protocol):
     """ClearView's Candidate Management Service, for one integration."""
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         """Durable when it returns; repeating a batch changes nothing more."""
+        ...
+
+    async def taken(
+        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
+    ) -> Taken:
+        """Which of these this very import was the last to write, each in full.
+
+        What people changed in them came later and is not to be written over.
+        """
         ...
 
     async def statuses(

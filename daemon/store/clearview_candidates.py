@@ -8,7 +8,7 @@ from uuid import UUID
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Taken
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode_each, insert_new
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
@@ -30,11 +30,12 @@ class MongoCandidateManagement:
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         """New documents are inserted, known ones patched field by field."""
-        new_candidates, new_applications, _, moved = await asyncio.gather(
+        new_candidates, new_applications = await asyncio.gather(
             self._insert(self._candidates, self._candidate_rows(batch)),
             self._insert(self._applications, self._application_rows(batch)),
-            self._patch_candidates(batch),
-            self._patch_applications(batch),
+        )
+        _, moved = await asyncio.gather(
+            self._patch_candidates(batch), self._patch_applications(batch)
         )
         return ClearViewOutcome(
             failed_candidates=new_candidates[1],
@@ -62,6 +63,7 @@ class MongoCandidateManagement:
                 "deleted_at": None,
                 "created_at": batch.at,
                 "updated_at": batch.at,
+                "import_id": batch.import_id,
             }
 
     def _application_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
@@ -83,7 +85,7 @@ class MongoCandidateManagement:
         writes = [
             UpdateOne(
                 {"_id": candidate_id(self._integration, patch.external_id)},
-                _update(patch.set, patch.unset, {"updated_at": batch.at, "deleted_at": None}),
+                _update(patch.set, patch.unset, _stamp(batch)),
             )
             for patch in batch.candidate_patches
         ]
@@ -91,39 +93,51 @@ class MongoCandidateManagement:
             await self._candidates.bulk_write(writes, ordered=False)
 
     async def _patch_applications(self, batch: ClearViewBatch) -> frozenset[str]:
-        """External ids of those whose status had moved on in ClearView meanwhile."""
-        if not batch.application_patches:
-            return frozenset()
-        stamp = {"updated_at": batch.at, "deleted_at": None, "import_id": batch.import_id}
-        plain = [self._plain_update(p, stamp) for p in batch.application_patches]
+        """External ids of those whose status had moved on in ClearView meanwhile.
+
+        One write per document, whole and stamped: a second write with the same `import_id` would
+        look like a person's to the change stream, and a half-written document like a finished one.
+        """
         guarded = [p for p in batch.application_patches if p.expected_status is not None]
-        await self._applications.bulk_write(plain, ordered=False)
-        moved = set()
-        for patch in guarded:
-            if not await self._set_status(patch, stamp):
-                moved.add(patch.external_id)
-        return frozenset(moved)
+        plain = [p for p in batch.application_patches if p.expected_status is None]
+        moved = await self._set_statuses(guarded, batch)
+        writes = [self._patch_write(p, batch) for p in plain]
+        writes += [self._patch_write(_without_status(p), batch) for p in moved]
+        if writes:
+            await self._applications.bulk_write(writes, ordered=False)
+        return frozenset(p.external_id for p in moved)
 
-    def _plain_update(self, patch: Patch, stamp: Row) -> UpdateOne:
-        fields = _for_clearview(self._integration, patch.set)
+    async def _set_statuses(
+        self, guarded: Sequence[Patch], batch: ClearViewBatch
+    ) -> Sequence[Patch]:
+        """Write those whose status is still the expected one; the others come back."""
+        if not guarded:
+            return ()
+        writes = [self._patch_write(patch, batch) for patch in guarded]
+        result = await self._applications.bulk_write(writes, ordered=False)
+        if result.matched_count == len(guarded):
+            return ()
+        ids = [patch.external_id for patch in guarded]
+        taken = await self.taken(batch.import_id, candidates=(), applications=ids)
+        return [patch for patch in guarded if patch.external_id not in taken.applications]
+
+    def _patch_write(self, patch: Patch, batch: ClearViewBatch) -> UpdateOne:
+        wanted: Row = {"_id": application_id(self._integration, patch.external_id)}
         if patch.expected_status is not None:
-            fields = {k: v for k, v in fields.items() if k not in STATUS_FIELDS}
-        return UpdateOne(
-            {"_id": application_id(self._integration, patch.external_id)},
-            _update(fields, patch.unset, stamp),
-        )
+            wanted["status"] = {"$in": [patch.expected_status, patch.set.get("status")]}
+        fields = _for_clearview(self._integration, patch.set)
+        return UpdateOne(wanted, _update(fields, patch.unset, _stamp(batch)))
 
-    async def _set_status(self, patch: Patch, stamp: Row) -> bool:
-        fields = {k: v for k, v in patch.set.items() if k in STATUS_FIELDS}
-        target = patch.set.get("status")
-        result = await self._applications.update_one(
-            {
-                "_id": application_id(self._integration, patch.external_id),
-                "status": {"$in": [patch.expected_status, target]},
-            },
-            {"$set": fields | stamp},
+    async def taken(
+        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
+    ) -> Taken:
+        """By the stamp that every write of an import leaves and no person's write touches."""
+        persons = [candidate_id(self._integration, e) for e in candidates]
+        ids = [application_id(self._integration, e) for e in applications]
+        return Taken(
+            candidates=await _stamped(self._candidates, persons, import_id),
+            applications=await _stamped(self._applications, ids, import_id),
         )
-        return result.matched_count == 1
 
     async def statuses(
         self, application_external_ids: Sequence[str]
@@ -179,6 +193,25 @@ def _for_clearview(integration: UUID, fields: Mapping[str, object]) -> Row:
     if owner is not None:
         row["candidate_id"] = candidate_id(integration, str(owner))
     return row
+
+
+async def _stamped(
+    collection: AsyncCollection[Row], ids: Sequence[UUID], import_id: UUID
+) -> frozenset[str]:
+    if not ids:
+        return frozenset()
+    mine = {"_id": {"$in": list(ids)}, "import_id": import_id}
+    rows = await collection.find(mine, {"external_id": 1}).to_list()
+    return frozenset(str(row["external_id"]) for row in rows)
+
+
+def _without_status(patch: Patch) -> Patch:
+    fields = {k: v for k, v in patch.set.items() if k not in STATUS_FIELDS}
+    return Patch(patch.external_id, fields, patch.unset)
+
+
+def _stamp(batch: ClearViewBatch) -> Row:
+    return {"updated_at": batch.at, "deleted_at": None, "import_id": batch.import_id}
 
 
 def _update(fields: Mapping[str, object], unset: Sequence[str], stamp: Row) -> Row:

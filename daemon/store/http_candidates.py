@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.ports.services import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
 from daemon.store.connection import Mongo
@@ -118,6 +118,12 @@ class HttpCandidateManagement:
             await self._send(orders[half:], import_id, verdicts)
         else:
             verdicts.read(orders, _results(answer))
+
+    async def taken(
+        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
+    ) -> Taken:
+        """Which of these this very import was the last to write, by the stamp that it left."""
+        return await self._known.taken(import_id, candidates=candidates, applications=applications)
 
     async def statuses(
         self, application_external_ids: Sequence[str]

@@ -132,7 +132,10 @@ class MongoSnapshots:
         # An impossible fingerprint makes the next poll compare the record anew.
         await self._collection.update_many(
             mine,
-            [{"$set": restore | {"fingerprint": b"", "digest": None}}, {"$unset": "previous"}],
+            [
+                {"$set": restore | {"fingerprint": b"", "digest": None}},
+                {"$unset": ["previous", "import_id"]},
+            ],
         )
 
     async def count_live(self, list_name: str) -> int:

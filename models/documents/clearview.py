@@ -33,6 +33,8 @@ class ClearViewCandidate(StoredDocument):
     deleted_at: UtcTime | None = None
     created_at: UtcTime
     updated_at: UtcTime
+    import_id: UUID | None = None
+    """The import that last wrote this document: what a killed import need not write again."""
 
     class Settings:
         name = "candidates"

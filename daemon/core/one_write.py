@@ -1,0 +1,78 @@
+"""One write per candidate and page, however many records of the page speak of that person.
+
+A page that was killed half way is finished document by document: a document that carries the
+import's stamp must be complete.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from daemon.core.diff import CUSTOM
+from daemon.ports.imports import ClearViewBatch, Patch, Record
+
+
+def fold_candidates(batch: ClearViewBatch) -> ClearViewBatch:
+    """The same batch with each candidate in it once: created as it ends, or patched once."""
+    new: dict[str, Record] = {}
+    for record in batch.new_candidates:
+        new.setdefault(str(record["external_id"]), record)
+    patches: dict[str, Patch] = {}
+    for patch in batch.candidate_patches:
+        if patch.external_id in new:
+            new[patch.external_id] = patched(new[patch.external_id], patch)
+        elif patch.external_id in patches:
+            patches[patch.external_id] = joined(patches[patch.external_id], patch)
+        else:
+            patches[patch.external_id] = patch
+    return replace(
+        batch, new_candidates=list(new.values()), candidate_patches=list(patches.values())
+    )
+
+
+def joined(one: Patch, then: Patch) -> Patch:
+    """What two patches, one after the other, do together."""
+    kept = {path: value for path, value in one.set.items() if not _touched(path, then)}
+    unset = [path for path in one.unset if not _touched(path, then)]
+    return replace(one, set=_settled({**kept, **then.set}), unset=[*unset, *then.unset])
+
+
+def _touched(path: str, patch: Patch) -> bool:
+    return any(_is_within(path, other) for other in (*patch.set, *patch.unset))
+
+
+def _is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}.")
+
+
+def _settled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Custom fields set as a whole and one by one are one value: MongoDB refuses both at once."""
+    if CUSTOM not in fields:
+        return dict(fields)
+    prefix = f"{CUSTOM}."
+    single = {p.removeprefix(prefix): v for p, v in fields.items() if p.startswith(prefix)}
+    others = {p: v for p, v in fields.items() if not p.startswith(prefix)}
+    return others | {CUSTOM: {**fields[CUSTOM], **single}}
+
+
+def patched(record: Record, patch: Patch) -> Record:
+    """The record after the patch, as ClearView would hold it."""
+    result = {**record, CUSTOM: dict(record.get(CUSTOM) or {})}
+    for path, value in patch.set.items():
+        _put(result, path, value)
+    for path in patch.unset:
+        _remove(result, path)
+    return result
+
+
+def _put(record: dict[str, Any], path: str, value: Any) -> None:
+    top, _, key = path.partition(".")
+    if key:
+        record[top][key] = value
+    else:
+        record[path] = value
+
+
+def _remove(record: dict[str, Any], path: str) -> None:
+    top, _, key = path.partition(".")
+    record[top].pop(key, None)

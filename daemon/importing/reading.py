@@ -1,0 +1,166 @@
+"""One page of records compared with what is known of them; nothing is written here."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connectors.base import Connector, ListFacts, Mapped, MappingFailed, Page, RawRecord
+from daemon.core.import_plan import RecordChange, compare, newest_candidates
+from daemon.ports.clock import Clock
+from daemon.ports.imports import Known, Record, Snapshot, Snapshots
+from models.times import EPOCH
+
+
+@dataclass(slots=True)
+class PreparedPage:
+    """A page of which the unchanged records are known, and the others are mapped."""
+
+    seen: int
+    unchanged: int
+    changed: list[tuple[Mapped, bytes | None]]
+    returned: list[str]
+    """Marked deleted once, and listed again."""
+    found_again: list[str]
+    """Missing from the last complete listing, unchanged and listed again."""
+    known: Mapping[str, Known]
+    failures: dict[str, str]
+    mended: list[str]
+    """Failed before, and can be mapped now."""
+    unmapped: int
+    filled: Counter[str]
+
+
+@dataclass(slots=True)
+class PageReading:
+    """Looks at the pages of one list, one after the other."""
+
+    facts: ListFacts
+    connector: Connector
+    snapshots: Snapshots
+    clock: Clock
+    failing: frozenset[str] = frozenset()
+    """External ids that failed before: looked at again even if they are unchanged."""
+    unmapped_stages: set[str] = field(default_factory=set)
+    last_ids: frozenset[str] = frozenset()
+    """Ids of the page before: a record may stand on two pages when the listing shifts."""
+    last_stamp: datetime = EPOCH
+    """Each page is seen later than the one before it, however coarse the clock."""
+
+    async def prepare(self, page: Page) -> PreparedPage:
+        """Look up what is known, and decode and map only what is not."""
+        records = {record.external_id: record for record in page.records}
+        known = await self.snapshots.known(self.facts.name, list(records))
+        doubtful = [r for r in records.values() if not self._is_unchanged(r, known)]
+        prepared = PreparedPage(
+            seen=len(records),
+            unchanged=len(records) - len(doubtful),
+            changed=[],
+            returned=[],
+            found_again=[],
+            known=known,
+            failures={f.external_id or "": f.message for f in page.failed},
+            mended=[],
+            unmapped=0,
+            filled=Counter(),
+        )
+        if doubtful:
+            mapped = await self.connector.map_records(self.facts.name, doubtful)
+            for record, result in zip(doubtful, mapped, strict=True):
+                self._sort_in(prepared, record, result)
+        return prepared
+
+    def _is_unchanged(self, record: RawRecord, known: Mapping[str, Known]) -> bool:
+        old = known.get(record.external_id)
+        return (
+            old is not None
+            and not (old.missing or old.deleted)
+            and record.digest is not None
+            and record.digest == old.digest
+            and old.mapping_version == self.facts.mapping_version
+            and record.external_id not in self.failing
+        )
+
+    def _sort_in(
+        self, prepared: PreparedPage, record: RawRecord, result: Mapped | MappingFailed
+    ) -> None:
+        if isinstance(result, MappingFailed):
+            prepared.failures[record.external_id] = result.message
+            return
+        prepared.mended += [record.external_id] * (record.external_id in self.failing)
+        prepared.unmapped += len(result.unmapped_stages)
+        self.unmapped_stages |= {
+            stage["name"] or stage["external_id"] or "?" for stage in result.unmapped_stages
+        }
+        prepared.filled.update(result.filled)
+        old = prepared.known.get(record.external_id)
+        same_content = (
+            old is not None
+            and old.fingerprint == result.fingerprint
+            and old.mapping_version == self.facts.mapping_version
+        )
+        if old is not None and same_content and not old.deleted:
+            prepared.unchanged += 1
+            prepared.found_again += [record.external_id] * old.missing
+        else:
+            prepared.changed.append((result, record.digest))
+        if old is not None and old.deleted:
+            prepared.returned.append(record.external_id)
+
+    async def compare(self, prepared: PreparedPage) -> list[RecordChange]:
+        """What changed records mean, compared with what was known of them."""
+        now = self.last_stamp = max(self.clock.now(), self.last_stamp + timedelta(milliseconds=1))
+        after = [self._snapshot(mapped, digest, now) for mapped, digest in prepared.changed]
+        returned = frozenset(prepared.returned)
+        before = await self._known_snapshots(prepared, after)
+        bases = await self._candidate_bases(after, before)
+        changes = []
+        for snapshot in after:
+            owner = str(snapshot.candidate["external_id"]) if snapshot.candidate else None
+            change = compare(
+                snapshot,
+                before.get(snapshot.external_id),
+                candidate_base=bases.get(owner) if owner else None,
+                returned=snapshot.external_id in returned,
+            )
+            if owner and snapshot.candidate is not None:
+                bases[owner] = snapshot.candidate
+            changes.append(change)
+        self.last_ids = frozenset(s.external_id for s in after)
+        return changes
+
+    def _snapshot(self, mapped: Mapped, digest: bytes | None, now: datetime) -> Snapshot:
+        return Snapshot(
+            external_id=mapped.external_id,
+            fingerprint=mapped.fingerprint,
+            digest=digest,
+            candidate=mapped.candidate,
+            applications=mapped.applications,
+            mapping_version=self.facts.mapping_version,
+            seen_at=now,
+        )
+
+    async def _known_snapshots(
+        self, prepared: PreparedPage, after: Sequence[Snapshot]
+    ) -> dict[str, Snapshot]:
+        ids = [
+            s.external_id
+            for s in after
+            if s.external_id in prepared.known or s.external_id in self.last_ids
+        ]
+        if not ids:
+            return {}
+        loaded = await self.snapshots.load(self.facts.name, ids)
+        return {s.external_id: s for s in loaded}
+
+    async def _candidate_bases(
+        self, after: Sequence[Snapshot], before: Mapping[str, Snapshot]
+    ) -> dict[str, Record]:
+        """The candidates as they were last seen, in whichever record of the list."""
+        if self.facts.holds == "candidates":
+            return newest_candidates(list(before.values()))
+        owners = {str(s.candidate["external_id"]) for s in after if s.candidate is not None}
+        if not owners:
+            return {}
+        loaded = await self.snapshots.load_by_candidate(self.facts.name, sorted(owners))
+        return newest_candidates([*before.values(), *loaded])
