@@ -1,0 +1,132 @@
+"""Who may ask, and what every answer carries."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from pydantic import SecretStr
+
+from daemon.http.answers import Problem
+from daemon.store.connection import DatabaseError
+from models.errors import UserError
+
+log = structlog.get_logger("daemon.http")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MOST_BYTES = 64 * 1024
+_TOO_LARGE = Problem(413, f"the body may have at most {MOST_BYTES} bytes")
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+async def add_headers(_request: web.Request, answer: web.StreamResponse) -> None:
+    """Security headers on every answer, and no word on what serves it."""
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers.popall("Server", None)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong is answered as a problem that tells no secrets."""
+    if (request.content_length or 0) > MOST_BYTES:
+        return _TOO_LARGE.answer()
+    try:
+        return await handler(request)
+    except Exception as error:  # noqa: BLE001 - nothing but a problem may leave here
+        return _problem(request, error).answer()
+
+
+def _problem(request: web.Request, error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case web.HTTPRequestEntityTooLarge():
+            return _TOO_LARGE
+        case web.HTTPException():
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return Problem(error.status, (error.reason or "not granted").lower(), headers=allowed)
+        case UserError():
+            return Problem(409, str(error), error.remedy)
+        case DatabaseError():
+            log.warning("http_request_failed", path=request.path, error=type(error).__name__)
+            return Problem(503, "MongoDB does not answer", "try again; /readyz says more")
+    log.error("http_request_broke", path=request.path, exc_info=error)
+    return Problem(500, "this failed inside the daemon", "its log says more")
+
+
+def only_for_operators(token: SecretStr | None, *, prefix: str = "/api") -> Middleware:
+    """A middleware that lets only operators below the prefix."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == prefix or request.path.startswith(f"{prefix}/"):
+            if token is None:
+                _require_this_machine(request)
+            else:
+                _require_token(request, token)
+        return await handler(request)
+
+    return check
+
+
+def _require_token(request: web.Request, token: SecretStr) -> None:
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    expected = token.get_secret_value().encode()
+    same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
+    if kind.lower() != "bearer" or not same:
+        raise Problem(
+            401,
+            "not authorised",
+            "send Authorization: Bearer with the value of ATS_SYNC_ADMIN_TOKEN",
+        )
+
+
+def _require_this_machine(request: web.Request) -> None:
+    """Nor may a web page use the operator's browser: by a name that leads here, or by a form."""
+    if not (
+        is_loopback(request.remote)
+        and "X-Forwarded-For" not in request.headers
+        and "Forwarded" not in request.headers
+        and is_loopback(_host_of(f"//{request.headers.get('Host', '')}"))
+        and _is_own_origin(request)
+    ):
+        raise Problem(
+            403,
+            "only for requests from this machine",
+            "set ATS_SYNC_ADMIN_TOKEN to answer others, who then send it as bearer token",
+        )
+
+
+def _is_own_origin(request: web.Request) -> bool:
+    origin = request.headers.get("Origin")
+    return origin is None or origin == f"http://{request.headers.get('Host', '')}"
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def is_loopback(host: str | None) -> bool:
+    """True for an address (or the name) by which this machine talks to itself."""
+    if host is None:
+        return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,95 @@
+"""The port itself: what is behind which path, how it starts and stops."""
+
+import errno
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from daemon.http.api import Api, Desk
+from daemon.http.guard import MOST_BYTES, add_headers, only_for_operators, problems
+from daemon.http.heartbeat import Heartbeat
+from daemon.http.page import StatusPage
+from daemon.http.probes import Probes, ReadinessCheck
+from daemon.ports.clock import Clock
+from models.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class HttpParts:
+    """Everything that the port shows and asks."""
+
+    desk: Desk
+    checks: Mapping[str, ReadinessCheck]
+    """Readiness checks by the name of what they check."""
+    render_metrics: Callable[[], bytes]
+    clock: Clock
+    admin_token: SecretStr | None = None
+    routes: Iterable[web.RouteDef] = field(default=())
+    """Further routes, such as those of webhooks."""
+
+
+class HttpServer:
+    """Serves until stopped."""
+
+    def __init__(self, parts: HttpParts, *, heartbeat: Heartbeat | None = None) -> None:
+        self._parts = parts
+        self._heartbeat = heartbeat or Heartbeat()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; 0 takes a free port. The result is the port that was bound.
+
+        Raises:
+            UserError: host or port cannot be had; names the setting to change.
+        """
+        self._runner = web.AppRunner(
+            self._app(), access_log=None, shutdown_timeout=1.0, handle_signals=False
+        )
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self.stop()
+            raise _cannot_listen(host, port, error) from None
+        self._heartbeat.start()
+        bound: int = self._runner.addresses[0][1]
+        return bound
+
+    async def stop(self) -> None:
+        """Answer what is being answered, then close; stopping twice does nothing more."""
+        runner, self._runner = self._runner, None
+        await self._heartbeat.stop()
+        if runner is not None:
+            await runner.cleanup()
+
+    def _app(self) -> web.Application:
+        parts = self._parts
+        app = web.Application(
+            middlewares=[problems, only_for_operators(parts.admin_token)],
+            client_max_size=MOST_BYTES,
+        )
+        app.on_response_prepare.append(add_headers)
+        probes = Probes(self._heartbeat, parts.checks, parts.render_metrics)
+        page = StatusPage(parts.desk.overview, probes.reasons, parts.clock)
+        app.add_routes([*probes.routes(), *page.routes(), *Api(parts.desk).routes()])
+        app.add_routes(parts.routes)
+        return app
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> UserError:
+    if error.errno == errno.EADDRINUSE:
+        return UserError(
+            f"port {port} on {host} is in use",
+            remedy="stop what uses it, or set ATS_SYNC_HTTP_PORT to another one (0 = a free one)",
+        )
+    if error.errno == errno.EACCES:
+        return UserError(
+            f"port {port} may not be used by this user",
+            remedy="set ATS_SYNC_HTTP_PORT to a port above 1023",
+        )
+    return UserError(
+        f"cannot listen on {host}, port {port}: {error.strerror or error}",
+        remedy="set ATS_SYNC_HTTP_HOST to an address of this machine",
+    )

@@ -1,0 +1,24 @@
+"""Stored values as JSON shows them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from models.times import iso
+
+
+def plain(value: object) -> Any:
+    """UUIDs as text, moments in ISO 8601 with a final Z, bytes in hexadecimal."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case datetime() | bytes():
+            return iso(value) if isinstance(value, datetime) else value.hex()
+        case Iterable():
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return plain(asdict(value))
+    return str(value)

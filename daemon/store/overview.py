@@ -1,0 +1,206 @@
+"""What an operator wants to see, read-only and as plain values: for `status`, the API and the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pymongo import DESCENDING
+
+from daemon.ports.clock import Clock
+from daemon.store.connection import Mongo, Row
+from daemon.store.overview_counts import ALL, Counts, OverviewCounts
+from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
+
+JOBS = ("import_poll", "status_push", "analytics_export", "reconcile")
+MOST_INTEGRATIONS = 1_000
+MOST_ALERTS = 200
+_SHOWN = (
+    "name",
+    "ats_name",
+    "connector",
+    "api_endpoint",
+    "managed_by",
+    "enabled",
+    "state",
+    "state_reason",
+    "created_at",
+    "updated_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs; None leaves it open."""
+
+    integration: str | None = None
+    job: str | None = None
+    outcome: str | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; None leaves it open."""
+
+    state: str = "open"
+    integration: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Everything that was counted, by integration."""
+
+    candidates: Counts | None
+    applications: Counts | None
+    snapshots: Counts | None
+    pushes: Counts | None
+    failed: Counts
+    conflicts: Counts
+    oldest_push: Mapping[UUID | None, datetime]
+
+
+class Overview:
+    """Reads the service's collections; writes nothing."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._settings = mongo.collection(IntegrationSettings)
+        self._runs = mongo.collection(SyncRun)
+        self._alerts = mongo.collection(Alert)
+        self._checkpoints = mongo.collection(Checkpoint)
+        self._counts = OverviewCounts(mongo, clock)
+        self._clock = clock
+
+    async def everything(self) -> Row:
+        """The whole picture in one document."""
+        return {
+            "at": self._clock.now(),
+            "integrations": await self.integrations(),
+            "outbox": _summed(await self._counts.pushes()),
+            "alerts": await self.alerts(AlertFilter(), limit=MOST_ALERTS),
+            "checkpoints": await self.checkpoints(),
+        }
+
+    async def integrations(self) -> list[Row]:
+        """Every integration: how it stands, its last runs, and what there is of it."""
+        rows, figures = await self._standing(), await self._figures()
+        alerts = await self.alerts(AlertFilter(kind="unmapped_stages"), limit=MOST_ALERTS)
+        unmapped = {alert["integration"]: alert["details"].get("stages", []) for alert in alerts}
+        return [_integration(row, figures, unmapped.get(row["name"], [])) for row in rows]
+
+    async def _standing(self) -> list[Row]:
+        stages: list[Row] = [
+            {"$sort": {"name": 1}},
+            {"$limit": MOST_INTEGRATIONS},
+            *({"$lookup": _last_run(job)} for job in JOBS),
+            {"$set": {"position": {"$concat": ["poll:", "$name"]}}},
+            {
+                "$lookup": {
+                    "from": Checkpoint.get_settings().name,
+                    "localField": "position",
+                    "foreignField": "_id",
+                    "pipeline": [{"$project": {"swept_at": "$value.swept_at", "updated_at": 1}}],
+                    "as": "position",
+                }
+            },
+        ]
+        return await (await self._settings.aggregate(stages)).to_list()
+
+    async def _figures(self) -> _Figures:
+        counts = self._counts
+        return _Figures(
+            candidates=await counts.candidates(),
+            applications=await counts.applications(),
+            snapshots=await counts.snapshots(),
+            pushes=await counts.pushes(),
+            failed=await counts.failed_records(),
+            conflicts=await counts.open_conflicts(),
+            oldest_push=await counts.oldest_open_push(),
+        )
+
+    async def runs(self, which: RunFilter, *, limit: int) -> list[Row]:
+        """Runs, the latest first."""
+        query: Row = {
+            name: value
+            for name in ("integration", "job", "outcome")
+            if (value := getattr(which, name)) is not None
+        }
+        if which.before is not None:
+            query["started_at"] = {"$lt": which.before}
+        return await self._runs.find(
+            query, sort=[("started_at", DESCENDING)], limit=limit
+        ).to_list()
+
+    async def alerts(self, which: AlertFilter, *, limit: int) -> list[Row]:
+        """Alerts, the latest first."""
+        query: Row = {}
+        if which.state != "all":
+            query["resolved_at"] = None if which.state == "open" else {"$ne": None}
+        if which.integration is not None:
+            query["integration"] = which.integration
+        if which.kind is not None:
+            query["kind"] = which.kind
+        return await self._alerts.find(
+            query, sort=[("opened_at", DESCENDING)], limit=limit
+        ).to_list()
+
+    async def checkpoints(self) -> dict[str, datetime]:
+        """When each stored position was last written."""
+        rows = self._checkpoints.find({}, {"updated_at": 1}, sort=[("_id", 1)], limit=5_000)
+        return {row["_id"]: row["updated_at"] for row in await rows.to_list()}
+
+
+def _last_run(job: str) -> Row:
+    return {
+        "from": SyncRun.get_settings().name,
+        "localField": "_id",
+        "foreignField": "ats_integration_id",
+        "pipeline": [
+            {"$match": {"job": job}},
+            {"$sort": {"started_at": -1}},
+            {"$limit": 1},
+            {"$unset": ["ats_integration_id", "integration"]},
+        ],
+        "as": job,
+    }
+
+
+def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
+    of = row["_id"]
+    position: Mapping[str, Any] = (row["position"] or [{}])[0]
+    return {
+        "id": of,
+        **{name: row.get(name) for name in _SHOWN},
+        "asked_for": (row.get("request") or {}).get("asked_at"),
+        "swept_at": position.get("swept_at"),
+        "position_at": position.get("updated_at"),
+        "runs": {job: row[job][0] if row[job] else None for job in JOBS},
+        "candidates": _of(figures.candidates, of, total=True),
+        "applications": _of(figures.applications, of),
+        "snapshots": _of(figures.snapshots, of),
+        "outbox": _of(figures.pushes, of),
+        "oldest_open_push_at": figures.oldest_push.get(of),
+        "failed_records": _of(figures.failed, of),
+        "open_conflicts": _of(figures.conflicts, of, total=True),
+        "unmapped_stages": list(unmapped),
+    }
+
+
+def _of(counts: Counts | None, integration: UUID, *, total: bool = False) -> Any:
+    """None: it was not counted in time."""
+    if counts is None:
+        return None
+    found = counts.get(integration, {})
+    return found.get(ALL, 0) if total else dict(found)
+
+
+def _summed(counts: Counts | None) -> dict[str, int] | None:
+    if counts is None:
+        return None
+    total: dict[str, int] = {}
+    for states in counts.values():
+        for state, count in states.items():
+            total[state] = total.get(state, 0) + count
+    return total

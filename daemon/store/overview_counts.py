@@ -1,0 +1,132 @@
+"""How much of everything there is, for each integration; counted from indexes alone."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pymongo
+from beanie import Document
+from pymongo.errors import OperationFailure
+
+from daemon.ports.clock import Clock
+from daemon.store.connection import DatabaseError, Mongo, Row
+from models.documents import (
+    CandidateSnapshot,
+    ClearViewApplication,
+    ClearViewCandidate,
+    Conflict,
+    FailedRecord,
+    StatusOutboxEntry,
+)
+from models.documents.outbox import OPEN_STATES
+
+Counts = Mapping[UUID | None, Mapping[str, int]]
+TIME_LIMIT_S = 3.0
+"""A count that takes longer is left out: looking must not load what it looks at."""
+KEPT_FOR = timedelta(seconds=15)
+ALL = "all"
+BAD_HINT = 2
+
+
+class OverviewCounts:
+    """Counts by integration and kind; the large ones are kept for some seconds."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._mongo = mongo
+        self._clock = clock
+        self._kept: dict[str, tuple[datetime, Counts | None]] = {}
+
+    async def candidates(self) -> Counts | None:
+        """Candidates in ClearView, those that are marked as deleted included."""
+        return await self._large(ClearViewCandidate, "integration_id", "integration_external_id")
+
+    async def applications(self) -> Counts | None:
+        """Applications in ClearView by status."""
+        return await self._large(
+            ClearViewApplication, "integration_id", "integration_status", by="status"
+        )
+
+    async def snapshots(self) -> Counts | None:
+        """Records of the ATS by list."""
+        return await self._large(CandidateSnapshot, "ats_integration_id", "record", by="list")
+
+    async def pushes(self) -> Counts | None:
+        """Outbox entries by state."""
+        return await self._large(
+            StatusOutboxEntry, "ats_integration_id", "integration_due", by="state"
+        )
+
+    async def failed_records(self) -> Counts:
+        """Records whose import failed, by what becomes of them."""
+        return await self._counted(FailedRecord, _grouped("ats_integration_id", "state"))
+
+    async def open_conflicts(self) -> Counts:
+        """Conflicts that wait for a person."""
+        return await self._counted(
+            Conflict, [{"$match": {"state": "open"}}, *_grouped("ats_integration_id")]
+        )
+
+    async def oldest_open_push(self) -> Mapping[UUID | None, datetime]:
+        """Since when the oldest push that is not done has been waiting."""
+        stages: list[Row] = [
+            {"$match": {"state": {"$in": list(OPEN_STATES)}}},
+            {"$group": {"_id": "$ats_integration_id", "since": {"$min": "$created_at"}}},
+        ]
+        rows = await (await self._mongo.collection(StatusOutboxEntry).aggregate(stages)).to_list()
+        return {row["_id"]: row["since"] for row in rows}
+
+    async def _large(
+        self, document: type[Document], key: str, index: str, *, by: str | None = None
+    ) -> Counts | None:
+        fields = {key: 1, "_id": 0} | ({by: 1} if by else {})
+        stages = [{"$project": fields}, *_grouped(key, by)]
+        name = str(document.get_settings().name)
+        return await self._recent(name, lambda: self._counted(document, stages, hint=index))
+
+    async def _recent(self, name: str, count: Callable[[], Awaitable[Counts]]) -> Counts | None:
+        now = self._clock.now()
+        kept = self._kept.get(name)
+        if kept is not None and timedelta(0) <= now - kept[0] < KEPT_FOR:
+            return kept[1]
+        found = await _in_time(count)
+        self._kept[name] = (now, found)
+        return found
+
+    async def _counted(
+        self, document: type[Document], stages: Sequence[Row], *, hint: str | None = None
+    ) -> Counts:
+        rows = await self._rows(document, stages, hint)
+        counts: dict[UUID | None, dict[str, int]] = {}
+        for row in rows:
+            of = counts.setdefault(row["_id"].get("of"), {})
+            of[str(row["_id"].get("by", ALL))] = row["count"]
+        return counts
+
+    async def _rows(
+        self, document: type[Document], stages: Sequence[Row], hint: str | None
+    ) -> list[Row]:
+        collection = self._mongo.collection(document)
+        if hint is not None:
+            try:
+                return await (await collection.aggregate(list(stages), hint=hint)).to_list()
+            except OperationFailure as error:
+                # ClearView's collections may be older than our indexes on them.
+                if error.code != BAD_HINT:
+                    raise
+        return await (await collection.aggregate(list(stages))).to_list()
+
+
+def _grouped(key: str, by: str | None = None) -> list[dict[str, Any]]:
+    group = {"of": f"${key}"} | ({"by": f"${by}"} if by else {})
+    return [{"$group": {"_id": group, "count": {"$sum": 1}}}]
+
+
+async def _in_time(count: Callable[[], Awaitable[Counts]]) -> Counts | None:
+    try:
+        with pymongo.timeout(TIME_LIMIT_S):
+            return await count()
+    except DatabaseError as error:
+        if error.timeout:
+            return None
+        raise

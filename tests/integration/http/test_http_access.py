@@ -1,0 +1,167 @@
+"""Who may use the API, and what every answer carries."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from daemon.http.guard import is_loopback
+from daemon.store.connection import Mongo, open_mongo
+from models.errors import UserError
+from tests.support.http_port import Serve
+from tests.support.mongo import TestMongo
+
+pytestmark = pytest.mark.mongo
+INTEGRATIONS = "/api/v1/integrations"
+
+
+@pytest.fixture
+async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    """Bare, which is quicker: what is stored does not matter here."""
+    connection = await open_mongo(mongo.uri, database=mongo.database, prepare=False)
+    yield connection
+    await connection.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_the_api_wants_the_token_once_one_is_configured(serve: Serve) -> None:
+    client = await serve("s3cret")
+
+    async with client.get(INTEGRATIONS) as without:
+        assert without.status == 401
+        assert without.headers["WWW-Authenticate"].startswith("Bearer")
+    async with client.get(INTEGRATIONS, headers=bearer("s3cret")) as with_it:
+        assert with_it.status == 200
+
+
+@pytest.mark.parametrize(
+    "given", ["Bearer s3cre", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer ", "Bearer \xff"]
+)
+async def test_anything_but_the_token_is_refused(serve: Serve, given: str) -> None:
+    client = await serve("s3cret")
+
+    async with client.get(INTEGRATIONS, headers={"Authorization": given}) as answer:
+        assert answer.status == 401
+        assert "s3cret" not in await answer.text()
+
+
+async def test_without_a_token_this_machine_is_answered(serve: Serve) -> None:
+    client = await serve()
+
+    async with client.get(INTEGRATIONS) as answer:
+        assert answer.status == 200
+
+
+async def test_without_a_token_another_machine_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.BaseRequest, "remote", "203.0.113.9")
+    client = await serve()
+
+    async with client.get(INTEGRATIONS) as api, client.get("/healthz") as health:
+        assert api.status == 403
+        assert "ATS_SYNC_ADMIN_TOKEN" in (await api.json(content_type=None))["detail"]
+        assert health.status == 200
+
+
+async def test_with_the_token_another_machine_is_answered(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.BaseRequest, "remote", "203.0.113.9")
+    client = await serve("s3cret")
+
+    async with client.get(INTEGRATIONS, headers=bearer("s3cret")) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Host": "rebound.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_without_a_token_neither_proxies_nor_web_pages_get_through(
+    serve: Serve, headers: dict[str, str]
+) -> None:
+    client = await serve()
+
+    async with client.post(f"{INTEGRATIONS}/acme/pause", headers=headers) as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", INTEGRATIONS, "/nothing-here"])
+async def test_every_answer_carries_security_headers_and_names_no_server(
+    serve: Serve, path: str
+) -> None:
+    client = await serve()
+
+    async with client.get(path) as answer:
+        assert "Server" not in answer.headers
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_large_body_is_refused_whether_or_not_its_length_is_told(serve: Serve) -> None:
+    client = await serve()
+    path = f"{INTEGRATIONS}/acme/poll"
+
+    async def in_pieces() -> object:
+        for _ in range(20):
+            yield b" " * 8192
+
+    async with client.post(path, data=b" " * 70_000) as told:
+        assert told.status == 413
+    async with client.post(path, data=in_pieces()) as untold:
+        assert untold.status == 413
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nope", 404), ("PUT", "/", 405)])
+async def test_what_is_not_there_is_a_problem_like_any_other(
+    serve: Serve, method: str, path: str, status: int
+) -> None:
+    client = await serve()
+
+    async with client.request(method, path) as answer:
+        assert answer.status == status
+        assert answer.content_type == "application/problem+json"
+        assert (await answer.json(content_type=None))["status"] == status
+
+
+async def test_a_port_in_use_names_the_setting(serve: Serve) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(UserError, match="in use") as caught,
+    ):
+        await serve(port=taken.getsockname()[1])
+
+    assert "ATS_SYNC_HTTP_PORT" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("localhost.evil.example", False),
+        ("0.0.0.0", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_loopback_is_told_by_address_not_by_look(host: str | None, expected: bool) -> None:
+    assert is_loopback(host) is expected

@@ -1,0 +1,359 @@
+"""What scripts read from the API, and what they may ask for."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from daemon.store.connection import Mongo
+from models.documents import (
+    CandidateSnapshot,
+    ClearViewApplication,
+    ClearViewCandidate,
+    IntegrationSettings,
+    StatusOutboxEntry,
+    StatusUpdateLog,
+    SyncRun,
+)
+from models.ids import integration_id
+from tests.support.http_port import Serve
+from tests.support.sample_rows import (
+    NOW,
+    a_candidate,
+    a_dead_push,
+    a_log_row,
+    a_push,
+    a_run,
+    an_alert,
+    an_application,
+    an_integration,
+)
+
+pytestmark = pytest.mark.mongo
+V1 = "/api/v1"
+
+
+async def test_an_integration_is_shown_with_its_last_runs_and_counts(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    await opened.own.sync_runs.insert_many(
+        [
+            a_run("acme", minutes_ago=9, outcome="failed"),
+            a_run("acme", minutes_ago=1, created=3),
+            a_run("acme", minutes_ago=2, job="analytics_export"),
+        ]
+    )
+    ada = a_candidate("acme", "c1")
+    await opened.clearview.candidates.insert_one(ada)
+    await opened.clearview.applications.insert_one(an_application("acme", "a1", ada["_id"]))
+    await opened.own.status_outbox.insert_many(
+        [a_push("acme", "a1"), a_dead_push("acme", "a2"), a_dead_push("acme", "a3")]
+    )
+    await opened.own.checkpoints.insert_one(
+        {"_id": "poll:acme", "value": {"swept_at": NOW - timedelta(hours=3)}, "updated_at": NOW}
+    )
+    client = await serve()
+
+    async with client.get(f"{V1}/integrations") as answer:
+        (row,) = (await answer.json())["integrations"]
+    assert row["name"] == "acme"
+    assert row["state"] == "active"
+    assert row["runs"]["import_poll"]["created"] == 3
+    assert row["runs"]["import_poll"]["started_at"] == "2026-11-23T07:59:00.000Z"
+    assert row["runs"]["analytics_export"]["outcome"] == "success"
+    assert row["runs"]["status_push"] is None
+    assert row["candidates"] == 1
+    assert row["applications"] == {"interview": 1}
+    assert row["outbox"] == {"pending": 1, "dead": 2}
+    assert row["oldest_open_push_at"] == "2026-11-23T08:00:00.000Z"
+    assert row["swept_at"] == "2026-11-23T05:00:00.000Z"
+    assert row["id"] == str(integration_id("acme"))
+
+
+async def test_no_answer_tells_credentials_or_references_to_them(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    client = await serve()
+
+    for path in ("/", f"{V1}/integrations", f"{V1}/integrations/acme"):
+        async with client.get(path) as answer:
+            text = await answer.text()
+        assert answer.status == 200
+        assert "acme" in text
+        assert "ACME_KEY" not in text
+
+
+async def test_integrations_are_filtered_by_state_and_connector(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_many(
+        [an_integration("acme"), an_integration("beta", state="paused", connector="ashby")]
+    )
+    client = await serve()
+
+    for query in ("state=paused", "connector=ashby"):
+        async with client.get(f"{V1}/integrations?{query}") as answer:
+            names = [row["name"] for row in (await answer.json())["integrations"]]
+        assert names == ["beta"]
+
+
+async def test_runs_come_latest_first_and_go_on_before_a_moment(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.sync_runs.insert_many([a_run("acme", minutes_ago=n) for n in (3, 1, 2)])
+    client = await serve()
+
+    async with client.get(f"{V1}/runs", params={"limit": "2"}) as answer:
+        first = (await answer.json())["runs"]
+    async with client.get(f"{V1}/runs", params={"before": first[-1]["started_at"]}) as answer:
+        second = (await answer.json())["runs"]
+    started = [run["started_at"] for run in (*first, *second)]
+    assert len(first) == 2
+    assert len(started) == 3
+    assert started == sorted(started, reverse=True)
+
+
+async def test_runs_are_filtered(serve: Serve, opened: Mongo) -> None:
+    wanted = a_run("acme", outcome="failed", error_message="Unavailable: 503")
+    others = [a_run("acme"), a_run("beta", outcome="failed"), a_run("acme", job="reconcile")]
+    await opened.own.sync_runs.insert_many([wanted, *others])
+    client = await serve()
+    params = {"integration": "acme", "outcome": "failed", "job": "import_poll"}
+
+    async with client.get(f"{V1}/runs", params=params) as answer:
+        runs = (await answer.json())["runs"]
+    assert [run["_id"] for run in runs] == [str(wanted["_id"])]
+
+
+async def test_alerts_are_the_open_ones_unless_others_are_asked_for(
+    serve: Serve, opened: Mongo
+) -> None:
+    gone = an_alert("beta", resolved_at=NOW)
+    await opened.own.alerts.insert_many([an_alert("acme"), gone])
+    client = await serve()
+    seen = {}
+
+    for state in ("open", "resolved", "all"):
+        async with client.get(f"{V1}/alerts", params={"state": state}) as answer:
+            seen[state] = {row["integration"] for row in (await answer.json())["alerts"]}
+    async with client.get(f"{V1}/alerts") as answer:
+        by_default = {row["integration"] for row in (await answer.json())["alerts"]}
+    assert seen == {"open": {"acme"}, "resolved": {"beta"}, "all": {"acme", "beta"}}
+    assert by_default == {"acme"}
+
+
+async def test_the_outbox_is_filtered_by_state_integration_and_application(
+    serve: Serve, opened: Mongo
+) -> None:
+    dead = a_dead_push("acme", "a1", 2)
+    rows = [a_push("acme", "a1"), dead, a_dead_push("beta", "a1"), a_dead_push("acme", "a9")]
+    await opened.own.status_outbox.insert_many(rows)
+    client = await serve()
+    params = {"state": "dead", "integration": "acme", "application": str(dead["application_id"])}
+
+    async with client.get(f"{V1}/outbox", params=params) as answer:
+        found = (await answer.json())["outbox"]
+    assert [row["_id"] for row in found] == [str(dead["_id"])]
+
+
+async def test_one_push_is_shown_with_the_log_of_its_event(serve: Serve, opened: Mongo) -> None:
+    dead = a_dead_push("acme", "a1")
+    await opened.own.status_outbox.insert_one(dead)
+    await opened.own.application_status_update_log.insert_one(a_log_row(dead))
+    client = await serve()
+
+    async with client.get(f"{V1}/outbox/{dead['_id']}") as answer:
+        found = await answer.json()
+    assert found["push"]["last_error"] == "Rejected: 422"
+    assert [row["outcome"] for row in found["log"]] == ["Failed"]
+
+
+WRONG_QUESTIONS = {
+    "runs?job=polls": "job must be one of",
+    "runs?outcom=failed": 'unknown parameter "outcom"',
+    "runs?limit=0": "limit must be",
+    "runs?limit=1001": "limit must be",
+    "runs?limit=ten": "limit must be",
+    "runs?limit=-1": "limit must be",
+    "runs?before=yesterday": "before must be a moment",
+    "runs?before=2026-11-23T08:00:00": "before must be a moment",
+    "runs?limit=1&limit=2": "more than once",
+    "outbox?state=gone": "state must be one of",
+    "outbox?application=7": "application must be a UUID",
+    "outbox/7": "the id must be a UUID",
+    "alerts?state=closed": "state must be one of",
+    "integrations?state=broken": "state must be one of",
+}
+
+
+async def test_a_wrong_question_is_refused_with_the_reason(serve: Serve) -> None:
+    client = await serve()
+    told = {}
+
+    for path in WRONG_QUESTIONS:
+        async with client.get(f"{V1}/{path}") as answer:
+            problem = await answer.json(content_type="application/problem+json")
+            told[path] = (answer.status, problem["title"])
+    for path, title in WRONG_QUESTIONS.items():
+        assert told[path][0] == 400, path
+        assert title in told[path][1], path
+
+
+async def test_an_unknown_integration_is_a_problem_with_a_hint(serve: Serve, opened: Mongo) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme-lever"))
+    client = await serve()
+
+    for what in ("", "/poll", "/sweep", "/pause", "/resume"):
+        method = "POST" if what else "GET"
+        async with client.request(method, f"{V1}/integrations/acme-levr{what}") as answer:
+            problem = await answer.json(content_type="application/problem+json")
+
+        assert answer.status == 404
+        assert problem["detail"] == 'did you mean "acme-lever"?'
+
+
+async def test_counts_need_none_of_our_indexes_on_collections_that_clearview_made(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    await opened.clearview.candidates.insert_one(a_candidate("acme", "c1"))
+    await opened.clearview.candidates.drop_indexes()
+    client = await serve()
+
+    async with client.get(f"{V1}/integrations/acme") as answer:
+        assert (await answer.json())["candidates"] == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "expected"),
+    [
+        ("poll", None, {"sweep": False, "accept_deletions": False}),
+        ("sweep", None, {"sweep": True, "accept_deletions": False}),
+        ("sweep", {"accept_deletions": True}, {"sweep": True, "accept_deletions": True}),
+    ],
+)
+async def test_a_poll_is_asked_of_whoever_works_on_the_integration(
+    serve: Serve, opened: Mongo, what: str, body: object, expected: dict[str, bool]
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    client = await serve()
+
+    async with client.post(f"{V1}/integrations/acme/{what}", json=body) as answer:
+        told = await answer.json() if body is None or answer.ok else {}
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    assert answer.status == 202
+    assert row is not None
+    assert {name: row["request"][name] for name in expected} == expected
+    assert told["request"] == str(row["request"]["id"])
+
+
+async def test_pause_and_resume_change_the_state(serve: Serve, opened: Mongo) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    client = await serve()
+
+    async with client.post(
+        f"{V1}/integrations/acme/pause", json={"reason": "vendor maintenance"}
+    ) as answer:
+        paused = await answer.json()
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    async with client.post(f"{V1}/integrations/acme/resume") as answer:
+        resumed = await answer.json()
+    after = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    assert paused == {"integration": "acme", "state": "paused"}
+    assert row is not None
+    assert (row["state"], row["state_reason"]) == ("paused", "vendor maintenance")
+    assert resumed == {"integration": "acme", "state": "active"}
+    assert after is not None
+    assert (after["state"], after["state_reason"]) == ("active", None)
+
+
+async def test_nothing_is_asked_of_a_disabled_integration(serve: Serve, opened: Mongo) -> None:
+    row = an_integration("acme", state="disabled", enabled=False)
+    await opened.own.ats_integration_settings.insert_one(row)
+    client = await serve()
+
+    for what in ("poll", "sweep", "pause", "resume"):
+        async with client.post(f"{V1}/integrations/acme/{what}") as answer:
+            assert answer.status == 409
+    after = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    assert after is not None
+    assert (after["state"], after["request"]) == ("disabled", None)
+
+
+WRONG_BODIES = [
+    ("poll", b"not json"),
+    ("poll", b"[1]"),
+    ("poll", b"\xff\xfe"),
+    ("poll", b"[" * 60_000),
+    ("poll", b'{"sweep": true}'),
+    ("sweep", b'{"accept_deletions": "yes"}'),
+    ("pause", b'{"reason": 7}'),
+    ("pause", b'{"reason": ""}'),
+]
+
+
+async def test_a_wrong_body_changes_nothing(serve: Serve, opened: Mongo) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    client = await serve()
+    statuses = []
+
+    for what, body in WRONG_BODIES:
+        async with client.post(f"{V1}/integrations/acme/{what}", data=body) as answer:
+            statuses.append(answer.status)
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    assert statuses == [400] * len(WRONG_BODIES)
+    assert row is not None
+    assert (row["state"], row["request"]) == ("active", None)
+
+
+async def test_a_replayed_dead_letter_is_due_and_the_ats_is_read_first(
+    serve: Serve, opened: Mongo
+) -> None:
+    dead = a_dead_push("acme", "a1")
+    await opened.own.status_outbox.insert_one(dead)
+    await opened.own.application_status_update_log.insert_one(a_log_row(dead))
+    client = await serve()
+
+    async with client.post(f"{V1}/outbox/{dead['_id']}/replay") as answer:
+        assert answer.status == 202
+    row = await opened.own.status_outbox.find_one({"event_id": dead["event_id"]})
+    logged = await opened.own.application_status_update_log.find().to_list()
+    assert row is not None
+    assert (row["state"], row["attempts"], row["reason"]) == ("retrying", 0, None)
+    assert row["next_attempt_at"] == NOW
+    assert row["sent_at"] is not None
+    assert row["finished_at"] is None
+    assert [log["outcome"] for log in logged] == ["Failed"]
+    assert logged[0]["_id"] != dead["_id"]
+
+
+async def test_only_a_dead_letter_that_nothing_overtook_is_replayed(
+    serve: Serve, opened: Mongo
+) -> None:
+    overtaken, later = a_dead_push("acme", "a1", 1), a_push("acme", "a1", 2, state="delivered")
+    nowhere = a_dead_push("acme", "a2", ats_integration_id=None)
+    await opened.own.status_outbox.insert_many([overtaken, later, nowhere])
+    client = await serve()
+    answers = {}
+
+    for entry in (overtaken["_id"], later["_id"], nowhere["_id"], uuid4()):
+        async with client.post(f"{V1}/outbox/{entry}/replay") as answer:
+            answers[entry] = answer.status
+    states = {row["state"] for row in await opened.own.status_outbox.find().to_list()}
+    assert list(answers.values()) == [409, 409, 409, 404]
+    assert states == {"dead", "delivered"}
+
+
+def test_the_sample_documents_are_what_the_collections_hold() -> None:
+    """A test on documents that MongoDB would refuse proves nothing."""
+    ada = a_candidate("acme", "c1")
+
+    IntegrationSettings.model_validate(an_integration("acme"))
+    SyncRun.model_validate(a_run("acme"))
+    StatusOutboxEntry.model_validate(a_dead_push("acme", "a1"))
+    StatusUpdateLog.model_validate(a_log_row(a_dead_push("acme", "a1")))
+    ClearViewCandidate.model_validate(ada)
+    ClearViewApplication.model_validate(an_application("acme", "a1", ada["_id"]))
+    assert CandidateSnapshot.get_settings is not None

@@ -1,0 +1,58 @@
+"""A daemon's HTTP port on real MongoDB, and a client whose addresses are relative to it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+from pydantic import SecretStr
+
+from daemon.http.api import Desk
+from daemon.http.heartbeat import Heartbeat
+from daemon.http.probes import ReadinessCheck
+from daemon.http.server import HttpParts, HttpServer
+from daemon.metrics import PrometheusMetrics
+from daemon.store.connection import Mongo
+from daemon.store.integrations import MongoIntegrations
+from daemon.store.outbox_desk import MongoOutboxDesk
+from daemon.store.overview import Overview
+from tests.support.moving_clock import MovingClock
+from tests.support.sample_rows import NOW
+
+Serve = Callable[..., Awaitable[aiohttp.ClientSession]]
+
+
+@asynccontextmanager
+async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
+    """Starts any number of ports, which end together."""
+    async with AsyncExitStack() as ending:
+
+        async def start(
+            token: str | None = None,
+            *,
+            checks: dict[str, ReadinessCheck] | None = None,
+            heartbeat: Heartbeat | None = None,
+            port: int = 0,
+        ) -> aiohttp.ClientSession:
+            parts = _parts(mongo, None if token is None else SecretStr(token), checks or {})
+            server = HttpServer(parts, heartbeat=heartbeat)
+            bound = await server.start("127.0.0.1", port)
+            ending.push_async_callback(server.stop)
+            client = aiohttp.ClientSession(f"http://127.0.0.1:{bound}")
+            return await ending.enter_async_context(client)
+
+        yield start
+
+
+def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessCheck]) -> HttpParts:
+    clock, metrics = MovingClock(NOW), PrometheusMetrics()
+    metrics.count("runs", job="import_poll")
+    desk = Desk(
+        Overview(mongo, clock), MongoIntegrations(mongo, clock), MongoOutboxDesk(mongo, clock)
+    )
+    return HttpParts(
+        desk=desk,
+        checks=checks,
+        render_metrics=metrics.render,
+        clock=clock,
+        admin_token=token,
+    )
