@@ -92,8 +92,10 @@ def test_every_order_is_carried_out_and_shows_in_the_truth(name):
     simulator = create_simulator(name, candidates=40)
     new = carry_out(simulator, {"kind": "new_applicant", "changes": {"title": "Baker"}})
     key = new["application"]
+    stages = simulator.world.stages.values()
+    offer = next(stage.name for stage in stages if stage.status == "offer")
 
-    moved = carry_out(simulator, {"kind": "move", "application": key, "stage": "Offer"})
+    moved = carry_out(simulator, {"kind": "move", "application": key, "stage": offer})
     offered = simulator.truth().applications[key]["status"]
     carry_out(simulator, {"kind": "withdraw", "application": key})
     withdrawn = simulator.truth().applications[key]["status"]
