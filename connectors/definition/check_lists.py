@@ -1,0 +1,170 @@
+"""Checks of lists: cursors, joins, reads by id, and whether everything declared is of use."""
+
+import re
+
+from config.document import Document
+from config.nodes import Path
+from config.problems import did_you_mean
+from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.lists import (
+    CursorPagination,
+    Fetch,
+    Join,
+    List,
+    NoCursor,
+    SyncTokenCursor,
+    UpdatedAtCursor,
+)
+from connectors.definition.paths import joins_used
+from connectors.definition.placeholders import names_in
+from connectors.definition.root import DefinitionModel
+
+_VOLATILE = re.compile(r"[^.\[\]\s]+(\[\])?(\.[^.\[\]\s]+(\[\])?)*")
+_POLLED_ONLY = ("cursor", "detail", "joins")
+
+
+def check_lists(document: Document, model: DefinitionModel) -> None:
+    """Report mistakes in lists."""
+    for name, spec in model.lists.items():
+        path: Path = ("lists", name)
+        _check_requests(document, model, path, spec)
+        _check_use(document, path, spec)
+        if spec.holds == "lookup":
+            _check_lookup(document, path, spec)
+        else:
+            _check_polled(document, path, spec)
+        _check_joins(document, model, path, spec)
+        _check_volatile(document, path, spec)
+    if all(spec.holds == "lookup" for spec in model.lists.values()):
+        document.error(("lists",), "no list holds candidates or applications")
+    _check_unused_lookups(document, model)
+
+
+def _check_requests(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+    names = settings_names(model)
+    allowed = names | {"scope"} if spec.holds == "lookup" else names
+    for key, part in spec.request.parts().items():
+        check_placeholders(document, (*path, "request", key), part, allowed)
+    if spec.fetch is not None:
+        for key, part in spec.fetch.request.parts().items():
+            place = (*path, "fetch", "request", key)
+            check_placeholders(document, place, part, names | {"id", "ids"})
+        _check_fetch(document, path, spec.fetch)
+
+
+def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
+    used = {use.name for use in names_in(fetch.request.parts())}
+    if not used & {"id", "ids"}:
+        document.error((*path, "fetch", "request"), "needs {id} or {ids}: which records to read")
+    if fetch.batch > 1 and "ids" not in used:
+        document.error((*path, "fetch", "batch"), "several ids in a request need {ids} in it")
+
+
+def _check_use(document: Document, path: Path, spec: List) -> None:
+    pagination = spec.pagination
+    if isinstance(pagination, CursorPagination) and pagination.send_in == "body":
+        _needs_json_body(document, (*path, "pagination", "send_in"), spec)
+    if isinstance(spec.cursor, SyncTokenCursor) and spec.cursor.send_in == "body":
+        _needs_json_body(document, (*path, "cursor"), spec)
+    if spec.rotates and not spec.volatile:
+        document.error((*path, "rotates"), "has no meaning without `volatile`")
+
+
+def _needs_json_body(document: Document, path: Path, spec: List) -> None:
+    if spec.request.method == "GET" or not isinstance(spec.request.body, dict):
+        document.error(path, "is sent in the body, but the request has no JSON body")
+
+
+def _check_lookup(document: Document, path: Path, spec: List) -> None:
+    for part in _POLLED_ONLY:
+        if getattr(spec, part):
+            document.error((*path, part), "has no meaning on a lookup list", on_key=True)
+
+
+def _check_polled(document: Document, path: Path, spec: List) -> None:
+    if spec.cursor is None:
+        message = "needs `cursor`; write {kind: none} where the ATS cannot tell what changed"
+        document.error(path, message)
+    if isinstance(spec.cursor, UpdatedAtCursor):
+        _check_updated_at(document, (*path, "cursor"), spec.cursor)
+    if isinstance(spec.cursor, NoCursor) and not spec.absence_is_deletion:
+        document.warn((*path, "absence_is_deletion"), "deletions can never be noticed here")
+    if spec.detail is not None and spec.fetch is None:
+        document.error((*path, "detail"), "needs `fetch`, which reads a record in full")
+
+
+def _check_updated_at(document: Document, path: Path, cursor: UpdatedAtCursor) -> None:
+    bounds = {"from", "to"}
+    check_placeholders(document, (*path, "query"), cursor.query, bounds)
+    check_placeholders(document, (*path, "body"), cursor.body, bounds)
+    used = {use.name for use in names_in([cursor.query, cursor.body])}
+    if "from" not in used:
+        document.error(path, "never asks: {from} stands neither in `query` nor in `body`")
+    if cursor.create_only:
+        message = (
+            "records change, but the ATS sets this moment only at creation: changes would be "
+            "missed; take another field, or {kind: none}"
+        )
+        document.error((*path, "create_only"), message)
+
+
+def _check_joins(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+    earlier: set[str] = set()
+    for name, join in spec.joins.items():
+        place = (*path, "joins", name)
+        _check_join_list(document, model, place, join)
+        for used in sorted(joins_used(join.key) - earlier):
+            document.error(
+                (*place, "key"),
+                f"reads joined.{used}, which is no join declared before this one",
+                hint=did_you_mean(used, earlier),
+            )
+        earlier.add(name)
+
+
+def _check_join_list(document: Document, model: DefinitionModel, path: Path, join: Join) -> None:
+    other = model.lists.get(join.list)
+    if other is None:
+        message = f'there is no list "{join.list}"'
+        document.error((*path, "list"), message, hint=did_you_mean(join.list, model.lists))
+        return
+    if join.load == "needed" and other.fetch is None:
+        message = f"lists.{join.list} has no `fetch` to read only what is needed by"
+        document.error((*path, "load"), message)
+    if join.load == "all" and _is_scoped(other):
+        message = f"lists.{join.list} is read for each {{scope}} and cannot be joined whole"
+        document.error((*path, "list"), message)
+
+
+def _is_scoped(spec: List) -> bool:
+    return any(use.name == "scope" for use in names_in(spec.request.parts()))
+
+
+def _check_volatile(document: Document, path: Path, spec: List) -> None:
+    for at, volatile in enumerate(spec.volatile):
+        if not _VOLATILE.fullmatch(volatile):
+            message = "must be names with dots between, such as files[].url"
+            document.error((*path, "volatile", at), message)
+
+
+def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
+    used = {join.list for spec in model.lists.values() for join in spec.joins.values()}
+    used |= lists_named(model)
+    for name, spec in model.lists.items():
+        if spec.holds == "lookup" and name not in used:
+            message = "nothing uses this list; join it, name it in `writes`, or remove it"
+            document.error(("lists", name), message, on_key=True)
+
+
+def lists_named(model: DefinitionModel) -> set[str]:
+    """The lists that writes and analytics look things up in."""
+    writes, analytics = model.writes, model.analytics
+    found: set[str | None] = set()
+    if writes.stages is not None:
+        found |= {writes.stages.list, writes.stages.scopes}
+    if writes.reasons is not None:
+        found |= {writes.reasons.list, *writes.reasons.more}
+    for write in writes.operations().values():
+        found |= {choice.list for choice in write.choose.values()}
+    found |= {choice.list for choice in getattr(analytics, "choose", {}).values()}
+    return {name for name in found if name is not None}

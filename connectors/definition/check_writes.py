@@ -1,0 +1,234 @@
+"""Checks of writes, analytics and webhooks: names, guards, reasons, read-back, waivers."""
+
+from collections.abc import Iterable
+
+from config.document import Document
+from config.nodes import Path
+from config.problems import did_you_mean
+from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.paths import joins_used
+from connectors.definition.placeholders import names_in
+from connectors.definition.root import DefinitionModel
+from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics, Write
+
+STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
+REASON_NAMES = frozenset({"reason_id", "reason_name"})
+WRITE_NAMES = STAGE_NAMES | REASON_NAMES | {"application_id", "candidate_id", "job_id", "guard"}
+VALUE_NAMES = frozenset({"application_id", "candidate_id", "job_id", "value", "field"})
+_BEFORE_NAMES = frozenset({"application_id", "candidate_id", "job_id"})
+
+
+def check_writes(document: Document, model: DefinitionModel) -> None:
+    """Report mistakes in writes."""
+    for name, write in model.writes.operations().items():
+        _check_write(document, model, ("writes", name), write)
+    _check_sources(document, model)
+    _check_read(document, model)
+    _check_waivers(document, model)
+
+
+def _check_write(document: Document, model: DefinitionModel, path: Path, write: Write) -> None:
+    names = settings_names(model) | WRITE_NAMES | set(write.choose)
+    for key, part in write.request.parts().items():
+        known = settings_names(model) if key == "headers" else names
+        check_placeholders(document, (*path, "request", key), part, known)
+    used = {use.name for use in names_in(write.request.parts())}
+    _check_choices(document, model, path, write.choose, used, _BEFORE_NAMES)
+    _check_guard(document, model, path, write, used)
+    _check_needs(document, model, path, write, used)
+    if not used & {"application_id", "candidate_id", *write.choose}:
+        message = "names no application: {application_id} or {candidate_id} has to stand in it"
+        document.error((*path, "request"), message)
+
+
+def _check_guard(
+    document: Document, model: DefinitionModel, path: Path, write: Write, used: set[str]
+) -> None:
+    if write.guard and "guard" not in used:
+        document.error((*path, "guard"), "is declared, but {guard} stands nowhere in the request")
+    if "guard" in used and not write.guard:
+        document.error(
+            (*path, "request"), "uses {guard}, but `guard` does not say where it comes from"
+        )
+    if write.guard and model.writes.read is None:
+        document.error((*path, "guard"), "needs `writes.read`, which reads the application")
+    known = set().union(*(spec.joins for spec in model.lists.values()), set())
+    for at, text in enumerate(write.guard):
+        for name in sorted(joins_used(text) - known):
+            hint = did_you_mean(name, known)
+            document.error((*path, "guard", at), f"there is no join {name}", hint=hint)
+
+
+def _check_needs(
+    document: Document, model: DefinitionModel, path: Path, write: Write, used: set[str]
+) -> None:
+    if used & STAGE_NAMES and model.writes.stages is None:
+        document.error(
+            (*path, "request"), "sends a stage, but `writes.stages` does not say which there are"
+        )
+    if used & REASON_NAMES and model.writes.reasons is None:
+        document.error(
+            (*path, "request"), "sends a reason, but `writes.reasons` does not say which there are"
+        )
+    if write.needs_reason and not used & REASON_NAMES:
+        message = (
+            "a reason is needed, but {reason_id} or {reason_name} stands nowhere in the request"
+        )
+        document.error((*path, "needs_reason"), message)
+
+
+def _check_choices(
+    document: Document,
+    model: DefinitionModel,
+    path: Path,
+    choices: dict[str, Choice],
+    used: set[str],
+    known: Iterable[str],
+) -> None:
+    names = settings_names(model) | set(known)
+    for name, choice in choices.items():
+        place = (*path, "choose", name)
+        if choice.list not in model.lists:
+            hint = did_you_mean(choice.list, model.lists)
+            document.error((*place, "list"), f'there is no list "{choice.list}"', hint=hint)
+        check_placeholders(document, (*place, "where"), choice.where, names)
+        check_placeholders(document, (*place, "scope"), choice.scope, names)
+        read = {
+            use.name for other in choices.values() for use in names_in([other.where, other.scope])
+        }
+        if name not in used | read:
+            message = f"is chosen, but {{{name}}} stands nowhere in the request"
+            document.error(place, message, on_key=True)
+        names.add(name)
+
+
+def _check_sources(document: Document, model: DefinitionModel) -> None:
+    writes = model.writes
+    if writes.stages is not None:
+        path: Path = ("writes", "stages")
+        _check_list(document, model, (*path, "list"), writes.stages.list)
+        _check_list(document, model, (*path, "scopes"), writes.stages.scopes)
+        if writes.stages.list is None and not writes.stages.fixed:
+            document.error(path, "needs `list` or `fixed`")
+        _check_scope(document, model)
+    if writes.reasons is not None:
+        for name in (writes.reasons.list, *writes.reasons.more):
+            _check_list(document, model, ("writes", "reasons", "list"), name)
+
+
+def _check_list(document: Document, model: DefinitionModel, path: Path, name: str | None) -> None:
+    if name is not None and name not in model.lists:
+        hint = did_you_mean(name, model.lists)
+        document.error(path, f'there is no list "{name}"', hint=hint)
+
+
+def _check_scope(document: Document, model: DefinitionModel) -> None:
+    stages = model.writes.stages
+    spec = model.lists.get(stages.list or "") if stages else None
+    if stages is None or spec is None:
+        return
+    scoped = any(use.name == "scope" for use in names_in(spec.request.parts()))
+    if scoped and stages.application_scope is None:
+        message = f"lists.{stages.list} is read for each {{scope}}; say where an application has it, in `application_scope`"
+        document.error(("writes", "stages", "list"), message)
+
+
+def _check_read(document: Document, model: DefinitionModel) -> None:
+    writes = model.writes
+    read = writes.read
+    if read is None:
+        for name, write in writes.operations().items():
+            if not write.repeatable:
+                message = (
+                    "could take effect twice, so the application has to be read first; add "
+                    "`writes.read`, or `repeatable: true` if repeating it is harmless"
+                )
+                document.error(("writes", name), message, on_key=True)
+        return
+    _check_list(document, model, ("writes", "read", "list"), read.list)
+    spec = model.lists.get(read.list)
+    if spec is None:
+        return
+    if spec.fetch is None:
+        document.error(("writes", "read", "list"), f"lists.{read.list} has no `fetch`")
+    if spec.holds not in {"applications", "both"}:
+        document.error(("writes", "read", "list"), f"lists.{read.list} holds no applications")
+    several = model.application is not None and model.application.each is not None
+    if several and read.by == "application_id":
+        message = (
+            "records with several applications are read by candidate: write `by: candidate_id`"
+        )
+        document.error(("writes", "read"), message)
+
+
+def _check_waivers(document: Document, model: DefinitionModel) -> None:
+    has: dict[str, bool] = {
+        **dict.fromkeys(model.writes.operations(), True),
+        "analytics": model.analytics is not None,
+        "webhook": model.webhook is not None,
+        "guard": any(write.guard for write in model.writes.operations().values()),
+    }
+    for name in model.waivers:
+        if has.get(name):
+            message = "is waived, but the definition has it"
+            document.error(("waivers", name), message, on_key=True)
+
+
+def check_analytics(document: Document, model: DefinitionModel) -> None:
+    """Report mistakes in analytics."""
+    analytics = model.analytics
+    path: Path = ("analytics",)
+    names = settings_names(model)
+    if isinstance(analytics, ReportAnalytics):
+        for key, part in analytics.request.parts().items():
+            known = names | {"report", "period_key"}
+            check_placeholders(document, (*path, "request", key), part, known)
+        if "report" not in {use.name for use in names_in(analytics.request.parts())}:
+            document.error((*path, "request"), "sends nothing: {report} has to stand in it")
+    if isinstance(analytics, ValueAnalytics):
+        _check_value(document, model, analytics, names | VALUE_NAMES)
+
+
+def _check_value(
+    document: Document, model: DefinitionModel, analytics: ValueAnalytics, names: set[str]
+) -> None:
+    path: Path = ("analytics",)
+    requests = {"request": analytics.request, "otherwise": analytics.otherwise}
+    used: set[str] = set()
+    for name, request in requests.items():
+        for key, part in request.parts().items() if request else ():
+            check_placeholders(document, (*path, name, key), part, names | set(analytics.choose))
+            used |= {use.name for use in names_in(part)}
+    if "value" not in used:
+        document.error((*path, "request"), "sends nothing: {value} has to stand in it")
+    _check_choices(document, model, path, analytics.choose, used, VALUE_NAMES)
+    if analytics.otherwise is not None and all(c.required for c in analytics.choose.values()):
+        message = "is never used: every choice is required"
+        document.error((*path, "otherwise"), message, on_key=True)
+    if analytics.replaces is not None:
+        place = (*path, "replaces")
+        for key, part in analytics.replaces.request.parts().items():
+            check_placeholders(document, (*place, "request", key), part, names | {"stale"})
+        starts = analytics.replaces.starts_with
+        check_placeholders(document, (*place, "starts_with"), starts, names)
+        if model.writes.read is None:
+            document.error(place, "needs `writes.read`, which reads the application")
+
+
+def check_webhook(document: Document, model: DefinitionModel) -> None:
+    """Report mistakes in the webhook."""
+    if model.webhook is None:
+        return
+    signature, path = model.webhook.signature, ("webhook", "signature")
+    if (signature.header is None) == (signature.at is None):
+        document.error(path, "needs exactly one of `header` and `at`")
+    if signature.secret not in model.credentials:
+        message = f'`credentials` declares no "{signature.secret}"'
+        hint = did_you_mean(signature.secret, model.credentials)
+        document.error((*path, "secret"), message, hint=hint)
+    if "{signature}" not in signature.format:
+        document.error((*path, "format"), "needs {signature}")
+    if "{body" not in signature.message:
+        document.error(
+            (*path, "message"), "signs nothing of the body; needs {body} or {body.<key>}"
+        )
