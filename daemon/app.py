@@ -32,10 +32,14 @@ from daemon.assembly import (
 )
 from daemon.checked_config import load_checked_config
 from daemon.core.alert_texts import config_refused
+from daemon.http.api import Desk
+from daemon.http.server import HttpParts, HttpServer
 from daemon.notify.channels import open_channels
 from daemon.ports.alerts import AlertKind, Condition, alert_key
 from daemon.settings_documents import configured_integrations
 from daemon.store.connection import DatabaseError
+from daemon.store.outbox_desk import MongoOutboxDesk
+from daemon.store.overview import Overview
 from daemon.supervision import Backoff, supervise
 from daemon.worker import IntegrationWorker
 from daemon.workforce import Workforce
@@ -59,6 +63,8 @@ class Daemon:
     deliveries: Deliveries = field(default_factory=Deliveries)
 
     def __post_init__(self) -> None:
+        self.listening = asyncio.Event()
+        self.http_port = 0
         self.intake = assemble_intake(self.shared, self.config, self.deliveries)
         self.channels = open_channels(self.config.loaded.value.clearview.notifications)
         self.sender = assemble_sender(self.shared, self.channels)
@@ -109,7 +115,35 @@ class Daemon:
             ("leases", shared.leases.run),
             ("board", shared.board.run),
             ("scheduler", shared.scheduler.run),
+            ("http", self._serve_http),
         ]
+
+    async def _serve_http(self, done: asyncio.Event) -> None:
+        shared, settings = self.shared, self.settings
+        server = HttpServer(
+            HttpParts(
+                desk=Desk(
+                    overview=Overview(shared.mongo, shared.clock),
+                    integrations=shared.integrations,
+                    outbox=MongoOutboxDesk(shared.mongo, shared.clock),
+                ),
+                checks={
+                    "mongodb": self.database_is_writable,
+                    "stream": self.stream_is_open,
+                    "config": self.config_is_valid,
+                },
+                render_metrics=shared.metrics.render,
+                clock=shared.clock,
+                admin_token=settings.admin_token,
+            )
+        )
+        self.http_port = await server.start(settings.http_host, settings.http_port)
+        log.info("http_listening", host=settings.http_host, port=self.http_port)
+        self.listening.set()
+        try:
+            await done.wait()
+        finally:
+            await server.stop()
 
     async def _work(self, stop: asyncio.Event, done: asyncio.Event) -> None:
         try:

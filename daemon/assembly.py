@@ -166,6 +166,7 @@ def import_rules(wanted: Integration) -> ImportRules:
         conflicts=wanted.push.conflicts,
         deletions=wanted.deletions.policy,
         max_percent=wanted.deletions.max_percent,
+        own_field=None if wanted.analytics is None else wanted.analytics.field or DEFAULT_FIELD,
     )
 
 

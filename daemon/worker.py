@@ -33,6 +33,8 @@ from daemon.supervision import Backoff, stopped_within, supervise
 log = structlog.get_logger("daemon.worker")
 
 LEASE_RETRY = timedelta(seconds=1)
+FINISH = timedelta(seconds=3)
+"""How long work in hand may take once the daemon is told to stop."""
 DATABASE_RETRY = timedelta(seconds=2)
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -93,11 +95,17 @@ class IntegrationWorker:
         self._around.board.listen(self.name, self._bells.poll.ring)
         try:
             async with asyncio.TaskGroup() as group:
-                for name, work in self._loops():
-                    label = f"{self.name}: {name}"
+                loops = [
                     group.create_task(
-                        supervise(label, partial(work, stop), BACKOFF, stop=stop), name=label
+                        supervise(name, partial(work, stop), BACKOFF, stop=stop), name=name
                     )
+                    for name, work in self._loops()
+                ]
+                await stop.wait()
+                # Whatever waits for a slow ATS by then is safe to cut off: it goes on where it was.
+                await asyncio.wait(loops, timeout=FINISH.total_seconds())
+                for loop in loops:
+                    loop.cancel()
         finally:
             await self.connector.close()
 
@@ -121,11 +129,11 @@ class IntegrationWorker:
             await self._around.leases.release(lease)
 
     def _loops(self) -> Iterator[tuple[str, Work]]:
-        yield "polls", self._polls
+        yield f"{self.name}: polls", self._polls
         if self.jobs.delivery is not None:
-            yield "pushes", self.jobs.delivery.run
+            yield f"{self.name}: pushes", self.jobs.delivery.run
         if self.jobs.export is not None:
-            yield "exports", self._exports
+            yield f"{self.name}: exports", self._exports
 
     async def _polls(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -96,8 +96,8 @@ class PollState:
 
     cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     mappings: dict[str, str] = field(default_factory=dict)
-    filled: dict[str, list[str]] = field(default_factory=dict)
-    """Per list: the mapped fields that used to have values, for drift."""
+    filled: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Per list: how often mapped fields used to have values, for drift."""
     swept_at: datetime | None = None
     walk: Walk | None = None
     applying: Applying | None = None

@@ -48,6 +48,8 @@ class ImportRules:
     conflicts: Policy = "ats_wins"
     deletions: Literal["mark", "ignore"] = "mark"
     max_percent: float = 10.0
+    own_field: str | None = None
+    """The field or tag that our analytics are written to: what comes back in it is our own."""
 
 
 class Progress(Protocol):

@@ -103,6 +103,7 @@ def page_import(context: ImportContext, facts: ListFacts, failing: frozenset[str
         snapshots=context.ports.snapshots,
         clock=context.ports.clock,
         failing=failing,
+        own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
     )
     return PageImport(context, facts, reading)

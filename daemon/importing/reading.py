@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from connectors.base import Connector, ListFacts, Mapped, MappingFailed, Page, RawRecord
 from daemon.core.import_plan import RecordChange, compare, newest_candidates
+from daemon.core.own_writes import without_own
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
 from models.times import EPOCH
@@ -41,6 +42,8 @@ class PageReading:
     clock: Clock
     failing: frozenset[str] = frozenset()
     """External ids that failed before: looked at again even if they are unchanged."""
+    own_field: str | None = None
+    """What our own analytics export writes to."""
     unmapped_stages: set[str] = field(default_factory=set)
     last_ids: frozenset[str] = frozenset()
     """Ids of the page before: a record may stand on two pages when the listing shifts."""
@@ -134,8 +137,10 @@ class PageReading:
             external_id=mapped.external_id,
             fingerprint=mapped.fingerprint,
             digest=digest,
-            candidate=mapped.candidate,
-            applications=mapped.applications,
+            candidate=None
+            if mapped.candidate is None
+            else without_own(mapped.candidate, self.own_field),
+            applications=[without_own(a, self.own_field) for a in mapped.applications],
             mapping_version=self.facts.mapping_version,
             seen_at=now,
         )

@@ -1,0 +1,148 @@
+"""`demo`: everything at once, with nothing to install or configure."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import typer
+from rich.console import Console
+
+from config.settings import Settings, load_settings
+from daemon.app import Daemon
+from daemon.checked_config import load_checked_config
+from daemon.cli.run import opened
+from daemon.cli.session import showing_errors
+from daemon.core.alerting import AlertPolicy
+from daemon.demo.actors import Breakdown, BusyAts, Recruiter
+from daemon.demo.narrator import Narrator
+from daemon.demo.stage import Stage, set_stage
+from daemon.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
+from daemon.logs import configure_logs
+from daemon.store.attach import running_embedded
+from daemon.store.embedded import EmbeddedMongo
+from models.errors import UserError
+
+FOLDER = "demo"
+GROUPED_FOR = timedelta(milliseconds=300)
+
+
+def demo() -> None:
+    """Show all three flows at work until Ctrl-C.
+
+    Raises:
+        typer.Exit: with the exit code.
+    """
+    with showing_errors():
+        settings = _settings()
+        _fresh_folder(settings.data_dir)
+        log = settings.data_dir / "daemon.log"
+        with log.open("w", encoding="utf-8") as stream:
+            configure_logs(log_format="json", level=settings.log_level, stream=stream)
+            code = serve(
+                lambda stop: _play(settings, stop),
+                grace=settings.shutdown_grace,
+                watchdog=Watchdog(settings.shutdown_grace + MARGIN),
+            )
+    raise typer.Exit(code)
+
+
+def _settings() -> Settings:
+    """Data apart from a real daemon's; port 8080 if it is free."""
+    asked = load_settings()
+    chosen: dict[str, object] = {"data_dir": asked.data_dir / FOLDER}
+    if "ATS_SYNC_HTTP_PORT" not in os.environ and not _is_free(asked.http_host, asked.http_port):
+        chosen["http_port"] = 0
+    return load_settings(**chosen)
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _fresh_folder(folder: Path) -> None:
+    """The simulated ATSs begin anew each time, so what was imported from them must too."""
+    if running_embedded(folder) is not None:
+        raise UserError(
+            f"a demo is running already, with its data in {folder}",
+            remedy="end it with Ctrl-C, or set ATS_SYNC_DATA_DIR to another folder",
+        )
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+async def _play(settings: Settings, stop: asyncio.Event) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console.print("[bold]ClearView ATS Sync, demo[/]  starting MongoDB and three simulated ATSs")
+    narrator = Narrator(console, time.monotonic)
+    async with set_stage() as stage:
+        checked = load_checked_config(
+            settings.config, environment={**os.environ, **stage.environment()}
+        )
+        policy = AlertPolicy(failed_runs=1, group_window=GROUPED_FOR)
+        async with opened(settings, checked, policy) as (daemon, embedded):
+
+            async def begin(group: asyncio.TaskGroup) -> None:
+                await _begin(group, stop, daemon, embedded, stage, narrator, console)
+
+            await run_until_stopped(begin, stop=stop, grace=drain_share(settings.shutdown_grace))
+    console.print("[bold]the demo has ended[/]; its data stays until the next one starts")
+
+
+async def _begin(
+    group: asyncio.TaskGroup,
+    stop: asyncio.Event,
+    daemon: Daemon,
+    embedded: EmbeddedMongo | None,
+    stage: Stage,
+    narrator: Narrator,
+    console: Console,
+) -> None:
+    mongo, tell = daemon.shared.mongo, narrator.tell
+    if embedded is not None:
+        group.create_task(embedded.watch(stop), name="embedded MongoDB")
+    await daemon.start(group, stop)
+    await daemon.listening.wait()
+    _introduce(console, daemon, embedded, stage)
+    group.create_task(narrator.follow(mongo, stage, stop), name="narrator")
+    for name, actor in (
+        ("recruiter", Recruiter(mongo, stage, tell, Random(1))),  # noqa: S311 - a play
+        ("busy ATS", BusyAts(stage, tell, Random(2))),  # noqa: S311
+        ("breakdown", Breakdown(mongo, daemon.shared.integrations, stage, tell)),
+    ):
+        group.create_task(actor.run(stop), name=name)
+
+
+def _introduce(
+    console: Console, daemon: Daemon, embedded: EmbeddedMongo | None, stage: Stage
+) -> None:
+    """Addresses, and three queries to paste."""
+    host = daemon.settings.http_host
+    console.print(f"  status page  http://{host}:{daemon.http_port}/", soft_wrap=True)
+    if embedded is not None:
+        console.print(f"  MongoDB      {embedded.uri}", soft_wrap=True)
+    for name, simulator in stage.simulators.items():
+        console.print(f"  {name:<12} {simulator.url}", soft_wrap=True)
+    console.print(f"  log          {daemon.settings.data_dir / 'daemon.log'}", soft_wrap=True)
+    console.print("  queries to paste into mongosh:")
+    for query in (
+        "use ats_sync",
+        "db.sync_runs.find().sort({started_at: -1}).limit(5)",
+        "db.application_status_update_log.find().sort({updated_at: -1}).limit(5)",
+        "db.candidate_changes.find({path: /status$/}).sort({changed_at: -1}).limit(5)",
+    ):
+        console.print(f"    {query}", markup=False, soft_wrap=True)
+    console.print("  Ctrl-C ends everything\n")

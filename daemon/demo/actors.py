@@ -1,0 +1,139 @@
+"""Who acts in the demo: a recruiter in ClearView, busy ATSs, and a credential that goes bad."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from connectors.simulator import Fault, Simulator
+from connectors.simulator.orders import carry_out
+from daemon.demo.stage import Stage
+from daemon.store.connection import Mongo
+from daemon.store.integrations import MongoIntegrations
+from daemon.supervision import stopped_within
+from models.documents import ClearViewApplication
+from models.ids import integration_id
+from models.status import ApplicationStatus
+
+NEXT = {
+    ApplicationStatus.NEW: ApplicationStatus.SCREENING,
+    ApplicationStatus.REVIEWING: ApplicationStatus.SCREENING,
+    ApplicationStatus.SCREENING: ApplicationStatus.INTERVIEW,
+    ApplicationStatus.ASSESSMENT: ApplicationStatus.INTERVIEW,
+    ApplicationStatus.INTERVIEW: ApplicationStatus.OFFER,
+    ApplicationStatus.OFFER: ApplicationStatus.REJECTED,
+}
+ORDERS = ("move", "new_applicant", "edit_person", "move", "reject")
+Tell = Callable[[str, str, str], None]
+
+
+@dataclass(slots=True)
+class Recruiter:
+    """Changes a status in ClearView every few seconds, and sees when the ATS has it."""
+
+    mongo: Mongo
+    stage: Stage
+    tell: Tell
+    draw: Random
+
+    async def run(self, stop: asyncio.Event) -> None:
+        for name in self._turns():
+            if await stopped_within(stop, timedelta(seconds=2.5)):
+                return
+            await self._change_one(name)
+
+    def _turns(self) -> Iterator[str]:
+        while True:
+            yield from self.stage.simulators
+
+    async def _change_one(self, name: str) -> None:
+        applications = self.mongo.collection(ClearViewApplication)
+        found = await applications.find(
+            {
+                "integration_id": integration_id(f"demo-{name}"),
+                "status": {"$in": [status.value for status in NEXT]},
+                "deleted_at": None,
+            },
+            limit=200,
+        ).to_list()
+        if not found:
+            return
+        one = self.draw.choice(found)
+        target = NEXT[ApplicationStatus(one["status"])]
+        simulator = self.stage.simulators[name]
+        before = len(simulator.writes)
+        clock = asyncio.get_running_loop().time
+        await applications.update_one({"_id": one["_id"]}, {"$set": {"status": target}})
+        began = clock()
+        arrived = await _until(lambda: _wrote(simulator, one["external_id"], before), 5.0)
+        what = f"application {one['external_id'][:8]}: {one['status']} -> {target} in ClearView"
+        took = f"at {simulator.NAME} after {(clock() - began) * 1000:.0f} ms"
+        self.tell("push", f"demo-{name}", f"{what}, {took if arrived else 'still on its way'}")
+
+
+def _wrote(simulator: Simulator, application: str, before: int) -> bool:
+    return any(write.application == application for write in simulator.writes[before:])
+
+
+async def _until(true: Callable[[], bool], seconds: float) -> bool:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not true():
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(0.002)
+    return True
+
+
+@dataclass(slots=True)
+class BusyAts:
+    """Recruiters who work in the ATS itself: moves, edits, new applicants."""
+
+    stage: Stage
+    tell: Tell
+    draw: Random
+
+    async def run(self, stop: asyncio.Event) -> None:
+        for number in range(1_000_000):
+            if await stopped_within(stop, timedelta(seconds=3)):
+                return
+            name = list(self.stage.simulators)[number % len(self.stage.simulators)]
+            self._act(name, ORDERS[number % len(ORDERS)])
+
+    def _act(self, name: str, kind: str) -> None:
+        order: dict[str, Any] = {"kind": kind}
+        if kind == "edit_person":
+            order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
+        done = carry_out(self.stage.simulators[name], order)
+        who = done.get("application") or done.get("candidate") or "somebody"
+        self.tell("at the ATS", f"demo-{name}", f"{kind.replace('_', ' ')}: {str(who)[:8]}")
+
+
+@dataclass(slots=True)
+class Breakdown:
+    """One ATS refuses the credential for a while, and then takes it again."""
+
+    mongo: Mongo
+    integrations: MongoIntegrations
+    stage: Stage
+    tell: Tell
+    name: str = "lever"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        wait = timedelta(seconds=9)
+        while not await stopped_within(stop, wait):
+            simulator = self.stage.simulators[self.name]
+            self.tell("breaks", f"demo-{self.name}", "the ATS refuses the credential from now on")
+            simulator.faults.add(Fault("error", status=401, count=None))
+            await self._ask_for_a_poll()
+            if await stopped_within(stop, timedelta(seconds=6)):
+                return
+            simulator.faults.clear()
+            self.tell("mended", f"demo-{self.name}", "the ATS takes the credential again")
+            await self._ask_for_a_poll()
+            wait = timedelta(minutes=2)
+
+    async def _ask_for_a_poll(self) -> None:
+        await self.integrations.ask(f"demo-{self.name}", sweep=False, accept_deletions=False)

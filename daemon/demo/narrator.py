@@ -1,0 +1,136 @@
+"""Tells on the terminal what happens, as it is read from the collections an operator would read."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from daemon.demo.stage import Stage
+from daemon.store.connection import DatabaseError, Mongo
+from daemon.supervision import stopped_within
+from models.documents import Alert, AnalyticsExportLog, CandidateChange, CandidateImportLog, SyncRun
+from models.ids import integration_id
+from models.times import EPOCH
+
+EVERY = timedelta(milliseconds=300)
+STYLES = {
+    "import": "green",
+    "push": "cyan",
+    "analytics": "magenta",
+    "alert": "bold red",
+    "resolved": "bold green",
+    "notified": "yellow",
+    "breaks": "red",
+    "mended": "green",
+}
+
+
+class Narrator:
+    """Prints one line for everything worth seeing."""
+
+    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+        self._console = console
+        self._now = now
+        self._began = now()
+
+    def tell(self, what: str, who: str, words: str) -> None:
+        """One line: when, what, which integration, in words."""
+        minutes, seconds = divmod(int(self._now() - self._began), 60)
+        style = STYLES.get(what, "dim")
+        line = f"{minutes:02}:{seconds:02}  [{style}]{what:<11}[/] {who:<16} {escape(words)}"
+        self._console.print(line, no_wrap=True, overflow="ellipsis")
+
+    async def follow(self, mongo: Mongo, stage: Stage, stop: asyncio.Event) -> None:
+        """Watch the collections until stopped."""
+        watch = Watch(mongo, stage, self.tell)
+        while not await stopped_within(stop, EVERY):
+            try:
+                await watch.look()
+            except DatabaseError:
+                self.tell("waiting", "MongoDB", "it does not answer just now")
+
+
+class Watch:
+    """What is new since the last look."""
+
+    def __init__(self, mongo: Mongo, stage: Stage, tell: Callable[[str, str, str], None]) -> None:
+        self._mongo = mongo
+        self._stage = stage
+        self._tell = tell
+        self._marks: dict[str, datetime] = {}
+        self._notified = 0
+
+    async def look(self) -> None:
+        """Tell everything that is new."""
+        for run in await self._new(SyncRun, "finished_at"):
+            await self._tell_run(run)
+        for export in await self._new(AnalyticsExportLog, "exported_at"):
+            self._tell_export(export)
+        for alert in await self._new(Alert, "opened_at"):
+            self._tell("alert", alert["integration"] or "", alert["title"])
+        for alert in await self._new(Alert, "resolved_at"):
+            self._tell("resolved", alert["integration"] or "", alert["title"])
+        for note in self._stage.services.notifications[self._notified :]:
+            self._notified += 1
+            self._tell("notified", note.integration or "", f"{note.state}: {note.title}")
+
+    async def _new(self, document: Any, field: str) -> Sequence[Mapping[str, Any]]:
+        key = f"{document.__name__}.{field}"
+        query = {field: {"$gt": self._marks.get(key, EPOCH)}}
+        rows = await self._mongo.collection(document).find(query).sort(field, 1).to_list()
+        if rows:
+            self._marks[key] = rows[-1][field]
+        return rows
+
+    async def _tell_run(self, run: Mapping[str, Any]) -> None:
+        if run["job"] != "import_poll":
+            return
+        took = (run["finished_at"] - run["started_at"]).total_seconds()
+        if run["outcome"] != "success":
+            self._tell("import", run["integration"], f"{run['outcome']}: {run['error_message']}")
+        elif run["created"] > 100:
+            count = await self._count(run)
+            self._tell(
+                "import", run["integration"], f"{count:,} candidates imported in {took:.1f} s"
+            )
+        elif run["created"] or run["updated"]:
+            await self._tell_changes(run)
+
+    async def _count(self, run: Mapping[str, Any]) -> int:
+        log = self._mongo.collection(CandidateImportLog)
+        return await log.count_documents({"run_id": run["_id"], "status": "Success"})
+
+    async def _tell_changes(self, run: Mapping[str, Any]) -> None:
+        words = f"{run['created']} new and {run['updated']} changed records from the ATS"
+        changes = self._mongo.collection(CandidateChange)
+        rows = await changes.find({"run_id": run["_id"]}, limit=1).to_list()
+        for change in rows:
+            path = change["path"].rsplit(".", 1)[-1]
+            words += f", e.g. {path}: {_short(change['old'])} -> {_short(change['new'])}"
+        self._tell("import", run["integration"], words)
+
+    def _tell_export(self, export: Mapping[str, Any]) -> None:
+        name = next(
+            (
+                f"demo-{name}"
+                for name in self._stage.simulators
+                if _id_of(name) == export["ats_integration_id"]
+            ),
+            "",
+        )
+        period = f"{export['period_start']:%H:%M:%S} to {export['period_end']:%H:%M:%S} UTC"
+        words = f"{period}: {export['status']}, {export['sent']} values sent to the ATS"
+        self._tell("analytics", name, words)
+
+
+def _id_of(name: str) -> object:
+    return integration_id(f"demo-{name}")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = value.get("name")
+    return str(value)[:24]

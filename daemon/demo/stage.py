@@ -1,0 +1,54 @@
+"""What the demo needs around the daemon: three simulated ATSs and ClearView's services."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from connectors.simulator import Simulator, create_simulator
+from connectors.simulator.clearview_services import ClearViewServices
+
+ATSS = ("greenhouse", "lever", "ashby")
+CANDIDATES = 2_000
+NOTIFY_TOKEN = "demo-notify-token"  # noqa: S105 - of a service that lives as long as the demo
+HURRY = 0.04
+"""The vendors' rate limits, with windows this much shorter: nobody watches a demo for an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that plays."""
+
+    simulators: Mapping[str, Simulator]
+    services: ClearViewServices
+
+    def environment(self) -> dict[str, str]:
+        """What the sample YAML refers to."""
+        found = {
+            "ATS_SYNC_DEMO_NOTIFY_URL": self.services.url,
+            "ATS_SYNC_DEMO_NOTIFY_TOKEN": NOTIFY_TOKEN,
+        }
+        for name, simulator in self.simulators.items():
+            prefix = f"ATS_SYNC_DEMO_{name.upper()}"
+            found[f"{prefix}_URL"] = simulator.url
+            if simulator.acting_user:
+                found[f"{prefix}_USER"] = simulator.acting_user
+            for credential, value in simulator.credentials.items():
+                found[f"{prefix}_{credential.upper()}"] = value
+            for option, value in simulator.options.items():
+                found[f"{prefix}_{option.upper()}"] = value
+        return found
+
+
+@asynccontextmanager
+async def set_stage() -> AsyncIterator[Stage]:
+    """Start everything on free ports of loopback, and stop it in the end."""
+    async with AsyncExitStack() as stack:
+        simulators = {}
+        for name in ATSS:
+            simulator = create_simulator(name, candidates=CANDIDATES, seed=1, time_scale=HURRY)
+            await simulator.start()
+            stack.push_async_callback(simulator.stop)
+            simulators[name] = simulator
+        services = ClearViewServices(token=NOTIFY_TOKEN)
+        await stack.enter_async_context(services)
+        yield Stage(simulators, services)
