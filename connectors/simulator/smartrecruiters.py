@@ -21,6 +21,7 @@ CODES = {
     404: "RESOURCE_NOT_FOUND_ERROR",
     429: "TOO_MANY_REQUESTS",
 }
+"""How errors are coded; that of 429 is unverified 2026-11-23."""
 AT_ONCE = 8
 CANDIDATE_LISTS_AT_ONCE = 1
 

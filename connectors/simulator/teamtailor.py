@@ -175,6 +175,13 @@ class Teamtailor(Simulator):
         reply.body = reply.body.replace(rows.FILES.encode(), place.encode())
         return reply
 
+    def _handled(self, call: Call) -> Reply:
+        """Every answer repeats the version that was asked for."""
+        reply = super()._handled(call)
+        if "X-Api-Version" in call.headers and call.route.name != "file":
+            reply.headers.setdefault("X-Api-Version", call.headers["X-Api-Version"])
+        return reply
+
     def _one(self, call: Call) -> Reply:
         kind = f"{call.route.name}s"
         includes = includes_of(call, kind)

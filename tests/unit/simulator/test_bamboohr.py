@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from connectors.simulator import Simulator, create_simulator
+from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.simulator.orders import live
 
 ATS = "/applicant_tracking"
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -68,7 +69,11 @@ async def status_named(client: Client, name: str) -> int:
     return int(next(row["id"] for row in found if row["name"] == name))
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+def contact(value: str | None) -> list[dict]:
+    return [{"value": value, "type": None}] if value else []
+
+
+async def walk_and_compare(client: Client) -> None:
     rows = await client.rows(sortBy="created_date", sortOrder="ASC")
     closed = {r["id"] for r in await client.rows(applicationStatus="INACTIVE")}
     hired = {r["id"] for r in await client.rows(applicationStatus="HIRED")}
@@ -84,8 +89,8 @@ async def test_a_correct_walk_finds_the_truth(client):
         applicant = found["applicant"]
         assert application["candidate_external_id"] == person["external_id"]
         assert applicant["firstName"] == person["first_name"]
-        assert [{"value": applicant["phoneNumber"], "type": None}] == person["phones"]
-        assert [{"value": applicant["email"], "type": None}] == person["emails"]
+        assert contact(applicant["phoneNumber"]) == person["phones"]
+        assert contact(applicant["email"]) == person["emails"]
         assert application["stage"] == {
             "external_id": str(row["status"]["id"]),
             "name": row["status"]["label"],
@@ -94,6 +99,21 @@ async def test_a_correct_walk_finds_the_truth(client):
         assert datetime.fromisoformat(row["appliedDate"]) == application["applied_at"]
         assert (row["id"] in hired) == (application["status"] == "hired")
         assert (row["id"] in closed) == (application["status"] in {"rejected", "withdrawn"})
+
+
+async def test_a_correct_walk_finds_the_truth(client):
+    await walk_and_compare(client)
+
+    assert client.simulator.violations == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+    done = live(client.simulator, steps=120, seed=seed)
+
+    await walk_and_compare(client)
+
+    assert len(done) == 120
     assert client.simulator.violations == []
 
 
@@ -353,3 +373,16 @@ def test_the_same_seed_gives_the_same_account():
     )
 
     assert first == second != other
+
+
+@pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+    client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
+
+    _, page, _ = await client.call("GET", "/applications")
+    link = page["nextPageUrl"]
+
+    assert link.startswith("http://other.invalid/" if host else client.simulator.url)
+    if host is None:
+        _, again, _ = await client.call("GET", link)
+        assert again["applications"] == page["applications"]

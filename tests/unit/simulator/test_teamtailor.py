@@ -5,8 +5,9 @@ import json
 import aiohttp
 import pytest
 
-from connectors.simulator import Simulator, create_simulator
+from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
+from connectors.simulator.orders import live
 
 JSON_API = "application/vnd.api+json"
 INCLUDE = "candidate,job,stage,reject-reason"
@@ -79,7 +80,11 @@ def reason(client: Client, number: int) -> tuple[str, str]:
     return "reject-reasons", client.simulator.REASON_IDS.text(number)
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+def contact(value: str | None) -> list[dict]:
+    return [{"value": value, "type": None}] if value else []
+
+
+async def walk_and_compare(client: Client) -> None:
     candidates, values = await client.rows(
         "/candidates", include="custom-field-values.custom-field"
     )
@@ -94,6 +99,7 @@ async def test_a_correct_walk_finds_the_truth(client):
             expected["first_name"],
             expected["last_name"],
         )
+        assert contact(found["email"]) == expected["emails"]
         assert found["tags"] == expected["tags"]
         assert found["referring-site"] == expected["source"]
         fields = {}
@@ -116,11 +122,26 @@ async def test_a_correct_walk_finds_the_truth(client):
         assert expected["stage"] == {"external_id": here["id"], "name": here["attributes"]["name"]}
         assert (why and why["attributes"]["reason"]) == expected["rejection_reason"]
         if row["attributes"]["rejected-at"]:
-            by_us = why["attributes"]["rejected-by-company"]
+            by_us = why is None or why["attributes"]["rejected-by-company"]
             assert expected["status"] == ("rejected" if by_us else "withdrawn")
         else:
             hired = here["attributes"]["stage-type"] == "Hired"
             assert hired == (expected["status"] == "hired")
+
+
+async def test_a_correct_walk_finds_the_truth(client):
+    await walk_and_compare(client)
+
+    assert client.simulator.violations == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+    done = live(client.simulator, steps=120, seed=seed)
+
+    await walk_and_compare(client)
+
+    assert len(done) == 120
     assert client.simulator.violations == []
 
 
@@ -246,6 +267,12 @@ async def test_a_dated_version_is_needed(client, version):
     status, _, _ = await client.call("GET", "/jobs")
 
     assert (status, rules(client)) == (406, ["version_header_missing"])
+
+
+async def test_an_answer_repeats_the_version(client):
+    _, _, headers = await client.call("GET", "/jobs")
+
+    assert headers["x-api-version"] == client.headers["X-Api-Version"]
 
 
 async def test_the_key_is_a_token(client):
@@ -494,3 +521,16 @@ def test_the_same_seed_gives_the_same_account():
     )
 
     assert first == second != other
+
+
+@pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+    client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
+
+    _, page, _ = await client.call("GET", "/candidates")
+    link = page["links"]["next"]
+
+    assert link.startswith("http://other.invalid/" if host else client.simulator.url)
+    if host is None:
+        _, again, _ = await client.call("GET", link)
+        assert [row["id"] for row in again["data"]] == [row["id"] for row in page["data"]]

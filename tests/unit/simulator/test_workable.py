@@ -3,8 +3,9 @@
 import aiohttp
 import pytest
 
-from connectors.simulator import Simulator, create_simulator
+from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
+from connectors.simulator.orders import live
 
 
 class Client:
@@ -65,7 +66,11 @@ def reason(client: Client, kind: str) -> str:
     return client.simulator.REASON_IDS.text(next(r.number for r in reasons if r.kind == kind))
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+def contact(value: str | None) -> list[dict]:
+    return [{"value": value, "type": None}] if value else []
+
+
+async def walk_and_compare(client: Client) -> None:
     rows = await client.rows("/candidates", limit="7")
     _, reasons, _ = await client.call("GET", "/disqualification_reasons")
     own = {r["description"] for r in reasons if r["candidate_withdrew"]}
@@ -76,7 +81,7 @@ async def test_a_correct_walk_finds_the_truth(client):
     for row in rows:
         person, application = truth.candidates[row["id"]], truth.applications[row["id"]]
         assert (row["firstname"], row["lastname"]) == (person["first_name"], person["last_name"])
-        assert [{"value": row["email"], "type": None}] == person["emails"]
+        assert contact(row["email"]) == person["emails"]
         assert (row["headline"], row["common_source"]) == (person["title"], person["source"])
         assert row["job"]["shortcode"] == application["job"]["external_id"]
         assert row["stage"] == application["stage"]["name"]
@@ -88,6 +93,21 @@ async def test_a_correct_walk_finds_the_truth(client):
             assert (row["hired_at"] is not None) == (application["status"] == "hired")
         moments = person["external_updated_at"], application["external_updated_at"]
         assert moments[0] == moments[1]
+
+
+async def test_a_correct_walk_finds_the_truth(client):
+    await walk_and_compare(client)
+
+    assert client.simulator.violations == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+    done = live(client.simulator, steps=120, seed=seed)
+
+    await walk_and_compare(client)
+
+    assert len(done) == 120
     assert client.simulator.violations == []
 
 
@@ -456,3 +476,16 @@ def test_the_same_seed_gives_the_same_account():
     )
 
     assert first == second != other
+
+
+@pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+    client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
+
+    _, page, _ = await client.call("GET", "/candidates?limit=5")
+    link = page["paging"]["next"]
+
+    assert link.startswith("http://other.invalid/" if host else client.simulator.url)
+    if host is None:
+        _, again, _ = await client.call("GET", link)
+        assert again["candidates"] == page["candidates"]
