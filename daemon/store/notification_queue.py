@@ -13,7 +13,7 @@ from daemon.store.connection import Mongo, Row
 from models.documents import NotificationDelivery
 from models.ids import NAMESPACE, derived_id
 
-OLDEST_FIRST = [("created_at", ASCENDING), ("_id", ASCENDING)]
+OLDEST_FIRST = [("created_at", ASCENDING), ("sequence", ASCENDING)]
 
 
 class MongoNotificationQueue:
@@ -129,6 +129,7 @@ def _row(message: Message, channel: str, payload: Row, now: datetime) -> Row:
         "message_id": message_id,
         "alert_ids": [alert.id for alert in message.alerts],
         "covers": covers,
+        "sequence": message.alerts[0].told,
         "channel": channel,
         "payload": payload,
         **_unsent(now),

@@ -58,6 +58,8 @@ class NotificationDelivery(StoredDocument):
     alert_ids: list[Any]
     covers: list[str]
     """The alert and which message about it, for each alert: how a crashed plan is recognised."""
+    sequence: int
+    """Which message about its condition this is: orders what is created in the same instant."""
     channel: str
     state: Literal["pending", "delivered", "dead"] = "pending"
     payload: dict[str, Any]
@@ -71,7 +73,12 @@ class NotificationDelivery(StoredDocument):
         name = "notification_queue"
         indexes = [
             IndexModel(
-                [("channel", ASCENDING), ("state", ASCENDING), ("created_at", ASCENDING)],
+                [
+                    ("channel", ASCENDING),
+                    ("state", ASCENDING),
+                    ("created_at", ASCENDING),
+                    ("sequence", ASCENDING),
+                ],
                 name="channel_order",
             ),
             IndexModel([("covers", ASCENDING)], name="covers"),

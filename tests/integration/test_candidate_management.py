@@ -7,11 +7,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 
+from config.operator_clearview import ByHttp, ClearView
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from daemon.core.analytics import Period
 from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from daemon.ports.services import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import MongoCandidateManagement
+from daemon.store.clearview_services import ClearViewServices as Chosen
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
@@ -361,3 +365,22 @@ async def test_an_application_unknown_to_clearview_is_told(
 
     assert outcome.failed_applications.keys() == {"a1"}
     assert await store.statuses(["a1"]) == {}
+
+
+async def test_the_operator_chooses_the_way_for_each_service(
+    services: ClearViewServices, opened: Mongo
+) -> None:
+    by_http = ByHttp(mode="http", url=services.url, token=SecretStr(TOKEN))
+    both = Chosen(ClearView(candidates=by_http, analytics=by_http), opened, MovingClock())
+    await both.candidates(uuid4()).apply(a_batch(new_candidates=[a_candidate("c1")]))
+    await both.metrics.metrics(uuid4(), Period(START, START + timedelta(days=1)))
+    await both.close()
+    assert services.requests == ["POST /candidates:batchUpsert", "GET /analytics/hiring"]
+
+    neither = Chosen(ClearView(), opened, MovingClock())
+    await neither.candidates(uuid4()).apply(a_batch(new_candidates=[a_candidate("c2")]))
+    await neither.metrics.metrics(uuid4(), Period(START, START + timedelta(days=1)))
+    await neither.close()
+
+    assert len(services.requests) == 2
+    assert await opened.clearview.candidates.count_documents({}) == 2

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.core.alert_texts import Of, auth_refused, integration_failing
@@ -367,4 +368,47 @@ async def test_the_demo_may_be_quicker(
     await desk.alerts.raise_condition(failing("acme"))
     await desk.sender.drain_once()
 
+    assert said(services) == [("open", "acme")]
+
+
+class Forgetful:
+    """A book that MongoDB takes away for the first few looks."""
+
+    def __init__(self, book: AlertStore, failures: int) -> None:
+        self._book, self.failures = book, failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
+
+    async def due(self, now: datetime) -> Any:
+        if self.failures:
+            self.failures -= 1
+            raise AutoReconnect("MongoDB is away")
+        return await self._book.due(now)
+
+
+async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    book = Forgetful(desk.alerts, failures=3)
+    sender = NotificationSender(
+        alerts=desk.alerts,
+        book=book,
+        queue=desk.queue,
+        channels=[channel],
+        clock=desk.clock,
+        limits=desk.limits,
+    )
+    await desk.alerts.raise_condition(failing("acme"))
+    desk.clock.advance(20 * SECONDS)
+    stop = asyncio.Event()
+    running = asyncio.create_task(sender.run(stop))
+    async with asyncio.timeout(10):
+        while not services.notifications:
+            await asyncio.sleep(0.005)
+        stop.set()
+        await running
+
+    assert book.failures == 0
     assert said(services) == [("open", "acme")]

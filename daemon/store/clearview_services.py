@@ -1,0 +1,47 @@
+"""ClearView's Candidate Management and Analytics, by MongoDB or by HTTP as the operator decided."""
+
+from uuid import UUID
+
+from config.operator_clearview import ByHttp, ClearView, Service
+from daemon.ports.analytics import MetricsSource
+from daemon.ports.clock import Clock
+from daemon.ports.imports import CandidateManagement
+from daemon.store.analytics import MongoMetrics
+from daemon.store.clearview_candidates import MongoCandidateManagement
+from daemon.store.connection import Mongo
+from daemon.store.http_analytics import HttpMetrics
+from daemon.store.http_candidates import HttpCandidateManagement
+from daemon.store.http_service import ClearViewHttp
+
+
+class ClearViewServices:
+    """One HTTP client for each service in `mode: http`, shared by all integrations."""
+
+    def __init__(self, clearview: ClearView, mongo: Mongo, clock: Clock) -> None:
+        self._mongo = mongo
+        self._candidates = _client("The Candidate Management Service", clearview.candidates, clock)
+        self._analytics = _client("The Analytics Service", clearview.analytics, clock)
+
+    def candidates(self, integration_id: UUID) -> CandidateManagement:
+        """Where one integration's candidates are handed over."""
+        if self._candidates is None:
+            return MongoCandidateManagement(self._mongo, integration_id)
+        return HttpCandidateManagement(self._candidates, self._mongo, integration_id)
+
+    @property
+    def metrics(self) -> MetricsSource:
+        """Where hiring metrics come from."""
+        if self._analytics is None:
+            return MongoMetrics(self._mongo)
+        return HttpMetrics(self._analytics)
+
+    async def close(self) -> None:
+        for client in (self._candidates, self._analytics):
+            if client is not None:
+                await client.close()
+
+
+def _client(name: str, service: Service, clock: Clock) -> ClearViewHttp | None:
+    if not isinstance(service, ByHttp):
+        return None
+    return ClearViewHttp(name, service.url, service.token.get_secret_value(), clock=clock)
