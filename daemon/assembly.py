@@ -33,7 +33,7 @@ from daemon.jobs.status_push import (
     StatusIntake,
 )
 from daemon.metrics import ConnectorMetrics, PrometheusMetrics
-from daemon.notify.sender import NotificationSender
+from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.clock import Clock
 from daemon.ports.notifications import Channel
 from daemon.ports.pushes import NewRow
@@ -300,4 +300,5 @@ def assemble_sender(shared: Shared, channels: Sequence[Channel]) -> Notification
         channels=channels,
         clock=shared.clock,
         policy=shared.policy,
+        limits=SenderLimits(tick=timedelta(seconds=1)),
     )

@@ -16,6 +16,7 @@ from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
+from daemon.logs import configure_logs
 from daemon.store.attach import running_embedded
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.embedded import start_embedded
@@ -83,6 +84,7 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         typer.Exit: 1 for what failed, 2 for what was wrong from the start.
     """
     with showing_errors():
+        configure_logs(log_format="console", level="warning")
         return asyncio.run(work())
 
 

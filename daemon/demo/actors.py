@@ -68,9 +68,9 @@ class Recruiter:
         await applications.update_one({"_id": one["_id"]}, {"$set": {"status": target}})
         began = clock()
         arrived = await _until(lambda: _wrote(simulator, one["external_id"], before), 5.0)
-        what = f"application {one['external_id'][:8]}: {one['status']} -> {target} in ClearView"
         took = f"at {simulator.NAME} after {(clock() - began) * 1000:.0f} ms"
-        self.tell("push", f"demo-{name}", f"{what}, {took if arrived else 'still on its way'}")
+        words = f"{one['external_id'][:8]} {one['status']} -> {target} in ClearView, "
+        self.tell("push", f"demo-{name}", words + (took if arrived else "on its way"))
 
 
 def _wrote(simulator: Simulator, application: str, before: int) -> bool:

@@ -75,7 +75,7 @@ class Watch:
             self._tell("resolved", alert["integration"] or "", alert["title"])
         for note in self._stage.services.notifications[self._notified :]:
             self._notified += 1
-            self._tell("notified", note.integration or "", f"{note.state}: {note.title}")
+            self._tell("notified", note.integration or "", f"by message: {note.title}")
 
     async def _new(self, document: Any, field: str) -> Sequence[Mapping[str, Any]]:
         key = f"{document.__name__}.{field}"
@@ -90,7 +90,8 @@ class Watch:
             return
         took = (run["finished_at"] - run["started_at"]).total_seconds()
         if run["outcome"] != "success":
-            self._tell("import", run["integration"], f"{run['outcome']}: {run['error_message']}")
+            error = str(run["error_message"]).split(":", 1)[0]
+            self._tell("import", run["integration"], f"{run['outcome']}: {error}")
         elif run["created"] > 100:
             count = await self._count(run)
             self._tell(
