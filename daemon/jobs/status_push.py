@@ -71,6 +71,7 @@ class IntakeTimes:
     reopen_at_most: timedelta = timedelta(seconds=30)
     repair_every: timedelta = timedelta(hours=1)
     watch_window_every: timedelta = timedelta(seconds=60)
+    try_for_lease_every: timedelta = TRY_FOR_LEASE_EVERY
 
 
 class StatusIntake:
@@ -100,7 +101,7 @@ class StatusIntake:
             lease = await self._ports.leases.acquire(PLACE)
             if lease is None:
                 self.last_progress = None
-                await stopped_within(stop, TRY_FOR_LEASE_EVERY)
+                await stopped_within(stop, self._times.try_for_lease_every)
                 continue
             try:
                 await self._read(lease, stop)
@@ -286,6 +287,7 @@ class PushSettings:
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     requests: int = 16
     """Requests in flight at once; the connector's own budget may allow fewer."""
+    try_for_lease_every: timedelta = TRY_FOR_LEASE_EVERY
 
 
 class PushDelivery:
@@ -320,7 +322,7 @@ class PushDelivery:
         while not stop.is_set():
             lease = await self._ports.leases.acquire(self._key)
             if lease is None:
-                await stopped_within(stop, TRY_FOR_LEASE_EVERY)
+                await stopped_within(stop, self._settings.try_for_lease_every)
                 continue
             try:
                 await self._delivery(lease).run(stop)

@@ -71,6 +71,7 @@ class PushWorld:
         name: str = "acme",
     ) -> None:
         self.mongo = mongo
+        self.uri = ""
         self.clock = MovedClock()
         self.alerts = RecordedAlerts()
         self.ats = FakeAts()
@@ -237,6 +238,7 @@ async def push_world(
     mongo = Mongo(uri, database=database, clearview_uri=uri, clearview_database=clearview)
     await bind_documents(mongo)
     world = PushWorld(mongo, **options)
+    world.uri = uri
     try:
         yield world
     finally:

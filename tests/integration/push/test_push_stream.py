@@ -1,0 +1,209 @@
+"""The stream's position: kept while idle, checked when it opens, repaired loudly when it is lost."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from daemon.core.push_plan import PushRules
+from daemon.jobs.status_push import IntakeTimes
+from daemon.pushing.place import PLACE
+from models.status import ApplicationStatus
+from tests.support.mongo import TestMongo
+from tests.support.push_world import PushWorld, push_world, until
+
+S = ApplicationStatus
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
+    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+        await world.add("a1", "a2")
+        await world.settle()
+        yield world
+
+
+async def stored_place(world: PushWorld) -> dict[str, Any]:
+    row = await world.mongo.own["checkpoints"].find_one({"_id": PLACE})
+    assert row is not None
+    return dict(row["value"])
+
+
+async def spoil_place(world: PushWorld, **fields: Any) -> None:
+    changes = {f"value.{key}": value for key, value in fields.items()}
+    await world.mongo.own["checkpoints"].update_one({"_id": PLACE}, {"$set": changes})
+    world.start_anew()
+
+
+async def test_a_change_before_the_very_first_start_is_sent(mongo: TestMongo) -> None:
+    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+        await world.add("a1")
+        await world.set_status("a1", "interview")
+
+        await world.settle()
+
+        assert world.ats.order_of("a1") == [S.INTERVIEW]
+        assert world.alerts.kinds == []
+
+
+async def test_the_position_moves_on_while_nothing_happens(world: PushWorld) -> None:
+    before = await stored_place(world)
+    async with world.daemon.running():
+        await world.mongo.clearview["candidates"].insert_one({"first_name": "x"})
+
+        async def moved() -> bool:
+            world.clock.ahead += world.daemon.intake._times.reopen_after * 200
+            return bool((await stored_place(world))["token"] != before["token"])
+
+        await until(moved)
+
+    assert await world.outbox() == []
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        pytest.param({"token": {"_data": "garbage"}}, id="garbage"),
+        pytest.param({"token": {"_data": 12}}, id="not-a-token"),
+        pytest.param({"token": {"_data": "82" + "7FFFFFFF" + "0" * 40}}, id="from-the-future"),
+        pytest.param({"origin": "of another cluster"}, id="another-collection"),
+        pytest.param({"pipeline": "older"}, id="another-pipeline"),
+    ],
+)
+async def test_a_position_that_cannot_be_used_is_repaired_loudly(
+    world: PushWorld, spoiled: dict[str, Any]
+) -> None:
+    await world.set_status("a1", "interview")
+    await spoil_place(world, **spoiled)
+
+    await world.settle()
+    await world.set_status("a2", "offer")
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    assert world.ats.order_of("a2") == [S.OFFER]
+    [alert] = world.alerts.raised
+    assert alert.kind.value == "stream_position_lost"
+    assert alert.details["repaired"] == 1
+    assert (await stored_place(world))["repair"] is None
+
+
+async def test_a_repair_that_was_cut_off_is_done_again(world: PushWorld) -> None:
+    await world.set_status("a1", "interview")
+    place = await stored_place(world)
+    await world.settle()
+    await spoil_place(world, repair="cut off", epoch=place["epoch"] + 1)
+
+    await world.settle()
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+
+
+async def test_events_read_twice_are_one_push_and_one_log_document(world: PushWorld) -> None:
+    before = await stored_place(world)
+    await world.set_status("a1", "interview")
+    await world.set_status("a2", "bogus")
+    await world.settle()
+    await spoil_place(world, token=before["token"])
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    assert len(await world.outbox()) == 2
+    assert len(await world.log()) == 2
+
+
+async def test_a_dropped_and_a_replaced_collection_are_compared_anew(world: PushWorld) -> None:
+    applications = world.mongo.clearview["applications"]
+    rows = await applications.find().to_list()
+    async with world.daemon.running():
+        staged = world.mongo.clearview["staged"]
+        for row in rows:
+            row["status"] = "interview"
+        await staged.insert_many(rows)
+        await applications.drop()
+        await staged.rename("applications")
+        await world.ats.until(lambda: len(world.ats.effects) == 2)
+
+    assert "stream_position_lost" in world.alerts.kinds
+
+
+async def test_a_dropped_database_does_not_stop_the_intake(world: PushWorld) -> None:
+    rows = await world.mongo.clearview["applications"].find().to_list()
+    async with world.daemon.running():
+        await world.mongo.clearview.client.drop_database(world.mongo.clearview.name)
+        await world.mongo.clearview["applications"].insert_many(rows)
+        await world.set_status("a1", "offer")
+        await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
+
+
+async def test_a_transaction_of_several_changes_is_pushed_in_its_order(world: PushWorld) -> None:
+    applications = world.mongo.clearview["applications"]
+    async with (
+        world.mongo.clearview_client.start_session() as session,
+        await session.start_transaction(),
+    ):
+        for status in ("screening", "interview"):
+            await applications.update_one(
+                {"_id": world.id_of("a1")}, {"$set": {"status": status}}, session=session
+            )
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.SCREENING, S.INTERVIEW]
+
+
+async def test_a_write_that_changes_nothing_is_no_event(world: PushWorld) -> None:
+    await world.set_status("a1", "new")
+
+    await world.settle()
+
+    assert await world.outbox() == []
+
+
+async def test_a_huge_document_does_not_poison_the_stream(world: PushWorld) -> None:
+    await world.mongo.clearview["applications"].update_one(
+        {"_id": world.id_of("a1")},
+        {"$set": {"status": "interview", "custom_fields.blob": "x" * 12_000_000}},
+    )
+
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+
+
+async def test_deleted_in_clearview_before_it_was_read_is_a_visible_outcome(
+    world: PushWorld,
+) -> None:
+    await world.set_status("a1", "interview")
+    await world.mongo.clearview["applications"].delete_one({"_id": world.id_of("a1")})
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Skipped", "unknown_integration")
+
+
+async def test_unknown_to_the_ats_and_disabled_are_visible_outcomes(mongo: TestMongo) -> None:
+    rules = PushRules(enabled=False)
+    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+        await world.add("a1")
+        await world.settle()
+        await world.set_status("a1", "interview")
+        await world.settle()
+
+        assert [log["reason"] for log in await world.log()] == ["push_disabled"]
+        assert world.ats.writes == 0
+
+
+async def test_the_hourly_comparison_finds_what_no_event_told(world: PushWorld) -> None:
+    world.daemon.intake._times = IntakeTimes(repair_every=IntakeTimes().reopen_after)
+    async with world.daemon.running():
+        await world.mongo.clearview["applications"].update_one(
+            {"_id": world.id_of("a1")}, {"$set": {"status": "offer", "import_id": None}}
+        )
+        await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
+
+    assert world.daemon.intake.counts.repaired == 1

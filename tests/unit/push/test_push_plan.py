@@ -1,0 +1,173 @@
+"""What an event and a waiting push mean, decided without any I/O."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.core.push_plan import (
+    Earlier,
+    KnownApplication,
+    Push,
+    PushRules,
+    Send,
+    Skip,
+    Standing,
+    StatusEvent,
+    There,
+    Yield,
+    plan_delivery,
+    plan_event,
+    superseded,
+)
+from models.candidate import NamedRef
+from models.status import ApplicationStatus
+
+S = ApplicationStatus
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+APPLIED = NamedRef(external_id="1", name="Applied")
+ONSITE = NamedRef(external_id="2", name="Onsite")
+statuses = st.sampled_from(list(S))
+
+
+def an_event(status: str | None = "interview", stage: NamedRef | None = None) -> StatusEvent:
+    return StatusEvent(
+        event_id="e1",
+        sequence="000001:e1",
+        application_id=UUID(int=1),
+        at=NOON,
+        status=status,
+        stage=stage,
+        integration_id=UUID(int=2),
+        external_id="a1",
+    )
+
+
+def known(status: S = S.NEW, stage: NamedRef = APPLIED) -> KnownApplication:
+    return KnownApplication(standing=Standing(status, stage), record={})
+
+
+def plan(
+    event: StatusEvent,
+    snapshot: KnownApplication | None = None,
+    earlier: Earlier | None = None,
+    rules: PushRules | None = PushRules(),  # noqa: B008 - a frozen value
+) -> Push | Skip:
+    return plan_event(event, known=snapshot or known(), earlier=earlier, rules=rules)
+
+
+@given(status=statuses)
+def test_the_snapshots_own_status_is_an_echo_and_any_other_is_work(status: S) -> None:
+    decided = plan(an_event(status))
+
+    assert decided == (
+        Skip("echo") if status is S.NEW else Push(status, None, Standing(S.NEW, APPLIED))
+    )
+
+
+@given(status=statuses, before=statuses)
+def test_behind_an_unfinished_push_nothing_is_an_echo(status: S, before: S) -> None:
+    decided = plan(an_event(status), earlier=Earlier(before, None))
+
+    assert decided == Push(status, None, expected=None)
+
+
+def test_a_stage_named_in_the_same_write_is_the_target() -> None:
+    decided = plan(an_event("interview", ONSITE))
+
+    assert isinstance(decided, Push)
+    assert decided.stage == ONSITE
+
+
+def test_the_stage_that_a_whole_document_repeats_was_not_named() -> None:
+    decided = plan(an_event("interview", APPLIED))
+
+    assert isinstance(decided, Push)
+    assert decided.stage is None
+
+
+def test_a_new_name_beside_the_old_id_names_a_stage() -> None:
+    decided = plan(an_event("interview", NamedRef(external_id="1", name="Onsite")))
+
+    assert isinstance(decided, Push)
+    assert decided.stage is not None
+
+
+def test_a_write_of_a_stage_only_keeps_the_status() -> None:
+    assert plan(an_event(None, ONSITE)) == Push(S.NEW, ONSITE, Standing(S.NEW, APPLIED))
+    behind = plan(an_event(None, ONSITE), earlier=Earlier(S.OFFER, None))
+    assert behind == Push(S.OFFER, ONSITE, None)
+
+
+@pytest.mark.parametrize(
+    ("decided", "reason", "failed"),
+    [
+        (plan(an_event("bogus")), "not_canonical", True),
+        (plan(an_event(), rules=None), "unknown_integration", False),
+        (plan(an_event(), rules=PushRules(enabled=False)), "push_disabled", False),
+        (plan(an_event(), replace(known(), gone=True)), "not_at_ats", False),
+    ],
+)
+def test_what_cannot_be_sent_says_why(decided: Skip, reason: str, failed: bool) -> None:
+    assert (decided.reason, decided.failed) == (reason, failed)
+
+
+def test_an_application_without_a_snapshot_is_not_at_the_ats() -> None:
+    decided = plan_event(an_event(), known=None, earlier=None, rules=PushRules())
+
+    assert isinstance(decided, Skip)
+    assert decided.reason == "not_at_ats"
+
+
+@given(base=statuses, ats=statuses, status=statuses)
+def test_a_push_is_sent_there_or_yields_and_never_disagrees_with_the_rule(
+    base: S, ats: S, status: S
+) -> None:
+    decided = plan_delivery(
+        base=base, ats=Standing(ats, APPLIED), status=status, stage=None, policy="ats_wins"
+    )
+
+    if ats == status:
+        assert decided == There()
+    elif ats == base:
+        assert decided == Send()
+    else:
+        assert isinstance(decided, Yield)
+        assert decided.conflict == (status != base)
+
+
+@given(base=statuses, ats=statuses, status=statuses)
+def test_clearview_wins_sends_and_says_that_it_overrules(base: S, ats: S, status: S) -> None:
+    decided = plan_delivery(
+        base=base, ats=Standing(ats, APPLIED), status=status, stage=None, policy="clearview_wins"
+    )
+    for_a_person = {ats, status} in ({S.HIRED, S.REJECTED}, {S.HIRED, S.WITHDRAWN})
+
+    if len({base, ats, status}) == 3:
+        assert decided == (Yield(None, conflict=True) if for_a_person else Send(overrules_ats=True))
+
+
+def test_another_stage_of_the_same_status_is_moved_to_without_a_conflict() -> None:
+    decided = plan_delivery(
+        base=S.NEW,
+        ats=Standing(S.INTERVIEW, APPLIED),
+        status=S.INTERVIEW,
+        stage=ONSITE,
+        policy="ats_wins",
+    )
+
+    assert decided == Send()
+
+
+@given(count=st.integers(0, 20), coalesce=st.sampled_from(["latest", "every"]), up=st.booleans())
+def test_only_the_latest_of_a_pile_survives_and_only_behind_an_outage(
+    count: int, coalesce: str, up: bool
+) -> None:
+    waiting = [uuid4() for _ in range(count)]
+    dropped = superseded(waiting, coalesce=coalesce, piled_up=not up)  # type: ignore[arg-type]
+
+    expected = waiting[:-1] if coalesce == "latest" and not up else []
+    assert list(dropped) == expected
