@@ -367,6 +367,23 @@ async def test_an_applicant_without_applications_is_not_seen(client):
     assert simulator.person_key(person) not in simulator.truth().candidates
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status", "rule"),
+    [
+        ("/applications/{}/status", {"data": {"status": "1"}}, 400, "content_type_wrong"),
+        ("/applications/{}/status", {"json": {"statusId": 1}}, 400, "unknown_body_field"),
+        ("/application", {"json": {"firstName": "Ada"}}, 422, "parameter_missing"),
+    ],
+)
+async def test_a_malformed_write_changes_nothing(client, path, body, status, rule):
+    key = client.simulator.application_key(one(client))
+
+    found, answer, _ = await client.call("POST", path.format(key), **body)
+
+    assert (found, answer, rules(client)) == (status, None, [rule])
+    assert client.simulator.writes == []
+
+
 def test_the_same_seed_gives_the_same_account():
     first, second, other = (
         create_simulator("bamboohr", candidates=40, seed=seed).truth() for seed in (5, 5, 6)

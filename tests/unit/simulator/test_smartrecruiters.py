@@ -480,6 +480,34 @@ async def test_odd_sub_statuses_belong_to_a_review(start, http):
         client.simulator.actions.rename_stage(client.simulator.world.stages[1], "Other")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status", "rule"),
+    [
+        ("tags", {"json": {"tags": "one"}}, 400, "tags_not_a_list"),
+        ("tags", {"json": {"labels": ["one"]}}, 400, "unknown_body_field"),
+        ("tags", {"data": {"tags": "one"}}, 415, "content_type_wrong"),
+    ],
+)
+async def test_a_malformed_write_changes_nothing(client, path, body, status, rule):
+    person = client.simulator.world.people[1]
+    before = list(person.tags)
+    key = client.simulator.person_key(person)
+
+    found, _, _ = await client.call("PUT", f"/candidates/{key}/{path}", **body)
+
+    assert (found, rules(client)) == (status, [rule])
+    assert (person.tags, client.simulator.writes) == (before, [])
+
+
+async def test_page_ids_end_when_they_are_made_to(client):
+    _, first, _ = await client.call("GET", "/candidates?limit=5")
+    client.simulator.expire_tokens()
+
+    status, _, _ = await client.call("GET", f"/candidates?pageId={first['nextPageId']}")
+
+    assert (status, rules(client)) == (400, [])
+
+
 def test_the_same_seed_gives_the_same_account():
     first, second, other = (
         create_simulator("smartrecruiters", candidates=40, seed=seed).truth() for seed in (5, 5, 6)

@@ -515,6 +515,39 @@ async def test_a_candidate_has_its_own_applications(client):
     assert len(own) == 2
 
 
+@pytest.mark.parametrize(
+    ("part", "rule"),
+    [
+        ({"attributes": {"stage": "Offer"}}, "unknown_body_field"),
+        ({"relationships": {"stage": {"data": {"type": "jobs", "id": "1"}}}}, "relationship_type"),
+        ({"relationships": {"stage": {"type": "stages", "id": "1"}}}, "document_shape"),
+        ({"attributes": {"rejected-at": "today"}}, "time_not_iso_8601"),
+    ],
+)
+async def test_a_malformed_change_changes_nothing(client, part, rule):
+    key = client.simulator.application_key(one(client))
+    document = {"id": key, "type": "job-applications", **part}
+
+    status, _, _ = await client.call("PATCH", f"/job-applications/{key}", json={"data": document})
+
+    assert status in {400, 422}
+    assert (rules(client), client.simulator.writes) == ([rule], [])
+
+
+async def test_a_custom_field_value_cannot_be_empty(client):
+    person = client.simulator.world.people[1]
+    rows, _ = await client.rows("/custom-field-values")
+    key = rows[0]["id"]
+    document = {"type": "custom-field-values", "id": key, "attributes": {"value": None}}
+
+    status, _, _ = await client.call(
+        "PATCH", f"/custom-field-values/{key}", json={"data": document}
+    )
+
+    assert (status, rules(client)) == (422, ["parameter_missing"])
+    assert person.custom_fields["notice_period"]
+
+
 def test_the_same_seed_gives_the_same_account():
     first, second, other = (
         create_simulator("teamtailor", candidates=40, seed=seed).truth() for seed in (5, 5, 6)

@@ -470,6 +470,57 @@ async def test_file_links_end_and_want_no_credentials(client, http):
     assert rules(client) == ["credentials_sent_to_file_store"]
 
 
+@pytest.mark.parametrize(
+    ("method", "name", "body", "rule"),
+    [
+        ("POST", "move", {"target_stage": "offer", "stage": "offer"}, "unknown_body_field"),
+        ("POST", "move", {}, "parameter_missing"),
+        ("POST", "comments", {"comment": "seen"}, "comment_shape"),
+        ("POST", "ratings", {"scale": "thumbs", "grade": 5}, "grade_out_of_bounds"),
+        ("PUT", "tags", {"tags": "one"}, "tags_not_a_list"),
+        (
+            "PATCH",
+            "update_custom_attribute_value",
+            {"custom_attribute_key": "clearview_score", "value": 1, "date": "2026-01-01"},
+            "value_kind_unclear",
+        ),
+    ],
+)
+async def test_a_malformed_write_changes_nothing(client, method, name, body, rule):
+    given = {"member_id": client.simulator.acting_user, **body}
+    path = f"/candidates/{client.key(one(client))}/{name}"
+
+    status, answer, _ = await client.call(method, path, json=given)
+
+    assert (status, set(answer)) == (422, {"error"})
+    assert (rules(client), client.simulator.writes) == ([rule], [])
+
+
+async def test_a_form_is_no_body(client):
+    path = f"/candidates/{client.key(one(client))}/revert"
+
+    status, _, _ = await client.call("POST", path, data={"member_id": "1"})
+
+    assert (status, rules(client)) == (422, ["content_type_wrong"])
+
+
+async def test_a_rating_and_an_edit_are_accepted(client):
+    application = one(client)
+    path = f"/candidates/{client.key(application)}"
+
+    rated, _ = await client.write(application, "ratings", scale="stars", grade=4)
+    edited, body, _ = await client.call(
+        "PATCH", path, json={"candidate": {"headline": "Baker", "email": "new@example.com"}}
+    )
+
+    assert (rated, edited) == (200, 200)
+    assert (body["candidate"]["headline"], body["candidate"]["email"]) == (
+        "Baker",
+        "new@example.com",
+    )
+    assert [write.kind for write in client.simulator.writes] == ["ratings", "edit"]
+
+
 def test_the_same_seed_gives_the_same_account():
     first, second, other = (
         create_simulator("workable", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
