@@ -79,7 +79,9 @@ def _show_valid(checked: "CheckedConfig") -> None:
         out.print(f"  {name}: {one.connector}{state}", markup=False)
     counted = f"{len(integrations)} integration{'' if len(integrations) == 1 else 's'}"
     unwise = f", {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
-    out.print(f"{checked.loaded.document.file} is valid: {counted}{unwise}.", markup=False)
+    out.print(
+        f"{checked.loaded.document.file} is valid: {counted}{unwise}.", markup=False, soft_wrap=True
+    )
 
 
 def explain(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pymongo import DESCENDING
+from pymongo import ASCENDING, DESCENDING
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
@@ -82,6 +82,11 @@ class MongoOutboxDesk:
         """How many there are."""
         return await self._rows.count_documents(which.query())
 
+    async def ids(self, which: OutboxFilter) -> list[UUID]:
+        """The ids of all of them, the earliest first."""
+        rows = self._rows.find(which.query(), {"_id": 1}, sort=[("sequence", ASCENDING)])
+        return [row["_id"] for row in await rows.to_list()]
+
     async def shown(self, entry: UUID) -> Row | None:
         """One push, and what the log has about its event."""
         row = await self._rows.find_one({"_id": entry})
@@ -142,11 +147,17 @@ class MongoOutboxDesk:
             await insert_missing(self._log, [row | {"_id": kept}])
             await self._log.delete_one({"_id": entry})
 
+    async def may_drop(self, entry: UUID) -> Ruling:
+        """Whether a push can be dropped; nothing is changed."""
+        row = await self._rows.find_one({"_id": entry}, {"state": 1})
+        droppable = row is not None and row["state"] in DROPPABLE
+        return Ruling(entry, None if droppable else await self._against_drop(entry))
+
     async def drop(self, entry: UUID) -> Ruling:
         """End a push without sending it; ClearView and the ATS stay different."""
         now = self._clock.now()
         before = await self._rows.find_one_and_update(
-            {"_id": entry, "state": {"$in": list(DROPPABLE)}, "reason": {"$ne": DROPPED}},
+            {"_id": entry, "state": {"$in": list(DROPPABLE)}},
             {
                 "$set": {
                     "state": "skipped",

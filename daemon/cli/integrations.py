@@ -1,0 +1,93 @@
+"""`ats-sync integrations`: pause one, resume one, list all."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.options import ConfigOption, JsonOption
+
+NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(help="List integrations, pause and resume them.", no_args_is_help=True)
+    group.command("list")(list_integrations)
+    group.command("pause")(pause)
+    group.command("resume")(resume)
+    app.add_typer(group, name="integrations", rich_help_panel="Looking")
+
+
+def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the integrations that the daemon knows, with their state."""
+    from daemon.cli.session import print_json, run_async
+    from daemon.plain import plain
+
+    rows = run_async(lambda: _rows(config))
+    if as_json:
+        print_json(plain(rows))
+    else:
+        _show(rows)
+
+
+async def _rows(config: Path | None) -> list[dict[str, Any]]:
+    from daemon.cli.looking import store
+    from daemon.clock import SystemClock
+    from daemon.store.overview import Overview
+
+    async with store(config) as mongo:
+        return await Overview(mongo, SystemClock()).integrations()
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+
+    from daemon.cli.looking import colored, moment, table
+    from daemon.cli.session import out
+
+    if not rows:
+        out.print("No integration is known yet: `ats-sync run` stores those of the YAML file.")
+        return
+    lines = table("name", "connector", "state", "since (UTC)", "reason")
+    for row in rows:
+        reason = escape(row["state_reason"] or "")
+        state = colored(row["state"])
+        lines.add_row(row["name"], row["connector"], state, moment(row["updated_at"]), reason)
+    out.print(lines)
+
+
+def pause(
+    name: NameArgument,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; `status` shows it.")
+    ] = "paused by an operator",
+    config: ConfigOption = None,
+) -> None:
+    """Stop polls and pushes of an integration. Status changes wait in the outbox meanwhile."""
+    _set(config, name, "paused", reason)
+
+
+def resume(name: NameArgument, config: ConfigOption = None) -> None:
+    """Let an integration go on, also after the ATS refused its credential."""
+    _set(config, name, "active", None)
+
+
+def _set(config: Path | None, name: str, state: Any, reason: str | None) -> None:
+    from daemon.cli.session import out, run_async
+
+    run_async(lambda: _stored(config, name, state, reason))
+    out.print(f"{name} is {state}.", markup=False)
+
+
+async def _stored(config: Path | None, name: str, state: Any, reason: str | None) -> None:
+    from daemon.cli.looking import require_known, store
+    from daemon.clock import SystemClock
+    from daemon.store.integrations import MongoIntegrations
+    from models.errors import UserError
+
+    async with store(config) as mongo:
+        integrations = MongoIntegrations(mongo, SystemClock())
+        require_known(name, sorted(await integrations.standings()))
+        if not await integrations.set_state(name, state, reason=reason):
+            raise UserError(f"{name} is disabled", remedy="enable it in the YAML file")

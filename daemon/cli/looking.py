@@ -1,0 +1,63 @@
+"""What the commands that look into MongoDB share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rich.table import Table
+
+from config.problems import did_you_mean
+from daemon.cli.session import database, operator_config, settings_for, usage_error
+from daemon.store.connection import Mongo
+
+COLORS = {
+    **dict.fromkeys(("active", "success", "Success", "delivered"), "green"),
+    **dict.fromkeys(
+        ("partial", "waiting", "interrupted", "warning", "retrying", "paused"), "yellow"
+    ),
+    **dict.fromkeys(("auth_failed", "failed", "Failed", "error", "critical", "dead"), "red"),
+}
+
+
+@asynccontextmanager
+async def store(config: Path | None) -> AsyncIterator[Mongo]:
+    """MongoDB as the operator's file and the settings name it.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    settings = settings_for(config)
+    loaded = operator_config(settings)
+    async with database(settings, loaded.value) as mongo:
+        yield mongo
+
+
+def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """A plain table; columns of numbers are set to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left")
+    return made
+
+
+def colored(word: str) -> str:
+    """A state in its colour, where there are colours."""
+    color = COLORS.get(word)
+    return f"[{color}]{word}[/{color}]" if color else word
+
+
+def require_known(name: str, known: list[str]) -> None:
+    """Raises:
+    typer.Exit: 2, because there is no integration of this name.
+    """
+    if name not in known:
+        hint = did_you_mean(name, known)
+        listed = f"; there are: {', '.join(known)}" if known else "; there are none yet"
+        meant = f' (did you mean "{hint}"?)' if hint else listed
+        raise usage_error(f'no integration is named "{name}"{meant}')
+
+
+def moment(value: datetime | None) -> str:
+    """To the second, in UTC."""
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,238 @@
+"""`ats-sync outbox`: the status changes on their way to an ATS."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
+
+if TYPE_CHECKING:
+    from daemon.store.outbox_desk import MongoOutboxDesk, OutboxFilter, Ruling
+
+StateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        "-s",
+        help="Only pushes in this state; may be given more than once.",
+        show_default=False,
+    ),
+]
+ApplicationOption = Annotated[
+    UUID | None,
+    typer.Option("--application", help="Only this application.", show_default=False),
+]
+OlderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--older-than", help="Only pushes older than this, such as 2h.", show_default=False
+    ),
+]
+IdArgument = Annotated[UUID, typer.Argument(help="The push's id.", show_default=False)]
+IdsArgument = Annotated[
+    list[UUID] | None, typer.Argument(help="The pushes' ids.", show_default=False)
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Take all that the other options leave, instead of ids.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it; otherwise it is only shown.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(
+        help="Look at pushes, send dead letters again, drop what shall not be sent.",
+        no_args_is_help=True,
+    )
+    group.command("list")(list_pushes)
+    group.command("show")(show)
+    group.command("replay")(replay)
+    group.command("drop")(drop)
+    app.add_typer(group, name="outbox", rich_help_panel="Looking")
+
+
+def list_pushes(
+    state: StateOption = None,
+    integration: IntegrationOption = None,
+    application: ApplicationOption = None,
+    older_than: OlderOption = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List pushes, the latest first."""
+    from daemon.cli.session import print_json
+    from daemon.plain import plain
+
+    which = _filter(state, integration, application, older_than)
+    rows, count = _with_desk(config, lambda desk: _listed(desk, which, limit))
+    if as_json:
+        print_json(plain(rows))
+    else:
+        _show_rows(rows, count)
+
+
+async def _listed(desk: "MongoOutboxDesk", which: "OutboxFilter", limit: int) -> tuple[Any, int]:
+    return await desk.listed(which, limit=limit), await desk.count(which)
+
+
+def show(entry: IdArgument, config: ConfigOption = None) -> None:
+    """Show one push as JSON, with what the log has about its event."""
+    from daemon.cli.session import print_json
+    from daemon.plain import plain
+    from models.errors import UserError
+
+    async def look(desk: "MongoOutboxDesk") -> Any:
+        found = await desk.shown(entry)
+        if found is None:
+            raise UserError("no push has this id", remedy="see: ats-sync outbox list")
+        return found
+
+    print_json(plain(_with_desk(config, look)))
+
+
+def replay(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    integration: IntegrationOption = None,
+    application: ApplicationOption = None,
+    older_than: OlderOption = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Send dead letters again. Each ATS is read first, so nothing is done twice.
+
+    With ids it is done at once; with --all only with --yes.
+    """
+    which = _filter(["dead"], integration, application, older_than)
+    _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
+    if ids or yes:
+        _decide(config, ids, which, lambda desk, entry: desk.replay(entry), "due again")
+    else:
+        _decide(
+            config, ids, which, lambda desk, entry: desk.may_replay(entry), "would be due again"
+        )
+        _say_dry_run()
+
+
+def drop(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    state: StateOption = None,
+    integration: IntegrationOption = None,
+    application: ApplicationOption = None,
+    older_than: OlderOption = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """End pushes without sending them: the ATS keeps its status, ClearView keeps its own.
+
+    Takes pushes that wait and dead letters; with --all only dead letters, unless --state says
+    otherwise. Nothing is dropped without --yes.
+    """
+    which = _filter(state or ["dead"], integration, application, older_than)
+    _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
+    if yes:
+        _decide(config, ids, which, lambda desk, entry: desk.drop(entry), "dropped")
+    else:
+        _decide(config, ids, which, lambda desk, entry: desk.may_drop(entry), "would be dropped")
+        _say_dry_run()
+
+
+def _filter(
+    states: Sequence[str] | None,
+    integration: str | None,
+    application: UUID | None,
+    older_than: str | None,
+) -> "OutboxFilter":
+    from config.durations import parse_duration
+    from config.problems import did_you_mean
+    from daemon.cli.session import usage_error
+    from daemon.store.outbox_desk import STATES, OutboxFilter
+    from models.times import utc_now
+
+    for state in states or ():
+        if state not in STATES:
+            hint = did_you_mean(state, STATES)
+            meant = f'did you mean "{hint}"?' if hint else f"there are: {', '.join(STATES)}"
+            raise usage_error(f'no push is ever "{state}" ({meant})')
+    try:
+        before = None if older_than is None else utc_now() - parse_duration(older_than)
+    except (ValueError, OverflowError) as error:
+        raise usage_error(f"--older-than {older_than}: {error}") from None
+    return OutboxFilter(tuple(states) if states else None, integration, application, before)
+
+
+def _is_filtered(*values: object) -> bool:
+    return any(value is not None for value in values)
+
+
+def _require_choice(ids: Sequence[UUID] | None, every: bool, *, filtered: bool) -> None:
+    from daemon.cli.session import usage_error
+
+    if bool(ids) == every:
+        raise usage_error("give either ids or --all")
+    if ids and filtered:
+        raise usage_error("ids say everything; leave out the other choices")
+
+
+def _decide(
+    config: Path | None,
+    ids: Sequence[UUID] | None,
+    which: "OutboxFilter",
+    rule: "Callable[[MongoOutboxDesk, UUID], Awaitable[Ruling]]",
+    granted: str,
+) -> None:
+    """Rule on each push and say what became of it; exits with 1 if any was refused."""
+    from daemon.cli.session import EXIT_FAILED, err, out
+
+    async def work(desk: "MongoOutboxDesk") -> "list[Ruling]":
+        wanted = list(ids) if ids else await desk.ids(which)
+        return [await rule(desk, entry) for entry in wanted]
+
+    rulings = _with_desk(config, work)
+    for one in rulings:
+        if one.refusal is None:
+            out.print(f"{one.id}  {granted}", markup=False)
+        else:
+            err.print(f"{one.id}  {one.sentence}", markup=False)
+    refused = sum(one.refusal is not None for one in rulings)
+    out.print(f"{len(rulings) - refused} {granted}, {refused} refused.", markup=False)
+    if refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _say_dry_run() -> None:
+    from daemon.cli.session import out
+
+    out.print("Nothing was changed. Add --yes to do it.")
+
+
+def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
+    from daemon.cli.looking import colored, moment, table
+    from daemon.cli.session import out
+
+    lines = table("id", "made (UTC)", "state", "change", "tries")
+    for row in rows:
+        state = colored(row["state"]) + (f" {row['reason']}" if row.get("reason") else "")
+        change = f"{row.get('expected_status') or '?'} -> {row['target_status']}"
+        made = moment(row["created_at"])[5:]
+        lines.add_row(str(row["_id"]), made, state, change, str(row["attempts"]))
+    out.print(lines)
+    out.print(f"{len(rows)} of {count:,} pushes.")
+
+
+def _with_desk(config: Path | None, work: "Callable[[MongoOutboxDesk], Awaitable[Any]]") -> Any:
+    from daemon.cli.looking import store
+    from daemon.cli.session import run_async
+    from daemon.clock import SystemClock
+    from daemon.store.outbox_desk import MongoOutboxDesk
+
+    async def run() -> Any:
+        async with store(config) as mongo:
+            return await work(MongoOutboxDesk(mongo, SystemClock()))
+
+    return run_async(run)

@@ -1,0 +1,90 @@
+"""How `status` looks on a terminal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+
+from daemon.cli.looking import colored, table
+from daemon.cli.session import out
+from daemon.http.page_parts import OPEN, age, counted, number, total
+
+Row = Mapping[str, Any]
+
+
+def show_status(picture: Row) -> None:
+    """The whole picture."""
+    now, integrations = picture["at"], picture["integrations"]
+    if not integrations:
+        out.print("No integration is known yet: `ats-sync run` stores those of the YAML file.")
+    else:
+        _show_integrations(integrations, now)
+    _show_outbox(picture["outbox"])
+    _show_alerts(picture["alerts"], now)
+
+
+def _show_integrations(integrations: list[Row], now: datetime) -> None:
+    numbers = ("waiting", "candidates", "applications")
+    lines = table("integration", "state", "last poll", "last sweep", *numbers, numbers=numbers)
+    for one in integrations:
+        lines.add_row(
+            escape(one["name"]),
+            colored(one["state"]),
+            _run(one["runs"]["import_poll"], now),
+            age(one["swept_at"], now),
+            number(total(one["outbox"], *OPEN)),
+            number(one["candidates"]),
+            number(total(one["applications"])),
+        )
+    out.print(lines)
+    for one in integrations:
+        for note in _notes(one, now):
+            out.print(f"  {one['name']}: {note}", markup=False, soft_wrap=True)
+
+
+def _run(run: Row | None, now: datetime) -> str:
+    if run is None:
+        return "never"
+    return f"{colored(run['outcome'])} {age(run['finished_at'] or run['started_at'], now)}"
+
+
+def _notes(one: Row, now: datetime) -> list[str]:
+    """What is out of the ordinary."""
+    poll, export = one["runs"]["import_poll"], one["runs"]["analytics_export"]
+    notes = []
+    if one["state_reason"]:
+        notes.append(f"{one['state']}: {one['state_reason']}")
+    if poll is not None and poll["error_message"]:
+        notes.append(f"last poll: {poll['error_message']}")
+    if poll is not None and counted(poll):
+        notes.append(f"last poll: {counted(poll)}")
+    if export is not None:
+        notes.append(f"last export: {export['outcome']}, {age(export['started_at'], now)}")
+    if one["oldest_open_push_at"]:
+        notes.append(f"the oldest push has waited since {age(one['oldest_open_push_at'], now)}")
+    if total(one["failed_records"]):
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(one["failed_records"].items()))
+        notes.append(f"records that failed to import: {counts}")
+    if one["open_conflicts"]:
+        notes.append(f"conflicts that wait for a person: {one['open_conflicts']}")
+    if one["unmapped_stages"]:
+        notes.append(f"stages without a status: {', '.join(one['unmapped_stages'])}")
+    return notes
+
+
+def _show_outbox(counts: Mapping[str, int] | None) -> None:
+    if counts:
+        words = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
+        out.print(f"\nOutbox: {words}", markup=False)
+
+
+def _show_alerts(alerts: list[Row], now: datetime) -> None:
+    if not alerts:
+        out.print("\nNo open alerts.")
+        return
+    out.print(f"\nOpen alerts: {len(alerts)}")
+    for one in alerts:
+        head = f"{colored(one['severity'])}  {escape(one['title'])}, {age(one['opened_at'], now)}"
+        out.print(f"  {head}", soft_wrap=True)
+        out.print(f"    {one['message']}", markup=False, soft_wrap=True)

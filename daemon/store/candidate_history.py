@@ -1,0 +1,169 @@
+"""Everything that is recorded about one candidate, in the order in which it happened."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from daemon.store.connection import Mongo, Row
+from models.documents import (
+    CandidateChange,
+    CandidateImportLog,
+    ClearViewApplication,
+    ClearViewCandidate,
+    Conflict,
+    IntegrationSettings,
+    StatusUpdateLog,
+)
+from models.ids import candidate_id, integration_id
+
+MOST_EVENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A candidate that something is recorded about."""
+
+    id: UUID
+    integration: str | None
+    external_id: str | None
+    name: str | None
+    """None where ClearView keeps its candidates elsewhere."""
+
+
+class MongoCandidateHistory:
+    """Reads the logs; writes nothing."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._settings = mongo.collection(IntegrationSettings)
+        self._candidates = mongo.collection(ClearViewCandidate)
+        self._applications = mongo.collection(ClearViewApplication)
+        self._imports = mongo.collection(CandidateImportLog)
+        self._changes = mongo.collection(CandidateChange)
+        self._updates = mongo.collection(StatusUpdateLog)
+        self._conflicts = mongo.collection(Conflict)
+
+    async def find(self, name: str, *, integration: str | None) -> list[Subject]:
+        """The candidates that this id may mean: ClearView's own, or one that an ATS gave."""
+        names = await self._integration_names()
+        wanted = [integration] if integration is not None else list(names.values())
+        ids = {candidate_id(integration_id(one), name) for one in wanted}
+        own = _uuid(name)
+        if own is not None:
+            ids.add(own)
+        found = [subject for one in ids if (subject := await self._subject(one, names))]
+        return [s for s in found if integration in (None, s.integration)]
+
+    async def _integration_names(self) -> dict[UUID, str]:
+        rows = await self._settings.find({}, {"name": 1}).to_list()
+        return {row["_id"]: row["name"] for row in rows}
+
+    async def _subject(self, candidate: UUID, names: Mapping[UUID, str]) -> Subject | None:
+        row = await self._candidates.find_one({"_id": candidate})
+        if row is not None:
+            person = " ".join(filter(None, (row.get("first_name"), row.get("last_name"))))
+            return Subject(
+                candidate, names.get(row["integration_id"]), row["external_id"], person or None
+            )
+        logged = await self._imports.find_one({"candidate_id": candidate})
+        if logged is None:
+            return None
+        return Subject(
+            candidate, names.get(logged["ats_integration_id"]), logged["external_id"], None
+        )
+
+    async def applications(self, candidate: UUID) -> list[Row]:
+        """The candidate's applications as ClearView has them now."""
+        rows = self._applications.find({"candidate_id": candidate}, sort=[("applied_at", 1)])
+        return await rows.to_list()
+
+    async def events(self, candidate: UUID) -> list[Row]:
+        """What happened, the earliest first: imports, changes, pushes and conflicts."""
+        of = {"candidate_id": candidate}
+        changed = await self._changes.find(of, **_latest("changed_at")).to_list()
+        imports = await self._imports.find(of, **_latest("imported_at")).to_list()
+        own = {row["_id"] for row in await self.applications(candidate)}
+        own |= {row["application_id"] for row in changed if row.get("application_id")}
+        return sorted(
+            [
+                *map(_change, changed),
+                *map(_import, imports),
+                *map(_update, await self._of_applications(self._updates, own, "updated_at")),
+                *map(_conflict, await self._of_applications(self._conflicts, own, "detected_at")),
+            ],
+            key=lambda event: (event["at"], event["kind"]),
+        )
+
+    async def _of_applications(
+        self, collection: Any, applications: Collection[UUID], moment: str
+    ) -> Sequence[Row]:
+        query = {"application_id": {"$in": list(applications)}}
+        rows: list[Row] = await collection.find(query, **_latest(moment)).to_list()
+        return rows
+
+
+def _latest(moment: str) -> dict[str, Any]:
+    return {"sort": [(moment, -1)], "limit": MOST_EVENTS}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _change(row: Row) -> Row:
+    return {
+        "at": row["changed_at"],
+        "kind": "change",
+        "by": row["origin"],
+        "run_id": row.get("run_id"),
+        "application_id": row.get("application_id"),
+        "path": row["path"],
+        "old": row.get("old"),
+        "new": row.get("new"),
+    }
+
+
+def _import(row: Row) -> Row:
+    return {
+        "at": row["imported_at"],
+        "kind": "import",
+        "by": "ats",
+        "run_id": row["run_id"],
+        "outcome": row["status"],
+        "change": row["change"],
+        "changed_fields": row["changed_fields"],
+        "error_message": row.get("error_message"),
+    }
+
+
+def _update(row: Row) -> Row:
+    return {
+        "at": row["updated_at"],
+        "kind": "status_update",
+        "by": "clearview",
+        "run_id": None,
+        "application_id": row["application_id"],
+        "outcome": row["outcome"],
+        "previous_status": row.get("previous_status"),
+        "status": row["status"],
+        "reason": row.get("reason"),
+        "error_message": row.get("error_message"),
+    }
+
+
+def _conflict(row: Row) -> Row:
+    return {
+        "at": row["detected_at"],
+        "kind": "conflict",
+        "by": "both",
+        "run_id": None,
+        "application_id": row["application_id"],
+        "base": row.get("base"),
+        "ats": row["ats"],
+        "clearview": row["clearview"],
+        "winner": row.get("winner"),
+        "state": row["state"],
+    }

@@ -1,0 +1,17 @@
+"""Databases for commands."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandWorld
+
+
+@pytest.fixture
+def world(mongo_uri: str, tmp_path: Path) -> Iterator[CommandWorld]:
+    made = CommandWorld(mongo_uri, uuid.uuid4().hex[:12], tmp_path)
+    made.begin()
+    yield made
+    made.end()

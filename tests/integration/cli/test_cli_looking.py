@@ -1,0 +1,203 @@
+"""Commands that look into MongoDB, on real documents."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from daemon.store.connection import Mongo
+from models.ids import integration_id
+from tests.support.command_line import CommandWorld
+from tests.support.sample_rows import (
+    NOW,
+    a_candidate,
+    a_dead_push,
+    a_log_row,
+    a_run,
+    an_alert,
+    an_application,
+    an_integration,
+)
+
+pytestmark = pytest.mark.mongo
+ADA = a_candidate("acme", "c1")
+
+
+def a_change(**changes: Any) -> dict[str, Any]:
+    return {
+        "_id": uuid4(),
+        "ats_integration_id": integration_id("acme"),
+        "candidate_id": ADA["_id"],
+        "application_id": None,
+        "changed_at": NOW,
+        "run_id": uuid4(),
+        "path": "title",
+        "old": "Engineer",
+        "new": "Staff Engineer",
+        "origin": "ats",
+    } | changes
+
+
+async def seed(mongo: Mongo) -> None:
+    dead = a_dead_push("acme", "a1")
+    await mongo.own.ats_integration_settings.insert_many(
+        [an_integration("acme"), an_integration("beta", state="paused", state_reason="audit")]
+    )
+    await mongo.own.sync_runs.insert_one(
+        a_run("acme", outcome="failed", error_message="Unavailable: 503")
+    )
+    await mongo.own.alerts.insert_one(an_alert("acme"))
+    await mongo.own.status_outbox.insert_one(dead)
+    await mongo.own.application_status_update_log.insert_one(a_log_row(dead))
+    await mongo.own.candidate_changes.insert_one(a_change())
+    await mongo.own.candidates_import_log.insert_one(
+        {
+            "_id": uuid4(),
+            "ats_integration_id": integration_id("acme"),
+            "candidate_id": ADA["_id"],
+            "external_id": "c1",
+            "imported_at": NOW - timedelta(days=1),
+            "status": "Success",
+            "change": "created",
+            "changed_fields": [],
+            "run_id": uuid4(),
+        }
+    )
+    await mongo.clearview.candidates.insert_many([ADA, a_candidate("beta", "c1")])
+    await mongo.clearview.applications.insert_one(an_application("acme", "a1", ADA["_id"]))
+
+
+def test_looking_at_what_is_stored(world: CommandWorld) -> None:
+    """One world for all that only reads: status, integrations, history and the outbox."""
+    world.store(seed)
+
+    status = world.ats_sync("status")
+    assert status.code == 0
+    for shown in ("acme", "paused: audit", "Unavailable: 503", "1 dead", "acme: login refused"):
+        assert shown in status.out
+    assert max(map(len, status.out.splitlines())) <= 100
+    assert "Ada" not in status.out
+
+    picture = world.ats_sync("status", "--json").json
+    assert [one["name"] for one in picture["integrations"]] == ["acme", "beta"]
+    assert picture["outbox"] == {"dead": 1}
+    assert picture["at"].endswith("Z")
+
+    listed = world.ats_sync("integrations", "list")
+    assert "beta" in listed.out
+    assert "audit" in listed.out
+
+    by_id = world.ats_sync("history", ADA["_id"]).out
+    by_external_id = world.ats_sync("history", "c1", "--integration", "acme").out
+    assert by_id == by_external_id
+    for shown in (
+        "Ada Byron",
+        "Engineer: interview (Onsite)",
+        "import Success: created",
+        "title: Engineer -> Staff Engineer",
+        "push Failed: screening -> interview",
+    ):
+        assert shown in by_id
+    assert by_id.index("import Success") < by_id.index("title: Engineer")
+
+    events = world.ats_sync("history", ADA["_id"], "--json").json["events"]
+    assert [event["kind"] for event in events] == ["import", "change", "status_update"]
+
+    ambiguous = world.ats_sync("history", "c1")
+    assert ambiguous.code == 1
+    assert "acme, beta" in ambiguous.err
+    assert "--integration" in ambiguous.err
+
+    unknown = world.ats_sync("history", "nobody")
+    assert unknown.code == 1
+    assert "nothing is recorded" in unknown.err
+
+    outbox = world.ats_sync("outbox", "list", "--state", "dead")
+    assert "screening -> interview" in outbox.out
+    assert "1 of 1 pushes" in outbox.out
+    assert world.ats_sync("outbox", "list", "--older-than", "3650d").out.endswith(
+        "0 of 0 pushes.\n"
+    )
+
+
+def test_an_empty_database_is_told_what_to_do(world: CommandWorld) -> None:
+    status = world.ats_sync("status")
+    listed = world.ats_sync("integrations", "list")
+
+    assert status.code == listed.code == 0
+    assert "ats-sync run" in status.out
+    assert "ats-sync run" in listed.out
+    assert world.ats_sync("outbox", "list").out.endswith("0 of 0 pushes.\n")
+
+
+def test_pause_and_resume(world: CommandWorld) -> None:
+    async def states(mongo: Mongo) -> dict[str, tuple[str, str | None]]:
+        rows = await mongo.own.ats_integration_settings.find().to_list()
+        return {row["name"]: (row["state"], row["state_reason"]) for row in rows}
+
+    world.store(seed)
+
+    paused = world.ats_sync("integrations", "pause", "acme", "--reason", "vendor maintenance")
+    after_pause = world.store(states)
+    resumed = world.ats_sync("integrations", "resume", "acme")
+    after_resume = world.store(states)
+    misspelt = world.ats_sync("integrations", "pause", "acm")
+    assert (paused.code, resumed.code) == (0, 0)
+    assert after_pause["acme"] == ("paused", "vendor maintenance")
+    assert after_resume["acme"] == ("active", None)
+    assert misspelt.code == 2
+    assert 'did you mean "acme"?' in misspelt.err
+
+
+def test_replay_and_drop(world: CommandWorld) -> None:
+    dead = [a_dead_push("acme", f"a{n}") for n in range(3)]
+    sent = a_dead_push("acme", "a9", state="delivered")
+
+    async def insert(mongo: Mongo) -> None:
+        await mongo.own.status_outbox.insert_many([*dead, sent])
+
+    async def states(mongo: Mongo) -> list[str]:
+        rows = await mongo.own.status_outbox.find({}, sort=[("event_id", 1)]).to_list()
+        return [row["state"] for row in rows]
+
+    async def outcomes(mongo: Mongo) -> list[tuple[str, str]]:
+        rows = await mongo.own.application_status_update_log.find().to_list()
+        return [(row["outcome"], row["reason"]) for row in rows]
+
+    world.store(insert)
+
+    shown = world.ats_sync("outbox", "replay", "--all")
+    assert (shown.code, "Nothing was changed" in shown.out) == (0, True)
+    assert world.store(states) == ["dead", "dead", "dead", "delivered"]
+
+    one = world.ats_sync("outbox", "replay", dead[0]["_id"])
+    assert (one.code, world.store(states)[0]) == (0, "retrying")
+
+    dry = world.ats_sync("outbox", "drop", dead[1]["_id"])
+    assert "would be dropped" in dry.out
+    assert world.store(states)[1] == "dead"
+
+    dropped = world.ats_sync("outbox", "drop", dead[1]["_id"], "--yes")
+    assert dropped.code == 0
+    assert world.store(states) == ["retrying", "skipped", "dead", "delivered"]
+    assert world.store(outcomes) == [("Skipped", "dropped")]
+
+    refused = world.ats_sync("outbox", "drop", sent["_id"], dead[2]["_id"], "--yes")
+    assert refused.code == 1
+    assert "has ended already" in refused.err
+    assert world.store(states) == ["retrying", "skipped", "skipped", "delivered"]
+
+    rest = world.ats_sync("outbox", "replay", "--all", "--yes")
+    assert (rest.code, "0 due again" in rest.out) == (0, True)
+
+
+def test_one_push_is_shown_as_json(world: CommandWorld) -> None:
+    world.store(seed)
+    entry = world.ats_sync("outbox", "list", "--json").json[0]["_id"]
+
+    found = world.ats_sync("outbox", "show", entry).json
+    missing = world.ats_sync("outbox", "show", uuid4())
+    assert found["push"]["state"] == "dead"
+    assert [row["outcome"] for row in found["log"]] == ["Failed"]
+    assert (missing.code, "no push has this id" in missing.err) == (1, True)
