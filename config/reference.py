@@ -28,7 +28,7 @@ Generated from the models in `config/` by `python -m config.reference`; do not e
 
 def operator_reference() -> str:
     """The page as it stands in the repository."""
-    return _HEAD + "".join(model_section(path, model) for path, model in _models(OperatorConfig))
+    return _HEAD + "".join(model_section(path, model) for path, model in model_paths(OperatorConfig))
 
 
 def model_section(path: str, model: type[BaseModel]) -> str:
@@ -40,7 +40,8 @@ def model_section(path: str, model: type[BaseModel]) -> str:
     return f"\n## {path or 'The whole file'}\n\n{_one_line(model.__doc__ or '')}\n\n{table}\n"
 
 
-def _models(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+def model_paths(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every model of a file with the path at which it stands."""
     yield path, model
     for name, info in model.model_fields.items():
         below = f"{path}.{file_key(name, info)}" if path else file_key(name, info)
@@ -49,7 +50,7 @@ def _models(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[
 
 def _models_of(wanted: Wanted, path: str) -> Iterator[tuple[str, type[BaseModel]]]:
     if wanted.model:
-        yield from _models(wanted.model, path)
+        yield from model_paths(wanted.model, path)
     elif wanted.is_list:
         yield from _models_of(wanted.item(0), f"{path}[]")
     elif wanted.is_mapping:

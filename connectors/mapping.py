@@ -6,13 +6,13 @@ from typing import Any
 
 from connectors.definition.records import ApplicationMapping, CandidateMapping
 from connectors.definition.sources import (
+    KEY,
     Constant,
     Each,
     FirstOf,
     JoinText,
     MapValues,
     ParseTime,
-    KEY,
     PathSource,
     Source,
     SplitName,

@@ -15,7 +15,7 @@ Names = Annotated[list[Filled], Field(min_length=1)]
 
 
 def _unset(description: str, example: object) -> object:
-    return Field(default=NOTHING, description=description, examples=[example])
+    return Field(default=None, description=description, examples=[example])
 
 
 class CandidateMapping(ConfigModel):

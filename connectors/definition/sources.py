@@ -13,7 +13,6 @@ from config.values import reject
 from connectors.definition.paths import checked_path
 from connectors.times import TIME_FORMATS, is_time_format
 
-
 KEY = "@key"
 """Inside `each` over an object: the key under which an entry stands."""
 
@@ -123,6 +122,8 @@ class _Reader:
                 return value
             case MapValues() | JoinText() | Each():
                 return value
+            case None:
+                return Constant(None)
             case str():
                 return self._path(value, path)
             case list():

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from config.values import ConfigModel, Filled
 from connectors.definition.paths import JmesPath
-from connectors.definition.records import NOTHING
 from connectors.definition.requests import Request
 from connectors.definition.sources import Text
 
@@ -38,17 +37,17 @@ class Stages(ConfigModel):
     )
     external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
-    kind: Text = Field(default=NOTHING, description="Its kind.", examples=["type"])
+    kind: Text = Field(default=None, description="Its kind.", examples=["type"])
     slug: Text = Field(
-        default=NOTHING,
+        default=None,
         description="What `{stage_slug}` stands for; nothing for fixed stages.",
         examples=["slug"],
     )
     position: Text = Field(
-        default=NOTHING, description="Its place in the pipeline.", examples=["sort_order"]
+        default=None, description="Its place in the pipeline.", examples=["sort_order"]
     )
     scope: Text = Field(
-        default=NOTHING,
+        default=None,
         description="The job or plan that a stage belongs to, where stages are not account-wide.",
         examples=["job_id"],
     )
@@ -77,7 +76,7 @@ class Reasons(ConfigModel):
     external_id: Text = Field(default="id", description="A reason's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     status: Text = Field(
-        default=NOTHING,
+        default=None,
         description="The status it stands for: rejected, withdrawn or hired.",
         examples=[{"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"}],
     )

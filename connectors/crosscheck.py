@@ -1,0 +1,191 @@
+"""An integration against its definition: what is asked for that the connector cannot give."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from config.loading import Loaded
+from config.nodes import Path, show_path
+from config.operator import Integration, OperatorConfig
+from config.problems import Problem, did_you_mean
+from connectors.definition.load import Definition
+from connectors.definition.paths import checked_path
+from connectors.definition.placeholders import names_in
+from connectors.definition.root import DefinitionModel
+from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
+from models.status import CLOSED
+
+SUNSET_NOTICE = timedelta(days=180)
+_OWN_FIELDS = {
+    "candidate": {*CANDIDATE_FIELDS} - {"external_id", "custom_fields"},
+    "application": {*APPLICATION_FIELDS}
+    - {"external_id", "candidate_external_id", "job", "stage", "status", "custom_fields"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an operator should know that is no mistake."""
+
+    integration: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    loaded: Loaded[OperatorConfig]
+    name: str
+    model: DefinitionModel
+    problems: list[Problem]
+
+    @property
+    def operator(self) -> Integration:
+        return self.loaded.value.integrations[self.name]
+
+    def wrong(
+        self, below: Path, message: str, *, hint: str | None = None, on_key: bool = False
+    ) -> None:
+        path: Path = ("integrations", self.name, *below)
+        mark = self.loaded.mark(path, key=on_key)
+        file = self.loaded.document.file
+        self.problems.append(Problem(file, mark.line, mark.column, show_path(path), message, hint))
+
+    def check(self) -> None:
+        self._check_options()
+        self._check_address()
+        self._check_acting_user()
+        self._check_analytics()
+        self._check_statuses()
+        self._check_reasons()
+        self._check_fields()
+
+    def _check_options(self) -> None:
+        for name, value in self.operator.options.items():
+            option = self.model.options.get(name)
+            if option and option.pattern and not re.fullmatch(option.pattern, value):
+                self.wrong(("options", name), f"must match the pattern {option.pattern}")
+
+    def _check_address(self) -> None:
+        """Options that only the base address needs are not needed beside an endpoint."""
+        if self.operator.endpoint is not None:
+            return
+        for use in names_in(self.model.api.base_url):
+            part, _, name = use.name.partition(".")
+            option = self.model.options.get(name)
+            given = self.operator.options.get(name) or (option.default if option else None)
+            if part == "options" and not given:
+                self.wrong(
+                    (), f"needs `options: {{{name}: …}}` or `endpoint`: the address holds it"
+                )
+
+    def _check_acting_user(self) -> None:
+        acting = self.model.acting_user
+        title = self.model.title
+        if acting is None and self.operator.acting_user is not None:
+            self.wrong(("acting_user",), f"{title} has no use for an acting user; remove it")
+        writes = self.operator.push.enabled or self.operator.analytics is not None
+        needed = acting is not None and acting.needed == "writes"
+        if needed and writes and self.operator.acting_user is None:
+            message = (
+                f"{title} makes no write without a user; add `acting_user`, "
+                "or `push: {enabled: false}`"
+            )
+            self.wrong((), message)
+
+    def _check_analytics(self) -> None:
+        asked, offered = self.operator.analytics, self.model.analytics
+        if asked is not None and offered is None:
+            reason = self.model.waivers.get("analytics")
+            because = f": {reason}" if reason else ""
+            message = f"{self.model.title} takes no analytics{because}; remove this"
+            self.wrong(("analytics",), message, on_key=True)
+        uses_field = offered is not None and any(
+            use.name == "field" for use in names_in(offered.model_dump())
+        )
+        if asked is not None and uses_field and asked.field is None:
+            self.wrong(("analytics",), "needs `field`: where in the ATS the value goes")
+
+    def _check_statuses(self) -> None:
+        stages = self.model.writes.stages
+        if stages is None or not stages.fixed or stages.list is not None:
+            return
+        known = [name for each in stages.fixed for name in (each.name, each.id or each.name)]
+        folded = {name.casefold() for name in known}
+        for status, names in self.operator.statuses.items():
+            for at, name in enumerate(names):
+                if name.casefold() not in folded and status not in CLOSED:
+                    hint = did_you_mean(name, known)
+                    message = f"{self.model.title} has no such stage"
+                    self.wrong(("statuses", status.value, at), message, hint=hint)
+
+    def _check_reasons(self) -> None:
+        if self.operator.rejection_reasons and self.model.writes.reasons is None:
+            message = f"{self.model.title} has no rejection reasons; remove this"
+            self.wrong(("rejection_reasons",), message, on_key=True)
+
+    def _check_fields(self) -> None:
+        for target, path in self.operator.fields.items():
+            self._check_target(target)
+            try:
+                checked_path(path)
+            except ValueError as error:
+                self.wrong(("fields", target), str(error))
+
+    def _check_target(self, target: str) -> None:
+        part, _, name = target.partition(".")
+        if part not in _OWN_FIELDS:
+            part, name = "candidate", target
+        known = _OWN_FIELDS[part]
+        if name in known or (name.startswith("custom_fields.") and name != "custom_fields."):
+            return
+        message = (
+            "is no field that can be mapped; write custom_fields.NAME, a candidate's field, "
+            "or application.FIELD"
+        )
+        hint = did_you_mean(name, known)
+        self.wrong(("fields", target), message, hint=hint, on_key=True)
+
+
+def check_integration(
+    loaded: Loaded[OperatorConfig], name: str, definition: Definition
+) -> list[Problem]:
+    """Every mistake of an integration that only its definition can show, at its place.
+
+    Unknown and missing credential and option names are `config.cross_checks`' to tell.
+    """
+    problems: list[Problem] = []
+    _Checker(loaded, name, definition.model, problems).check()
+    return problems
+
+
+def integration_notes(name: str, definition: Definition, *, today: date) -> list[Note]:
+    """What this connector cannot do, and what is about to end."""
+    model = definition.model
+    notes = [Note(name, f"{what}: {why}") for what, why in model.waivers.items()]
+    for what, message in _missing(model).items():
+        if what not in model.waivers:
+            notes.append(Note(name, message))
+    sunset = model.api.sunset
+    if sunset is not None and sunset - today <= SUNSET_NOTICE:
+        notes.append(Note(name, _sunset(model, sunset, today)))
+    return notes
+
+
+def _missing(model: DefinitionModel) -> dict[str, str]:
+    has = model.writes.operations()
+    moves_back = "move" in has and "rejected" in has["move"].allowed_from
+    lacking = {op: f"{op}: the definition has no such write" for op in ("move", "reject", "hire")
+               if op not in has}  # fmt: skip
+    if "unreject" not in has and not moves_back:
+        lacking["unreject"] = "unreject: the definition has no such write"
+    if model.analytics is None:
+        lacking["analytics"] = "analytics: the definition has no such operation"
+    return lacking
+
+
+def _sunset(model: DefinitionModel, sunset: date, today: date) -> str:
+    version = f" {model.api.version}" if model.api.version else ""
+    if sunset <= today:
+        return f"the vendor has switched off the API{version} on {sunset}; update the definition"
+    days = (sunset - today).days
+    return f"the vendor switches off the API{version} on {sunset}, in {days} days"
