@@ -92,6 +92,7 @@ class NotificationSender:
     async def plan(self) -> int:
         """Queue the messages that are due; returns how many were new."""
         planned = 0
+        await self._give_up_orphans()
         while due := await self._unplanned():
             now = self._clock.now()
             recent = await self._book.told_since(now - self._policy.storm_window)
@@ -106,6 +107,15 @@ class NotificationSender:
             if not plan.messages:
                 break
         return planned
+
+    async def _give_up_orphans(self) -> None:
+        """Not before the horizon: another replica may have a newer configuration."""
+        now = self._clock.now()
+        gone = await self._queue.give_up_orphans(
+            self._names, created_before=now - self._limits.horizon, now=now
+        )
+        if gone:
+            log.warning("notification_channel_gone", messages=gone)
 
     async def _unplanned(self) -> Sequence[AlertState]:
         """What is due, after finishing what a killed planner had begun."""

@@ -86,3 +86,9 @@ class NotificationQueue(Protocol):
     async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None: ...
 
     async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None: ...
+
+    async def give_up_orphans(
+        self, channels: Sequence[str], *, created_before: datetime, now: datetime
+    ) -> int:
+        """Give up old messages to channels that are none of these; returns how many."""
+        ...

@@ -93,6 +93,21 @@ class MongoNotificationQueue:
         change = {"state": "dead", "finished_at": now, "last_error": error}
         await self._finish(delivery, change)
 
+    async def give_up_orphans(
+        self, channels: Sequence[str], *, created_before: datetime, now: datetime
+    ) -> int:
+        """Give up old messages to channels that are none of these; returns how many."""
+        error = "The channel is no longer configured."
+        result = await self._queue.update_many(
+            {
+                "state": "pending",
+                "channel": {"$nin": list(channels)},
+                "created_at": {"$lt": created_before},
+            },
+            {"$set": {"state": "dead", "finished_at": now, "last_error": error}},
+        )
+        return result.modified_count
+
     async def _finish(self, delivery: Delivery, change: Row) -> None:
         await self._queue.update_one(
             {"_id": delivery.id, "state": "pending", "attempts": delivery.attempts},

@@ -257,6 +257,23 @@ async def test_a_channel_down_past_the_horizon_is_told_to_the_others(
     assert await opened.own.notification_queue.count_documents(about_itself) == 0
 
 
+async def test_messages_to_a_channel_that_is_no_more_are_given_up_in_time(
+    opened: Mongo, channel: HttpChannel
+) -> None:
+    desk = Desk(opened, Broken(hangs=False))
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    desk.sender = desk.another_sender(channel)
+    await desk.after(timedelta(hours=1))
+    assert await desk.queued("dead") == 0
+
+    await desk.after(timedelta(hours=24))
+
+    row = await opened.own.notification_queue.find_one({"state": "dead"})
+    assert row is not None
+    assert row["last_error"] == "The channel is no longer configured."
+
+
 async def test_replicas_together_say_a_thing_once(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
