@@ -1,0 +1,149 @@
+"""Leases: one holder, a token that only grows, the server's clock, and a quick take-over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from daemon.clock import SystemClock
+from daemon.store.connection import Mongo, bind_documents
+from daemon.store.leases import LeaseTimes, MongoLeases
+from tests.support.mongo import TestMongo
+from tests.support.push_world import MovedClock, until
+
+pytestmark = pytest.mark.mongo
+KEY = "push:acme"
+SHORT = LeaseTimes(ttl=timedelta(milliseconds=300), renew_every=timedelta(milliseconds=50))
+
+
+@pytest.fixture
+async def store(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    opened = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
+    await bind_documents(opened)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def replicas(store: Mongo) -> AsyncIterator[tuple[MongoLeases, MongoLeases]]:
+    one, other = (MongoLeases(store, SystemClock(), times=SHORT) for _ in range(2))
+    yield one, other
+    await one.close()
+    await other.close()
+
+
+async def test_only_one_of_many_gets_it(store: Mongo) -> None:
+    many = [MongoLeases(store, SystemClock()) for _ in range(10)]
+
+    leases = await asyncio.gather(*(each.acquire(KEY) for each in many))
+
+    assert len([lease for lease in leases if lease is not None]) == 1
+    for each in many:
+        await each.close()
+
+
+async def test_every_new_holder_has_a_greater_token(
+    replicas: tuple[MongoLeases, MongoLeases],
+) -> None:
+    tokens = []
+    for turn in range(6):
+        lease = await replicas[turn % 2].acquire(KEY)
+        assert lease is not None
+        tokens.append(lease.token)
+        await replicas[turn % 2].release(lease)
+
+    assert tokens == sorted(set(tokens))
+
+
+async def test_a_renewed_lease_is_kept_beyond_its_time(
+    replicas: tuple[MongoLeases, MongoLeases], store: Mongo
+) -> None:
+    holder, other = replicas
+    lease = await holder.acquire(KEY)
+    assert lease is not None
+    first = await store.own["leases"].find_one({"_id": KEY})
+    assert first is not None
+    stop = asyncio.Event()
+
+    async def beyond_its_first_end() -> bool:
+        [row] = await store.own["leases"].find({"_id": KEY}).to_list()
+        return bool(row["expires_at"] > first["expires_at"] + 3 * SHORT.ttl)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(holder.run(stop))
+        await until(beyond_its_first_end)
+        kept = lease.still_held() and await other.acquire(KEY) is None
+        stop.set()
+
+    assert kept
+    assert not lease.still_held()
+
+
+async def test_a_silent_holder_is_succeeded_and_knows_it_by_its_own_clock(
+    replicas: tuple[MongoLeases, MongoLeases],
+) -> None:
+    silent, successor = replicas
+    lease = await silent.acquire(KEY)
+    assert lease is not None
+
+    async def taken_over() -> bool:
+        return await successor.acquire(KEY) is not None
+
+    await until(taken_over, within=5)
+
+    assert not lease.still_held()
+
+
+async def test_a_late_renewal_does_not_take_back_what_another_holds(
+    replicas: tuple[MongoLeases, MongoLeases], store: Mongo
+) -> None:
+    silent, successor = replicas
+    lease = await silent.acquire(KEY)
+    assert lease is not None
+
+    async def taken_over() -> bool:
+        return await successor.acquire(KEY) is not None
+
+    await until(taken_over, within=5)
+    await silent._renew_all()
+    await silent.release(lease)
+
+    row = await store.own["leases"].find_one({"_id": KEY})
+    assert row is not None
+    assert row["owner"] == successor.owner
+
+
+async def test_a_clients_clock_that_is_ahead_steals_nothing(store: Mongo) -> None:
+    holder = MongoLeases(store, SystemClock())
+    ahead = MovedClock()
+    ahead.ahead = timedelta(hours=1)
+    thief = MongoLeases(store, ahead)
+    assert await holder.acquire(KEY) is not None
+
+    assert await thief.acquire(KEY) is None
+    await holder.close()
+    await thief.close()
+
+
+async def test_a_successor_ends_what_its_predecessor_left_open(
+    replicas: tuple[MongoLeases, MongoLeases], store: Mongo
+) -> None:
+    """A transaction of a dead holder would block plain writes for a minute."""
+    dead, successor = replicas
+    assert await dead.acquire(KEY) is not None
+    things = store.own["things"]
+    await things.insert_one({"_id": 1})
+    await dead.session.start_transaction()
+    await things.update_one({"_id": 1}, {"$set": {"by": "dead"}}, session=dead.session)
+
+    async def taken_over() -> bool:
+        return await successor.acquire(KEY) is not None
+
+    await until(taken_over, within=5)
+    async with asyncio.timeout(5):
+        await things.update_one({"_id": 1}, {"$set": {"by": "successor"}})
+
+    row = await things.find_one({"_id": 1})
+    assert row is not None
+    assert row["by"] == "successor"
