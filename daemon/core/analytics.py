@@ -270,14 +270,14 @@ class Standpoint:
 def value_of(point: Standpoint) -> str:
     """The text that an ATS gets for one application. It changes only when the status does.
 
-    For example "interview 5/8, day 12, since 2026-03-14": the fifth of eight steps, reached on
-    the twelfth day after the application, in UTC.
+    For example "interview 5/8 day 12 since 2026-03-14": the fifth of eight steps, reached on the
+    twelfth day after the application, in UTC. No comma: where it becomes a tag, it stays one tag.
     """
     day = max((point.entered_at - point.started_at).days, 0)
     step = (
         f" {PIPELINE.index(point.status) + 1}/{len(PIPELINE)}" if point.status in PIPELINE else ""
     )
-    return f"{point.status.value}{step}, day {day}, since {point.entered_at:%Y-%m-%d}"
+    return f"{point.status.value}{step} day {day} since {point.entered_at:%Y-%m-%d}"
 
 
 def values_to_send(

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors.base import ApplicationRef, Connector
-from connectors.errors import NotFound, NotSupported, Rejected
+from connectors.errors import AtsError, NotFound, NotSupported, Rejected
 from daemon.core.alert_texts import Of, export_missed
 from daemon.core.analytics import Period, Standpoint, due_periods, retry_at, values_to_send
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
@@ -30,8 +30,8 @@ from models.errors import AtsSyncError
 
 DEFAULT_FIELD = "clearview_status"
 PERIODS_PER_RUN = 31
-REFUSALS_IN_A_ROW = 20
-"""So many applications refused and none taken: the field itself is wrong, not the applications."""
+MANY_REFUSALS = 20
+"""So many applications refused and none taken: no use in asking about the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,13 @@ class _Sent:
 
     taken: int = 0
     refused: int = 0
-    complaint: str | None = None
+    last_refusal: AtsError | None = None
+
+    @property
+    def complaint(self) -> str | None:
+        if self.last_refusal is None:
+            return None
+        return f"{self.refused} refused by the ATS, the last one: {self.last_refusal}"
 
 
 class AnalyticsExport:
@@ -194,7 +200,18 @@ class AnalyticsExport:
             for point, value in values_to_send(points, known, period):
                 _require(lease)
                 await self._send_value(point, value, sent)
+                if sent.taken == 0 and sent.refused >= MANY_REFUSALS:
+                    await self._doubt_the_field(sent)
+        await self._doubt_the_field(sent)
         return sent
+
+    async def _doubt_the_field(self, sent: _Sent) -> None:
+        """Raises the ATS's refusal if the field has never taken a value: it is wrong, then."""
+        settings = self._settings
+        if sent.last_refusal is None or sent.taken:
+            return
+        if not await self._stores.values.any(settings.integration_id, settings.field_name):
+            raise sent.last_refusal
 
     async def _send_value(self, point: Standpoint, value: str, sent: _Sent) -> None:
         settings = self._settings
@@ -203,9 +220,7 @@ class AnalyticsExport:
             await self._connector.send_value(ref, value, field_name=settings.field_name)
         except (NotFound, Rejected) as error:
             sent.refused += 1
-            sent.complaint = f"{sent.refused} applications were refused, the last one: {error}"
-            if sent.taken == 0 and sent.refused >= REFUSALS_IN_A_ROW:
-                raise
+            sent.last_refusal = error
             return
         await self._stores.values.remember(
             settings.integration_id, point.application_id, settings.field_name, value

@@ -37,6 +37,10 @@ class Standpoints(Protocol):
 class SentValues(Protocol):
     """What the ATS was sent for each application, by application id."""
 
+    async def any(self, integration_id: UUID, field_name: str) -> bool:
+        """True if the field of this ATS has ever taken a value."""
+        ...
+
     async def of(self, field_name: str, application_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
 
     async def remember(

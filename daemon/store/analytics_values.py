@@ -72,6 +72,11 @@ class MongoSentValues:
         self._values = mongo.collection(AnalyticsValue)
         self._clock = clock
 
+    async def any(self, integration_id: UUID, field_name: str) -> bool:
+        """True if the field of this ATS has ever taken a value."""
+        which = {"ats_integration_id": integration_id, "field": field_name}
+        return await self._values.find_one(which, {"_id": 1}) is not None
+
     async def of(self, field_name: str, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """The last value sent, by application id."""
         rows = self._values.find(

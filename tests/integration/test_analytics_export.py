@@ -268,7 +268,7 @@ async def test_values_go_only_where_they_changed(opened: Mongo) -> None:
         str(people[3].id),
         f"c-{people[3].id}",
     )
-    assert (value, field_name) == ("interview 5/8, day 10, since 2026-03-02", "score")
+    assert (value, field_name) == ("interview 5/8 day 10 since 2026-03-02", "score")
 
 
 async def test_an_old_closed_application_is_left_alone(opened: Mongo) -> None:
@@ -279,7 +279,7 @@ async def test_an_old_closed_application_is_left_alone(opened: Mongo) -> None:
     await people_with(world, old, closed_now)
     await world.job().run()
 
-    assert world.ats.values == {str(closed_now.id): "hired 8/8, day 19, since 2026-03-01"}
+    assert world.ats.values == {str(closed_now.id): "hired 8/8 day 19 since 2026-03-01"}
 
 
 async def test_a_late_export_sends_what_was_true_then(opened: Mongo) -> None:
@@ -308,12 +308,15 @@ async def test_one_refused_application_does_not_stop_the_others(opened: Mongo) -
     assert len(world.ats.values) == 4
     (row,) = await world.logged()
     assert (row["status"], row["sent"]) == ("Success", 4)
-    assert row["error_message"] == "1 applications were refused, the last one: 422"
+    assert row["error_message"] == "1 refused by the ATS, the last one: 422"
 
 
-async def test_a_field_that_no_application_has_fails_the_period_early(opened: Mongo) -> None:
+@pytest.mark.parametrize("applications", [1, 30])
+async def test_a_field_that_has_never_taken_a_value_fails_the_period(
+    opened: Mongo, applications: int
+) -> None:
     world = a_world(opened, "per_application")
-    people = [an_open_application() for _ in range(30)]
+    people = [an_open_application() for _ in range(applications)]
     await people_with(world, *people)
     world.ats.refuses = {str(person.id): Rejected("no such field") for person in people}
     outcome = await world.job().run()
@@ -321,6 +324,20 @@ async def test_a_field_that_no_application_has_fails_the_period_early(opened: Mo
     assert outcome.reason == "no such field"
     (row,) = await world.logged()
     assert row["status"] == "Failed"
+
+
+async def test_a_refusal_by_a_field_that_worked_before_holds_nothing_up(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    application = an_open_application()
+    await people_with(world, application)
+    await world.job().run()
+    await move(world, application, "offer")
+    world.ats.refuses = {str(application.id): Rejected("It is archived.")}
+    world.clock.advance(DAY)
+    outcome = await world.job().run()
+
+    assert outcome.ok
+    assert [row["status"] for row in await world.logged()] == ["Success", "Success"]
 
 
 @pytest.mark.fault

@@ -23,9 +23,9 @@ def a_point(
 @pytest.mark.parametrize(
     ("status", "value"),
     [
-        (ApplicationStatus.NEW, "new 1/8, day 12, since 2026-03-14"),
-        (ApplicationStatus.HIRED, "hired 8/8, day 12, since 2026-03-14"),
-        (ApplicationStatus.REJECTED, "rejected, day 12, since 2026-03-14"),
+        (ApplicationStatus.NEW, "new 1/8 day 12 since 2026-03-14"),
+        (ApplicationStatus.HIRED, "hired 8/8 day 12 since 2026-03-14"),
+        (ApplicationStatus.REJECTED, "rejected day 12 since 2026-03-14"),
     ],
 )
 def test_a_value_names_the_status_the_step_and_the_day(
@@ -43,7 +43,7 @@ def test_time_alone_changes_no_value(ahead: timedelta) -> None:
 
 
 def test_a_status_dated_before_the_application_began_is_day_zero() -> None:
-    assert value_of(a_point(entered=START - 3 * DAY)).startswith("interview 5/8, day 0,")
+    assert value_of(a_point(entered=START - 3 * DAY)).startswith("interview 5/8 day 0 ")
 
 
 @pytest.mark.parametrize(
