@@ -257,10 +257,11 @@ class StatusIntake:
 
 
 def _reaches(batch: Batch, until: datetime) -> bool:
-    """True if everything up to that moment was read. Idle positions are cut to seconds."""
+    """True if everything up to that moment was read. The server cuts its moments to seconds."""
+    cut = until.replace(microsecond=0)
     if batch.events:
-        return batch.position.at > until
-    return batch.position.at >= until.replace(microsecond=0)
+        return batch.position.at >= cut + timedelta(seconds=2)
+    return batch.position.at >= cut
 
 
 @dataclass(frozen=True, slots=True)

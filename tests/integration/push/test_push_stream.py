@@ -207,3 +207,13 @@ async def test_the_hourly_comparison_finds_what_no_event_told(world: PushWorld) 
         await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
 
     assert world.daemon.intake.counts.repaired == 1
+
+
+async def test_catching_up_reads_everything_that_was_written_before(world: PushWorld) -> None:
+    names = [f"many{i}" for i in range(1_200)]
+    await world.add(*names)
+    await world.mongo.clearview["applications"].update_many({}, {"$set": {"status": "interview"}})
+
+    await world.settle()
+
+    assert len(world.ats.effects) == 1_202
