@@ -95,6 +95,8 @@ class PollState:
     """Everything an import remembers between runs."""
 
     cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    cursors_at: dict[str, datetime] = field(default_factory=dict)
+    """When each cursor was stored."""
     mappings: dict[str, str] = field(default_factory=dict)
     filled: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per list: how often mapped fields used to have values, for drift."""
@@ -115,6 +117,7 @@ class PollState:
         """As it is stored."""
         return {
             "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
+            "cursors_at": dict(self.cursors_at),
             "mappings": dict(self.mappings),
             "filled": dict(self.filled),
             "swept_at": self.swept_at,
@@ -184,6 +187,7 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
     walk = value.get("walk")
     return PollState(
         cursors=dict(value.get("cursors", {})),
+        cursors_at=dict(value.get("cursors_at", {})),
         mappings=dict(value.get("mappings", {})),
         filled=dict(value.get("filled", {})),
         swept_at=value.get("swept_at"),

@@ -2,8 +2,9 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
-from connectors.base import ListFacts, Page, Window
+from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
 from daemon.core.walk import ListPosition
 from daemon.importing.context import ImportContext
@@ -12,6 +13,9 @@ from daemon.importing.drift import watch_fields
 from daemon.importing.page import PageImport, page_import
 from daemon.importing.reading import PreparedPage
 from daemon.importing.seen import SeenIds
+from models.times import EPOCH
+
+RENEW_IDLE_CURSOR = timedelta(hours=1)
 
 
 class ListImport:
@@ -22,6 +26,7 @@ class ListImport:
         self._walk = context.walk
         self._facts = facts
         self._seen = SeenIds()
+        self._records = 0
 
     async def run(self) -> None:
         """Walk the list; what the ATS refuses to continue is begun again, completely if need be."""
@@ -77,6 +82,7 @@ class ListImport:
 
     async def _commit(self, pages: PageImport, page: Page, prepared: PreparedPage) -> None:
         await pages.commit(prepared)
+        self._records += len(page.records)
         if self._facts.complete_listing_proves_absence:
             for record in page.records:
                 self._seen.add(record.external_id)
@@ -103,9 +109,18 @@ class ListImport:
         if proves_absence:
             await settle_absences(context, self._facts, self._seen)
         if last is not None and last.next_cursor is not None and await self._may_move_on():
-            context.state.cursors[name] = last.next_cursor
+            self._move_cursor(last.next_cursor)
         if window.is_full:
             context.state.mappings[name] = self._facts.mapping_version
+
+    def _move_cursor(self, cursor: Cursor) -> None:
+        """An ATS may hand out another token at each call: it is renewed rarely while idle."""
+        state, name, now = self._context.state, self._facts.name, self._context.ports.clock.now()
+        fresh = now - state.cursors_at.get(name, EPOCH) < RENEW_IDLE_CURSOR
+        if self._records == 0 and name in state.cursors and fresh:
+            return
+        if state.cursors.get(name) != cursor:
+            state.cursors[name], state.cursors_at[name] = cursor, now
 
     async def _may_move_on(self) -> bool:
         """A record that failed and cannot be read by id must stay inside the next window."""

@@ -1,0 +1,199 @@
+"""Comparing the ATS, the snapshots and ClearView completely. Nothing is written anywhere.
+
+Reads a complete listing, page by page; memory stays flat (eight bytes for each id seen).
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connectors.base import Connector, ListFacts, Mapped, RawRecord, Window
+from daemon.core.import_plan import newest_candidates
+from daemon.core.verification import (
+    Drift,
+    Held,
+    Remembered,
+    Said,
+    VerificationCounts,
+    compare_record,
+)
+from daemon.importing.seen import SeenIds
+from daemon.ports.imports import Known, Record, Snapshot, Snapshots
+from daemon.ports.verification import ClearViewReader
+
+BY_ID_BATCH = 50
+
+Progress = Callable[[str, VerificationCounts, int | None], None]
+"""Told behind each page: the list, the counts so far, and how many records are expected."""
+
+
+def nobody_watches(_list: str, _counts: VerificationCounts, _expected: int | None) -> None:
+    """Nothing to show."""
+
+
+@dataclass(slots=True)
+class Verification:
+    """One comparison of one integration."""
+
+    connector: Connector
+    snapshots: Snapshots
+    clearview: ClearViewReader | None
+    """None: ClearView cannot be read here, and is left out."""
+    deletions: Literal["mark", "ignore"] = "mark"
+    progress: Progress = nobody_watches
+    counts: VerificationCounts = field(default_factory=VerificationCounts)
+    _candidates: SeenIds = field(default_factory=SeenIds)
+    _applications: SeenIds = field(default_factory=SeenIds)
+
+    async def differences(self) -> AsyncIterator[Drift]:
+        """Every difference, as it is found; `counts` is complete when this ends.
+
+        Raises:
+            AtsError: the ATS could not be read to the end.
+        """
+        for facts in self.connector.lists:
+            await self.connector.prepare_mapping(facts.name)
+            async for item in self._compare_list(facts):
+                yield self.counts.note(item)
+        async for item in self._strays():
+            yield self.counts.note(item)
+
+    async def _compare_list(self, facts: ListFacts) -> AsyncIterator[Drift]:
+        listed = SeenIds()
+        async for page in self.connector.pages(facts.name, Window()):
+            for failure in page.failed:
+                yield Drift("cannot be mapped", "record", failure.external_id or "", facts.name)
+                listed.add(failure.external_id or "")
+            for record in page.records:
+                listed.add(record.external_id)
+            for item in await self._compare_records(facts, page.records):
+                yield item
+            self.counts.pages += 1
+            self.progress(facts.name, self.counts, page.expected_total)
+        async for item in self._unlisted(facts, listed):
+            yield item
+
+    async def _compare_records(self, facts: ListFacts, records: Sequence[RawRecord]) -> list[Drift]:
+        found, said = await self._mapped(facts, records)
+        ids = [one.external_id for one in said]
+        known = await self.snapshots.known(facts.name, ids)
+        loaded = {s.external_id: s for s in await self.snapshots.load(facts.name, ids)}
+        newest = await self._newest(facts, said)
+        held = await self._held(said)
+        self.counts.records += len(records)
+        for one in said:
+            snapshot = loaded.get(one.external_id)
+            remembered = _remembered(snapshot, known.get(one.external_id), newest)
+            found += compare_record(one, remembered, held)
+        return found
+
+    async def _mapped(
+        self, facts: ListFacts, records: Sequence[RawRecord]
+    ) -> tuple[list[Drift], list[Said]]:
+        found: list[Drift] = []
+        said: list[Said] = []
+        results = await self.connector.map_records(facts.name, records) if records else []
+        for record, result in zip(records, results, strict=True):
+            if isinstance(result, Mapped):
+                said.append(_said(facts.name, result))
+            else:
+                found.append(Drift("cannot be mapped", "record", record.external_id, facts.name))
+        return found, said
+
+    async def _newest(self, facts: ListFacts, said: Sequence[Said]) -> Mapping[str, Record]:
+        """The candidates as the record seen last has them: that is what ClearView was given."""
+        owners = {str(one.candidate["external_id"]) for one in said if one.candidate is not None}
+        if facts.holds != "both" or not owners:
+            return {}
+        return newest_candidates(await self.snapshots.load_by_candidate(facts.name, sorted(owners)))
+
+    async def _held(self, said: Sequence[Said]) -> Held | None:
+        people = {str(one.candidate["external_id"]) for one in said if one.candidate is not None}
+        applications = {external_id for one in said for external_id in one.applications}
+        self.counts.candidates += _add_new(self._candidates, people)
+        self.counts.applications += _add_new(self._applications, applications)
+        if self.clearview is None:
+            return None
+        return Held(
+            candidates=await self.clearview.candidates(sorted(people)),
+            applications=await self.clearview.applications(sorted(applications)),
+            pending=await self.clearview.pending_pushes(sorted(applications)),
+        )
+
+    async def _unlisted(self, facts: ListFacts, listed: SeenIds) -> AsyncIterator[Drift]:
+        """Live snapshots that the listing did not show: gone, or only hidden from it."""
+        batch: list[str] = []
+        async for external_id, _ in self.snapshots.live_ids(facts.name):
+            if external_id not in listed:
+                batch.append(external_id)
+            if len(batch) == BY_ID_BATCH:
+                for item in await self._judge_unlisted(facts, batch):
+                    yield item
+                batch = []
+        for item in await self._judge_unlisted(facts, batch):
+            yield item
+
+    async def _judge_unlisted(self, facts: ListFacts, batch: Sequence[str]) -> list[Drift]:
+        if not batch:
+            return []
+        hidden: list[RawRecord] = []
+        if facts.reads_by_id:
+            answers = await self.connector.fetch(facts.name, batch)
+            hidden = [record for e in batch if (record := answers.get(e)) is not None]
+        found = await self._compare_records(facts, hidden)
+        there = {record.external_id for record in hidden}
+        gone = [e for e in batch if e not in there]
+        await self._account_for(facts, gone)
+        kind: Literal["present here, gone there", "kept by policy"] = (
+            "present here, gone there" if self.deletions == "mark" else "kept by policy"
+        )
+        return [*found, *(Drift(kind, "record", e, facts.name) for e in gone)]
+
+    async def _account_for(self, facts: ListFacts, gone: Sequence[str]) -> None:
+        """What is told of a record is not told again of its candidate and applications."""
+        for snapshot in await self.snapshots.load(facts.name, gone):
+            if snapshot.candidate is not None:
+                self._candidates.add(str(snapshot.candidate["external_id"]))
+            _add_new(self._applications, {a["external_id"] for a in snapshot.applications})
+
+    async def _strays(self) -> AsyncIterator[Drift]:
+        """Live documents of ClearView that no record of the ATS and no live snapshot speaks of."""
+        if self.clearview is None:
+            return
+        async for external_id in self.clearview.live_candidates():
+            if external_id not in self._candidates:
+                yield Drift("present here, gone there", "candidate", external_id)
+        async for external_id in self.clearview.live_applications():
+            if external_id not in self._applications:
+                yield Drift("present here, gone there", "application", external_id)
+
+
+def _said(list_name: str, mapped: Mapped) -> Said:
+    return Said(
+        external_id=mapped.external_id,
+        list_name=list_name,
+        candidate=mapped.candidate,
+        applications={a["external_id"]: a for a in mapped.applications},
+    )
+
+
+def _add_new(ids: SeenIds, external_ids: Iterable[str]) -> int:
+    """How many ids were added; two lists may tell of one person, and it is counted with each."""
+    before = len(ids)
+    for external_id in external_ids:
+        ids.add(external_id)
+    return len(ids) - before
+
+
+def _remembered(
+    snapshot: Snapshot | None, known: Known | None, newest: Mapping[str, Record]
+) -> Remembered | None:
+    if snapshot is None:
+        return None
+    owner = None if snapshot.candidate is None else str(snapshot.candidate["external_id"])
+    return Remembered(
+        candidate=snapshot.candidate,
+        applications={a["external_id"]: a for a in snapshot.applications},
+        deleted=known is not None and known.deleted,
+        given=None if owner is None else newest.get(owner),
+    )
