@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from config.cross_checks import DeclaredNames, check_connector_names
@@ -10,7 +11,9 @@ from config.loader import load_operator_config
 from config.loading import Loaded
 from config.nodes import Scalar, Sequence
 from config.operator import OperatorConfig
-from config.problems import ConfigError
+from config.problems import ConfigError, Problems
+from config.yaml_tree import read_yaml
+from connectors.crosscheck import Note, check_integration, integration_notes
 from connectors.definition import Definition, find_definitions, load_definition
 
 
@@ -20,6 +23,14 @@ class CheckedConfig:
 
     loaded: Loaded[OperatorConfig]
     definitions: Mapping[str, Definition]
+
+    def notes(self, *, today: date) -> list[Note]:
+        """What the connectors in use cannot do, and what is about to end."""
+        return [
+            note
+            for name in self.loaded.value.integrations
+            for note in integration_notes(name, self.definition_of(name), today=today)
+        ]
 
     def definition_of(self, integration: str) -> Definition:
         """The definition by which an integration works."""
@@ -38,7 +49,17 @@ def load_checked_config(
     loaded = load_operator_config(
         path, checks=[_definitions_into(definitions)], environment=environment
     )
+    for name, integration in loaded.value.integrations.items():
+        for problem in check_integration(loaded, name, definitions[integration.connector]):
+            loaded.problems.error(problem)
+    loaded.problems.raise_errors()
     return CheckedConfig(loaded, definitions)
+
+
+def connector_folders_of(path: Path) -> list[Path]:
+    """The folders of `connector_paths`, whatever else the file may be; none if there is no file."""
+    problems = Problems()
+    return _folders(Document(path, read_yaml(path, problems), problems)) if path.is_file() else []
 
 
 def declared_names(definition: Definition) -> DeclaredNames:

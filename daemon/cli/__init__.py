@@ -6,7 +6,15 @@ that help and completion answer at once.
 
 import typer
 
-from daemon.cli import configuration, inspect, integrations, operating, outbox, simulate
+from daemon.cli import (
+    configuration,
+    connectors,
+    inspect,
+    integrations,
+    operating,
+    outbox,
+    simulate,
+)
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 
@@ -14,7 +22,7 @@ Start with [bold]ats-sync demo[/bold], which needs nothing; then write your own 
 [bold]ats-sync validate[/bold] and start the daemon with [bold]ats-sync run[/bold].
 Exit codes: 0 fine, 1 the thing failed, 2 wrong usage or configuration."""
 
-PARTS = (operating, inspect, outbox, integrations, configuration, simulate)
+PARTS = (operating, inspect, outbox, integrations, configuration, connectors, simulate)
 
 
 def build_app() -> typer.Typer:

@@ -1,6 +1,7 @@
 """Commands about the operator's file: is it right, and what does it come to?"""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,9 +37,23 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             print_json({"valid": False, "problems": [str(one) for one in error.problems]})
             raise typer.Exit(EXIT_USAGE) from None
         if as_json:
-            print_json({"valid": True, "warnings": [str(one) for one in checked.loaded.warnings]})
+            print_json(_valid(checked))
         else:
             _show_valid(checked)
+
+
+def _valid(checked: "CheckedConfig") -> dict[str, object]:
+    return {
+        "valid": True,
+        "warnings": [str(one) for one in checked.loaded.warnings],
+        "notes": [f"{n.integration}: {n.message}" for n in checked.notes(today=_today())],
+    }
+
+
+def _today() -> date:
+    from models.times import utc_now
+
+    return utc_now().date()
 
 
 def _checked(config: Path | None) -> "CheckedConfig":
@@ -73,6 +88,8 @@ def _show_valid(checked: "CheckedConfig") -> None:
     warnings = checked.loaded.warnings
     for warning in warnings:
         err.print(f"warning  {warning}", markup=False)
+    for note in checked.notes(today=_today()):
+        out.print(f"note  {note.integration}: {note.message}", markup=False, soft_wrap=True)
     integrations = checked.loaded.value.integrations
     for name, one in integrations.items():
         state = "" if one.enabled else ", disabled"

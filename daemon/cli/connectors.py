@@ -1,0 +1,260 @@
+"""`ats-sync connectors`: which ATSs there are, what they ask for, and how to add one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import ConfigOption, JsonOption
+
+if TYPE_CHECKING:
+    from connectors.definition import Definition
+    from connectors.tools import Listed, TestResult
+
+PathsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--path",
+        help="A folder with definitions, besides those of connector_paths; may be repeated.",
+        show_default=False,
+    ),
+]
+NameArgument = Annotated[
+    str,
+    typer.Argument(help="The connector's name, or the path of its file.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(
+        help="List, show, check and start connector definitions.", no_args_is_help=True
+    )
+    group.command("list")(list_connectors)
+    group.command("show")(show)
+    group.command("schema")(schema)
+    group.command("test")(check_definitions)
+    group.command("new")(new)
+    app.add_typer(group, name="connectors", rich_help_panel="Connectors")
+
+
+def list_connectors(
+    path: PathsOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """List every definition, those of connector_paths first. Broken ones are listed, too."""
+    from connectors.tools import list_definitions
+    from daemon.cli.session import print_json, showing_errors
+    from daemon.plain import plain
+
+    with showing_errors():
+        found = list_definitions(_folders(path, config))
+    if as_json:
+        print_json(plain([_listed(one) for one in found]))
+    else:
+        _show_list(found)
+
+
+def _listed(one: "Listed") -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.title,
+        "version": one.version,
+        "in_catalog": one.in_catalog,
+        "file": str(one.path),
+        "problems": one.problems,
+    }
+
+
+def _show_list(found: "Sequence[Listed]") -> None:
+    from rich.markup import escape
+
+    from daemon.cli.looking import table
+    from daemon.cli.session import err, out
+
+    lines = table("name", "ATS", "API", "from")
+    for one in found:
+        title = one.title if one.title is not None else "[red]has mistakes[/red]"
+        source = "catalog" if one.in_catalog else escape(str(one.path))
+        lines.add_row(one.name, title, one.version or "", source)
+    out.print(lines)
+    for problem in (problem for one in found for problem in one.problems):
+        err.print(problem, markup=False)
+
+
+def show(
+    name: NameArgument,
+    path: PathsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a connector asks for, and what it can and cannot do."""
+    from connectors.tools import show_definition
+    from daemon.cli.session import print_json, showing_errors
+    from daemon.plain import plain
+
+    with showing_errors():
+        facts = show_definition(_definition(name, _folders(path, config)))
+    if as_json:
+        print_json(plain(facts))
+    else:
+        _show_facts(facts)
+
+
+def _show_facts(facts: Mapping[str, Any]) -> None:
+    from daemon.cli.session import out
+
+    version = f" {facts['version']}" if facts["version"] else ""
+    out.print(f"{facts['title']}{version}  {facts['file']}", markup=False, soft_wrap=True)
+    out.print(f"  address      {facts['address']}", markup=False, soft_wrap=True)
+    if facts["sunset"]:
+        out.print(f"  sunset       {facts['sunset']}", markup=False)
+    for line in [*_asked_for(facts), *_offered(facts)]:
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _asked_for(facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"  credentials  {name}: {one['description']}{'' if one['required'] else ' (optional)'}"
+        for name, one in facts["credentials"].items()
+    ]
+    for name, one in facts["options"].items():
+        given = f" (default {one['default']})" if one["default"] is not None else ""
+        needed = " (required)" if one["required"] else given
+        lines.append(f"  options      {name}: {one['description']}{needed}")
+    acting = facts["acting_user"]
+    if acting is not None:
+        needed = "for writes" if acting["needed"] == "writes" else "optional"
+        lines.append(f"  acting_user  {acting['description']} ({needed})")
+    return lines
+
+
+def _offered(facts: Mapping[str, Any]) -> list[str]:
+    lists = ", ".join(
+        f"{name} ({one['holds']}, {one['cursor'] or 'sweeps only'})"
+        for name, one in facts["lists"].items()
+    )
+    lines = [
+        f"  lists        {lists}",
+        f"  writes       {', '.join(facts['writes']) or 'none'}",
+        f"  analytics    {facts['analytics'] or 'none'}",
+        f"  webhook      {'yes' if facts['webhook'] else 'no'}",
+    ]
+    return [*lines, *(f"  cannot       {what}: {why}" for what, why in facts["waivers"].items())]
+
+
+def schema() -> None:
+    """Print the JSON Schema of definitions, for completion in an editor."""
+    from connectors.definition.publish import definition_schema
+
+    typer.echo(definition_schema(), nl=False)
+
+
+def check_definitions(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Connectors, by name or by path of the file; otherwise all.", show_default=False
+        ),
+    ] = None,
+    path: PathsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check definitions and run their own tests. Nothing is sent to any ATS."""
+    from connectors.definition import find_definitions
+    from daemon.cli.session import EXIT_FAILED, out, showing_errors
+
+    with showing_errors():
+        folders = _folders(path, config)
+        wanted = names or sorted(find_definitions(folders))
+        failed = [name for name in wanted if not _passes(name, folders)]
+    out.print(f"{len(wanted) - len(failed)} of {len(wanted)} definitions are in order.")
+    if failed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _passes(name: str, folders: Sequence[Path]) -> bool:
+    """Whether a definition is in order; what is not is printed."""
+    from config.problems import ConfigError
+    from connectors.tools import run_definition_tests
+    from daemon.cli.session import err, out
+
+    try:
+        results = run_definition_tests(_definition(name, folders))
+    except ConfigError as error:
+        err.print(str(error), markup=False)
+        return False
+    wrong = [one for one in results if not one.passed]
+    out.print(f"{name}: {len(results) - len(wrong)} of {len(results)} tests pass", markup=False)
+    _show_differences(wrong)
+    return not wrong
+
+
+def _show_differences(wrong: "Sequence[TestResult]") -> None:
+    from daemon.cli.session import err
+
+    for one in wrong:
+        err.print(f"  {one.name}", markup=False)
+        for difference in one.differences:
+            err.print(f"    {difference}", markup=False)
+
+
+def new(
+    name: Annotated[
+        str,
+        typer.Argument(help="The new connector's name, such as acme-hire.", show_default=False),
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="The vendor's OpenAPI document, or an answer of its list, as JSON.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Print a commented definition to start from. Put it as NAME.yaml into a connector_paths folder."""
+    from connectors.tools import new_definition
+    from daemon.cli.session import EXIT_USAGE, show_error
+    from models.errors import UserError
+
+    try:
+        text = new_definition(name, source)
+    except UserError as error:
+        show_error(error)
+        raise typer.Exit(EXIT_USAGE) from None
+    typer.echo(text, nl=not text.endswith("\n"))
+
+
+def _folders(given: Sequence[Path] | None, config: Path | None) -> list[Path]:
+    """Where definitions are besides the catalog. The operator's file need not be right for this.
+
+    Raises:
+        typer.Exit: 2, because a folder was named that is not there.
+    """
+    from daemon.checked_config import connector_folders_of
+    from daemon.cli.session import settings_for, showing_errors, usage_error
+
+    for folder in given or ():
+        if not folder.is_dir():
+            raise usage_error(f"{folder} is no folder")
+    with showing_errors():
+        file = settings_for(config).config
+    if config is not None and not config.is_file():
+        raise usage_error(f"{config} is no file")
+    return [*(given or ()), *connector_folders_of(file)]
+
+
+def _definition(name: str, folders: Sequence[Path]) -> "Definition":
+    """Raises:
+    ConfigError: the definition has mistakes.
+    typer.Exit: 2, because there is none of this name.
+    """
+    from connectors.definition import UnknownDefinition, load_definition
+    from daemon.cli.session import EXIT_USAGE, show_error
+
+    try:
+        return load_definition(name, folders)
+    except UnknownDefinition as error:
+        show_error(error)
+        raise typer.Exit(EXIT_USAGE) from None
