@@ -1,0 +1,217 @@
+"""Three-way comparison: what the ATS says, what is remembered of it, what ClearView holds."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from daemon.core.diff import CUSTOM, FieldChange, diff_application, diff_candidate, loud
+from daemon.ports.imports import Record
+from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, META_FIELDS
+
+Kind = Literal[
+    "missing in snapshots",
+    "missing in ClearView",
+    "field differs",
+    "deleted here, present there",
+    "present here, gone there",
+    "cannot be mapped",
+    "pending push",
+    "local edit",
+    "kept by policy",
+]
+Subject = Literal["record", "candidate", "application"]
+EXPECTED: frozenset[Kind] = frozenset({"pending push", "local edit", "kept by policy"})
+"""Differences that are as they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference between the three. Values are the customer's: for their eyes, not for logs."""
+
+    kind: Kind
+    subject: Subject
+    external_id: str
+    list_name: str | None = None
+    path: str | None = None
+    ats: Any = None
+    snapshot: Any = None
+    clearview: Any = None
+
+    @property
+    def is_drift(self) -> bool:
+        """False for what is known and will pass, or is wanted."""
+        return self.kind not in EXPECTED
+
+
+@dataclass(slots=True)
+class VerificationCounts:
+    """What was compared, and what came of it."""
+
+    records: int = 0
+    candidates: int = 0
+    applications: int = 0
+    pages: int = 0
+    found: Counter[Kind] = field(default_factory=Counter)
+
+    def note(self, item: Drift) -> Drift:
+        self.found[item.kind] += 1
+        return item
+
+    @property
+    def drift(self) -> int:
+        """How many differences should not be there."""
+        return sum(count for kind, count in self.found.items() if kind not in EXPECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One list record as its snapshot has it."""
+
+    candidate: Record | None
+    applications: Mapping[str, Record]
+    deleted: bool
+    given: Record | None = None
+    """The candidate as ClearView was given it last, if another record told of it later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One list record as the ATS has it now."""
+
+    external_id: str
+    list_name: str
+    candidate: Record | None
+    applications: Mapping[str, Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What ClearView holds of one page's candidates and applications, by external id."""
+
+    candidates: Mapping[str, Record]
+    applications: Mapping[str, Record]
+    pending: frozenset[str] = frozenset()
+    """Applications with a push that is not finished."""
+
+
+def compare_record(said: Said, remembered: Remembered | None, held: Held | None) -> Iterator[Drift]:
+    """Every difference about one record that the ATS lists. `held` None: ClearView is not compared."""
+    if remembered is None:
+        yield Drift("missing in snapshots", "record", said.external_id, said.list_name)
+        remembered = Remembered(said.candidate, said.applications, deleted=False)
+    elif remembered.deleted:
+        yield Drift("deleted here, present there", "record", said.external_id, said.list_name)
+    if said.candidate is not None:
+        yield from _compare_candidate(said, remembered, held)
+    for external_id in sorted(said.applications.keys() | remembered.applications.keys()):
+        yield from _compare_application(external_id, said, remembered, held)
+
+
+def _compare_candidate(said: Said, remembered: Remembered, held: Held | None) -> Iterator[Drift]:
+    ats, snapshot = said.candidate or {}, remembered.candidate
+    external_id = str(ats["external_id"])
+    clearview = None if held is None else held.candidates.get(external_id)
+    if snapshot is None:
+        yield Drift("missing in snapshots", "candidate", external_id, said.list_name)
+        snapshot = ats
+    moved = loud(diff_candidate(snapshot, ats))
+    place = _Place("candidate", external_id, said.list_name)
+    yield from _fields(place, moved, clearview)
+    if held is not None:
+        given = remembered.given or snapshot
+        yield from _beside_clearview(place, given, clearview, {c.path for c in moved})
+
+
+def _compare_application(
+    external_id: str, said: Said, remembered: Remembered, held: Held | None
+) -> Iterator[Drift]:
+    place = _Place("application", external_id, said.list_name)
+    ats, snapshot = said.applications.get(external_id), remembered.applications.get(external_id)
+    clearview = None if held is None else held.applications.get(external_id)
+    if ats is None:
+        yield place.drift("present here, gone there")
+        return
+    if snapshot is None:
+        yield place.drift("missing in snapshots")
+        snapshot = ats
+    moved = loud(diff_application(snapshot, ats))
+    yield from _fields(place, moved, clearview)
+    if held is not None:
+        waits = external_id in held.pending
+        paths = {c.path for c in moved}
+        yield from _beside_clearview(place, snapshot, clearview, paths, waits=waits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    subject: Literal["candidate", "application"]
+    external_id: str
+    list_name: str
+
+    def drift(self, kind: Kind, **values: Any) -> Drift:
+        return Drift(kind, self.subject, self.external_id, self.list_name, **values)
+
+
+def _fields(place: _Place, moved: list[FieldChange], clearview: Record | None) -> Iterator[Drift]:
+    """Where the ATS says something else than it is remembered to have said."""
+    for change in moved:
+        yield place.drift(
+            "field differs",
+            path=change.path,
+            ats=change.new,
+            snapshot=change.old,
+            clearview=_value(clearview, change.path),
+        )
+
+
+def _beside_clearview(
+    place: _Place,
+    snapshot: Record,
+    clearview: Record | None,
+    told: set[str],
+    *,
+    waits: bool = False,
+) -> Iterator[Drift]:
+    """Where ClearView differs from what is remembered, unless the field was told of already."""
+    if clearview is None:
+        yield place.drift("missing in ClearView")
+        return
+    if clearview.get("deleted_at") is not None:
+        yield place.drift("deleted here, present there")
+    for path in _differing(place.subject, snapshot, clearview):
+        if path not in told:
+            value = _value(snapshot, path)
+            kind = _kind(path, waits=waits)
+            yield place.drift(
+                kind, path=path, ats=value, snapshot=value, clearview=_value(clearview, path)
+            )
+
+
+def _kind(path: str, *, waits: bool) -> Kind:
+    if path != "status":
+        return "local edit"
+    return "pending push" if waits else "field differs"
+
+
+def _differing(
+    subject: Literal["candidate", "application"], snapshot: Record, clearview: Record
+) -> Iterator[str]:
+    fields = CANDIDATE_FIELDS if subject == "candidate" else APPLICATION_FIELDS
+    for name in fields:
+        ours, theirs = snapshot.get(name), clearview.get(name)
+        if ours == theirs or name in META_FIELDS:
+            continue
+        if name == CUSTOM:
+            ours, theirs = ours or {}, theirs or {}
+            keys = sorted(ours.keys() | theirs.keys())
+            yield from (f"{CUSTOM}.{key}" for key in keys if ours.get(key) != theirs.get(key))
+        else:
+            yield name
+
+
+def _value(record: Record | None, path: str) -> Any:
+    if record is None:
+        return None
+    top, _, key = path.partition(".")
+    return (record.get(top) or {}).get(key) if key else record.get(top)
