@@ -210,7 +210,7 @@ class Connector(Protocol):
 
     @property
     def ats_name(self) -> str:
-        """The vendor as people call it, e.g. "Greenhouse"."""
+        """The vendor as people call it."""
         ...
 
     @property

@@ -96,5 +96,5 @@ class ActingUser(ConfigModel):
         description="`writes`: no write is possible without one.", examples=["writes"]
     )
     description: Filled = Field(
-        description="What it is and where to find it.", examples=["The id of a Lever user"]
+        description="What it is and where to find it.", examples=["The id of a user"]
     )

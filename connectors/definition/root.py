@@ -48,9 +48,9 @@ class DefinitionModel(ConfigModel):
 
     connector: Slug = Field(
         description="The connector's name; the file is called `<name>.yaml`.",
-        examples=["greenhouse"],
+        examples=["acme"],
     )
-    title: Filled = Field(description="The vendor as people call it.", examples=["Greenhouse"])
+    title: Filled = Field(description="The vendor as people call it.", examples=["Acme Hire"])
     api: Api = Field(
         description="Where the API is.", examples=[{"base_url": "https://api.example.com"}]
     )

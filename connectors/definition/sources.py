@@ -81,7 +81,7 @@ class Each:
 
 Source = PathSource | Constant | FirstOf | ParseTime | SplitName | MapValues | JoinText | Each
 
-_FUNCTIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+FUNCTIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "constant": (frozenset(), frozenset()),
     "parse_time": (frozenset({"format"}), frozenset()),
     "split_name": (frozenset({"part"}), frozenset()),
@@ -153,7 +153,7 @@ class _Reader:
     def _function(self, value: dict[str, Any], path: Path) -> Source | None:
         if "each" in value:
             return self._each(value, path)
-        named = [key for key in value if key in _FUNCTIONS]
+        named = [key for key in value if key in FUNCTIONS]
         if len(named) != 1:
             self._unknown_function(value, named, path)
             return None
@@ -165,7 +165,7 @@ class _Reader:
         if named:
             self._wrong(path, f"has two functions: {', '.join(named)}; take one")
             return
-        known = [*_FUNCTIONS, "each"]
+        known = [*FUNCTIONS, "each"]
         for key in value:
             hint = did_you_mean(key, known)
             self._wrong((*path, key), f"unknown function; known here: {', '.join(known)}", hint)
@@ -173,7 +173,7 @@ class _Reader:
         self._wrong(path, "must not be empty")
 
     def _arguments_fit(self, name: str, value: dict[str, Any], path: Path) -> bool:
-        needed, optional = _FUNCTIONS[name]
+        needed, optional = FUNCTIONS[name]
         before = len(self.mistakes)
         for key in sorted(needed - value.keys()):
             self._wrong(path, f"{name} needs `{key}`")
