@@ -267,21 +267,38 @@ class Standpoint:
     """When it came into that status."""
 
 
-def value_of(point: Standpoint) -> str:
-    """The text that an ATS gets for one application. It changes only when the status does.
+def value_of(point: Standpoint, field_name: str) -> str:
+    """What an ATS gets for one application. It changes only when the status does.
 
-    For example "interview 5/8 day 12 since 2026-03-14": the fifth of eight steps, reached on the
+    A field whose name ends in "score" is taken for a number field, any other for a text field.
+    """
+    return score_of(point) if field_name.endswith("score") else text_of(point)
+
+
+def text_of(point: Standpoint) -> str:
+    """For example "interview 5/8 day 12 since 2026-03-14": the fifth of eight steps, reached on the
     twelfth day after the application, in UTC. No comma: where it becomes a tag, it stays one tag.
     """
     day = max((point.entered_at - point.started_at).days, 0)
-    step = (
-        f" {PIPELINE.index(point.status) + 1}/{len(PIPELINE)}" if point.status in PIPELINE else ""
-    )
+    step = f" {_step(point.status)}/{len(PIPELINE)}" if point.status in PIPELINE else ""
     return f"{point.status.value}{step} day {day} since {point.entered_at:%Y-%m-%d}"
 
 
+def score_of(point: Standpoint) -> str:
+    """How far the application has come, from 0 (turned down) to 100 (hired)."""
+    return str(100 * _step(point.status) // len(PIPELINE))
+
+
+def _step(status: ApplicationStatus) -> int:
+    return PIPELINE.index(status) + 1 if status in PIPELINE else 0
+
+
 def values_to_send(
-    points: Iterable[Standpoint], sent: Mapping[Any, str], period: Period
+    points: Iterable[Standpoint],
+    sent: Mapping[Any, str],
+    period: Period,
+    *,
+    field_name: str,
 ) -> Iterator[tuple[Standpoint, str]]:
     """The applications whose value the ATS does not have yet.
 
@@ -289,7 +306,7 @@ def values_to_send(
     alone.
     """
     for point in points:
-        value = value_of(point)
+        value = value_of(point, field_name)
         is_current = point.status.is_open or point.entered_at >= period.start
         if sent.get(point.application_id) != value and (is_current or point.application_id in sent):
             yield point, value

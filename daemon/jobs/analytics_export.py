@@ -197,7 +197,9 @@ class AnalyticsExport:
             known = await stores.values.of(
                 settings.field_name, [point.application_id for point in points]
             )
-            for point, value in values_to_send(points, known, period):
+            for point, value in values_to_send(
+                points, known, period, field_name=settings.field_name
+            ):
                 _require(lease)
                 await self._send_value(point, value, sent)
                 if sent.taken == 0 and sent.refused >= MANY_REFUSALS:

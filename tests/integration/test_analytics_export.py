@@ -255,12 +255,12 @@ async def test_values_go_only_where_they_changed(opened: Mongo) -> None:
     world = a_world(opened, "per_application")
     people = [an_open_application() for _ in range(7)]
     await people_with(world, *people)
-    await world.job(field_name="score").run()
+    await world.job(field_name="pipeline").run()
     assert len(world.ats.writes) == 7
 
     await move(world, people[3], "interview")
     world.clock.advance(DAY)
-    await world.job(field_name="score").run()
+    await world.job(field_name="pipeline").run()
 
     ref, value, field_name = world.ats.writes[-1]
     assert len(world.ats.writes) == 8
@@ -268,7 +268,7 @@ async def test_values_go_only_where_they_changed(opened: Mongo) -> None:
         str(people[3].id),
         f"c-{people[3].id}",
     )
-    assert (value, field_name) == ("interview 5/8 day 10 since 2026-03-02", "score")
+    assert (value, field_name) == ("interview 5/8 day 10 since 2026-03-02", "pipeline")
 
 
 async def test_an_old_closed_application_is_left_alone(opened: Mongo) -> None:

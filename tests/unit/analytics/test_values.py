@@ -11,6 +11,7 @@ from models.status import ApplicationStatus
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
+FIELD = "clearview_status"
 PERIOD = Period(START + 10 * DAY, START + 11 * DAY)
 
 
@@ -31,19 +32,19 @@ def a_point(
 def test_a_value_names_the_status_the_step_and_the_day(
     status: ApplicationStatus, value: str
 ) -> None:
-    assert value_of(a_point(status)) == value
+    assert value_of(a_point(status), FIELD) == value
 
 
 @given(ahead=st.timedeltas(timedelta(0), 900 * DAY))
 def test_time_alone_changes_no_value(ahead: timedelta) -> None:
     later = Period(PERIOD.start + ahead, PERIOD.end + ahead)
-    sent = {"id": value_of(a_point())}
+    sent = {"id": value_of(a_point(), FIELD)}
 
-    assert list(values_to_send([a_point()], sent, later)) == []
+    assert list(values_to_send([a_point()], sent, later, field_name=FIELD)) == []
 
 
 def test_a_status_dated_before_the_application_began_is_day_zero() -> None:
-    assert value_of(a_point(entered=START - 3 * DAY)).startswith("interview 5/8 day 0 ")
+    assert value_of(a_point(entered=START - 3 * DAY), FIELD).startswith("interview 5/8 day 0 ")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,12 @@ def test_a_status_dated_before_the_application_began_is_day_zero() -> None:
 def test_history_is_left_alone_and_the_last_word_is_sent(
     status: ApplicationStatus, entered: datetime, sent: dict[str, str], is_sent: bool
 ) -> None:
-    sending = list(values_to_send([a_point(status, entered)], sent, PERIOD))
+    sending = list(values_to_send([a_point(status, entered)], sent, PERIOD, field_name=FIELD))
 
     assert bool(sending) is is_sent
+
+
+def test_a_score_is_a_number_that_grows_towards_a_hire() -> None:
+    scores = [value_of(a_point(status), "clearview_score") for status in ApplicationStatus]
+
+    assert scores == ["12", "25", "37", "50", "62", "75", "87", "100", "0", "0"]
