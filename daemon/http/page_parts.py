@@ -9,7 +9,7 @@ from models.times import iso
 
 Row = Mapping[str, Any]
 CHIPS = {
-    **dict.fromkeys(("active", "success", "ready"), "ok"),
+    **dict.fromkeys(("active", "success", "ready", "delivered"), "ok"),
     **dict.fromkeys(
         ("partial", "waiting", "interrupted", "warning", "retrying", "not ready"), "warn"
     ),
@@ -20,9 +20,10 @@ OPEN = ("pending", "in_flight", "retrying")
 NOT_COUNTED = "?"
 
 
-def chip(word: str) -> Html:
-    """A state in its colour."""
-    return el("span", word.replace("_", " "), css=f"chip {CHIPS.get(word, '')}".strip())
+def chip(word: str, *, quiet: bool = False) -> Html:
+    """A state in its colour, or without one."""
+    color = "" if quiet else CHIPS.get(word, "")
+    return el("span", word.replace("_", " "), css=f"chip {color}".strip())
 
 
 def age(moment: datetime | None, now: datetime) -> str:
@@ -152,14 +153,20 @@ def _run(run: Row | None, now: datetime) -> Html:
     if run is None:
         return el("span", "never", css="soft")
     when = age(run["finished_at"] or run["started_at"], now)
-    return joined(
-        chip(run["outcome"]), " ", when, el("div", counted(run) or "no change", css="small soft")
-    )
+    came_to = _came_to(run)
+    detail = el("div", came_to, css="small soft") if came_to else None
+    return joined(chip(run["outcome"]), " ", when, detail)
 
 
 def counted(run: Row) -> str:
     """What a run came to, without what it did not do."""
     return ", ".join(f"{run[name]:,} {name}" for name in COUNTED if run.get(name))
+
+
+def _came_to(run: Row) -> str:
+    """Only a poll that went well can say that nothing changed."""
+    idle = run["job"] == "import_poll" and run["outcome"] == "success"
+    return counted(run) or ("no change" if idle else "")
 
 
 def runs(rows: Sequence[Row], now: datetime) -> Html | None:
@@ -178,7 +185,7 @@ def _line(run: Row, now: datetime) -> Html:
         el("td", run.get("integration") or ""),
         el("td", chip(run["outcome"])),
         el("td", age(run["started_at"], now), title=iso(run["started_at"])),
-        el("td", counted(run) or "no change", error),
+        el("td", _came_to(run), error),
     )
 
 
@@ -187,5 +194,8 @@ def outbox(counts: Mapping[str, int] | None) -> Html | None:
     if not counts:
         return None
     order = (*OPEN, "delivered", "skipped", "superseded", "dead")
-    cells = [el("td", chip(state), " ", number(counts.get(state, 0))) for state in order]
+    cells = [
+        el("td", chip(state, quiet=not counts.get(state)), " ", number(counts.get(state, 0)))
+        for state in order
+    ]
     return el("section", el("h2", "Outbox"), el("table", el("tr", *cells)))
