@@ -50,6 +50,11 @@ class _Checker:
         file = self.loaded.document.file
         self.problems.append(Problem(file, mark.line, mark.column, show_path(path), message, hint))
 
+    def unwise(self, below: Path, message: str, *, on_key: bool = False) -> None:
+        """What is without effect, or will be missed, and stops nothing."""
+        path: Path = ("integrations", self.name, *below)
+        self.loaded.document.warn(path, message, on_key=on_key)
+
     def check(self) -> None:
         self._check_options()
         self._check_address()
@@ -82,28 +87,20 @@ class _Checker:
         acting = self.model.acting_user
         title = self.model.title
         if acting is None and self.operator.acting_user is not None:
-            self.wrong(("acting_user",), f"{title} has no use for an acting user; remove it")
+            self.unwise(("acting_user",), f"{title} has no use for an acting user")
         writes = self.operator.push.enabled or self.operator.analytics is not None
         needed = acting is not None and acting.needed == "writes"
         if needed and writes and self.operator.acting_user is None:
-            message = (
-                f"{title} makes no write without a user; add `acting_user`, "
-                "or `push: {enabled: false}`"
-            )
-            self.wrong((), message)
+            message = f"{title} makes no write without a user: no push will be sent; add `acting_user`"
+            self.unwise((), message)
 
     def _check_analytics(self) -> None:
         asked, offered = self.operator.analytics, self.model.analytics
         if asked is not None and offered is None:
             reason = self.model.waivers.get("analytics")
             because = f": {reason}" if reason else ""
-            message = f"{self.model.title} takes no analytics{because}; remove this"
-            self.wrong(("analytics",), message, on_key=True)
-        uses_field = offered is not None and any(
-            use.name == "field" for use in names_in(offered.model_dump())
-        )
-        if asked is not None and uses_field and asked.field is None:
-            self.wrong(("analytics",), "needs `field`: where in the ATS the value goes")
+            message = f"{self.model.title} takes no analytics{because}; nothing will be exported"
+            self.unwise(("analytics",), message, on_key=True)
 
     def _check_statuses(self) -> None:
         stages = self.model.writes.stages
@@ -120,8 +117,8 @@ class _Checker:
 
     def _check_reasons(self) -> None:
         if self.operator.rejection_reasons and self.model.writes.reasons is None:
-            message = f"{self.model.title} has no rejection reasons; remove this"
-            self.wrong(("rejection_reasons",), message, on_key=True)
+            message = f"{self.model.title} has no rejection reasons: this has no effect"
+            self.unwise(("rejection_reasons",), message, on_key=True)
 
     def _check_fields(self) -> None:
         for target, path in self.operator.fields.items():
