@@ -91,7 +91,9 @@ class _Checker:
         writes = self.operator.push.enabled or self.operator.analytics is not None
         needed = acting is not None and acting.needed == "writes"
         if needed and writes and self.operator.acting_user is None:
-            message = f"{title} makes no write without a user: no push will be sent; add `acting_user`"
+            message = (
+                f"{title} makes no write without a user: no push will be sent; add `acting_user`"
+            )
             self.unwise((), message)
 
     def _check_analytics(self) -> None:

@@ -148,20 +148,22 @@ def reason_for(
     named: str | None,
     operators: Mapping[str, str],
 ) -> Reason | None:
-    """The reason to send: what the operator wrote, else that very name, else the only fitting one."""
-    wanted = [operators.get(named) if named else None, named, operators.get("default")]
-    fitting = [reason for reason in reasons if reason.status in (status, None)]
-    for name in wanted:
-        found = _called(fitting, name) or _called(reasons, name)
-        if found is not None and _agrees(found, status):
+    """The reason to send: what the operator wrote for it, else that very name, else what fits.
+
+    A reason of another kind is never taken: a default for rejections would turn a withdrawal
+    into one.
+    """
+    for name in (operators.get(named) if named else None, named):
+        found = _called(reasons, name)
+        if found is not None and found.status in {status, None}:
             return found
     exact = [reason for reason in reasons if reason.status == status]
+    default = _called(reasons, operators.get("default"))
+    if status is not ApplicationStatus.REJECTED:
+        return default if default in exact else exact[0] if exact else None
+    if default is not None and default.status in {status, None}:
+        return default
     return exact[0] if len(exact) == 1 else None
-
-
-def _agrees(reason: Reason, status: ApplicationStatus) -> bool:
-    """A default for rejections must not turn a withdrawal into one, nor a hire."""
-    return reason.status is None or reason.status == status
 
 
 def _called(reasons: Sequence[Reason], name: str | None) -> Reason | None:

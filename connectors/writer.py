@@ -157,7 +157,7 @@ class Planner:
             named=task.target.rejection_reason,
             operators=self.wishes.reasons,
         )
-        if found is None and (write.needs_reason or status is ApplicationStatus.WITHDRAWN):
+        if found is None and (write.needs_reason or _only_told_by_reason(name, status)):
             raise _NotPossible(
                 f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
                 f'add `integrations.{self.wishes.name}.rejection_reasons: {{default: "<reason>"}}`'
@@ -212,6 +212,10 @@ class _Task:
         if reason is not None:
             found["reason_id"], found["reason_name"] = reason.external_id, reason.name
         return found
+
+
+def _only_told_by_reason(name: Operation, status: ApplicationStatus) -> bool:
+    return name == "reject" and status is ApplicationStatus.WITHDRAWN
 
 
 def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
