@@ -346,6 +346,25 @@ async def test_only_a_dead_letter_that_nothing_overtook_is_replayed(
     assert states == {"dead", "delivered"}
 
 
+async def test_the_alert_about_dead_letters_ends_with_the_last_of_them(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    dead = [a_dead_push("acme", "a1"), a_dead_push("acme", "a2")]
+    await opened.own.status_outbox.insert_many(dead)
+    await opened.own.alerts.insert_one(
+        an_alert("acme", kind="dead_letters", key="dead_letters:acme")
+    )
+    client = await serve()
+    still_open = []
+
+    for row in dead:
+        async with client.post(f"{V1}/outbox/{row['_id']}/replay") as answer:
+            assert answer.status == 202
+        still_open.append(await opened.own.alerts.count_documents({"resolved_at": None}))
+    assert still_open == [1, 0]
+
+
 def test_the_sample_documents_are_what_the_collections_hold() -> None:
     """A test on documents that MongoDB would refuse proves nothing."""
     ada = a_candidate("acme", "c1")
