@@ -113,6 +113,14 @@ class PollState:
         """A complete pass was finished longer ago than the operator wants."""
         return self.swept_at is None or now - self.swept_at >= every
 
+    def take_up(self, *, sweep: bool, now: datetime, fresh: UUID) -> Walk:
+        """Go on with the pass under way, or begin one; a sweep begins from the front."""
+        if self.walk is None:
+            self.walk = Walk(id=fresh, sweep=sweep, began_at=now)
+        elif sweep and not self.walk.sweep:
+            self.walk = self.walk.as_sweep(now, fresh)
+        return self.walk
+
     def to_value(self) -> dict[str, Any]:
         """As it is stored."""
         return {

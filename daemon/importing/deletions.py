@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from connectors.base import ListFacts
+from connectors.base import Connector, ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.safety import Brake, judge_deletions
 from daemon.core.walk import Deleting
 from daemon.importing.context import ImportContext
 from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import AlertKind, alert_key
-from daemon.ports.imports import LogLine, Snapshot
+from daemon.ports.imports import LogLine, Snapshot, Snapshots
 
 BY_ID_BATCH = 50
 MARK_BATCH = 500
@@ -34,12 +34,15 @@ class Missing:
 
 async def settle_absences(context: ImportContext, facts: ListFacts, seen: SeenIds) -> None:
     """Judge what a complete listing did not show, and mark what is proved gone."""
-    missing = await _find_missing(context, facts, seen)
+    missing = await find_missing(context.ports.snapshots, facts, seen)
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):
         return
-    gone = await _proved_gone(context, facts, missing)
+    gone, doubted = await ask_for_missing(context.connector, facts, missing)
+    now = context.ports.clock.now()
+    for batch in _batches(doubted, MARK_BATCH):
+        await context.ports.snapshots.mark_missing(facts.name, batch, now)
     for batch in _batches(gone, MARK_BATCH):
         context.state.deleting = Deleting(facts.name, tuple(batch))
         await context.save()
@@ -47,13 +50,33 @@ async def settle_absences(context: ImportContext, facts: ListFacts, seen: SeenId
         context.state.deleting = None
 
 
-async def _find_missing(context: ImportContext, facts: ListFacts, seen: SeenIds) -> Missing:
+async def find_missing(snapshots: Snapshots, facts: ListFacts, seen: SeenIds) -> Missing:
+    """Live snapshots whose records a complete listing did not show."""
     missing = Missing()
-    async for external_id, missing_since in context.ports.snapshots.live_ids(facts.name):
+    async for external_id, missing_since in snapshots.live_ids(facts.name):
         missing.known += 1
         if external_id not in seen:
             (missing.first_time if missing_since is None else missing.again).append(external_id)
     return missing
+
+
+async def ask_for_missing(
+    connector: Connector, facts: ListFacts, missing: Missing
+) -> tuple[list[str], list[str]]:
+    """(Proved gone, to be looked for once more.) Asks by id where the ATS can be asked.
+
+    A record that is hidden from the listing and yet there is believed, and asked for again next
+    time.
+    """
+    if not facts.reads_by_id:
+        return missing.again, missing.first_time
+    gone: list[str] = []
+    doubted: list[str] = []
+    for batch in _batches([*missing.first_time, *missing.again], BY_ID_BATCH):
+        answers = await connector.fetch(facts.name, batch)
+        gone += [e for e in batch if e in answers and answers[e] is None]
+        doubted += [e for e in batch if answers.get(e) is not None]
+    return gone, doubted
 
 
 async def _allowed(
@@ -86,27 +109,6 @@ async def _allowed(
     await alerts.resolve(alert_key(AlertKind.DELETION_BRAKE, name, facts.name))
     await alerts.resolve(alert_key(AlertKind.ZERO_CANDIDATES, name, facts.name))
     return True
-
-
-async def _proved_gone(context: ImportContext, facts: ListFacts, missing: Missing) -> list[str]:
-    if not facts.reads_by_id:
-        await _mark_missing(context, facts, missing.first_time)
-        return missing.again
-    gone: list[str] = []
-    for batch in _batches([*missing.first_time, *missing.again], BY_ID_BATCH):
-        answers = await context.connector.fetch(facts.name, batch)
-        gone += [e for e in batch if e in answers and answers[e] is None]
-        # Hidden from the listing, yet there: believed, and asked for again next time.
-        await _mark_missing(context, facts, [e for e in batch if answers.get(e) is not None])
-    return gone
-
-
-async def _mark_missing(
-    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
-) -> None:
-    now = context.ports.clock.now()
-    for batch in _batches(external_ids, MARK_BATCH):
-        await context.ports.snapshots.mark_missing(facts.name, batch, now)
 
 
 async def delete_records(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
-from daemon.core.walk import ListPosition
+from daemon.core.walk import ListPosition, PollState
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import settle_absences
 from daemon.importing.drift import watch_fields
@@ -16,6 +16,14 @@ from daemon.importing.seen import SeenIds
 from models.times import EPOCH
 
 RENEW_IDLE_CURSOR = timedelta(hours=1)
+
+
+def window_of(state: PollState, facts: ListFacts, *, full: bool, overlap: timedelta) -> Window:
+    """What a walk of the list covers: everything, or what changed since its cursor."""
+    cursor = state.cursors.get(facts.name)
+    if full or not facts.incremental or cursor is None:
+        return Window()
+    return Window(cursor, overlap)
 
 
 class ListImport:
@@ -45,10 +53,8 @@ class ListImport:
         return self._walk.positions[self._facts.name]
 
     def _window(self) -> Window:
-        cursor = self._context.state.cursors.get(self._facts.name)
-        if self._at.full or not self._facts.incremental or cursor is None:
-            return Window()
-        return Window(cursor, self._context.rules.overlap)
+        overlap = self._context.rules.overlap
+        return window_of(self._context.state, self._facts, full=self._at.full, overlap=overlap)
 
     def _fall_back(self, window: Window) -> bool:
         """A refused position restarts the window; a refused cursor makes it a complete walk."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.effects import deliver, plan_changes
-from daemon.ports.imports import Snapshot, Snapshots, Taken
+from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
 
 
 async def finish_interrupted(context: ImportContext) -> None:
@@ -25,13 +26,7 @@ async def _finish_page(context: ImportContext) -> None:
     clearview = context.ports.clearview
     changes = await changes_left(context.ports.snapshots, applying)
     plans = await plan_changes(clearview, context.rules.conflicts, changes)
-    taken = await clearview.taken(
-        applying.import_id,
-        candidates=sorted({c.candidate_external_id for c in changes}),
-        applications=[a.external_id for c in changes for a in c.applications],
-    )
-    for plan in plans:
-        _leave_out(plan, taken)
+    await leave_out_taken(clearview, plans, applying.import_id)
     await deliver(context, applying.list_name, plans, applying.import_id)
     context.state.applying = None
 
@@ -44,6 +39,19 @@ async def _finish_deletions(context: ImportContext) -> None:
         if facts.name == deleting.list_name:
             await delete_records(context, facts, deleting.external_ids)
     context.state.deleting = None
+
+
+async def leave_out_taken(
+    clearview: CandidateManagement, plans: Sequence[RecordPlan], import_id: UUID
+) -> None:
+    """What ClearView took before the kill stays as it is there."""
+    taken = await clearview.taken(
+        import_id,
+        candidates=sorted({p.change.candidate_external_id for p in plans}),
+        applications=[a.external_id for p in plans for a in p.change.applications],
+    )
+    for plan in plans:
+        _leave_out(plan, taken)
 
 
 def _leave_out(plan: RecordPlan, taken: Taken) -> None:

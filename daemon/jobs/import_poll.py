@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from connectors.base import Connector, ListFacts, Page
 from connectors.errors import AtsError, AuthRefused
 from daemon.core.alert_texts import unmapped_stages
-from daemon.core.walk import Walk, state_from
+from daemon.core.walk import state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.listing import ListImport
 from daemon.importing.page import page_import
@@ -95,14 +95,10 @@ class ImportPoll:
         )
 
     def _begin_walk(self, context: ImportContext) -> None:
-        """Go on with the pass under way, or begin one; a sweep that is due begins from the front."""
-        state, now = context.state, self._ports.clock.now()
-        sweep = context.request.sweep or state.sweep_is_due(now, self._rules.sweep_every)
-        if state.walk is None:
-            state.walk = Walk(id=uuid4(), sweep=sweep, began_at=now)
-        elif sweep and not state.walk.sweep:
-            state.walk = state.walk.as_sweep(now, uuid4())
-        context.run.details |= {"sweep": state.walk.sweep, "resumed": bool(state.walk.taken_up)}
+        now = self._ports.clock.now()
+        sweep = context.request.sweep or context.state.sweep_is_due(now, self._rules.sweep_every)
+        walk = context.state.take_up(sweep=sweep, now=now, fresh=uuid4())
+        context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.taken_up)}
 
     async def _walk_lists(self, context: ImportContext) -> AtsError | None:
         """Walk the lists in order, candidates before what refers to them; stop at one that fails."""

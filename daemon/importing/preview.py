@@ -1,0 +1,195 @@
+"""What a poll would change. It looks and decides as an import does, and writes nothing anywhere."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from connectors.base import Connector, ListFacts, Page, Position, Window
+from connectors.errors import CursorRefused
+from daemon.core.import_plan import RecordChange
+from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
+from daemon.core.safety import Brake, judge_deletions
+from daemon.core.walk import PollState, Walk, state_from
+from daemon.importing.context import ImportPorts, ImportRules
+from daemon.importing.deletions import ask_for_missing, find_missing
+from daemon.importing.effects import plan_changes
+from daemon.importing.listing import window_of
+from daemon.importing.reading import PageReading
+from daemon.importing.recovery import changes_left, leave_out_taken
+from daemon.importing.seen import SeenIds
+
+Progress = Callable[[str, PreviewCounts, int | None], None]
+"""Told behind each page: the list, the counts so far, and how many records are expected."""
+
+
+def nobody_watches(_list: str, _counts: PreviewCounts, _expected: int | None) -> None:
+    """Nothing to show."""
+
+
+@dataclass(slots=True)
+class Preview:
+    """One look at what one integration's next poll would do."""
+
+    connector: Connector
+    ports: ImportPorts
+    rules: ImportRules
+    sweep: bool = False
+    progress: Progress = nobody_watches
+    counts: PreviewCounts = field(default_factory=PreviewCounts)
+    _created: SeenIds = field(default_factory=SeenIds)
+    _looked_at: SeenIds = field(default_factory=SeenIds)
+
+    async def changes(self) -> AsyncIterator[PreviewedChange]:
+        """Every change, as it is found; `counts` is complete when this ends.
+
+        Raises:
+            AtsError: the ATS could not be read to the end.
+        """
+        key = f"poll:{self.connector.integration}"
+        state = state_from(await self.ports.checkpoints.load(key))
+        async for item in self._half_written(state):
+            yield self.counts.note(item)
+        now = self.ports.clock.now()
+        sweep = self.sweep or state.sweep_is_due(now, self.rules.sweep_every)
+        walk = state.take_up(sweep=sweep, now=now, fresh=uuid4())
+        for facts in self.connector.lists:
+            if facts.name in walk.done:
+                continue
+            async for item in self._list(facts, state, walk):
+                yield self.counts.note(item)
+        async for item in self._retries():
+            yield self.counts.note(item)
+
+    async def _half_written(self, state: PollState) -> AsyncIterator[PreviewedChange]:
+        """The page that an interrupted import would finish first."""
+        applying = state.applying
+        if applying is None:
+            return
+        changes = await changes_left(self.ports.snapshots, applying)
+        for item in await self._tell(applying.list_name, changes, applying.import_id):
+            yield item
+
+    async def _list(
+        self, facts: ListFacts, state: PollState, walk: Walk
+    ) -> AsyncIterator[PreviewedChange]:
+        full = walk.sweep or state.needs_full(facts.name, facts.mapping_version)
+        walk.begin(facts.name, full=full)
+        await self.connector.prepare_mapping(facts.name)
+        looking = _Looking(self._reading(facts, await self.ports.failed.all_ids(facts.name)))
+        at = walk.positions[facts.name]
+        window = window_of(state, facts, full=at.full, overlap=self.rules.overlap)
+        async for page in self._pages(facts, window, at.position, looking):
+            for item in await self._page(looking, page):
+                yield item
+        if looking.proves_absence and facts.complete_listing_proves_absence:
+            for item in await self._absent(facts, looking.seen):
+                yield item
+
+    def _reading(self, facts: ListFacts, failing: frozenset[str]) -> PageReading:
+        return PageReading(
+            facts=facts,
+            connector=self.connector,
+            snapshots=self.ports.snapshots,
+            clock=self.ports.clock,
+            failing=failing,
+        )
+
+    async def _pages(
+        self, facts: ListFacts, window: Window, position: Position | None, looking: "_Looking"
+    ) -> AsyncIterator[Page]:
+        """As an import would walk: what is refused is begun again, completely if need be."""
+        try:
+            async for page in self.connector.pages(facts.name, window, position=position):
+                looking.proves_absence = page.last and page.complete and position is None
+                yield page
+        except CursorRefused:
+            if position is None and window.is_full:
+                raise
+            looking.seen = SeenIds()
+            again = window if position is not None else Window()
+            async for page in self._pages(facts, again, None, looking):
+                yield page
+
+    async def _page(self, looking: "_Looking", page: Page) -> list[PreviewedChange]:
+        name = looking.reading.facts.name
+        prepared = await looking.reading.prepare(page)
+        for record in page.records:
+            looking.seen.add(record.external_id)
+            self._looked_at.add(_key(name, record.external_id))
+        for failure in page.failed:
+            looking.seen.add(failure.external_id or "")
+        changes = await looking.reading.compare(prepared)
+        told = await self._tell(name, [c for c in changes if not c.is_empty])
+        self.counts.pages += 1
+        self.counts.seen += prepared.seen
+        self.counts.unchanged += prepared.seen - len(told) - len(prepared.failures)
+        self.progress(name, self.counts, page.expected_total)
+        return [*_failed(name, prepared.failures), *told]
+
+    async def _tell(
+        self, list_name: str, changes: Sequence[RecordChange], import_id: UUID | None = None
+    ) -> list[PreviewedChange]:
+        plans = await plan_changes(self.ports.clearview, self.rules.conflicts, changes)
+        if import_id is not None:
+            await leave_out_taken(self.ports.clearview, plans, import_id)
+        items = []
+        for plan in plans:
+            owner = plan.change.candidate_external_id
+            is_new = plan.new_candidate is not None and owner not in self._created
+            item = previewed(plan, list_name, is_new=is_new)
+            if is_new:
+                self._created.add(owner)
+            items += [] if item is None else [item]
+        return items
+
+    async def _absent(self, facts: ListFacts, seen: SeenIds) -> list[PreviewedChange]:
+        """What would be marked deleted; the brake is told in the counts."""
+        missing = await find_missing(self.ports.snapshots, facts, seen)
+        verdict = judge_deletions(
+            known=missing.known,
+            missing=len(missing),
+            seen=len(seen),
+            max_percent=self.rules.max_percent,
+            accepted=False,
+        )
+        if isinstance(verdict, Brake):
+            self.counts.brakes.append(f"{facts.name}: {verdict.reason}")
+            return []
+        if self.rules.deletions == "ignore" or not len(missing):
+            return []
+        gone, _ = await ask_for_missing(self.connector, facts, missing)
+        return [PreviewedChange(facts.name, e, None, "deleted") for e in gone]
+
+    async def _retries(self) -> AsyncIterator[PreviewedChange]:
+        """Records that failed before and would be read again by id now."""
+        for facts in self.connector.lists:
+            if not facts.reads_by_id:
+                continue
+            due = await self.ports.failed.due(facts.name, self.ports.clock.now())
+            ids = [record.external_id for record in due]
+            ids = [e for e in ids if _key(facts.name, e) not in self._looked_at]
+            answers = await self.connector.fetch(facts.name, ids) if ids else {}
+            records = [record for record in answers.values() if record is not None]
+            if records:
+                looking = _Looking(self._reading(facts, frozenset(ids)))
+                page = Page(records=records, position=None, last=True)
+                for item in await self._page(looking, page):
+                    yield item
+
+
+@dataclass(slots=True)
+class _Looking:
+    reading: PageReading
+    seen: SeenIds = field(default_factory=SeenIds)
+    proves_absence: bool = False
+
+
+def _key(list_name: str, external_id: str) -> str:
+    return f"{list_name}/{external_id}"
+
+
+def _failed(list_name: str, failures: Mapping[str, str]) -> list[PreviewedChange]:
+    return [
+        PreviewedChange(list_name, external_id, None, "failed", reason=reason)
+        for external_id, reason in failures.items()
+    ]
