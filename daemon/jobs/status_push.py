@@ -172,12 +172,15 @@ class StatusIntake:
     ) -> None:
         clock = self._ports.clock
         compare_at = clock.monotonic() + self._times.repair_every.total_seconds()
-        look_at = clock.monotonic()
+        look_at = settled_at = clock.monotonic() + self._times.watch_window_every.total_seconds()
+        await self._watch_window(keeper.place)
         while not stop.is_set() and lease.still_held():
             await self._take(await stream.next_batch(), keeper)
             now = clock.monotonic()
             if now >= look_at:
                 await self._watch_window(keeper.place)
+                if look_at == settled_at:
+                    await self._alerts.settled()
                 look_at = now + self._times.watch_window_every.total_seconds()
             if now >= compare_at:
                 await self._compare(keeper)
@@ -253,6 +256,7 @@ class StatusIntake:
                 await self._alerts.lost(lost.reason)
                 await keeper.give_up(lost.reason)
             else:
+                await self._watch_window(keeper.place)
                 return
 
 

@@ -18,7 +18,12 @@ class StreamAlerts:
     def __init__(self, alerts: Alerts, metrics: Metrics) -> None:
         self._alerts = alerts
         self._metrics = metrics
-        self._at_risk = False
+        self._at_risk = True
+        """Until shown otherwise: an earlier process may have left the condition open."""
+
+    async def settled(self) -> None:
+        """The stream has been well for a while: the loss and its repair are history."""
+        await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_LOST, None))
 
     async def window(self, age_s: float | None, window_s: float | None) -> None:
         """Compare the position's age with how far back the server remembers."""
