@@ -9,7 +9,7 @@ import pytest
 from connectors.definition.load import CATALOG as FOLDER
 from tests.support.command_line import Answer, ats_sync
 
-CATALOG = ["ashby", "bamboohr", "greenhouse", "lever", "smartrecruiters", "teamtailor", "workable"]
+CATALOG = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 @pytest.fixture
