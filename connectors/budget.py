@@ -6,7 +6,7 @@ Nothing is counted back: a request that failed was still a request.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -19,6 +19,9 @@ _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
 
 
+_BACKGROUND = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """What a request is for: its list or operation, and whether it writes or fetches a token."""
@@ -27,6 +30,14 @@ class Purpose:
     is_write: bool = False
     is_token: bool = False
     is_urgent: bool = False
+    is_background: bool = False
+    """It can wait: analytics leave half of every limit to polls and pushes."""
+
+    def left_over(self, reserve: float) -> float:
+        """The share of a limit that this request leaves to others."""
+        if self.is_background:
+            return max(_BACKGROUND, reserve)
+        return 0.0 if self.is_write or self.is_urgent else reserve
 
     def concerns(self, only: Iterable[str]) -> bool:
         """Whether a limit with this `only` counts the request."""
@@ -42,7 +53,7 @@ class Meter(Protocol):
 
     def concerns(self, purpose: Purpose) -> bool: ...
 
-    def delay(self, now: float, *, is_write: bool) -> float:
+    def delay(self, now: float, purpose: Purpose) -> float:
         """Seconds until there is room; 0 when there is room now."""
         ...
 
@@ -67,12 +78,12 @@ class Window:
         """Whether the request counts here."""
         return purpose.concerns(self._limit.only)
 
-    def delay(self, now: float, *, is_write: bool) -> float:
+    def delay(self, now: float, purpose: Purpose) -> float:
         """Until the window ends, once it is used up."""
         if now >= self._ends:
             self._left = self._allowed
             return 0.0
-        kept = 0 if is_write else _kept(self._allowed, self._reserve)
+        kept = _kept(self._allowed, purpose.left_over(self._reserve))
         return self._ends - now if self._left <= kept else 0.0
 
     def take(self, now: float) -> None:
@@ -113,16 +124,16 @@ class Bucket:
         self._rate = limit.requests / limit.per.total_seconds()
         self._level = float(limit.burst)
         self._at: float | None = None
-        self._reserve = _kept(limit.burst, reserve)
+        self._reserve = reserve
 
     def concerns(self, purpose: Purpose) -> bool:
         """Whether the request counts here."""
         return purpose.concerns(self._limit.only)
 
-    def delay(self, now: float, *, is_write: bool) -> float:
+    def delay(self, now: float, purpose: Purpose) -> float:
         """Until there is a whole token, above the reserve for a read."""
         self._fill(now)
-        wanted = 1 + (0 if is_write else self._reserve)
+        wanted = 1 + _kept(self._limit.burst, purpose.left_over(self._reserve))
         return max(0.0, (wanted - self._level) / self._rate)
 
     def take(self, now: float) -> None:
@@ -179,9 +190,7 @@ class Budget:
         meters = [meter for meter in self._meters if meter.concerns(purpose)]
         while True:
             now = self.clock.monotonic()
-            delays = [
-                meter.delay(now, is_write=purpose.is_write or purpose.is_urgent) for meter in meters
-            ]
+            delays = [meter.delay(now, purpose) for meter in meters]
             quiet = self._quiet_until.get(purpose.is_token, now) - now
             delay = max([quiet, *delays], default=0.0)
             if delay <= 0:
@@ -216,9 +225,8 @@ class Budget:
         if told is not None:
             return min(told + _MARGIN_S, longest)
         now = self.clock.monotonic()
-        resets = [
-            meter.delay(now, is_write=True) for meter in self._meters if meter.concerns(purpose)
-        ]
+        first = replace(purpose, is_urgent=True, is_background=False)
+        resets = [meter.delay(now, first) for meter in self._meters if meter.concerns(purpose)]
         known = max(resets, default=0.0)
         return min(known or self.limits.pause.total_seconds(), longest)
 

@@ -26,6 +26,9 @@ RATE_PATIENCE_S = 900.0
 """How long a read may be sent back by rate limits before it fails."""
 _LONGEST_BACKOFF_S = 30.0
 
+ANALYTICS = "analytics"
+"""The operation that never keeps polls and pushes from an ATS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Good(Generic[Payload]):
@@ -125,7 +128,12 @@ class Transport:
             )
 
     def _purpose(self, request: Outgoing) -> Purpose:
-        return Purpose(request.operation, is_write=request.is_write, is_urgent=request.is_urgent)
+        return Purpose(
+            request.operation,
+            is_write=request.is_write,
+            is_urgent=request.is_urgent,
+            is_background=request.operation == ANALYTICS,
+        )
 
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
