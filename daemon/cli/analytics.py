@@ -30,7 +30,9 @@ ToOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    group = typer.Typer(help="Look at the hiring metrics that are exported to an ATS.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Look at the hiring metrics that are exported to an ATS.", no_args_is_help=True
+    )
     group.command("show")(show)
     app.add_typer(group, name="analytics", rich_help_panel="Looking")
 

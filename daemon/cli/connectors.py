@@ -1,6 +1,6 @@
 """`ats-sync connectors`: which ATSs there are, what they ask for, and how to add one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,7 +90,8 @@ def show(
 ) -> None:
     """Show what a connector asks for, and what it can and cannot do."""
     from connectors.tools import show_definition
-    from daemon.cli.session import print_json, showing_errors
+    from daemon.cli.connector_view import lines_of
+    from daemon.cli.session import out, print_json, showing_errors
     from daemon.plain import plain
 
     with showing_errors():
@@ -98,49 +99,8 @@ def show(
     if as_json:
         print_json(plain(facts))
     else:
-        _show_facts(facts)
-
-
-def _show_facts(facts: Mapping[str, Any]) -> None:
-    from daemon.cli.session import out
-
-    version = f" {facts['version']}" if facts["version"] else ""
-    out.print(f"{facts['title']}{version}  {facts['file']}", markup=False, soft_wrap=True)
-    out.print(f"  address      {facts['address']}", markup=False, soft_wrap=True)
-    if facts["sunset"]:
-        out.print(f"  sunset       {facts['sunset']}", markup=False)
-    for line in [*_asked_for(facts), *_offered(facts)]:
-        out.print(line, markup=False, soft_wrap=True)
-
-
-def _asked_for(facts: Mapping[str, Any]) -> list[str]:
-    lines = [
-        f"  credentials  {name}: {one['description']}{'' if one['required'] else ' (optional)'}"
-        for name, one in facts["credentials"].items()
-    ]
-    for name, one in facts["options"].items():
-        given = f" (default {one['default']})" if one["default"] is not None else ""
-        needed = " (required)" if one["required"] else given
-        lines.append(f"  options      {name}: {one['description']}{needed}")
-    acting = facts["acting_user"]
-    if acting is not None:
-        needed = "for writes" if acting["needed"] == "writes" else "optional"
-        lines.append(f"  acting_user  {acting['description']} ({needed})")
-    return lines
-
-
-def _offered(facts: Mapping[str, Any]) -> list[str]:
-    lists = ", ".join(
-        f"{name} ({one['holds']}, {one['cursor'] or 'sweeps only'})"
-        for name, one in facts["lists"].items()
-    )
-    lines = [
-        f"  lists        {lists}",
-        f"  writes       {', '.join(facts['writes']) or 'none'}",
-        f"  analytics    {facts['analytics'] or 'none'}",
-        f"  webhook      {'yes' if facts['webhook'] else 'no'}",
-    ]
-    return [*lines, *(f"  cannot       {what}: {why}" for what, why in facts["waivers"].items())]
+        for line in lines_of(facts):
+            out.print(line, markup=False, soft_wrap=True)
 
 
 def schema() -> None:

@@ -1,0 +1,43 @@
+"""What a connector asks for and can do, in lines for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def lines_of(facts: Mapping[str, Any]) -> list[str]:
+    """The facts that `connectors.tools.show_definition` found."""
+    version = f" {facts['version']}" if facts["version"] else ""
+    lines = [f"{facts['title']}{version}  {facts['file']}", f"  address      {facts['address']}"]
+    if facts["sunset"]:
+        lines.append(f"  sunset       {facts['sunset']}")
+    return [*lines, *_asked_for(facts), *_offered(facts)]
+
+
+def _asked_for(facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"  credentials  {name}: {one['description']}{'' if one['required'] else ' (optional)'}"
+        for name, one in facts["credentials"].items()
+    ]
+    for name, one in facts["options"].items():
+        given = f" (default {one['default']})" if one["default"] is not None else ""
+        needed = " (required)" if one["required"] else given
+        lines.append(f"  options      {name}: {one['description']}{needed}")
+    acting = facts["acting_user"]
+    if acting is not None:
+        needed = "for writes" if acting["needed"] == "writes" else "optional"
+        lines.append(f"  acting_user  {acting['description']} ({needed})")
+    return lines
+
+
+def _offered(facts: Mapping[str, Any]) -> list[str]:
+    lists = ", ".join(
+        f"{name} ({one['holds']}, {one['cursor'] or 'sweeps only'})"
+        for name, one in facts["lists"].items()
+    )
+    lines = [
+        f"  lists        {lists}",
+        f"  writes       {', '.join(facts['writes']) or 'none'}",
+        f"  analytics    {facts['analytics'] or 'none'}",
+        f"  webhook      {'yes' if facts['webhook'] else 'no'}",
+    ]
+    return [*lines, *(f"  cannot       {what}: {why}" for what, why in facts["waivers"].items())]
