@@ -94,6 +94,7 @@ class Daemon:
         """Close what the daemon itself opened."""
         for channel in self.channels:
             await channel.close()
+        await self.shared.services.close()
 
     async def prepare(self) -> None:
         """Write the settings documents and read every integration's state."""
@@ -172,6 +173,8 @@ class Daemon:
             log.error("config_refused", problems=len(problems))  # noqa: TRY400 - no traceback
             await self._tell(config_refused(problems=problems))
             return
+        if checked.loaded.value.clearview != self.config.loaded.value.clearview:
+            log.warning("config_needs_restart", part="clearview")
         self.config.checked, self.config.refused = checked, None
         with suppress(DatabaseError):
             await self.shared.alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from config.loading import Loaded
 from config.operator import Integration, OperatorConfig
+from config.operator_clearview import ClearView
 from connectors.base import Connector
 from connectors.registry import Commons
 from daemon.board import Board
@@ -42,12 +43,11 @@ from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.repair import Repair, RepairPorts
 from daemon.scheduler import Scheduler
 from daemon.store.alerts import AlertStore
-from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.clearview_candidates import MongoCandidateManagement
+from daemon.store.clearview_services import ClearViewServices
 from daemon.store.conflict_log import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
@@ -72,11 +72,14 @@ class Shared:
     """What every integration uses: one of each in the process."""
 
     mongo: Mongo
+    clearview: ClearView = field(default_factory=ClearView)
+    """How ClearView's services are reached."""
     clock: Clock = field(default_factory=SystemClock)
     metrics: PrometheusMetrics = field(default_factory=PrometheusMetrics)
     policy: AlertPolicy = field(default_factory=AlertPolicy)
     commons: Commons = field(default_factory=Commons)
     observer: ConnectorMetrics = field(init=False)
+    services: ClearViewServices = field(init=False)
     leases: MongoLeases = field(init=False)
     alerts: AlertStore = field(init=False)
     runs: MongoRunLog = field(init=False)
@@ -90,6 +93,7 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.observer = ConnectorMetrics(self.metrics)
+        self.services = ClearViewServices(self.clearview, self.mongo, self.clock)
         self.leases = MongoLeases(self.mongo, self.clock)
         self.alerts = AlertStore(self.mongo, self.clock, self.policy)
         self.runs = MongoRunLog(self.mongo, self.clock)
@@ -147,7 +151,7 @@ def import_ports(shared: Shared, identity: UUID) -> ImportPorts:
     mongo = shared.mongo
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, identity),
-        clearview=MongoCandidateManagement(mongo, identity),
+        clearview=shared.services.candidates(identity),
         history=MongoImportHistory(mongo, identity),
         failed=MongoFailedRecords(mongo, identity),
         checkpoints=shared.checkpoints,
@@ -217,7 +221,7 @@ def _export(
         ),
         connector,
         ExportStores(
-            source=MongoMetrics(shared.mongo),
+            source=shared.services.metrics,
             standpoints=MongoStandpoints(shared.mongo),
             values=MongoSentValues(shared.mongo, shared.clock),
             log=MongoExportLog(shared.mongo, shared.clock),

@@ -9,6 +9,7 @@ from daemon.core.alert_texts import Of, auth_refused, integration_failing
 from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
 from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
 from daemon.ports.clock import Clock
+from daemon.ports.services import ServiceFailed
 
 log = structlog.get_logger("daemon.health")
 
@@ -28,7 +29,7 @@ class Health:
         """Failed runs in a row."""
         return self._streak.failures
 
-    async def failed(self, error: AtsError) -> None:
+    async def failed(self, error: AtsError | ServiceFailed) -> None:
         """Count a failed run; a refused credential is told at once."""
         if isinstance(error, RateLimited):
             return
@@ -46,7 +47,7 @@ class Health:
         elif action == "open":
             await self._alerts.raise_condition(self._failing(error, now))
 
-    def _failing(self, error: AtsError, now: datetime) -> Condition:
+    def _failing(self, error: AtsError | ServiceFailed, now: datetime) -> Condition:
         return integration_failing(
             self._of,
             failures=self._streak.failures,

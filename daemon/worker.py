@@ -25,6 +25,7 @@ from daemon.jobs.status_push import PushDelivery
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.pushes import IntegrationStates
+from daemon.ports.services import ServiceFailed
 from daemon.scheduler import Bell
 from daemon.store.connection import DatabaseError
 from daemon.store.integrations import MongoIntegrations, Standing
@@ -197,7 +198,7 @@ class IntegrationWorker:
             if asked:
                 await self._around.integrations.answered(self.name, asked["id"])
 
-    async def _note_failure(self, error: AtsError) -> None:
+    async def _note_failure(self, error: AtsError | ServiceFailed) -> None:
         await self._health.failed(error)
         if isinstance(error, AuthRefused):
             reason = f"the ATS refused the credential (HTTP {error.status})"

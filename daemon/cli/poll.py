@@ -83,7 +83,11 @@ async def bench(name: str, checked: CheckedConfig, config: Path | None) -> Async
     """Everything that one integration needs."""
     settings = settings_for(config)
     async with database(settings, checked.loaded.value, prepare=True) as mongo:
-        yield Bench(name, checked, Shared(mongo))
+        shared = Shared(mongo, checked.loaded.value.clearview)
+        try:
+            yield Bench(name, checked, shared)
+        finally:
+            await shared.services.close()
 
 
 def poll(

@@ -111,7 +111,8 @@ async def opened(
     try:
         mongo = await _connect(settings, checked, embedded)
         try:
-            daemon = Daemon(settings, CurrentConfig(checked), Shared(mongo, policy=policy))
+            shared = Shared(mongo, checked.loaded.value.clearview, policy=policy)
+            daemon = Daemon(settings, CurrentConfig(checked), shared)
             try:
                 yield daemon, embedded
             finally:

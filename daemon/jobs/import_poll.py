@@ -18,12 +18,13 @@ from daemon.importing.recovery import finish_interrupted
 from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.leases import LeaseLost
 from daemon.ports.runs import Outcome, Run
+from daemon.ports.services import ServiceFailed
 
 
 class ImportFailed(Exception):
     """A run ended without importing everything; what it did import is safe."""
 
-    def __init__(self, run: Run, cause: AtsError) -> None:
+    def __init__(self, run: Run, cause: AtsError | ServiceFailed) -> None:
         super().__init__(str(cause))
         self.run = run
         self.cause = cause
@@ -58,7 +59,7 @@ class ImportPoll:
             failure = await self._walk_lists(context)
             await self._retry_failed(context)
             await self._end_walk(context, complete=failure is None)
-        except AtsError as error:
+        except (AtsError, ServiceFailed) as error:
             await self._record(context, "failed", error)
             raise ImportFailed(context.run, error) from error
         except LeaseLost:
@@ -152,7 +153,7 @@ class ImportPoll:
         await context.save()
 
     async def _record(
-        self, context: ImportContext, outcome: Outcome, error: AtsError | None
+        self, context: ImportContext, outcome: Outcome, error: AtsError | ServiceFailed | None
     ) -> None:
         run = context.run
         run.counts.requests = self._connector.requests_sent - context.requests_before
