@@ -4,7 +4,6 @@ A page that was killed half way is finished document by document: a document tha
 import's stamp must be complete.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +33,7 @@ def joined(one: Patch, then: Patch) -> Patch:
     """What two patches, one after the other, do together."""
     kept = {path: value for path, value in one.set.items() if not _touched(path, then)}
     unset = [path for path in one.unset if not _touched(path, then)]
-    return replace(one, set=_settled({**kept, **then.set}), unset=[*unset, *then.unset])
+    return _settled(replace(one, set={**kept, **then.set}, unset=[*unset, *then.unset]))
 
 
 def _touched(path: str, patch: Patch) -> bool:
@@ -45,14 +44,14 @@ def _is_within(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}.")
 
 
-def _settled(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Custom fields set as a whole and one by one are one value: MongoDB refuses both at once."""
-    if CUSTOM not in fields:
-        return dict(fields)
-    prefix = f"{CUSTOM}."
-    single = {p.removeprefix(prefix): v for p, v in fields.items() if p.startswith(prefix)}
-    others = {p: v for p, v in fields.items() if not p.startswith(prefix)}
-    return others | {CUSTOM: {**fields[CUSTOM], **single}}
+def _settled(patch: Patch) -> Patch:
+    """Custom fields as a whole and one by one are one value: MongoDB refuses both in one update."""
+    if CUSTOM not in patch.set:
+        return patch
+    inner = {p: v for p, v in patch.set.items() if p.startswith(f"{CUSTOM}.")}
+    others = {p: v for p, v in patch.set.items() if p not in inner and p != CUSTOM}
+    whole = patched({CUSTOM: patch.set[CUSTOM]}, replace(patch, set=inner))
+    return replace(patch, set={**others, **whole}, unset=[])
 
 
 def patched(record: Record, patch: Patch) -> Record:
