@@ -1,0 +1,119 @@
+"""An ATS that answers at once: pages of ready bytes, and writes that it only notes the moment of.
+
+Run as a process of its own: `python -m tests.bench.ats` prints its port and serves until its
+standard input ends.
+"""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+
+from tests.bench.people import STAGES, application_page, application_row
+from tests.bench.records import PER_PAGE, Variant, page_of, page_templates
+
+
+@dataclass(slots=True)
+class BenchAts:
+    """What it serves and what it noticed."""
+
+    templates: list[bytes] = field(default_factory=page_templates)
+    requests: list[tuple[str, str, int]] = field(default_factory=list)
+    """Kind of request, what it was about, when it came (nanoseconds of the monotonic clock, which
+    all processes of the machine share)."""
+    stages: dict[str, str] = field(default_factory=dict)
+    """By application: where a write has put it."""
+    signature: int = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        base = "/{variant}/{records}"
+        return [
+            web.get(f"{base}/candidates", self.candidates),
+            web.get(f"{base}/applications", self.applications),
+            web.get(f"{base}/applications/{{key}}", self.application),
+            web.post(f"{base}/applications/{{key}}/move", self.move),
+            web.get(f"{base}/stages", self.all_stages),
+            web.get("/noticed", self.noticed),
+            web.post("/forget", self.forget),
+        ]
+
+    def _note(self, kind: str, about: str = "") -> None:
+        self.requests.append((kind, about, time.monotonic_ns()))
+
+    async def candidates(self, request: web.Request) -> web.Response:
+        """A page of the listing; `Link` names the next one."""
+        self._note("list")
+        number = int(request.query.get("page", "0"))
+        total = int(request.match_info["records"])
+        body = page_of(self.templates, number, self._variant(request.match_info["variant"], number))
+        return _page(request, body, number, total)
+
+    def _variant(self, name: str, number: int) -> Variant:
+        kind, _, edition = name.partition("-")
+        if kind == "rotating":
+            # A listing that is read anew is signed anew.
+            self.signature += number == 0
+            return Variant(signature=str(self.signature))
+        if kind == "changed":
+            return Variant(edition=int(edition))
+        return Variant()
+
+    async def applications(self, request: web.Request) -> web.Response:
+        """A page of small records: candidate and application in one."""
+        self._note("list")
+        number = int(request.query.get("page", "0"))
+        total = int(request.match_info["records"])
+        return _page(request, application_page(number, total, self.stages), number, total)
+
+    async def application(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        self._note("read", key)
+        return _json(msgspec.json.encode(application_row(key, self.stages.get(key))))
+
+    async def move(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        self._note("write", key)
+        self.stages[key] = str(msgspec.json.decode(await request.read())["to"])
+        return _json(b"{}")
+
+    async def all_stages(self, request: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(STAGES))
+
+    async def noticed(self, request: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(self.requests))
+
+    async def forget(self, request: web.Request) -> web.Response:
+        self.requests.clear()
+        self.stages.clear()
+        return _json(b"{}")
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+def _page(request: web.Request, body: bytes, number: int, total: int) -> web.Response:
+    response = _json(body)
+    if (number + 1) * PER_PAGE < total:
+        following = request.url.update_query(page=str(number + 1))
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
+
+
+async def serve() -> None:
+    """Until standard input ends."""
+    app = web.Application()
+    app.add_routes(BenchAts().routes())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
