@@ -59,7 +59,8 @@ class Story:
         self.world = world
         self.names = [f"s{number}-{i}" for i in range(3)]
         self.edits: dict[str, list[S]] = {name: [] for name in self.names}
-        self.held: dict[str, S] = dict.fromkeys(self.names, S.NEW)
+        self.unseen: dict[str, S] = {}
+        """What the ATS was moved to by its own people and no poll has seen: not to be overruled."""
 
     async def begin(self) -> None:
         self.world.start_anew()
@@ -74,7 +75,10 @@ class Story:
         return dict(row["value"])
 
     async def tell(self, step: tuple[Any, ...]) -> None:
+        effects_before = len(self.world.ats.effects)
         await getattr(self, step[0])(*step[1:])
+        for effect in self.world.ats.effects[effects_before:]:
+            assert self.unseen.get(effect.application) != effect.before
 
     async def edit(self, place: int, status: S) -> None:
         name = self.names[place]
@@ -83,11 +87,17 @@ class Story:
             await self.world.set_status(name, status)
 
     async def ats_move(self, place: int, status: S) -> None:
-        self.world.ats.move(self.names[place], status)
+        name = self.names[place]
+        self.world.ats.move(name, status)
+        if (await self.world.snapshot(name))["status"] == status:
+            self.unseen.pop(name, None)
+        else:
+            self.unseen[name] = status
 
     async def poll(self, place: int) -> None:
         """An import of this application, by the same rule that the importer uses."""
         name, world = self.names[place], self.world
+        self.unseen.pop(name, None)
         base = S((await world.snapshot(name))["status"])
         ats = S(world.ats.applications[name]["status"])
         held = S((await world.clearview(name))["status"])
