@@ -125,7 +125,7 @@ def assemble_worker(
     name = connector.integration
     wanted = loaded.value.integrations[name]
     identity = integration_id(name)
-    export = _export(shared, wanted, connector, identity)
+    export = assemble_export(shared, wanted, connector, identity)
     jobs = Jobs(
         poll=ImportPoll(connector, identity, import_ports(shared, identity), import_rules(wanted)),
         delivery=_delivery(shared, wanted, connector, identity),
@@ -207,9 +207,10 @@ def _delivery(
     return PushDelivery(integration, connector, ports, PushSettings(rules=push_rules(wanted)))
 
 
-def _export(
+def assemble_export(
     shared: Shared, wanted: Integration, connector: Connector, identity: UUID
 ) -> AnalyticsExport | None:
+    """The export job, if the operator asked for one."""
     if wanted.analytics is None:
         return None
     return AnalyticsExport(

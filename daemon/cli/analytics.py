@@ -31,9 +31,11 @@ ToOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     group = typer.Typer(
-        help="Look at the hiring metrics that are exported to an ATS.", no_args_is_help=True
+        help="Look at the hiring metrics that are exported to an ATS, and export them now.",
+        no_args_is_help=True,
     )
     group.command("show")(show)
+    group.command("export")(export)
     app.add_typer(group, name="analytics", rich_help_panel="Looking")
 
 
@@ -56,6 +58,16 @@ def show(
         print_json(plain(metrics))
     else:
         _show(name, metrics)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="The integration's name.", show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Send every period that is over and has not been exported yet. Exits with 1 if one fails."""
+    from daemon.cli.exporting import export_now
+
+    export_now(name, config)
 
 
 async def _counted(

@@ -68,12 +68,12 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what the next poll and the next pushes would change. Nothing is written anywhere."""
-    _of("poll", "plan")(name, config=config, as_json=as_json)
+    _of("comparing", "plan")(name, config=config, as_json=as_json)
 
 
 def verify(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Compare the ATS, the snapshots and ClearView completely. Exits with 1 if they differ."""
-    _of("poll", "verify")(name, config=config, as_json=as_json)
+    _of("comparing", "verify")(name, config=config, as_json=as_json)
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:

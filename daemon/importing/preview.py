@@ -92,6 +92,7 @@ class Preview:
             snapshots=self.ports.snapshots,
             clock=self.ports.clock,
             failing=failing,
+            own_field=self.rules.own_field,
         )
 
     async def _pages(

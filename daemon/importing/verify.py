@@ -9,6 +9,7 @@ from typing import Literal
 
 from connectors.base import Connector, ListFacts, Mapped, RawRecord, Window
 from daemon.core.import_plan import newest_candidates
+from daemon.core.own_writes import without_own
 from daemon.core.verification import (
     Drift,
     Held,
@@ -40,6 +41,8 @@ class Verification:
     clearview: ClearViewReader | None
     """None: ClearView cannot be read here, and is left out."""
     deletions: Literal["mark", "ignore"] = "mark"
+    own_field: str | None = None
+    """What our own analytics export writes to: not compared."""
     progress: Progress = nobody_watches
     counts: VerificationCounts = field(default_factory=VerificationCounts)
     _candidates: SeenIds = field(default_factory=SeenIds)
@@ -95,7 +98,7 @@ class Verification:
         results = await self.connector.map_records(facts.name, records) if records else []
         for record, result in zip(records, results, strict=True):
             if isinstance(result, Mapped):
-                said.append(_said(facts.name, result))
+                said.append(_said(facts.name, result, self.own_field))
             else:
                 found.append(Drift("cannot be mapped", "record", record.external_id, facts.name))
         return found, said
@@ -168,12 +171,14 @@ class Verification:
                 yield Drift("present here, gone there", "application", external_id)
 
 
-def _said(list_name: str, mapped: Mapped) -> Said:
+def _said(list_name: str, mapped: Mapped, own_field: str | None) -> Said:
+    candidate = mapped.candidate
+    applications = [without_own(a, own_field) for a in mapped.applications]
     return Said(
         external_id=mapped.external_id,
         list_name=list_name,
-        candidate=mapped.candidate,
-        applications={a["external_id"]: a for a in mapped.applications},
+        candidate=None if candidate is None else without_own(candidate, own_field),
+        applications={a["external_id"]: a for a in applications},
     )
 
 

@@ -1,0 +1,166 @@
+"""`verify` and `plan`: both look at everything and write nothing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from connectors.base import ApplicationRef, Connector, PushTarget, Steps
+from connectors.errors import AtsError
+from daemon.assembly import import_ports, import_rules
+from daemon.cli.poll import Bench, Watcher, bench, checked_for
+from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
+from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
+from daemon.core.verification import Drift
+from daemon.importing.preview import Preview
+from daemon.importing.verify import Verification
+from daemon.plain import plain
+from daemon.ports.pushes import OpenPush
+from daemon.store.clearview_reader import MongoClearViewReader
+from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.snapshots import MongoSnapshots
+from models.errors import UserError
+from models.status import ApplicationStatus
+
+T = TypeVar("T")
+
+MOST_PUSHES = 200
+
+
+def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> None:
+    """Compare the ATS, the snapshots and ClearView completely.
+
+    Raises:
+        typer.Exit: 1 if they differ.
+    """
+    with showing_errors():
+        checked = checked_for(name, config)
+
+    async def work() -> int:
+        async with bench(name, checked, config) as on:
+            return await _verify(on, as_json=as_json)
+
+    if run_async(work):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _verify(on: Bench, *, as_json: bool) -> int:
+    rules = import_rules(on.checked.loaded.value.integrations[on.name])
+    async with _connected(on) as connector:
+        look = Verification(
+            connector,
+            MongoSnapshots(on.shared.mongo, on.id),
+            MongoClearViewReader(on.shared.mongo, on.id),
+            deletions=rules.deletions,
+            own_field=rules.own_field,
+        )
+        found: list[Drift] = [item async for item in _read(look.differences())]
+    if as_json:
+        print_json(plain(drift_data(on.name, found, look.counts)))
+    else:
+        render_drift(out, on.name, found, look.counts)
+    return look.counts.drift
+
+
+def plan(name: str | None, *, config: Path | None = None, as_json: bool = False) -> None:
+    """What the next poll and the next pushes would change."""
+    with showing_errors():
+        checked = checked_for(name, config)
+    integrations = checked.loaded.value.integrations
+    wanted = [name] if name is not None else [n for n, i in integrations.items() if i.enabled]
+
+    async def work() -> list[dict[str, Any]]:
+        plans = []
+        for one in wanted:
+            async with bench(one, checked, config) as on:
+                plans.append(await _plan(on, as_json=as_json))
+        return plans
+
+    plans = run_async(work)
+    if as_json:
+        print_json(plain(plans[0] if name is not None else plans))
+
+
+async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
+    rules = import_rules(on.checked.loaded.value.integrations[on.name])
+    async with _connected(on) as connector:
+        look = Preview(connector, import_ports(on.shared, on.id), rules)
+        changes = [item async for item in _read(look.changes())]
+        pushes = [await _push(on, connector, push) for push in await _waiting(on)]
+    if not as_json:
+        render_preview(out, on.name, changes, look.counts)
+        _show_pushes(pushes)
+    return {**preview_data(on.name, changes, look.counts), "pushes": pushes}
+
+
+async def _waiting(on: Bench) -> list[OpenPush]:
+    """The oldest open push of each application that has one."""
+    queue = MongoDeliveryQueue(on.shared.mongo, on.id, fence=0)
+    now = on.shared.clock.now()
+    due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
+    return [pushes[0] for pushes in due.values() if pushes]
+
+
+async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:
+    """One push with the exact requests that it would send."""
+    found: dict[str, Any] = {
+        "application": push.external_id,
+        "status": push.status,
+        "state": push.state,
+        "requests": [],
+    }
+    known = (await on.shared.known.load(on.id, [push.external_id])).get(push.external_id)
+    if known is None:
+        return found | {"reason": "no snapshot knows this application"}
+    record: Any = known.record
+    ref = ApplicationRef(
+        push.external_id, record["candidate_external_id"], record["job"]["external_id"]
+    )
+    target = PushTarget(ApplicationStatus(push.status), push.stage, push.rejection_reason)
+    planned = await connector.plan_push(ref, record, target)
+    if isinstance(planned, Steps):
+        return found | {"requests": [_request(asdict(step)) for step in planned.steps]}
+    return found | {"reason": getattr(planned, "reason", "the ATS holds this status already")}
+
+
+def _request(step: dict[str, Any]) -> dict[str, Any]:
+    return {key: step[key] for key in ("operation", "method", "url", "query", "body")}
+
+
+def _show_pushes(pushes: list[dict[str, Any]]) -> None:
+    for push in pushes:
+        line = f"push application {push['application']} to {push['status']}"
+        out.print(f"{line}: {push['reason']}" if "reason" in push else line, markup=False)
+        for request in push["requests"]:
+            words = f"    {request['method']} {request['url']} {request['body'] or ''}"
+            out.print(words, markup=False, soft_wrap=True)
+
+
+class _connected:  # noqa: N801 - reads as what it does in a with statement
+    """An open connector of the integration; what the ATS does not do is told, not thrown."""
+
+    def __init__(self, on: Bench) -> None:
+        self._watcher = Watcher(on.name)
+        self._connector = on.connector(self._watcher)
+
+    async def __aenter__(self) -> Connector:
+        self._watcher.__enter__()
+        await self._connector.open()
+        return self._connector
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connector.close()
+        self._watcher.__exit__()
+
+
+async def _read(items: AsyncIterator[T]) -> AsyncIterator[T]:
+    try:
+        async for item in items:
+            yield item
+    except AtsError as error:
+        raise UserError(
+            f"the ATS could not be read: {type(error).__name__}: {error}",
+            remedy="see `ats-sync doctor`",
+        ) from error
