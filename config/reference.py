@@ -28,7 +28,9 @@ Generated from the models in `config/` by `python -m config.reference`; do not e
 
 def operator_reference() -> str:
     """The page as it stands in the repository."""
-    return _HEAD + "".join(model_section(path, model) for path, model in model_paths(OperatorConfig))
+    return _HEAD + "".join(
+        model_section(path, model) for path, model in model_paths(OperatorConfig)
+    )
 
 
 def model_section(path: str, model: type[BaseModel]) -> str:
