@@ -99,8 +99,10 @@ class Listing:
         first = self._first_draft(window)
         visited = {_mark(state.place)}
         fetched = await self._fetch(first, state.place, state.page)
+        earlier: list[str] = []
         while True:
             page, following = self._page(window, state, fetched)
+            earlier = self._refuse_repetition(page, earlier)
             if following is None:
                 yield page
                 return
@@ -129,6 +131,15 @@ class Listing:
                 return found
             self._refuse_loop(following, visited)
             place = following
+
+    def _refuse_repetition(self, page: Page, earlier: list[str]) -> list[str]:
+        """Some positions change although the page does not: then only its records tell."""
+        ids = [record.external_id for record in page.records]
+        if ids and ids == earlier:
+            raise BrokenAnswer(
+                f"{self.name}: the ATS sent the same page twice", operation=self.name
+            )
+        return ids
 
     def _refuse_loop(self, place: Place, visited: set[int]) -> None:
         mark = _mark(place)

@@ -130,7 +130,13 @@ class ListReader:
         by = join.by or self._lists[join.list].id
         if join.load == "all":
             return await self._lookups.ensure(join.list, by, keys)
-        return index_rows(await self._fetcher.rows(join.list, keys), by) if keys else {}
+        return index_rows(await self._needed_rows(join, keys), by) if keys else {}
+
+    async def _needed_rows(self, join: Join, keys: set[str]) -> Rows:
+        """Each record once, also where pages overlap."""
+        id_of = compile_path(self._lists[join.list].id)
+        rows = await self._fetcher.rows(join.list, keys)
+        return list({identifier(id_of(row)) or id(row): row for row in rows}.values())
 
     def _mapped(
         self,

@@ -56,7 +56,9 @@ def settings_of(model: DefinitionModel, integration: Integration, clock: Clock) 
 
 def base_address(api: Api, endpoint: str | None, values: Values) -> str:
     """The address before every path."""
-    return (endpoint or fill_text(api.base_url, values)).rstrip("/")
+    base = (endpoint or fill_text(api.base_url, values)).rstrip("/")
+    prefix = "/" + (api.prefix or "").strip("/")
+    return base if prefix == "/" or base.endswith(prefix) else base + prefix
 
 
 @dataclass(frozen=True, slots=True)

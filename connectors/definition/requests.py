@@ -86,6 +86,12 @@ class Api(ConfigModel):
         "`endpoint` takes its place.",
         examples=["https://api.example.com/v1"],
     )
+    prefix: Filled | None = Field(
+        default=None,
+        description="A path that every address has behind the base; not added where an "
+        "integration's `endpoint` already ends with it.",
+        examples=["/hiring"],
+    )
     version: Filled | None = Field(
         default=None, description="The API's version, for people.", examples=["v3"]
     )

@@ -15,20 +15,22 @@ from connectors.simulator import Simulator
 
 
 class QuickClock:
-    """The system's time, in which sleeping is cut short; it remembers what was asked."""
+    """The system's time, in which sleeping makes time jump; it remembers what was asked."""
 
     def __init__(self, *, scale: float = 0.0) -> None:
         self.scale = scale
         self.slept: list[float] = []
+        self._jumped = 0.0
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self._jumped
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self._jumped += seconds * (1 - self.scale)
         await asyncio.sleep(seconds * self.scale)
 
 
@@ -49,6 +51,7 @@ def connect(simulator: Simulator, **settings: Any) -> Connector:
     """A connector to this simulated account, by the catalog's definition."""
     parts = {k: settings.pop(k) for k in ("clock", "commons", "observer") if k in settings}
     definition = load_definition(simulator.NAME)
+    parts.setdefault("clock", QuickClock())
     integration = integration_for(simulator, **settings)
     return create_connector("acme", integration, definition, jitter=lambda: 0.05, **parts)
 
