@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from connectors.definition.limits import ErrorClass, ErrorRule, Errors
 from connectors.errors import (
@@ -100,17 +100,17 @@ def _header_fits(rule: ErrorRule, headers: Mapping[str, str]) -> bool:
     return rule.matches is None or re.search(rule.matches, value, re.IGNORECASE) is not None
 
 
-def raise_class(
+def error_of(
     found: ErrorClass, *, status: int, operation: str, kind: Kind, code: str = ""
-) -> NoReturn:
-    """Raise the error of a class (not `rate` and `skip`, which are no errors of their own)."""
+) -> AtsError:
+    """The error of a class (not `rate` and `skip`, which are no errors of their own)."""
     message = f"{operation}: {_SAYS.get(found, 'the ATS refuses this request')}"
     message += f" (answered {status}){code}"
     if found == "retry":
         error: type[AtsError] = OutcomeUnknown if kind == "write" and status >= 500 else Unavailable
     else:
         error = _ERRORS[found]
-    raise error(message, status=status, operation=operation)
+    return error(message, status=status, operation=operation)
 
 
 def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:

@@ -164,19 +164,19 @@ def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:
     raise kind(f"{operation}: {what}", operation=operation) from None
 
 
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, "the TLS certificate of {host} was not accepted"),
+    (aiohttp.ClientSSLError, "the TLS certificate of {host} was not accepted"),
+    (aiohttp.ClientConnectorDNSError, "the host name {host} cannot be resolved"),
+    (aiohttp.ConnectionTimeoutError, "{host} did not accept a connection in time"),
+    (aiohttp.ClientConnectorError, "{host} refused the connection"),
+    (TimeoutError, "{host} did not answer in time"),
+    (aiohttp.ClientPayloadError, "the answer was cut short"),
+)
+
+
 def _words(error: BaseException, host: str) -> str:
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return f"the TLS certificate of {host} was not accepted"
-        case aiohttp.ClientConnectorDNSError():
-            return f"the host name {host} cannot be resolved"
-        case aiohttp.ConnectionTimeoutError():
-            return f"{host} did not accept a connection in time"
-        case aiohttp.ClientConnectorError():
-            return f"{host} refused the connection"
-        case TimeoutError():
-            return f"{host} did not answer in time"
-        case aiohttp.ClientPayloadError():
-            return "the answer was cut short"
-        case _:
-            return f"the connection to {host} was lost"
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words.format(host=host)
+    return f"the connection to {host} was lost"

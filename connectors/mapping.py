@@ -35,30 +35,37 @@ def getter(source: Source) -> Getter:
     """A function from a record to the source's value."""
     match source:
         case PathSource():
-            return compile_path(source.path)
+            get = compile_path(source.path)
         case Constant():
-            value = source.value
-            return lambda _: value
+            get = _constant(source.value)
         case FirstOf():
-            return _first_of([getter(each) for each in source.sources])
+            get = _first_of([getter(each) for each in source.sources])
         case ParseTime():
-            inner, format_name = getter(source.source), source.format
-            return lambda record: read_time(inner(record), format_name)
+            get = _time(getter(source.source), source.format)
         case SplitName():
-            return _split_name(getter(source.source), first=source.part == "first")
+            get = _split_name(getter(source.source), first=source.part == "first")
         case MapValues():
-            return _mapped(getter(source.source), source.values, source.otherwise)
+            get = _mapped(getter(source.source), source.values, source.otherwise)
         case JoinText():
-            return _joined([getter(each) for each in source.sources], source.separator)
+            get = _joined([getter(each) for each in source.sources], source.separator)
         case Each():
-            return _each(source)
+            get = _each(source)
+    return get
+
+
+def _constant(value: object) -> Getter:
+    return lambda _: value
+
+
+def _time(get: Getter, format_name: str) -> Getter:
+    return lambda record: read_time(get(record), format_name)
 
 
 def _first_of(getters: list[Getter]) -> Getter:
     def first(record: Any) -> Any:
         for get in getters:
             value = get(record)
-            if value is not None and value != "" and value != []:
+            if value not in (None, "", []):
                 return value
         return None
 

@@ -26,15 +26,17 @@ def read_time(value: object, format_name: str = "iso") -> datetime | None:
         return None
     try:
         return _read(value, format_name)
-    except (OverflowError, TypeError) as error:
-        raise ValueError(_OUT_OF_RANGE) from error
+    except OverflowError:
+        raise ValueError(_OUT_OF_RANGE) from None
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _read(value: object, format_name: str) -> datetime:
     if format_name in {"epoch_ms", "epoch_s"}:
         return _from_epoch(value, 1 if format_name == "epoch_ms" else 1000)
     if not isinstance(value, str):
-        raise ValueError(f"expected a time as text ({format_name}), got a number or an object")
+        raise TypeError(f"expected a time as text ({format_name})")
     if "%" in format_name:
         return _utc(datetime.strptime(value, format_name))  # noqa: DTZ007 (the zone is set below)
     return _utc(datetime.fromisoformat(value))
@@ -42,7 +44,7 @@ def _read(value: object, format_name: str) -> datetime:
 
 def _from_epoch(value: object, scale: int) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("expected a time as a number")
+        raise TypeError("expected a time as a number")
     number = float(value) if not isinstance(value, int) else value
     return EPOCH + timedelta(milliseconds=int(number * scale))
 

@@ -11,12 +11,20 @@ from multidict import CIMultiDictProxy
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from yarl import URL
 
-from connectors.answers import Kind, Verdicts, not_json, raise_class
+from connectors.answers import Kind, Verdicts, error_of, not_json
 from connectors.auth import Applied, Authenticator
 from connectors.base import Observer
 from connectors.budget import Budget, Purpose
 from connectors.clock import Clock
-from connectors.errors import BrokenAnswer, Misdirected, OutcomeUnknown, RateLimited, Unavailable
+from connectors.definition.limits import ErrorClass
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    Misdirected,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+)
 from connectors.http import Answer, AtsHttp, Outgoing, same_origin
 from connectors.records import decode
 
@@ -102,8 +110,8 @@ class Transport:
         if found == "auth" and await self.authenticator.renew(applied):
             applied = await self.authenticator.apply(self._send_token)
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
-        if found in {None, "skip"}:
-            return Good(payload if found is None else None, answer.headers, answer.url)
+        if found is None or found == "skip":
+            return Good(None if found else payload, answer.headers, answer.url)
         if found == "rate":
             raise RateLimited(
                 f"{request.operation}: the ATS asks to slow down",
@@ -111,8 +119,13 @@ class Transport:
                 status=answer.status,
                 operation=request.operation,
             )
-        raise_class(
-            found,  # type: ignore[arg-type]  # None was returned above
+        raise self._error(request, kind, answer, found, envelope)
+
+    def _error(
+        self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
+    ) -> AtsError:
+        return error_of(
+            found,
             status=answer.status,
             operation=request.operation,
             kind=kind,
@@ -137,7 +150,7 @@ class Transport:
 
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
-    ) -> tuple[Answer, Any, Payload | None, Any]:
+    ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
         purpose = self._purpose(request)
         async with self.budget.turn(purpose, self._waiting):
             answer = await self._exchange(request, applied)

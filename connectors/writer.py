@@ -85,7 +85,7 @@ class Planner:
 
     def _steps(self, task: "_Task") -> PushPlan:
         name, write = self._operation(task)
-        stage = self._stage(task, name, write)
+        stage = self._stage(task, write)
         reason = self._reason(task, name, write)
         reopening = self._reopening(task, name, write)
         steps = [self._step("unreject", reopening, task, None, None)] if reopening else []
@@ -122,7 +122,7 @@ class Planner:
             raise _NotPossible(f"{self.title} cannot {name} an application that is {state}")
         return unreject
 
-    def _stage(self, task: "_Task", name: Operation, write: Write) -> Stage | None:
+    def _stage(self, task: "_Task", write: Write) -> Stage | None:
         if not _uses(write, _STAGE_NAMES):
             return None
         named = task.target.stage

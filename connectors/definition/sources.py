@@ -118,10 +118,6 @@ class _Reader:
 
     def read(self, value: object, path: Path) -> Source | None:
         match value:
-            case PathSource() | Constant() | FirstOf() | ParseTime() | SplitName():
-                return value
-            case MapValues() | JoinText() | Each():
-                return value
             case None:
                 return Constant(None)
             case str():
@@ -130,6 +126,8 @@ class _Reader:
                 return self._first_of(value, path)
             case dict():
                 return self._function(value, path)
+        if isinstance(value, Source):
+            return value
         self._wrong(path, "must be a path, a list of paths, or a function such as {constant: …}")
         return None
 

@@ -46,7 +46,7 @@ async def test_a_complete_listing_equals_the_truth(account: Account) -> None:
 
 async def test_the_credential_is_checked(account: Account) -> None:
     simulator, connector = await account()
-    wrong = connect(simulator, credentials={name: "wrong" for name in simulator.credentials})
+    wrong = connect(simulator, credentials=dict.fromkeys(simulator.credentials, "wrong"))
 
     await connector.check()
     with pytest.raises(AuthRefused):
