@@ -95,6 +95,13 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A record whose content has the fingerprint that was already known; it was not mapped."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MappingFailed:
     """A record that could not be mapped; the others go on. `external_id` is None if it had none."""
 
@@ -247,9 +254,17 @@ class Connector(Protocol):
         ...
 
     async def map_records(
-        self, list_name: str, records: Sequence[RawRecord]
-    ) -> list[Mapped | MappingFailed]:
-        """Decode and translate, in the order given; joins and detail reads happen here."""
+        self,
+        list_name: str,
+        records: Sequence[RawRecord],
+        *,
+        known: Mapping[str, bytes] | None = None,
+    ) -> Sequence[Mapped | Unchanged | MappingFailed]:
+        """Decode and translate, in the order given; joins and detail reads happen here.
+
+        `known` has fingerprints by external id: what still has its own need not be translated, and
+        may be told as `Unchanged`.
+        """
         ...
 
     async def fetch(

@@ -24,6 +24,7 @@ from connectors.base import (
     RawRecord,
     StageFacts,
     Step,
+    Unchanged,
     Window,
 )
 from connectors.clock import Clock
@@ -215,10 +216,14 @@ class RestConnector:
         await self._lookups.refresh(sorted(self._readers[list_name].whole_lookups))
 
     async def map_records(
-        self, list_name: str, records: Sequence[RawRecord]
-    ) -> list[Mapped | MappingFailed]:
+        self,
+        list_name: str,
+        records: Sequence[RawRecord],
+        *,
+        known: Mapping[str, bytes] | None = None,
+    ) -> list[Mapped | Unchanged | MappingFailed]:
         """Decode and translate, in the order given."""
-        found = await self._readers[list_name].read(records)
+        found = await self._readers[list_name].read(records, known or {})
         return [each.mapped if isinstance(each, ReadRecord) else each for each in found]
 
     async def fetch(
@@ -252,8 +257,9 @@ class RestConnector:
         if record is None:
             return None
         (read,) = await self._readers[spec.list].read([record])
-        if isinstance(read, MappingFailed):
-            raise Rejected(f"{spec.list}: record {key} cannot be read: {read.message}")
+        if not isinstance(read, ReadRecord):
+            why = read.message if isinstance(read, MappingFailed) else "it was not read"
+            raise Rejected(f"{spec.list}: record {key} cannot be read: {why}")
         for application, context in zip(read.mapped.applications, read.contexts, strict=True):
             if application["external_id"] == ref.external_id:
                 self._remember(ref.external_id, context)
@@ -494,7 +500,8 @@ class RestConnector:
     ) -> None:
         if analytics.replaces is None:
             return
-        context = (await self._read(ref) or ({}, {}))[1]
+        read = await self._read(ref)
+        context = read[1] if read else {}
         found = compile_path(analytics.replaces.values)(context)
         prefix = fill_text(analytics.replaces.starts_with, self._parts.settings.resolver(values))
         ours = [each for each in found or [] if isinstance(each, str) and each.startswith(prefix)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.base import Mapped, MappingFailed, RawRecord
+from connectors.base import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.lists import Join, List
 from connectors.definition.paths import joins_used
 from connectors.definition.records import ApplicationMapping, CandidateMapping
@@ -35,6 +35,16 @@ class ReadRecord:
 
     mapped: Mapped
     contexts: tuple[Context, ...]
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """A decoded record that is to be mapped."""
+
+    record: RawRecord
+    context: Context
+    parts: list[Context]
+    fingerprint: bytes
 
 
 class ListReader:
@@ -73,19 +83,32 @@ class ListReader:
         joins = {**self._candidate_joins, **self._application_joins}
         return {join.list for join in joins.values() if join.load == "all"}
 
-    async def read(self, records: Sequence[RawRecord]) -> list[ReadRecord | MappingFailed]:
-        """Every record, in the order given."""
-        decoded: list[Context | MappingFailed] = [_decoded(record) for record in records]
-        if self.spec.detail is not None:
-            decoded = await self._detailed(records, decoded)
-        prints = [None if isinstance(each, MappingFailed) else fingerprint(self._prune(each))
-                  for each in decoded]  # fmt: skip
-        parts = [self._parts(each) for each in decoded]
-        await self._join(decoded, parts)
-        return [
-            self._mapped(record, each, part, print_)
-            for record, each, part, print_ in zip(records, decoded, parts, prints, strict=True)
-        ]
+    async def read(
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes] | None = None
+    ) -> list[ReadRecord | Unchanged | MappingFailed]:
+        """Every record, in the order given; one that has its known fingerprint is not mapped."""
+        if self.spec.detail is None:
+            judged = [self._judged(record, _decoded(record), known or {}) for record in records]
+        else:
+            decoded = await self._detailed(records, [_decoded(record) for record in records])
+            judged = [
+                self._judged(record, each, known or {})
+                for record, each in zip(records, decoded, strict=True)
+            ]
+        fresh = [each for each in judged if isinstance(each, _Fresh)]
+        await self._join(fresh)
+        return [self._mapped(each) if isinstance(each, _Fresh) else each for each in judged]
+
+    def _judged(
+        self, record: RawRecord, context: Context | MappingFailed, known: Mapping[str, bytes]
+    ) -> _Fresh | Unchanged | MappingFailed:
+        """One record is looked at and dropped: a page of them all decoded is slow to hold."""
+        if isinstance(context, MappingFailed):
+            return context
+        print_ = fingerprint(self._prune(context))
+        if known.get(record.external_id) == print_:
+            return Unchanged(record.external_id)
+        return _Fresh(record, context, self._parts(context), print_)
 
     async def _detailed(
         self, records: Sequence[RawRecord], decoded: Sequence[Context | MappingFailed]
@@ -99,22 +122,18 @@ class ListReader:
             for record, each in zip(records, decoded, strict=True)
         ]
 
-    def _parts(self, record: Context | MappingFailed) -> list[Context]:
-        if isinstance(record, MappingFailed) or self._applications is None:
-            return []
-        return self._applications.parts(record)
+    def _parts(self, record: Context) -> list[Context]:
+        return [] if self._applications is None else self._applications.parts(record)
 
-    async def _join(
-        self, records: Iterable[Context | MappingFailed], parts: Iterable[list[Context]]
-    ) -> None:
+    async def _join(self, records: Sequence[_Fresh]) -> None:
         if not (self._candidate_joins or self._application_joins):
             return
-        own = [record for record in records if not isinstance(record, MappingFailed)]
-        for context in (*own, *(each for part in parts for each in part)):
+        own = [each.context for each in records]
+        separate = [part for each in records for part in each.parts]
+        for context in (*own, *separate):
             context["joined"] = {}
         for name, join in self._candidate_joins.items():
             await self._bring(name, join, own)
-        separate = [each for part in parts for each in part]
         for name, join in self._application_joins.items():
             await self._bring(name, join, separate)
 
@@ -138,19 +157,11 @@ class ListReader:
         rows = await self._fetcher.rows(join.list, keys)
         return list({identifier(id_of(row)) or id(row): row for row in rows}.values())
 
-    def _mapped(
-        self,
-        record: RawRecord,
-        context: Context | MappingFailed,
-        parts: Sequence[Context],
-        print_: bytes | None,
-    ) -> ReadRecord | MappingFailed:
-        if isinstance(context, MappingFailed) or print_ is None:
-            return context if isinstance(context, MappingFailed) else _failed(record, "")
+    def _mapped(self, fresh: _Fresh) -> ReadRecord | MappingFailed:
         try:
-            return self._read(record, context, parts, print_)
+            return self._read(fresh.record, fresh.context, fresh.parts, fresh.fingerprint)
         except FieldFailed as error:
-            return _failed(record, str(error))
+            return _failed(fresh.record, str(error))
 
     def _read(
         self, record: RawRecord, context: Context, parts: Sequence[Context], print_: bytes

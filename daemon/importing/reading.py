@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.base import Connector, ListFacts, Mapped, MappingFailed, Page, RawRecord
+from connectors.base import (
+    Connector,
+    ListFacts,
+    Mapped,
+    MappingFailed,
+    Page,
+    RawRecord,
+    Unchanged,
+)
 from daemon.core.import_plan import RecordChange, compare, newest_candidates
 from daemon.core.own_writes import without_own
 from daemon.ports.clock import Clock
@@ -68,7 +76,9 @@ class PageReading:
             filled=Counter(),
         )
         if doubtful:
-            mapped = await self.connector.map_records(self.facts.name, doubtful)
+            mapped = await self.connector.map_records(
+                self.facts.name, doubtful, known=self._fingerprints(doubtful, known)
+            )
             for record, result in zip(doubtful, mapped, strict=True):
                 self._sort_in(prepared, record, result)
         return prepared
@@ -84,11 +94,33 @@ class PageReading:
             and record.external_id not in self.failing
         )
 
+    def _fingerprints(
+        self, records: Sequence[RawRecord], known: Mapping[str, Known]
+    ) -> dict[str, bytes]:
+        """Of what need not be mapped again as long as its content is the same."""
+        return {
+            record.external_id: old.fingerprint
+            for record in records
+            if (old := known.get(record.external_id)) is not None
+            and not old.deleted
+            and old.mapping_version == self.facts.mapping_version
+            and record.external_id not in self.failing
+        }
+
     def _sort_in(
-        self, prepared: PreparedPage, record: RawRecord, result: Mapped | MappingFailed
+        self,
+        prepared: PreparedPage,
+        record: RawRecord,
+        result: Mapped | Unchanged | MappingFailed,
     ) -> None:
         if isinstance(result, MappingFailed):
             prepared.failures[record.external_id] = result.message
+            return
+        if isinstance(result, Unchanged):
+            prepared.unchanged += 1
+            prepared.found_again += [record.external_id] * prepared.known[
+                record.external_id
+            ].missing
             return
         prepared.mended += [record.external_id] * (record.external_id in self.failing)
         prepared.unmapped += len(result.unmapped_stages)

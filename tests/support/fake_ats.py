@@ -198,7 +198,11 @@ class FakeConnector:
         return RawRecord(row.external_id, raw, xxhash.xxh3_128_digest(raw))
 
     async def map_records(
-        self, list_name: str, records: Sequence[RawRecord]
+        self,
+        list_name: str,
+        records: Sequence[RawRecord],
+        *,
+        known: Mapping[str, bytes] | None = None,
     ) -> list[Mapped | MappingFailed]:
         self.decoded += len(records)
         return [self._map(list_name, record) for record in records]

@@ -180,7 +180,11 @@ class FakeConnector:
         raise NotImplementedError
 
     async def map_records(
-        self, list_name: str, records: Sequence[RawRecord]
+        self,
+        list_name: str,
+        records: Sequence[RawRecord],
+        *,
+        known: Mapping[str, bytes] | None = None,
     ) -> list[Mapped | MappingFailed]:
         raise NotImplementedError
 
