@@ -128,6 +128,35 @@ def _vanished(after: Snapshot, before: Snapshot | None) -> tuple[str, ...]:
     return tuple(a["external_id"] for a in before.applications if a["external_id"] not in left)
 
 
+def hold_stale(change: RecordChange, asked_at: datetime) -> RecordChange:
+    """What the ATS listed before a push reached it is no news about that application's status.
+
+    `asked_at` is a moment before the page was asked for. The status stays what the push made it,
+    and the record is compared anew when it is listed again.
+    """
+    if not any(_is_stale(a, asked_at) for a in change.applications):
+        return change
+    applications = tuple(_held(a) if _is_stale(a, asked_at) else a for a in change.applications)
+    after = replace(
+        change.after,
+        fingerprint=b"",
+        digest=None,
+        applications=[application.record for application in applications],
+    )
+    return replace(change, after=after, applications=applications)
+
+
+def _is_stale(application: ApplicationChange, asked_at: datetime) -> bool:
+    pushed = (application.before or {}).get("pushed") or {}
+    return application.status_changed and "at" in pushed and bool(pushed["at"] >= asked_at)
+
+
+def _held(application: ApplicationChange) -> ApplicationChange:
+    before = application.before or {}
+    record = {**application.record, **{name: before.get(name) for name in STATUS_GROUP}}
+    return replace(application, record=record, changes=tuple(diff_application(before, record)))
+
+
 @dataclass(frozen=True, slots=True)
 class ClearViewSide:
     """What ClearView holds now of applications whose status changed at the ATS."""

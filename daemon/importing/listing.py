@@ -1,8 +1,9 @@
 """Walking one list: fetch ahead, import page by page, end with what the walk proves."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
@@ -70,6 +71,8 @@ class ListImport:
         pages = page_import(context, self._facts, await context.ports.failed.all_ids(name))
         last: Page | None = None
         writing: asyncio.Task[None] | None = None
+        # A page is read ahead: it was asked for when the one before the last had arrived, or later.
+        arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
         try:
             async for page in context.connector.pages(name, window, position=self._at.position):
                 context.require_lease()
@@ -77,8 +80,10 @@ class ListImport:
                 if writing is not None:
                     await writing
                 writing = asyncio.create_task(
-                    self._commit(pages, page, prepared), name=f"write page of {name}"
+                    self._commit(pages, page, prepared, arrivals[0]),
+                    name=f"write page of {name}",
                 )
+                arrivals.append(context.ports.clock.now())
                 last = page
             if writing is not None:
                 await writing
@@ -86,8 +91,10 @@ class ListImport:
             await _end(writing)
         await self._finish(pages, last, window)
 
-    async def _commit(self, pages: PageImport, page: Page, prepared: PreparedPage) -> None:
-        await pages.commit(prepared)
+    async def _commit(
+        self, pages: PageImport, page: Page, prepared: PreparedPage, asked_at: datetime
+    ) -> None:
+        await pages.commit(prepared, asked_at=asked_at)
         self._records += len(page.records)
         if self._facts.complete_listing_proves_absence:
             for record in page.records:

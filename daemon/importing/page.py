@@ -8,10 +8,11 @@ Whoever comes next finishes the page from the snapshots alone (`daemon.importing
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from connectors.base import ListFacts, Page
-from daemon.core.import_plan import RecordChange, RecordPlan
+from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.effects import deliver, plan_changes
@@ -34,8 +35,11 @@ class PageImport:
         """Look up what is known, and decode and map only what is not."""
         return await self.reading.prepare(page)
 
-    async def commit(self, prepared: PreparedPage) -> None:
-        """Write the page; when this returns it is durable and counted."""
+    async def commit(self, prepared: PreparedPage, *, asked_at: datetime) -> None:
+        """Write the page; when this returns it is durable and counted.
+
+        `asked_at` is a moment before the ATS was asked for the page.
+        """
         context, counts = self.context, self.context.run.counts
         counts.pages += 1
         counts.seen += prepared.seen
@@ -43,7 +47,8 @@ class PageImport:
         self.filled.update(prepared.filled)
         self.mapped += len(prepared.changed)
         await note_failures(context, self.facts.name, prepared.failures)
-        changes = await self.reading.compare(prepared)
+        compared = await self.reading.compare(prepared)
+        changes = [hold_stale(change, asked_at) for change in compared]
         refused = await self._write(changes)
         mended = [e for e in prepared.mended if e not in refused]
         await context.ports.failed.remove(self.facts.name, mended)

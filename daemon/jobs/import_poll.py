@@ -131,13 +131,14 @@ class ImportPoll:
     async def _retry(
         self, context: ImportContext, facts: ListFacts, external_ids: list[str]
     ) -> None:
+        asked_at = self._ports.clock.now()
         answers = await self._connector.fetch(facts.name, external_ids)
         gone = [e for e in external_ids if e in answers and answers[e] is None]
         await self._ports.failed.remove(facts.name, gone)
         records = [record for record in answers.values() if record is not None]
         pages = page_import(context, facts, frozenset(external_ids))
         page = Page(records=records, position=None, last=True)
-        await pages.commit(await pages.prepare(page))
+        await pages.commit(await pages.prepare(page), asked_at=asked_at)
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
         """Store how far it got, unless nothing moved: an idle poll leaves no trace."""

@@ -344,3 +344,39 @@ async def test_clearview_documents_that_were_there_before_are_brought_in_line(
     [row] = await bench.rows("candidates", external_id="2")
     assert row["company"] == "Other"
     assert await bench.count("candidates") == 4
+
+
+async def test_a_listing_from_before_a_push_does_not_undo_it(bench: ImportBench) -> None:
+    ats = bench.connector.ats
+    populate(ats, 2)
+    await bench.poll()
+    snapshots = bench.mongo.own["candidate_snapshots"]
+    application = application_id(bench.integration, "1")
+
+    await bench.mongo.clearview["applications"].update_one(
+        {"_id": application}, {"$set": {"status": "offer"}}
+    )
+    await snapshots.update_one(
+        {"list": "applications", "external_id": "1"},
+        {
+            "$set": {
+                "applications.0.status": "offer",
+                "applications.0.pushed": {
+                    "sequence": "1",
+                    "at": START + timedelta(seconds=5),
+                },
+            }
+        },
+    )
+    ats.tick()
+    ats.put("applications", "1", status="screening")
+    await bench.poll()
+
+    [held] = await bench.rows("applications", external_id="1")
+    assert held["status"] == "offer"
+
+    bench.clock.advance(timedelta(minutes=1))
+    await bench.poll()
+
+    [row] = await bench.rows("applications", external_id="1")
+    assert row["status"] == "screening"
