@@ -11,21 +11,41 @@ def integration_id(name: str) -> UUID:
     return uuid5(NAMESPACE, f"integration:{name}")
 
 
+def candidate_name(external_id: str) -> str:
+    """What a candidate's identity is derived from, within its integration."""
+    return f"candidate:{external_id}"
+
+
 def candidate_id(integration: UUID, external_id: str) -> UUID:
     """The identity of a candidate, from the id that the ATS gave it."""
-    return uuid5(integration, f"candidate:{external_id}")
+    return uuid5(integration, candidate_name(external_id))
+
+
+def application_name(external_id: str) -> str:
+    """What an application's identity is derived from, within its integration."""
+    return f"application:{external_id}"
 
 
 def application_id(integration: UUID, external_id: str) -> UUID:
     """The identity of an application, from the id that the ATS gave it."""
-    return uuid5(integration, f"application:{external_id}")
+    return uuid5(integration, application_name(external_id))
+
+
+def snapshot_name(list_name: str, external_id: str) -> str:
+    """What a snapshot's identity is derived from, within its integration."""
+    return f"snapshot:{list_name}:{external_id}"
 
 
 def snapshot_id(integration: UUID, list_name: str, external_id: str) -> UUID:
     """The identity of the snapshot of one record of one list."""
-    return uuid5(integration, f"snapshot:{list_name}:{external_id}")
+    return uuid5(integration, snapshot_name(list_name, external_id))
+
+
+def derived_name(*parts: str) -> str:
+    """Parts joined unambiguously."""
+    return "\x1f".join(parts)
 
 
 def derived_id(scope: UUID, *parts: str) -> UUID:
-    """An identity below another one; parts are joined unambiguously."""
-    return uuid5(scope, "\x1f".join(parts))
+    """An identity below another one."""
+    return uuid5(scope, derived_name(*parts))

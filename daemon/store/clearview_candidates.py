@@ -11,6 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Taken
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode_each, insert_new
+from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.ids import application_id, candidate_id
 from models.status import ApplicationStatus
@@ -27,6 +28,7 @@ class MongoCandidateManagement:
         self._applications = mongo.collection(ClearViewApplication)
         self._outbox = mongo.collection(StatusOutboxEntry)
         self._integration = integration_id
+        self._ids = StoredIds(integration_id)
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         """New documents are inserted, known ones patched field by field."""
@@ -55,28 +57,30 @@ class MongoCandidateManagement:
         return existing, refused | rejected
 
     def _candidate_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
+        import_id = stored(batch.import_id)
         for record in batch.new_candidates:
             yield {
-                "_id": candidate_id(self._integration, record["external_id"]),
-                "integration_id": self._integration,
+                "_id": self._ids.candidate(record["external_id"]),
+                "integration_id": self._ids.scope,
                 **record,
                 "deleted_at": None,
                 "created_at": batch.at,
                 "updated_at": batch.at,
-                "import_id": batch.import_id,
+                "import_id": import_id,
             }
 
     def _application_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
+        import_id = stored(batch.import_id)
         for record in batch.new_applications:
             row = {
-                "_id": application_id(self._integration, record["external_id"]),
-                "candidate_id": candidate_id(self._integration, record["candidate_external_id"]),
-                "integration_id": self._integration,
+                "_id": self._ids.application(record["external_id"]),
+                "candidate_id": self._ids.candidate(record["candidate_external_id"]),
+                "integration_id": self._ids.scope,
                 **record,
                 "deleted_at": None,
                 "created_at": batch.at,
                 "updated_at": batch.at,
-                "import_id": batch.import_id,
+                "import_id": import_id,
             }
             del row["candidate_external_id"]
             yield row

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import msgspec
 import xxhash
+from bson.binary import Binary
 from pymongo import UpdateOne
 
 from daemon.core.import_plan import merge_lines
 from daemon.ports.imports import ChangeLine, LogLine
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode_each, insert_new
+from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, derived_id
 
@@ -26,6 +28,7 @@ class MongoImportHistory:
         self._log = mongo.collection(CandidateImportLog)
         self._changes = mongo.collection(CandidateChange)
         self._integration = integration_id
+        self._ids = StoredIds(integration_id)
 
     async def record(
         self,
@@ -45,34 +48,34 @@ class MongoImportHistory:
     async def _record_lines(
         self, walk_id: UUID, run_id: UUID, at: datetime, lines: Sequence[LogLine]
     ) -> None:
-        by_id = {_line_id(walk_id, line): line for line in merge_lines(lines)}
+        of_walk = StoredIds(walk_id)
+        by_id = {_line_id(of_walk, line): line for line in merge_lines(lines)}
         logged = await self._already_logged(by_id)
+        run = stored(run_id)
         rows = [
-            self._line_row(key, line, run_id, at)
-            for key, line in by_id.items()
-            if key not in logged
+            self._line_row(key, line, run, at) for key, line in by_id.items() if key not in logged
         ]
-        encoded, _ = encode_each((str(row["_id"]), row) for row in rows)
-        met, _ = await insert_new(self._log, encoded, lambda row: str(row["_id"]))
+        encoded, _ = encode_each((row["external_id"], row) for row in rows)
+        met, _ = await insert_new(self._log, encoded, lambda row: row["_id"].hex)
         updates = [
-            _merge(key, line) for key, line in by_id.items() if key in logged or str(key) in met
+            _merge(key, line) for key, line in by_id.items() if key in logged or key.hex() in met
         ]
         if updates:
             await self._log.bulk_write(updates, ordered=False)
 
-    async def _already_logged(self, by_id: dict[UUID, LogLine]) -> set[UUID]:
+    async def _already_logged(self, by_id: dict[Binary, LogLine]) -> set[Binary]:
         """A candidate changed through several lists is one version: look before inserting."""
         doubtful = [key for key, line in by_id.items() if line.change != "created"]
         if not doubtful:
             return set()
         rows = self._log.find({"_id": {"$in": doubtful}}, {"_id": 1})
-        return {row["_id"] for row in await rows.to_list()}
+        return {stored(row["_id"]) for row in await rows.to_list()}
 
-    def _line_row(self, key: UUID, line: LogLine, run_id: UUID, at: datetime) -> Row:
+    def _line_row(self, key: Binary, line: LogLine, run_id: Binary, at: datetime) -> Row:
         return {
             "_id": key,
-            "ats_integration_id": self._integration,
-            "candidate_id": candidate_id(self._integration, line.candidate_external_id),
+            "ats_integration_id": self._ids.scope,
+            "candidate_id": self._ids.candidate(line.candidate_external_id),
             "external_id": line.candidate_external_id,
             "imported_at": at,
             "status": line.status,
@@ -114,12 +117,12 @@ class MongoImportHistory:
             )
 
 
-def _line_id(walk_id: UUID, line: LogLine) -> UUID:
+def _line_id(of_walk: StoredIds, line: LogLine) -> Binary:
     kind = "failed" if line.status == "Failed" else "version"
-    return derived_id(walk_id, kind, line.candidate_external_id)
+    return of_walk.derived(kind, line.candidate_external_id)
 
 
-def _merge(key: UUID, line: LogLine) -> UpdateOne:
+def _merge(key: Binary, line: LogLine) -> UpdateOne:
     """The same version again: its fields add up, and a creation or deletion outranks an update."""
     if line.change != "updated":
         return UpdateOne(

@@ -10,10 +10,11 @@ from pymongo import ReplaceOne, UpdateOne
 from daemon.ports.imports import Known, Snapshot
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode_each, insert_new
+from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
-from models.ids import snapshot_id
 
 _KNOWN = {
+    "_id": 0,
     "external_id": 1,
     "fingerprint": 1,
     "digest": 1,
@@ -29,12 +30,10 @@ class MongoSnapshots:
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
         self._collection = mongo.collection(CandidateSnapshot)
         self._integration = integration_id
-
-    def _ids(self, list_name: str, external_ids: Iterable[str]) -> list[UUID]:
-        return [snapshot_id(self._integration, list_name, e) for e in external_ids]
+        self._ids = StoredIds(integration_id)
 
     def _among(self, list_name: str, external_ids: Iterable[str]) -> Row:
-        return {"_id": {"$in": self._ids(list_name, external_ids)}}
+        return {"_id": {"$in": [self._ids.snapshot(list_name, e) for e in external_ids]}}
 
     async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]:
         """One projection for a whole page."""
@@ -89,8 +88,8 @@ class MongoSnapshots:
 
     def _row(self, list_name: str, snapshot: Snapshot) -> Row:
         return {
-            "_id": snapshot_id(self._integration, list_name, snapshot.external_id),
-            "ats_integration_id": self._integration,
+            "_id": self._ids.snapshot(list_name, snapshot.external_id),
+            "ats_integration_id": self._ids.scope,
             "list": list_name,
             "external_id": snapshot.external_id,
             "fingerprint": snapshot.fingerprint,
@@ -101,7 +100,7 @@ class MongoSnapshots:
             "seen_at": snapshot.seen_at,
             "deleted_at": None,
             "missing_since": None,
-            "import_id": snapshot.import_id,
+            "import_id": None if snapshot.import_id is None else stored(snapshot.import_id),
             "previous": snapshot.previous,
         }
 
@@ -111,7 +110,7 @@ class MongoSnapshots:
         await self._collection.bulk_write(
             [
                 UpdateOne(
-                    {"_id": snapshot_id(self._integration, list_name, r.external_id)},
+                    {"_id": self._ids.snapshot(list_name, r.external_id)},
                     {
                         "$set": {
                             "fingerprint": r.fingerprint,
