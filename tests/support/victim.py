@@ -93,7 +93,7 @@ class Victim:
         bench = self.bench(day=day, later=ACT)
         bench.connector.ats.broken.add(UNREADABLE)
         self.executioner.armed = True
-        await bench.poll(sweep=self.scenario.phase == "sweep")
+        await bench.poll(sweep=self.scenario.phase in ("sweep", "gone"))
         self.executioner.armed = False
         seen = self.executioner
         return {"before": seen.commands, "after": seen.acknowledged, "page": seen.pages}

@@ -12,7 +12,8 @@ from models.status import ApplicationStatus
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 
 Shape = Literal["split", "joined", "nested"]
-Phase = Literal["initial", "poll", "sweep"]
+Phase = Literal["initial", "poll", "sweep", "gone"]
+"""`gone`: a sweep that finds nothing but deletions."""
 PEOPLE = 14
 UNREADABLE = "9"
 """Cannot be mapped while the import is killed; can be when it is finished."""
@@ -137,8 +138,11 @@ def world_at(scenario: Scenario, *, day: int) -> World:
     world.first_day()
     if day > 1:
         world.second_day()
-    if day > 2:
+    if day > 2 and scenario.phase != "gone":
         world.third_day(deletions=scenario.phase == "sweep")
+    elif day > 2:
+        world.drop("7")
+        world.drop("11")
     return world
 
 
