@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     connector: Annotated[
-        str, typer.Argument(help="Which ATS, such as greenhouse.", show_default=False)
+        str, typer.Argument(help="Which ATS; a name that is none lists them.", show_default=False)
     ],
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 takes a free port.")

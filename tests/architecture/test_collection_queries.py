@@ -15,10 +15,9 @@ from tests.support.shell_queries import NotUnderstood, Query, Shell, fields_of, 
 
 README = page("models/README.md")
 DOCUMENTS: dict[str, type[Document]] = {
-    document.Settings.name: document  # type: ignore[attr-defined]
-    for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS)
+    document.Settings.name: document for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS)
 }
-CLEARVIEWS = {document.Settings.name for document in CLEARVIEW_DOCUMENTS}  # type: ignore[attr-defined]
+CLEARVIEWS = {document.Settings.name for document in CLEARVIEW_DOCUMENTS}
 FILLED_BY_A_FIRST_IMPORT = {
     *("ats_integration_settings", "candidates_import_log", "candidate_snapshots"),
     *("sync_runs", "checkpoints", "candidates", "applications"),

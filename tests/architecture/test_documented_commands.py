@@ -1,0 +1,178 @@
+"""Commands that pages show in `sh` blocks: each is run here, or it is said why not.
+
+The README's five minutes are walked as a newcomer walks them: an ATS in one terminal, the daemon with
+a MongoDB of its own in another, then a look at it. Only ports differ.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import socket
+import sys
+import urllib.request
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.ats_sync import RunningDaemon
+from tests.support.pages import fenced, page, section
+
+WALK = "## Your own file in five minutes"
+SIMULATED = "9102"
+SERVED = "8080"
+NOT_RUN = {
+    "make run": "it installs into .venv and ends on Ctrl-C; the demo has tests of its own",
+    "make test": "it is what runs this test",
+    "make check": "it runs the linters over everything, for minutes on a busy machine",
+    "make format": "it changes files",
+    "docker compose up --build": "it wants Docker; tests/architecture/test_container.py reads the files",
+}
+PAGES = ("README.md", "CONTRIBUTING.md", "models/README.md", "daemon/README.md", "tests/README.md")
+
+
+def lines_of(text: str) -> list[str]:
+    return [line for block in fenced(text, "sh") for line in block.splitlines() if line.strip()]
+
+
+def beyond_the_walk(name: str) -> list[str]:
+    walked = lines_of(section(page(name), WALK)) if name == "README.md" else []
+    return [line for line in lines_of(page(name)) if line not in walked]
+
+
+def walk() -> list[str]:
+    return [line for line in lines_of(section(page("README.md"), WALK)) if line not in NOT_RUN]
+
+
+def plain_commands() -> list[str]:
+    shown = [line for name in PAGES for line in beyond_the_walk(name) if line not in NOT_RUN]
+    return sorted({line for line in shown if line.startswith("ats-sync ")})
+
+
+def pytest_calls() -> list[str]:
+    shown = [line for name in PAGES for line in beyond_the_walk(name)]
+    return sorted({line for line in shown if line.startswith(".venv/bin/pytest ")})
+
+
+def test_every_command_is_run_or_it_is_said_why_not() -> None:
+    shown = {line for name in PAGES for line in beyond_the_walk(name)}
+
+    assert shown - NOT_RUN.keys() == {*plain_commands(), *pytest_calls()}
+
+
+def test_no_reason_is_left_of_a_command_that_no_page_shows() -> None:
+    shown = {line for name in PAGES for line in lines_of(page(name))}
+
+    assert NOT_RUN.keys() <= shown
+
+
+@pytest.mark.parametrize("line", pytest_calls())
+def test_pytest_finds_what_a_page_says_it_runs(line: str) -> None:
+    arguments = [word for word in shlex.split(line)[1:] if not word.startswith("-")]
+    paths = [word for word in arguments if "/" in word]
+
+    assert all(Path(path).exists() for path in paths)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("line", plain_commands())
+async def test_a_documented_command_succeeds(line: str, tmp_path: Path) -> None:
+    code, said = await answer_of(line, tmp_path)
+
+    assert code == 0, said
+
+
+def environment() -> dict[str, str]:
+    own = {
+        "ATS_SYNC_HTTP_PORT": "0",
+        "ATS_SYNC_LOG_FORMAT": "json",
+        "ATS_SYNC_MONGOD_CACHE_GB": "0.25",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    return {**os.environ, **own}
+
+
+async def start(line: str, folder: Path) -> Process:
+    name, *arguments = shlex.split(line)
+    assert name == "ats-sync"
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "daemon", *arguments),
+        stdout=PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+        env=environment(),
+    )
+
+
+@asynccontextmanager
+async def running(line: str, folder: Path) -> AsyncIterator[RunningDaemon]:
+    process = RunningDaemon(await start(line, folder))
+    try:
+        yield process
+    finally:
+        code = await process.stop()
+    assert code == 0, process.lines[-5:]
+
+
+async def answer_of(line: str, folder: Path) -> tuple[int, str]:
+    process = await start(line, folder)
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    return process.returncode or 0, said.decode()
+
+
+async def fetched(line: str, port: int) -> int:
+    """`curl [-X METHOD] URL`."""
+    words = shlex.split(line)
+    method = words[words.index("-X") + 1] if "-X" in words else "GET"
+    address = words[-1].replace(SERVED, str(port))
+    request = urllib.request.Request(address, method=method)
+
+    def ask() -> int:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+
+    return await asyncio.to_thread(ask)
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.mongo
+@pytest.mark.e2e
+async def test_the_five_minutes_of_the_readme_go_as_they_are_written(tmp_path: Path) -> None:
+    port = free_port()
+    [file] = fenced(section(page("README.md"), WALK), "yaml")
+    (tmp_path / "my.yaml").write_text(file.replace(SIMULATED, port), encoding="utf-8")
+    simulate, *commands = walk()
+    daemon_at = next(i for i, line in enumerate(commands) if line.startswith("ats-sync run "))
+    before, run, beside = commands[:daemon_at], commands[daemon_at], commands[daemon_at + 1 :]
+
+    async with running(simulate.replace(SIMULATED, port), tmp_path) as ats:
+        await ats.heard("Ctrl-C ends it")
+        for line in before:
+            code, said = await answer_of(line, tmp_path)
+            assert code == 0, said
+        async with running(run, tmp_path) as daemon:
+            served = int(json.loads(await daemon.heard("http_listening"))["port"])
+            await daemon.heard("import_poll_finished")
+            for line in beside:
+                if line.startswith("curl "):
+                    assert await fetched(line, served) in (200, 202), line
+                else:
+                    code, said = await answer_of(line, tmp_path)
+                    assert code == 0, f"{line}: {said}"
+
+    assert len(before) >= 2
+    assert len(beside) >= 5
+    assert any("shutdown_finished" in line for line in daemon.lines)

@@ -1,0 +1,137 @@
+"""The pages say what is so: settings, commands, paths, folders and links are the code's own."""
+
+import ast
+import re
+import sys
+import tomllib
+from datetime import timedelta
+from importlib.metadata import packages_distributions
+from typing import Any
+
+import pytest
+import typer
+from aiohttp import web
+from typer.main import get_group
+
+from config.durations import parse_duration
+from config.settings import Settings, variable
+from daemon.cli import build_app
+from daemon.http.api import Api
+from daemon.http.page import StatusPage
+from daemon.http.probes import Probes
+from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
+
+README = page("README.md")
+WRITTEN_BY_THE_BENCH = {"tests/bench/RESULTS.md"}
+
+
+def as_written(default: Any) -> str:
+    match default:
+        case None:
+            return ""
+        case timedelta():
+            return f"`{default.total_seconds():g}s`"
+    return f"`{default}`"
+
+
+def test_the_settings_table_is_what_the_settings_are() -> None:
+    rows = table(section(README, "## Settings"))
+
+    assert rows == [
+        [f"`{variable(name)}`", as_written(field.default), field.description]
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def test_a_default_written_as_duration_is_read_as_the_default() -> None:
+    assert parse_duration("8s") == Settings.model_fields["shutdown_grace"].default
+
+
+def test_the_commands_table_has_every_command_and_no_other() -> None:
+    rows = table(section(README, "## Commands"))
+    app: typer.Typer = build_app()
+    commands = get_group(app).commands
+
+    assert sorted(row[0].strip("`") for row in rows) == sorted(commands)
+
+
+def routes() -> set[str]:
+    nothing: Any = None
+    found: list[web.RouteDef] = [
+        *Probes(nothing, {}, nothing).routes(),
+        *StatusPage(nothing, nothing, nothing).routes(),
+        *Api(nothing).routes(),
+    ]
+    return {f"{route.method} {route.path}" for route in found}
+
+
+def test_the_http_table_has_every_path_and_no_other() -> None:
+    rows = table(section(README, "## HTTP"))
+    shown = {path for row in rows for path in re.findall(r"`([^`]+)`", row[0])}
+
+    assert shown == routes()
+
+
+def test_the_map_of_folders_names_every_folder_that_there_is() -> None:
+    [listing] = fenced(section(README, "## What is where"), "text")
+    shown, top = set(), ""
+    for line in listing.splitlines():
+        name = line.split()[0].rstrip("/")
+        top = top if line.startswith(" ") else name
+        shown.add(f"{top}/{name}" if line.startswith(" ") else name)
+    packages = {
+        str(path.parent.relative_to(ROOT))
+        for top in ("daemon", "connectors")
+        for path in (ROOT / top).glob("*/__init__.py")
+    }
+
+    assert all((ROOT / name).is_dir() for name in shown)
+    assert shown >= packages - {"connectors/definition"}
+    assert shown >= {"models", "config", "connectors", "daemon", "tests"}
+
+
+@pytest.mark.parametrize("name", pages())
+def test_links_lead_somewhere(name: str) -> None:
+    folder = (ROOT / name).parent
+    targets = set(local_links(page(name))) - WRITTEN_BY_THE_BENCH
+
+    assert [target for target in targets if not (folder / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_that_a_page_names_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", page("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b`", page(name)))
+
+    assert named
+    assert named <= targets
+
+
+def test_every_library_that_is_imported_has_its_reason_among_the_decisions() -> None:
+    decisions = section(README, "## Decisions").lower()
+    declared = {
+        re.split(r"[^A-Za-z-]", line, maxsplit=1)[0].lower()
+        for line in tomllib.loads(page("pyproject.toml"))["project"]["dependencies"]
+    }
+    distributions = packages_distributions()
+    used = {
+        name.lower()
+        for module in third_party_imports()
+        for name in distributions.get(module, ())
+        if name.lower() in declared
+    }
+
+    assert len(used) > 10
+    assert [name for name in sorted(used) if name not in decisions] == []
+
+
+def third_party_imports() -> set[str]:
+    found = set()
+    for folder in ("models", "config", "connectors", "daemon"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                    found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names
