@@ -73,6 +73,16 @@ class _Fetched:
     url: URL
 
 
+_REPEATS = 3
+"""A record may come twice, and a small page then looks like the one before; not so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    ids: list[str]
+    times: int
+
+
 class Listing:
     """One list of one connector."""
 
@@ -99,7 +109,7 @@ class Listing:
         first = self._first_draft(window)
         visited = {_mark(state.place)}
         fetched = await self._fetch(first, state.place, state.page)
-        earlier: list[str] = []
+        earlier = _Repeats([], 0)
         while True:
             page, following = self._page(window, state, fetched)
             earlier = self._refuse_repetition(page, earlier)
@@ -132,14 +142,14 @@ class Listing:
             self._refuse_loop(following, visited)
             place = following
 
-    def _refuse_repetition(self, page: Page, earlier: list[str]) -> list[str]:
+    def _refuse_repetition(self, page: Page, earlier: _Repeats) -> _Repeats:
         """Some positions change although the page does not: then only its records tell."""
         ids = [record.external_id for record in page.records]
-        if ids and ids == earlier:
-            raise BrokenAnswer(
-                f"{self.name}: the ATS sent the same page twice", operation=self.name
-            )
-        return ids
+        repeats = _Repeats(ids, earlier.times + 1 if ids and ids == earlier.ids else 0)
+        if repeats.times >= _REPEATS:
+            message = f"{self.name}: the ATS sends the same page again and again"
+            raise BrokenAnswer(message, operation=self.name)
+        return repeats
 
     def _refuse_loop(self, place: Place, visited: set[int]) -> None:
         mark = _mark(place)

@@ -13,7 +13,7 @@ PATHS = [
     "a", "a.b", "a.b.c", "@", "a[0]", "a[-1].b", "a || b", "a && b || c", "!a", "!a && b",
     "a == 'x'", "a != b", "a.b == `1`", "a == `true`", "[a, b]", "[a, b][]", "a[].b", "a[*].b.c",
     "a[?b == 'x'].c", "a[?b] | [0].c", "{x: a, y: b.c}", "a[].{x: @, y: 'k'}", "a[][]",
-    "(a || b)[].c", "[a && {v: a}, b && {v: b}][]", "a.\"b\"", "a[?b].c || []",
+    "(a || b)[].c", "[a && {v: a}, b && {v: b}][]", 'a."b"', "a[?b].c || []",
     "a == 'x' && !b && c || null", "`[]`", "a[?!b]",
 ]  # fmt: skip
 values: st.SearchStrategy[Any] = st.recursive(
