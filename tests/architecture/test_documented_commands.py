@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ats_sync import RunningDaemon
+from tests.support.command_line import ats_sync
 from tests.support.pages import fenced, page, section
 
 WALK = "## Your own file in five minutes"
@@ -148,8 +149,24 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def test_a_mistake_looks_as_the_readme_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five_minutes = section(page("README.md"), WALK)
+    [file] = fenced(five_minutes, "yaml")
+    [shown] = fenced(five_minutes, "text")
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text(file.replace("connector:", "conector:"), encoding="utf-8")
+
+    answer = ats_sync("validate", "--config", "my.yaml")
+
+    assert answer.code == 2
+    assert answer.err.strip() == shown.strip()
+
+
 @pytest.mark.mongo
 @pytest.mark.e2e
+@pytest.mark.slow
 async def test_the_five_minutes_of_the_readme_go_as_they_are_written(tmp_path: Path) -> None:
     port = free_port()
     [file] = fenced(section(page("README.md"), WALK), "yaml")

@@ -19,10 +19,12 @@ from daemon.cli import build_app
 from daemon.http.api import Api
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
+from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
 
 README = page("README.md")
-WRITTEN_BY_THE_BENCH = {"tests/bench/RESULTS.md"}
+MADE_LATER = {"tests/bench/RESULTS.md"}
+"""`make bench` writes it."""
 
 
 def as_written(default: Any) -> str:
@@ -93,9 +95,33 @@ def test_the_map_of_folders_names_every_folder_that_there_is() -> None:
 @pytest.mark.parametrize("name", pages())
 def test_links_lead_somewhere(name: str) -> None:
     folder = (ROOT / name).parent
-    targets = set(local_links(page(name))) - WRITTEN_BY_THE_BENCH
+    targets = set(local_links(page(name))) - MADE_LATER
 
     assert [target for target in targets if not (folder / target).exists()] == []
+
+
+def test_the_picture_shows_files_and_collections_that_exist() -> None:
+    [picture] = fenced(README, "mermaid")
+    files = re.findall(r"<br/>(\S+\.py)", picture)
+    stores = re.findall(r'\["([a-z_]+)"\]', picture.partition("subgraph own")[2])
+    collections = {document.Settings.name for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS)}
+
+    assert len(files) == 5
+    assert [name for name in files if not (ROOT / "daemon" / name).is_file()] == []
+    assert len(stores) == 7
+    assert set(stores) - {"people"} <= collections
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "daemon/README.md", "models/README.md"]
+)
+def test_paths_that_a_page_names_exist(name: str) -> None:
+    named = set(re.findall(r"`([a-z_]+/[\w/.-]*)`", page(name)))
+    bases = (ROOT, (ROOT / name).parent, ROOT / "daemon")
+    missing = [path for path in named if not any((base / path).exists() for base in bases)]
+
+    assert named
+    assert [path for path in missing if path not in MADE_LATER] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
