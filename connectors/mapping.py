@@ -25,6 +25,7 @@ from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import UNMAPPED_STATUS
 
 _INT64 = 2**63
+_WRAPPING = frozenset({"name", "type", "title"})
 
 
 class FieldFailed(ValueError):
@@ -130,10 +131,10 @@ def _each(source: Each) -> Getter:
 
 def text(value: Any) -> str | None:
     """Text, or a number as text."""
-    if value is None or value == "":
+    if value is None:
         return None
     if isinstance(value, str):
-        return value
+        return value or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -169,12 +170,8 @@ def contacts(value: Any) -> list[Any]:
     """Contact points from texts or objects; entries without a value are left out."""
     if value is None or value == "":
         return []
-    found = []
-    for item in value if isinstance(value, list) else [value]:
-        point = _contact(item)
-        if point is not None:
-            found.append(point)
-    return found
+    items = value if isinstance(value, list) else [value]
+    return [point for item in items if (point := _contact(item)) is not None]
 
 
 def _contact(item: Any) -> dict[str, Any] | None:
@@ -233,22 +230,24 @@ def custom_fields(value: Any) -> dict[str, Any]:
 
 def unwrapped(value: Any) -> Any:
     """Many vendors wrap a custom field's value together with its name and type."""
-    if isinstance(value, dict) and "value" in value and value.keys() & {"name", "type", "title"}:
+    if isinstance(value, dict) and "value" in value and not _WRAPPING.isdisjoint(value):
         return value["value"]
     return value
 
 
 def storable_key(key: Any) -> str:
     """A key that MongoDB can store and address."""
+    if isinstance(key, str) and key.isidentifier():
+        return key
     name = str(key).replace("\0", "").replace(".", "_")
     return "_" + name[1:] if name.startswith("$") else name or "_"
 
 
 def storable(value: Any) -> Any:
     """A value that MongoDB can store."""
+    if value is None or isinstance(value, str | bool):
+        return value
     match value:
-        case bool():
-            return value
         case int() if not -_INT64 <= value < _INT64:
             return str(value)
         case dict():

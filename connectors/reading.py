@@ -16,9 +16,17 @@ from connectors.lookups import Lookups, Rows, index_rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
 from connectors.paths import compile_path
 from connectors.records import decode, fingerprint, identifier, pruner
-from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.candidate import (
+    APPLICATION_FIELDS,
+    CANDIDATE_FIELDS,
+    ApplicationRecord,
+    CandidateRecord,
+    NamedRef,
+)
 
 Context = dict[str, Any]
+_OF_CANDIDATE = {name: f"candidate.{name}" for name in CANDIDATE_FIELDS}
+_OF_APPLICATION = {name: f"application.{name}" for name in APPLICATION_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +216,9 @@ def _filled(
 ) -> frozenset[str]:
     found = []
     if candidate is not None:
-        found += [f"candidate.{name}" for name, value in candidate.items() if value]
+        found += [_OF_CANDIDATE[name] for name, value in candidate.items() if value]
     for application in applications:
-        found += [f"application.{name}" for name, value in application.items() if value]
+        found += [_OF_APPLICATION[name] for name, value in application.items() if value]
     return frozenset(found)
 
 
