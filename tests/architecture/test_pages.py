@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 from aiohttp import web
+from typer.core import TyperGroup
 from typer.main import get_group
 
 from config.durations import parse_duration
@@ -19,6 +20,8 @@ from daemon.cli import build_app
 from daemon.http.api import Api
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
+from daemon.metrics import PREFIX
+from daemon.ports.alerts import AlertKind
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
 
@@ -55,6 +58,50 @@ def test_the_commands_table_has_every_command_and_no_other() -> None:
     commands = get_group(app).commands
 
     assert sorted(row[0].strip("`") for row in rows) == sorted(commands)
+
+
+def test_groups_of_commands_are_shown_with_what_is_in_them() -> None:
+    shown = {row[0].strip("`"): row[1] for row in table(section(README, "## Commands"))}
+    groups = {
+        name: set(group.commands)
+        for name, group in get_group(build_app()).commands.items()
+        if isinstance(group, TyperGroup)
+    }
+
+    assert groups
+    for name, commands in groups.items():
+        assert {each for each in commands if each not in shown[name]} == set(), name
+
+
+def counted() -> set[str]:
+    """Metrics by the names under which Prometheus sees them, from the calls in the sources."""
+    found = set()
+    for path in (ROOT / "daemon").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Attribute(attr="metrics" | "_metrics"),
+                        attr="count" | "gauge" | "observe" as kind,
+                    ),
+                    args=[ast.Constant(value=str(name)), *_],
+                ):
+                    ending = "_total" if kind == "count" and not name.endswith("_total") else ""
+                    found.add(f"{PREFIX}{name}{ending}")
+    return found
+
+
+def test_the_table_of_metrics_has_every_metric_and_no_other() -> None:
+    rows = table(section(page("daemon/README.md"), "## Metrics"))
+
+    assert {row[0].strip("`") for row in rows} == counted()
+
+
+def test_the_table_of_alerts_has_only_kinds_that_there_are() -> None:
+    rows = table(section(page("daemon/README.md"), "## Messages"))
+
+    assert len(rows) > 10
+    assert {row[0].strip("`") for row in rows} <= set(AlertKind)
 
 
 def routes() -> set[str]:
