@@ -116,6 +116,7 @@ class RestConnector:
                 outcomes=[each.when for each in model.statuses.outcomes],
                 lookups=self._lookups,
                 fetcher=self._fetcher,
+                warn=self._parts.transport.warn,
             )
             for name, spec in model.lists.items()
             if spec.holds != "lookup"
@@ -213,7 +214,7 @@ class RestConnector:
 
     async def prepare_mapping(self, list_name: str) -> None:
         """Load the lists anew that mapping this one looks things up in."""
-        await self._lookups.refresh(sorted(self._readers[list_name].whole_lookups))
+        await self._readers[list_name].prepare()
 
     async def map_records(
         self,

@@ -39,8 +39,12 @@ class Fetcher:
             async with slots:
                 return await self._batch(name, spec, batch, urgent=urgent)
 
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(one(batch)) for batch in batches]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(one(batch)) for batch in batches]
+        except ExceptionGroup as failed:
+            # Callers know single errors; the first one tells what they all come from.
+            raise failed.exceptions[0] from None
         return [row for task in running for row in task.result()]
 
     def _spec(self, name: str) -> Fetch:

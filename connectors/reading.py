@@ -1,6 +1,7 @@
 """Reads raw records into canonical ones: details, joins, mapping; one bad record stops no other."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from connectors.definition.lists import Join, List
 from connectors.definition.paths import joins_used
 from connectors.definition.records import ApplicationMapping, CandidateMapping
 from connectors.definition.sources import paths_in
+from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
@@ -68,6 +70,7 @@ class ListReader:
         outcomes: Sequence[str],
         lookups: Lookups,
         fetcher: Fetcher,
+        warn: Callable[[str], None],
     ) -> None:
         """Work out which joins which part needs."""
         self.name = name
@@ -84,12 +87,17 @@ class ListReader:
         )
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
+        self._warn = warn
+        self._closed: set[str] = set()
 
-    @property
-    def whole_lookups(self) -> set[str]:
-        """The lists that are to be loaded before a run."""
+    async def prepare(self) -> None:
+        """Load the lists anew that are looked up whole, before a run."""
+        self._closed.clear()
         joins = {**self._candidate_joins, **self._application_joins}
-        return {join.list for join in joins.values() if join.load == "all"}
+        whole = {join.list: join for join in joins.values() if join.load == "all"}
+        for _, join in sorted(whole.items()):
+            async with self._tolerant(join):
+                await self._lookups.refresh([join.list])
 
     async def read(
         self, records: Sequence[RawRecord], known: Mapping[str, bytes] | None = None
@@ -155,9 +163,26 @@ class ListReader:
 
     async def _index(self, join: Join, keys: set[str]) -> Mapping[str, Rows]:
         by = join.by or self._lists[join.list].id
-        if join.load == "all":
-            return await self._lookups.ensure(join.list, by, keys)
-        return index_rows(await self._needed_rows(join, keys), by) if keys else {}
+        if join.list in self._closed:
+            return {}
+        async with self._tolerant(join):
+            if join.load == "all":
+                return await self._lookups.ensure(join.list, by, keys)
+            return index_rows(await self._needed_rows(join, keys), by) if keys else {}
+        return {}
+
+    @asynccontextmanager
+    async def _tolerant(self, join: Join) -> AsyncIterator[None]:
+        """A list that only adds to a record may be closed to this credential."""
+        try:
+            yield
+        except (Forbidden, NotFound) as error:
+            if not join.optional:
+                raise
+            self._closed.add(join.list)
+            self._warn(
+                f"{join.list} cannot be read (HTTP {error.status}): what it adds stays empty"
+            )
 
     async def _needed_rows(self, join: Join, keys: set[str]) -> Rows:
         """Each record once, also where pages overlap."""

@@ -216,6 +216,10 @@ class Transport:
     def _waiting(self, until: datetime, reason: str) -> None:
         self.observer.waiting(integration=self.integration, until=until, reason=reason)
 
+    def warn(self, message: str) -> None:
+        """Something that goes on working, and that somebody should know of."""
+        self.observer.warned(integration=self.integration, message=message)
+
 
 def _if_json(body: bytes) -> Any:
     try:

@@ -240,6 +240,12 @@ class Join(ConfigModel):
         description="Whether several records may have the key; `joined.<name>` is a list then.",
         examples=[True],
     )
+    optional: bool = Field(
+        default=False,
+        description="Whether records are imported without it where the credential may not read the "
+        "other list, or the account has none. It is told once; the fields stay empty.",
+        examples=[True],
+    )
 
 
 class Detail(ConfigModel):
