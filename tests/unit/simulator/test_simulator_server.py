@@ -12,7 +12,7 @@ from connectors.simulator import names
 from connectors.simulator.orders import live
 
 FOLDER = Path(connectors.simulator.__file__).parent
-ALLOWED = {"aiohttp", "msgspec", "multidict"}
+ALLOWED = {"yaml", "aiohttp", "msgspec", "multidict"}
 
 
 def imported(path: Path) -> set[str]:
