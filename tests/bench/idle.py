@@ -1,0 +1,59 @@
+"""What a daemon costs that has nothing to do, and how soon it begins to work."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from tests.bench.measuring import cpu_of, peak_mb
+from tests.bench.running import running_daemon, until, write_config
+from tests.bench.stage import Stage
+
+INTEGRATIONS = 10
+RECORDS = 500
+WATCHED_S = 20.0
+SETTLED_S = 3.0
+NAME = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class IdleResult:
+    """With MongoDB up before the daemon."""
+
+    first_poll_s: float
+    """From the start of the process to its first request at an ATS."""
+    cpu_percent: float
+    """Of one core, while nothing changes anywhere."""
+    peak_mb: float
+
+
+async def measure(stage: Stage) -> IdleResult:
+    """Start, let the first polls end, watch."""
+    integrations = {
+        f"idle-{n}": {
+            "connector": "bench",
+            "endpoint": stage.url("plain", RECORDS),
+            "credentials": {"api_key": f"key {n}"},
+        }
+        for n in range(INTEGRATIONS)
+    }
+    config = write_config(stage, NAME, integrations)
+    await stage.ask("POST", "/forget")
+    async with running_daemon(stage, NAME, config) as daemon:
+        await until(lambda: _polled(stage))
+        first = min(at for _, _, at in await stage.ask("GET", "/noticed"))
+        await asyncio.sleep(SETTLED_S)
+        began, cpu = time.monotonic(), cpu_of(daemon.process.pid)
+        await asyncio.sleep(WATCHED_S)
+        used = cpu_of(daemon.process.pid) - cpu
+        return IdleResult(
+            first_poll_s=(first - daemon.started_ns) / 1e9,
+            cpu_percent=100 * used / (time.monotonic() - began),
+            peak_mb=peak_mb(daemon.process.pid),
+        )
+
+
+async def _polled(stage: Stage) -> bool:
+    async with stage.client() as client:
+        return await client[NAME]["sync_runs"].count_documents({"outcome": "success"}) >= (
+            INTEGRATIONS
+        )
