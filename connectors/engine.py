@@ -116,6 +116,7 @@ class RestConnector:
                 outcomes=[each.when for each in model.statuses.outcomes],
                 lookups=self._lookups,
                 fetcher=self._fetcher,
+                load_at_most=self._load_at_most,
                 warn=self._parts.transport.warn,
             )
             for name, spec in model.lists.items()
@@ -224,8 +225,7 @@ class RestConnector:
         known: Mapping[str, bytes] | None = None,
     ) -> list[Mapped | Unchanged | MappingFailed]:
         """Decode and translate, in the order given."""
-        found = await self._readers[list_name].read(records, known or {})
-        return [each.mapped if isinstance(each, ReadRecord) else each for each in found]
+        return await self._readers[list_name].map(records, known or {})
 
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
@@ -287,7 +287,12 @@ class RestConnector:
     async def _load_rows(self, name: str, scope: str | None) -> Rows:
         listing = self._listings[name]
         draft = self._parts.drafts.draft(listing.spec.request, name, {"scope": scope})
-        return await listing.rows(draft)
+        return await listing.rows(draft) or []
+
+    async def _load_at_most(self, name: str, most: int) -> Rows | None:
+        listing = self._listings[name]
+        draft = self._parts.drafts.draft(listing.spec.request, name, {})
+        return await listing.rows(draft, most=most)
 
     # Writing
 

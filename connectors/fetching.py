@@ -58,7 +58,7 @@ class Fetcher:
         draft = self.drafts.draft(spec.request, f"{name}.fetch", values)
         draft = replace(draft, is_urgent=urgent)
         if spec.paginated:
-            return await self.listings[name].rows(draft)
+            return await self.listings[name].rows(draft) or []
         try:
             good = await self.transport.read(draft.outgoing(), "fetch", whole)
         except NotFound:

@@ -128,14 +128,18 @@ class Listing:
                 await asyncio.wait([ahead])
             state = following
 
-    async def rows(self, draft: Draft, pagination: bool = True) -> list[Any]:
-        """Every record of a short list, parsed."""
+    async def rows(
+        self, draft: Draft, pagination: bool = True, *, most: int | None = None
+    ) -> list[Any] | None:
+        """Every record of a short list, parsed; None as soon as there are more than `most`."""
         found: list[Any] = []
         place: Place = {}
         visited = {_mark(place)}
         while True:
             fetched = await self._fetch(draft, place, len(visited) - 1, kind="lookup")
             found += [msgspec.json.decode(raw) for raw in fetched.records]
+            if most is not None and len(found) > most:
+                return None
             following = self._next(place, fetched) if pagination else None
             if following is None:
                 return found

@@ -1,6 +1,7 @@
 """Reads raw records into canonical ones: details, joins, mapping; one bad record stops no other."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ from models.candidate import (
 )
 
 Context = dict[str, Any]
+WHOLE_AFTER_KEYS = 300
+WHOLE_AT_MOST = 50_000
+"""Records of a joined list that are kept in memory during one walk."""
 _OF_CANDIDATE = {name: f"candidate.{name}" for name in CANDIDATE_FIELDS}
 _OF_APPLICATION = {name: f"application.{name}" for name in APPLICATION_FIELDS}
 
@@ -70,6 +74,7 @@ class ListReader:
         outcomes: Sequence[str],
         lookups: Lookups,
         fetcher: Fetcher,
+        load_at_most: Callable[[str, int], Awaitable[Rows | None]],
         warn: Callable[[str], None],
     ) -> None:
         """Work out which joins which part needs."""
@@ -88,11 +93,17 @@ class ListReader:
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
         self._warn = warn
+        self._load_at_most = load_at_most
         self._closed: set[str] = set()
+        self._asked: Counter[str] = Counter()
+        self._read_whole: dict[str, dict[str, Rows] | None] = {}
+        """Lists read whole since `prepare`; None for those that turned out too large."""
 
     async def prepare(self) -> None:
         """Load the lists anew that are looked up whole, before a run."""
         self._closed.clear()
+        self._asked.clear()
+        self._read_whole.clear()
         joins = {**self._candidate_joins, **self._application_joins}
         whole = {join.list: join for join in joins.values() if join.load == "all"}
         for _, join in sorted(whole.items()):
@@ -115,10 +126,27 @@ class ListReader:
         await self._join(fresh)
         return [self._mapped(each) if isinstance(each, _Fresh) else each for each in judged]
 
+    async def map(
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes]
+    ) -> list[Mapped | Unchanged | MappingFailed]:
+        """The same without the contexts.
+
+        Where a record needs nothing beside itself it is decoded, mapped and dropped before the
+        next one: a page of decoded records costs twice as much to make and to hold.
+        """
+        if self.spec.detail is None and not (self._candidate_joins or self._application_joins):
+            return [self._mapped_alone(record, known) for record in records]
+        return [_without_contexts(each) for each in await self.read(records, known)]
+
+    def _mapped_alone(
+        self, record: RawRecord, known: Mapping[str, bytes]
+    ) -> Mapped | Unchanged | MappingFailed:
+        judged = self._judged(record, _decoded(record), known)
+        return _without_contexts(self._mapped(judged) if isinstance(judged, _Fresh) else judged)
+
     def _judged(
         self, record: RawRecord, context: Context | MappingFailed, known: Mapping[str, bytes]
     ) -> _Fresh | Unchanged | MappingFailed:
-        """One record is looked at and dropped: a page of them all decoded is slow to hold."""
         if isinstance(context, MappingFailed):
             return context
         print_ = fingerprint(self._prune(context))
@@ -168,8 +196,30 @@ class ListReader:
         async with self._tolerant(join):
             if join.load == "all":
                 return await self._lookups.ensure(join.list, by, keys)
-            return index_rows(await self._needed_rows(join, keys), by) if keys else {}
+            return await self._needed(join, by, keys)
         return {}
+
+    async def _needed(self, join: Join, by: str, keys: set[str]) -> Mapping[str, Rows]:
+        """By key; once many keys of a run were asked for, a list that is not large is read whole."""
+        if not keys:
+            return {}
+        self._asked[join.list] += len(keys)
+        whole = await self._whole(join, by)
+        if whole is None:
+            return index_rows(await self._needed_rows(join, keys), by)
+        missing = set() if join.many else keys - whole.keys()
+        if missing:
+            whole |= index_rows(await self._needed_rows(join, missing), by)
+        return whole
+
+    async def _whole(self, join: Join, by: str) -> dict[str, Rows] | None:
+        name = join.list
+        if self._asked[name] < WHOLE_AFTER_KEYS:
+            return None
+        if name not in self._read_whole:
+            rows = await self._load_at_most(name, WHOLE_AT_MOST)
+            self._read_whole[name] = None if rows is None else index_rows(rows, by)
+        return self._read_whole[name]
 
     @asynccontextmanager
     async def _tolerant(self, join: Join) -> AsyncIterator[None]:
@@ -217,6 +267,12 @@ class ListReader:
             _filled(candidate, applications),
         )
         return ReadRecord(mapped, tuple(parts))
+
+
+def _without_contexts(
+    read: ReadRecord | Unchanged | MappingFailed,
+) -> Mapped | Unchanged | MappingFailed:
+    return read.mapped if isinstance(read, ReadRecord) else read
 
 
 def _decoded(record: RawRecord) -> Context | MappingFailed:
