@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         default=None, description="Bearer token of /api; absent = loopback only."
     )
     encryption_key: SecretStr | None = Field(
-        default=None, description="Encrypts credentials that are stored in MongoDB."
+        default=None,
+        description="Kept for credentials stored in MongoDB; those of the YAML file are stored as "
+        "references only, so nothing needs it yet.",
     )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = Field(
         default="auto", description="auto = console on a terminal, json elsewhere."

@@ -21,6 +21,7 @@ from config.problems import ConfigError
 from config.settings import Settings
 from config.watch import content_digest, files_of, watch_files
 from connectors.base import Connector
+from connectors.crosscheck import SUNSET_NOTICE
 from connectors.registry import create_connector
 from daemon.assembly import (
     CurrentConfig,
@@ -31,7 +32,7 @@ from daemon.assembly import (
     assemble_worker,
 )
 from daemon.checked_config import load_checked_config
-from daemon.core.alert_texts import config_refused
+from daemon.core.alert_texts import Of, config_refused, version_sunset
 from daemon.http.api import Desk
 from daemon.http.server import HttpParts, HttpServer
 from daemon.notify.channels import open_channels
@@ -61,6 +62,8 @@ class Daemon:
     config: CurrentConfig
     shared: Shared
     deliveries: Deliveries = field(default_factory=Deliveries)
+    remember_secret: Callable[[str], None] = lambda _: None
+    """Told of every secret that an edit of the file brings, so that no log shows it."""
 
     def __post_init__(self) -> None:
         self.listening = asyncio.Event()
@@ -100,6 +103,20 @@ class Daemon:
         """Write the settings documents and read every integration's state."""
         await self.shared.integrations.configure(configured_integrations(self.config.checked))
         await self.shared.board.refresh()
+        await self._tell_of_sunsets()
+
+    async def _tell_of_sunsets(self) -> None:
+        """A vendor that will switch an API off is told of months ahead."""
+        today = self.shared.clock.now().date()
+        for name in self.config.loaded.value.integrations:
+            api = self.config.checked.definition_of(name).model.api
+            if api.sunset is None or api.sunset - today > SUNSET_NOTICE:
+                await self.shared.alerts.resolve(alert_key(AlertKind.VERSION_SUNSET, name))
+                continue
+            of = Of(name, integration_id(name))
+            await self.shared.alerts.raise_condition(
+                version_sunset(of, version=api.version or "", sunset=api.sunset, today=today)
+            )
 
     async def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Put everything into the group; tasks end by themselves once `stop` is set."""
@@ -175,6 +192,8 @@ class Daemon:
             return
         if checked.loaded.value.clearview != self.config.loaded.value.clearview:
             log.warning("config_needs_restart", part="clearview")
+        for secret in secrets_of(checked.loaded):
+            self.remember_secret(secret)
         self.config.checked, self.config.refused = checked, None
         with suppress(DatabaseError):
             await self.shared.alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))

@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
-from daemon.core.alert_texts import Of, auth_refused, integration_failing
+from daemon.core.alert_texts import Of, auth_refused, integration_failing, rate_limited
 from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
 from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
 from daemon.ports.clock import Clock
@@ -23,6 +23,7 @@ class Health:
         self._clock = clock
         self._policy = policy
         self._streak = FailureStreak()
+        self._limited_since: datetime | None = None
 
     @property
     def failures(self) -> int:
@@ -31,9 +32,10 @@ class Health:
 
     async def failed(self, error: AtsError | ServiceFailed) -> None:
         """Count a failed run; a refused credential is told at once."""
-        if isinstance(error, RateLimited):
-            return
         now = self._clock.now()
+        if isinstance(error, RateLimited):
+            await self._limited(error, now)
+            return
         self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
         if self._streak.failures == 1:
             log.warning(
@@ -47,6 +49,14 @@ class Health:
         elif action == "open":
             await self._alerts.raise_condition(self._failing(error, now))
 
+    async def _limited(self, error: RateLimited, now: datetime) -> None:
+        """Being told to slow down is no failure; for long it is worth a person's look."""
+        self._limited_since = self._limited_since or now
+        if now - self._limited_since >= self._policy.failing_for:
+            await self._alerts.raise_condition(
+                rate_limited(self._of, since=self._limited_since, until=error.until)
+            )
+
     def _failing(self, error: AtsError | ServiceFailed, now: datetime) -> Condition:
         return integration_failing(
             self._of,
@@ -58,6 +68,9 @@ class Health:
     async def succeeded(self) -> None:
         """A run went well: what was open about this integration is over."""
         before = self._streak
+        if self._limited_since is not None:
+            self._limited_since = None
+            await self._alerts.resolve(alert_key(AlertKind.RATE_LIMITED, self._of.name))
         self._streak, action = after_run(
             before, failed=False, now=self._clock.now(), policy=self._policy
         )

@@ -18,7 +18,7 @@ from config.settings import Settings, load_settings
 from daemon.app import Daemon
 from daemon.checked_config import load_checked_config
 from daemon.cli.run import opened
-from daemon.cli.session import showing_errors
+from daemon.cli.session import err, showing_errors
 from daemon.core.alerting import AlertPolicy
 from daemon.demo.actors import Breakdown, BusyAts, Recruiter
 from daemon.demo.narrator import Narrator
@@ -50,6 +50,8 @@ def demo() -> None:
                 grace=settings.shutdown_grace,
                 watchdog=Watchdog(settings.shutdown_grace + MARGIN),
             )
+    if code:
+        err.print(f"the demo has failed; the reason is in {log}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -60,6 +60,7 @@ def start(
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
         async with opened(settings, checked, policy or AlertPolicy()) as (daemon, embedded):
+            daemon.remember_secret = redactor.remember
             if once:
                 exit_code = await _run_once(daemon, stop)
             else:

@@ -183,11 +183,11 @@ def _said(list_name: str, mapped: Mapped, own_field: str | None) -> Said:
 
 
 def _add_new(ids: SeenIds, external_ids: Iterable[str]) -> int:
-    """How many ids were added; two lists may tell of one person, and it is counted with each."""
-    before = len(ids)
-    for external_id in external_ids:
+    """How many of them were not there yet; each person counts once."""
+    new = [external_id for external_id in dict.fromkeys(external_ids) if external_id not in ids]
+    for external_id in new:
         ids.add(external_id)
-    return len(ids) - before
+    return len(new)
 
 
 def _remembered(
