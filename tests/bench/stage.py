@@ -39,6 +39,10 @@ class Stage:
         async with AsyncMongoClient(self.uri, tz_aware=True, uuidRepresentation="standard") as one:
             yield one
 
+    async def server_version(self) -> str:
+        async with self.client() as client:
+            return str((await client.server_info())["version"])
+
     async def settle(self) -> None:
         """Let nothing that was written before be paid for by what comes next."""
         async with self.client() as client:

@@ -1,0 +1,46 @@
+"""`python -m tests.bench [--quick] [--large]`: measure, print, and write RESULTS.md."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from tests.bench import idle, imports, pushes
+from tests.bench.chart import chart
+from tests.bench.machine import machine
+from tests.bench.report import Results, markdown, plain_text
+from tests.bench.stage import opened_stage
+
+FOLDER = Path(__file__).parent
+QUICK = {10_000: 3}
+USUAL = QUICK | {100_000: 1}
+LARGE = USUAL | {1_000_000: 1}
+"""Records, and how often each step is repeated."""
+
+
+async def measure(sizes: dict[int, int]) -> Results:
+    """Everything, on a stage of its own."""
+    async with opened_stage() as stage:
+        results = Results(machine(await stage.server_version()))
+        for records, repetitions in sizes.items():
+            results.sizes.append(await imports.measure(stage, records, repetitions))
+        results.idle = await idle.measure(stage)
+        results.pushes = await pushes.measure(stage)
+    return results
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="10,000 records; printed only")
+    parser.add_argument("--large", action="store_true", help="1,000,000 records, too")
+    wanted = parser.parse_args()
+    sizes = QUICK if wanted.quick else LARGE if wanted.large else USUAL
+    results = asyncio.run(measure(sizes))
+    print(plain_text(results))
+    if not wanted.quick:
+        (FOLDER / "RESULTS.md").write_text(markdown(results))
+        (FOLDER / "results.svg").write_text(chart(results.sizes))
+
+
+if __name__ == "__main__":
+    main()
