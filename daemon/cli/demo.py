@@ -90,7 +90,7 @@ async def _play(settings: Settings, stop: asyncio.Event) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     console.print("[bold]ClearView ATS Sync, demo[/]  starting MongoDB and three simulated ATSs")
     narrator = Narrator(console, time.monotonic)
-    async with set_stage() as stage:
+    async with set_stage(load_checked_config(settings.config).loaded.value) as stage:
         checked = load_checked_config(
             settings.config, environment={**os.environ, **stage.environment()}
         )
@@ -136,8 +136,8 @@ def _introduce(
     console.print(f"  status page  http://{host}:{daemon.http_port}/", soft_wrap=True)
     if embedded is not None:
         console.print(f"  MongoDB      {embedded.uri}", soft_wrap=True)
-    for name, simulator in stage.simulators.items():
-        console.print(f"  {name:<12} {simulator.url}", soft_wrap=True)
+    for simulator in stage.simulators.values():
+        console.print(f"  {simulator.NAME:<12} {simulator.url}", soft_wrap=True)
     console.print(f"  log          {daemon.settings.data_dir / 'daemon.log'}", soft_wrap=True)
     console.print("  queries to paste into mongosh:")
     for query in (
@@ -147,4 +147,7 @@ def _introduce(
         "db.candidate_changes.find({path: /status$/}).sort({changed_at: -1}).limit(5)",
     ):
         console.print(f"    {query}", markup=False, soft_wrap=True)
+    console.print(
+        "  push = a status changed in ClearView, import = a change at the ATS in ClearView"
+    )
     console.print("  Ctrl-C ends everything\n")

@@ -52,7 +52,7 @@ class Recruiter:
         applications = self.mongo.collection(ClearViewApplication)
         found = await applications.find(
             {
-                "integration_id": integration_id(f"demo-{name}"),
+                "integration_id": integration_id(name),
                 "status": {"$in": [status.value for status in NEXT]},
                 "deleted_at": None,
             },
@@ -68,9 +68,9 @@ class Recruiter:
         await applications.update_one({"_id": one["_id"]}, {"$set": {"status": target}})
         began = clock()
         arrived = await _until(lambda: _wrote(simulator, one["external_id"], before), 5.0)
-        took = f"at {simulator.NAME} after {(clock() - began) * 1000:.0f} ms"
-        words = f"{one['external_id'][:8]} {one['status']} -> {target} in ClearView, "
-        self.tell("push", f"demo-{name}", words + (took if arrived else "on its way"))
+        took = f"at the ATS after {(clock() - began) * 1000:.0f} ms"
+        words = f"{one['external_id'][:8]} {one['status']} -> {target}, "
+        self.tell("push", name, words + (took if arrived else "on its way"))
 
 
 def _wrote(simulator: Simulator, application: str, before: int) -> bool:
@@ -108,7 +108,7 @@ class BusyAts:
             order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
         done = carry_out(self.stage.simulators[name], order)
         who = done.get("application") or done.get("candidate") or "somebody"
-        self.tell("at the ATS", f"demo-{name}", f"{kind.replace('_', ' ')}: {str(who)[:8]}")
+        self.tell("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
 
 
 @dataclass(slots=True)
@@ -119,21 +119,25 @@ class Breakdown:
     integrations: MongoIntegrations
     stage: Stage
     tell: Tell
-    name: str = "lever"
+
+    @property
+    def name(self) -> str:
+        """The integration it happens to."""
+        return list(self.stage.simulators)[1]
 
     async def run(self, stop: asyncio.Event) -> None:
         wait = timedelta(seconds=9)
         while not await stopped_within(stop, wait):
             simulator = self.stage.simulators[self.name]
-            self.tell("breaks", f"demo-{self.name}", "the ATS refuses the credential from now on")
+            self.tell("breaks", self.name, "the ATS refuses the credential from now on")
             simulator.faults.add(Fault("error", status=401, count=None))
             await self._ask_for_a_poll()
             if await stopped_within(stop, timedelta(seconds=6)):
                 return
             simulator.faults.clear()
-            self.tell("mended", f"demo-{self.name}", "the ATS takes the credential again")
+            self.tell("mended", self.name, "the ATS takes the credential again")
             await self._ask_for_a_poll()
             wait = timedelta(minutes=2)
 
     async def _ask_for_a_poll(self) -> None:
-        await self.integrations.ask(f"demo-{self.name}", sweep=False, accept_deletions=False)
+        await self.integrations.ask(self.name, sweep=False, accept_deletions=False)

@@ -105,30 +105,20 @@ class Watch:
         return await log.count_documents({"run_id": run["_id"], "status": "Success"})
 
     async def _tell_changes(self, run: Mapping[str, Any]) -> None:
-        words = f"{run['created']} new and {run['updated']} changed records from the ATS"
+        words = f"{run['created']} new, {run['updated']} changed"
         changes = self._mongo.collection(CandidateChange)
         rows = await changes.find({"run_id": run["_id"]}, limit=1).to_list()
         for change in rows:
             path = change["path"].rsplit(".", 1)[-1]
-            words += f", e.g. {path}: {_short(change['old'])} -> {_short(change['new'])}"
+            words += f"; {path}: {_short(change['old'])} -> {_short(change['new'])}"
         self._tell("import", run["integration"], words)
 
     def _tell_export(self, export: Mapping[str, Any]) -> None:
-        name = next(
-            (
-                f"demo-{name}"
-                for name in self._stage.simulators
-                if _id_of(name) == export["ats_integration_id"]
-            ),
-            "",
-        )
-        period = f"{export['period_start']:%H:%M:%S} to {export['period_end']:%H:%M:%S} UTC"
-        words = f"{period}: {export['status']}, {export['sent']} values sent to the ATS"
+        names = {integration_id(name): name for name in self._stage.simulators}
+        name = names.get(export["ats_integration_id"], "")
+        period = f"{export['period_start']:%H:%M:%S}-{export['period_end']:%H:%M:%S} UTC"
+        words = f"{period}: {export['sent']} values sent to the ATS"
         self._tell("analytics", name, words)
-
-
-def _id_of(name: str) -> object:
-    return integration_id(f"demo-{name}")
 
 
 def _short(value: Any) -> str:

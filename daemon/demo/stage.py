@@ -1,13 +1,13 @@
-"""What the demo needs around the daemon: three simulated ATSs and ClearView's services."""
+"""What the demo needs around the daemon: a simulated ATS for each integration, and ClearView's services."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from config.operator import OperatorConfig
 from connectors.simulator import Simulator, create_simulator
 from connectors.simulator.clearview_services import ClearViewServices
 
-ATSS = ("greenhouse", "lever", "ashby")
 CANDIDATES = 2_000
 NOTIFY_TOKEN = "demo-notify-token"  # noqa: S105 - of a service that lives as long as the demo
 HURRY = 0.04
@@ -19,6 +19,7 @@ class Stage:
     """Everything that plays."""
 
     simulators: Mapping[str, Simulator]
+    """By the integration they play for."""
     services: ClearViewServices
 
     def environment(self) -> dict[str, str]:
@@ -27,8 +28,8 @@ class Stage:
             "ATS_SYNC_DEMO_NOTIFY_URL": self.services.url,
             "ATS_SYNC_DEMO_NOTIFY_TOKEN": NOTIFY_TOKEN,
         }
-        for name, simulator in self.simulators.items():
-            prefix = f"ATS_SYNC_DEMO_{name.upper()}"
+        for simulator in self.simulators.values():
+            prefix = f"ATS_SYNC_DEMO_{simulator.NAME.upper()}"
             found[f"{prefix}_URL"] = simulator.url
             if simulator.acting_user:
                 found[f"{prefix}_USER"] = simulator.acting_user
@@ -40,12 +41,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage() -> AsyncIterator[Stage]:
-    """Start everything on free ports of loopback, and stop it in the end."""
+async def set_stage(config: OperatorConfig) -> AsyncIterator[Stage]:
+    """Start everything that the file names on free ports of loopback, and stop it in the end."""
     async with AsyncExitStack() as stack:
         simulators = {}
-        for name in ATSS:
-            simulator = create_simulator(name, candidates=CANDIDATES, seed=1, time_scale=HURRY)
+        for name, one in config.integrations.items():
+            simulator = create_simulator(
+                one.connector, candidates=CANDIDATES, seed=1, time_scale=HURRY
+            )
             await simulator.start()
             stack.push_async_callback(simulator.stop)
             simulators[name] = simulator

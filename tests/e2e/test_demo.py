@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group
 
 SEEN = (
     "candidates imported",
-    "in ClearView, at",
-    "changed records from the ATS",
+    "at the ATS after",
+    " changed; ",
     "values sent to the ATS",
     "the ATS refuses the credential",
     "by message: demo-lever",
