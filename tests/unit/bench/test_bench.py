@@ -89,9 +89,6 @@ def test_the_printed_tables_fit_a_terminal_and_the_report_holds_the_same_figures
 
     assert max(len(line) for line in printed.splitlines()) <= 100
     assert "| first import | 100,000 | 50,000 | 0.50 |" in report
-    assert "/" not in report.partition("##")[0].replace("README.md](README.md)", "").replace(
-        "`make bench`", ""
-    )
 
 
 def test_the_chart_draws_both_sides_of_every_work() -> None:
