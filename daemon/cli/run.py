@@ -113,6 +113,9 @@ async def opened(
         mongo = await _connect(settings, checked, embedded)
         try:
             shared = Shared(mongo, checked.loaded.value.clearview, policy=policy)
+            if embedded is not None:
+                # Its data folder has one owner at a time: whoever held leases before is dead.
+                await shared.leases.end_all()
             daemon = Daemon(settings, CurrentConfig(checked), shared)
             try:
                 yield daemon, embedded
