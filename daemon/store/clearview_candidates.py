@@ -10,7 +10,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Taken
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode_each, insert_new
+from daemon.store.encoding import insert_each
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.ids import application_id, candidate_id
@@ -50,11 +50,11 @@ class MongoCandidateManagement:
     async def _insert(
         self, collection: AsyncCollection[Row], rows: Iterable[Row]
     ) -> tuple[frozenset[str], dict[str, str]]:
-        encoded, refused = encode_each((row["external_id"], row) for row in rows)
-        existing, rejected = await insert_new(
-            collection, encoded, lambda row: str(row["external_id"])
+        return await insert_each(
+            collection,
+            ((row["external_id"], row) for row in rows),
+            lambda row: str(row["external_id"]),
         )
-        return existing, refused | rejected
 
     def _candidate_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
         import_id = stored(batch.import_id)

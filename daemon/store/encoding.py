@@ -1,6 +1,8 @@
 """Documents encoded one at a time, so that one that cannot be stored does not stop its page."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import bson
@@ -16,6 +18,8 @@ DUPLICATE_KEY = 11000
 _RAW = DEFAULT_RAW_BSON_OPTIONS.with_options(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
+PART = 250
+"""Documents in one insert: half of the largest usual page."""
 LARGEST = 15 * 1024 * 1024
 
 
@@ -36,6 +40,45 @@ def encode_each(
             continue
         encoded.append(RawBSONDocument(raw, codec_options=_RAW))
     return encoded, refused
+
+
+async def insert_each(
+    collection: AsyncCollection[Any],
+    documents: Iterable[tuple[str, Mapping[str, Any]]],
+    key_of: Callable[[Mapping[str, Any]], str],
+) -> tuple[frozenset[str], dict[str, str]]:
+    """Encode and insert: (keys that were there already, refused by key with reason).
+
+    MongoDB works on one part of a page while the next is being encoded. When this returns or
+    raises, nothing is under way any more.
+    """
+    existing: set[str] = set()
+    refused: dict[str, str] = {}
+    inserting: list[asyncio.Task[tuple[frozenset[str], dict[str, str]]]] = []
+    try:
+        for part in _parts(documents):
+            encoded, unfit = encode_each(part)
+            refused |= unfit
+            inserting.append(asyncio.create_task(insert_new(collection, encoded, key_of)))
+            await asyncio.sleep(0)  # let it be sent
+        outcomes = await asyncio.gather(*inserting)
+    except BaseException:
+        for task in inserting:
+            task.cancel()
+        await asyncio.gather(*inserting, return_exceptions=True)
+        raise
+    for met, rejected in outcomes:
+        existing |= met
+        refused |= rejected
+    return frozenset(existing), refused
+
+
+def _parts(
+    documents: Iterable[tuple[str, Mapping[str, Any]]],
+) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
+    left = iter(documents)
+    while part := list(islice(left, PART)):
+        yield part
 
 
 async def insert_new(

@@ -9,7 +9,7 @@ from pymongo import ReplaceOne, UpdateOne
 
 from daemon.ports.imports import Known, Snapshot
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode_each, insert_new
+from daemon.store.encoding import encode_each, insert_each
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
 
@@ -68,11 +68,11 @@ class MongoSnapshots:
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
     ) -> Mapping[str, str]:
         """Insert the new, replace the changed: (external id -> reason) of those refused."""
-        encoded, refused = encode_each((s.external_id, self._row(list_name, s)) for s in created)
-        existing, rejected = await insert_new(
-            self._collection, encoded, lambda row: str(row["external_id"])
+        existing, refused = await insert_each(
+            self._collection,
+            ((s.external_id, self._row(list_name, s)) for s in created),
+            lambda row: str(row["external_id"]),
         )
-        refused |= rejected
         overwrite = [s for s in created if s.external_id in existing]
         refused |= await self._replace(list_name, [*overwrite, *replaced])
         return refused
