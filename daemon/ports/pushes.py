@@ -212,6 +212,7 @@ class Moved:
 
     before_status: ApplicationStatus
     before_stage: NamedRef
+    before_rejection_reason: str | None
     status: ApplicationStatus
     stage: NamedRef
     rejection_reason: str | None

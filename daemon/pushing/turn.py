@@ -381,6 +381,7 @@ def _moved(attempt: Attempt, standing: Standing) -> Moved:
     return Moved(
         before_status=attempt.known.standing.status,
         before_stage=attempt.known.standing.stage,
+        before_rejection_reason=attempt.known.record.get("rejection_reason"),
         status=standing.status,
         stage=standing.stage,
         rejection_reason=attempt.push.rejection_reason,

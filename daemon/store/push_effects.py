@@ -14,6 +14,7 @@ from daemon.store.connection import Mongo, Row
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing
 from daemon.store.repeat import repeated
+from models.candidate import NamedRef
 from models.documents import (
     CandidateChange,
     CandidateSnapshot,
@@ -22,6 +23,7 @@ from models.documents import (
     StatusUpdateLog,
 )
 from models.ids import candidate_id, derived_id
+from models.status import TURNED_DOWN
 
 
 class PushEffects:
@@ -40,7 +42,7 @@ class PushEffects:
         moved = [(end, end.moved) for end in done if end.moved is not None]
         await asyncio.gather(
             self._move_snapshots(moved),
-            self._move_stages(moved),
+            self._follow(moved),
             self._record_changes(moved),
             self._settle_conflicts(done),
             insert_missing(self._log, [self._log_row(end) for end in done]),
@@ -73,32 +75,30 @@ class PushEffects:
             },
         )
 
-    async def _move_stages(self, moved: Sequence[tuple[Done, Moved]]) -> None:
-        """ClearView shows the stage that its status led to, unless somebody chose another."""
+    async def _follow(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+        """ClearView shows what its status led to, unless somebody wrote there meanwhile."""
         writes = [
-            self._stage_write(end, to)
-            for end, to in moved
-            if end.push.stage is None and to.stage != to.before_stage
+            *(self._stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
+            *(self._reason_write(end, to) for end, to in moved if _drops_reason(to)),
         ]
         if writes:
             await repeated(lambda: self._applications.bulk_write(writes, ordered=False))
 
     def _stage_write(self, end: Done, to: Moved) -> UpdateOne:
-        """`import_id` marks the write as the daemon's own, so that it is no event."""
+        shown = _shown(end, to)
+        unless_moved = {"stage.external_id": shown["external_id"], "stage.name": shown["name"]}
+        return self._own_write(end, unless_moved, {"stage": dict(to.stage)})
+
+    def _reason_write(self, end: Done, to: Moved) -> UpdateOne:
+        unless_changed = {"rejection_reason": to.before_rejection_reason}
+        return self._own_write(end, unless_changed, {"rejection_reason": None})
+
+    def _own_write(self, end: Done, unless: Row, fields: Row) -> UpdateOne:
+        """`import_id`, new with each, marks the write as the daemon's own: it is no event."""
+        mark = derived_id(end.push.id, *fields)
         return UpdateOne(
-            {
-                "_id": end.push.application_id,
-                "status": end.push.status,
-                "stage.external_id": to.before_stage["external_id"],
-                "stage.name": to.before_stage["name"],
-            },
-            {
-                "$set": {
-                    "stage": dict(to.stage),
-                    "import_id": derived_id(end.push.id, "stage"),
-                    "updated_at": end.at,
-                }
-            },
+            {"_id": end.push.application_id, "status": end.push.status, **unless},
+            {"$set": {**fields, "import_id": mark, "updated_at": end.at}},
         )
 
     async def _record_changes(self, moved: Sequence[tuple[Done, Moved]]) -> None:
@@ -172,3 +172,19 @@ class PushEffects:
             "attempts": end.attempts,
             "event_id": end.push.event_id,
         }
+
+
+def _shown(end: Done, to: Moved) -> NamedRef:
+    """The stage that ClearView showed when the status changed.
+
+    A person who names one writes its name or its id, and leaves the other half as it was.
+    """
+    named, before = end.push.stage or to.before_stage, to.before_stage
+    return NamedRef(
+        external_id=named["external_id"] or before["external_id"],
+        name=named["name"] or before["name"],
+    )
+
+
+def _drops_reason(to: Moved) -> bool:
+    return to.before_rejection_reason is not None and to.status not in TURNED_DOWN

@@ -93,6 +93,21 @@ async def test_a_named_stage_is_the_target_itself(world: PushWorld) -> None:
     await world.settle()
 
     assert [effect.stage for effect in world.ats.effects] == ["st-onsite"]
+    assert (await world.clearview("a1"))["stage"] == {"external_id": "st-onsite", "name": "Onsite"}
+    assert len(await world.log()) == 1
+
+
+async def test_the_reason_goes_when_the_rejection_is_taken_back(world: PushWorld) -> None:
+    await world.set_status("a1", "rejected", rejection_reason="Not a fit")
+    await world.settle()
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+    await world.settle()
+
+    assert (await world.clearview("a1"))["rejection_reason"] is None
+    assert world.ats.order_of("a1") == [S.REJECTED, S.INTERVIEW]
+    assert len(await world.log()) == 2
 
 
 async def test_a_replace_without_an_update_description_counts(world: PushWorld) -> None:
