@@ -38,6 +38,7 @@ from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.clock import Clock
 from daemon.ports.notifications import Channel
 from daemon.ports.pushes import NewRow
+from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.gate import Integration as PushIntegration
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.repair import Repair, RepairPorts
@@ -65,6 +66,9 @@ from daemon.store.snapshots import MongoSnapshots
 from daemon.stream.change_stream import ApplicationStream
 from daemon.worker import Bells, IntegrationWorker, Jobs, Surroundings
 from models.ids import integration_id
+
+QUIET = DeliveryLimits(look_every_s=3.0)
+"""The intake wakes a delivery at once; looking is for what came by another way, such as a replay."""
 
 
 @dataclass(slots=True)
@@ -204,7 +208,9 @@ def _delivery(
         jitter=random.random,
     )
     integration = PushIntegration(connector.integration, identity)
-    return PushDelivery(integration, connector, ports, PushSettings(rules=push_rules(wanted)))
+    return PushDelivery(
+        integration, connector, ports, PushSettings(rules=push_rules(wanted), limits=QUIET)
+    )
 
 
 def assemble_export(
@@ -305,5 +311,5 @@ def assemble_sender(shared: Shared, channels: Sequence[Channel]) -> Notification
         channels=channels,
         clock=shared.clock,
         policy=shared.policy,
-        limits=SenderLimits(tick=timedelta(seconds=1)),
+        limits=SenderLimits(tick=timedelta(seconds=2)),
     )
