@@ -1,5 +1,6 @@
 """Reads raw records into canonical ones: details, joins, mapping; one bad record stops no other."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
 from connectors.paths import compile_path
-from connectors.records import decode, fingerprint, identifier, pruner
+from connectors.records import SCOPE, decode, fingerprint, identifier, pruner, scoped_id
 from models.candidate import (
     APPLICATION_FIELDS,
     CANDIDATE_FIELDS,
@@ -28,6 +29,7 @@ from models.candidate import (
 )
 
 Context = dict[str, Any]
+GIVE_WAY_EVERY = 25
 WHOLE_AFTER_KEYS = 300
 WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""
@@ -135,7 +137,7 @@ class ListReader:
         next one: a page of decoded records costs twice as much to make and to hold.
         """
         if self.spec.detail is None and not (self._candidate_joins or self._application_joins):
-            return [self._mapped_alone(record, known) for record in records]
+            return [self._mapped_alone(r, known) async for r in _giving_way(records)]
         return [_without_contexts(each) for each in await self.read(records, known)]
 
     def _mapped_alone(
@@ -158,13 +160,17 @@ class ListReader:
         self, records: Sequence[RawRecord], decoded: Sequence[Context | MappingFailed]
     ) -> list[Context | MappingFailed]:
         rows = await self._fetcher.rows(self.name, [record.external_id for record in records])
-        by_id = {identifier(self._id(row)): row for row in rows}
+        by_id = {self._known_as(row): row for row in rows}
         return [
             each
             if isinstance(each, MappingFailed)
             else _merged(each, by_id.get(record.external_id))
             for record, each in zip(records, decoded, strict=True)
         ]
+
+    def _known_as(self, row: Context) -> str | None:
+        own = identifier(self._id(row))
+        return own if own is None or SCOPE not in row else scoped_id(row[SCOPE], own)
 
     def _parts(self, record: Context) -> list[Context]:
         return [] if self._applications is None else self._applications.parts(record)
@@ -273,6 +279,14 @@ def _without_contexts(
     read: ReadRecord | Unchanged | MappingFailed,
 ) -> Mapped | Unchanged | MappingFailed:
     return read.mapped if isinstance(read, ReadRecord) else read
+
+
+async def _giving_way(records: Sequence[RawRecord]) -> AsyncIterator[RawRecord]:
+    """While a page is mapped, the one before it is written: that must get its turns."""
+    for number, record in enumerate(records):
+        if number % GIVE_WAY_EVERY == 0:
+            await asyncio.sleep(0)
+        yield record
 
 
 def _decoded(record: RawRecord) -> Context | MappingFailed:
