@@ -1,14 +1,13 @@
 """Walks a list page by page: request, slice, tell records apart, go on. One page is read ahead."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import xxhash
-from multidict import CIMultiDictProxy
 from yarl import URL
 
 from connectors.base import Page, Position, RawRecord, Window
@@ -23,12 +22,20 @@ from connectors.definition.lists import (
     SyncTokenCursor,
     UpdatedAtCursor,
 )
-from connectors.errors import BrokenAnswer, CursorRefused, UnexpectedPayload
-from connectors.pagination import PageAnswer, Place, carried, next_place, page_request
+from connectors.errors import BrokenAnswer, CursorRefused, NotFound, UnexpectedPayload
+from connectors.pagination import (
+    PageAnswer,
+    Place,
+    carried,
+    next_place,
+    on_page,
+    page_request,
+    path_marks,
+)
 from connectors.paths import compile_path
-from connectors.records import Sliced, Told, probe, slicer, tell_apart
+from connectors.records import Sliced, Told, probe, scoped, slicer, tell_apart, with_scope
 from connectors.requests import Draft, Drafts
-from connectors.times import http_date, read_time
+from connectors.times import http_date, read_time, worth_reading
 from connectors.transport import Transport
 from models.times import iso
 
@@ -41,10 +48,12 @@ class _State:
     page: int = 0
     seen: datetime | None = None
     started: datetime | None = None
+    scope: str | None = None
 
     def position(self) -> Position:
         """As plain JSON."""
-        return {
+        scoped = {} if self.scope is None else {"scope": self.scope}
+        return scoped | {
             "place": dict(self.place),
             "page": self.page,
             "seen": iso(self.seen) if self.seen else None,
@@ -60,6 +69,7 @@ class _State:
                 int(position["page"]),
                 read_time(position["seen"]),
                 read_time(position["started"]),
+                position.get("scope"),
             )
         except (KeyError, ValueError, TypeError):
             raise CursorRefused("the stored page position cannot be read") from None
@@ -69,9 +79,13 @@ class _State:
 class _Fetched:
     around: Any
     records: Sequence[bytes | memoryview]
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]
     url: URL
 
+
+_NOTHING = _Fetched(None, (), {}, URL())
+LoadScopes = Callable[[str], Awaitable[list[str]]]
+"""From a lookup list's name to the ids of its records, in their order."""
 
 _REPEATS = 3
 """A record may come twice, and a small page then looks like the one before; not so often."""
@@ -87,7 +101,14 @@ class Listing:
     """One list of one connector."""
 
     def __init__(
-        self, name: str, spec: List, *, drafts: Drafts, transport: Transport, clock: Clock
+        self,
+        name: str,
+        spec: List,
+        *,
+        drafts: Drafts,
+        transport: Transport,
+        clock: Clock,
+        load_scopes: LoadScopes,
     ) -> None:
         """Compile what pages are read with."""
         self.name = name
@@ -95,6 +116,7 @@ class Listing:
         self._drafts = drafts
         self._transport = transport
         self._clock = clock
+        self._load_scopes = load_scopes
         self._slice = slicer(spec.records, [*_around(spec), *transport.verdicts.paths])
         cursor = spec.cursor
         self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
@@ -106,19 +128,20 @@ class Listing:
     async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
         """Every page of a walk."""
         state = _State.of(position) if position is not None else _State({})
-        first = self._first_draft(window)
-        visited = {_mark(state.place)}
-        fetched = await self._fetch(first, state.place, state.page)
+        scopes = await self._scopes(state.scope)
+        state = replace(state, scope=scopes[0]) if state.scope is None else state
+        visited = {_mark(state)}
+        fetched = await self._fetch_at(window, state)
         earlier = _Repeats([], 0)
         while True:
-            page, following = self._page(window, state, fetched)
+            page, following = self._page(window, state, fetched, scopes)
             earlier = self._refuse_repetition(page, earlier)
             if following is None:
                 yield page
                 return
-            self._refuse_loop(following.place, visited)
+            self._refuse_loop(following, visited)
             ahead = asyncio.create_task(
-                self._fetch(first, following.place, following.page), name=f"page of {self.name}"
+                self._fetch_at(window, following), name=f"page of {self.name}"
             )
             try:
                 yield page
@@ -128,13 +151,42 @@ class Listing:
                 await asyncio.wait([ahead])
             state = following
 
+    async def _scopes(self, reached: str | None) -> list[str | None]:
+        """What the list is walked for: the scopes not yet done, or once for all."""
+        if self.spec.scopes is None:
+            return [None]
+        known = await self._load_scopes(self.spec.scopes)
+        left = sorted(each for each in known if reached is None or each >= reached)
+        return [*left] or [None]
+
+    async def _fetch_at(self, window: Window, state: _State) -> _Fetched:
+        if self.spec.scopes is None:
+            return await self._fetch(self._first_draft(window), state.place, state.page)
+        if state.scope is None:
+            return _NOTHING
+        first = self._first_draft(window, state.scope)
+        try:
+            fetched = await self._fetch(first, state.place, len(state.place))
+        except NotFound:
+            # Its owner may have gone since the walk began; then so have its records.
+            if state.scope in await self._load_scopes(self.spec.scopes):
+                raise
+            return _NOTHING
+        records = [with_scope(raw, state.scope) for raw in fetched.records]
+        return replace(fetched, records=records)
+
+    def draft(self, extra: Mapping[str, object] | None = None) -> Draft:
+        """The list's request, filled but for what differs from page to page."""
+        marks = path_marks(self.spec.pagination)
+        return self._drafts.draft(self.spec.request, self.name, {**(extra or {}), **marks})
+
     async def rows(
         self, draft: Draft, pagination: bool = True, *, most: int | None = None
     ) -> list[Any] | None:
         """Every record of a short list, parsed; None as soon as there are more than `most`."""
         found: list[Any] = []
         place: Place = {}
-        visited = {_mark(place)}
+        visited = {_mark(_State(place))}
         while True:
             fetched = await self._fetch(draft, place, len(visited) - 1, kind="lookup")
             found += [msgspec.json.decode(raw) for raw in fetched.records]
@@ -143,7 +195,7 @@ class Listing:
             following = self._next(place, fetched) if pagination else None
             if following is None:
                 return found
-            self._refuse_loop(following, visited)
+            self._refuse_loop(_State(following), visited)
             place = following
 
     def _refuse_repetition(self, page: Page, earlier: _Repeats) -> _Repeats:
@@ -155,8 +207,8 @@ class Listing:
             raise BrokenAnswer(message, operation=self.name)
         return repeats
 
-    def _refuse_loop(self, place: Place, visited: set[int]) -> None:
-        mark = _mark(place)
+    def _refuse_loop(self, state: _State, visited: set[int]) -> None:
+        mark = _mark(state)
         if mark in visited:
             raise BrokenAnswer(
                 f"{self.name}: the ATS names a page as the next that was already read",
@@ -164,8 +216,8 @@ class Listing:
             )
         visited.add(mark)
 
-    def _first_draft(self, window: Window) -> Draft:
-        draft = self._drafts.draft(self.spec.request, self.name)
+    def _first_draft(self, window: Window, scope: str | None = None) -> Draft:
+        draft = self.draft({"scope": scope})
         more = asked(self.spec.cursor, window, now=self._clock.now())
         return _with(draft, more.query, more.body)
 
@@ -197,19 +249,27 @@ class Listing:
         if wanted.alone:
             in_body = isinstance(first.body, dict)
             first = replace(first, url=first.url.with_query(None), body={} if in_body else None)
+        if wanted.path:
+            return replace(first, url=on_page(first.url, wanted.path))
         return _with(first, wanted.query, wanted.body)
 
     def _next(self, place: Place, fetched: _Fetched) -> Place | None:
         answer = PageAnswer(fetched.around, fetched.headers, len(fetched.records))
         return next_place(self.spec.pagination, place, answer)
 
-    def _page(self, window: Window, state: _State, fetched: _Fetched) -> tuple[Page, _State | None]:
-        told = tell_apart(fetched.records, self._probe, with_digest=self._with_digest)
+    def _page(
+        self,
+        window: Window,
+        state: _State,
+        fetched: _Fetched,
+        scopes: Sequence[str | None],
+    ) -> tuple[Page, _State | None]:
+        told = self._told(fetched.records)
         seen = self._latest(told, state.seen)
         started = state.started or self._vendor_time(fetched.headers)
-        place = self._next(state.place, fetched)
-        if place is not None:
-            following = _State(place, state.page + 1, seen, started)
+        reached = replace(state, page=state.page + 1, seen=seen, started=started)
+        following = self._following(reached, fetched, scopes)
+        if following is not None:
             page = Page(
                 told.records,
                 following.position(),
@@ -219,6 +279,16 @@ class Listing:
             )
             return page, following
         return self._last_page(window, told, seen, started, fetched), None
+
+    def _following(
+        self, state: _State, fetched: _Fetched, scopes: Sequence[str | None]
+    ) -> _State | None:
+        """The next page, or the next scope's first one."""
+        place = None if fetched is _NOTHING else self._next(state.place, fetched)
+        if place is not None:
+            return replace(state, place=place)
+        later = [each for each in scopes if each is not None and each > (state.scope or "")]
+        return replace(state, place={}, scope=later[0]) if later else None
 
     def _last_page(
         self,
@@ -245,7 +315,7 @@ class Listing:
         if self._timed is None:
             return seen
         format_name = self._timed.field_format or self._timed.format
-        for value in told.times:
+        for value in worth_reading(told.times):
             try:
                 moment = read_time(value, format_name)
             except ValueError:
@@ -254,7 +324,7 @@ class Listing:
                 seen = moment
         return seen
 
-    def _vendor_time(self, headers: CIMultiDictProxy[str]) -> datetime:
+    def _vendor_time(self, headers: Mapping[str, str]) -> datetime:
         return http_date(headers.get("Date")) or self._clock.now() - CLOCK_DOUBT
 
     def _token(self, fetched: _Fetched) -> object:
@@ -271,7 +341,11 @@ class Listing:
 
     def tell(self, raws: list[bytes]) -> list[RawRecord]:
         """Records that were read by id, as a page would have held them."""
-        return tell_apart(raws, self._probe, with_digest=self._with_digest).records
+        return self._told(raws).records
+
+    def _told(self, raws: Sequence[bytes | memoryview]) -> Told:
+        told = tell_apart(raws, self._probe, with_digest=self._with_digest)
+        return scoped(told) if self.spec.scopes else told
 
 
 def _around(spec: List) -> list[str]:
@@ -302,5 +376,6 @@ def _with(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Dr
     return draft
 
 
-def _mark(place: Place) -> int:
-    return xxhash.xxh3_64_intdigest(msgspec.json.encode(dict(place), order="sorted"))
+def _mark(state: _State) -> int:
+    where = [state.scope, dict(state.place)]
+    return xxhash.xxh3_64_intdigest(msgspec.json.encode(where, order="sorted"))

@@ -1,5 +1,6 @@
 """Moments as vendors write them, read to and written from UTC milliseconds."""
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -22,7 +23,7 @@ def read_time(value: object, format_name: str = "iso") -> datetime | None:
     Raises:
         ValueError: the value is not a time of this format.
     """
-    if value is None or value == "":
+    if value is None or value == "" or _is_zero_date(value):
         return None
     try:
         return _read(value, format_name)
@@ -30,6 +31,11 @@ def read_time(value: object, format_name: str = "iso") -> datetime | None:
         raise ValueError(_OUT_OF_RANGE) from None
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def _is_zero_date(value: object) -> bool:
+    """Some databases write a missing date as year, month and day nought."""
+    return isinstance(value, str) and value.startswith("0000-00-00")
 
 
 def _read(value: object, format_name: str) -> datetime:
@@ -78,3 +84,17 @@ def http_date(text: str | None) -> datetime | None:
     except (ValueError, TypeError, IndexError):
         return None
     return _utc(moment)
+
+
+def worth_reading(values: Iterable[object]) -> Iterator[object]:
+    """Of many times those among which the latest is.
+
+    ISO times in UTC of one length sort as their texts do, so that of each length one is enough.
+    """
+    latest: dict[int, str] = {}
+    for value in values:
+        if not (isinstance(value, str) and value[-1:] == "Z" and value[4:5] == "-"):
+            yield value
+        elif value > latest.get(len(value), ""):
+            latest[len(value)] = value
+    yield from latest.values()

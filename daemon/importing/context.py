@@ -92,6 +92,8 @@ class ImportContext:
     """The state as it is stored now."""
     requests_before: int
     unmapped_stages: set[str] = field(default_factory=set)
+    mapped: int = 0
+    """Records that were mapped anew in this run."""
 
     @property
     def checkpoint_key(self) -> str:

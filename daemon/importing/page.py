@@ -46,6 +46,7 @@ class PageImport:
         counts.unmapped += prepared.unmapped
         self.filled.update(prepared.filled)
         self.mapped += len(prepared.changed)
+        context.mapped += len(prepared.changed)
         await note_failures(context, self.facts.name, prepared.failures)
         compared = await self.reading.compare(prepared)
         changes = [hold_stale(change, asked_at) for change in compared]

@@ -36,8 +36,13 @@ class MongoSnapshots:
         return {"_id": {"$in": [self._ids.snapshot(list_name, e) for e in external_ids]}}
 
     async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]:
-        """One projection for a whole page."""
-        cursor = self._collection.find(self._among(list_name, external_ids), _KNOWN)
+        """One projection for a whole page, by the names that the ATS gave: no id need be made."""
+        named = {
+            "ats_integration_id": self._integration,
+            "list": list_name,
+            "external_id": {"$in": list(external_ids)},
+        }
+        cursor = self._collection.find(named, _KNOWN)
         return {
             row["external_id"]: Known(
                 fingerprint=row["fingerprint"],
