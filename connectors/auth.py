@@ -5,6 +5,7 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from connectors.definition.auth import (
     BasicAuth,
     BearerAuth,
     HeaderAuth,
+    LoginAuth,
     NoAuth,
     OAuth2,
     QueryAuth,
@@ -30,6 +32,8 @@ from connectors.times import read_time
 _DEFAULT_LIFE = timedelta(minutes=30)
 _EARLY = timedelta(seconds=60)
 SendToken = Callable[[Outgoing], Awaitable[Answer]]
+DraftLogin = Callable[[Mapping[str, object]], Outgoing]
+"""Fills the login's request; `access_token` is in the mapping where there is one."""
 
 
 class TokenStore(Protocol):
@@ -59,6 +63,8 @@ class Applied:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     version: int = 0
     """Which token this is, to tell a stale 401 from a true one."""
+    token: str = field(default="", repr=False)
+    """The token by itself, where there is one."""
 
 
 class Authenticator(Protocol):
@@ -87,7 +93,7 @@ class Fixed:
 
 
 def fixed_authenticator(auth: Auth, values: Values) -> Fixed:
-    """For every kind but OAuth."""
+    """For every kind whose credential is sent as it is."""
     match auth:
         case NoAuth():
             return Fixed(Applied())
@@ -100,7 +106,7 @@ def fixed_authenticator(auth: Auth, values: Values) -> Fixed:
             return Fixed(Applied({"Authorization": f"Bearer {fill_text(auth.token, values)}"}))
         case QueryAuth():
             return Fixed(Applied(query={auth.name: fill_text(auth.value, values)}))
-    raise AssertionError("OAuth has an authenticator of its own")
+    raise AssertionError("tokens have authenticators of their own")
 
 
 def basic(user: str, password: str) -> str:
@@ -140,7 +146,9 @@ class OAuthTokens:
             if self._token is None or self._is_old():
                 await self._fetch(send)
             return Applied(
-                {"Authorization": f"{self.auth.scheme} {self._token}"}, version=self._version
+                {"Authorization": f"{self.auth.scheme} {self._token}"},
+                version=self._version,
+                token=self._token or "",
             )
 
     async def renew(self, stale: Applied) -> bool:
@@ -161,7 +169,7 @@ class OAuthTokens:
             if filled := _optional(template, self.values):
                 form[name] = filled
         answer = await send(self._request(form))
-        await self._keep(_token_body(answer))
+        await self._keep(_token_body(answer, check="the client id and secret"))
 
     async def _refresh_token(self) -> str:
         if self._refresh is None:
@@ -203,6 +211,67 @@ class OAuthTokens:
         return expires - min(_EARLY, life / 5)
 
 
+@dataclass(slots=True)
+class Session:
+    """A login's token. Whoever needs one while somebody logs in waits for that login."""
+
+    auth: LoginAuth
+    values: Values = field(repr=False)
+    draft: DraftLogin = field(repr=False)
+    clock: Clock
+    first: OAuthTokens | None = None
+    _token: str | None = field(default=None, repr=False)
+    _ends: datetime | None = None
+    _version: int = 0
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def apply(self, send: SendToken) -> Applied:
+        """A session that is good for at least a moment.
+
+        Raises:
+            AuthRefused: the vendor does not let this credential in.
+        """
+        async with self._lock:
+            if self._token is None or self._is_over():
+                await self._log_in(send)
+            value = fill_text(self.auth.value, {"token": self._token}.get)
+            return Applied({self.auth.name: value}, version=self._version)
+
+    async def renew(self, stale: Applied) -> bool:
+        """Drop the session that was refused, unless somebody else has already replaced it."""
+        async with self._lock:
+            if stale.version == self._version:
+                self._token = None
+            return True
+
+    def _is_over(self) -> bool:
+        return self._ends is not None and self.clock.now() >= self._ends
+
+    async def _log_in(self, send: SendToken) -> None:
+        began = self.clock.now()
+        body = _token_body(await self._answer(send), check="what it is made with")
+        token = jmespath.search(self.auth.token, body)
+        if not isinstance(token, str) or not token:
+            raise BrokenAnswer(f"the login's answer has no {self.auth.token}", operation="token")
+        self._token, self._version = token, self._version + 1
+        self._ends = began + self.auth.lasts - min(_EARLY, self.auth.lasts / 5)
+
+    async def _answer(self, send: SendToken) -> Answer:
+        """A login refused for its access token is tried once more with a fresh one."""
+        if self.first is None:
+            return await send(self.draft({}))
+        applied, answer = await self._with_access_token(self.first, send)
+        if answer.status == HTTPStatus.UNAUTHORIZED and await self.first.renew(applied):
+            _, answer = await self._with_access_token(self.first, send)
+        return answer
+
+    async def _with_access_token(
+        self, tokens: OAuthTokens, send: SendToken
+    ) -> tuple[Applied, Answer]:
+        applied = await tokens.apply(send)
+        return applied, await send(self.draft({"access_token": applied.token}))
+
+
 def _expiry(body: dict[str, Any], now: datetime) -> datetime | None:
     """From `expires_at` (ISO or epoch seconds) or `expires_in` (seconds)."""
     at, within = body.get("expires_at"), body.get("expires_in")
@@ -214,11 +283,11 @@ def _expiry(body: dict[str, Any], now: datetime) -> datetime | None:
         return None
 
 
-def _token_body(answer: Answer) -> dict[str, Any]:
+def _token_body(answer: Answer, *, check: str) -> dict[str, Any]:
     status = answer.status
     if status in {400, 401, 403}:
         raise AuthRefused(
-            f"the ATS gave no access token (answered {status}): check the client id and secret",
+            f"the ATS gave no access token (answered {status}): check {check}",
             status=status,
             operation="token",
         )

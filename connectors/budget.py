@@ -15,6 +15,7 @@ from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, 
 from connectors.times import http_date
 
 Waiting = Callable[[datetime, str], None]
+_EARLIEST_EPOCH_S = 1e9
 _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
 
@@ -232,19 +233,27 @@ class Budget:
 
 
 def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
-    """Seconds that a header asks to wait, given as seconds or as a date; None if it does not."""
+    """Seconds that a header asks to wait; None if it does not.
+
+    It may be given as seconds, as a date, or as the moment in seconds or milliseconds since 1970.
+    """
     text = headers.get(name)
     if text is None:
         return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    moment = http_date(text)
-    if moment is None:
-        return None
     present = http_date(headers.get("Date")) or wall
-    return max(0.0, (moment - present).total_seconds())
+    number = _number(headers, name)
+    if number is not None:
+        return max(0.0, _seconds_from(number, present))
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - present).total_seconds())
+
+
+def _seconds_from(number: float, present: datetime) -> float:
+    """Nobody asks to wait for years: so large a number is a moment."""
+    if number < _EARLIEST_EPOCH_S:
+        return number
+    epoch_s = number / 1000 if number >= _EARLIEST_EPOCH_S * 1000 else number
+    return epoch_s - present.timestamp()
 
 
 def _number(headers: Mapping[str, str], name: str | None) -> float | None:

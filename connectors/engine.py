@@ -83,7 +83,12 @@ class RestConnector:
         self._transport = parts.transport
         self._listings = {
             name: Listing(
-                name, spec, drafts=parts.drafts, transport=parts.transport, clock=parts.clock
+                name,
+                spec,
+                drafts=parts.drafts,
+                transport=parts.transport,
+                clock=parts.clock,
+                load_scopes=self._load_scopes,
             )
             for name, spec in self._model.lists.items()
         }
@@ -286,13 +291,17 @@ class RestConnector:
 
     async def _load_rows(self, name: str, scope: str | None) -> Rows:
         listing = self._listings[name]
-        draft = self._parts.drafts.draft(listing.spec.request, name, {"scope": scope})
-        return await listing.rows(draft) or []
+        return await listing.rows(listing.draft({"scope": scope})) or []
+
+    async def _load_scopes(self, name: str) -> list[str]:
+        """The ids of a lookup list's records as they are now."""
+        id_of = compile_path(self._model.lists[name].id)
+        rows = await self._lookups.rows(name, max_age_s=0.0)
+        return [found for row in rows if (found := identifier(id_of(row))) is not None]
 
     async def _load_at_most(self, name: str, most: int) -> Rows | None:
         listing = self._listings[name]
-        draft = self._parts.drafts.draft(listing.spec.request, name, {})
-        return await listing.rows(draft, most=most)
+        return await listing.rows(listing.draft(), most=most)
 
     # Writing
 
@@ -449,15 +458,10 @@ class RestConnector:
             return [*reader.fixed(), *listed]
         if spec.scopes is None:
             return []
-        id_of = compile_path(self._model.lists[spec.scopes].id)
-        scopes = [
-            identifier(id_of(row)) for row in await self._lookups.rows(spec.scopes, max_age_s=0.0)
-        ]
         found: list[Stage] = []
-        for scope in scopes:
-            if scope is not None:
-                rows = await self._lookups.rows(spec.list, scope, max_age_s=_SETUP_AGE_S)
-                found += reader.read(rows, scope)
+        for scope in await self._load_scopes(spec.scopes):
+            rows = await self._lookups.rows(spec.list, scope, max_age_s=_SETUP_AGE_S)
+            found += reader.read(rows, scope)
         return found
 
     def _targets(self, stages: Sequence[Stage]) -> list[Stage]:

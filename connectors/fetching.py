@@ -12,6 +12,7 @@ from connectors.errors import NotFound, NotSupported
 from connectors.listing import Listing
 from connectors.lookups import Rows
 from connectors.paths import compile_path
+from connectors.records import SCOPE
 from connectors.requests import Drafts
 from connectors.transport import Transport, whole
 
@@ -54,7 +55,8 @@ class Fetcher:
         return spec
 
     async def _batch(self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool) -> Rows:
-        values = {"ids": list(batch), "id": batch[0]}
+        scope, own = self._split(name, batch)
+        values = {"ids": own, "id": own[0], "scope": scope}
         draft = self.drafts.draft(spec.request, f"{name}.fetch", values)
         draft = replace(draft, is_urgent=urgent)
         if spec.paginated:
@@ -67,7 +69,15 @@ class Fetcher:
             raise
         found = compile_path(spec.records)(good.payload)
         items = found if isinstance(found, list) else [found]
-        return [item for item in items if isinstance(item, dict)]
+        added = {} if scope is None else {SCOPE: scope}
+        return [{**item, **added} for item in items if isinstance(item, dict)]
+
+    def _split(self, name: str, batch: Sequence[str]) -> tuple[str | None, list[str]]:
+        """Records of a list with scopes are known as `<scope>:<id>`, and read one by one."""
+        if self.lists[name].scopes is None:
+            return None, list(batch)
+        scope, _, own = batch[0].partition(":")
+        return scope, [own]
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -38,6 +39,8 @@ class PageRequest:
     """Followed as it is, instead of everything else."""
     alone: bool = False
     """The cursor replaces all other parameters."""
+    path: Mapping[str, str] = field(default_factory=dict)
+    """What placeholders of the path stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,28 @@ def _parameter(
     *,
     alone: bool = False,
 ) -> PageRequest:
+    if pagination.send_in == "path":
+        return PageRequest({}, {}, path={pagination.parameter: str(value)})
     if pagination.send_in == "body":
         return PageRequest({}, {pagination.parameter: value}, alone=alone)
     return PageRequest({pagination.parameter: str(value)}, {}, alone=alone)
+
+
+def path_marks(pagination: Pagination) -> dict[str, object]:
+    """Values for placeholders of the path that are only known page by page; see `on_page`."""
+    return {name: _mark_of(name) for name in page_request(pagination, {}).path}
+
+
+def on_page(url: URL, values: Mapping[str, str]) -> URL:
+    """The address with the marks of `path_marks` replaced."""
+    text = str(url)
+    for name, value in values.items():
+        text = text.replace(quote(_mark_of(name), safe=""), quote(value, safe=""))
+    return URL(text, encoded=True)
+
+
+def _mark_of(name: str) -> str:
+    return f"{{{name}}}"
 
 
 def next_place(pagination: Pagination, place: Place, answer: PageAnswer) -> Place | None:

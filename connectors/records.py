@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -171,6 +171,38 @@ def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, *, with_digest: 
         if len(found) > 1:
             told.times.append(found[1])
     return told
+
+
+SCOPE = "_scope"
+"""Where a record holds what its list was walked for."""
+
+
+def with_scope(raw: bytes | memoryview, scope: str) -> bytes:
+    """The record with its scope in front of its own fields; what is no object stays as it is."""
+    body = bytes(raw)
+    if not body.startswith(b"{"):
+        return body
+    own = body[1:].lstrip()
+    comma = b"" if own.startswith(b"}") else b","
+    return b'{"%s":%s%s%s' % (SCOPE.encode(), msgspec.json.encode(scope), comma, own)
+
+
+def scoped_id(scope: str, external_id: str) -> str:
+    """How a record of a list with scopes is known: its own id may need the scope to be read."""
+    return f"{scope}:{external_id}"
+
+
+def scoped(told: Told) -> Told:
+    """The same records, known by their scopes too."""
+    return Told([_scoped(record) for record in told.records], told.failed, told.times)
+
+
+_scope_of = msgspec.json.Decoder(msgspec.defstruct("Scoped", [("f0", str)], rename={"f0": SCOPE}))
+
+
+def _scoped(record: RawRecord) -> RawRecord:
+    scope = getattr(_scope_of.decode(record.raw), "f0")  # noqa: B009 (made at run time)
+    return replace(record, external_id=scoped_id(scope, record.external_id))
 
 
 def identifier(value: Any) -> str | None:

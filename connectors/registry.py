@@ -1,7 +1,7 @@
 """Finds definitions and makes connectors of them; the one door for the daemon."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -14,6 +14,7 @@ from connectors.auth import (
     Authenticator,
     ForgetfulTokenStore,
     OAuthTokens,
+    Session,
     TokenStore,
     fixed_authenticator,
 )
@@ -21,9 +22,9 @@ from connectors.base import Connector, Observer
 from connectors.budget import Budget
 from connectors.clock import Clock, SystemClock
 from connectors.definition import Definition, find_definitions, load_definition
-from connectors.definition.auth import OAuth2
+from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.engine import Parts, RestConnector
-from connectors.http import AtsHttp, TimeOuts
+from connectors.http import AtsHttp, Outgoing, TimeOuts
 from connectors.requests import Drafts, Settings, settings_of
 from connectors.transport import Transport
 
@@ -102,7 +103,7 @@ def create_connector(
         origin=drafts.origin,
         http=http,
         budget=budget,
-        authenticator=_authenticator(definition, settings, commons, credential, clock),
+        authenticator=_authenticator(model.auth, drafts, settings, commons, credential, clock),
         verdicts=Verdicts(model.errors),
         observer=observer or SilentObserver(),
         clock=clock,
@@ -114,15 +115,35 @@ def create_connector(
 
 
 def _authenticator(
-    definition: Definition, settings: Settings, commons: Commons, credential: str, clock: Clock
+    auth: Auth,
+    drafts: Drafts,
+    settings: Settings,
+    commons: Commons,
+    credential: str,
+    clock: Clock,
 ) -> Authenticator:
-    auth, values = definition.model.auth, settings.resolver()
-    if not isinstance(auth, OAuth2):
+    values = settings.resolver()
+    if not isinstance(auth, OAuth2 | LoginAuth):
         return fixed_authenticator(auth, values)
     key = sha256(f"{credential}|{values('acting_user')}".encode()).hexdigest()
-    return commons.authenticator(
-        key, lambda: OAuthTokens(auth, values, clock, key, commons.token_store)
-    )
+
+    def tokens(oauth2: OAuth2) -> OAuthTokens:
+        return OAuthTokens(oauth2, values, clock, key, commons.token_store)
+
+    def made() -> Authenticator:
+        if isinstance(auth, OAuth2):
+            return tokens(auth)
+        first = tokens(auth.oauth2) if auth.oauth2 else None
+        return Session(auth, values, _login(auth, drafts), clock, first)
+
+    return commons.authenticator(key, made)
+
+
+def _login(auth: LoginAuth, drafts: Drafts) -> Callable[[Mapping[str, object]], Outgoing]:
+    def drafted(extra: Mapping[str, object]) -> Outgoing:
+        return drafts.draft(auth.request, "token", extra).outgoing()
+
+    return drafted
 
 
 def _credential_key(connector: str, origin: str, settings: Settings) -> str:

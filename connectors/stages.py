@@ -1,12 +1,12 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.definition.writes import Reasons, Stages
 from connectors.mapping import getter, text
-from connectors.paths import Getter
+from connectors.paths import Getter, compile_path
 from connectors.records import identifier
 from connectors.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
@@ -58,7 +58,16 @@ class StageReader:
 
     def read(self, rows: Iterable[Mapping[str, Any]], scope: str | None = None) -> list[Stage]:
         """The stages of a list; `scope` is that of rows which do not tell theirs."""
-        return [self._read(row, at, scope) for at, row in enumerate(rows)]
+        return [self._read(row, at, scope) for at, row in enumerate(self._each(rows))]
+
+    def _each(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        if self.spec.each is None:
+            yield from rows
+            return
+        inner = compile_path(self.spec.each)
+        for row in rows:
+            for item in inner(row) or []:
+                yield {**item, "record": row} if isinstance(item, dict) else item
 
     def _read(self, row: Mapping[str, Any], at: int, scope: str | None) -> Stage:
         found = {name: get(row) for name, get in self._get.items()}

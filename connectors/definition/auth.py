@@ -1,11 +1,13 @@
 """How requests prove who sends them."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Duration, Filled
 from connectors.definition.paths import JmesPath
+from connectors.definition.requests import Request
 
 
 class NoAuth(ConfigModel):
@@ -84,8 +86,48 @@ class OAuth2(ConfigModel):
     )
 
 
+class LoginAuth(ConfigModel):
+    """A session: one request brings a token, which goes into a header until it is refused."""
+
+    kind: Literal["login"] = Field(description="A login.", examples=["login"])
+    request: Request = Field(
+        description="The login; a full address may lead to another host. Its query, headers, body "
+        "or form hold credentials, or the `{access_token}` of `oauth2`.",
+        examples=[{"post": "/signin", "body": {"password": "{credentials.password}"}}],
+    )
+    token: JmesPath = Field(
+        description="Where the answer has the session's token.", examples=["session.token"]
+    )
+    name: Filled = Field(
+        default="Authorization",
+        description="The header that the token is sent in.",
+        examples=["X-Session"],
+    )
+    value: Filled = Field(
+        default="{token}", description="What that header holds.", examples=["Token {token}"]
+    )
+    lasts: Duration = Field(
+        default=timedelta(minutes=30),
+        description="How long a session lasts at least; a new one is opened a little earlier, and "
+        "whenever the vendor answers that the session is over.",
+        examples=["10m"],
+    )
+    oauth2: OAuth2 | None = Field(
+        default=None,
+        description="The access token that the login is made with, where the vendor wants both.",
+        examples=[
+            {
+                "kind": "oauth2",
+                "grant": "refresh_token",
+                "token_url": "https://auth.example.com/token",
+            }
+        ],
+    )
+
+
 Auth = Annotated[
-    NoAuth | HeaderAuth | BasicAuth | BearerAuth | QueryAuth | OAuth2, Field(discriminator="kind")
+    NoAuth | HeaderAuth | BasicAuth | BearerAuth | QueryAuth | OAuth2 | LoginAuth,
+    Field(discriminator="kind"),
 ]
 
 

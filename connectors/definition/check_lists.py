@@ -12,6 +12,8 @@ from connectors.definition.lists import (
     Join,
     List,
     NoCursor,
+    OffsetPagination,
+    PagePagination,
     SyncTokenCursor,
     UpdatedAtCursor,
 )
@@ -20,7 +22,7 @@ from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
 
 _VOLATILE = re.compile(r"[^.\[\]\s]+(\[\])?(\.[^.\[\]\s]+(\[\])?)*")
-_POLLED_ONLY = ("cursor", "detail", "joins")
+_POLLED_ONLY = ("cursor", "detail", "joins", "scopes")
 
 
 def check_lists(document: Document, model: DefinitionModel) -> None:
@@ -33,6 +35,7 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
             _check_lookup(document, path, spec)
         else:
             _check_polled(document, path, spec)
+        _check_scopes(document, model, path, spec)
         _check_joins(document, model, path, spec)
         _check_volatile(document, path, spec)
     if all(spec.holds == "lookup" for spec in model.lists.values()):
@@ -42,14 +45,25 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
 
 def _check_requests(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
     names = settings_names(model)
-    allowed = names | {"scope"} if spec.holds == "lookup" else names
+    scoped = {"scope"} if spec.holds == "lookup" or spec.scopes else set()
+    allowed = names | scoped
     for key, part in spec.request.parts().items():
-        check_placeholders(document, (*path, "request", key), part, allowed)
+        in_path = _in_path(spec) if key == spec.request.method.lower() else set()
+        check_placeholders(document, (*path, "request", key), part, allowed | in_path)
     if spec.fetch is not None:
         for key, part in spec.fetch.request.parts().items():
             place = (*path, "fetch", "request", key)
-            check_placeholders(document, place, part, names | {"id", "ids"})
+            known = names | {"id", "ids"} | ({"scope"} if spec.scopes else set())
+            check_placeholders(document, place, part, known)
         _check_fetch(document, path, spec.fetch)
+
+
+def _in_path(spec: List) -> set[str]:
+    """The placeholder that paging fills in the path."""
+    pagination = spec.pagination
+    if not isinstance(pagination, PagePagination | OffsetPagination):
+        return set()
+    return {pagination.parameter} if pagination.send_in == "path" else set()
 
 
 def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
@@ -62,12 +76,47 @@ def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
 
 def _check_use(document: Document, path: Path, spec: List) -> None:
     pagination = spec.pagination
+    for name in sorted(_in_path(spec) - {use.name for use in names_in(spec.request.path)}):
+        message = f"is sent in the path, but {{{name}}} does not stand in the request's path"
+        document.error((*path, "pagination", "send_in"), message)
     if isinstance(pagination, CursorPagination) and pagination.send_in == "body":
         _needs_json_body(document, (*path, "pagination", "send_in"), spec)
     if isinstance(spec.cursor, SyncTokenCursor) and spec.cursor.send_in == "body":
         _needs_json_body(document, (*path, "cursor"), spec)
     if spec.rotates and not spec.volatile:
         document.error((*path, "rotates"), "has no meaning without `volatile`")
+
+
+def _check_scopes(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+    if spec.scopes is None:
+        if spec.holds != "lookup" and _is_scoped(spec):
+            message = "uses {scope}; say in `scopes` for which list's records this one is walked"
+            document.error((*path, "request"), message)
+        return
+    place = (*path, "scopes")
+    other = model.lists.get(spec.scopes)
+    if other is None:
+        hint = did_you_mean(spec.scopes, model.lists)
+        document.error(place, f'there is no list "{spec.scopes}"', hint=hint)
+    elif other.holds != "lookup" or _is_scoped(other):
+        message = f"lists.{spec.scopes} must be a lookup list without a {{scope}} of its own"
+        document.error(place, message)
+    if not _is_scoped(spec):
+        document.error(place, "is declared, but {scope} stands nowhere in the list's request")
+    _check_scoped_parts(document, path, spec)
+
+
+def _check_scoped_parts(document: Document, path: Path, spec: List) -> None:
+    if isinstance(spec.cursor, SyncTokenCursor):
+        message = (
+            "a sync token belongs to one walk; with `scopes` there are many: take another kind"
+        )
+        document.error((*path, "cursor"), message)
+    if spec.total is not None:
+        document.error((*path, "total"), "counts one scope's records only; remove it")
+    if spec.fetch is not None and spec.fetch.batch > 1:
+        message = "records of a list with `scopes` are read one by one; remove it"
+        document.error((*path, "fetch", "batch"), message)
 
 
 def _needs_json_body(document: Document, path: Path, spec: List) -> None:
@@ -131,7 +180,7 @@ def _check_join_list(document: Document, model: DefinitionModel, path: Path, joi
     if join.load == "needed" and other.fetch is None:
         message = f"lists.{join.list} has no `fetch` to read only what is needed by"
         document.error((*path, "load"), message)
-    if join.load == "all" and _is_scoped(other):
+    if _is_scoped(other) and (join.load == "all" or other.scopes):
         message = f"lists.{join.list} is read for each {{scope}} and cannot be joined whole"
         document.error((*path, "list"), message)
 
@@ -149,7 +198,7 @@ def _check_volatile(document: Document, path: Path, spec: List) -> None:
 
 def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
     used = {join.list for spec in model.lists.values() for join in spec.joins.values()}
-    used |= lists_named(model)
+    used |= lists_named(model) | {spec.scopes for spec in model.lists.values() if spec.scopes}
     for name, spec in model.lists.items():
         if spec.holds == "lookup" and name not in used:
             message = "nothing uses this list; join it, name it in `writes`, or remove it"

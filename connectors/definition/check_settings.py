@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
-from connectors.definition.auth import OAuth2
+from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
@@ -19,14 +19,37 @@ def check_settings(document: Document, model: DefinitionModel) -> None:
     check_placeholders(document, ("api", "headers"), model.api.headers, names)
     for key, part in model.api.check.parts().items():
         check_placeholders(document, ("api", "check", key), part, names)
-    for key, part in model.auth.model_dump().items():
-        if key not in {"kind", "token"} or model.auth.kind == "bearer":
-            check_placeholders(document, ("auth", key), part, names)
+    _check_auth(document, model, names)
     _check_base_url(document, model)
     _check_refresh(document, model)
     _check_patterns(document, model)
     _check_limits(document, model)
     _check_unused(document, model)
+
+
+def _check_auth(document: Document, model: DefinitionModel, names: set[str]) -> None:
+    auth = model.auth
+    if not isinstance(auth, LoginAuth):
+        _check_sent(document, ("auth",), auth, names)
+        return
+    known = names | ({"access_token"} if auth.oauth2 else set())
+    for key, part in auth.request.parts().items():
+        check_placeholders(document, ("auth", "request", key), part, known)
+    check_placeholders(document, ("auth", "value"), auth.value, {"token"})
+    if "token" not in {use.name for use in names_in(auth.value)}:
+        document.error(("auth", "value"), "must hold {token}, which stands for the session's token")
+    if auth.oauth2 is None:
+        return
+    _check_sent(document, ("auth", "oauth2"), auth.oauth2, names)
+    if "access_token" not in {use.name for use in names_in(auth.request.parts())}:
+        message = "is declared, but {access_token} stands nowhere in the login's request"
+        document.error(("auth", "oauth2"), message)
+
+
+def _check_sent(document: Document, path: Path, auth: Auth, names: set[str]) -> None:
+    for key, part in auth.model_dump().items():
+        if key not in {"kind", "token"} or auth.kind == "bearer":
+            check_placeholders(document, (*path, key), part, names)
 
 
 def _check_base_url(document: Document, model: DefinitionModel) -> None:
@@ -35,13 +58,16 @@ def _check_base_url(document: Document, model: DefinitionModel) -> None:
 
 
 def _check_refresh(document: Document, model: DefinitionModel) -> None:
-    auth = model.auth
+    auth: Auth = model.auth
+    path: Path = ("auth",)
+    if isinstance(auth, LoginAuth) and auth.oauth2 is not None:
+        auth, path = auth.oauth2, ("auth", "oauth2")
     if not isinstance(auth, OAuth2):
         return
     if auth.grant == "refresh_token" and auth.refresh_token is None:
-        document.error(("auth",), "the grant refresh_token needs `refresh_token`")
+        document.error(path, "the grant refresh_token needs `refresh_token`")
     if auth.grant == "client_credentials" and auth.refresh_token is not None:
-        document.error(("auth", "refresh_token"), "is not used by the grant client_credentials")
+        document.error((*path, "refresh_token"), "is not used by the grant client_credentials")
 
 
 def _check_patterns(document: Document, model: DefinitionModel) -> None:

@@ -111,6 +111,8 @@ def _check_sources(document: Document, model: DefinitionModel) -> None:
         if writes.stages.list is None and not writes.stages.fixed:
             document.error(path, "needs `list` or `fixed`")
         _check_scope(document, model)
+        if writes.stages.each is not None and writes.stages.list is None:
+            document.error((*path, "each"), "has no meaning without `list`")
     if writes.reasons is not None:
         for name in (writes.reasons.list, *writes.reasons.more):
             _check_list(document, model, ("writes", "reasons", "list"), name)

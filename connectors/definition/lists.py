@@ -19,8 +19,11 @@ class NoPagination(ConfigModel):
 
 
 class _Counted(ConfigModel):
-    send_in: Place = Field(
-        default="query", description="Where the parameter goes.", examples=["query"]
+    send_in: Literal["query", "body", "path"] = Field(
+        default="query",
+        description="Where the parameter goes. `path`: `{<parameter>}` stands in the request's "
+        "path, such as `/people/page/{page}`.",
+        examples=["query"],
     )
     more: JmesPath | None = Field(
         default=None,
@@ -283,6 +286,13 @@ class List(ConfigModel):
         default=None,
         description="How changes are asked for; needed for every list that is polled.",
         examples=[{"kind": "none"}],
+    )
+    scopes: Filled | None = Field(
+        default=None,
+        description="The lookup list for each of whose records this list is walked, where the "
+        "vendor lists by job or position only. `{scope}` in the request and in `fetch` is that "
+        "record's id; each record of this list has it as `_scope`.",
+        examples=["jobs"],
     )
     total: JmesPath | None = Field(
         default=None, description="Where the number of all records is.", examples=["meta.total"]

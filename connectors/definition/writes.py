@@ -30,6 +30,12 @@ class Stages(ConfigModel):
     list: Filled | None = Field(
         default=None, description="The list that holds them.", examples=["stages"]
     )
+    each: JmesPath | None = Field(
+        default=None,
+        description="Where a record of that list keeps its stages, if it is a pipeline with "
+        "several. Paths then start at one of them, and `record` is the whole.",
+        examples=["steps"],
+    )
     fixed: FixedStages = Field(
         default=(),
         description="Stages that the vendor fixes, besides or instead of a list.",

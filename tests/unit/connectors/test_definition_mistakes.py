@@ -69,7 +69,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "auth: {kind: header",
         "auth: {kind: heather",
         [
-            '8:14  auth.kind: must be one of none, header, basic, bearer, query, oauth2 (did you mean "header"?)'
+            '8:14  auth.kind: must be one of none, header, basic, bearer, query, oauth2, login (did you mean "header"?)'
         ],
     ),
     (

@@ -1,0 +1,141 @@
+"""What small servers of vendors outside the catalog share, and how connectors reach them."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from config.operator import Integration
+from connectors.base import ApplicationRef, Connector, Impossible, PushTarget, Steps
+from connectors.definition import load_definition_text
+from connectors.registry import create_connector
+from models.candidate import NamedRef
+from models.status import ApplicationStatus
+from tests.support.ats import QuickClock
+from tests.support.tiny_ats import TinyAts, tiny_ats
+
+DEFINITIONS = Path(__file__).parents[1] / "conformance" / "foreign"
+
+
+class Refused(Exception):
+    """An answer that ends a request early."""
+
+    def __init__(self, answer: web.Response) -> None:
+        """Remember the answer."""
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def refuse(status: int, body: object, **headers: str) -> Refused:
+    """An error answer in JSON; names of headers are written with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Refused(web.json_response(body, status=status, headers=named))
+
+
+@dataclass(slots=True)
+class ForeignAts:
+    """What every such server counts."""
+
+    credentials: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    writes: list[tuple[str, Any]] = field(default_factory=list)
+    slow_down: int = 0
+    """So many of the next requests are refused for coming too fast."""
+
+    def violated(self, rule: str) -> None:
+        """A rule of the vendor's was broken."""
+        self.violations.append(rule)
+
+    def is_too_fast(self) -> bool:
+        """Whether this request is one of those."""
+        self.slow_down -= 1
+        return self.slow_down >= 0
+
+
+def answering(
+    serve: Callable[[web.Request], Awaitable[object]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """JSON of what `serve` returns, its own response, or the refusal it raised."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            found = await serve(request)
+        except Refused as refused:
+            return refused.answer
+        return found if isinstance(found, web.StreamResponse) else web.json_response(found)
+
+    return answer
+
+
+def only_query(ats: ForeignAts, request: web.Request, *known: str) -> None:
+    """Parameters that the vendor does not know are a mistake."""
+    for name in request.query:
+        if name not in known:
+            ats.violated(f"{request.path} knows no parameter {name}")
+
+
+@asynccontextmanager
+async def connected(
+    name: str,
+    ats: ForeignAts,
+    serve: Callable[[web.Request], Awaitable[object]],
+    *,
+    credentials: Mapping[str, str] | None = None,
+    clock: QuickClock | None = None,
+    **operator: Any,
+) -> AsyncIterator[tuple[Connector, TinyAts]]:
+    """A connector by that definition to this server."""
+    text = (DEFINITIONS / f"{name}.yaml").read_text(encoding="utf-8")
+    definition = load_definition_text(text, path=Path(f"{name}.yaml"))
+    async with tiny_ats(answering(serve)) as tiny:
+        secrets = {**ats.credentials, **(credentials or {})}
+        options = {key: value.format(url=tiny.url) for key, value in ats.options.items()}
+        facts: dict[str, Any] = {
+            "connector": name,
+            "endpoint": tiny.url,
+            "credentials": {key: SecretStr(value) for key, value in secrets.items()},
+            "options": options,
+        }
+        integration = Integration(**{**facts, **operator})
+        connector = create_connector(
+            "acme", integration, definition, clock=clock or QuickClock(), jitter=lambda: 0.0
+        )
+        await connector.open()
+        try:
+            yield connector, tiny
+        finally:
+            await connector.close()
+
+
+async def pushed(
+    connector: Connector, application: Mapping[str, Any], status: ApplicationStatus
+) -> list[str]:
+    """Bring an application to a status as the daemon does; what was sent, by operation."""
+    ref = ApplicationRef(
+        application["external_id"],
+        application["candidate_external_id"],
+        application["job"]["external_id"],
+    )
+    current = await connector.read_application(ref)
+    assert current is not None
+    plan = await connector.plan_push(ref, current, PushTarget(status))
+    assert not isinstance(plan, Impossible), plan
+    if not isinstance(plan, Steps):
+        return []
+    for step in plan.steps:
+        await connector.perform(step)
+    return [step.operation for step in plan.steps]
+
+
+def soon(seconds: float) -> str:
+    """A moment from now, in seconds since 1970."""
+    return str(int(time.time() + seconds))
+
+
+__all__ = ["ForeignAts", "NamedRef", "Refused", "answering", "connected", "only_query", "pushed"]
