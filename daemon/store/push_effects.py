@@ -87,7 +87,10 @@ class PushEffects:
     def _stage_write(self, end: Done, to: Moved) -> UpdateOne:
         shown = _shown(end, to)
         unless_moved = {"stage.external_id": shown["external_id"], "stage.name": shown["name"]}
-        return self._own_write(end, unless_moved, {"stage": dict(to.stage)})
+        fields: Row = {"stage": dict(to.stage)}
+        if end.push.stage is not None:
+            fields["status"] = to.status  # the stage was the target: its status is the status
+        return self._own_write(end, unless_moved, fields)
 
     def _reason_write(self, end: Done, to: Moved) -> UpdateOne:
         unless_changed = {"rejection_reason": to.before_rejection_reason}
@@ -95,7 +98,7 @@ class PushEffects:
 
     def _own_write(self, end: Done, unless: Row, fields: Row) -> UpdateOne:
         """`import_id`, new with each, marks the write as the daemon's own: it is no event."""
-        mark = derived_id(end.push.id, *fields)
+        mark = derived_id(end.push.id, *sorted(fields))
         return UpdateOne(
             {"_id": end.push.application_id, "status": end.push.status, **unless},
             {"$set": {**fields, "import_id": mark, "updated_at": end.at}},

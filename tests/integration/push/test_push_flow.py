@@ -97,6 +97,21 @@ async def test_a_named_stage_is_the_target_itself(world: PushWorld) -> None:
     assert len(await world.log()) == 1
 
 
+async def test_the_status_follows_a_stage_named_alone(world: PushWorld) -> None:
+    row = {"stage.name": "Interview"}
+    await world.mongo.clearview["applications"].update_one(
+        {"_id": world.id_of("a1")}, {"$set": row}
+    )
+
+    await world.settle()
+    await world.settle()
+
+    assert [effect.stage for effect in world.ats.effects] == ["st-interview"]
+    shown, snapshot = await world.clearview("a1"), await world.snapshot("a1")
+    assert shown["status"] == snapshot["status"] == "interview"
+    assert shown["stage"] == {"external_id": "st-interview", "name": "Interview"}
+
+
 async def test_the_reason_goes_when_the_rejection_is_taken_back(world: PushWorld) -> None:
     await world.set_status("a1", "rejected", rejection_reason="Not a fit")
     await world.settle()
