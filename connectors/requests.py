@@ -10,7 +10,7 @@ from yarl import URL
 
 from config.operator import Integration
 from connectors.clock import Clock
-from connectors.definition.placeholders import MissingValue, Values, fill, fill_text
+from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values, fill, fill_text
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http import Outgoing
@@ -132,7 +132,7 @@ class Drafts:
         )
 
     def _url(self, request: Request, values: Values) -> URL:
-        path = fill_text(request.path, values, quote=lambda text: quote(text, safe=""))
+        path = _filled_path(request.path, values)
         address = path if "://" in path else self.base + "/" + path.lstrip("/")
         url = URL(address, encoded=True)
         query = _texts(request.query, values)
@@ -141,6 +141,19 @@ class Drafts:
     def follow(self, address: str, current: URL) -> URL:
         """The address of a next page, as it was given."""
         return current.join(URL(address, encoded=True))
+
+
+def _filled_path(path: str, values: Values) -> str:
+    """The path with its values quoted, but for an option in front that is an address itself."""
+    first = PLACEHOLDER.match(path)
+    address = values(first[1]) if first and first[1].startswith("options.") else None
+    if first is None or not isinstance(address, str) or "://" not in address:
+        return fill_text(path, values, quote=_quoted)
+    return address + fill_text(path[first.end() :], values, quote=_quoted)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _texts(entries: Mapping[str, str], values: Values) -> dict[str, str]:

@@ -8,6 +8,7 @@ from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
 from tests.support.foreign import connected, pushed
 from tests.support.foreign_breezy import Breezy
+from tests.support.foreign_bullhorn import Bullhorn
 from tests.support.foreign_jazzhr import JazzHr
 
 
@@ -167,3 +168,82 @@ async def test_jazzhr_says_that_it_takes_no_status() -> None:
 
     assert not any((told.moves, told.rejects, told.hires))
     assert {"move", "reject", "hire"} <= set(told.waivers)
+
+
+async def test_bullhorn_candidates_and_submissions_are_listed() -> None:
+    ats, imported = Bullhorn(), Imported()
+    async with connected("bullhorn", ats, ats.serve) as (connector, tiny):
+        await connector.check()
+        await imported.walk(connector)
+        logins = [each for each in tiny.asked if "/login" in each]
+
+    assert statuses(imported) == ats.truth()
+    assert len(imported.candidates) == 60
+    assert len(logins) == 1
+    assert ats.violations == []
+
+
+async def test_bullhorn_only_what_changed_is_asked_for_the_second_time() -> None:
+    ats, imported = Bullhorn(), Imported()
+    async with connected("bullhorn", ats, ats.serve) as (connector, _):
+        await imported.walk(connector)
+        ats.move(1003, "Offer Extended")
+        ats.rename(4, "Newname")
+        ats.add(900)
+        seen = await imported.walk(connector)
+
+    assert statuses(imported) == ats.truth()
+    assert imported.candidates["4"]["last_name"] == "Newname"
+    assert seen == 4 + 2, "what changed, and what the overlap repeats"
+
+
+async def test_bullhorn_deletions_are_found_by_a_complete_listing() -> None:
+    ats, imported = Bullhorn(), Imported()
+    async with connected("bullhorn", ats, ats.serve) as (connector, _):
+        await imported.walk(connector)
+        ats.delete(1007)
+        await imported.walk(connector, full=True)
+
+    assert statuses(imported) == ats.truth()
+
+
+@pytest.mark.parametrize("status", [Status.INTERVIEW, Status.REJECTED, Status.HIRED])
+async def test_bullhorn_a_pushed_status_takes_effect_once(status: Status) -> None:
+    ats, imported = Bullhorn(), Imported()
+    async with connected("bullhorn", ats, ats.serve) as (connector, _):
+        await imported.walk(connector)
+        first = await pushed(connector, imported.applications["1001"], status)
+        again = await pushed(connector, imported.applications["1001"], status)
+
+    assert (len(first), again) == (1, [])
+    assert ats.truth()["1001"] == status
+    assert len(ats.writes) == 1
+    assert ats.violations == []
+
+
+@pytest.mark.parametrize("name", ["client_secret", "refresh_token"])
+async def test_bullhorn_a_wrong_secret_is_a_refused_credential(name: str) -> None:
+    ats = Bullhorn()
+    async with connected("bullhorn", ats, ats.serve, credentials={name: "no"}) as (one, _):
+        with pytest.raises(AuthRefused):
+            await one.check()
+
+
+async def test_bullhorn_a_session_whose_access_token_ended_too_is_opened_anew() -> None:
+    ats, imported = Bullhorn(), Imported()
+    async with connected("bullhorn", ats, ats.serve) as (connector, _):
+        await imported.walk(connector)
+        ats.end_sessions()
+        await imported.walk(connector, full=True)
+
+    assert statuses(imported) == ats.truth()
+    assert ats.refreshes == 2
+
+
+async def test_bullhorn_asking_to_slow_down_is_obeyed() -> None:
+    ats, imported, clock = Bullhorn(slow_down=3), Imported(), QuickClock()
+    async with connected("bullhorn", ats, ats.serve, clock=clock) as (connector, _):
+        await imported.walk(connector)
+
+    assert statuses(imported) == ats.truth()
+    assert len([pause for pause in clock.slept if pause > 0.9]) == 3

@@ -1,7 +1,7 @@
 """Connectors that talk to simulated ATSs, and what an import through them arrives at."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,7 +93,7 @@ class Imported:
                 self.cursors[name] = page.next_cursor
         return count
 
-    def _keep(self, name: str, mapped: list[Any]) -> None:
+    def _keep(self, name: str, mapped: Sequence[Any]) -> None:
         for record in mapped:
             if isinstance(record, Mapped):
                 self.owners.setdefault(name, {})[record.external_id] = record

@@ -14,7 +14,6 @@ from config.operator import Integration
 from connectors.base import ApplicationRef, Connector, Impossible, PushTarget, Steps
 from connectors.definition import load_definition_text
 from connectors.registry import create_connector
-from models.candidate import NamedRef
 from models.status import ApplicationStatus
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import TinyAts, tiny_ats
@@ -43,6 +42,8 @@ class ForeignAts:
 
     credentials: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
+    base: str = ""
+    """The path before every other."""
     violations: list[str] = field(default_factory=list)
     writes: list[tuple[str, Any]] = field(default_factory=list)
     slow_down: int = 0
@@ -98,7 +99,7 @@ async def connected(
         options = {key: value.format(url=tiny.url) for key, value in ats.options.items()}
         facts: dict[str, Any] = {
             "connector": name,
-            "endpoint": tiny.url,
+            "endpoint": tiny.url + ats.base,
             "credentials": {key: SecretStr(value) for key, value in secrets.items()},
             "options": options,
         }
@@ -136,6 +137,3 @@ async def pushed(
 def soon(seconds: float) -> str:
     """A moment from now, in seconds since 1970."""
     return str(int(time.time() + seconds))
-
-
-__all__ = ["ForeignAts", "NamedRef", "Refused", "answering", "connected", "only_query", "pushed"]
