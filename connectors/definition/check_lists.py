@@ -7,7 +7,6 @@ from config.nodes import Path
 from config.problems import did_you_mean
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.lists import (
-    CursorPagination,
     Fetch,
     Join,
     List,
@@ -45,25 +44,43 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
 
 def _check_requests(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
     names = settings_names(model)
-    scoped = {"scope"} if spec.holds == "lookup" or spec.scopes else set()
-    allowed = names | scoped
+    in_path = _in_path(spec)
     for key, part in spec.request.parts().items():
-        in_path = _in_path(spec) if key == spec.request.method.lower() else set()
-        check_placeholders(document, (*path, "request", key), part, allowed | in_path)
+        # A {scope} out of place is told by `_check_scopes`.
+        known = names | {"scope"} | (in_path if key == spec.request.method.lower() else set())
+        if not _says_how_it_pages(document, path, spec, key):
+            known |= {_counted_by(spec)}
+        check_placeholders(document, (*path, "request", key), part, known)
     if spec.fetch is not None:
         for key, part in spec.fetch.request.parts().items():
             place = (*path, "fetch", "request", key)
-            known = names | {"id", "ids"} | ({"scope"} if spec.scopes else set())
+            known = names | {"id", "ids"} | ({"scope"} if _is_scoped(spec) else set())
             check_placeholders(document, place, part, known)
         _check_fetch(document, path, spec.fetch)
 
 
+def _counted_by(spec: List) -> str:
+    """The parameter that counts pages or records; empty where none does."""
+    pagination = spec.pagination
+    if isinstance(pagination, PagePagination | OffsetPagination):
+        return pagination.parameter
+    return ""
+
+
 def _in_path(spec: List) -> set[str]:
     """The placeholder that paging fills in the path."""
-    pagination = spec.pagination
-    if not isinstance(pagination, PagePagination | OffsetPagination):
-        return set()
-    return {pagination.parameter} if pagination.send_in == "path" else set()
+    return {_counted_by(spec)} if getattr(spec.pagination, "send_in", "") == "path" else set()
+
+
+def _says_how_it_pages(document: Document, path: Path, spec: List, key: str) -> bool:
+    """False, and told, where the page stands in the path but is sent elsewhere."""
+    name = _counted_by(spec)
+    used = {use.name for use in names_in(spec.request.path)}
+    if key != spec.request.method.lower() or name not in used or name in _in_path(spec):
+        return True
+    message = f"needs `send_in: path`, because {{{name}}} stands in the request's path"
+    document.error((*path, "pagination"), message)
+    return False
 
 
 def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
@@ -79,7 +96,7 @@ def _check_use(document: Document, path: Path, spec: List) -> None:
     for name in sorted(_in_path(spec) - {use.name for use in names_in(spec.request.path)}):
         message = f"is sent in the path, but {{{name}}} does not stand in the request's path"
         document.error((*path, "pagination", "send_in"), message)
-    if isinstance(pagination, CursorPagination) and pagination.send_in == "body":
+    if getattr(pagination, "send_in", None) == "body":
         _needs_json_body(document, (*path, "pagination", "send_in"), spec)
     if isinstance(spec.cursor, SyncTokenCursor) and spec.cursor.send_in == "body":
         _needs_json_body(document, (*path, "cursor"), spec)

@@ -36,8 +36,11 @@ def _explain(text: str, error: JMESPathError) -> str:
     at = getattr(error, "lex_position", None)
     where = f" at character {at + 1}" if isinstance(at, int) and at >= 0 else ""
     hyphenated = _QUOTE_HINT.search(text)
+    braces = "; {name} is for requests: write the path itself" if "{" in text[:1] else ""
     advice = f'; write a name with a hyphen as "{hyphenated[0]}"' if hyphenated else ""
-    return f"is not a JMESPath expression: reading stopped{where or ' at its end'}{advice}"
+    return (
+        f"is not a JMESPath expression: reading stopped{where or ' at its end'}{advice or braces}"
+    )
 
 
 def _check_functions(node: dict[str, Any]) -> None:

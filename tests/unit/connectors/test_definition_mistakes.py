@@ -683,6 +683,82 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ["2:8  title: anchors (&) are not supported; remove this one"],
     ),
     ("title: Acme Hire", "title:", ["2:1  title: has no value; give it one, or remove the key"]),
+    (
+        "parameter: page, done: last}",
+        "parameter: page, done: last, send_in: body}",
+        [
+            "37:68  lists.applications.pagination.send_in: is sent in the body, but the request has no JSON body"
+        ],
+    ),
+    (
+        "parameter: page, done: last}",
+        "parameter: page, done: last, send_in: path}",
+        [
+            "37:68  lists.applications.pagination.send_in: is sent in the path, but {page} does not stand in the request's path"
+        ],
+    ),
+    (
+        "request: {get: /applications}\n",
+        'request: {get: "/applications/page/{page}"}\n',
+        [
+            "37:17  lists.applications.pagination: needs `send_in: path`, because {page} stands in the request's path"
+        ],
+    ),
+    (
+        "request: {get: /applications}\n",
+        'request: {get: "/jobs/{scope}/applications"}\n',
+        [
+            "35:14  lists.applications.request: uses {scope}; say in `scopes` for which list's records this one is walked"
+        ],
+    ),
+    (
+        "request: {get: /applications}\n",
+        "scopes: openings\n    request: {get: /applications}\n",
+        [
+            "35:13  lists.applications.scopes: is declared, but {scope} stands nowhere in the list's request",
+            "40:89  lists.applications.fetch.batch: records of a list with `scopes` are read one by one; remove it",
+        ],
+    ),
+    (
+        "request: {get: /applications}\n",
+        'scopes: opening\n    request: {get: "/jobs/{scope}/applications"}\n',
+        [
+            '35:13  lists.applications.scopes: there is no list "opening" (did you mean "openings"?)',
+            "40:89  lists.applications.fetch.batch: records of a list with `scopes` are read one by one; remove it",
+        ],
+    ),
+    (
+        "request: {get: /applications}\n",
+        'scopes: candidates\n    request: {get: "/jobs/{scope}/applications"}\n',
+        [
+            "35:13  lists.applications.scopes: lists.candidates must be a lookup list without a {scope} of its own",
+            "40:89  lists.applications.fetch.batch: records of a list with `scopes` are read one by one; remove it",
+        ],
+    ),
+    (
+        "applications}\n    records: data\n",
+        'applications}\n    records: "{data}"\n',
+        [
+            "36:14  lists.applications.records: is not a JMESPath expression: reading stopped at character 6; {name} is for requests: write the path itself"
+        ],
+    ),
+    (
+        'auth: {kind: header, name: X-Api-Key, value: "{credentials.api_key}"}',
+        'auth: {kind: login, request: {post: /in, body: {key: "{credentials.api_key}"}}, token: t, value: Token}',
+        ["8:98  auth.value: must hold {token}, which stands for the session's token"],
+    ),
+    (
+        'auth: {kind: header, name: X-Api-Key, value: "{credentials.api_key}"}',
+        'auth: {kind: login, request: {post: /in, body: {key: "{credentials.api_key}", with: "{access_token}"}}, token: t}',
+        [
+            "8:85  auth.request.body.with: unknown placeholder {access_token}; known here: acting_user, credentials.api_key, credentials.hook_secret, now, options.version, today"
+        ],
+    ),
+    (
+        "stages: {list: stages, kind: type, scope: job_id, application_scope: job_id}",
+        "stages: {fixed: [{name: Offer}], each: steps}",
+        ["68:42  writes.stages.each: has no meaning without `list`"],
+    ),
 ]
 
 
