@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from daemon.core.alert_texts import conflicts_open
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
@@ -14,6 +15,7 @@ from daemon.core.import_plan import (
 from daemon.core.one_write import fold_candidates
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
+from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from models.candidate import CANDIDATE_FIELDS
 
@@ -52,8 +54,26 @@ async def deliver(
     refused = await _take_back(context, list_name, plans, outcome, import_id)
     taken = [p for p in plans if p.change.external_id not in refused]
     await _align_existing(context, taken, outcome, import_id)
+    await _settle_conflicts(context, taken)
     await _log_plans(context, taken)
     return refused
+
+
+async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+    """An application that the ATS has moved, and ClearView with it, needs nobody any more."""
+    agreed = [
+        application.external_id
+        for plan in plans
+        if not plan.conflicts
+        for application in plan.change.applications
+        if application.status_changed
+    ]
+    conflicts = context.ports.conflicts
+    if not agreed or not await conflicts.settle(agreed, at=context.ports.clock.now()):
+        return
+    if not await conflicts.count_open():
+        key = alert_key(AlertKind.CONFLICTS_OPEN, context.connector.integration)
+        await context.ports.alerts.resolve(key)
 
 
 async def _record_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
@@ -62,6 +82,9 @@ async def _record_conflicts(context: ImportContext, plans: Sequence[RecordPlan])
         at = plan.change.after.seen_at
         if plan.conflicts:
             await context.ports.conflicts.record(plan.conflicts, at=at)
+        if any(conflict.winner is None for conflict in plan.conflicts):
+            waiting = await context.ports.conflicts.count_open()
+            await context.ports.alerts.raise_condition(conflicts_open(context.of, count=waiting))
 
 
 async def _give_to_clearview(

@@ -275,3 +275,11 @@ class Conflicts(Protocol):
     async def record(self, conflicts: Sequence[StatusConflict], *, at: datetime) -> None:
         """Repeating the same conflict is harmless."""
         ...
+
+    async def settle(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
+        """Close the open conflicts of applications on which both sides agree; how many there were."""
+        ...
+
+    async def count_open(self) -> int:
+        """How many of the integration's wait for a person."""
+        ...

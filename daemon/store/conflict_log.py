@@ -22,6 +22,19 @@ class MongoConflictLog:
         encoded, _ = encode_each((c.application_external_id, self._row(c, at)) for c in conflicts)
         await insert_new(self._collection, encoded, lambda row: str(row["_id"]))
 
+    async def settle(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
+        ids = [application_id(self._integration, e) for e in application_external_ids]
+        result = await self._collection.update_many(
+            {"application_id": {"$in": ids}, "state": "open"},
+            {"$set": {"state": "resolved", "winner": "ats", "resolved_at": at}},
+        )
+        return result.modified_count
+
+    async def count_open(self) -> int:
+        return await self._collection.count_documents(
+            {"ats_integration_id": self._integration, "state": "open"}
+        )
+
     def _row(self, conflict: StatusConflict, at: datetime) -> dict[str, object]:
         application = application_id(self._integration, conflict.application_external_id)
         sides = (conflict.base or "", conflict.ats, conflict.clearview)

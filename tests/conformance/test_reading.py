@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from connectors.base import Connector, Window
+from connectors.clock import SystemClock
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
 from connectors.simulator import Fault, Simulator
 from models.status import ApplicationStatus
-from tests.conformance.conftest import Account
+from tests.conformance.conftest import OPERATORS, Account
 from tests.support.ats import Imported, connect, without_urls
 
 WAIVABLE = ("tags", "custom_fields", "attachments")
@@ -291,3 +292,22 @@ async def test_records_are_read_by_id_and_an_unknown_id_is_none(account: Account
 
     assert list(found) == wanted
     assert [record.external_id for record in mapped] == wanted
+
+
+async def test_a_storm_of_refusals_ends_with_every_record_and_no_rule_broken(
+    account: Account,
+) -> None:
+    """The vendor's own limits, in windows fifty times as short, and many refusals besides."""
+    simulator, _ = await account(unlimited=False, time_scale=0.02)
+    storm = Fault("rate_limited", operation="list", probability=0.4, count=30, retry_after=0.05)
+    simulator.faults.add(storm)
+    connector = connect(simulator, clock=SystemClock(), **OPERATORS.get(simulator.NAME, {}))
+    await connector.open()
+    found = Imported()
+    try:
+        await found.walk(connector)
+    finally:
+        await connector.close()
+
+    assert_equal_to_truth(simulator, connector, found)
+    assert simulator.violations == []

@@ -154,6 +154,16 @@ async def test_hired_here_and_rejected_there_waits_for_a_person(bench: ImportBen
     assert (conflict["state"], conflict["winner"]) == ("open", None)
     [row] = await bench.rows("applications", external_id="1")
     assert row["status"] == ApplicationStatus.HIRED
+    [alert] = await bench.rows("alerts", kind="conflicts_open")
+    assert alert["details"]["count"] == 1
+
+    ats.tick()
+    ats.put("applications", "1", status="hired")
+    await bench.poll()
+
+    [settled] = await bench.rows("conflicts")
+    assert settled["state"] == "resolved"
+    assert await bench.count("alerts", resolved_at=None) == 0
 
 
 async def test_one_record_that_cannot_be_mapped_stops_no_other_and_is_tried_again(
