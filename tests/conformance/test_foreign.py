@@ -27,6 +27,7 @@ async def test_breezy_candidates_of_every_position_are_listed() -> None:
 
     assert statuses(imported) == ats.truth()
     assert len(imported.candidates) == 60
+    assert {each["title"] for each in imported.candidates.values()} == {"Engineer"}
     assert ats.violations == []
 
 
