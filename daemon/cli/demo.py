@@ -25,11 +25,12 @@ from daemon.demo.narrator import Narrator
 from daemon.demo.stage import Stage, set_stage
 from daemon.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
 from daemon.logs import configure_logs
-from daemon.store.attach import running_embedded
+from daemon.store.attach import owner_is_alive, running_embedded
 from daemon.store.embedded import EmbeddedMongo
 from models.errors import UserError
 
 FOLDER = "demo"
+ORPHAN_ENDS_WITHIN = timedelta(seconds=15)
 GROUPED_FOR = timedelta(milliseconds=300)
 
 
@@ -76,11 +77,15 @@ def _is_free(host: str, port: int) -> bool:
 
 def _fresh_folder(folder: Path) -> None:
     """The simulated ATSs begin anew each time, so what was imported from them must too."""
-    if running_embedded(folder) is not None:
+    if running_embedded(folder) is not None and owner_is_alive(folder):
         raise UserError(
             f"a demo is running already, with its data in {folder}",
             remedy="end it with Ctrl-C, or set ATS_SYNC_DATA_DIR to another folder",
         )
+    # A mongod whose daemon was killed ends by itself a moment later.
+    deadline = time.monotonic() + ORPHAN_ENDS_WITHIN.total_seconds()
+    while running_embedded(folder) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

@@ -14,3 +14,11 @@ def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
             port = int(command[command.index("--port") + 1])
             return f"mongodb://127.0.0.1:{port}/?replicaSet={replica_set}"
     return None
+
+
+def owner_is_alive(data_dir: Path) -> bool:
+    """Whether the process that started the mongod of this data folder still runs."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((data_dir.absolute() / "mongodb.owner").read_text().split()[0])
+        return Path(f"/proc/{pid}").exists()
+    return False
