@@ -11,11 +11,19 @@ from rich.markup import escape
 from daemon.demo.stage import Stage
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.supervision import stopped_within
-from models.documents import Alert, AnalyticsExportLog, CandidateChange, CandidateImportLog, SyncRun
+from models.documents import (
+    Alert,
+    AnalyticsExportLog,
+    AnalyticsValue,
+    CandidateChange,
+    CandidateImportLog,
+    SyncRun,
+)
 from models.ids import integration_id
 from models.times import EPOCH
 
 EVERY = timedelta(milliseconds=300)
+WORTH_TELLING = 250
 STYLES = {
     "import": "green",
     "push": "cyan",
@@ -62,6 +70,7 @@ class Watch:
         self._tell = tell
         self._marks: dict[str, datetime] = {}
         self._notified = 0
+        self._values: dict[str, int] = {}
 
     async def look(self) -> None:
         """Tell everything that is new."""
@@ -69,6 +78,7 @@ class Watch:
             await self._tell_run(run)
         for export in await self._new(AnalyticsExportLog, "exported_at"):
             self._tell_export(export)
+        await self._tell_values()
         for alert in await self._new(Alert, "opened_at"):
             self._tell("alert", alert["integration"] or "", alert["title"])
         for alert in await self._new(Alert, "resolved_at"):
@@ -76,6 +86,15 @@ class Watch:
         for note in self._stage.services.notifications[self._notified :]:
             self._notified += 1
             self._tell("notified", note.integration or "", f"by message: {note.title}")
+
+    async def _tell_values(self) -> None:
+        """An export takes as long as the ATS's limits let it: told while it goes on."""
+        for name in self._stage.simulators:
+            values = self._mongo.collection(AnalyticsValue)
+            count = await values.count_documents({"ats_integration_id": integration_id(name)})
+            if count - self._values.get(name, 0) >= WORTH_TELLING:
+                self._values[name] = count
+                self._tell("analytics", name, f"{count:,} values sent to the ATS so far")
 
     async def _new(self, document: Any, field: str) -> Sequence[Mapping[str, Any]]:
         key = f"{document.__name__}.{field}"
