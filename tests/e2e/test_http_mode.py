@@ -1,0 +1,105 @@
+"""`candidates: {mode: http}`: imports go through the Candidate Management Service, pushes as ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator.orders import carry_out
+from daemon.store.connection import open_mongo
+from models.ids import application_id
+from tests.support.ats_sync import Workbench, workbench
+from tests.support.mongo import TestMongo
+from tests.support.mongo_book import MongoBook
+
+pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
+
+TOKEN = "service-token-for-tests"
+
+
+@pytest.fixture
+async def services(mongo: TestMongo) -> AsyncIterator[ClearViewServices]:
+    opened = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    async with ClearViewServices(token=TOKEN, book=MongoBook(opened)) as running:
+        yield running
+    await opened.close()
+
+
+@pytest.fixture
+async def bench(
+    mongo: TestMongo, tmp_path: Path, services: ClearViewServices
+) -> AsyncIterator[Workbench]:
+    async with workbench(mongo, tmp_path, ["ashby", "lever"]) as opened:
+        opened.write_config(
+            clearview={
+                "mongodb": {"database": mongo.clearview},
+                "candidates": {"mode": "http", "url": services.url, "token": TOKEN},
+            }
+        )
+        yield opened
+
+
+async def statuses(bench: Workbench, name: str) -> dict[str, str]:
+    rows = await bench.documents("applications", name)
+    return {row["external_id"]: row["status"] for row in rows if row["deleted_at"] is None}
+
+
+async def test_imports_arrive_through_the_service_and_nothing_is_sent_twice(
+    bench: Workbench, services: ClearViewServices
+) -> None:
+    code, said = await bench.run_once()
+    assert code == 0, said
+    sent = len(services.requests)
+    again, said = await bench.run_once()
+
+    assert again == 0, said
+    assert len(services.requests) == sent
+    for name, simulator in bench.simulators.items():
+        truth = simulator.truth().applications
+        assert await statuses(bench, name) == {key: a["status"] for key, a in truth.items()}
+
+
+async def test_a_service_that_is_down_pauses_imports_and_loses_nothing(
+    bench: Workbench, services: ClearViewServices
+) -> None:
+    services.order(ServiceFault("status", service="candidates", count=500, status=503))
+    failed, _ = await bench.run_once()
+    imported = await bench.documents("candidates")
+    services.mend()
+    code, said = await bench.run_once()
+
+    assert failed == 1
+    assert imported == []
+    assert code == 0, said
+    for name, simulator in bench.simulators.items():
+        truth = simulator.truth().applications
+        assert await statuses(bench, name) == {key: a["status"] for key, a in truth.items()}
+        log = await bench.documents("candidates_import_log", name)
+        assert len(log) == len(simulator.truth().candidates)
+
+
+async def test_a_status_changed_in_clearview_is_pushed_and_an_imported_one_is_not(
+    bench: Workbench,
+) -> None:
+    code, said = await bench.run_once()
+    assert code == 0, said
+    simulator = bench.simulators["lever"]
+    key, wanted = next(
+        (k, a) for k, a in simulator.truth().applications.items() if a["status"] == "screening"
+    )
+    async with bench.daemon() as daemon:
+        await daemon.heard("import_poll_finished")
+        carry_out(simulator, {"kind": "new_applicant"})
+        await bench.clearview["applications"].update_one(
+            {"_id": application_id(bench.id_of("lever"), key)}, {"$set": {"status": "interview"}}
+        )
+        await daemon.heard("status_push_ended", within=60)
+        await asyncio.sleep(0)
+
+    assert wanted["status"] == "screening"
+    assert simulator.truth().applications[key]["status"] == "interview"
+    assert [write.application for write in simulator.writes if write.effect] == [key]
