@@ -103,6 +103,8 @@ class RestConnector:
         )
         self._planner = Planner(self._model.writes, parts.drafts, self._wishes(), self._model.title)
         self._contexts: OrderedDict[str, Context] = OrderedDict()
+        self._guard_forms: dict[str, int] = {}
+        """By operation: which form of the guard this account takes."""
 
     def _all_readers(self) -> dict[str, ListReader]:
         model, extras = self._model, self._parts.operator.fields
@@ -406,15 +408,21 @@ class RestConnector:
         return None
 
     async def perform(self, step: Step) -> None:
-        """Send one write, once; only a refused guard is followed by its other form."""
+        """Send one write, once; only a refused guard is followed by its other form.
+
+        The form that an account has taken is tried first from then on.
+        """
         bodies = (step.body, *step.alternatives)
-        for at, body in enumerate(bodies):
+        first = self._guard_forms.get(step.operation, 0)
+        order = sorted(range(len(bodies)), key=lambda at: at != first)
+        for at in order:
             try:
-                await self._send_step(step, body)
+                await self._send_step(step, bodies[at])
             except GuardRefused:
-                if at == len(bodies) - 1:
+                if at == order[-1]:
                     raise
             else:
+                self._guard_forms[step.operation] = at
                 return
 
     async def _send_step(self, step: Step, body: Any) -> None:

@@ -190,13 +190,13 @@ async def test_a_vendor_that_wants_a_user_gets_none_of_our_writes_without_one() 
     assert "integrations.acme.acting_user" in plan.reason
 
 
-async def performed(account: Acme, text: str = ACME) -> None:
+async def performed(account: Acme, text: str = ACME, *, times: int = 1) -> None:
     async with tiny_ats(account) as ats:
         connector = connector_to(ats, text)
         plan = await connector.plan_push(REF, current(), PushTarget(Status.OFFER))
         assert isinstance(plan, Steps)
         try:
-            for step in plan.steps:
+            for step in plan.steps * times:
                 await connector.perform(step)
         finally:
             await connector.close()
@@ -241,6 +241,19 @@ async def test_a_refused_guard_is_followed_by_its_other_form() -> None:
     await performed(account, text)
 
     assert [body["from"] for _, body in account.writes] == ["s1", "row-5"]
+
+
+async def test_the_form_that_an_account_takes_is_tried_first_from_then_on() -> None:
+    text = ACME.replace("guard: [stage_id]", "guard: [stage_id, row]").replace(
+        "    - {header: X-Error",
+        "    - {status: [409], on: [write], then: guard}\n    - {header: X-Error",
+    )
+    account = Acme(row="row-5")
+    account.answers = [web.Response(status=409)]
+
+    await performed(account, text, times=2)
+
+    assert [body["from"] for _, body in account.writes] == ["s1", "row-5", "row-5"]
 
 
 async def test_a_guard_that_is_refused_in_every_form_is_told() -> None:
