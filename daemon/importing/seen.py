@@ -5,30 +5,41 @@ from bisect import bisect_left
 
 import xxhash
 
+_BUCKETS = 256
+
 
 class SeenIds:
     """A set of external ids that stays small at a million of them.
 
-    Ids are kept as 64-bit hashes. Two ids with one hash would make a missing record look present:
-    at worst a deletion is noticed later, never a present record deleted.
+    Ids are kept as 64-bit hashes, in buckets by their first byte: sorting one bucket at a time needs
+    little memory. Two ids with one hash would make a missing record look present: at worst a deletion
+    is noticed later, never a present record deleted.
     """
 
     def __init__(self) -> None:
-        self._hashes = array("Q")
-        self._sorted = True
+        self._buckets = [array("Q") for _ in range(_BUCKETS)]
+        self._unsorted = [False] * _BUCKETS
+        self._count = 0
 
     def __len__(self) -> int:
         """How many ids were added, repeats included."""
-        return len(self._hashes)
+        return self._count
 
     def add(self, external_id: str) -> None:
-        self._hashes.append(xxhash.xxh3_64_intdigest(external_id.encode()))
-        self._sorted = False
+        hashed = xxhash.xxh3_64_intdigest(external_id.encode())
+        bucket = hashed >> 56
+        self._buckets[bucket].append(hashed)
+        self._unsorted[bucket] = True
+        self._count += 1
 
     def __contains__(self, external_id: str) -> bool:
-        if not self._sorted:
-            self._hashes = array("Q", sorted(self._hashes))
-            self._sorted = True
         wanted = xxhash.xxh3_64_intdigest(external_id.encode())
-        place = bisect_left(self._hashes, wanted)
-        return place < len(self._hashes) and self._hashes[place] == wanted
+        hashes = self._sorted(wanted >> 56)
+        place = bisect_left(hashes, wanted)
+        return place < len(hashes) and hashes[place] == wanted
+
+    def _sorted(self, bucket: int) -> "array[int]":
+        if self._unsorted[bucket]:
+            self._buckets[bucket] = array("Q", sorted(self._buckets[bucket]))
+            self._unsorted[bucket] = False
+        return self._buckets[bucket]
