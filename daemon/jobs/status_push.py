@@ -42,6 +42,7 @@ from daemon.pushing.place import PLACE, Place, PlaceKeeper
 from daemon.pushing.repair import Repair
 from daemon.pushing.stream_alerts import StreamAlerts
 from daemon.pushing.turn import TurnTools
+from daemon.supervision import stopped_within
 
 log = structlog.get_logger(__name__)
 
@@ -392,12 +393,3 @@ async def acquire_soon(leases: Leases, key: str) -> Lease | None:
             return lease
         await stopped_within(never, TRY_FOR_LEASE_EVERY)
     return await leases.acquire(key)
-
-
-async def stopped_within(stop: asyncio.Event, pause: timedelta) -> bool:
-    """True if stopped before the pause was over."""
-    try:
-        async with asyncio.timeout(pause.total_seconds()):
-            return await stop.wait()
-    except TimeoutError:
-        return False
