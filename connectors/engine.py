@@ -119,8 +119,6 @@ class RestConnector:
                 name,
                 model.lists,
                 mappers,
-                (model.candidate, model.application),
-                outcomes=[each.when for each in model.statuses.outcomes],
                 lookups=self._lookups,
                 fetcher=self._fetcher,
                 load_at_most=self._load_at_most,

@@ -1,6 +1,6 @@
 """Turns a vendor's record into canonical words: pure functions, compiled once per connector."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.definition.sources import (
     PathSource,
     Source,
     SplitName,
+    paths_in,
 )
 from connectors.paths import Getter, compile_path
 from connectors.records import identifier
@@ -24,6 +25,8 @@ from connectors.times import read_time
 from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import UNMAPPED_STATUS
 
+WHOLE = "record"
+"""Where one of a record's applications holds the record itself."""
 _INT64 = 2**63
 _WRAPPING = frozenset({"name", "type", "title"})
 
@@ -131,10 +134,10 @@ def _each(source: Each) -> Getter:
 
 def text(value: Any) -> str | None:
     """Text, or a number as text."""
-    if value is None:
-        return None
     if isinstance(value, str):
         return value or None
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -171,17 +174,17 @@ def contacts(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     items = value if isinstance(value, list) else [value]
-    return [point for item in items if (point := _contact(item)) is not None]
-
-
-def _contact(item: Any) -> dict[str, Any] | None:
-    if isinstance(item, dict):
-        if "value" not in item:
-            raise FieldFailed("expected objects with `value`; use `each` to name it")
-        value = text(item["value"])
-        return {"value": value, "type": text(item.get("type"))} if value else None
-    value = text(item)
-    return {"value": value, "type": None} if value else None
+    points = []
+    for item in items:
+        if isinstance(item, dict):
+            if "value" not in item:
+                raise FieldFailed("expected objects with `value`; use `each` to name it")
+            found, kind = item["value"], item.get("type")
+        else:
+            found, kind = item, None
+        if (point := text(found)) is not None:
+            points.append({"value": point, "type": kind and text(kind)})
+    return points
 
 
 def texts(value: Any) -> list[str]:
@@ -222,7 +225,7 @@ def custom_fields(value: Any) -> dict[str, Any]:
     else:
         raise FieldFailed("expected an object, or `each` with `key` and `value`")
     return {
-        storable_key(key): storable(unwrapped(item))
+        storable_key(key): item if isinstance(item, str) else storable(unwrapped(item))
         for key, item in pairs
         if key is not None and key != ""
     }
@@ -303,36 +306,59 @@ class _Field:
     name: str
     get: Getter
     convert: Callable[[Any], Any]
-    label: str
+    paths: tuple[str, ...]
+
+
+class _Fields:
+    """The fields of one part of a record, read in one go."""
+
+    def __init__(
+        self,
+        part: str,
+        mapping: Any,
+        kinds: Mapping[str, Callable[[Any], Any]],
+        extras: Extras,
+    ) -> None:
+        fields = list(_fields(part, mapping, kinds, extras))
+        custom = _extra_custom_fields(part, extras)
+        self._part = part
+        self._steps = [(each.name, each.get, each.convert) for each in fields]
+        self._custom = [(name, compile_path(path)) for name, path in custom.items()]
+        self.paths = (*(path for each in fields for path in each.paths), *custom.values())
 
     def read(self, record: Any) -> Any:
+        found: Any = {}
+        name = ""
         try:
-            return self.convert(self.get(record))
+            for name, get, convert in self._steps:  # noqa: B007 (the error names it)
+                found[name] = convert(get(record))
         except ValueError as error:
-            raise FieldFailed(f"{self.label}: {error}") from None
+            raise FieldFailed(f"{self._part}.{name}: {error}") from None
+        for name, get in self._custom:
+            found["custom_fields"][name] = storable(unwrapped(get(record)))
+        return found
 
 
 def _fields(
     part: str, mapping: Any, kinds: Mapping[str, Callable[[Any], Any]], extras: Extras
-) -> list[_Field]:
-    fields = []
+) -> Iterator[_Field]:
     for name, convert in kinds.items():
         own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
-        get = compile_path(own) if own else getter(getattr(mapping, name))
-        fields.append(_Field(name, get, convert, f"{part}.{name}"))
-    return fields
+        source = PathSource(own) if own else getattr(mapping, name)
+        yield _Field(name, getter(source), convert, tuple(paths_in(source)))
 
 
-def _extra_custom_fields(part: str, extras: Extras) -> list[tuple[str, Getter]]:
+def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:
+    """By key of a custom field: the path that the operator wants it from."""
     prefixes = [f"{part}.custom_fields."]
     if part == "candidate":
         prefixes.append("custom_fields.")
-    return [
-        (storable_key(name.removeprefix(prefix)), compile_path(path))
+    return {
+        storable_key(name.removeprefix(prefix)): path
         for name, path in extras.items()
         for prefix in prefixes
         if name.startswith(prefix)
-    ]
+    }
 
 
 class CandidateMapper:
@@ -340,8 +366,9 @@ class CandidateMapper:
 
     def __init__(self, mapping: CandidateMapping, extras: Extras) -> None:
         """Compile every field once."""
-        self._fields = _fields("candidate", mapping, _CANDIDATE, extras)
-        self._custom = _extra_custom_fields("candidate", extras)
+        self._fields = _Fields("candidate", mapping, _CANDIDATE, extras)
+        self.paths = self._fields.paths
+        """Every path that a candidate is read from."""
 
     def read(self, record: Any) -> CandidateRecord:
         """The candidate.
@@ -349,10 +376,8 @@ class CandidateMapper:
         Raises:
             FieldFailed: a field is not what it should be.
         """
-        found: Any = {field.name: field.read(record) for field in self._fields}
-        for name, get in self._custom:
-            found["custom_fields"][name] = storable(unwrapped(get(record)))
-        return found  # type: ignore[no-any-return]  # its keys are those of CandidateRecord
+        found: CandidateRecord = self._fields.read(record)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,11 +395,18 @@ class ApplicationMapper:
         """Compile every field once."""
         self._rules = rules
         self._each = compile_path(mapping.each) if mapping.each else None
-        self._fields = _fields("application", mapping, _APPLICATION, extras)
-        self._custom = _extra_custom_fields("application", extras)
-        self._job = (getter(mapping.job.external_id), getter(mapping.job.name))  # type: ignore[arg-type]  # read as sources
-        stage = mapping.stage
-        self._stage = tuple(getter(part) for part in (stage.external_id, stage.name, stage.kind))  # type: ignore[arg-type]
+        self._fields = _Fields("application", mapping, _APPLICATION, extras)
+        job: list[Any] = [mapping.job.external_id, mapping.job.name]
+        stage: list[Any] = [mapping.stage.external_id, mapping.stage.name, mapping.stage.kind]
+        self._job = tuple(getter(part) for part in job)
+        self._stage = tuple(getter(part) for part in stage)
+        self.each = mapping.each
+        self.paths = (
+            *self._fields.paths,
+            *(path for part in (*job, *stage) for path in paths_in(part)),
+            *rules.paths,
+        )
+        """Every path that an application is read from; they start at what `parts` gives."""
 
     def parts(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         """The contexts that paths start from: the record itself, or each application in it."""
@@ -382,7 +414,7 @@ class ApplicationMapper:
             return [record]
         found = self._each(record)
         items = found if isinstance(found, list) else [] if found is None else [found]
-        return [{**item, "record": record} for item in items if isinstance(item, dict)]
+        return [{**item, WHOLE: record} for item in items if isinstance(item, dict)]
 
     def read(self, context: Any) -> ReadApplication:
         """The application.
@@ -390,9 +422,7 @@ class ApplicationMapper:
         Raises:
             FieldFailed: a field is not what it should be.
         """
-        found: Any = {field.name: field.read(context) for field in self._fields}
-        for name, get in self._custom:
-            found["custom_fields"][name] = storable(unwrapped(get(context)))
+        found = self._fields.read(context)
         found["job"] = _named(self._job[0](context), self._job[1](context))
         stage = _named(self._stage[0](context), self._stage[1](context))
         status = self._rules.status_of(

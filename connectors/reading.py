@@ -11,15 +11,22 @@ import msgspec
 
 from connectors.base import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.lists import Join, List
-from connectors.definition.paths import joins_used
-from connectors.definition.records import ApplicationMapping, CandidateMapping
-from connectors.definition.sources import paths_in
+from connectors.definition.paths import joins_used, names_read
 from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
-from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
+from connectors.mapping import WHOLE, ApplicationMapper, CandidateMapper, FieldFailed
 from connectors.paths import compile_path
-from connectors.records import SCOPE, decode, fingerprint, identifier, pruner, scoped_id
+from connectors.records import (
+    SCOPE,
+    Decode,
+    decode,
+    fingerprint,
+    identifier,
+    partly,
+    pruner,
+    scoped_id,
+)
 from models.candidate import (
     APPLICATION_FIELDS,
     CANDIDATE_FIELDS,
@@ -71,9 +78,7 @@ class ListReader:
         name: str,
         lists: Mapping[str, List],
         mappers: Mappers,
-        mappings: tuple[CandidateMapping | None, ApplicationMapping | None],
         *,
-        outcomes: Sequence[str],
         lookups: Lookups,
         fetcher: Fetcher,
         load_at_most: Callable[[str, int], Awaitable[Rows | None]],
@@ -88,10 +93,11 @@ class ListReader:
         holds = self.spec.holds
         self._candidates = mappers.candidate if holds in {"candidates", "both"} else None
         self._applications = mappers.application if holds in {"applications", "both"} else None
-        self._candidate_joins = _needed(self.spec, mappings[0] if self._candidates else None, ())
-        self._application_joins = _needed(
-            self.spec, mappings[1] if self._applications else None, outcomes
-        )
+        of_candidate = self._candidates.paths if self._candidates else ()
+        of_application = self._applications.paths if self._applications else ()
+        self._candidate_joins = _needed(self.spec, of_candidate)
+        self._application_joins = _needed(self.spec, of_application)
+        self._decode = self._decoder(of_candidate, of_application)
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
         self._warn = warn
@@ -100,6 +106,19 @@ class ListReader:
         self._asked: Counter[str] = Counter()
         self._read_whole: dict[str, dict[str, Rows] | None] = {}
         """Lists read whole since `prepare`; None for those that turned out too large."""
+
+    def _decoder(
+        self, of_candidate: Iterable[str], of_application: Iterable[str]
+    ) -> Decode:
+        """Decodes of a record what an import reads of it."""
+        each = self._applications.each if self._applications else None
+        own = [self.spec.id, *of_candidate, *(join.key for join in self._candidate_joins.values())]
+        parts = [*of_application, *(join.key for join in self._application_joins.values())]
+        of_record = names_read([*own, each] if each else [*own, *parts])
+        of_parts = names_read(parts, whole=WHOLE) if each else frozenset()
+        if self.spec.detail is not None or of_record is None or of_parts is None:
+            return decode
+        return partly(sorted(of_record | of_parts | {SCOPE}))
 
     async def prepare(self) -> None:
         """Load the lists anew that are looked up whole, before a run."""
@@ -113,17 +132,21 @@ class ListReader:
                 await self._lookups.refresh([join.list])
 
     async def read(
-        self, records: Sequence[RawRecord], known: Mapping[str, bytes] | None = None
+        self, records: Sequence[RawRecord]
     ) -> list[ReadRecord | Unchanged | MappingFailed]:
-        """Every record, in the order given; one that has its known fingerprint is not mapped."""
-        if self.spec.detail is None:
-            judged = [self._judged(record, _decoded(record), known or {}) for record in records]
-        else:
-            decoded = await self._detailed(records, [_decoded(record) for record in records])
-            judged = [
-                self._judged(record, each, known or {})
-                for record, each in zip(records, decoded, strict=True)
-            ]
+        """Every record, in the order given, with all that the ATS says of it."""
+        return await self._read_all(records, {}, decode)
+
+    async def _read_all(
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes], decode: Decode
+    ) -> list[ReadRecord | Unchanged | MappingFailed]:
+        decoded: Iterable[Context | MappingFailed] = (_decoded(each, decode) for each in records)
+        if self.spec.detail is not None:
+            decoded = await self._detailed(records, list(decoded))
+        judged = [
+            self._judged(record, each, known)
+            for record, each in zip(records, decoded, strict=True)
+        ]
         fresh = [each for each in judged if isinstance(each, _Fresh)]
         await self._join(fresh)
         return [self._mapped(each) if isinstance(each, _Fresh) else each for each in judged]
@@ -131,19 +154,20 @@ class ListReader:
     async def map(
         self, records: Sequence[RawRecord], known: Mapping[str, bytes]
     ) -> list[Mapped | Unchanged | MappingFailed]:
-        """The same without the contexts.
+        """What an import reads of every record; one that has its known fingerprint is not mapped.
 
         Where a record needs nothing beside itself it is decoded, mapped and dropped before the
         next one: a page of decoded records costs twice as much to make and to hold.
         """
         if self.spec.detail is None and not (self._candidate_joins or self._application_joins):
             return [self._mapped_alone(r, known) async for r in _giving_way(records)]
-        return [_without_contexts(each) for each in await self.read(records, known)]
+        read = await self._read_all(records, known, self._decode)
+        return [_without_contexts(each) for each in read]
 
     def _mapped_alone(
         self, record: RawRecord, known: Mapping[str, bytes]
     ) -> Mapped | Unchanged | MappingFailed:
-        judged = self._judged(record, _decoded(record), known)
+        judged = self._judged(record, _decoded(record, self._decode), known)
         return _without_contexts(self._mapped(judged) if isinstance(judged, _Fresh) else judged)
 
     def _judged(
@@ -289,7 +313,7 @@ async def _giving_way(records: Sequence[RawRecord]) -> AsyncIterator[RawRecord]:
         yield record
 
 
-def _decoded(record: RawRecord) -> Context | MappingFailed:
+def _decoded(record: RawRecord, decode: Decode) -> Context | MappingFailed:
     try:
         value = decode(record.raw)
     except msgspec.DecodeError:
@@ -317,37 +341,10 @@ def _filled(
     return frozenset(found)
 
 
-def _needed(
-    spec: List,
-    mapping: CandidateMapping | ApplicationMapping | None,
-    conditions: Iterable[str],
-) -> dict[str, Join]:
-    """The joins that a mapping reads, also by way of other joins, in the order of the file."""
-    if mapping is None:
-        return {}
-    wanted = joins_read(mapping).union(*(joins_used(path) for path in conditions))
+def _needed(spec: List, paths: Iterable[str]) -> dict[str, Join]:
+    """The joins that these paths read, also by way of other joins, in the order of the file."""
+    wanted = set().union(*(joins_used(path) for path in paths), set())
     for name, join in reversed(spec.joins.items()):
         if name in wanted:
             wanted |= joins_used(join.key)
     return {name: join for name, join in spec.joins.items() if name in wanted}
-
-
-def joins_read(mapping: CandidateMapping | ApplicationMapping) -> set[str]:
-    """The names X of all `joined.X` that a mapping reads."""
-    found: set[str] = set()
-    for source in sources_of(mapping):
-        for path in paths_in(source):
-            found |= joins_used(path)
-    return found
-
-
-def sources_of(mapping: Any) -> list[Any]:
-    """Every source of a mapping, those of its parts included."""
-    found = []
-    for name in type(mapping).model_fields:
-        value = getattr(mapping, name)
-        if name in {"job", "stage"}:
-            found += sources_of(value)
-        elif name != "each":
-            found.append(value)
-    return found

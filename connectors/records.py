@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 import xxhash
+from msgspec import UNSET
 
 from connectors.base import MappingFailed, RawRecord
 from connectors.definition.paths import SIMPLE_PATH, top_names
 from connectors.paths import Getter, compile_path
 
 Probe = Callable[[bytes | memoryview], tuple[Any, ...]]
+Decode = Callable[[bytes | memoryview], Any]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RECORDS = "f0"
 
@@ -93,6 +95,32 @@ def decode(raw: bytes | memoryview) -> Any:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         return _leniently(raw, error)
+
+
+def partly(names: Sequence[str]) -> Decode:
+    """Decodes of an object only these keys; the others cost a sixth of what building them would.
+
+    Raises:
+        msgspec.DecodeError: when called, for what is no JSON or no object.
+    """
+    fields: list[tuple[str, Any, Any]] = [(f"f{at}", Any, UNSET) for at in range(len(names))]
+    renamed = {f"f{at}": name for at, name in enumerate(names)}
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Part", fields, rename=renamed))
+    wanted = frozenset(names)
+
+    def of_object(raw: bytes | memoryview) -> Any:
+        try:
+            found = msgspec.structs.astuple(decoder.decode(raw))
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            whole = _leniently(raw, error)
+            return {name: value for name, value in whole.items() if name in wanted}
+        return {
+            name: value for name, value in zip(names, found, strict=True) if value is not UNSET
+        }
+
+    return of_object
 
 
 def _leniently(raw: bytes | memoryview, error: msgspec.DecodeError) -> Any:

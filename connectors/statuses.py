@@ -69,6 +69,8 @@ class StatusRules:
 
     def __init__(self, statuses: Statuses, operators: Operators) -> None:
         """Compile every rule once."""
+        self.paths = tuple(each.when for each in statuses.outcomes)
+        """Every path of an application that the outcomes read."""
         self._outcomes = [(compile_path(each.when), each.status) for each in statuses.outcomes]
         self._kinds = {folded(kind): status for kind, status in statuses.kinds.items()}
         self._coarse = {folded(kind): status for kind, status in statuses.coarse_kinds.items()}

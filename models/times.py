@@ -18,8 +18,9 @@ def to_milliseconds(moment: datetime) -> datetime:
     """
     if moment.tzinfo is None:
         raise ValueError("a time without a zone cannot be compared")
-    utc = moment.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    surplus = utc.microsecond % 1000
+    return utc.replace(microsecond=utc.microsecond - surplus) if surplus else utc
 
 
 def iso(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """JMESPath as definitions use it: checked when it is read, asked for the names that it needs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import jmespath
@@ -62,18 +62,19 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def joins_used(path: str) -> set[str]:
     """The names X of all `joined.X` that a path reads."""
-    return _joins(dict(jmespath.compile(path).parsed))
+    return {name for name in _behind(JOINED, dict(jmespath.compile(path).parsed)) if name}
 
 
-def _joins(node: dict[str, Any]) -> set[str]:
+def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
+    """The names X of all `owner.X` below a node; None stands for one that is no plain name."""
     if node["type"] == "subexpression":
         first, *rest = node["children"]
-        if first["type"] == "field" and first["value"] == JOINED and rest:
-            return {rest[0]["value"]} if rest[0]["type"] == "field" else set()
-    found: set[str] = set()
+        if first["type"] == "field" and first["value"] == owner and rest:
+            return {rest[0]["value"] if rest[0]["type"] == "field" else None}
+    found: set[str | None] = set()
     for child in node["children"]:
         if isinstance(child, dict):
-            found |= _joins(child)
+            found |= _behind(owner, child)
     return found
 
 
@@ -83,12 +84,39 @@ def top_names(path: str) -> set[str]:
 
 
 def _tops(node: dict[str, Any]) -> set[str]:
-    if node["type"] == "field":
-        return {node["value"]}
+    return {leaf["value"] for leaf in _roots(node) if leaf["type"] == "field"}
+
+
+def _roots(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What an expression starts from: fields of the record, the record as such, constants."""
     children = [child for child in node["children"] if isinstance(child, dict)]
     if node["type"] in {"subexpression", "index_expression"} or node["type"] in _ROOT_CHANGING:
         children = children[:1]
-    return set().union(*(_tops(child) for child in children)) if children else set()
+    if not children:
+        yield node
+    for child in children:
+        yield from _roots(child)
+
+
+def names_read(paths: Iterable[str], *, whole: str | None = None) -> frozenset[str] | None:
+    """The record's own keys that all of these paths read; None where they cannot be told.
+
+    With `whole`, paths start at a part of the record, which holds the record under that name.
+    """
+    found: set[str] = set()
+    for path in paths:
+        parsed = dict(jmespath.compile(path).parsed)
+        roots = list(_roots(parsed))
+        if not all(root["type"] in {"field", "literal"} for root in roots):
+            return None
+        names = {root["value"] for root in roots if root["type"] == "field"}
+        if whole in names:
+            behind = _behind(whole, parsed)
+            if None in behind or not behind:
+                return None
+            names |= {name for name in behind if name}
+        found |= names
+    return frozenset(found)
 
 
 JmesPath = Annotated[
