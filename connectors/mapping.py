@@ -330,7 +330,7 @@ class _Fields:
         found: Any = {}
         name = ""
         try:
-            for name, get, convert in self._steps:  # noqa: B007 (the error names it)
+            for name, get, convert in self._steps:
                 found[name] = convert(get(record))
         except ValueError as error:
             raise FieldFailed(f"{self._part}.{name}: {error}") from None

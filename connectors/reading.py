@@ -107,9 +107,7 @@ class ListReader:
         self._read_whole: dict[str, dict[str, Rows] | None] = {}
         """Lists read whole since `prepare`; None for those that turned out too large."""
 
-    def _decoder(
-        self, of_candidate: Iterable[str], of_application: Iterable[str]
-    ) -> Decode:
+    def _decoder(self, of_candidate: Iterable[str], of_application: Iterable[str]) -> Decode:
         """Decodes of a record what an import reads of it."""
         each = self._applications.each if self._applications else None
         own = [self.spec.id, *of_candidate, *(join.key for join in self._candidate_joins.values())]
@@ -144,8 +142,7 @@ class ListReader:
         if self.spec.detail is not None:
             decoded = await self._detailed(records, list(decoded))
         judged = [
-            self._judged(record, each, known)
-            for record, each in zip(records, decoded, strict=True)
+            self._judged(record, each, known) for record, each in zip(records, decoded, strict=True)
         ]
         fresh = [each for each in judged if isinstance(each, _Fresh)]
         await self._join(fresh)

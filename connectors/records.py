@@ -116,9 +116,7 @@ def partly(names: Sequence[str]) -> Decode:
         except msgspec.DecodeError as error:
             whole = _leniently(raw, error)
             return {name: value for name, value in whole.items() if name in wanted}
-        return {
-            name: value for name, value in zip(names, found, strict=True) if value is not UNSET
-        }
+        return {name: value for name, value in zip(names, found, strict=True) if value is not UNSET}
 
     return of_object
 

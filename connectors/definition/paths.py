@@ -110,7 +110,7 @@ def names_read(paths: Iterable[str], *, whole: str | None = None) -> frozenset[s
         if not all(root["type"] in {"field", "literal"} for root in roots):
             return None
         names = {root["value"] for root in roots if root["type"] == "field"}
-        if whole in names:
+        if whole is not None and whole in names:
             behind = _behind(whole, parsed)
             if None in behind or not behind:
                 return None

@@ -16,7 +16,7 @@ SAME_PASS = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """The page that is being written: its records can be finished from their snapshots."""
+    """A page that is being written: its records can be finished from their snapshots."""
 
     list_name: str
     external_ids: tuple[str, ...]
@@ -102,7 +102,8 @@ class PollState:
     """Per list: how often mapped fields used to have values, for drift."""
     swept_at: datetime | None = None
     walk: Walk | None = None
-    applying: Applying | None = None
+    applying: list[Applying] = field(default_factory=list)
+    """Pages under way, in their order: one that is being logged, and one that is being written."""
     deleting: Deleting | None = None
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
@@ -130,7 +131,7 @@ class PollState:
             "filled": dict(self.filled),
             "swept_at": self.swept_at,
             "walk": None if self.walk is None else _walk_value(self.walk),
-            "applying": None if self.applying is None else _applying_value(self.applying),
+            "applying": [_applying_value(page) for page in self.applying],
             "deleting": None if self.deleting is None else _deleting_value(self.deleting),
         }
 
@@ -178,9 +179,7 @@ def _deleting_value(deleting: Deleting) -> dict[str, Any]:
     return {"list": deleting.list_name, "external_ids": list(deleting.external_ids)}
 
 
-def _applying_from(value: Mapping[str, Any] | None) -> Applying | None:
-    if value is None:
-        return None
+def _applying_from(value: Mapping[str, Any]) -> Applying:
     return Applying(value["list"], tuple(value["external_ids"]), value["import_id"])
 
 
@@ -200,6 +199,6 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
         filled=dict(value.get("filled", {})),
         swept_at=value.get("swept_at"),
         walk=None if walk is None else _walk_from(walk),
-        applying=_applying_from(value.get("applying")),
+        applying=[_applying_from(page) for page in value.get("applying") or ()],
         deleting=_deleting_from(value.get("deleting")),
     )

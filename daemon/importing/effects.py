@@ -44,9 +44,9 @@ async def clearview_side(
 async def deliver(
     context: ImportContext, list_name: str, plans: Sequence[RecordPlan], import_id: UUID
 ) -> frozenset[str]:
-    """Give plans to ClearView and log them; external ids of the records it refused come back.
+    """Give plans to ClearView; external ids of the records that it refused come back.
 
-    The snapshots are stored already. Everything here may be repeated after a kill. Conflicts come
+    The snapshots are stored already, and the log follows (`log_plans`). Everything here may be repeated after a kill. Conflicts come
     first: once ClearView is written, nobody could tell that there was one.
     """
     await _record_conflicts(context, plans)
@@ -55,7 +55,6 @@ async def deliver(
     taken = [p for p in plans if p.change.external_id not in refused]
     await _align_existing(context, taken, outcome, import_id)
     await _settle_conflicts(context, taken)
-    await _log_plans(context, taken)
     return refused
 
 
@@ -139,7 +138,8 @@ def _refusal(plan: RecordPlan, outcome: ClearViewOutcome) -> str | None:
     return None
 
 
-async def _log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+    """Log what ClearView took. May be repeated after a kill, too."""
     if not plans:
         return
     await context.ports.history.record(

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections import deque
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
 from daemon.core.walk import ListPosition, PollState
+from daemon.importing.ahead import read_ahead
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import settle_absences
 from daemon.importing.drift import watch_fields
@@ -68,37 +72,36 @@ class ListImport:
 
     async def _walk_pages(self, window: Window) -> None:
         context, name = self._context, self._facts.name
-        pages = page_import(context, self._facts, await context.ports.failed.all_ids(name))
+        failing = await context.ports.failed.all_ids(name)
         last: Page | None = None
-        writing: asyncio.Task[None] | None = None
-        # A page is read ahead: it was asked for when the one before the last had arrived, or later.
-        arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
-        try:
-            async for page in context.connector.pages(name, window, position=self._at.position):
+        async with (
+            page_import(context, self._facts, failing) as pages,
+            aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
+        ):
+            async for prepared in ready:
                 context.require_lease()
-                prepared = await pages.prepare(page)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(
-                    self._commit(pages, page, prepared, arrivals[0]),
-                    name=f"write page of {name}",
-                )
-                arrivals.append(context.ports.clock.now())
-                last = page
-            if writing is not None:
-                await writing
-        finally:
-            await _end(writing)
+                await _to_its_end(self._commit(pages, prepared), name=f"write page of {name}")
+                last = prepared.page
         await self._finish(pages, last, window)
 
-    async def _commit(
-        self, pages: PageImport, page: Page, prepared: PreparedPage, asked_at: datetime
-    ) -> None:
-        await pages.commit(prepared, asked_at=asked_at)
-        self._records += len(page.records)
+    async def _prepared_pages(
+        self, pages: PageImport, window: Window
+    ) -> AsyncGenerator["_Prepared", None]:
+        context, name = self._context, self._facts.name
+        # A page is read ahead: it was asked for when the one before the last had arrived, or later.
+        arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
+        async for page in context.connector.pages(name, window, position=self._at.position):
+            prepared = await pages.prepare(page)
+            yield _Prepared(replace(page, records=()), prepared, arrivals[0])
+            arrivals.append(context.ports.clock.now())
+
+    async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
+        page, prepared = ready.page, ready.prepared
+        await pages.commit(prepared, asked_at=ready.asked_at)
+        self._records += prepared.seen
         if self._facts.complete_listing_proves_absence:
-            for record in page.records:
-                self._seen.add(record.external_id)
+            for external_id in prepared.external_ids:
+                self._seen.add(external_id)
             for failure in page.failed:
                 self._seen.add(failure.external_id or "")
         if not page.last:
@@ -142,8 +145,21 @@ class ListImport:
         return not await self._context.ports.failed.all_ids(self._facts.name)
 
 
-async def _end(task: asyncio.Task[None] | None) -> None:
-    """Let a page that is being written finish, whatever happened beside it."""
-    if task is not None and not task.done():
-        with suppress(Exception):
-            await asyncio.shield(task)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A page ready to be written; its raw records are gone."""
+
+    page: Page
+    prepared: PreparedPage
+    asked_at: datetime
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None], *, name: str) -> None:
+    """Let a page that is being written finish, whatever happens meanwhile."""
+    writing = asyncio.create_task(work, name=name)
+    try:
+        await asyncio.shield(writing)
+    finally:
+        if not writing.done():
+            with suppress(Exception):
+                await asyncio.shield(writing)

@@ -3,10 +3,14 @@
 The order makes a kill harmless at any point. First the checkpoint says which records are about to
 be written; then their snapshots are, each with what it replaced; only then ClearView and the logs.
 Whoever comes next finishes the page from the snapshots alone (`daemon.importing.recovery`).
+
+A page is logged while the next one is being written: until then the checkpoint names both.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -15,7 +19,7 @@ from connectors.base import ListFacts, Page
 from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
-from daemon.importing.effects import deliver, plan_changes
+from daemon.importing.effects import deliver, log_plans, plan_changes
 from daemon.importing.failures import note_failures
 from daemon.importing.reading import PageReading, PreparedPage
 from daemon.ports.imports import Snapshot
@@ -30,13 +34,15 @@ class PageImport:
     reading: PageReading
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
+    logging: "asyncio.Task[None] | None" = None
+    """The log of the page before, where it is still being written."""
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
         return await self.reading.prepare(page)
 
     async def commit(self, prepared: PreparedPage, *, asked_at: datetime) -> None:
-        """Write the page; when this returns it is durable and counted.
+        """Write the page; when this returns it is durable and counted, though it may not be logged.
 
         `asked_at` is a moment before the ATS was asked for the page.
         """
@@ -74,8 +80,12 @@ class PageImport:
 
     async def _write_changes(self, changes: Sequence[RecordChange]) -> frozenset[str]:
         context, name, import_id = self.context, self.facts.name, uuid4()
+        page = Applying(name, tuple(c.external_id for c in changes), import_id)
+        if _overlaps(page, context.state.applying):
+            # Its log is read off the snapshots that are about to be written over.
+            await self.end_log()
         plans = await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
-        context.state.applying = Applying(name, tuple(c.external_id for c in changes), import_id)
+        context.state.applying.append(page)
         await context.save()
         unstored = await context.ports.snapshots.write(
             name,
@@ -85,9 +95,25 @@ class PageImport:
         await note_failures(context, name, unstored)
         stored = [p for p in plans if p.change.external_id not in unstored]
         refused = await deliver(context, name, stored, import_id)
-        self._count([p for p in stored if p.change.external_id not in refused])
-        context.state.applying = None
+        taken = [p for p in stored if p.change.external_id not in refused]
+        self._count(taken)
+        await self.end_log()
+        self.logging = asyncio.create_task(self._log(page, taken), name=f"log page of {name}")
         return frozenset({*unstored, *refused})
+
+    async def _log(self, page: Applying, plans: Sequence[RecordPlan]) -> None:
+        await log_plans(self.context, plans)
+        self.context.state.applying.remove(page)
+
+    async def end_log(self) -> None:
+        """Return when nothing is being logged any more.
+
+        Raises:
+            Exception: whatever the log could not be written for.
+        """
+        if self.logging is not None:
+            await asyncio.shield(self.logging)
+            self.logging = None
 
     def _count(self, plans: Sequence[RecordPlan]) -> None:
         counts = self.context.run.counts
@@ -101,8 +127,18 @@ class PageImport:
                 counts.updated += 1
 
 
-def page_import(context: ImportContext, facts: ListFacts, failing: frozenset[str]) -> PageImport:
-    """The import of one list's pages; `failing` are the records that failed before."""
+def _overlaps(page: Applying, others: Sequence[Applying]) -> bool:
+    return not all(set(page.external_ids).isdisjoint(other.external_ids) for other in others)
+
+
+@asynccontextmanager
+async def page_import(
+    context: ImportContext, facts: ListFacts, failing: frozenset[str]
+) -> AsyncIterator[PageImport]:
+    """The import of one list's pages, all of them logged when it ends.
+
+    `failing` are the records that failed before.
+    """
     reading = PageReading(
         facts=facts,
         connector=context.connector,
@@ -112,7 +148,13 @@ def page_import(context: ImportContext, facts: ListFacts, failing: frozenset[str
         own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
     )
-    return PageImport(context, facts, reading)
+    pages = PageImport(context, facts, reading)
+    try:
+        yield pages
+        await pages.end_log()
+    finally:
+        with suppress(Exception):
+            await pages.end_log()
 
 
 def _stamped(change: RecordChange, import_id: UUID) -> Snapshot:

@@ -61,13 +61,11 @@ class Preview:
             yield self.counts.note(item)
 
     async def _half_written(self, state: PollState) -> AsyncIterator[PreviewedChange]:
-        """The page that an interrupted import would finish first."""
-        applying = state.applying
-        if applying is None:
-            return
-        changes = await changes_left(self.ports.snapshots, applying)
-        for item in await self._tell(applying.list_name, changes, applying.import_id):
-            yield item
+        """The pages that an interrupted import would finish first."""
+        for applying in state.applying:
+            changes = await changes_left(self.ports.snapshots, applying)
+            for item in await self._tell(applying.list_name, changes, applying.import_id):
+                yield item
 
     async def _list(
         self, facts: ListFacts, state: PollState, walk: Walk

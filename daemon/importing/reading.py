@@ -1,6 +1,6 @@
 """One page of records compared with what is known of them; nothing is written here."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,24 +20,35 @@ from daemon.ports.clock import Clock
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
 from models.times import EPOCH
 
+PAGES_IN_HAND = 3
+"""Pages that were looked at before the snapshots of the first of them are written, at most."""
+
 
 @dataclass(slots=True)
 class PreparedPage:
     """A page of which the unchanged records are known, and the others are mapped."""
 
-    seen: int
+    external_ids: tuple[str, ...]
     unchanged: int
     changed: list[tuple[Mapped, bytes | None]]
     returned: list[str]
     """Marked deleted once, and listed again."""
-    found_again: list[str]
-    """Missing from the last complete listing, unchanged and listed again."""
+    found_again: dict[str, bytes | None]
+    """Missing from the last complete listing, unchanged and listed again: with their digests."""
     known: Mapping[str, Known]
+    """What is remembered of the records that had to be looked at."""
     failures: dict[str, str]
     mended: list[str]
     """Failed before, and can be mapped now."""
+    shown_before: frozenset[str]
+    """Records of this page that pages just before it have changed."""
     unmapped: int
     filled: Counter[str]
+
+    @property
+    def seen(self) -> int:
+        """How many records the page showed."""
+        return len(self.external_ids)
 
 
 @dataclass(slots=True)
@@ -53,25 +64,28 @@ class PageReading:
     own_field: str | None = None
     """What our own analytics export writes to."""
     unmapped_stages: set[str] = field(default_factory=set)
-    last_ids: frozenset[str] = frozenset()
-    """Ids of the page before: a record may stand on two pages when the listing shifts."""
+    in_hand: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=PAGES_IN_HAND))
+    """Changed records of the latest pages, which may not be stored yet: a record may stand on two
+    pages when the listing shifts."""
+    _unsettled: frozenset[str] = frozenset()
     last_stamp: datetime = EPOCH
     """Each page is seen later than the one before it, however coarse the clock."""
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
         records = {record.external_id: record for record in page.records}
-        known = await self.snapshots.known(self.facts.name, list(records))
-        doubtful = [r for r in records.values() if not self._is_unchanged(r, known)]
+        self._unsettled = frozenset().union(*self.in_hand)
+        doubtful, known = await self._doubtful(records)
         prepared = PreparedPage(
-            seen=len(records),
+            external_ids=tuple(records),
             unchanged=len(records) - len(doubtful),
             changed=[],
             returned=[],
-            found_again=[],
+            found_again={},
             known=known,
             failures={f.external_id or "": f.message for f in page.failed},
             mended=[],
+            shown_before=self._unsettled.intersection(records),
             unmapped=0,
             filled=Counter(),
         )
@@ -81,18 +95,27 @@ class PageReading:
             )
             for record, result in zip(doubtful, mapped, strict=True):
                 self._sort_in(prepared, record, result)
+        self.in_hand.append(frozenset(mapped.external_id for mapped, _ in prepared.changed))
         return prepared
 
-    def _is_unchanged(self, record: RawRecord, known: Mapping[str, Known]) -> bool:
-        old = known.get(record.external_id)
-        return (
-            old is not None
-            and not (old.missing or old.deleted)
-            and record.digest is not None
-            and record.digest == old.digest
-            and old.mapping_version == self.facts.mapping_version
-            and record.external_id not in self.failing
-        )
+    async def _doubtful(
+        self, records: Mapping[str, RawRecord]
+    ) -> tuple[list[RawRecord], Mapping[str, Known]]:
+        """The records whose bytes do not settle it, and what is remembered of them."""
+        name, version = self.facts.name, self.facts.mapping_version
+        if all(record.digest is None for record in records.values()):
+            return list(records.values()), await self.snapshots.known(name, list(records))
+        same = await self.snapshots.digests(name, list(records), mapping_version=version)
+        doubtful = [
+            record
+            for external_id, record in records.items()
+            if record.digest is None
+            or record.digest != same.get(external_id)
+            or external_id in self.failing
+            or external_id in self._unsettled
+        ]
+        known = [record.external_id for record in doubtful if record.external_id in same]
+        return doubtful, await self.snapshots.known(name, known) if known else {}
 
     def _fingerprints(
         self, records: Sequence[RawRecord], known: Mapping[str, Known]
@@ -105,6 +128,7 @@ class PageReading:
             and not old.deleted
             and old.mapping_version == self.facts.mapping_version
             and record.external_id not in self.failing
+            and record.external_id not in self._unsettled
         }
 
     def _sort_in(
@@ -118,9 +142,8 @@ class PageReading:
             return
         if isinstance(result, Unchanged):
             prepared.unchanged += 1
-            prepared.found_again += [record.external_id] * prepared.known[
-                record.external_id
-            ].missing
+            if prepared.known[record.external_id].missing:
+                prepared.found_again[record.external_id] = record.digest
             return
         prepared.mended += [record.external_id] * (record.external_id in self.failing)
         prepared.unmapped += len(result.unmapped_stages)
@@ -133,10 +156,12 @@ class PageReading:
             old is not None
             and old.fingerprint == result.fingerprint
             and old.mapping_version == self.facts.mapping_version
+            and record.external_id not in self._unsettled
         )
         if old is not None and same_content and not old.deleted:
             prepared.unchanged += 1
-            prepared.found_again += [record.external_id] * old.missing
+            if old.missing:
+                prepared.found_again[record.external_id] = record.digest
         else:
             prepared.changed.append((result, record.digest))
         if old is not None and old.deleted:
@@ -161,7 +186,6 @@ class PageReading:
             if owner and snapshot.candidate is not None:
                 bases[owner] = snapshot.candidate
             changes.append(change)
-        self.last_ids = frozenset(s.external_id for s in after)
         return changes
 
     def _snapshot(self, mapped: Mapped, digest: bytes | None, now: datetime) -> Snapshot:
@@ -183,7 +207,7 @@ class PageReading:
         ids = [
             s.external_id
             for s in after
-            if s.external_id in prepared.known or s.external_id in self.last_ids
+            if s.external_id in prepared.known or s.external_id in prepared.shown_before
         ]
         if not ids:
             return {}

@@ -8,27 +8,26 @@ from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_ca
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
-from daemon.importing.effects import deliver, plan_changes
+from daemon.importing.effects import deliver, log_plans, plan_changes
 from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
 
 
 async def finish_interrupted(context: ImportContext) -> None:
     """Finish it as the pass that began it, before anything new is looked at."""
-    await _finish_page(context)
+    while context.state.applying:
+        await _finish_page(context, context.state.applying[0])
+        del context.state.applying[0]
     await _finish_deletions(context)
 
 
-async def _finish_page(context: ImportContext) -> None:
+async def _finish_page(context: ImportContext, applying: Applying) -> None:
     """From the snapshots alone; what ClearView has of it already, people may have edited since."""
-    applying = context.state.applying
-    if applying is None:
-        return
     clearview = context.ports.clearview
     changes = await changes_left(context.ports.snapshots, applying)
     plans = await plan_changes(clearview, context.rules.conflicts, changes)
     await leave_out_taken(clearview, plans, applying.import_id)
-    await deliver(context, applying.list_name, plans, applying.import_id)
-    context.state.applying = None
+    refused = await deliver(context, applying.list_name, plans, applying.import_id)
+    await log_plans(context, [p for p in plans if p.change.external_id not in refused])
 
 
 async def _finish_deletions(context: ImportContext) -> None:

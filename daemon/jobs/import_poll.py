@@ -136,9 +136,9 @@ class ImportPoll:
         gone = [e for e in external_ids if e in answers and answers[e] is None]
         await self._ports.failed.remove(facts.name, gone)
         records = [record for record in answers.values() if record is not None]
-        pages = page_import(context, facts, frozenset(external_ids))
         page = Page(records=records, position=None, last=True)
-        await pages.commit(await pages.prepare(page), asked_at=asked_at)
+        async with page_import(context, facts, frozenset(external_ids)) as pages:
+            await pages.commit(await pages.prepare(page), asked_at=asked_at)
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
         """Store how far it got, unless nothing moved: an idle poll leaves no trace."""

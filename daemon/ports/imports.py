@@ -16,7 +16,6 @@ class Known:
     """What is remembered of a record, as little as telling a change takes."""
 
     fingerprint: bytes
-    digest: bytes | None
     mapping_version: str
     missing: bool
     """The last complete listing lacked it."""
@@ -42,6 +41,16 @@ class Snapshot:
 
 class Snapshots(Protocol):
     """Snapshots of one integration's lists."""
+
+    async def digests(
+        self, list_name: str, external_ids: Sequence[str], *, mapping_version: str
+    ) -> Mapping[str, bytes | None]:
+        """Of every record that is known: the digest under which nothing need be done about it.
+
+        None for one that has to be looked at whatever its bytes: it was mapped by other rules, is
+        missing or marked deleted, or was never compared by its bytes.
+        """
+        ...
 
     async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]: ...
 
@@ -80,7 +89,9 @@ class Snapshots(Protocol):
         self, list_name: str, external_ids: Sequence[str], at: datetime
     ) -> None: ...
 
-    async def mark_seen(self, list_name: str, external_ids: Sequence[str]) -> None: ...
+    async def mark_seen(self, list_name: str, digests: Mapping[str, bytes | None]) -> None:
+        """Neither missing nor deleted any more, with the digest that each was found with."""
+        ...
 
     async def mark_deleted(
         self, list_name: str, external_ids: Sequence[str], at: datetime

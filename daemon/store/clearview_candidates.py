@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Taken
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Record, Taken
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import insert_each
+from daemon.store.encoding import encode, insert_each, joined
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.ids import application_id, candidate_id
@@ -27,14 +28,14 @@ class MongoCandidateManagement:
         self._candidates = mongo.collection(ClearViewCandidate)
         self._applications = mongo.collection(ClearViewApplication)
         self._outbox = mongo.collection(StatusOutboxEntry)
+        self._encodings = mongo.encodings
         self._integration = integration_id
         self._ids = StoredIds(integration_id)
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         """New documents are inserted, known ones patched field by field."""
         new_candidates, new_applications = await asyncio.gather(
-            self._insert(self._candidates, self._candidate_rows(batch)),
-            self._insert(self._applications, self._application_rows(batch)),
+            self._insert_candidates(batch), self._insert_applications(batch)
         )
         _, moved = await asyncio.gather(
             self._patch_candidates(batch), self._patch_applications(batch)
@@ -47,27 +48,31 @@ class MongoCandidateManagement:
             moved_applications=moved,
         )
 
-    async def _insert(
-        self, collection: AsyncCollection[Row], rows: Iterable[Row]
+    async def _insert_candidates(
+        self, batch: ClearViewBatch
     ) -> tuple[frozenset[str], dict[str, str]]:
-        return await insert_each(
-            collection,
-            ((row["external_id"], row) for row in rows),
-            lambda row: str(row["external_id"]),
-        )
-
-    def _candidate_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
-        import_id = stored(batch.import_id)
-        for record in batch.new_candidates:
-            yield {
-                "_id": self._ids.candidate(record["external_id"]),
-                "integration_id": self._ids.scope,
-                **record,
+        behind = encode(
+            {
                 "deleted_at": None,
                 "created_at": batch.at,
                 "updated_at": batch.at,
-                "import_id": import_id,
+                "import_id": stored(batch.import_id),
             }
+        )
+
+        def whole(record: Record) -> bytes:
+            identity = self._ids.candidate(record["external_id"])
+            in_front = encode({"_id": identity, "integration_id": self._ids.scope})
+            return joined(in_front, self._encodings.take(record), behind)
+
+        records = ((record["external_id"], record) for record in batch.new_candidates)
+        return await insert_each(self._candidates, records, whole, _external_id)
+
+    async def _insert_applications(
+        self, batch: ClearViewBatch
+    ) -> tuple[frozenset[str], dict[str, str]]:
+        rows = ((row["external_id"], row) for row in self._application_rows(batch))
+        return await insert_each(self._applications, rows, encode, _external_id)
 
     def _application_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
         import_id = stored(batch.import_id)
@@ -188,6 +193,10 @@ class MongoCandidateManagement:
                 },
                 {"$set": {"deleted_at": at, "updated_at": at, "import_id": import_id}},
             )
+
+
+def _external_id(row: Mapping[str, Any]) -> str:
+    return str(row["external_id"])
 
 
 def _for_clearview(integration: UUID, fields: Mapping[str, object]) -> Row:

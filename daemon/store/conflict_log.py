@@ -6,7 +6,7 @@ from uuid import UUID
 
 from daemon.ports.imports import StatusConflict
 from daemon.store.connection import Mongo
-from daemon.store.encoding import encode_each, insert_new
+from daemon.store.encoding import encode, encode_each, insert_new
 from models.documents import Conflict
 from models.ids import application_id, candidate_id, derived_id
 
@@ -19,7 +19,9 @@ class MongoConflictLog:
         self._integration = integration_id
 
     async def record(self, conflicts: Sequence[StatusConflict], *, at: datetime) -> None:
-        encoded, _ = encode_each((c.application_external_id, self._row(c, at)) for c in conflicts)
+        encoded, _ = encode_each(
+            ((c.application_external_id, self._row(c, at)) for c in conflicts), encode
+        )
         await insert_new(self._collection, encoded, lambda row: str(row["_id"]))
 
     async def settle(self, application_external_ids: Sequence[str], *, at: datetime) -> int:

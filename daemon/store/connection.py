@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from beanie import Document, init_beanie
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
@@ -19,6 +17,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from daemon.store.encoding import Encodings
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
@@ -66,6 +65,7 @@ class Mongo:
         self.clearview_client: AsyncMongoClient[Row] = (
             self.client if same else AsyncMongoClient(clearview_uri, **self._client_options())
         )
+        self.encodings = Encodings()
         self.database = database
         self.clearview_database = clearview_database
 
@@ -233,14 +233,8 @@ async def _update_validator(
     await database.command("collMod", name, validator=validator, validationAction=action)
 
 
-RAW_OPTIONS: CodecOptions[Row] = CodecOptions(
-    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
-)
-"""How documents are encoded when they are encoded by hand, one at a time."""
-
 __all__ = [
     "MAJORITY",
-    "RAW_OPTIONS",
     "ConnectionOptions",
     "DatabaseError",
     "Mongo",

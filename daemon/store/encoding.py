@@ -1,20 +1,25 @@
 """Documents encoded one at a time, so that one that cannot be stored does not stop its page."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import bson
 from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from daemon.store.connection import RAW_OPTIONS
-
+T = TypeVar("T")
 DUPLICATE_KEY = 11000
+RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+)
+"""How documents are encoded when they are encoded by hand, one at a time."""
 _RAW = DEFAULT_RAW_BSON_OPTIONS.with_options(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
@@ -23,15 +28,56 @@ PART = 250
 LARGEST = 15 * 1024 * 1024
 
 
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The document as BSON."""
+    return bson.encode(document, codec_options=RAW_OPTIONS)
+
+
+def joined(*documents: bytes) -> bytes:
+    """One document with the fields of several, which must differ in their names."""
+    fields = b"".join([document[4:-1] for document in documents])
+    return b"%s%s\0" % ((len(fields) + 5).to_bytes(4, "little"), fields)
+
+
+def nested(document: bytes) -> RawBSONDocument:
+    """An encoded document as a value of another one."""
+    return RawBSONDocument(document, codec_options=_RAW)
+
+
+class Encodings:
+    """What was encoded for one collection need not be encoded again for the next one.
+
+    A candidate stands in its snapshot and in ClearView. Records are known by identity, and must not
+    be changed between the two. The oldest are forgotten first.
+    """
+
+    def __init__(self, at_most: int = 1000) -> None:
+        self._kept: OrderedDict[int, tuple[Mapping[str, Any], bytes]] = OrderedDict()
+        self._at_most = at_most
+
+    def keep(self, record: Mapping[str, Any]) -> bytes:
+        """Encode it, and remember that for whoever asks next."""
+        raw = encode(record)
+        self._kept[id(record)] = (record, raw)
+        if len(self._kept) > self._at_most:
+            self._kept.popitem(last=False)
+        return raw
+
+    def take(self, record: Mapping[str, Any]) -> bytes:
+        """The encoded record, which is forgotten with it."""
+        kept = self._kept.pop(id(record), None)
+        return encode(record) if kept is None else kept[1]
+
+
 def encode_each(
-    documents: Iterable[tuple[str, Mapping[str, Any]]],
+    documents: Iterable[tuple[str, T]], encode_one: Callable[[T], bytes]
 ) -> tuple[list[RawBSONDocument], dict[str, str]]:
     """Encoded documents, and by key those that cannot be stored with the reason."""
     encoded: list[RawBSONDocument] = []
     refused: dict[str, str] = {}
     for key, document in documents:
         try:
-            raw = bson.encode(document, codec_options=RAW_OPTIONS)
+            raw = encode_one(document)
         except (BSONError, OverflowError, UnicodeEncodeError, TypeError, ValueError) as error:
             refused[key] = f"cannot be stored in MongoDB: {type(error).__name__}"
             continue
@@ -44,7 +90,8 @@ def encode_each(
 
 async def insert_each(
     collection: AsyncCollection[Any],
-    documents: Iterable[tuple[str, Mapping[str, Any]]],
+    documents: Iterable[tuple[str, T]],
+    encode_one: Callable[[T], bytes],
     key_of: Callable[[Mapping[str, Any]], str],
 ) -> tuple[frozenset[str], dict[str, str]]:
     """Encode and insert: (keys that were there already, refused by key with reason).
@@ -57,7 +104,7 @@ async def insert_each(
     inserting: list[asyncio.Task[tuple[frozenset[str], dict[str, str]]]] = []
     try:
         for part in _parts(documents):
-            encoded, unfit = encode_each(part)
+            encoded, unfit = encode_each(part, encode_one)
             refused |= unfit
             inserting.append(asyncio.create_task(insert_new(collection, encoded, key_of)))
             await asyncio.sleep(0)  # let it be sent
@@ -73,9 +120,7 @@ async def insert_each(
     return frozenset(existing), refused
 
 
-def _parts(
-    documents: Iterable[tuple[str, Mapping[str, Any]]],
-) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
+def _parts(documents: Iterable[tuple[str, T]]) -> Iterator[list[tuple[str, T]]]:
     left = iter(documents)
     while part := list(islice(left, PART)):
         yield part

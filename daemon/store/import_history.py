@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from daemon.core.import_plan import merge_lines
 from daemon.ports.imports import ChangeLine, LogLine
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode_each, insert_new
+from daemon.store.encoding import encode, encode_each, insert_new
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, derived_id
@@ -55,7 +55,7 @@ class MongoImportHistory:
         rows = [
             self._line_row(key, line, run, at) for key, line in by_id.items() if key not in logged
         ]
-        encoded, _ = encode_each((row["external_id"], row) for row in rows)
+        encoded, _ = encode_each(((row["external_id"], row) for row in rows), encode)
         met, _ = await insert_new(self._log, encoded, lambda row: row["_id"].hex)
         updates = [
             _merge(key, line) for key, line in by_id.items() if key in logged or key.hex() in met
@@ -88,7 +88,7 @@ class MongoImportHistory:
     async def _record_changes(
         self, walk_id: UUID, run_id: UUID, at: datetime, changes: Sequence[ChangeLine]
     ) -> None:
-        encoded, _ = encode_each(self._change_rows(walk_id, run_id, at, changes))
+        encoded, _ = encode_each(self._change_rows(walk_id, run_id, at, changes), encode)
         await insert_new(self._changes, encoded, lambda row: str(row["_id"]))
 
     def _change_rows(

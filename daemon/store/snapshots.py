@@ -9,15 +9,16 @@ from pymongo import ReplaceOne, UpdateOne
 
 from daemon.ports.imports import Known, Snapshot
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode_each, insert_each
+from daemon.store.encoding import encode, encode_each, insert_each, nested
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
 
+_DIGEST = {"_id": 0, "external_id": 1, "digest": 1, "mapping_version": 1}
+"""What the index `record` holds, so that MongoDB need not touch a document."""
 _KNOWN = {
     "_id": 0,
     "external_id": 1,
     "fingerprint": 1,
-    "digest": 1,
     "mapping_version": 1,
     "deleted_at": 1,
     "missing_since": 1,
@@ -29,30 +30,44 @@ class MongoSnapshots:
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
         self._collection = mongo.collection(CandidateSnapshot)
+        self._encodings = mongo.encodings
         self._integration = integration_id
         self._ids = StoredIds(integration_id)
 
     def _among(self, list_name: str, external_ids: Iterable[str]) -> Row:
         return {"_id": {"$in": [self._ids.snapshot(list_name, e) for e in external_ids]}}
 
+    async def digests(
+        self, list_name: str, external_ids: Sequence[str], *, mapping_version: str
+    ) -> Mapping[str, bytes | None]:
+        return {
+            row["external_id"]: row["digest"] if row["mapping_version"] == mapping_version else None
+            for row in await self._named(list_name, external_ids, _DIGEST)
+        }
+
     async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]:
-        """One projection for a whole page, by the names that the ATS gave: no id need be made."""
+        return {
+            row["external_id"]: Known(
+                fingerprint=row["fingerprint"],
+                mapping_version=row["mapping_version"],
+                missing=row.get("missing_since") is not None,
+                deleted=row.get("deleted_at") is not None,
+            )
+            for row in await self._named(list_name, external_ids, _KNOWN)
+        }
+
+    async def _named(
+        self, list_name: str, external_ids: Sequence[str], fields: Row
+    ) -> Sequence[Row]:
+        """One answer for a whole page, by the names that the ATS gave: no id need be made."""
         named = {
             "ats_integration_id": self._integration,
             "list": list_name,
             "external_id": {"$in": list(external_ids)},
         }
-        cursor = self._collection.find(named, _KNOWN)
-        return {
-            row["external_id"]: Known(
-                fingerprint=row["fingerprint"],
-                digest=row.get("digest"),
-                mapping_version=row["mapping_version"],
-                missing=row.get("missing_since") is not None,
-                deleted=row.get("deleted_at") is not None,
-            )
-            for row in await cursor.to_list()
-        }
+        return await self._collection.find(
+            named, fields, batch_size=len(external_ids) + 1
+        ).to_list()
 
     async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]:
         cursor = self._collection.find(self._among(list_name, external_ids))
@@ -76,6 +91,7 @@ class MongoSnapshots:
         existing, refused = await insert_each(
             self._collection,
             ((s.external_id, self._row(list_name, s)) for s in created),
+            self._encode,
             lambda row: str(row["external_id"]),
         )
         overwrite = [s for s in created if s.external_id in existing]
@@ -83,13 +99,20 @@ class MongoSnapshots:
         return refused
 
     async def _replace(self, list_name: str, snapshots: Sequence[Snapshot]) -> dict[str, str]:
-        encoded, refused = encode_each((s.external_id, self._row(list_name, s)) for s in snapshots)
+        rows = ((s.external_id, self._row(list_name, s)) for s in snapshots)
+        encoded, refused = encode_each(rows, self._encode)
         if encoded:
             await self._collection.bulk_write(
                 [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in encoded],
                 ordered=False,
             )
         return refused
+
+    def _encode(self, row: Row) -> bytes:
+        candidate = row["candidate"]
+        if candidate is not None:
+            row["candidate"] = nested(self._encodings.keep(candidate))
+        return encode(row)
 
     def _row(self, list_name: str, snapshot: Snapshot) -> Row:
         return {
@@ -156,13 +179,22 @@ class MongoSnapshots:
             yield row["external_id"], row.get("missing_since")
 
     async def mark_missing(self, list_name: str, external_ids: Sequence[str], at: datetime) -> None:
-        await self._set(list_name, external_ids, {"missing_since": at})
+        await self._set(list_name, external_ids, {"missing_since": at, "digest": None})
 
-    async def mark_seen(self, list_name: str, external_ids: Sequence[str]) -> None:
-        await self._set(list_name, external_ids, {"missing_since": None, "deleted_at": None})
+    async def mark_seen(self, list_name: str, digests: Mapping[str, bytes | None]) -> None:
+        seen = {"missing_since": None, "deleted_at": None}
+        writes = [
+            UpdateOne(
+                {"_id": self._ids.snapshot(list_name, external_id)},
+                {"$set": {**seen, "digest": digest}},
+            )
+            for external_id, digest in digests.items()
+        ]
+        if writes:
+            await self._collection.bulk_write(writes, ordered=False)
 
     async def mark_deleted(self, list_name: str, external_ids: Sequence[str], at: datetime) -> None:
-        await self._set(list_name, external_ids, {"deleted_at": at})
+        await self._set(list_name, external_ids, {"deleted_at": at, "digest": None})
 
     async def _set(self, list_name: str, external_ids: Sequence[str], fields: Row) -> None:
         if external_ids:

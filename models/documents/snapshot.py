@@ -8,6 +8,8 @@ from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
+_HOLDS_APPLICATIONS = {"applications.external_id": {"$exists": True}}
+
 
 class CandidateSnapshot(StoredDocument):
     """What the ATS last said in one list record: a candidate, applications, or both.
@@ -22,7 +24,9 @@ class CandidateSnapshot(StoredDocument):
     fingerprint: bytes
     """16 bytes over the record without its volatile fields."""
     digest: bytes | None = None
-    """Hash of the record's bytes as they came: equal means that nothing need be decoded."""
+    """Hash of the record's bytes as they came: equal means that nothing need be decoded. None where
+    it has to be: the record is missing or deleted, or its bytes differ in every answer.
+    """
     candidate: dict[str, Any] | None
     applications: list[dict[str, Any]] = Field(default_factory=list)
     mapping_version: str
@@ -39,21 +43,27 @@ class CandidateSnapshot(StoredDocument):
     class Settings:
         name = "candidate_snapshots"
         indexes = [
+            # `_id` follows from the first three and is what is unique. The other two make a poll's
+            # look at a page one walk through the index.
             IndexModel(
                 [
                     ("ats_integration_id", ASCENDING),
                     ("list", ASCENDING),
                     ("external_id", ASCENDING),
+                    ("digest", ASCENDING),
+                    ("mapping_version", ASCENDING),
                 ],
                 name="record",
-                unique=True,
             ),
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("applications.external_id", ASCENDING)],
                 name="application",
+                partialFilterExpression=_HOLDS_APPLICATIONS,
             ),
+            # Several records speak of one candidate only where records hold applications, too.
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
                 name="candidate",
+                partialFilterExpression=_HOLDS_APPLICATIONS,
             ),
         ]

@@ -7,7 +7,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from daemon.store.connection import Mongo
-from daemon.store.encoding import PART, insert_each
+from daemon.store.encoding import PART, encode, insert_each
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
@@ -23,7 +23,7 @@ def key_of(row: Any) -> str:
 
 
 async def test_every_part_is_inserted(mongo: TestMongo) -> None:
-    outcome = await insert_each(mongo.db["rows"], rows(2 * PART + 1), key_of)
+    outcome = await insert_each(mongo.db["rows"], rows(2 * PART + 1), encode, key_of)
 
     assert outcome == (frozenset(), {})
     assert await mongo.db["rows"].count_documents({}) == 2 * PART + 1
@@ -36,7 +36,7 @@ async def test_what_was_there_and_what_is_refused_is_told_from_every_part(
     await collection.insert_many([{"_id": 0, "external_id": "r0"}, {"_id": PART + 1}])
     unfit = ("big", {"_id": "big", "external_id": "big", "number": 2**70})
 
-    existing, refused = await insert_each(collection, [*rows(PART + 5), unfit], key_of)
+    existing, refused = await insert_each(collection, [*rows(PART + 5), unfit], encode, key_of)
 
     assert existing == {"r0", f"r{PART + 1}"}
     assert list(refused) == ["big"]
@@ -44,7 +44,7 @@ async def test_what_was_there_and_what_is_refused_is_told_from_every_part(
 
 
 async def test_nothing_to_insert_asks_for_nothing(mongo: TestMongo) -> None:
-    assert await insert_each(mongo.db["rows"], [], key_of) == (frozenset(), {})
+    assert await insert_each(mongo.db["rows"], [], encode, key_of) == (frozenset(), {})
     assert "rows" not in await mongo.db.list_collection_names()
 
 
@@ -53,6 +53,6 @@ async def test_a_failure_of_one_part_is_raised_as_it_is(mongo: TestMongo) -> Non
     await closed.close()
 
     with pytest.raises(PyMongoError) as caught:
-        await insert_each(closed.own["rows"], rows(2 * PART), key_of)
+        await insert_each(closed.own["rows"], rows(2 * PART), encode, key_of)
 
     assert not isinstance(caught.value, BaseExceptionGroup)

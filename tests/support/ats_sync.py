@@ -15,7 +15,7 @@ import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
 from connectors.simulator import Simulator, create_simulator
-from daemon.store.connection import RAW_OPTIONS
+from daemon.store.encoding import RAW_OPTIONS
 from models.ids import integration_id
 from tests.support.mongo import TestMongo
 

@@ -25,8 +25,10 @@ states = st.builds(
     mappings=st.dictionaries(names, st.text("12", max_size=1)),
     swept_at=st.none() | st.just(EPOCH),
     walk=st.none() | walks,
-    applying=st.none()
-    | st.builds(Applying, names, st.lists(st.text("12")).map(tuple), st.uuids(version=4)),
+    applying=st.lists(
+        st.builds(Applying, names, st.lists(st.text("12")).map(tuple), st.uuids(version=4)),
+        max_size=2,
+    ),
 )
 
 

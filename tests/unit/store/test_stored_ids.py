@@ -6,7 +6,7 @@ import bson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.store.connection import RAW_OPTIONS
+from daemon.store.encoding import RAW_OPTIONS
 from daemon.store.stored_ids import StoredIds, stored
 from models.ids import application_id, candidate_id, derived_id, snapshot_id
 
