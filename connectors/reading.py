@@ -36,7 +36,7 @@ from models.candidate import (
 )
 
 Context = dict[str, Any]
-GIVE_WAY_EVERY = 25
+GIVE_WAY_EVERY = 4
 WHOLE_AFTER_KEYS = 300
 WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""

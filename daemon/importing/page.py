@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -169,4 +169,4 @@ def _stamped(change: RecordChange, import_id: UUID) -> Snapshot:
             "deleted": change.returned,
         }
     )
-    return replace(change.after, import_id=import_id, previous=previous)
+    return change.after.stamped(import_id, previous)

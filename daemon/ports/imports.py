@@ -38,6 +38,20 @@ class Snapshot:
     """What it replaced, enough to compare once more: `candidate`, `applications`, `seen_at`, and
     `deleted` if it was marked deleted; None if the record was new with this import."""
 
+    def stamped(self, import_id: UUID, previous: Mapping[str, Any] | None) -> "Snapshot":
+        """The same as an import writes it."""
+        return Snapshot(
+            self.external_id,
+            self.fingerprint,
+            self.digest,
+            self.candidate,
+            self.applications,
+            self.mapping_version,
+            self.seen_at,
+            import_id,
+            previous,
+        )
+
 
 class Snapshots(Protocol):
     """Snapshots of one integration's lists."""

@@ -11,10 +11,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Record, Taken
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode, insert_each, joined
+from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
-from models.ids import application_id, candidate_id
+from models.ids import application_id, candidate_id, candidate_name
 from models.status import ApplicationStatus
 
 _STATUSES = frozenset(status.value for status in ApplicationStatus)
@@ -51,7 +51,8 @@ class MongoCandidateManagement:
     async def _insert_candidates(
         self, batch: ClearViewBatch
     ) -> tuple[frozenset[str], dict[str, str]]:
-        behind = encode(
+        scope = fields_of({"integration_id": self._ids.scope})
+        behind = fields_of(
             {
                 "deleted_at": None,
                 "created_at": batch.at,
@@ -61,9 +62,9 @@ class MongoCandidateManagement:
         )
 
         def whole(record: Record) -> bytes:
-            identity = self._ids.candidate(record["external_id"])
-            in_front = encode({"_id": identity, "integration_id": self._ids.scope})
-            return joined(in_front, self._encodings.take(record), behind)
+            identity = self._ids.raw(candidate_name(record["external_id"]))
+            fields = fields_of(self._encodings.take(record))
+            return assembled(uuid_field("_id", identity), scope, fields, behind)
 
         records = ((record["external_id"], record) for record in batch.new_candidates)
         return await insert_each(self._candidates, records, whole, _external_id)

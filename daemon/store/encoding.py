@@ -33,15 +33,30 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return bson.encode(document, codec_options=RAW_OPTIONS)
 
 
-def joined(*documents: bytes) -> bytes:
-    """One document with the fields of several, which must differ in their names."""
-    fields = b"".join([document[4:-1] for document in documents])
-    return b"%s%s\0" % ((len(fields) + 5).to_bytes(4, "little"), fields)
+def fields_of(document: Mapping[str, Any] | bytes) -> bytes:
+    """The fields of a document, to be put together with others by `assembled`."""
+    encoded = document if isinstance(document, bytes) else encode(document)
+    return encoded[4:-1]
 
 
-def nested(document: bytes) -> RawBSONDocument:
-    """An encoded document as a value of another one."""
-    return RawBSONDocument(document, codec_options=_RAW)
+def uuid_field(name: str, raw: bytes) -> bytes:
+    """A field that holds a UUID of these 16 bytes."""
+    return b"\x05%s\0\x10\0\0\0\x04%s" % (name.encode(), raw)
+
+
+def document_field(name: str, document: bytes) -> bytes:
+    """A field that holds an encoded document."""
+    return b"\x03%s\0%s" % (name.encode(), document)
+
+
+def assembled(*fields: bytes) -> bytes:
+    """One document of these fields, whose names must differ.
+
+    What is the same in all documents of a page, or was encoded for another collection, is encoded
+    once: that halves the price of a document.
+    """
+    inner = b"".join(fields)
+    return b"%s%s\0" % ((len(inner) + 5).to_bytes(4, "little"), inner)
 
 
 class Encodings:

@@ -1,22 +1,28 @@
 """The import log and the field changes in MongoDB."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 import xxhash
-from bson.binary import Binary
 from pymongo import UpdateOne
 
 from daemon.core.import_plan import merge_lines
 from daemon.ports.imports import ChangeLine, LogLine
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode, encode_each, insert_new
+from daemon.store.encoding import (
+    assembled,
+    encode,
+    encode_each,
+    fields_of,
+    insert_new,
+    uuid_field,
+)
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateChange, CandidateImportLog
-from models.ids import application_id, candidate_id, derived_id
+from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 
 _ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
@@ -51,11 +57,10 @@ class MongoImportHistory:
         of_walk = StoredIds(walk_id)
         by_id = {_line_id(of_walk, line): line for line in merge_lines(lines)}
         logged = await self._already_logged(by_id)
-        run = stored(run_id)
-        rows = [
-            self._line_row(key, line, run, at) for key, line in by_id.items() if key not in logged
-        ]
-        encoded, _ = encode_each(((row["external_id"], row) for row in rows), encode)
+        rows = ((line.candidate_external_id, (key, line)) for key, line in by_id.items())
+        encoded, _ = encode_each(
+            (row for row in rows if row[1][0] not in logged), self._line_encoder(run_id, at)
+        )
         met, _ = await insert_new(self._log, encoded, lambda row: row["_id"].hex)
         updates = [
             _merge(key, line) for key, line in by_id.items() if key in logged or key.hex() in met
@@ -63,27 +68,31 @@ class MongoImportHistory:
         if updates:
             await self._log.bulk_write(updates, ordered=False)
 
-    async def _already_logged(self, by_id: dict[Binary, LogLine]) -> set[Binary]:
+    async def _already_logged(self, by_id: Mapping[bytes, LogLine]) -> set[bytes]:
         """A candidate changed through several lists is one version: look before inserting."""
-        doubtful = [key for key, line in by_id.items() if line.change != "created"]
+        doubtful = [UUID(bytes=key) for key, line in by_id.items() if line.change != "created"]
         if not doubtful:
             return set()
         rows = self._log.find({"_id": {"$in": doubtful}}, {"_id": 1})
-        return {stored(row["_id"]) for row in await rows.to_list()}
+        return {row["_id"].bytes for row in await rows.to_list()}
 
-    def _line_row(self, key: Binary, line: LogLine, run_id: Binary, at: datetime) -> Row:
-        return {
-            "_id": key,
-            "ats_integration_id": self._ids.scope,
-            "candidate_id": self._ids.candidate(line.candidate_external_id),
-            "external_id": line.candidate_external_id,
-            "imported_at": at,
-            "status": line.status,
-            "error_message": line.error,
-            "change": line.change,
-            "changed_fields": list(line.changed_fields),
-            "run_id": run_id,
-        }
+    def _line_encoder(self, run_id: UUID, at: datetime) -> Callable[[tuple[bytes, LogLine]], bytes]:
+        """Encodes log lines of one page, each with its id."""
+        scope = fields_of({"ats_integration_id": self._ids.scope})
+        of_page = fields_of({"imported_at": at, "run_id": stored(run_id)})
+
+        def whole(keyed: tuple[bytes, LogLine]) -> bytes:
+            key, line = keyed
+            owner = self._ids.raw(candidate_name(line.candidate_external_id))
+            return assembled(
+                uuid_field("_id", key),
+                scope,
+                uuid_field("candidate_id", owner),
+                fields_of(_own_fields(line)),
+                of_page,
+            )
+
+        return whole
 
     async def _record_changes(
         self, walk_id: UUID, run_id: UUID, at: datetime, changes: Sequence[ChangeLine]
@@ -117,13 +126,25 @@ class MongoImportHistory:
             )
 
 
-def _line_id(of_walk: StoredIds, line: LogLine) -> Binary:
+def _own_fields(line: LogLine) -> Row:
+    """What differs between the log lines of a page, but for the ids."""
+    return {
+        "external_id": line.candidate_external_id,
+        "status": line.status,
+        "error_message": line.error,
+        "change": line.change,
+        "changed_fields": line.changed_fields,
+    }
+
+
+def _line_id(of_walk: StoredIds, line: LogLine) -> bytes:
     kind = "failed" if line.status == "Failed" else "version"
-    return of_walk.derived(kind, line.candidate_external_id)
+    return of_walk.raw(derived_name(kind, line.candidate_external_id))
 
 
-def _merge(key: Binary, line: LogLine) -> UpdateOne:
+def _merge(identity: bytes, line: LogLine) -> UpdateOne:
     """The same version again: its fields add up, and a creation or deletion outranks an update."""
+    key = UUID(bytes=identity)
     if line.change != "updated":
         return UpdateOne(
             {"_id": key, "change": "updated"},

@@ -1,17 +1,25 @@
 """Snapshots in MongoDB, as `daemon.ports.imports.Snapshots`."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pymongo import ReplaceOne, UpdateOne
 
-from daemon.ports.imports import Known, Snapshot
+from daemon.ports.imports import Known, Record, Snapshot
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode, encode_each, insert_each, nested
+from daemon.store.encoding import (
+    assembled,
+    document_field,
+    encode_each,
+    fields_of,
+    insert_each,
+    uuid_field,
+)
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
+from models.ids import snapshot_name
 
 _DIGEST = {"_id": 0, "external_id": 1, "digest": 1, "mapping_version": 1}
 """What the index `record` holds, so that MongoDB need not touch a document."""
@@ -88,49 +96,41 @@ class MongoSnapshots:
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
     ) -> Mapping[str, str]:
         """Insert the new, replace the changed: (external id -> reason) of those refused."""
+        encode_one = self._encoder(list_name)
         existing, refused = await insert_each(
             self._collection,
-            ((s.external_id, self._row(list_name, s)) for s in created),
-            self._encode,
+            ((s.external_id, s) for s in created),
+            encode_one,
             lambda row: str(row["external_id"]),
         )
         overwrite = [s for s in created if s.external_id in existing]
-        refused |= await self._replace(list_name, [*overwrite, *replaced])
-        return refused
-
-    async def _replace(self, list_name: str, snapshots: Sequence[Snapshot]) -> dict[str, str]:
-        rows = ((s.external_id, self._row(list_name, s)) for s in snapshots)
-        encoded, refused = encode_each(rows, self._encode)
+        encoded, unfit = encode_each(
+            ((s.external_id, s) for s in (*overwrite, *replaced)), encode_one
+        )
         if encoded:
             await self._collection.bulk_write(
                 [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in encoded],
                 ordered=False,
             )
-        return refused
+        return refused | unfit
 
-    def _encode(self, row: Row) -> bytes:
-        candidate = row["candidate"]
-        if candidate is not None:
-            row["candidate"] = nested(self._encodings.keep(candidate))
-        return encode(row)
+    def _encoder(self, list_name: str) -> Callable[[Snapshot], bytes]:
+        """Encodes live snapshots of one list."""
+        of_list = fields_of({"ats_integration_id": self._ids.scope, "list": list_name})
+        live = fields_of({"deleted_at": None, "missing_since": None})
 
-    def _row(self, list_name: str, snapshot: Snapshot) -> Row:
-        return {
-            "_id": self._ids.snapshot(list_name, snapshot.external_id),
-            "ats_integration_id": self._ids.scope,
-            "list": list_name,
-            "external_id": snapshot.external_id,
-            "fingerprint": snapshot.fingerprint,
-            "digest": snapshot.digest,
-            "candidate": snapshot.candidate,
-            "applications": snapshot.applications,
-            "mapping_version": snapshot.mapping_version,
-            "seen_at": snapshot.seen_at,
-            "deleted_at": None,
-            "missing_since": None,
-            "import_id": None if snapshot.import_id is None else stored(snapshot.import_id),
-            "previous": snapshot.previous,
-        }
+        def whole(snapshot: Snapshot) -> bytes:
+            identity = self._ids.raw(snapshot_name(list_name, snapshot.external_id))
+            own = fields_of(_own_fields(snapshot))
+            candidate = self._candidate_field(snapshot.candidate)
+            return assembled(uuid_field("_id", identity), of_list, own, candidate, live)
+
+        return whole
+
+    def _candidate_field(self, candidate: Record | None) -> bytes:
+        if candidate is None:
+            return fields_of({"candidate": None})
+        return document_field("candidate", self._encodings.keep(candidate))
 
     async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
         if not records:
@@ -201,6 +201,20 @@ class MongoSnapshots:
             await self._collection.update_many(
                 self._among(list_name, external_ids), {"$set": fields}
             )
+
+
+def _own_fields(snapshot: Snapshot) -> Row:
+    """What differs between the snapshots of a page, but for the candidate."""
+    return {
+        "external_id": snapshot.external_id,
+        "fingerprint": snapshot.fingerprint,
+        "digest": snapshot.digest,
+        "applications": snapshot.applications,
+        "mapping_version": snapshot.mapping_version,
+        "seen_at": snapshot.seen_at,
+        "import_id": None if snapshot.import_id is None else stored(snapshot.import_id),
+        "previous": snapshot.previous,
+    }
 
 
 def _snapshot(row: Mapping[str, Any]) -> Snapshot:

@@ -40,10 +40,14 @@ class StoredIds:
         return self.named(derived_name(*parts))
 
     def named(self, name: str) -> Binary:
-        """Version 5 of RFC 4122."""
+        """As a value of a document."""
+        return Binary(self.raw(name), UUID_SUBTYPE)
+
+    def raw(self, name: str) -> bytes:
+        """Its 16 bytes: version 5 of RFC 4122."""
         hashed = self._sha1.copy()
         hashed.update(name.encode())
         raw = bytearray(hashed.digest()[:16])
         raw[6] = raw[6] & 0x0F | _VERSION_5
         raw[8] = raw[8] & 0x3F | _VARIANT
-        return Binary(bytes(raw), UUID_SUBTYPE)
+        return bytes(raw)
