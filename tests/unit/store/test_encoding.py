@@ -1,0 +1,70 @@
+"""Documents put together from parts that were encoded once."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import bson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.store.encoding import (
+    RAW_OPTIONS,
+    Encodings,
+    assembled,
+    document_field,
+    encode,
+    fields_of,
+    uuid_field,
+)
+
+documents = st.dictionaries(
+    st.sampled_from(["a", "b", "c"]), st.none() | st.text(max_size=3) | st.integers(-9, 9)
+)
+
+
+def decoded(raw: bytes) -> dict[str, Any]:
+    return bson.decode(raw, codec_options=RAW_OPTIONS)
+
+
+@given(identity=st.uuids(), own=documents, inner=documents)
+def test_an_assembled_document_is_the_one_that_was_meant(
+    identity: UUID, own: dict[str, Any], inner: dict[str, Any]
+) -> None:
+    raw = assembled(
+        uuid_field("_id", identity.bytes),
+        fields_of(own),
+        document_field("inner", encode(inner)),
+        fields_of(encode({"last": 1})),
+    )
+
+    assert raw == encode({"_id": identity, **own, "inner": inner, "last": 1})
+    assert list(decoded(raw).items()) == [
+        ("_id", identity), *own.items(), ("inner", inner), ("last", 1),
+    ]  # fmt: skip
+
+
+def test_a_record_kept_is_given_once_and_encoded_anew_after_that() -> None:
+    encodings, record = Encodings(), {"name": "x"}
+    kept = encodings.keep(record)
+    record["name"] = "y"
+
+    assert encodings.take(record) == kept
+    assert decoded(encodings.take(record)) == {"name": "y"}
+
+
+def test_equal_records_are_not_taken_for_one_another() -> None:
+    encodings, one, other = Encodings(), {"name": "x"}, {"name": "x"}
+    encodings.keep(one)
+    other["name"] = "z"
+
+    assert decoded(encodings.take(other)) == {"name": "z"}
+
+
+def test_the_oldest_are_forgotten_first() -> None:
+    encodings = Encodings(at_most=2)
+    records = [{"n": n, "id": uuid4().hex} for n in range(3)]
+    for record in records:
+        encodings.keep(record)
+        record["n"] = -1
+
+    assert [decoded(encodings.take(record))["n"] for record in records] == [-1, 1, 2]
