@@ -7,7 +7,7 @@ integration. Every coroutine here may raise the errors of `connectors.errors` an
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import ApplicationStatus
@@ -46,9 +46,8 @@ class Window:
         return self.cursor is None
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
-    """One record as it came, not yet decoded.
+class RawRecord(NamedTuple):
+    """One record as it came, not yet decoded. A tuple, for it is made for every record of a poll.
 
     `raw` is the JSON text of the record. `digest` is a fast hash of it: equal digests mean equal
     bytes. It is None where the ATS rotates signed URLs in every answer, because comparing bytes

@@ -201,17 +201,18 @@ def files(value: Any) -> list[Any]:
         return []
     if not isinstance(value, list):
         raise FieldFailed("expected a list; use `each`")
-    return [
-        {
-            "external_id": identifier(item.get("external_id")),
-            "name": text(item.get("name")),
-            "kind": text(item.get("kind")),
-            "url": text(item.get("url")),
-            "url_expires_at": moment(item.get("url_expires_at")),
-        }
-        for item in value
-        if isinstance(item, dict)
-    ]
+    return [_file(item.get) for item in value if isinstance(item, dict)]
+
+
+def _file(get: Callable[[str], Any]) -> dict[str, Any]:
+    expires = get("url_expires_at")
+    return {
+        "external_id": identifier(get("external_id")),
+        "name": text(get("name")),
+        "kind": text(get("kind")),
+        "url": text(get("url")),
+        "url_expires_at": None if expires is None else moment(expires),
+    }
 
 
 def custom_fields(value: Any) -> dict[str, Any]:

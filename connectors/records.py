@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -156,16 +156,14 @@ def probe(paths: Sequence[str]) -> Probe:
         return fully
     fields = [(field, Any, None) for field in names]
     decoder = msgspec.json.Decoder(msgspec.defstruct("Probe", fields, rename=names))
-    fields_in_order = tuple(names)
 
     def quickly(raw: bytes | memoryview) -> tuple[Any, ...]:
         try:
-            found = decoder.decode(raw)
+            return msgspec.structs.astuple(decoder.decode(raw))
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
             return fully(raw)
-        return tuple(getattr(found, field) for field in fields_in_order)
 
     return quickly
 
@@ -228,7 +226,7 @@ _scope_of = msgspec.json.Decoder(msgspec.defstruct("Scoped", [("f0", str)], rena
 
 def _scoped(record: RawRecord) -> RawRecord:
     scope = getattr(_scope_of.decode(record.raw), "f0")  # noqa: B009 (made at run time)
-    return replace(record, external_id=scoped_id(scope, record.external_id))
+    return record._replace(external_id=scoped_id(scope, record.external_id))
 
 
 def identifier(value: Any) -> str | None:
@@ -245,31 +243,44 @@ Prune = Callable[[Mapping[str, Any]], Any]
 
 def pruner(volatile: Sequence[str]) -> Prune:
     """Gives the record without its volatile paths; the record itself is left as it is."""
-    steps = [tuple(path.replace("[]", ".[]").split(".")) for path in volatile]
+    steps = [_dropper(path.replace("[]", ".[]").split(".")) for path in volatile]
 
     def prune(record: Mapping[str, Any]) -> Any:
         pruned: Any = record
-        for path in steps:
-            pruned = _without(pruned, path)
+        for drop in steps:
+            pruned = drop(pruned)
         return pruned
 
     return prune
 
 
-def _without(value: Any, path: tuple[str, ...]) -> Any:
+def _dropper(path: Sequence[str]) -> Getter:
     name, *rest = path
-    if name == "[]":
+    inner = _dropper(rest) if rest else None
+    return _drop_in_items(inner) if name == "[]" else _drop_in_object(name, inner)
+
+
+def _drop_in_items(inner: Getter | None) -> Getter:
+    def drop(value: Any) -> Any:
         if not isinstance(value, list):
             return value
-        return [_without(item, tuple(rest)) for item in value] if rest else []
-    if not isinstance(value, dict) or name not in value:
-        return value
-    copy = dict(value)
-    if rest:
-        copy[name] = _without(copy[name], tuple(rest))
-    else:
-        del copy[name]
-    return copy
+        return [] if inner is None else [inner(item) for item in value]
+
+    return drop
+
+
+def _drop_in_object(name: str, inner: Getter | None) -> Getter:
+    def drop(value: Any) -> Any:
+        if not isinstance(value, dict) or name not in value:
+            return value
+        copy = value.copy()
+        if inner is None:
+            del copy[name]
+        else:
+            copy[name] = inner(value[name])
+        return copy
+
+    return drop
 
 
 _SORTED = msgspec.json.Encoder(order="sorted")

@@ -9,6 +9,7 @@ import pytest
 from daemon.ports.imports import Snapshot
 from daemon.store.connection import open_mongo
 from daemon.store.snapshots import MongoSnapshots
+from daemon.store.stored_ids import stored
 from models.documents import CandidateSnapshot
 from tests.support.mongo import TestMongo
 
@@ -65,7 +66,7 @@ async def test_a_page_is_looked_up_in_the_index_alone(opened: Any) -> None:
         {
             "find": collection.name,
             "filter": {
-                "ats_integration_id": integration,
+                "ats_integration_id": stored(integration),
                 "list": "people",
                 "external_id": {"$in": ["a", "b", "x"]},
             },
