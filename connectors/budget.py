@@ -204,11 +204,13 @@ class Budget:
 
     def learn(self, purpose: Purpose, headers: Mapping[str, str]) -> None:
         """Take over what the vendor tells about its limits."""
-        now, wall = self.clock.monotonic(), self.clock.now()
-        wall = http_date(headers.get("Date")) or wall
-        for meter in self._meters:
-            if meter.concerns(purpose):
-                meter.learn(headers, now, wall)
+        meters = [meter for meter in self._meters if meter.concerns(purpose)]
+        if not meters:
+            return
+        now = self.clock.monotonic()
+        wall = http_date(headers.get("Date")) or self.clock.now()
+        for meter in meters:
+            meter.learn(headers, now, wall)
 
     def refused(self, purpose: Purpose, headers: Mapping[str, str]) -> datetime:
         """The vendor asked to slow down: nobody sends before the returned moment."""

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -30,7 +31,7 @@ from connectors.base import (
 from connectors.clock import Clock
 from connectors.definition.lists import NoCursor
 from connectors.definition.load import Definition
-from connectors.definition.placeholders import fill_text, names_in
+from connectors.definition.placeholders import fill_text
 from connectors.definition.requests import Request
 from connectors.definition.root import DefinitionModel
 from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics
@@ -178,7 +179,7 @@ class RestConnector:
         }
         return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
 
-    @property
+    @cached_property
     def capabilities(self) -> Capabilities:
         """What the definition says this ATS can do."""
         writes, analytics = self._model.writes, self._model.analytics
@@ -365,8 +366,7 @@ class RestConnector:
         return [each for each in stages if path is None or each.scope in (None, scope)]
 
     def _is_scoped(self, list_name: str) -> bool:
-        parts = self._model.lists[list_name].request.parts()
-        return any(use.name == "scope" for use in names_in(parts))
+        return "scope" in self._model.lists[list_name].request.placeholders
 
     async def _reasons(self, max_age_s: float) -> list[Reason]:
         spec = self._model.writes.reasons
@@ -425,13 +425,12 @@ class RestConnector:
 
     async def _send_step(self, step: Step, body: Any) -> None:
         write = self._model.writes.operations()[step.operation]
-        template = self._parts.drafts.draft(_headers_only(write.request), step.operation)
         url = URL(step.url)
         outgoing = Draft(
             operation=step.operation,
             method=step.method,
             url=url.update_query(step.query) if step.query else url,
-            headers=template.headers,
+            headers=self._parts.drafts.headers(write.request),
             body=body,
             form=step.form,
             is_write=True,
@@ -536,7 +535,3 @@ def _may_be_used(operation: str, status: ApplicationStatus) -> bool:
     if status in CLOSED:
         return operation in {"reject", "withdraw", "unreject"}
     return operation in {"move", "unreject"}
-
-
-def _headers_only(request: Request) -> Request:
-    return Request(get="/", headers=request.headers)

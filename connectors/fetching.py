@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,6 +34,8 @@ class Fetcher:
         spec = self._spec(name)
         wanted = sorted(set(ids))
         batches = [wanted[at : at + spec.batch] for at in range(0, len(wanted), spec.batch)]
+        if len(batches) == 1:
+            return await self._batch(name, spec, batches[0], urgent=urgent)
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(batch: Sequence[str]) -> Rows:
@@ -57,8 +59,7 @@ class Fetcher:
     async def _batch(self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool) -> Rows:
         scope, own = self._split(name, batch)
         values = {"ids": own, "id": own[0], "scope": scope}
-        draft = self.drafts.draft(spec.request, f"{name}.fetch", values)
-        draft = replace(draft, is_urgent=urgent)
+        draft = self.drafts.draft(spec.request, f"{name}.fetch", values, is_urgent=urgent)
         if spec.paginated:
             return await self.listings[name].rows(draft) or []
         try:

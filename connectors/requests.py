@@ -113,6 +113,7 @@ class Drafts:
         extra: Mapping[str, object] | None = None,
         *,
         is_write: bool = False,
+        is_urgent: bool = False,
     ) -> Draft:
         """The request, filled.
 
@@ -125,11 +126,16 @@ class Drafts:
             operation=operation,
             method=request.method,
             url=self._url(request, values),
-            headers={**self._headers, **_texts(request.headers, values)},
+            headers=self.headers(request, values),
             body=body,
             form=_texts(request.form, values),
             is_write=is_write,
+            is_urgent=is_urgent,
         )
+
+    def headers(self, request: Request, values: Values | None = None) -> dict[str, str]:
+        """The headers of every request, and this one's own."""
+        return {**self._headers, **_texts(request.headers, values or self._settings.resolver())}
 
     def _url(self, request: Request, values: Values) -> URL:
         path = _filled_path(request.path, values)
@@ -158,6 +164,8 @@ def _quoted(text: str) -> str:
 
 def _texts(entries: Mapping[str, str], values: Values) -> dict[str, str]:
     """Text entries; one that is only an unset placeholder is left out."""
+    if not entries:
+        return {}
     filled: Any = fill(dict(entries), values)
     return {
         name: str(value) if not isinstance(value, bool) else str(value).lower()

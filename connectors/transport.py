@@ -180,8 +180,9 @@ class Transport:
             raise not_json(request.operation, answer.status, content_type) from None
 
     async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
-        url = request.url.update_query(applied.query) if applied.query else request.url
-        sent = replace(request, url=url)
+        sent = request
+        if applied.query:
+            sent = replace(request, url=request.url.update_query(applied.query))
         self.requests_sent += 1
         self.observer.request_sent(integration=self.integration, operation=request.operation)
         began = self.clock.monotonic()

@@ -13,7 +13,7 @@ from connectors.base import (
     Step,
     Steps,
 )
-from connectors.definition.placeholders import MissingValue, names_in
+from connectors.definition.placeholders import MissingValue
 from connectors.definition.writes import Write, Writes
 from connectors.paths import compile_path
 from connectors.requests import Drafts
@@ -253,8 +253,7 @@ def _state(status: ApplicationStatus) -> str:
 
 
 def _uses(write: Write, names: frozenset[str]) -> bool:
-    used = {use.name for use in names_in(write.request.parts())}
-    return bool(used & names)
+    return not names.isdisjoint(write.request.placeholders)
 
 
 def _guards(write: Write, context: Mapping[str, Any]) -> list[object]:

@@ -1,7 +1,8 @@
 """Numbers for Prometheus, by the names that jobs use. No label carries personal data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,33 +18,38 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._metrics: dict[str, Any] = {}
+        self._children: dict[tuple[str, ...], Any] = {}
+        """By name and labels, because looking a child up costs more than counting."""
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
-        if name not in self._counters:
-            self._counters[name] = Counter(*_named(name, labels), registry=self.registry)
-        found = self._counters[name]
-        (found.labels(**labels) if labels else found).inc(by)
+        self._child(Counter, name, labels).inc(by)
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
-        if name not in self._gauges:
-            self._gauges[name] = Gauge(*_named(name, labels), registry=self.registry)
-        found = self._gauges[name]
-        (found.labels(**labels) if labels else found).set(value)
+        self._child(Gauge, name, labels).set(value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        if name not in self._histograms:
-            self._histograms[name] = Histogram(
-                *_named(name, labels), registry=self.registry, buckets=_SECONDS
-            )
-        found = self._histograms[name]
-        (found.labels(**labels) if labels else found).observe(value)
+        self._child(_histogram, name, labels).observe(value)
+
+    def _child(self, make: Callable[..., Any], name: str, labels: Mapping[str, str]) -> Any:
+        key = (name, *labels, *labels.values())
+        found = self._children.get(key)
+        if found is None:
+            if name not in self._metrics:
+                self._metrics[name] = make(*_named(name, labels), registry=self.registry)
+            metric = self._metrics[name]
+            found = self._children[key] = metric.labels(**labels) if labels else metric
+        return found
 
     def render(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+def _histogram(
+    name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry
+) -> Histogram:
+    return Histogram(name, text, labels, registry=registry, buckets=_SECONDS)
 
 
 def _named(name: str, labels: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:

@@ -1,11 +1,13 @@
 """How a definition writes a request, and where a vendor's API and its versions are declared."""
 
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from config.values import ConfigModel, Filled
+from connectors.definition.placeholders import names_in
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -57,15 +59,20 @@ class Request(ConfigModel):
             raise ValueError("has both `body` and `form`; a request has one of them")
         return self
 
-    @property
+    @cached_property
     def method(self) -> str:
         """The method in capitals."""
         return next(name for name in METHODS if getattr(self, name) is not None).upper()
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path, which may hold placeholders; a full address is used as it is."""
         return str(getattr(self, self.method.lower()))
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """The names of all placeholders, wherever they stand."""
+        return frozenset(use.name for use in names_in(self.parts()))
 
     def parts(self) -> dict[str, Any]:
         """Everything that may hold placeholders, by its key."""

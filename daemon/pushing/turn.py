@@ -141,7 +141,7 @@ class PushAttempt:
                 return self._done(attempt, "superseded", reason="superseded")
             if isinstance(verdict, Yield) and attempt.fresh:
                 return self._yielded(attempt, verdict)
-            if isinstance(verdict, Send) and (attempt.fresh or not verdict.overrules_ats):
+            if isinstance(verdict, Send) and (attempt.fresh or self._needs_no_look(verdict)):
                 self._note_overruling(attempt, verdict)
                 end = await self._send(attempt)
                 if end is not None:
@@ -149,6 +149,12 @@ class PushAttempt:
             if not await self._look(attempt):
                 return self._gone(attempt)
         raise Unavailable("the application keeps moving at the ATS while it is being updated")
+
+    def _needs_no_look(self, verdict: Send) -> bool:
+        """True if the write may be planned from the snapshot: the ATS may check it itself."""
+        facts = self._ats.capabilities
+        checked = facts.guarded_writes and not facts.read_before_write
+        return checked and not verdict.overrules_ats
 
     def _note_overruling(self, attempt: Attempt, verdict: Send) -> None:
         if verdict.overrules_ats:
@@ -185,7 +191,7 @@ class PushAttempt:
             case Impossible():
                 return self._done(attempt, "skipped", reason="impossible", message=plan.reason)
             case Steps():
-                if not attempt.fresh and not self._is_guarded(plan):
+                if not attempt.fresh and not _is_guarded(plan):
                     return None
                 return await self._perform(attempt, plan)
 
@@ -199,12 +205,6 @@ class PushAttempt:
         return await self._ask(
             lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target), proves=False
         )
-
-    def _is_guarded(self, plan: Steps) -> bool:
-        """True if the ATS itself refuses the write when the application is elsewhere by now."""
-        facts = self._ats.capabilities
-        single_move = [step.operation for step in plan.steps] == ["move"]
-        return facts.guarded_writes and not facts.read_before_write and single_move
 
     async def _perform(self, attempt: Attempt, plan: Steps) -> Done | None:
         """None if the guard refused: then nothing was done by that step."""
@@ -358,6 +358,11 @@ OUTCOMES: dict[DoneState, Outcome] = {
     "superseded": "Skipped",
     "dead": "Failed",
 }
+
+
+def _is_guarded(plan: Steps) -> bool:
+    """True if a guard, where the ATS has one, covers the whole plan."""
+    return [step.operation for step in plan.steps] == ["move"]
 
 
 def _as_record(known: KnownApplication) -> ApplicationRecord:

@@ -1,7 +1,8 @@
-"""`python -m tests.bench [--quick] [--large]`: measure, print, and write RESULTS.md."""
+"""`python -m tests.bench [--quick] [--large] [--only PART]`: measure, print, write RESULTS.md."""
 
 import argparse
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.bench import idle, imports, pushes
@@ -15,16 +16,20 @@ QUICK = {10_000: 3}
 USUAL = QUICK | {100_000: 1}
 LARGE = USUAL | {1_000_000: 1}
 """Records, and how often each step is repeated."""
+PARTS = ("imports", "idle", "pushes")
 
 
-async def measure(sizes: dict[int, int]) -> Results:
-    """Everything, on a stage of its own."""
+async def measure(sizes: dict[int, int], parts: Collection[str] = PARTS) -> Results:
+    """These parts, on a stage of their own."""
     async with opened_stage() as stage:
         results = Results(machine(await stage.server_version()))
-        for records, repetitions in sizes.items():
-            results.sizes.append(await imports.measure(stage, records, repetitions))
-        results.idle = await idle.measure(stage)
-        results.pushes = await pushes.measure(stage)
+        if "imports" in parts:
+            for records, repetitions in sizes.items():
+                results.sizes.append(await imports.measure(stage, records, repetitions))
+        if "idle" in parts:
+            results.idle = await idle.measure(stage)
+        if "pushes" in parts:
+            results.pushes = await pushes.measure(stage)
     return results
 
 
@@ -33,11 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10,000 records; printed only")
     parser.add_argument("--large", action="store_true", help="1,000,000 records, too")
+    parser.add_argument("--only", choices=PARTS, help="one part; printed only")
     wanted = parser.parse_args()
     sizes = QUICK if wanted.quick else LARGE if wanted.large else USUAL
-    results = asyncio.run(measure(sizes))
+    results = asyncio.run(measure(sizes, [wanted.only] if wanted.only else PARTS))
     print(plain_text(results))
-    if not wanted.quick:
+    if not (wanted.quick or wanted.only):
         (FOLDER / "RESULTS.md").write_text(markdown(results))
         (FOLDER / "results.svg").write_text(chart(results.sizes))
 

@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
@@ -16,6 +16,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 from pymongo import WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
 
 from tests.bench.running import running_daemon, until, write_config
 from tests.bench.stage import Stage, end
@@ -136,21 +137,26 @@ async def _write_evenly(stage: Stage, side: str, rate: int, keys: range) -> dict
         rows = client[DATABASES[side]].get_collection("applications", write_concern=majority)
 
         async def change(key: str) -> None:
-            found = await rows.update_one(
-                {"external_id": key} if side == OURS else {"_id": key},
-                {"$set": {"status": "interview"}},
-            )
+            found = await rows.update_one({"_id": ids[key]}, {"$set": {"status": "interview"}})
             acknowledged[key] = time.monotonic_ns()
             if found.modified_count != 1:
                 raise AssertionError(f"{key} was not changed")
 
-        await rows.find_one({"external_id": "none"})  # the connection is not what is measured
+        ids = await _ids(rows, [f"{PREFIX[side]}{key}" for key in keys])
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for at, key in enumerate(keys):
                 await asyncio.sleep(max(0.0, began + at / rate - time.monotonic()))
                 group.create_task(change(f"{PREFIX[side]}{key}"))
     return acknowledged
+
+
+async def _ids(
+    rows: AsyncCollection[dict[str, Any]], external_ids: Sequence[str]
+) -> dict[str, Any]:
+    """By external id. Whoever edits an application has it before him, and writes by its `_id`."""
+    found = rows.find({"external_id": {"$in": external_ids}}, {"external_id": 1})
+    return {row["external_id"]: row["_id"] for row in await found.to_list()}
 
 
 async def _all_written(stage: Stage, changes: int) -> bool:

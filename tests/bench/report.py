@@ -35,8 +35,9 @@ class Table:
 def tables(results: Results) -> Iterator[Table]:
     """Every table, in the order of the report."""
     yield from (_import_table(size) for size in results.sizes)
-    yield _bare_table(results.sizes)
-    yield _growth_table(results.sizes)
+    if results.sizes:
+        yield _bare_table(results.sizes)
+        yield _growth_table(results.sizes)
     if results.pushes is not None:
         yield _latency_table(results.pushes)
         yield _drain_table(results.pushes)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from daemon.log_redaction import LOGGABLE, REDACTED, Redactor
+from daemon.log_redaction import LOGGABLE, PATTERNS, REDACTED, SUSPICIOUS, Redactor
 from daemon.logs import configure_logs
 
 
@@ -261,6 +261,13 @@ def test_a_very_long_text_is_cut_quickly_and_keeps_its_end() -> None:
 
     assert len(seen) < 20_000
     assert seen.endswith("ValueError: the end")
+
+
+@given(
+    text=st.one_of([st.from_regex(pattern) for pattern, _ in PATTERNS]),
+)
+def test_whatever_fits_a_pattern_is_looked_at_closely(text: str) -> None:
+    assert SUSPICIOUS.search(text)
 
 
 @given(
