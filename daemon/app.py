@@ -38,6 +38,7 @@ from daemon.http.server import HttpParts, HttpServer
 from daemon.notify.channels import open_channels
 from daemon.ports.alerts import AlertKind, Condition, alert_key
 from daemon.settings_documents import configured_integrations
+from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import DatabaseError
 from daemon.store.outbox_desk import MongoOutboxDesk
 from daemon.store.overview import Overview
@@ -144,6 +145,8 @@ class Daemon:
                     overview=Overview(shared.mongo, shared.clock),
                     integrations=shared.integrations,
                     outbox=MongoOutboxDesk(shared.mongo, shared.clock),
+                    mutes=AlertMutes(shared.mongo, shared.clock),
+                    clock=shared.clock,
                 ),
                 checks={
                     "mongodb": self.database_is_writable,

@@ -7,6 +7,7 @@ that help and completion answer at once.
 import typer
 
 from daemon.cli import (
+    alerts,
     analytics,
     configuration,
     connectors,
@@ -23,7 +24,17 @@ Start with [bold]ats-sync demo[/bold], which needs nothing; then write your own 
 [bold]ats-sync validate[/bold] and start the daemon with [bold]ats-sync run[/bold].
 Exit codes: 0 fine, 1 the thing failed, 2 wrong usage or configuration."""
 
-PARTS = (operating, inspect, outbox, integrations, analytics, configuration, connectors, simulate)
+PARTS = (
+    operating,
+    inspect,
+    outbox,
+    alerts,
+    integrations,
+    analytics,
+    configuration,
+    connectors,
+    simulate,
+)
 
 
 def build_app() -> typer.Typer:

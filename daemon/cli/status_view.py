@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.markup import escape
 
-from daemon.cli.looking import colored, table
+from daemon.cli.looking import colored, moment, table
 from daemon.cli.session import out
-from daemon.http.page_parts import OPEN, age, counted, number, total
+from daemon.http.page_parts import OPEN, age, counted, mute_of, number, total
 
 Row = Mapping[str, Any]
 
@@ -86,5 +86,7 @@ def _show_alerts(alerts: list[Row], now: datetime) -> None:
     out.print(f"\nOpen alerts: {len(alerts)}")
     for one in alerts:
         head = f"{colored(one['severity'])}  {escape(one['title'])}, {age(one['opened_at'], now)}"
-        out.print(f"  {head}", soft_wrap=True)
+        until = mute_of(one, now)
+        muted = f", muted until {moment(until)} UTC" if until else ""
+        out.print(f"  {head}{muted}", soft_wrap=True)
         out.print(f"    {one['message']}", markup=False, soft_wrap=True)

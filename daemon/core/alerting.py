@@ -3,8 +3,9 @@
 Every condition is told once when it opens and once when it is resolved; in between it is recalled
 at growing intervals. Conditions of one kind and one cause that fall due together are told in one
 message once there are `storm_size` of them, and while that storm lasts (`storm_window` after the
-latest message) the rest wait and are told together. A muted condition says nothing until the mute
-ends; if it is resolved by then, it never says anything again.
+latest message) the rest wait and are told together. A muted condition neither opens nor reminds until
+the mute ends, and is then told if it is still open. Its end is told even under a mute if its opening
+was, so that whoever keeps it as open can close it; otherwise nobody ever hears of it.
 """
 
 from collections import defaultdict
@@ -112,18 +113,17 @@ def plan_messages(
 ) -> Plan:
     """Decide about the alerts that are due, knowing those told within the storm window.
 
-    Alerts in neither part of the plan are held back by a storm: they stay due.
+    Alerts in neither part of the plan are held back by a mute or by a storm: they stay due.
     """
-    told = _count_by_bucket(recent, now - policy.storm_window)
+    due, told = tuple(due), _count_by_bucket(recent, now - policy.storm_window)
     messages: list[Message] = []
-    silent: list[AlertState] = []
-    for (phase, cause), alerts in _buckets(due).items():
-        spoken = [a for a in alerts if not _is_muted(a, now)]
-        silent += [a for a in alerts if _is_muted(a, now)]
+    spoken = [a for a in due if not _is_muted(a, now)]
+    silent = [a for a in due if _is_muted(a, now) and _came_and_went(a)]
+    for (phase, cause), alerts in _buckets(spoken).items():
         if told.get((phase, cause), 0) >= policy.storm_size:
-            silent += [a for a in spoken if _came_and_went(a)]
+            silent += [a for a in alerts if _came_and_went(a)]
         else:
-            messages += _grouped(phase, spoken, policy.storm_size)
+            messages += _grouped(phase, alerts, policy.storm_size)
     return Plan(tuple(messages), tuple(silent))
 
 
@@ -132,7 +132,7 @@ def next_message_at(
 ) -> datetime | None:
     """When the message after the planned one is due; None when nothing is left to say."""
     if silent:
-        return None if alert.resolved_at is not None else alert.muted_until
+        return None
     match alert.phase:
         case "resolved":
             return None
@@ -224,11 +224,14 @@ def _count_by_bucket(recent: Iterable[AlertState], since: datetime) -> dict[tupl
 
 
 def _is_muted(alert: AlertState, now: datetime) -> bool:
-    return alert.muted_until is not None and alert.muted_until > now
+    """What was told before the mute is told to be over; what ended under it stays unsaid."""
+    if alert.muted_until is None or alert.phase == "resolved":
+        return False
+    return alert.muted_until > (alert.resolved_at or now)
 
 
 def _came_and_went(alert: AlertState) -> bool:
-    """Opened and resolved while a storm held it back: nobody knew, nobody need know."""
+    """Opened and resolved while it was held back: nobody knew, nobody need know."""
     return alert.told == 0 and alert.resolved_at is not None
 
 

@@ -120,7 +120,7 @@ def _moment(text: str) -> datetime:
 def _read(text: str, name: str, read: Callable[[str], T], wanted: str) -> T:
     try:
         return read(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Problem(400, f"{name} must be {wanted}") from None
 
 

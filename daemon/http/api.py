@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from config.problems import did_you_mean
+from daemon.core.mutes import mute_end
 from daemon.http.answers import (
     Problem,
     answered,
@@ -17,6 +19,9 @@ from daemon.http.answers import (
     one_of,
     uuid_of,
 )
+from daemon.ports.clock import Clock
+from daemon.store.alert_mutes import AlertMutes
+from daemon.store.connection import Row
 from daemon.store.integrations import MongoIntegrations, Standing, State
 from daemon.store.outbox_desk import STATES, MongoOutboxDesk, OutboxFilter
 from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
@@ -33,6 +38,8 @@ class Desk:
     overview: Overview
     integrations: MongoIntegrations
     outbox: MongoOutboxDesk
+    mutes: AlertMutes
+    clock: Clock
 
 
 class Api:
@@ -51,6 +58,8 @@ class Api:
             web.get(f"{V1}/outbox", self.outbox),
             web.get(f"{V1}/outbox/{{id}}", self.outbox_entry),
             web.get(f"{V1}/alerts", self.alerts),
+            web.post(f"{V1}/alerts/{{id}}/mute", self.mute),
+            web.post(f"{V1}/alerts/{{id}}/unmute", self.unmute),
             web.post(f"{one}/poll", self.poll),
             web.post(f"{one}/sweep", self.sweep),
             web.post(f"{one}/pause", self.pause),
@@ -119,6 +128,38 @@ class Api:
             kind=query.get("kind"),
         )
         return answered({"alerts": await self._desk.overview.alerts(which, limit=limit_of(query))})
+
+    async def mute(self, request: web.Request) -> web.Response:
+        """Tell nobody of this condition for a while, however often it comes and goes meanwhile."""
+        body = await json_object(request)
+        _take_only(body, "for", "until")
+        until = self._end_of(body)
+        alert = await self._alert(request)
+        await self._desk.mutes.mute(alert["key"], until)
+        return await self._muted(alert)
+
+    async def unmute(self, request: web.Request) -> web.Response:
+        """Tell people of this condition again; a wider mute that covers it as well goes on."""
+        _take_only(await json_object(request))
+        alert = await self._alert(request)
+        await self._desk.mutes.unmute(alert["key"])
+        return await self._muted(alert)
+
+    def _end_of(self, body: Mapping[str, Any]) -> datetime:
+        try:
+            return mute_end(body.get("for"), body.get("until"), now=self._desk.clock.now())
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+
+    async def _alert(self, request: web.Request) -> Row:
+        alert = await self._desk.mutes.alert(uuid_of(request.match_info["id"], "the id"))
+        if alert is None:
+            raise Problem(404, "no alert has this id")
+        return alert
+
+    async def _muted(self, alert: Row) -> web.Response:
+        until = await self._desk.mutes.until(alert["key"], alert.get("integration"))
+        return answered({"key": alert["key"], "muted_until": until})
 
     async def poll(self, request: web.Request) -> web.Response:
         """Ask for a poll now; 202, because whoever holds the integration's lease makes it."""

@@ -85,9 +85,17 @@ def alerts(open_alerts: Sequence[Row], now: datetime) -> Html | None:
     return el("section", el("h2", "Open alerts"), *(_alert(one, now) for one in open_alerts))
 
 
+def mute_of(alert: Row, now: datetime) -> datetime | None:
+    """Until when nobody is told of it; None if it is not muted."""
+    until: datetime | None = alert.get("muted_until")
+    return until if until is not None and until > now else None
+
+
 def _alert(one: Row, now: datetime) -> Html:
     seen = f"opened {age(one['opened_at'], now)}, seen {number(one['count'])} times"
-    head = joined(chip(one["severity"]), " ", el("b", one["title"]), " ")
+    until = mute_of(one, now)
+    muted = el("span", f"muted until {until:%Y-%m-%d %H:%M} UTC", css="chip") if until else None
+    head = joined(chip(one["severity"]), " ", muted, " ", el("b", one["title"]), " ")
     return el(
         "div",
         head,

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from pymongo import DESCENDING, ReturnDocument
+from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.alerting import AlertPolicy, AlertState, next_message_at
 from daemon.ports.alerts import Condition
 from daemon.ports.clock import Clock
+from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo, Row
 from models.documents import Alert
 
@@ -27,6 +28,7 @@ class AlertStore:
 
     def __init__(self, mongo: Mongo, clock: Clock, policy: AlertPolicy | None = None) -> None:
         self._alerts = mongo.collection(Alert)
+        self._mutes = AlertMutes(mongo, clock)
         self._clock = clock
         self._policy = policy or AlertPolicy()
 
@@ -66,19 +68,12 @@ class AlertStore:
                 "last_seen_at": now,
                 "resolved_at": None,
                 "count": 1,
-                "muted_until": await self._mute_of_last(condition.key, now),
+                "muted_until": await self._mutes.until(condition.key, condition.integration),
                 "told": 0,
                 "told_at": None,
                 "next_message_at": now + self._policy.group_window,
             }
         )
-
-    async def _mute_of_last(self, key: str, now: datetime) -> datetime | None:
-        """A mute outlives the relapse of a condition."""
-        last = await self._alerts.find_one(
-            {"key": key, "muted_until": {"$gt": now}}, {"muted_until": 1}
-        )
-        return last["muted_until"] if last else None
 
     async def resolve(self, key: str) -> None:
         """Close the condition if it is open; otherwise nothing happens."""
@@ -103,24 +98,6 @@ class AlertStore:
                 }
             ],
         )
-
-    async def mute(self, key: str, until: datetime) -> bool:
-        """Say nothing about the open condition before `until`; False if it is not open."""
-        muted = await self._alerts.find_one_and_update(
-            {"key": key, "resolved_at": None},
-            {"$set": {"muted_until": until}},
-            return_document=ReturnDocument.AFTER,
-        )
-        return muted is not None
-
-    async def unmute(self, key: str) -> bool:
-        """Speak about the condition again, at once if a message is due; False if it is not open."""
-        now = self._clock.now()
-        result = await self._alerts.update_one(
-            {"key": key, "resolved_at": None},
-            {"$set": {"muted_until": None}, "$min": {"next_message_at": now}},
-        )
-        return result.matched_count > 0
 
     async def listed(self, *, only_open: bool = True, limit: int = 100) -> list[Row]:
         """Alerts for the status page and the API, the latest first."""

@@ -2,7 +2,7 @@
 
 from beanie import Document
 
-from models.documents.alert import Alert, NotificationDelivery
+from models.documents.alert import Alert, AlertMute, NotificationDelivery
 from models.documents.analytics_log import AnalyticsExportLog
 from models.documents.analytics_value import AnalyticsValue
 from models.documents.change import CandidateChange
@@ -20,6 +20,7 @@ from models.documents.sync_run import SyncRun
 
 OWN_DOCUMENTS: tuple[type[Document], ...] = (
     Alert,
+    AlertMute,
     AnalyticsExportLog,
     AnalyticsValue,
     CandidateChange,
@@ -44,6 +45,7 @@ __all__ = [
     "CLEARVIEW_DOCUMENTS",
     "OWN_DOCUMENTS",
     "Alert",
+    "AlertMute",
     "AnalyticsExportLog",
     "AnalyticsValue",
     "CandidateChange",

@@ -1,4 +1,4 @@
-"""`alerts`: one condition, open or resolved; and the messages still to be sent about it."""
+"""`alerts`: one condition, open or resolved; what is muted; and the messages still to be sent."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -46,6 +46,18 @@ class Alert(StoredDocument):
             IndexModel([("next_message_at", ASCENDING)], name="message_due"),
             IndexModel([("told_at", ASCENDING)], name="told_at"),
         ]
+
+
+class AlertMute(StoredDocument):
+    """Silence about some conditions until a moment."""
+
+    id: str
+    """An integration's name, or an alert's key, or the beginning of one up to a colon."""
+    until: UtcTime
+    muted_at: UtcTime
+
+    class Settings:
+        name = "alert_mutes"
 
 
 class NotificationDelivery(StoredDocument):

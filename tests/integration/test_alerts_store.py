@@ -8,6 +8,7 @@ import pytest
 
 from daemon.core.alerting import AlertPolicy
 from daemon.ports.alerts import AlertKind, Condition
+from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, open_mongo
 from models.documents import Alert
@@ -139,13 +140,44 @@ async def test_a_resolution_while_the_message_was_planned_stays_due(
 
 
 async def test_a_mute_outlives_a_relapse(opened: Mongo, clock: MovingClock) -> None:
-    alerts = AlertStore(opened, clock)
+    alerts, mutes = AlertStore(opened, clock), AlertMutes(opened, clock)
     await alerts.raise_condition(a_condition())
     until = clock.now() + timedelta(days=1)
-    assert await alerts.mute("auth_refused:acme", until)
+    muted = await mutes.mute("auth_refused:acme", until)
     await alerts.resolve("auth_refused:acme")
     await alerts.raise_condition(a_condition())
 
     (row,) = await alerts.listed()
+    assert muted == 1
     assert row["muted_until"] == until
-    assert not await alerts.mute("auth_refused:nobody", until)
+
+
+async def test_the_latest_word_about_a_mute_counts_and_a_wider_one_goes_on(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts, mutes = AlertStore(opened, clock), AlertMutes(opened, clock)
+    await alerts.raise_condition(a_condition())
+    shown = []
+    for what, hours in (("auth_refused", 9), ("auth_refused", 2), ("acme", 1), ("other", 7)):
+        await mutes.mute(what, clock.now() + timedelta(hours=hours))
+        (row,) = await alerts.listed()
+        shown.append((row["muted_until"] - clock.now()) / timedelta(hours=1))
+    await mutes.unmute("auth_refused")
+    (row,) = await alerts.listed()
+    shown.append((row["muted_until"] - clock.now()) / timedelta(hours=1))
+    clock.advance(timedelta(hours=2))
+    in_force = [mute.what for mute in await mutes.in_force()]
+
+    assert shown == [9, 2, 2, 2, 1]
+    assert in_force == ["other"]
+
+
+async def test_a_mute_is_of_whole_names_only(opened: Mongo, clock: MovingClock) -> None:
+    alerts, mutes = AlertStore(opened, clock), AlertMutes(opened, clock)
+    await mutes.mute("acme", clock.now() + timedelta(hours=1))
+    await mutes.mute("auth_refused:be", clock.now() + timedelta(hours=1))
+    for name in ("acme-2", "beta", "acme"):
+        await alerts.raise_condition(a_condition(name))
+
+    muted = {row["integration"] for row in await alerts.listed() if row["muted_until"]}
+    assert muted == {"acme"}

@@ -16,6 +16,7 @@ from daemon.core.alerting import AlertPolicy
 from daemon.notify.http_channel import HttpChannel
 from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.notifications import Channel, ChannelFailed
+from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.notification_queue import MongoNotificationQueue
@@ -60,6 +61,7 @@ class Desk:
         self.clock = MovingClock()
         self.mongo = mongo
         self.alerts = AlertStore(mongo, self.clock)
+        self.mutes = AlertMutes(mongo, self.clock)
         self.queue = MongoNotificationQueue(mongo)
         self.limits = limits or SenderLimits()
         self.sender = self.another_sender(*channels)
@@ -154,18 +156,80 @@ async def test_a_condition_that_comes_and_goes_at_once_is_told_in_order(
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
 
 
+@pytest.mark.parametrize("what", ["integration_failing:acme", "integration_failing", "acme"])
+@pytest.mark.parametrize("muted_first", [True, False], ids=["before", "after"])
 async def test_a_muted_condition_is_silent_until_the_mute_ends(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices, what: str, muted_first: bool
+) -> None:
+    desk = Desk(opened, channel)
+    until = desk.clock.now() + timedelta(hours=2)
+    if muted_first:
+        await desk.mutes.mute(what, until)
+        await desk.alerts.raise_condition(failing("acme"))
+    else:
+        await desk.alerts.raise_condition(failing("acme"))
+        await desk.mutes.mute(what, until)
+    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    (row,) = [r for r in await desk.alerts.listed() if r["integration"] == "acme"]
+    await desk.after(timedelta(hours=2) - SECONDS)
+    silent_so_far = said(services) == [("open", "b")]
+
+    await desk.after(SECONDS)
+
+    assert row["muted_until"] == until
+    assert silent_so_far
+    assert ("open", "acme") in said(services)
+
+
+async def test_no_reminder_under_a_mute_and_one_when_it_ends(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
     desk = Desk(opened, channel)
     await desk.alerts.raise_condition(failing("acme"))
-    await desk.alerts.mute("integration_failing:acme", desk.clock.now() + timedelta(hours=2))
-    await desk.after(timedelta(hours=1))
-    assert said(services) == []
-
-    await desk.after(timedelta(hours=1))
-
+    await desk.after(20 * SECONDS)
+    await desk.mutes.mute("acme", desk.clock.now() + timedelta(hours=3))
+    for _ in range(6):
+        await desk.after(timedelta(minutes=29))
     assert said(services) == [("open", "acme")]
+
+    await desk.after(timedelta(minutes=30))
+
+    titles = [n.title for n in services.notifications]
+    assert titles == ["acme is failing", "Still: acme is failing"]
+
+
+async def test_what_was_told_before_a_mute_is_told_to_be_over_at_once(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    await desk.mutes.mute("acme", desk.clock.now() + timedelta(hours=3))
+    await desk.alerts.resolve("integration_failing:acme")
+    await desk.after(20 * SECONDS)
+    assert said(services) == [("open", "acme"), ("resolved", "acme")]
+
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.alerts.resolve("integration_failing:acme")
+    await desk.after(timedelta(days=1))
+
+    assert said(services) == [("open", "acme"), ("resolved", "acme")]
+
+
+async def test_an_unmuted_condition_is_told_at_once_if_it_is_time(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for name in ("acme", "b"):
+        await desk.alerts.raise_condition(failing(name))
+    await desk.mutes.mute("acme", desk.clock.now() + timedelta(days=1))
+    await desk.after(20 * SECONDS)
+    await desk.mutes.mute("b", desk.clock.now() + timedelta(days=1))
+    unmuted = [await desk.mutes.unmute(name) for name in ("acme", "b", "b")]
+    await desk.after(SECONDS)
+
+    assert unmuted == [True, True, False]
+    assert said(services) == [("open", "b"), ("open", "acme")]
 
 
 @pytest.mark.parametrize(

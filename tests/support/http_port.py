@@ -11,6 +11,7 @@ from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
 from daemon.metrics import PrometheusMetrics
+from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.outbox_desk import MongoOutboxDesk
@@ -47,7 +48,11 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
     desk = Desk(
-        Overview(mongo, clock), MongoIntegrations(mongo, clock), MongoOutboxDesk(mongo, clock)
+        Overview(mongo, clock),
+        MongoIntegrations(mongo, clock),
+        MongoOutboxDesk(mongo, clock),
+        AlertMutes(mongo, clock),
+        clock,
     )
     return HttpParts(
         desk=desk,

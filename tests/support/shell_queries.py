@@ -157,8 +157,13 @@ class _Reader:
         return Name(word)
 
     def _moment(self) -> Ago:
-        """`new Date(Date.now() - 864e5)`."""
-        for word in ("Date", "(", "Date", ".", "now", "(", ")"):
+        """`new Date()` or `new Date(Date.now() - 864e5)`."""
+        for word in ("Date", "("):
+            self._exactly(word)
+        if self._peek() == ("sign", ")"):
+            self._at += 1
+            return Ago(0)
+        for word in ("Date", ".", "now", "(", ")"):
             self._exactly(word)
         sign = self._next()[1]
         number = self._value()

@@ -178,6 +178,7 @@ WRONG_QUESTIONS = {
     "runs?limit=ten": "limit must be",
     "runs?limit=-1": "limit must be",
     "runs?before=yesterday": "before must be a moment",
+    "runs?before=9999-12-31T23:59:59-12:00": "before must be a moment",
     "runs?before=2026-11-23T08:00:00": "before must be a moment",
     "runs?limit=1&limit=2": "more than once",
     "outbox?state=gone": "state must be one of",
@@ -376,3 +377,55 @@ def test_the_sample_documents_are_what_the_collections_hold() -> None:
     ClearViewCandidate.model_validate(ada)
     ClearViewApplication.model_validate(an_application("acme", "a1", ada["_id"]))
     assert CandidateSnapshot.get_settings is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "until"),
+    [
+        ({"for": "2h"}, "2026-11-23T10:00:00.000Z"),
+        ({"until": "2026-11-24T01:00:00+01:00"}, "2026-11-24T00:00:00.000Z"),
+    ],
+)
+async def test_an_alert_is_muted_and_unmuted_under_its_key(
+    serve: Serve, opened: Mongo, body: dict[str, str], until: str
+) -> None:
+    alert = an_alert("acme")
+    await opened.own.alerts.insert_one(alert)
+    client = await serve()
+    path = f"{V1}/alerts/{alert['_id']}"
+
+    async with client.post(f"{path}/mute", json=body) as answer:
+        muted = await answer.json()
+    async with client.get(f"{V1}/alerts") as answer:
+        (shown,) = (await answer.json())["alerts"]
+    async with client.get("/") as answer:
+        page = await answer.text()
+    async with client.post(f"{path}/unmute") as answer:
+        unmuted = await answer.json()
+    row = await opened.own.alerts.find_one({"_id": alert["_id"]})
+    assert muted == {"key": "auth_refused:acme", "muted_until": until}
+    assert shown["muted_until"] == until
+    assert f"muted until {until[:10]} {until[11:16]} UTC" in page
+    assert unmuted == {"key": "auth_refused:acme", "muted_until": None}
+    assert row is not None
+    assert row["muted_until"] is None
+
+
+async def test_an_alert_is_not_muted_without_a_good_end_or_a_known_id(
+    serve: Serve, opened: Mongo
+) -> None:
+    alert = an_alert("acme")
+    await opened.own.alerts.insert_one(alert)
+    client = await serve()
+    wrong: list[object] = [{}, {"for": "2"}, {"for": 2}, {"until": "2026-11-23T07:00:00Z"}]
+    statuses = []
+
+    for body in (*wrong, {"for": "2h", "until": "2027-01-01T00:00:00Z"}, {"fro": "2h"}):
+        async with client.post(f"{V1}/alerts/{alert['_id']}/mute", json=body) as answer:
+            statuses.append(answer.status)
+    async with client.post(f"{V1}/alerts/{uuid4()}/mute", json={"for": "2h"}) as answer:
+        statuses.append(answer.status)
+    async with client.post(f"{V1}/alerts/7/unmute") as answer:
+        statuses.append(answer.status)
+    assert statuses == [400] * 6 + [404, 400]
+    assert await opened.own.alert_mutes.find_one() is None

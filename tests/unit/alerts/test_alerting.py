@@ -12,6 +12,7 @@ from daemon.core.alerting import (
     AlertPolicy,
     AlertState,
     FailureStreak,
+    Plan,
     after_run,
     channels_for,
     next_message_at,
@@ -86,20 +87,34 @@ def test_opened_and_resolved_while_a_storm_held_it_back_says_nothing() -> None:
     assert [a.id for a in plan.silent] == [UUID(int=9)]
 
 
-def test_a_muted_condition_says_nothing_until_the_mute_ends() -> None:
-    until = NOW + timedelta(hours=8)
-    muted = an_alert(muted_until=until)
+def test_a_muted_condition_says_nothing_and_stays_due() -> None:
+    muted = an_alert(muted_until=NOW + timedelta(hours=8))
     plan = plan_messages([muted], [], now=NOW, policy=POLICY)
 
-    assert plan.messages == ()
-    assert next_message_at(muted, now=NOW, policy=POLICY, silent=True) == until
+    assert plan == Plan((), ())
     assert planned(replace(muted, muted_until=NOW)) == [("opened", 1)]
 
 
-def test_a_condition_resolved_under_a_mute_is_never_spoken_of_again() -> None:
-    muted = an_alert(told=1, resolved_at=NOW, muted_until=NOW + MINUTE)
+@pytest.mark.parametrize("ends", [NOW + MINUTE, NOW], ids=["mute lasts", "mute is over"])
+def test_what_came_and_went_under_a_mute_is_never_spoken_of(ends: datetime) -> None:
+    gone = an_alert(resolved_at=NOW - MINUTE, muted_until=ends)
+    plan = plan_messages([gone], [], now=NOW, policy=POLICY)
 
-    assert next_message_at(muted, now=NOW, policy=POLICY, silent=True) is None
+    assert plan == Plan((), (gone,))
+    assert next_message_at(gone, now=NOW, policy=POLICY, silent=True) is None
+
+
+def test_what_was_told_before_a_mute_is_told_to_be_over() -> None:
+    gone = an_alert(told=1, resolved_at=NOW - MINUTE, muted_until=NOW + MINUTE)
+
+    assert planned(gone) == [("resolved", 1)]
+
+
+def test_a_mute_keeps_what_it_covers_out_of_a_storm() -> None:
+    storm = [an_alert(n) for n in range(5)]
+    muted = [an_alert(n, muted_until=NOW + MINUTE) for n in range(5, 9)]
+
+    assert planned(*storm, *muted) == [("opened", 5)]
 
 
 def test_reminders_come_at_growing_intervals_for_as_long_as_it_lasts() -> None:

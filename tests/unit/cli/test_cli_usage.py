@@ -16,7 +16,7 @@ from tests.support.command_line import ats_sync
 COMMAND = Path(sys.executable).parent / "ats-sync"
 COMMANDS = [
     "run", "demo", "poll", "plan", "verify", "doctor", "status", "history", "outbox",
-    "integrations", "analytics", "connectors", "validate", "explain", "version", "simulate",
+    "alerts", "integrations", "analytics", "connectors", "validate", "explain", "version", "simulate",
 ]  # fmt: skip
 VALID = """\
 version: 1

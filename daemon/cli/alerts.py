@@ -1,0 +1,194 @@
+"""`ats-sync alerts`: what is wrong, and what nobody shall be told of for a while."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
+
+if TYPE_CHECKING:
+    from daemon.core.mutes import Mute
+    from daemon.store.alert_mutes import AlertMutes
+    from daemon.store.connection import Mongo
+
+Row = dict[str, Any]
+WhatArgument = Annotated[
+    str,
+    typer.Argument(
+        help="An integration's name, a kind such as auth_refused, or an alert's key or id.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(
+        help="List what is wrong; mute what nobody shall be told of for a while.",
+        no_args_is_help=True,
+    )
+    group.command("list")(list_alerts)
+    group.command("mute")(mute)
+    group.command("unmute")(unmute)
+    app.add_typer(group, name="alerts", rich_help_panel="Looking")
+
+
+def list_alerts(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved.")] = False,
+    integration: IntegrationOption = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List open alerts, the latest first, and what is muted."""
+    from daemon.cli.session import print_json
+    from daemon.plain import plain
+    from daemon.store.overview import AlertFilter, Overview
+
+    which = AlertFilter(state="all" if every else "open", integration=integration)
+
+    async def look(mongo: "Mongo", mutes: "AlertMutes") -> tuple[list[Row], "Sequence[Mute]"]:
+        rows = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
+        return rows, await mutes.in_force()
+
+    alerts, muted = _with_mutes(config, look)
+    if as_json:
+        print_json(plain({"alerts": alerts, "mutes": muted}))
+    else:
+        _show(alerts, muted)
+
+
+def mute(
+    what: WhatArgument,
+    lasts: Annotated[
+        str | None, typer.Option("--for", help="How long, such as 2h.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", help="Until when, such as 2026-11-23T08:00:00Z.", show_default=False
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell nobody of some conditions for a while, be they open yet or not.
+
+    They are still recorded. What is open when the mute ends is told then; what was told before is
+    told to be over.
+    """
+    from daemon.cli.looking import moment
+    from daemon.cli.session import out, usage_error
+    from daemon.core.mutes import mute_end
+    from models.times import utc_now
+
+    try:
+        end = mute_end(lasts, until, now=utc_now())
+    except ValueError as error:
+        raise usage_error(str(error)) from None
+
+    async def work(mongo: "Mongo", mutes: "AlertMutes") -> tuple[str, int]:
+        named = await _named(what, mongo, mutes)
+        return named, await mutes.mute(named, end)
+
+    named, count = _with_mutes(config, work)
+    out.print(f"{named} is muted until {moment(end)} UTC; {count} open.", markup=False)
+
+
+def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
+    """Tell people again, at once if something is open that they should have been told of."""
+    from daemon.cli.looking import moment
+    from daemon.cli.session import out
+    from models.errors import UserError
+
+    async def work(_: "Mongo", mutes: "AlertMutes") -> tuple[str, datetime | None]:
+        named = await _key_of(what, mutes) or what
+        if not await mutes.unmute(named):
+            raise UserError(f"{named} is not muted", remedy="see: ats-sync alerts list")
+        return named, await mutes.until(named, _subject(named))
+
+    named, still = _with_mutes(config, work)
+    wider = f"; a wider mute covers it until {moment(still)} UTC" if still else ""
+    out.print(f"{named} is not muted any more{wider}.", markup=False)
+
+
+async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
+    """What is to be muted, if there is such a thing.
+
+    Raises:
+        typer.Exit: 2, because nothing is called so; a typing error would mute nothing.
+    """
+    from daemon.cli.looking import require_known
+    from daemon.ports.alerts import AlertKind
+    from daemon.store.integrations import MongoIntegrations
+
+    if key := await _key_of(what, mutes):
+        return key
+    integrations = sorted(await MongoIntegrations(mongo, mutes.clock).standings())
+    if what in integrations or await mutes.is_known(what):
+        return what
+    kind, subject = what.partition(":")[0], _subject(what)
+    if kind not in set(AlertKind):
+        raise _unknown(what, [*integrations, *AlertKind])
+    if subject is not None:
+        require_known(subject, integrations)
+    return what
+
+
+async def _key_of(what: str, mutes: "AlertMutes") -> str | None:
+    """The key of the alert that has this id; None if it is no id."""
+    from models.errors import UserError
+
+    with suppress(ValueError):
+        if (alert := await mutes.alert(UUID(what))) is None:
+            raise UserError("no alert has this id", remedy="see: ats-sync alerts list --all")
+        return str(alert["key"])
+    return None
+
+
+def _subject(key: str) -> str | None:
+    return key.partition(":")[2].partition(":")[0] or None
+
+
+def _unknown(what: str, known: Sequence[str]) -> typer.Exit:
+    from config.problems import did_you_mean
+    from daemon.cli.session import usage_error
+
+    hint = did_you_mean(what, known)
+    meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(known)}"
+    return usage_error(f'no integration and no kind of alert is named "{what}"{meant}')
+
+
+def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
+    from rich.markup import escape
+
+    from daemon.cli.looking import colored, moment
+    from daemon.cli.session import out
+
+    for one in alerts:
+        over = one["resolved_at"]
+        since = f"since {moment(one['opened_at'])}" + (f", over {moment(over)}" if over else "")
+        out.print(f"{colored(one['severity'])}  {escape(one['title'])}", soft_wrap=True)
+        out.print(f"  {one['key']}, {since}, seen {one['count']:,} times", markup=False)
+        out.print(f"  {one['message']}", markup=False, soft_wrap=True)
+    if not alerts:
+        out.print("No alert is open.")
+    for each in muted:
+        out.print(f"Muted until {moment(each.until)}: {each.what}", markup=False)
+
+
+def _with_mutes(config: Path | None, work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]") -> Any:
+    from daemon.cli.looking import store
+    from daemon.cli.session import run_async
+    from daemon.clock import SystemClock
+    from daemon.store.alert_mutes import AlertMutes
+
+    async def run() -> Any:
+        async with store(config) as mongo:
+            return await work(mongo, AlertMutes(mongo, SystemClock()))
+
+    return run_async(run)

@@ -1,0 +1,70 @@
+"""`alert_mutes`: what people asked to be quiet about; `muted_until` in `alerts` shows it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pymongo import ASCENDING
+
+from daemon.core.mutes import Mute, muted_until
+from daemon.ports.clock import Clock
+from daemon.store.connection import Mongo, Row
+from models.documents import Alert, AlertMute
+
+
+class AlertMutes:
+    """Mutes hold for conditions that are open, and for those that open before the mute ends."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._mutes = mongo.collection(AlertMute)
+        self._alerts = mongo.collection(Alert)
+        self.clock = clock
+
+    async def mute(self, what: str, until: datetime) -> int:
+        """Be quiet about it until then, whatever was said before; returns how many are open."""
+        change = {"until": until, "muted_at": self.clock.now()}
+        await self._mutes.update_one({"_id": what}, {"$set": change}, upsert=True)
+        return len(await self._show(Mute(what, until)))
+
+    async def unmute(self, what: str) -> bool:
+        """Speak about it again, at once if a message is due; False if it was not muted.
+
+        Another mute that covers an alert as well goes on.
+        """
+        found = await self._mutes.find_one_and_delete({"_id": what})
+        shown = await self._show(Mute(what, self.clock.now()))
+        return found is not None or any(shown)
+
+    async def in_force(self) -> Sequence[Mute]:
+        """Mutes that have not ended, the first to end first."""
+        rows = self._mutes.find({"until": {"$gt": self.clock.now()}}, sort=[("until", ASCENDING)])
+        return [Mute(row["_id"], row["until"]) async for row in rows]
+
+    async def until(self, key: str, integration: str | None) -> datetime | None:
+        """Until when a condition is muted; None if it is not."""
+        return muted_until(await self.in_force(), key, integration)
+
+    async def alert(self, entry: UUID) -> Row | None:
+        """An alert, open or resolved."""
+        return await self._alerts.find_one({"_id": entry})
+
+    async def is_known(self, key: str) -> bool:
+        """Whether an alert of this key has ever been open."""
+        return await self._alerts.find_one({"key": key}, {"_id": 1}) is not None
+
+    async def _show(self, changed: Mute) -> Sequence[bool]:
+        """Write into the open alerts what holds now; of each that is concerned, if it was muted."""
+        now, mutes = self.clock.now(), await self.in_force()
+        concerned: list[Row] = [
+            row
+            async for row in self._alerts.find({"resolved_at": None})
+            if changed.covers(row["key"], row.get("integration"))
+        ]
+        for row in concerned:
+            until = muted_until(mutes, row["key"], row.get("integration"))
+            await self._alerts.update_one({"_id": row["_id"]}, {"$set": {"muted_until": until}})
+        return [_is_after(row.get("muted_until"), now) for row in concerned]
+
+
+def _is_after(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now
