@@ -37,6 +37,7 @@ from daemon.ports.pushes import (
 )
 from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
 from daemon.pushing.gate import Gate, Integration
+from daemon.pushing.inbox import Inbox
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.place import PLACE, Place, PlaceKeeper
 from daemon.pushing.repair import Repair
@@ -310,7 +311,7 @@ class PushDelivery:
         self._connector = connector
         self._ports = ports
         self._settings = settings or PushSettings()
-        self._wake = asyncio.Event()
+        self._inbox = Inbox()
         self._gate = Gate(
             integration,
             connector.check,
@@ -321,7 +322,11 @@ class PushDelivery:
 
     def wake(self) -> None:
         """There is new work: look at once."""
-        self._wake.set()
+        self._inbox.look()
+
+    def announce(self, row: NewRow) -> None:
+        """A row was stored just now; where everything about it is known, nothing is read."""
+        self._inbox.put(row)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until stopped."""
@@ -355,6 +360,7 @@ class PushDelivery:
         return f"push:{self._integration.name}"
 
     def _delivery(self, lease: Lease) -> Delivery:
+        self._inbox.forget()
         return Delivery(
             self._integration,
             DeliveryPorts(
@@ -367,7 +373,7 @@ class PushDelivery:
             gate=self._gate,
             turn=self._tools,
             still_held=lease.still_held,
-            wake=self._wake,
+            inbox=self._inbox,
             limits=self._settings.limits,
         )
 
