@@ -254,7 +254,7 @@ class Deliveries:
     def announce(self, row: NewRow) -> None:
         """A row entered the outbox."""
         if row.event.integration_id in self._by_integration:
-            self._by_integration[row.event.integration_id].wake()
+            self._by_integration[row.event.integration_id].announce(row)
 
 
 def assemble_intake(

@@ -92,6 +92,8 @@ class Redactor:
     def _value(self, key: str, value: object, depth: int) -> object:
         if _is_sensitive(key):
             return None if value is None else REDACTED
+        if type(value) is str:  # nearly every value is
+            return self._text(key, value)
         match value:
             case None | bool() | int() | float():
                 return value

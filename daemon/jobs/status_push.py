@@ -15,6 +15,7 @@ import structlog
 
 from connectors.base import Connector
 from daemon.core.push_plan import PushRules
+from daemon.core.recovery import Recovery, RecoveryRule, recovery
 from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
@@ -37,6 +38,7 @@ from daemon.ports.pushes import (
 )
 from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
 from daemon.pushing.gate import Gate, Integration
+from daemon.pushing.inbox import Inbox
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.place import PLACE, Place, PlaceKeeper
 from daemon.pushing.repair import Repair
@@ -72,6 +74,7 @@ class IntakeTimes:
     reopen_at_most: timedelta = timedelta(seconds=30)
     repair_every: timedelta = timedelta(hours=1)
     watch_window_every: timedelta = timedelta(seconds=60)
+    recoveries: RecoveryRule = field(default_factory=RecoveryRule)
     try_for_lease_every: timedelta = TRY_FOR_LEASE_EVERY
 
 
@@ -127,9 +130,14 @@ class StatusIntake:
                 log.warning("change_stream_interrupted", error=str(error))
                 await self._rest(stop)
             except PositionLost as lost:
-                await self._alerts.lost(lost.reason)
-                await keeper.give_up(lost.reason)
-                await self._rest(stop)
+                found = await self._give_up(keeper, lost)
+                await stopped_within(stop, found.pause)
+
+    async def _give_up(self, keeper: PlaceKeeper, lost: PositionLost) -> Recovery:
+        await keeper.give_up(lost.reason)
+        found = recovery(self._times.recoveries, keeper.place.losses)
+        await self._alerts.lost(lost.reason, found)
+        return found
 
     async def _rest(self, stop: asyncio.Event) -> None:
         self._failures += 1
@@ -165,7 +173,8 @@ class StatusIntake:
             self._rules(), sequence=place.repair_sequence, occasion=occasion
         )
         self._account(rows, repaired=len(rows))
-        await self._alerts.repaired(place.repair or "", len(rows))
+        found = recovery(self._times.recoveries, place.losses)
+        await self._alerts.repaired(place.repair or "", len(rows), found)
         await keeper.repaired()
 
     async def _follow(
@@ -181,6 +190,7 @@ class StatusIntake:
             if now >= look_at:
                 await self._watch_window(keeper.place)
                 if look_at == settled_at:
+                    await keeper.is_well()
                     await self._alerts.settled()
                 look_at = now + self._times.watch_window_every.total_seconds()
             if now >= compare_at:
@@ -254,8 +264,7 @@ class StatusIntake:
                     await stream.close()
                     await keeper.save_now()
             except PositionLost as lost:
-                await self._alerts.lost(lost.reason)
-                await keeper.give_up(lost.reason)
+                await self._give_up(keeper, lost)
             else:
                 await self._watch_window(keeper.place)
                 return
@@ -310,7 +319,7 @@ class PushDelivery:
         self._connector = connector
         self._ports = ports
         self._settings = settings or PushSettings()
-        self._wake = asyncio.Event()
+        self._inbox = Inbox()
         self._gate = Gate(
             integration,
             connector.check,
@@ -321,7 +330,11 @@ class PushDelivery:
 
     def wake(self) -> None:
         """There is new work: look at once."""
-        self._wake.set()
+        self._inbox.look()
+
+    def announce(self, row: NewRow) -> None:
+        """A row was stored just now; where everything about it is known, nothing is read."""
+        self._inbox.put(row)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until stopped."""
@@ -355,6 +368,7 @@ class PushDelivery:
         return f"push:{self._integration.name}"
 
     def _delivery(self, lease: Lease) -> Delivery:
+        self._inbox.forget()
         return Delivery(
             self._integration,
             DeliveryPorts(
@@ -367,7 +381,7 @@ class PushDelivery:
             gate=self._gate,
             turn=self._tools,
             still_held=lease.still_held,
-            wake=self._wake,
+            inbox=self._inbox,
             limits=self._settings.limits,
         )
 

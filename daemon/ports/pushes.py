@@ -132,6 +132,9 @@ class NewRow:
     expected_stage: NamedRef | None = None
     reason: str | None = None
     message: str | None = None
+    known: KnownApplication | None = None
+    """Not stored: the snapshot, where the row is new and nothing else of its application waits.
+    Its delivery needs to read nothing more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Many applications at once, one request per application, and no more than the lim
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -16,9 +17,17 @@ from daemon.core.push_plan import KnownApplication
 from daemon.ports.alerts import AlertKind, Alerts, Condition
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import DeliveryQueue, Done, KnownApplications, OpenPush, Waits
-from daemon.pushing.gate import Gate, Integration
+from daemon.ports.pushes import (
+    DeliveryQueue,
+    Done,
+    KnownApplications,
+    NewRow,
+    OpenPush,
+    Waits,
+)
+from daemon.pushing.gate import Gate, Integration, Way
 from daemon.pushing.group_commit import GroupCommit
+from daemon.pushing.inbox import Inbox, WorkedOff, push_in_hand
 from daemon.pushing.queue import ApplicationQueue, QueueTools
 from daemon.pushing.turn import TurnTools
 
@@ -26,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 TAKE_OVER_EVERY_S = 5.0
+SETTLE_TOGETHER_S = 0.02
+"""How long what follows from a push waits for others: six writes for many cost as those for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +70,17 @@ class Delivery:
         gate: Gate,
         turn: Callable[[Callable[[OpenPush], Awaitable[bool]]], TurnTools],
         still_held: Callable[[], bool],
-        wake: asyncio.Event,
+        inbox: Inbox,
         limits: DeliveryLimits,
     ) -> None:
         self._integration = integration
         self._ports = ports
         self._gate = gate
         self._still_held = still_held
-        self._wake = wake
+        self._inbox = inbox
         self._limits = limits
         self._claims = GroupCommit(self._claim)
-        self._settles = GroupCommit(ports.queue.settle)
+        self._settles = GroupCommit(ports.queue.settle, gather_s=SETTLE_TOGETHER_S)
         self._tools = QueueTools(
             turn=turn(self._claim_one),
             settle=self._settles.submit,
@@ -77,6 +88,12 @@ class Delivery:
             may_go_on=lambda: still_held() and not self._stopping,
         )
         self._busy: set[UUID] = set()
+        self._missed: set[UUID] = set()
+        """Applications that got new work while they were busy."""
+        self._worked_off = WorkedOff()
+        self._wants_look = True
+        self._look_at = 0.0
+        """By the loop's clock, because that is what a pause goes by."""
         self._stopping = False
         self._take_over_at = float("-inf")
         self.counts: Counter[str] = Counter()
@@ -96,48 +113,88 @@ class Delivery:
                 started = await self._start_turns(tasks)
                 if until_idle and not started and not self._busy:
                     break
-                await self._pause(started)
+                await self._pause()
+                self._wants_look |= until_idle
             self._stopping = True
             while self._busy:
-                await self._pause(0)
+                await self._pause()
             for task in (*writers, watcher):
                 task.cancel()
 
     async def _wake_when(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        self._wake.set()
+        self._inbox.arrived.set()
 
-    async def _pause(self, started: int) -> None:
+    async def _pause(self) -> None:
         """Until there is something to do: new work, a turn that ended, a look around."""
-        if started and len(self._busy) < self._limits.applications:
-            await asyncio.sleep(0)
-            return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.look_every_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
+                await self._inbox.arrived.wait()
+        self._inbox.arrived.clear()
 
     async def _start_turns(self, tasks: asyncio.TaskGroup) -> int:
         """Start a turn for each application that has something due; how many."""
         way = await self._gate.way()
-        if way == "shut" or (way == "probe" and self._busy):
+        rows, look = self._inbox.take()
+        self._wants_look |= look or _monotonic() >= self._look_at
+        if way != "open" or self._wants_look:
+            self._wants_look |= bool(rows)
+            return await self._look(way, tasks)
+        unknown = [row for row in rows if not self._starts(row, tasks)]
+        if unknown:
+            self._inbox.look()
+        return len(rows)
+
+    def _starts(self, row: NewRow, tasks: asyncio.TaskGroup) -> bool:
+        """Start a turn with nothing but what is in hand; False if it has to be looked for."""
+        application_id = row.event.application_id
+        if self._worked_off.covers(row):
+            return True
+        if application_id in self._busy:
+            self._missed.add(application_id)
+            return True
+        if row.known is None or self._room <= 0:
+            return False
+        push = push_in_hand(row, self._ports.clock.now())
+        self._start([push], row.known, tasks)
+        return True
+
+    async def _look(self, way: Way, tasks: asyncio.TaskGroup) -> int:
+        """Start turns for what the outbox has."""
+        room = 1 if way == "probe" else self._room
+        crowded = self._busy if way == "probe" else room * 2 < self._limits.applications
+        if not self._wants_look or way == "shut" or crowded:
             return 0
-        free = 1 if way == "probe" else self._limits.applications - len(self._busy)
-        if free * 2 < self._limits.applications and way == "open":
-            return 0
+        self._wants_look = False
+        self._look_at = _monotonic() + self._limits.look_every_s
         await self._take_over()
         queues = await self._ports.queue.due(
-            now=self._ports.clock.now(), limit=free, busy=list(self._busy)
+            now=self._ports.clock.now(), limit=room, busy=list(self._busy)
         )
         known = await self._known(queues)
-        for application_id, pushes in queues.items():
-            self._busy.add(application_id)
-            queue = ApplicationQueue(pushes, known.get(pushes[0].external_id), self._tools)
-            probing = way == "probe"
-            tasks.create_task(self._work_off(application_id, queue, probing=probing))
+        for pushes in queues.values():
+            snapshot = known.get(pushes[0].external_id)
+            self._start(pushes, snapshot, tasks, probing=way == "probe")
+        self._wants_look = len(queues) >= room
         return len(queues)
+
+    def _start(
+        self,
+        pushes: Sequence[OpenPush],
+        known: KnownApplication | None,
+        tasks: asyncio.TaskGroup,
+        *,
+        probing: bool = False,
+    ) -> None:
+        application_id = pushes[0].application_id
+        self._busy.add(application_id)
+        self._worked_off.note(pushes[-1])
+        queue = ApplicationQueue(pushes, known, self._tools)
+        tasks.create_task(self._work_off(application_id, queue, probing=probing))
+
+    @property
+    def _room(self) -> int:
+        return self._limits.applications - len(self._busy)
 
     async def _take_over(self) -> None:
         now = self._ports.clock.monotonic()
@@ -159,6 +216,7 @@ class Delivery:
     async def _work_off(
         self, application_id: UUID, queue: ApplicationQueue, *, probing: bool
     ) -> None:
+        ends: Sequence[Done | Waits] = ()
         try:
             if probing:
                 self._gate.begin_probe()
@@ -168,7 +226,10 @@ class Delivery:
             if probing:
                 self._gate.end_probe()
             self._busy.discard(application_id)
-            self._wake.set()
+            if application_id in self._missed or not _all_done(ends):
+                self._missed.discard(application_id)
+                self._inbox.look()
+            self._inbox.arrived.set()
 
     async def _claim(self, pushes: Sequence[OpenPush]) -> frozenset[UUID]:
         if not self._still_held():
@@ -228,3 +289,11 @@ class Delivery:
             integration=self._integration.name,
             integration_id=self._integration.id,
         )
+
+
+def _all_done(ends: Sequence[Done | Waits]) -> bool:
+    return bool(ends) and all(isinstance(end, Done) for end in ends)
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()

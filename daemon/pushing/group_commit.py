@@ -11,8 +11,16 @@ R = TypeVar("R")
 class GroupCommit(Generic[T, R]):
     """While one batch is being written the next one gathers."""
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[R]], *, limit: int = 500) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[R]],
+        *,
+        gather_s: float = 0.0,
+        limit: int = 500,
+    ) -> None:
+        """`gather_s`: how long a batch waits for more, where nobody is in a hurry."""
         self._write = write
+        self._gather_s = gather_s
         self._limit = limit
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._arrived = asyncio.Event()
@@ -32,6 +40,8 @@ class GroupCommit(Generic[T, R]):
         """
         while True:
             await self._arrived.wait()
+            if self._gather_s and len(self._waiting) < self._limit:
+                await asyncio.sleep(self._gather_s)
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
             if not self._waiting:
                 self._arrived.clear()

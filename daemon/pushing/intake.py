@@ -1,5 +1,6 @@
 """Events become rows of the outbox: identify, compare, store."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -46,10 +47,14 @@ class EventIntake:
         """The rows of these events, in order; durable when it returns."""
         if not events:
             return []
-        identified = await self._identify(events)
-        rows = await self._plan(identified, rules)
-        await self._outbox.add(rows, at=self._clock.now())
-        return rows
+        # Open pushes are read before snapshots: one that ends in between has moved its snapshot
+        # by then, so that either the one or the other tells what to expect.
+        identified, earlier = await asyncio.gather(
+            self._identify(events), self._outbox.earlier([e.application_id for e in events])
+        )
+        rows = _planned(identified, await self.known_of(identified), dict(earlier), rules)
+        added = await self._outbox.add(rows, at=self._clock.now())
+        return rows if added == len(rows) else [replace(row, known=None) for row in rows]
 
     async def _identify(self, events: Sequence[StatusEvent]) -> list[StatusEvent]:
         """An update event says what changed, not whose application it is."""
@@ -59,25 +64,6 @@ class EventIntake:
         if gone:
             owners |= await self._outbox.identities(list(gone))
         return [_identified(event, owners.get(event.application_id)) for event in events]
-
-    async def _plan(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
-        # Open pushes are read before snapshots: one that ends in between has moved its snapshot
-        # by then, so that either the one or the other tells what to expect.
-        earlier = dict(await self._outbox.earlier([e.application_id for e in events]))
-        known = await self.known_of(events)
-        rows = []
-        for event in events:
-            key = (event.integration_id, event.external_id)
-            plan = plan_event(
-                event,
-                known=known.get(key),
-                earlier=earlier.get(event.application_id),
-                rules=rules.get(event.integration_id) if event.integration_id else None,
-            )
-            rows.append(new_row(event, plan))
-            if isinstance(plan, Push):
-                earlier[event.application_id] = Earlier(plan.status, plan.stage)
-        return rows
 
     async def known_of(
         self, applications: Iterable[StatusEvent | ClearViewApplication]
@@ -92,6 +78,30 @@ class EventIntake:
             loaded = await self._known.load(integration_id, external_ids)
             found |= {(integration_id, external_id): k for external_id, k in loaded.items()}
         return found
+
+
+def _planned(
+    events: Sequence[StatusEvent],
+    known: Mapping[tuple[UUID | None, str | None], KnownApplication],
+    earlier: dict[UUID, Earlier],
+    rules: RulesOf,
+) -> list[NewRow]:
+    """A row for each event; each push is an earlier one to those that follow."""
+    rows = []
+    for event in events:
+        snapshot = known.get((event.integration_id, event.external_id))
+        before = earlier.get(event.application_id)
+        plan = plan_event(
+            event,
+            known=snapshot,
+            earlier=before,
+            rules=rules.get(event.integration_id) if event.integration_id else None,
+        )
+        row = new_row(event, plan)
+        rows.append(row if before is not None else replace(row, known=snapshot))
+        if isinstance(plan, Push):
+            earlier[event.application_id] = Earlier(plan.status, plan.stage)
+    return rows
 
 
 def _identified(event: StatusEvent, owner: ClearViewApplication | None) -> StatusEvent:

@@ -30,6 +30,8 @@ class Place:
     repair: str | None = None
     """Why everything has to be compared before this place counts; None: nothing to repair."""
     start: str = ""
+    losses: int = 0
+    """How often in a row it was lost, with no good while in between."""
 
     def age(self, now: datetime) -> float | None:
         """Seconds of history that the server must still have."""
@@ -55,6 +57,7 @@ class Place:
             "origin": self.origin,
             "repair": self.repair,
             "start": self.start,
+            "losses": self.losses,
         }
 
 
@@ -99,7 +102,14 @@ class PlaceKeeper:
         self.place.token, self.place.at = None, None
         self.place.repair = reason
         self.place.epoch += 1
+        self.place.losses += 1
         await self._save()
+
+    async def is_well(self) -> None:
+        """The stream was read for a good while: earlier losses no longer count."""
+        if self.place.losses:
+            self.place.losses = 0
+            await self._save()
 
     async def moved_to(self, position: Position, *, events: int) -> None:
         """Remember the position behind durable rows; store it if it is time to."""

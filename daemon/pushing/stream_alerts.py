@@ -2,6 +2,7 @@
 
 import structlog
 
+from daemon.core.recovery import Recovery
 from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
 from daemon.ports.metrics import Metrics
 from daemon.pushing.place import FIRST_START
@@ -10,6 +11,8 @@ log = structlog.get_logger(__name__)
 
 WARN_AT = 0.25
 PAGE_AT = 0.5
+AGAIN = "again"
+"""An alert of its own, so that people are told at once and not with the next reminder."""
 
 
 class StreamAlerts:
@@ -23,7 +26,9 @@ class StreamAlerts:
 
     async def settled(self) -> None:
         """The stream has been well for a while: the loss and its repair are history."""
+        self._metrics.gauge("stream_recoveries_in_a_row", 0)
         await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_LOST, None))
+        await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_LOST, None, AGAIN))
 
     async def window(self, age_s: float | None, window_s: float | None) -> None:
         """Compare the position's age with how far back the server remembers."""
@@ -39,25 +44,43 @@ class StreamAlerts:
             self._at_risk = False
             await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_AT_RISK, None))
 
-    async def lost(self, reason: str) -> None:
-        log.error("stream_position_lost", reason=reason)
+    async def lost(self, reason: str, found: Recovery) -> None:
+        log.error("stream_position_lost", reason=reason, in_a_row=found.number)
         self._metrics.count("stream_position_lost_total")
+        self._metrics.gauge("stream_recoveries_in_a_row", found.number)
 
-    async def repaired(self, reason: str, count: int) -> None:
-        """Say once what happened and what came of it."""
+    async def repaired(self, reason: str, count: int, found: Recovery) -> None:
+        """Say what happened and what came of it."""
         log.warning("stream_position_repaired", reason=reason, repaired=count)
-        if reason == FIRST_START:
-            return
-        await self._alerts.raise_condition(
-            Condition(
-                kind=AlertKind.STREAM_POSITION_LOST,
-                severity="warning",
-                title="The position in ClearView's change stream was lost and repaired",
-                message=f"{reason}. All applications were compared with what the ATSs last said; "
-                f"{count} differed and were queued. If this repeats, enlarge MongoDB's oplog.",
-                details={"repaired": count, "reason": reason},
-            )
+        if reason != FIRST_START:
+            await self._alerts.raise_condition(_repaired(reason, count, found))
+
+
+def _repaired(reason: str, count: int, found: Recovery) -> Condition:
+    what = (
+        f"{reason}. All applications were compared with what the ATSs last said; {count} differed "
+        "and were queued."
+    )
+    details = {"repaired": count, "reason": reason, "in_a_row": found.number}
+    if not found.needs_person:
+        return Condition(
+            kind=AlertKind.STREAM_POSITION_LOST,
+            severity="warning",
+            title="The position in ClearView's change stream was lost and repaired",
+            message=f"{what} If this repeats, enlarge MongoDB's oplog.",
+            details=details,
         )
+    return Condition(
+        kind=AlertKind.STREAM_POSITION_LOST,
+        severity="critical",
+        title="The position in ClearView's change stream is lost again and again",
+        message=f"{found.number} times in a row. {what} Until the cause is mended status changes "
+        f"reach the ATSs by such comparisons only, up to {found.pause.total_seconds():.0f} s apart. "
+        "Enlarge the oplog with replSetResizeOplog if its history is too short (`ats-sync doctor` "
+        "shows it), and stop whatever drops, renames or restores `applications`.",
+        subject=AGAIN,
+        details=details,
+    )
 
 
 def _at_risk(share: float, age_s: float, window_s: float) -> Condition:

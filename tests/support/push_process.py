@@ -121,7 +121,7 @@ async def run_daemon(uri: str, database: str, clearview: str, port: int) -> None
     intake = build_intake(
         outside,
         rules=lambda: {integration.id: PushRules()},
-        announce=lambda _: delivery.wake(),
+        announce=delivery.announce,
         times=IntakeTimes(try_for_lease_every=OFTEN),
     )
     stop = asyncio.Event()

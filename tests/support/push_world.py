@@ -100,7 +100,7 @@ class PushWorld:
         intake = build_intake(
             outside,
             rules=lambda: {self.integration.id: self.rules},
-            announce=lambda _: delivery.wake(),
+            announce=delivery.announce,
             times=QUICK,
             idle_ms=50,
         )

@@ -1,12 +1,17 @@
 """The stream's position: kept while idle, checked when it opens, repaired loudly when it is lost."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from daemon.core.push_plan import PushRules
+from daemon.core.recovery import RecoveryRule
 from daemon.jobs.status_push import IntakeTimes
+from daemon.ports.pushes import Batch, OpenStream, PositionLost
 from daemon.pushing.place import PLACE
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
@@ -87,6 +92,63 @@ async def test_a_position_that_cannot_be_used_is_repaired_loudly(
     assert alert.kind.value == "stream_position_lost"
     assert alert.details["repaired"] == 1
     assert (await stored_place(world))["repair"] is None
+
+
+def losing_its_place(world: PushWorld, opened: list[float]) -> None:
+    """From now on each stream that is opened loses its position with the first read."""
+    source = world.daemon.intake._ports.source
+    open_stream = source.open
+
+    async def open_and_lose(token: Any, *, epoch: int) -> OpenStream:
+        stream = await open_stream(token, epoch=epoch)
+        opened.append(asyncio.get_running_loop().time())
+
+        async def lose() -> Batch:
+            raise PositionLost("its history is gone")
+
+        stream.next_batch = lose  # type: ignore[method-assign]
+        return stream
+
+    source.open = open_and_lose  # type: ignore[method-assign]
+
+
+async def test_a_position_that_is_lost_again_and_again_is_compared_less_and_less_often(
+    world: PushWorld,
+) -> None:
+    rule = RecoveryRule(timedelta(milliseconds=10), timedelta(milliseconds=400))
+    world.daemon.intake._times = IntakeTimes(recoveries=rule)
+    opened: list[float] = []
+    losing_its_place(world, opened)
+    async with world.daemon.running():
+        for status in ("screening", "interview", "offer"):
+            await world.set_status("a1", status)
+            await world.ats.until(lambda s=status: world.ats.order_of("a1")[-1:] == [S(s)])
+        await until(lambda: _have(len(opened) >= 6))
+    pauses = [later - earlier for earlier, later in pairwise(opened)]
+
+    assert world.ats.order_of("a1") == [S.SCREENING, S.INTERVIEW, S.OFFER]
+    assert pauses[2] >= 0.16
+    assert all(pause >= 0.4 for pause in pauses[3:])
+    assert (await stored_place(world))["losses"] >= 5
+    assert world.alerts.raised[-1].severity == "critical"
+    assert "times in a row" in world.alerts.raised[-1].message
+
+
+async def test_a_minute_of_reading_makes_earlier_losses_history(world: PushWorld) -> None:
+    await spoil_place(world, losses=7)
+    async with world.daemon.running():
+
+        async def forgotten() -> bool:
+            world.clock.ahead += timedelta(seconds=61)
+            return (await stored_place(world))["losses"] == 0
+
+        await until(forgotten)
+
+    assert {"stream_position_lost", "stream_position_lost:again"} <= set(world.alerts.resolved)
+
+
+async def _have(reached: bool) -> bool:
+    return reached
 
 
 async def test_a_repair_that_was_cut_off_is_done_again(world: PushWorld) -> None:

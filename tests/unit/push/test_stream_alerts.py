@@ -2,6 +2,8 @@
 
 import pytest
 
+from daemon.core.recovery import RecoveryRule, recovery
+from daemon.metrics import PrometheusMetrics
 from daemon.ports.metrics import NoMetrics
 from daemon.pushing.stream_alerts import StreamAlerts
 from tests.support.push_world import RecordedAlerts
@@ -19,6 +21,32 @@ async def test_the_alarm_comes_at_a_quarter_and_louder_at_half(
     await StreamAlerts(alerts, NoMetrics()).window(age, window)
 
     assert [c.severity for c in alerts.raised] == ([severity] if severity else [])
+
+
+async def test_the_third_loss_in_a_row_is_critical_and_says_what_to_do() -> None:
+    alerts = RecordedAlerts()
+    watch = StreamAlerts(alerts, NoMetrics())
+    for number in (1, 2, 3):
+        await watch.repaired("its history is gone", 7, recovery(RecoveryRule(), number))
+    first, second, third = alerts.raised
+
+    assert [first.severity, second.severity, third.severity] == ["warning", "warning", "critical"]
+    assert first.key == second.key != third.key
+    assert "3 times in a row" in third.message
+    assert "7 differed" in third.message
+    assert "replSetResizeOplog" in third.message
+    assert third.details["in_a_row"] == 3
+
+
+async def test_the_number_of_losses_in_a_row_is_a_metric_that_goes_back() -> None:
+    metrics = PrometheusMetrics()
+    watch = StreamAlerts(RecordedAlerts(), metrics)
+    await watch.lost("its history is gone", recovery(RecoveryRule(), 4))
+    lost = metrics.render().decode()
+    await watch.settled()
+
+    assert "ats_sync_stream_recoveries_in_a_row 4.0" in lost
+    assert "ats_sync_stream_recoveries_in_a_row 0.0" in metrics.render().decode()
 
 
 async def test_the_alarm_ends_when_the_position_is_young_again() -> None:

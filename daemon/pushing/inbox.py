@@ -1,0 +1,88 @@
+"""What a delivery is told: that there is work, and of some of it all that there is to know."""
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime
+from uuid import UUID
+
+from daemon.ports.pushes import NewRow, OpenPush
+from models.status import ApplicationStatus
+
+MOST = 1_000
+_REMEMBERED = 10_000
+
+
+class Inbox:
+    """Between the intake of this process and one integration's delivery."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self._rows: list[NewRow] = []
+        self._look = True
+
+    def put(self, row: NewRow) -> None:
+        """A row was stored just now. What nobody takes in time has to be looked for."""
+        if len(self._rows) < MOST:
+            self._rows.append(row)
+        else:
+            self._look = True
+        self.arrived.set()
+
+    def look(self) -> None:
+        """There is work: look for it."""
+        self._look = True
+        self.arrived.set()
+
+    def take(self) -> tuple[list[NewRow], bool]:
+        """The rows since the last time, and whether to look for more."""
+        rows, self._rows = self._rows, []
+        look, self._look = self._look, False
+        return rows, look
+
+    def forget(self) -> None:
+        """What was put while nobody delivered may be done by now: it has to be looked for."""
+        self._rows.clear()
+        self._look = True
+
+
+class WorkedOff:
+    """How far each application was worked off, of late.
+
+    A row may be found by a look before it is announced; it must not be worked off twice.
+    """
+
+    def __init__(self) -> None:
+        self._sequences: OrderedDict[UUID, str] = OrderedDict()
+
+    def note(self, push: OpenPush) -> None:
+        """Work on this push, and on all before it, has begun."""
+        self._sequences[push.application_id] = push.sequence
+        self._sequences.move_to_end(push.application_id)
+        if len(self._sequences) > _REMEMBERED:
+            self._sequences.popitem(last=False)
+
+    def covers(self, row: NewRow) -> bool:
+        return self._sequences.get(row.event.application_id, "") >= row.event.sequence
+
+
+def push_in_hand(row: NewRow, now: datetime) -> OpenPush:
+    """The push of a row that was stored just now, as a look would find it."""
+    event = row.event
+    return OpenPush(
+        id=row.id,
+        event_id=event.event_id,
+        sequence=event.sequence,
+        application_id=event.application_id,
+        candidate_id=event.candidate_id,
+        external_id=event.external_id or "",
+        status=ApplicationStatus(row.status),
+        stage=row.stage,
+        rejection_reason=event.rejection_reason,
+        expected_status=row.expected_status,
+        state="pending",
+        attempts=0,
+        next_attempt_at=now,
+        first_attempt_at=None,
+        sent_at=None,
+        changed_at=event.at,
+    )
