@@ -15,6 +15,8 @@ from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, 
 from connectors.times import http_date
 
 Waiting = Callable[[datetime, str], None]
+SLOW_DOWN = "asked to slow down"
+"""Why a request waits that the vendor sent back, other than for a limit that we keep ourselves."""
 _EARLIEST_EPOCH_S = 1e9
 _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
@@ -198,7 +200,7 @@ class Budget:
                 for meter in meters:
                     meter.take(now)
                 return
-            reason = "asked to slow down" if quiet >= delay else "rate limit"
+            reason = SLOW_DOWN if quiet >= delay else "rate limit"
             waiting(self.clock.now() + timedelta(seconds=delay), reason)
             await self.clock.sleep(delay)
 

@@ -42,7 +42,8 @@ from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import DatabaseError
 from daemon.store.outbox_desk import MongoOutboxDesk
 from daemon.store.overview import Overview
-from daemon.supervision import Backoff, supervise
+from daemon.store.settled_alerts import SettledAlerts
+from daemon.supervision import Backoff, stopped_within, supervise
 from daemon.worker import IntegrationWorker
 from daemon.workforce import Workforce
 from models.ids import integration_id
@@ -52,6 +53,8 @@ log = structlog.get_logger("daemon.app")
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 STREAM_IS_STUCK_AFTER = timedelta(seconds=60)
+LOOK_AT_CONDITIONS_EVERY = timedelta(seconds=30)
+A_DAY = timedelta(days=1)
 _BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
 
@@ -104,12 +107,35 @@ class Daemon:
         """Write the settings documents and read every integration's state."""
         await self.shared.integrations.configure(configured_integrations(self.config.checked))
         await self.shared.board.refresh()
+        await self.shared.alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
+        await self.shared.alerts.resolve_all_but(self._working)
         await self._tell_of_sunsets()
+
+    @property
+    def _working(self) -> list[str]:
+        integrations = self.config.loaded.value.integrations
+        return [name for name, one in integrations.items() if one.enabled]
+
+    async def _watch_conditions(self, stop: asyncio.Event) -> None:
+        """What no single run can tell: rate limits that last, and what people have settled."""
+        while not await stopped_within(stop, LOOK_AT_CONDITIONS_EVERY):
+            with suppress(DatabaseError):
+                await self.look_at_conditions()
+
+    async def look_at_conditions(self) -> None:
+        """Open and close the alerts that no job reports."""
+        await self.shared.rate_watch.look()
+        await SettledAlerts(self.shared.mongo, self.shared.alerts).look()
+
+    async def _watch_calendar(self, stop: asyncio.Event) -> None:
+        """A daemon that runs for months comes near to a sunset, too."""
+        while not await stopped_within(stop, A_DAY):
+            await self._tell_of_sunsets()
 
     async def _tell_of_sunsets(self) -> None:
         """A vendor that will switch an API off is told of months ahead."""
         today = self.shared.clock.now().date()
-        for name in self.config.loaded.value.integrations:
+        for name in self._working:
             api = self.config.checked.definition_of(name).model.api
             if api.sunset is None or api.sunset - today > SUNSET_NOTICE:
                 await self.shared.alerts.resolve(alert_key(AlertKind.VERSION_SUNSET, name))
@@ -170,7 +196,12 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as work:
                 work.create_task(self.workforce.run(self.config.loaded.value, stop), name="workers")
-                for name, run in (("stream", self.intake.run), ("messages", self.sender.run)):
+                for name, run in (
+                    ("stream", self.intake.run),
+                    ("messages", self.sender.run),
+                    ("conditions", self._watch_conditions),
+                    ("calendar", self._watch_calendar),
+                ):
                     work.create_task(_kept(name, run, stop), name=name)
         finally:
             done.set()
@@ -199,7 +230,6 @@ class Daemon:
             self.remember_secret(secret)
         self.config.checked, self.config.refused = checked, None
         with suppress(DatabaseError):
-            await self.shared.alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
             await self.prepare()
         await self.workforce.apply(checked.loaded.value)
         log.info("config_applied", integrations=len(checked.loaded.value.integrations))

@@ -42,6 +42,7 @@ from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.gate import Integration as PushIntegration
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.repair import Repair, RepairPorts
+from daemon.rate_watch import RateWatch
 from daemon.scheduler import Scheduler
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
@@ -82,6 +83,7 @@ class Shared:
     metrics: PrometheusMetrics = field(default_factory=PrometheusMetrics)
     policy: AlertPolicy = field(default_factory=AlertPolicy)
     commons: Commons = field(default_factory=Commons)
+    rate_watch: RateWatch = field(init=False)
     observer: ConnectorMetrics = field(init=False)
     services: ClearViewServices = field(init=False)
     leases: MongoLeases = field(init=False)
@@ -96,10 +98,11 @@ class Shared:
     scheduler: Scheduler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.observer = ConnectorMetrics(self.metrics)
         self.services = ClearViewServices(self.clearview, self.mongo, self.clock)
         self.leases = MongoLeases(self.mongo, self.clock)
         self.alerts = AlertStore(self.mongo, self.clock, self.policy)
+        self.rate_watch = RateWatch(self.alerts, self.clock, self.policy)
+        self.observer = ConnectorMetrics(self.metrics, self.rate_watch)
         self.runs = MongoRunLog(self.mongo, self.clock)
         self.checkpoints = MongoCheckpoints(self.mongo, self.clock)
         self.integrations = MongoIntegrations(self.mongo, self.clock)

@@ -5,13 +5,19 @@ from datetime import datetime
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
-from daemon.core.alert_texts import Of, auth_refused, integration_failing, rate_limited
+from daemon.core.alert_texts import Of, auth_refused, integration_failing
 from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
 from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
 from daemon.ports.clock import Clock
 from daemon.ports.services import ServiceFailed
 
 log = structlog.get_logger("daemon.health")
+
+_ENDED_BY_A_GOOD_RUN = (
+    AlertKind.INTEGRATION_FAILING,
+    AlertKind.AUTH_REFUSED,
+    AlertKind.RATE_LIMITED,
+)
 
 
 class Health:
@@ -23,7 +29,6 @@ class Health:
         self._clock = clock
         self._policy = policy
         self._streak = FailureStreak()
-        self._limited_since: datetime | None = None
 
     @property
     def failures(self) -> int:
@@ -34,8 +39,7 @@ class Health:
         """Count a failed run; a refused credential is told at once."""
         now = self._clock.now()
         if isinstance(error, RateLimited):
-            await self._limited(error, now)
-            return
+            return  # no failure; the rate watch tells of it if it lasts
         self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
         if self._streak.failures == 1:
             log.warning(
@@ -49,14 +53,6 @@ class Health:
         elif action == "open":
             await self._alerts.raise_condition(self._failing(error, now))
 
-    async def _limited(self, error: RateLimited, now: datetime) -> None:
-        """Being told to slow down is no failure; for long it is worth a person's look."""
-        self._limited_since = self._limited_since or now
-        if now - self._limited_since >= self._policy.failing_for:
-            await self._alerts.raise_condition(
-                rate_limited(self._of, since=self._limited_since, until=error.until)
-            )
-
     def _failing(self, error: AtsError | ServiceFailed, now: datetime) -> Condition:
         return integration_failing(
             self._of,
@@ -68,9 +64,6 @@ class Health:
     async def succeeded(self) -> None:
         """A run went well: what was open about this integration is over."""
         before = self._streak
-        if self._limited_since is not None:
-            self._limited_since = None
-            await self._alerts.resolve(alert_key(AlertKind.RATE_LIMITED, self._of.name))
         self._streak, action = after_run(
             before, failed=False, now=self._clock.now(), policy=self._policy
         )
@@ -82,5 +75,5 @@ class Health:
                 after_s=(self._clock.now() - before.since).total_seconds(),
             )
         if action == "resolve":
-            for kind in (AlertKind.INTEGRATION_FAILING, AlertKind.AUTH_REFUSED):
+            for kind in _ENDED_BY_A_GOOD_RUN:
                 await self._alerts.resolve(alert_key(kind, self._of.name))

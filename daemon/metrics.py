@@ -7,9 +7,13 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from connectors.budget import SLOW_DOWN
+from daemon.rate_watch import RateWatch
+
 log = structlog.get_logger("daemon.connector")
 
 PREFIX = "ats_sync_"
+TOO_MANY_REQUESTS = 429
 _SECONDS = (0.001, 0.005, 0.015, 0.06, 0.25, 1.0, 5.0, 30.0, 120.0)
 
 
@@ -57,11 +61,11 @@ def _named(name: str, labels: Mapping[str, str]) -> tuple[str, str, tuple[str, .
 
 
 class ConnectorMetrics:
-    """`connectors.base.Observer`: counts requests, remembers who waits until when."""
+    """`connectors.base.Observer`: counts requests, and notes which ATS asks to slow down."""
 
-    def __init__(self, metrics: PrometheusMetrics) -> None:
+    def __init__(self, metrics: PrometheusMetrics, limits: RateWatch) -> None:
         self._metrics = metrics
-        self.waiting_until: dict[str, tuple[datetime, str]] = {}
+        self._limits = limits
 
     def request_sent(self, *, integration: str, operation: str) -> None:
         self._metrics.count("ats_requests", integration=integration, operation=operation)
@@ -69,6 +73,8 @@ class ConnectorMetrics:
     def answer_received(
         self, *, integration: str, operation: str, status: int | None, seconds: float
     ) -> None:
+        if status == TOO_MANY_REQUESTS:
+            self._limits.asked_to_slow_down(integration)
         answered = "none" if status is None else f"{status // 100}xx"
         self._metrics.count(
             "ats_answers", integration=integration, operation=operation, status=answered
@@ -76,7 +82,8 @@ class ConnectorMetrics:
         self._metrics.observe("ats_answer_seconds", seconds, integration=integration)
 
     def waiting(self, *, integration: str, until: datetime, reason: str) -> None:
-        self.waiting_until[integration] = (until, reason)
+        if reason == SLOW_DOWN:
+            self._limits.asked_to_slow_down(integration, until)
         seconds = max((until - datetime.now(UTC)).total_seconds(), 0.0)
         self._metrics.observe("ats_wait_seconds", seconds, integration=integration)
 

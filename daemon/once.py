@@ -36,6 +36,7 @@ async def run_once(daemon: Daemon) -> OnceOutcome:
     try:
         workers = [daemon.hire(name) for name in _active(daemon)]
         await _with_open_connectors(daemon, workers, outcome)
+        await daemon.look_at_conditions()
         await daemon.sender.drain_once()
     finally:
         done.set()

@@ -1,9 +1,10 @@
 """Which messages go out about which conditions, and when. Pure: alerts and a moment in, a plan out.
 
 Every condition is told once when it opens and once when it is resolved; in between it is recalled
-at growing intervals. Conditions of one kind and one cause that fall due together are told in one
-message once there are `storm_size` of them, and while that storm lasts (`storm_window` after the
-latest message) the rest wait and are told together. A muted condition neither opens nor reminds until
+at growing intervals. Conditions of one kind and one cause wait for one another as long as more of them
+keep coming (`group_window` apart, and `longest_hold` at most) and are told in one message if there are
+`storm_size` of them; while that storm lasts (`storm_window` after the latest message) the rest wait
+and are told together. A muted condition neither opens nor reminds until
 the mute ends, and is then told if it is still open. Its end is told even under a mute if its opening
 was, so that whoever keeps it as open can close it; otherwise nobody ever hears of it.
 """
@@ -27,8 +28,13 @@ class AlertPolicy:
 
     failed_runs: int = 3
     failing_for: timedelta = timedelta(minutes=10)
+    limited_for: timedelta = timedelta(minutes=10)
+    unlimited_for: timedelta = timedelta(minutes=5)
+    """An ATS that has not asked to slow down for so long does not limit any more."""
     group_window: timedelta = timedelta(seconds=10)
     """How long a message waits for others of the same cause."""
+    longest_hold: timedelta = timedelta(minutes=2)
+    """How long it waits in all while others keep coming."""
     storm_size: int = 3
     storm_window: timedelta = timedelta(minutes=10)
     reminders: tuple[timedelta, ...] = (
@@ -111,9 +117,10 @@ def plan_messages(
     now: datetime,
     policy: AlertPolicy,
 ) -> Plan:
-    """Decide about the alerts that are due, knowing those told within the storm window.
+    """Decide about the alerts that are due or will be within the group window.
 
-    Alerts in neither part of the plan are held back by a mute or by a storm: they stay due.
+    `recent` are those told within the storm window. Alerts in neither part of the plan are held back
+    by a mute, by a storm or by others that keep coming: they stay due.
     """
     due, told = tuple(due), _count_by_bucket(recent, now - policy.storm_window)
     messages: list[Message] = []
@@ -122,7 +129,7 @@ def plan_messages(
     for (phase, cause), alerts in _buckets(spoken).items():
         if told.get((phase, cause), 0) >= policy.storm_size:
             silent += [a for a in alerts if _came_and_went(a)]
-        else:
+        elif _is_ripe(alerts, now, policy):
             messages += _grouped(phase, alerts, policy.storm_size)
     return Plan(tuple(messages), tuple(silent))
 
@@ -215,6 +222,12 @@ def _buckets(alerts: Iterable[AlertState]) -> dict[tuple[Phase, str], list[Alert
     return buckets
 
 
+def _is_ripe(alerts: Sequence[AlertState], now: datetime, policy: AlertPolicy) -> bool:
+    """Whether no more are on their way, or the first has waited long enough for them."""
+    dates = [alert.due_at or now for alert in alerts]
+    return max(dates) <= now or min(dates) + policy.longest_hold <= now
+
+
 def _count_by_bucket(recent: Iterable[AlertState], since: datetime) -> dict[tuple[Phase, str], int]:
     counts: dict[tuple[Phase, str], int] = defaultdict(int)
     for alert in recent:
@@ -265,3 +278,25 @@ def after_run(
     failures = streak.failures + 1
     is_open = failures >= policy.failed_runs or now - since >= policy.failing_for
     return FailureStreak(failures, since), "open" if is_open else None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitStreak:
+    """How long an ATS has been asking to slow down, again and again."""
+
+    since: datetime
+    until: datetime
+    """When the latest of these requests ends."""
+
+    def asked_again(self, now: datetime, until: datetime, policy: AlertPolicy) -> "LimitStreak":
+        """The streak after one more request; a new one if the last was over by then."""
+        since = now if self.is_over(now, policy) else self.since
+        return LimitStreak(since, max(self.until, until))
+
+    def is_over(self, now: datetime, policy: AlertPolicy) -> bool:
+        """Whether the ATS has left us alone for long enough."""
+        return now - self.until >= policy.unlimited_for
+
+    def is_long(self, policy: AlertPolicy) -> bool:
+        """Whether a person should know, also of a single request to wait for very long."""
+        return self.until - self.since >= policy.limited_for

@@ -118,9 +118,9 @@ class NotificationSender:
             log.warning("notification_channel_gone", messages=gone)
 
     async def _unplanned(self) -> Sequence[AlertState]:
-        """What is due, after finishing what a killed planner had begun."""
+        """What is due or soon will be, after finishing what a killed planner had begun."""
         now = self._clock.now()
-        due = await self._book.due(now)
+        due = await self._book.due(now + self._policy.group_window)
         covered = await self._queue.finish_planned(due, self._names, now=now)
         for alert in (a for a in due if a.round in covered):
             await self._book.mark_planned(alert, now=now, silent=False)

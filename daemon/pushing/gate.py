@@ -57,6 +57,8 @@ class Gate:
         self._probe_pause_s = 0.0
         self._sent_since_forbidden = False
         self._credential_refused = False
+        self._told_failing = True
+        """Until shown otherwise: an earlier process may have left the condition open."""
         self.shut_until: datetime | None = None
         """What ClearView changed before this moment piled up behind an outage."""
 
@@ -122,10 +124,12 @@ class Gate:
         """The ATS answered; what it said does not matter here."""
         if self._breaker.succeeded(self._clock.monotonic()):
             self.shut_until = self._clock.now()
+            log.info("ats_answers_again", integration=self._integration.name)
+        if self._told_failing:
+            self._told_failing = False
             await self._alerts.resolve(
                 alert_key(AlertKind.INTEGRATION_FAILING, self._integration.name, "push")
             )
-            log.info("ats_answers_again", integration=self._integration.name)
 
     def sent(self) -> None:
         """A write was accepted: the credential may write."""
@@ -176,6 +180,7 @@ class Gate:
         )
 
     async def _tell_failing(self, error: AtsError) -> None:
+        self._told_failing = True
         await self._alerts.raise_condition(
             Condition(
                 kind=AlertKind.INTEGRATION_FAILING,

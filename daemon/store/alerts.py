@@ -79,9 +79,13 @@ class AlertStore:
         """Close the condition if it is open; otherwise nothing happens."""
         await self._resolve({"key": key})
 
-    async def resolve_integration(self, integration: str) -> None:
-        """Close whatever is open about an integration that is gone or switched off."""
-        await self._resolve({"integration": integration})
+    async def resolve_all_but(self, integrations: Sequence[str]) -> None:
+        """Close what is open about integrations other than these: they are gone or switched off."""
+        await self._resolve({"integration": {"$nin": [None, *integrations]}})
+
+    async def resolve_unless_seen_since(self, alert: Row) -> None:
+        """Close an alert that was read, unless its condition was reported again since then."""
+        await self._resolve({"_id": alert["_id"], "last_seen_at": alert["last_seen_at"]})
 
     async def _resolve(self, which: Row) -> None:
         now = self._clock.now()

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pymongo import ASCENDING, DESCENDING
 
-from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.clock import Clock
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, Row
 from daemon.store.outbox import insert_missing
-from models.documents import FailedRecord, IntegrationSettings, StatusOutboxEntry, StatusUpdateLog
+from daemon.store.settled_alerts import SettledAlerts
+from models.documents import StatusOutboxEntry, StatusUpdateLog
 from models.ids import derived_id, integration_id
 from models.status import ApplicationStatus
 
@@ -73,9 +73,7 @@ class MongoOutboxDesk:
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._rows = mongo.collection(StatusOutboxEntry)
         self._log = mongo.collection(StatusUpdateLog)
-        self._failed = mongo.collection(FailedRecord)
-        self._settings = mongo.collection(IntegrationSettings)
-        self._alerts = AlertStore(mongo, clock)
+        self._settled = SettledAlerts(mongo, AlertStore(mongo, clock))
         self._clock = clock
 
     async def listed(self, which: OutboxFilter, *, limit: int) -> list[Row]:
@@ -129,7 +127,7 @@ class MongoOutboxDesk:
         )
         if not result.modified_count:
             return Ruling(entry, "not_dead")
-        await self._tell_if_none_is_left(row["ats_integration_id"])
+        await self._settled.look()
         return Ruling(entry)
 
     async def _against_replay(self, row: Row | None) -> Refusal | None:
@@ -178,18 +176,8 @@ class MongoOutboxDesk:
         if before is None:
             return Ruling(entry, await self._against_drop(entry))
         await insert_missing(self._log, [_dropped_log_row(before, now)])
-        await self._tell_if_none_is_left(before.get("ats_integration_id"))
+        await self._settled.look()
         return Ruling(entry)
-
-    async def _tell_if_none_is_left(self, integration: UUID | None) -> None:
-        """The alert about dead letters is over once neither a push nor a record is one."""
-        dead = {"ats_integration_id": integration, "state": "dead"}
-        for collection in (self._rows, self._failed):
-            if await collection.find_one(dead, {"_id": 1}) is not None:
-                return
-        settings = await self._settings.find_one({"_id": integration}, {"name": 1})
-        if settings is not None:
-            await self._alerts.resolve(alert_key(AlertKind.DEAD_LETTERS, settings["name"]))
 
     async def _against_drop(self, entry: UUID) -> Refusal:
         row = await self._rows.find_one({"_id": entry}, {"state": 1})

@@ -11,7 +11,9 @@ from daemon.ports.alerts import AlertKind, Condition
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, open_mongo
+from daemon.store.settled_alerts import SettledAlerts
 from models.documents import Alert
+from models.ids import integration_id
 from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
@@ -32,7 +34,7 @@ def clock() -> MovingClock:
     return MovingClock()
 
 
-def a_condition(integration: str = "acme", **changes: object) -> Condition:
+def a_condition(integration: str | None = "acme", **changes: object) -> Condition:
     return Condition(
         **{
             "kind": AlertKind.AUTH_REFUSED,
@@ -107,9 +109,10 @@ async def test_an_integration_that_is_gone_leaves_nothing_open(
     await alerts.raise_condition(a_condition("gone"))
     await alerts.raise_condition(a_condition("gone", subject="x"))
     await alerts.raise_condition(a_condition("kept"))
-    await alerts.resolve_integration("gone")
+    await alerts.raise_condition(a_condition(None, kind=AlertKind.STREAM_POSITION_LOST))
+    await alerts.resolve_all_but(["kept"])
 
-    assert [row["integration"] for row in await alerts.listed()] == ["kept"]
+    assert {row["integration"] for row in await alerts.listed()} == {"kept", None}
 
 
 async def test_the_stored_document_is_what_the_model_says(
@@ -181,3 +184,41 @@ async def test_a_mute_is_of_whole_names_only(opened: Mongo, clock: MovingClock) 
 
     muted = {row["integration"] for row in await alerts.listed() if row["muted_until"]}
     assert muted == {"acme"}
+
+
+async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    settled = SettledAlerts(opened, alerts)
+    record = {"ats_integration_id": integration_id("acme"), "state": "dead"}
+    conflict = {"ats_integration_id": integration_id("acme"), "state": "open"}
+    for kind in (AlertKind.DEAD_LETTERS, AlertKind.CONFLICTS_OPEN, AlertKind.AUTH_REFUSED):
+        await alerts.raise_condition(a_condition(kind=kind, integration_id=integration_id("acme")))
+    rows = (opened.own.failed_records, record), (opened.own.conflicts, conflict)
+    unchecked = {"bypass_document_validation": True}
+    for collection, row in rows:
+        await collection.insert_one(dict(row), **unchecked)
+    await settled.look()
+    before = {row["kind"] for row in await alerts.listed()}
+    left = []
+    for collection, _ in rows:
+        await collection.delete_many({})
+        await settled.look()
+        left.append({row["kind"] for row in await alerts.listed()})
+
+    assert before == {"dead_letters", "conflicts_open", "auth_refused"}
+    assert left == [{"conflicts_open", "auth_refused"}, {"auth_refused"}]
+
+
+async def test_what_is_reported_again_meanwhile_stays_open(
+    opened: Mongo, clock: MovingClock
+) -> None:
+    alerts = AlertStore(opened, clock)
+    await alerts.raise_condition(a_condition())
+    (seen,) = await alerts.listed()
+    clock.advance(timedelta(seconds=1))
+    await alerts.raise_condition(a_condition())
+    await alerts.resolve_unless_seen_since(seen)
+
+    assert len(await alerts.listed()) == 1

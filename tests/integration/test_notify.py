@@ -145,6 +145,19 @@ async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
     assert services.notifications[0].details["count"] == 100
 
 
+async def test_a_storm_that_gathers_over_a_minute_is_one_message_too(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for number in range(20):
+        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
+        await desk.after(4 * SECONDS)
+    await desk.after(10 * SECONDS)
+
+    assert said(services) == [("open", None)]
+    assert services.notifications[0].details["count"] == 20
+
+
 async def test_a_condition_that_comes_and_goes_at_once_is_told_in_order(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:

@@ -215,6 +215,14 @@ async def test_an_ats_that_is_down_is_asked_less_and_less(world: PushWorld) -> N
     assert len(world.ats.effects) == 30
 
 
+async def test_the_first_answer_ends_what_an_earlier_process_left_open(world: PushWorld) -> None:
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert "integration_failing:acme:push" in world.alerts.resolved
+
+
 async def test_a_moved_application_is_a_conflict_that_the_ats_wins(world: PushWorld) -> None:
     world.ats.move("a1", S.OFFER)
     await world.set_status("a1", "interview")

@@ -12,6 +12,7 @@ from daemon.core.alerting import (
     AlertPolicy,
     AlertState,
     FailureStreak,
+    LimitStreak,
     Plan,
     after_run,
     channels_for,
@@ -55,6 +56,17 @@ def test_one_condition_is_one_message() -> None:
 
 def test_a_hundred_integrations_failing_on_one_cause_are_one_message() -> None:
     assert planned(*(an_alert(n) for n in range(100))) == [("opened", 100)]
+
+
+def test_conditions_wait_for_one_another_while_more_of_them_keep_coming() -> None:
+    first = [an_alert(n, due_at=NOW - MINUTE) for n in range(4)]
+    coming = an_alert(5, due_at=NOW + timedelta(seconds=5))
+    assert planned(*first, coming) == []
+    assert planned(*first, replace(coming, details={"cause": "401"})) == [("opened", 4)]
+
+    waited_long = [replace(a, due_at=NOW - POLICY.longest_hold) for a in first]
+
+    assert planned(*waited_long, coming) == [("opened", 5)]
 
 
 def test_another_cause_or_kind_is_another_message() -> None:
@@ -234,3 +246,24 @@ def test_an_integration_fails_after_three_runs_or_ten_minutes(
     runs: list[tuple[bool, timedelta]], expected: list[str | None]
 ) -> None:
     assert verdicts(*runs) == expected
+
+
+def limited_after(*refusals: tuple[int, int]) -> list[bool]:
+    """Whether it is long, after requests at these minutes to wait so many minutes."""
+    streak, found = LimitStreak(NOW, NOW), []
+    for minute, wait in refusals:
+        now = NOW + minute * MINUTE
+        streak = streak.asked_again(now, now + wait * MINUTE, POLICY)
+        found.append(streak.is_long(POLICY))
+    return found
+
+
+def test_an_ats_limits_for_long_if_it_asks_again_and_again_or_for_very_long() -> None:
+    assert limited_after((0, 0), (4, 0), (8, 0), (12, 0)) == [False, False, False, True]
+    assert limited_after((0, 30)) == [True]
+
+
+def test_five_quiet_minutes_end_the_limit() -> None:
+    assert limited_after((0, 0), (4, 0), (9, 0), (14, 0), (19, 0)) == [False] * 5
+    assert LimitStreak(NOW, NOW + MINUTE).is_over(NOW + 6 * MINUTE, POLICY)
+    assert not LimitStreak(NOW, NOW + 2 * MINUTE).is_over(NOW + 6 * MINUTE, POLICY)
