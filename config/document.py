@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from config.mistakes import Mistake
-from config.nodes import Mark, Node, Path, Scalar, find, place_of, show_path
+from config.nodes import Mark, Node, Path, Reference, Scalar, find, place_of, show_path
 from config.problems import Problem, Problems
 
 
@@ -13,10 +13,10 @@ class Origin:
     """Where an effective value comes from: a line of the file, a reference on it, or a default."""
 
     place: str
-    references: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
-        return ", ".join((*self.references, self.place))
+        return ", ".join((*map(str, self.references), self.place))
 
 
 DEFAULT = Origin("default")
@@ -60,7 +60,7 @@ class Document:
             return DEFAULT
         line = self.mark(path).line
         references = node.references if isinstance(node, Scalar) else ()
-        return Origin(f"{self.file}:{line}", tuple(map(str, references)))
+        return Origin(f"{self.file}:{line}", references)
 
     def error(
         self, path: Path, message: str, *, hint: str | None = None, on_key: bool = False

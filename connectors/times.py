@@ -31,6 +31,9 @@ def read_time(value: object, format_name: str = "iso") -> datetime | None:
         raise ValueError(_OUT_OF_RANGE) from None
     except TypeError as error:
         raise ValueError(str(error)) from None
+    except ValueError:
+        # Python's own message quotes the value, which may be a person's data.
+        raise ValueError(f"is no time in the format {format_name}") from None
 
 
 def _is_zero_date(value: object) -> bool:

@@ -30,7 +30,8 @@ def configure_logs(
     target = stream or sys.stderr
     redactor = Redactor()
     handler = logging.StreamHandler(target)
-    handler.setFormatter(_formatter(redactor, pretty=_is_pretty(log_format, target)))
+    console = _console(target) if _is_pretty(log_format, target) else None
+    handler.setFormatter(_formatter(redactor, console))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -66,7 +67,7 @@ def _context() -> Sequence[Processor]:
     )
 
 
-def _formatter(redactor: Redactor, *, pretty: bool) -> ProcessorFormatter:
+def _formatter(redactor: Redactor, console: Processor | None) -> ProcessorFormatter:
     return ProcessorFormatter(
         foreign_pre_chain=[*_context(), structlog.stdlib.ExtraAdder(allow=())],
         processors=[
@@ -74,10 +75,13 @@ def _formatter(redactor: Redactor, *, pretty: bool) -> ProcessorFormatter:
             # Plain tracebacks: structlog's own pretty and structured ones print local variables.
             structlog.processors.format_exc_info,
             redactor,
-            _console() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False),
+            console or structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
 
 
-def _console() -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+def _console(target: TextIO) -> structlog.dev.ConsoleRenderer:
+    """Colours are for a terminal; a file or a pipe gets plain text."""
+    return structlog.dev.ConsoleRenderer(
+        colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )

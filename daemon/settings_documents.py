@@ -36,10 +36,5 @@ def _references(checked: CheckedConfig, name: str) -> Iterator[tuple[str, Mappin
     loaded = checked.loaded
     for credential in loaded.value.integrations[name].credentials:
         origin = loaded.origin(("integrations", name, "credentials", credential))
-        reference = origin.references[0] if origin.references else f"yaml:{origin.place}"
-        yield credential, {"ref": _plain(reference)}
-
-
-def _plain(reference: str) -> str:
-    """`env:NAME`, without the default that may be a secret itself."""
-    return reference.removeprefix("${").removesuffix("}").split(":-", 1)[0]
+        parts = [f"{reference.kind}:{reference.name}" for reference in origin.references]
+        yield credential, {"ref": ", ".join(parts) or f"yaml:{origin.place}"}

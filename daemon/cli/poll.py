@@ -100,7 +100,7 @@ def poll(
     """Import what changed now; a running daemon is asked to do it.
 
     Raises:
-        typer.Exit: 1 if the import failed.
+        typer.Exit: 1 if the import failed, or was not allowed to delete what is gone.
     """
     with showing_errors():
         checked = checked_for(name, config)
@@ -163,7 +163,7 @@ async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: 
         finally:
             await connector.close()
     _show(run.counts, run.details, error=None)
-    return True
+    return not run.details.get("brakes")
 
 
 async def _ask_the_daemon(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
@@ -174,7 +174,7 @@ async def _ask_the_daemon(on: Bench, *, sweep: bool, accept_deletions: bool) -> 
     run = await _answer(on, asked_at)
     counts = RunCounts(**{name: run[name] for name in RunCounts.__dataclass_fields__})
     _show(counts, run["details"], error=run["error_message"])
-    return bool(run["outcome"] == "success")
+    return run["outcome"] == "success" and not run["details"].get("brakes")
 
 
 async def _answer(on: Bench, asked_at: datetime) -> Row:

@@ -4,6 +4,7 @@ One function per kind. Facts go in, a `Condition` comes out; no candidate's data
 be among the facts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -54,12 +55,24 @@ def dead_letters(of: Of, *, pushes: int = 0, records: int = 0) -> Condition:
         kind=AlertKind.DEAD_LETTERS,
         severity="error",
         title=f"{of.name}: {' and '.join(parts)} given up",
-        message="They are kept and not tried again by themselves. Read the reasons with "
-        "`ats-sync outbox list --state dead`, mend the cause, then `ats-sync outbox replay`.",
+        message=" ".join(_after_giving_up(of, pushes=pushes, records=records)),
         integration=of.name,
         integration_id=of.id,
         details={"pushes": pushes, "records": records},
     )
+
+
+def _after_giving_up(of: Of, *, pushes: int, records: int) -> Iterator[str]:
+    if pushes:
+        yield (
+            "Pushes are kept and not tried again by themselves. Read the reasons with "
+            "`ats-sync outbox list --state dead`, mend the cause, then `ats-sync outbox replay`."
+        )
+    if records:
+        yield (
+            "A record is tried again when it is listed again. Read the reasons in "
+            f"`failed_records`, mend the cause, then `ats-sync poll {of.name} --sweep`."
+        )
 
 
 def stream_position_at_risk(*, window_left: timedelta) -> Condition:

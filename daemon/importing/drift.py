@@ -10,16 +10,33 @@ from daemon.importing.context import ImportContext
 from daemon.ports.alerts import AlertKind, alert_key
 
 ENOUGH_RECORDS = 30
-"""Fewer mapped records than this say nothing about a field."""
+"""So many mapped records say something about any account; of a smaller one, half of it does."""
 USUALLY = 0.5
 """A field that fewer records have may well be empty in all records that changed together."""
+SURPRISING = 1e-3
+"""Chance has to be less likely than this before a person is told."""
 
 
-def emptied_fields(usual: Mapping[str, float], filled: Counter[str], mapped: int) -> list[str]:
-    """Usually filled fields that no record of the run had."""
-    if mapped < ENOUGH_RECORDS:
+def emptied_fields(
+    before: Mapping[str, Any] | None, filled: Counter[str], mapped: int
+) -> list[str]:
+    """Usually filled fields that no record of the run had, though that is no accident."""
+    if before is None or mapped < min(ENOUGH_RECORDS, before["records"] / 2):
         return []
-    return sorted(name for name, share in usual.items() if share >= USUALLY and not filled[name])
+    return sorted(
+        name
+        for name, share in _usual(before).items()
+        if not filled[name] and _chance(share, before["records"], mapped) < SURPRISING
+    )
+
+
+def _usual(before: Mapping[str, Any]) -> dict[str, float]:
+    return {name: share for name, share in before["shares"].items() if share >= USUALLY}
+
+
+def _chance(share: float, records: int, mapped: int) -> float:
+    """How likely all `mapped` records lack a field; a few records before prove little (Laplace)."""
+    return float((1 - (share * records + 1) / (records + 2)) ** mapped)
 
 
 def remembered(
@@ -29,7 +46,7 @@ def remembered(
 
     What is empty now stays remembered as it was, until it is filled again.
     """
-    if mapped < ENOUGH_RECORDS or (before is not None and mapped < before["records"] / 2):
+    if not mapped or (before is not None and mapped < before["records"] / 2):
         return before
     shares = {name: round(count / mapped, 2) for name, count in sorted(filled.items())}
     return {"records": mapped, "shares": {**(before["shares"] if before else {}), **shares}}
@@ -40,13 +57,13 @@ async def watch_fields(
 ) -> None:
     """Compare with what used to be filled, tell people, and remember what is filled now."""
     before = context.state.filled.get(facts.name)
-    emptied = emptied_fields(before["shares"] if before else {}, filled, mapped)
+    emptied = emptied_fields(before, filled, mapped)
     name = context.connector.integration
     if emptied:
         await context.ports.alerts.raise_condition(
             schema_drift(context.of, list_name=facts.name, fields=emptied)
         )
-    elif mapped >= ENOUGH_RECORDS:
+    elif before is not None and all(filled[name] for name in _usual(before)):
         await context.ports.alerts.resolve(alert_key(AlertKind.SCHEMA_DRIFT, name, facts.name))
     after = remembered(before, filled, mapped)
     if after is not None:

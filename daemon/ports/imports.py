@@ -257,6 +257,12 @@ class FailedRecords(Protocol):
 
     async def due(self, list_name: str, now: datetime) -> list[FailedRecordFacts]: ...
 
+    async def waiting(
+        self, list_name: str, failures: Mapping[str, str], *, now: datetime
+    ) -> frozenset[str]:
+        """Which of these failed for the same reason before and are not to be tried yet, or no more."""
+        ...
+
     async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
         """Count one more failure; True if that made it a dead letter."""
         ...

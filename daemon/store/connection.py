@@ -172,7 +172,8 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
 
 
 def _first_cause(error: Exception) -> str:
-    return str(error).split(",", 1)[0][:200]
+    """PyMongo's message goes on with its time-outs, further hosts and its view of all servers."""
+    return str(error).split(" (configured timeouts", 1)[0].split(", Timeout:", 1)[0][:200]
 
 
 def _require_replica_set(hello: Row, setting: str) -> None:

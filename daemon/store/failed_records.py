@@ -1,6 +1,6 @@
 """Records that wait for another try, in MongoDB."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -52,6 +52,22 @@ class MongoFailedRecords:
             FailedRecordFacts(list_name, row["external_id"], row["attempts"])
             for row in await rows.to_list()
         ]
+
+    async def waiting(
+        self, list_name: str, failures: Mapping[str, str], *, now: datetime
+    ) -> frozenset[str]:
+        rows = self._collection.find(
+            {
+                "_id": {"$in": [self._id(list_name, external_id) for external_id in failures]},
+                "$or": [{"state": "dead"}, {"next_attempt_at": {"$gt": now}}],
+            },
+            {"external_id": 1, "error_message": 1},
+        )
+        return frozenset(
+            row["external_id"]
+            for row in await rows.to_list()
+            if row["error_message"] == failures[row["external_id"]]
+        )
 
     async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
         key = {"_id": self._id(list_name, external_id)}

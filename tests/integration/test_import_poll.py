@@ -189,6 +189,28 @@ async def test_one_record_that_cannot_be_mapped_stops_no_other_and_is_tried_agai
     assert await bench.count("failed_records") == 0
 
 
+async def test_a_failing_record_that_is_listed_before_its_time_is_no_further_try(
+    bench: ImportBench,
+) -> None:
+    ats = bench.connector.ats
+    populate(ats, 3)
+    ats.broken.add("1")
+    await bench.poll()
+    before = await bench.contents()
+
+    again = await bench.poll(sweep=True)
+
+    assert again.counts.failed == 2
+    after = await bench.contents()
+    unmoved = ("failed_records", "candidates_import_log", "alerts")
+    assert {name: after[name] for name in unmoved} == {name: before[name] for name in unmoved}
+
+    bench.clock.advance(timedelta(minutes=2))
+    await bench.poll()
+
+    assert {row["attempts"] for row in await bench.rows("failed_records")} == {2}
+
+
 async def test_a_failed_page_keeps_what_was_imported_and_the_next_run_goes_on_there(
     bench: ImportBench,
 ) -> None:

@@ -63,6 +63,16 @@ def test_a_sunset_grows_more_severe(sunset: date, severity: str, when: str) -> N
     assert condition.title.endswith(when)
 
 
+def test_what_was_given_up_is_told_with_the_command_that_helps() -> None:
+    records = texts.dead_letters(OF, records=1).message
+    pushes = texts.dead_letters(OF, pushes=1).message
+
+    assert "ats-sync poll acme --sweep" in records
+    assert "outbox" not in records
+    assert "ats-sync outbox replay" in pushes
+    assert "poll" not in pushes
+
+
 def test_numbers_and_nouns_agree() -> None:
     assert texts.dead_letters(OF, pushes=2, records=1).title == (
         "acme: 2 pushes and 1 record given up"

@@ -84,6 +84,14 @@ def test_a_chosen_format_wins_over_the_terminal(log_format: str, is_json: bool) 
     assert terminal.getvalue().startswith("{") is is_json
 
 
+def test_colours_are_for_terminals_only(out: io.StringIO) -> None:
+    configure_logs(stream=out, log_format="console")
+    structlog.get_logger().warning("daemon_started")
+
+    assert "daemon_started" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
 @pytest.mark.parametrize("name", ["apscheduler.scheduler", "aiohttp.server", "asyncio", "pymongo"])
 def test_warnings_of_libraries_come_out_the_same_way(out: io.StringIO, name: str) -> None:
     configure_logs(stream=out)
