@@ -264,23 +264,10 @@ def assemble_intake(
     shared: Shared, config: "CurrentConfig", deliveries: Deliveries
 ) -> StatusIntake:
     """The one reader of the change stream in this process."""
-    clearview = MongoClearViewApplications(shared.mongo)
-    intake = EventIntake(
-        outbox=shared.outbox, known=shared.known, clearview=clearview, clock=shared.clock
-    )
-    repair = Repair(
-        RepairPorts(
-            outbox=shared.outbox,
-            clearview=clearview,
-            conflicts=MongoOpenConflicts(shared.mongo),
-            intake=intake,
-            clock=shared.clock,
-        )
-    )
     ports = IntakePorts(
         source=ApplicationStream(shared.mongo, shared.clock),
-        intake=intake,
-        repair=repair,
+        intake=_event_intake(shared),
+        repair=assemble_repair(shared),
         checkpoints=shared.checkpoints,
         leases=shared.leases,
         alerts=shared.alerts,
@@ -289,6 +276,28 @@ def assemble_intake(
     )
     return StatusIntake(
         ports, rules=lambda: rules_of(config.loaded.value), announce=deliveries.announce
+    )
+
+
+def assemble_repair(shared: Shared) -> Repair:
+    """What compares all of ClearView with the snapshots."""
+    return Repair(
+        RepairPorts(
+            outbox=shared.outbox,
+            clearview=MongoClearViewApplications(shared.mongo),
+            conflicts=MongoOpenConflicts(shared.mongo),
+            intake=_event_intake(shared),
+            clock=shared.clock,
+        )
+    )
+
+
+def _event_intake(shared: Shared) -> EventIntake:
+    return EventIntake(
+        outbox=shared.outbox,
+        known=shared.known,
+        clearview=MongoClearViewApplications(shared.mongo),
+        clock=shared.clock,
     )
 
 

@@ -5,19 +5,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import typer
+from yarl import URL
 
 from connectors.base import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.assembly import import_ports, import_rules
+from daemon.assembly import assemble_repair, import_ports, import_rules, push_rules
 from daemon.cli.poll import Bench, Watcher, bench, checked_for
 from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
+from daemon.core.push_plan import PushRules
 from daemon.core.verification import Drift
 from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.plain import plain
 from daemon.ports.pushes import OpenPush
+from daemon.pushing.inbox import push_in_hand
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.snapshots import MongoSnapshots
@@ -84,11 +88,16 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
 
 
 async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
-    rules = import_rules(on.checked.loaded.value.integrations[on.name])
+    wanted = on.checked.loaded.value.integrations[on.name]
+    rules = import_rules(wanted)
     async with _connected(on) as connector:
         look = Preview(connector, import_ports(on.shared, on.id), rules)
         changes = [item async for item in _read(look.changes())]
         pushes = [await _push(on, connector, push) for push in await _waiting(on)]
+        pushes += [
+            await _push(on, connector, push) | {"state": "not queued yet"}
+            for push in await _to_come(on, push_rules(wanted))
+        ]
     if not as_json:
         render_preview(out, on.name, changes, look.counts)
         _show_pushes(pushes)
@@ -101,6 +110,12 @@ async def _waiting(on: Bench) -> list[OpenPush]:
     now = on.shared.clock.now()
     due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
     return [pushes[0] for pushes in due.values() if pushes]
+
+
+async def _to_come(on: Bench, rules: PushRules) -> list[OpenPush]:
+    """What differs and is not in the outbox, because no daemon has read the change yet."""
+    found = await assemble_repair(on.shared).preview({on.id: rules})
+    return [push_in_hand(row, on.shared.clock.now()) for row in found[:MOST_PUSHES]]
 
 
 async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:
@@ -126,7 +141,8 @@ async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, An
 
 
 def _request(step: dict[str, Any]) -> dict[str, Any]:
-    return {key: step[key] for key in ("operation", "method", "url", "query", "body")}
+    sent = {key: step[key] for key in ("operation", "method", "url", "query", "body")}
+    return sent | ({"form": step["form"]} if step["form"] else {})
 
 
 def _show_pushes(pushes: list[dict[str, Any]]) -> None:
@@ -134,8 +150,14 @@ def _show_pushes(pushes: list[dict[str, Any]]) -> None:
         line = f"push application {push['application']} to {push['status']}"
         out.print(f"{line}: {push['reason']}" if "reason" in push else line, markup=False)
         for request in push["requests"]:
-            words = f"    {request['method']} {request['url']} {request['body'] or ''}"
-            out.print(words, markup=False, soft_wrap=True)
+            out.print(f"    {_as_sent(request)}", markup=False, soft_wrap=True)
+
+
+def _as_sent(request: dict[str, Any]) -> str:
+    address = str(URL(request["url"]).update_query(request["query"]))
+    content = request.get("form") or request["body"]
+    body = "" if content is None else msgspec.json.encode(content).decode()
+    return f"{request['method']} {address} {body}".rstrip()
 
 
 class _connected:  # noqa: N801 - reads as what it does in a with statement

@@ -1,6 +1,6 @@
 """Comparing all of ClearView with the snapshots: what differs and is not under way is queued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,20 +51,27 @@ class Repair:
         nothing twice.
         """
         queued: list[NewRow] = []
-        async for page in self._ports.clearview.all():
-            queued += await self._page(page, rules, sequence, occasion)
+        async for rows in self._found(rules, sequence, occasion):
+            await self._ports.outbox.add(rows, at=self._ports.clock.now())
+            queued += rows
         return queued
 
-    async def _page(
-        self, page: Sequence[ClearViewApplication], rules: RulesOf, sequence: str, occasion: str
-    ) -> list[NewRow]:
-        known = await self._ports.intake.known_of(page)
-        suspects = [a for a in page if _differs(a, known.get((a.integration_id, a.external_id)))]
-        if not suspects:
-            return []
-        rows = await self._plan(suspects, rules, sequence=sequence, occasion=occasion)
-        await self._ports.outbox.add(rows, at=self._ports.clock.now())
-        return rows
+    async def preview(self, rules: RulesOf) -> list[NewRow]:
+        """What would be queued; nothing is."""
+        return [row async for rows in self._found(rules, "", "preview") for row in rows]
+
+    async def _found(
+        self, rules: RulesOf, sequence: str, occasion: str
+    ) -> AsyncIterator[list[NewRow]]:
+        async for page in self._ports.clearview.all():
+            known = await self._ports.intake.known_of(page)
+            suspects = [
+                one
+                for one in page
+                if _differs(one, known.get((one.integration_id, one.external_id)))
+            ]
+            if suspects:
+                yield await self._plan(suspects, rules, sequence=sequence, occasion=occasion)
 
     async def _plan(
         self,

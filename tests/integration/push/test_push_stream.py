@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import Unavailable
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import RecoveryRule
 from daemon.jobs.status_push import IntakeTimes
@@ -248,7 +249,50 @@ async def test_deleted_in_clearview_before_it_was_read_is_a_visible_outcome(
     assert (log["outcome"], log["reason"]) == ("Skipped", "unknown_integration")
 
 
-async def test_unknown_to_the_ats_and_disabled_are_visible_outcomes(mongo: TestMongo) -> None:
+async def test_an_application_that_the_ats_does_not_know_is_a_visible_outcome(
+    world: PushWorld,
+) -> None:
+    await world.mongo.own["candidate_snapshots"].delete_one({"external_id": "a1"})
+    await world.set_status("a1", "interview")
+    await world.settle()
+
+    assert [(log["outcome"], log["reason"]) for log in await world.log()] == [
+        ("Skipped", "not_at_ats")
+    ]
+    assert world.ats.writes == 0
+
+
+async def test_an_application_that_is_inserted_with_another_status_is_a_change(
+    world: PushWorld,
+) -> None:
+    row = await world.mongo.clearview["applications"].find_one_and_delete(
+        {"_id": world.id_of("a1")}
+    )
+    fresh = {**(row or {}), "status": "interview", "import_id": None}
+    await world.mongo.clearview["applications"].insert_one(fresh)
+    await world.settle()
+
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+
+
+async def test_every_event_ends_as_delivered_skipped_superseded_or_dead(world: PushWorld) -> None:
+    world.ats.down = Unavailable("503", status=503)
+    for status in ("screening", "interview", "offer"):
+        await world.set_status("a1", status)
+    await world.set_status("a2", "bogus")
+    await world.settle()
+    world.ats.down = None
+    world.clock.ahead += timedelta(hours=1)
+    await world.settle()
+    await world.set_status("a2", "new")
+    await world.settle()
+
+    states = sorted(row["state"] for row in await world.outbox())
+    assert states == ["dead", "delivered", "skipped", "superseded", "superseded"]
+    assert len(await world.log()) == len(states)
+
+
+async def test_a_disabled_push_is_a_visible_outcome(mongo: TestMongo) -> None:
     rules = PushRules(enabled=False)
     async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
         await world.add("a1")

@@ -23,6 +23,15 @@ async def test_the_alarm_comes_at_a_quarter_and_louder_at_half(
     assert [c.severity for c in alerts.raised] == ([severity] if severity else [])
 
 
+async def test_age_and_window_are_metrics() -> None:
+    metrics = PrometheusMetrics()
+    await StreamAlerts(RecordedAlerts(), metrics).window(12.0, 3_600.0)
+    shown = metrics.render().decode()
+
+    assert "ats_sync_stream_position_age_seconds 12.0" in shown
+    assert "ats_sync_stream_oplog_window_seconds 3600.0" in shown
+
+
 async def test_the_third_loss_in_a_row_is_critical_and_says_what_to_do() -> None:
     alerts = RecordedAlerts()
     watch = StreamAlerts(alerts, NoMetrics())
