@@ -70,7 +70,13 @@ class MongoFailedRecords:
         )
 
     async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
+        """True if it is given up. Seen again before its time, as in the overlap, it is no new try."""
         key = {"_id": self._id(list_name, external_id)}
+        early = await self._collection.update_one(
+            {**key, "next_attempt_at": {"$gt": now}}, {"$set": {"error_message": error}}
+        )
+        if early.matched_count:
+            return False
         row = await self._collection.find_one_and_update(
             key,
             {

@@ -1,7 +1,8 @@
 """ClearView's Candidate Management Service over HTTP (`candidates: {mode: http}`).
 
 Writes go to the service in idempotent batches. What it takes to know beforehand (present statuses,
-whose application it is) is read from ClearView's MongoDB, where the daemon watches for changes.
+whose application it is) is read from ClearView's MongoDB, where the daemon watches for changes; an
+application that is not there (yet) belongs to whom the ATS says.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from daemon.store.http_candidate_orders import (
     orders_of,
 )
 from daemon.store.http_service import ClearViewHttp
+from daemon.store.known_applications import MongoKnownApplications
 from models.documents import ClearViewApplication
 from models.ids import application_id, candidate_id, derived_id
 from models.status import ApplicationStatus
@@ -47,6 +49,7 @@ class HttpCandidateManagement:
         self._service = service
         self._known = MongoCandidateManagement(mongo, integration_id)
         self._applications = mongo.collection(ClearViewApplication)
+        self._at_the_ats = MongoKnownApplications(mongo)
         self._integration = integration_id
         self._max_batch = max_batch
 
@@ -65,6 +68,16 @@ class HttpCandidateManagement:
     async def _owners(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
         if not external_ids:
             return {}
+        found = await self._owners_in_clearview(external_ids)
+        missing = [external_id for external_id in external_ids if external_id not in found]
+        return {**found, **await self._owners_at_the_ats(missing)} if missing else found
+
+    async def _owners_at_the_ats(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
+        known = await self._at_the_ats.load(self._integration, external_ids)
+        named = {key: str(one.record["candidate_external_id"]) for key, one in known.items()}
+        return {key: Owner(candidate_id(self._integration, of), of) for key, of in named.items()}
+
+    async def _owners_in_clearview(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
         cursor = await self._applications.aggregate(
             [
                 {

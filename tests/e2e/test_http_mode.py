@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.simulator.clearview_book import MemoryBook
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from connectors.simulator.orders import carry_out
 from daemon.store.connection import open_mongo
@@ -61,6 +62,32 @@ async def test_imports_arrive_through_the_service_and_nothing_is_sent_twice(
     for name, simulator in bench.simulators.items():
         truth = simulator.truth().applications
         assert await statuses(bench, name) == {key: a["status"] for key, a in truth.items()}
+
+
+async def test_a_service_that_keeps_candidates_elsewhere_follows_every_change(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    """Nothing of what the service holds is in the MongoDB that the daemon watches."""
+    book = MemoryBook()
+    async with (
+        ClearViewServices(token=TOKEN, book=book) as apart,
+        workbench(mongo, tmp_path, ["ashby", "lever"]) as bench,
+    ):
+        candidates = {"mode": "http", "url": apart.url, "token": TOKEN}
+        clearview = {"mongodb": {"database": mongo.clearview}, "candidates": candidates}
+        bench.write_config(clearview=clearview)
+        first = await bench.run_once()
+        for simulator in bench.simulators.values():
+            for kind in ("move", "reject", "hire", "edit_person", "new_applicant"):
+                carry_out(simulator, {"kind": kind})
+        second = await bench.run_once()
+        failed = await bench.documents("failed_records")
+
+    assert (first[0], second[0], failed) == (0, 0, [])
+    held = {row["external_id"]: row["status"] for row in book.applications.values()}
+    for simulator in bench.simulators.values():
+        truth = simulator.truth().applications
+        assert {key: held[key] for key in truth} == {k: a["status"] for k, a in truth.items()}
 
 
 async def test_a_service_that_is_down_pauses_imports_and_loses_nothing(

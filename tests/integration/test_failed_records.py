@@ -1,0 +1,51 @@
+"""Records whose import failed wait longer and longer, and are given up after a day or so."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.failed_records import MongoFailedRecords
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import START
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def failed(mongo: TestMongo) -> AsyncIterator[tuple[MongoFailedRecords, Mongo]]:
+    opened = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield MongoFailedRecords(opened, uuid4()), opened
+    await opened.close()
+
+
+async def test_a_record_seen_every_few_seconds_is_tried_by_its_schedule_all_the_same(
+    failed: tuple[MongoFailedRecords, Mongo],
+) -> None:
+    records, opened = failed
+    for seconds in range(0, 120, 10):
+        await records.add("people", "p1", error="E", now=START + timedelta(seconds=seconds))
+
+    row = await opened.own.failed_records.find_one()
+    assert row is not None
+    assert (row["attempts"], row["state"]) == (2, "retrying")
+    assert row["next_attempt_at"] == START + timedelta(minutes=3)
+
+
+async def test_it_is_given_up_after_ten_tries_that_took_hours(
+    failed: tuple[MongoFailedRecords, Mongo],
+) -> None:
+    records, opened = failed
+    now, dead = START, False
+    while not dead:
+        dead = await records.add("people", "p1", error="E", now=now)
+        row = await opened.own.failed_records.find_one() or {}
+        now = row["next_attempt_at"] or now
+
+    assert row["attempts"] == 10
+    assert now - START > timedelta(hours=8)
+    assert await records.dead() == 1
