@@ -37,7 +37,7 @@ from daemon.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.clock import Clock
 from daemon.ports.notifications import Channel
-from daemon.ports.pushes import NewRow
+from daemon.ports.pushes import NewRow, Outbox
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.gate import Integration as PushIntegration
 from daemon.pushing.intake import EventIntake, RulesOf
@@ -261,23 +261,10 @@ def assemble_intake(
     shared: Shared, config: "CurrentConfig", deliveries: Deliveries
 ) -> StatusIntake:
     """The one reader of the change stream in this process."""
-    clearview = MongoClearViewApplications(shared.mongo)
-    intake = EventIntake(
-        outbox=shared.outbox, known=shared.known, clearview=clearview, clock=shared.clock
-    )
-    repair = Repair(
-        RepairPorts(
-            outbox=shared.outbox,
-            clearview=clearview,
-            conflicts=MongoOpenConflicts(shared.mongo),
-            intake=intake,
-            clock=shared.clock,
-        )
-    )
     ports = IntakePorts(
         source=ApplicationStream(shared.mongo, shared.clock),
-        intake=intake,
-        repair=repair,
+        intake=_event_intake(shared, shared.outbox),
+        repair=assemble_repair(shared, shared.outbox),
         checkpoints=shared.checkpoints,
         leases=shared.leases,
         alerts=shared.alerts,
@@ -286,6 +273,28 @@ def assemble_intake(
     )
     return StatusIntake(
         ports, rules=lambda: rules_of(config.loaded.value), announce=deliveries.announce
+    )
+
+
+def assemble_repair(shared: Shared, outbox: Outbox) -> Repair:
+    """Who finds work that no event told of, and puts it into this outbox."""
+    return Repair(
+        RepairPorts(
+            outbox=outbox,
+            clearview=MongoClearViewApplications(shared.mongo),
+            conflicts=MongoOpenConflicts(shared.mongo),
+            intake=_event_intake(shared, outbox),
+            clock=shared.clock,
+        )
+    )
+
+
+def _event_intake(shared: Shared, outbox: Outbox) -> EventIntake:
+    return EventIntake(
+        outbox=outbox,
+        known=shared.known,
+        clearview=MongoClearViewApplications(shared.mongo),
+        clock=shared.clock,
     )
 
 

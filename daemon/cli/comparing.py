@@ -1,7 +1,7 @@
 """`verify` and `plan`: both look at everything and write nothing."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import typer
 
 from connectors.base import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.assembly import import_ports, import_rules
+from daemon.assembly import assemble_repair, import_ports, import_rules, push_rules
 from daemon.cli.poll import Bench, Watcher, bench, checked_for
 from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
@@ -17,9 +17,10 @@ from daemon.core.verification import Drift
 from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.plain import plain
-from daemon.ports.pushes import OpenPush
+from daemon.ports.pushes import NewRow, OpenPush
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.outbox import MongoOutbox
 from daemon.store.snapshots import MongoSnapshots
 from models.errors import UserError
 from models.status import ApplicationStatus
@@ -39,7 +40,7 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
         checked = checked_for(name, config)
 
     async def work() -> int:
-        async with bench(name, checked, config) as on:
+        async with bench(name, checked, config, prepare=False) as on:
             return await _verify(on, as_json=as_json)
 
     if run_async(work):
@@ -74,7 +75,7 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
     async def work() -> list[dict[str, Any]]:
         plans = []
         for one in wanted:
-            async with bench(one, checked, config) as on:
+            async with bench(one, checked, config, prepare=False) as on:
                 plans.append(await _plan(on, as_json=as_json))
         return plans
 
@@ -88,26 +89,56 @@ async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
     async with _connected(on) as connector:
         look = Preview(connector, import_ports(on.shared, on.id), rules)
         changes = [item async for item in _read(look.changes())]
-        pushes = [await _push(on, connector, push) for push in await _waiting(on)]
+        pushes = [await _push(on, connector, push) for push in await _wanted(on)]
     if not as_json:
         render_preview(out, on.name, changes, look.counts)
         _show_pushes(pushes)
     return {**preview_data(on.name, changes, look.counts), "pushes": pushes}
 
 
-async def _waiting(on: Bench) -> list[OpenPush]:
-    """The oldest open push of each application that has one."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A push that is to come."""
+
+    external_id: str
+    state: str
+    target: PushTarget
+
+
+async def _wanted(on: Bench) -> list[_Wanted]:
+    """The oldest open push of each application, and what differs without having one yet."""
     queue = MongoDeliveryQueue(on.shared.mongo, on.id, fence=0)
     now = on.shared.clock.now()
     due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
-    return [pushes[0] for pushes in due.values() if pushes]
+    waiting = [_of_outbox(pushes[0]) for pushes in due.values() if pushes]
+    rules = {on.id: push_rules(on.checked.loaded.value.integrations[on.name])}
+    repair = assemble_repair(on.shared, _LookingOutbox(on.shared.mongo))
+    rows = await repair.run(rules, sequence="", occasion="plan")
+    return waiting + [_of_comparison(row) for row in rows]
 
 
-async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:
+class _LookingOutbox(MongoOutbox):
+    """Knows what waits, and takes nothing in."""
+
+    async def add(self, *_rows: object, **_at: object) -> int:
+        return 0
+
+
+def _of_outbox(push: OpenPush) -> _Wanted:
+    target = PushTarget(ApplicationStatus(push.status), push.stage, push.rejection_reason)
+    return _Wanted(push.external_id, push.state, target)
+
+
+def _of_comparison(row: NewRow) -> _Wanted:
+    target = PushTarget(ApplicationStatus(row.status), row.stage, row.event.rejection_reason)
+    return _Wanted(str(row.event.external_id), "not queued yet", target)
+
+
+async def _push(on: Bench, connector: Connector, push: _Wanted) -> dict[str, Any]:
     """One push with the exact requests that it would send."""
     found: dict[str, Any] = {
         "application": push.external_id,
-        "status": push.status,
+        "status": push.target.status,
         "state": push.state,
         "requests": [],
     }
@@ -118,8 +149,7 @@ async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, An
     ref = ApplicationRef(
         push.external_id, record["candidate_external_id"], record["job"]["external_id"]
     )
-    target = PushTarget(ApplicationStatus(push.status), push.stage, push.rejection_reason)
-    planned = await connector.plan_push(ref, record, target)
+    planned = await connector.plan_push(ref, record, push.target)
     if isinstance(planned, Steps):
         return found | {"requests": [_request(asdict(step)) for step in planned.steps]}
     return found | {"reason": getattr(planned, "reason", "the ATS holds this status already")}
