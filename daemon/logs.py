@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
@@ -32,6 +33,7 @@ def configure_logs(
     handler = logging.StreamHandler(target)
     console = _console(target) if _is_pretty(log_format, target) else None
     handler.setFormatter(_formatter(redactor, console))
+    handler.addFilter(_is_no_garbled_request)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -49,6 +51,12 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     return redactor
+
+
+def _is_no_garbled_request(record: logging.LogRecord) -> bool:
+    """What is no HTTP is answered with 400; logging it would quote it, tokens and all."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (record.name == "aiohttp.server" and isinstance(error, BadHttpMessage))
 
 
 def _is_pretty(log_format: LogFormat, stream: TextIO) -> bool:

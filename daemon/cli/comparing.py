@@ -43,7 +43,7 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
         checked = checked_for(name, config)
 
     async def work() -> int:
-        async with bench(name, checked, config) as on:
+        async with bench(name, checked, config, prepare=False) as on:
             return await _verify(on, as_json=as_json)
 
     if run_async(work):
@@ -78,7 +78,7 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
     async def work() -> list[dict[str, Any]]:
         plans = []
         for one in wanted:
-            async with bench(one, checked, config) as on:
+            async with bench(one, checked, config, prepare=False) as on:
                 plans.append(await _plan(on, as_json=as_json))
         return plans
 

@@ -79,10 +79,12 @@ def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
 
 
 @asynccontextmanager
-async def bench(name: str, checked: CheckedConfig, config: Path | None) -> AsyncIterator[Bench]:
-    """Everything that one integration needs."""
+async def bench(
+    name: str, checked: CheckedConfig, config: Path | None, *, prepare: bool = True
+) -> AsyncIterator[Bench]:
+    """Everything that one integration needs; `prepare` makes collections where they lack."""
     settings = settings_for(config)
-    async with database(settings, checked.loaded.value, prepare=True) as mongo:
+    async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
         shared = Shared(mongo, checked.loaded.value.clearview)
         try:
             yield Bench(name, checked, shared)

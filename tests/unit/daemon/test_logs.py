@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
@@ -100,6 +101,16 @@ def test_warnings_of_libraries_come_out_the_same_way(out: io.StringIO, name: str
 
     assert event["event"] == "1 instances of 'poll' reached"
     assert (event["level"], event["logger"]) == ("warning", name)
+
+
+def test_a_request_that_is_no_http_is_not_quoted(out: io.StringIO) -> None:
+    configure_logs(stream=out)
+    server = logging.getLogger("aiohttp.server")
+    for error in (BadHttpMessage("Authorization: Bearer CANARY"), OSError("pipe")):
+        server.error("Error handling request", exc_info=error)
+
+    [event] = events(out)
+    assert "OSError" in str(event["exception"])
 
 
 def test_the_driver_never_logs_documents_even_at_debug(out: io.StringIO) -> None:

@@ -1,0 +1,60 @@
+"""`plan`, `verify` and `poll` as processes: what they tell, what they leave alone, how they exit."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.ats_sync import Workbench, workbench
+from tests.support.mongo import TestMongo
+
+pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
+
+
+@pytest.fixture
+async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
+    async with workbench(mongo, tmp_path, ["lever"], candidates=12) as opened:
+        yield opened
+
+
+async def test_looking_at_an_empty_mongodb_leaves_it_empty(bench: Workbench) -> None:
+    planned, said = await bench.run("plan", "--config", str(bench.config))
+    verified, _ = await bench.run("verify", "lever", "--config", str(bench.config))
+
+    assert (planned, verified) == (0, 1), said
+    assert "created" in said
+    assert await bench.own.list_collection_names() == []
+    assert await bench.clearview.list_collection_names() == []
+
+
+async def test_a_plan_tells_the_push_of_a_status_that_changed_while_no_daemon_ran(
+    bench: Workbench,
+) -> None:
+    await bench.run_once()
+    [moved, *_] = [
+        row for row in await bench.documents("applications", "lever") if row["status"] != "offer"
+    ]
+    await bench.clearview["applications"].update_one(
+        {"_id": moved["_id"]}, {"$set": {"status": "offer"}}
+    )
+
+    code, said = await bench.run("plan", "lever", "--json", "--config", str(bench.config))
+
+    assert code == 0, said
+    [push] = json.loads(said)["pushes"]
+    assert (push["application"], push["status"]) == (moved["external_id"], "offer")
+    assert push["requests"] or push["reason"]
+    assert await bench.documents("status_outbox") == []
+
+
+async def test_a_sweep_that_may_not_delete_what_is_gone_exits_with_1(bench: Workbench) -> None:
+    await bench.run_once()
+    lever = bench.simulators["lever"]
+    for person in list(lever.world.people.values())[:6]:
+        lever.actions.delete_person(person)
+
+    code, said = await bench.run("poll", "lever", "--sweep", "--config", str(bench.config))
+
+    assert code == 1
+    assert "deletions stopped" in said
