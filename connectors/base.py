@@ -248,8 +248,12 @@ class Connector(Protocol):
         """
         ...
 
-    async def prepare_mapping(self, list_name: str) -> None:
-        """Load the lookup lists (stages, reasons, jobs) anew that mapping this list needs."""
+    async def prepare_mapping(self, list_name: str) -> str:
+        """Load the lookup lists (stages, reasons, jobs) anew that mapping this list needs.
+
+        Returns a text that changes with what they say (empty if there are none): a stage may be
+        renamed while the records that stand in it stay as they are.
+        """
         ...
 
     async def map_records(

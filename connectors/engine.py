@@ -219,9 +219,9 @@ class RestConnector:
         """Walk a list."""
         return self._listings[list_name].pages(window, position)
 
-    async def prepare_mapping(self, list_name: str) -> None:
-        """Load the lists anew that mapping this one looks things up in."""
-        await self._readers[list_name].prepare()
+    async def prepare_mapping(self, list_name: str) -> str:
+        """Load the lists anew that mapping this one looks things up in; a digest of them."""
+        return await self._readers[list_name].prepare()
 
     async def map_records(
         self,

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.base import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.lists import Join, List
-from connectors.definition.paths import joins_used, names_read
+from connectors.definition.paths import joins_used, names_behind_joins, names_read
 from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
@@ -97,6 +97,7 @@ class ListReader:
         of_application = self._applications.paths if self._applications else ()
         self._candidate_joins = _needed(self.spec, of_candidate)
         self._application_joins = _needed(self.spec, of_application)
+        self._read_of_joins = names_behind_joins((*of_candidate, *of_application))
         self._decode = self._decoder(of_candidate, of_application)
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
@@ -118,8 +119,8 @@ class ListReader:
             return decode
         return partly(sorted(of_record | of_parts | {SCOPE}))
 
-    async def prepare(self) -> None:
-        """Load the lists anew that are looked up whole, before a run."""
+    async def prepare(self) -> str:
+        """Load the lists anew that are looked up whole, before a run; a digest of what they say."""
         self._closed.clear()
         self._asked.clear()
         self._read_whole.clear()
@@ -128,6 +129,28 @@ class ListReader:
         for _, join in sorted(whole.items()):
             async with self._tolerant(join):
                 await self._lookups.refresh([join.list])
+        return await self._digest([(n, j) for n, j in sorted(joins.items()) if j.load == "all"])
+
+    async def _digest(self, joins: Sequence[tuple[str, Join]]) -> str:
+        """Of what the mapping reads of lists that it looks up whole, in whatever order they come."""
+        if not joins:
+            return ""
+        said = [
+            [
+                name,
+                sorted(self._said(name, join, row) for row in await self._lookups.rows(join.list)),
+            ]
+            for name, join in joins
+            if join.list not in self._closed
+        ]
+        return fingerprint(said).hex()
+
+    def _said(self, name: str, join: Join, row: Context) -> bytes:
+        behind = self._read_of_joins.get(name)
+        known_by = names_read([join.by or self._lists[join.list].id])
+        if behind is None or known_by is None:
+            return fingerprint(row)
+        return fingerprint({key: row.get(key) for key in behind | known_by})
 
     async def read(
         self, records: Sequence[RawRecord]

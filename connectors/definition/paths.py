@@ -65,6 +65,26 @@ def joins_used(path: str) -> set[str]:
     return {name for name in _behind(JOINED, dict(jmespath.compile(path).parsed)) if name}
 
 
+def names_behind_joins(paths: Iterable[str]) -> dict[str, frozenset[str] | None]:
+    """By join X: the names Y of all `joined.X.Y` that paths read; None if they read all of X."""
+    found: dict[str, frozenset[str] | None] = {}
+    for path in paths:
+        for name, behind in _read_of_joins(dict(jmespath.compile(path).parsed)):
+            earlier = found.get(name, frozenset())
+            found[name] = None if earlier is None or behind is None else earlier | {behind}
+    return found
+
+
+def _read_of_joins(node: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    fields = [each["value"] if each["type"] == "field" else None for each in node["children"]]
+    if node["type"] == "subexpression" and fields[0] == JOINED and fields[1]:
+        yield fields[1], fields[2] if len(fields) > 2 else None
+        return
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from _read_of_joins(child)
+
+
 def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
     """The names X of all `owner.X` below a node; None stands for one that is no plain name."""
     if node["type"] == "subexpression":

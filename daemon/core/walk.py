@@ -98,6 +98,8 @@ class PollState:
     cursors_at: dict[str, datetime] = field(default_factory=dict)
     """When each cursor was stored."""
     mappings: dict[str, str] = field(default_factory=dict)
+    lookups: dict[str, str] = field(default_factory=dict)
+    """Per list: what its records were looked up in when it was last walked completely."""
     filled: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per list: how often mapped fields used to have values, for drift."""
     swept_at: datetime | None = None
@@ -109,6 +111,10 @@ class PollState:
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
         """No cursor yet, or what is stored was mapped by other rules."""
         return list_name not in self.cursors or self.mappings.get(list_name) != mapping_version
+
+    def needs_mapping_anew(self, list_name: str, lookups: str) -> bool:
+        """What records are looked up in has changed: equal records may say something else now."""
+        return self.lookups.get(list_name, "") != lookups
 
     def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
         """A complete pass was finished longer ago than the operator wants."""
@@ -128,6 +134,7 @@ class PollState:
             "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
             "cursors_at": dict(self.cursors_at),
             "mappings": dict(self.mappings),
+            "lookups": dict(self.lookups),
             "filled": dict(self.filled),
             "swept_at": self.swept_at,
             "walk": None if self.walk is None else _walk_value(self.walk),
@@ -196,6 +203,7 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
         cursors=dict(value.get("cursors", {})),
         cursors_at=dict(value.get("cursors_at", {})),
         mappings=dict(value.get("mappings", {})),
+        lookups=dict(value.get("lookups", {})),
         filled=dict(value.get("filled", {})),
         swept_at=value.get("swept_at"),
         walk=None if walk is None else _walk_from(walk),

@@ -34,8 +34,9 @@ def window_of(state: PollState, facts: ListFacts, *, full: bool, overlap: timede
 class ListImport:
     """Imports one list of one integration once."""
 
-    def __init__(self, context: ImportContext, facts: ListFacts) -> None:
+    def __init__(self, context: ImportContext, facts: ListFacts, lookups: str) -> None:
         self._context = context
+        self._lookups = lookups
         self._walk = context.walk
         self._facts = facts
         self._seen = SeenIds()
@@ -61,6 +62,11 @@ class ListImport:
         overlap = self._context.rules.overlap
         return window_of(self._context.state, self._facts, full=self._at.full, overlap=overlap)
 
+    def _anew(self, window: Window) -> bool:
+        """Whether records are mapped although they are as they were: a complete walk can."""
+        changed = self._context.state.needs_mapping_anew(self._facts.name, self._lookups)
+        return window.is_full and changed
+
     def _fall_back(self, window: Window) -> bool:
         """A refused position restarts the window; a refused cursor makes it a complete walk."""
         if self._at.position is None and window.is_full:
@@ -75,7 +81,7 @@ class ListImport:
         failing = await context.ports.failed.all_ids(name)
         last: Page | None = None
         async with (
-            page_import(context, self._facts, failing) as pages,
+            page_import(context, self._facts, failing, anew=self._anew(window)) as pages,
             aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
         ):
             async for prepared in ready:
@@ -128,6 +134,8 @@ class ListImport:
             self._move_cursor(last.next_cursor)
         if window.is_full:
             context.state.mappings[name] = self._facts.mapping_version
+            if name not in self._walk.taken_up:
+                context.state.lookups[name] = self._lookups
 
     def _move_cursor(self, cursor: Cursor) -> None:
         """An ATS may hand out another token at each call: it is renewed rarely while idle."""

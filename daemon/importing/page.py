@@ -66,7 +66,8 @@ class PageImport:
         """External ids of records that were refused are returned."""
         empty = [c for c in changes if c.is_empty]
         real = [c for c in changes if not c.is_empty]
-        await self.context.ports.snapshots.refresh(self.facts.name, [c.after for c in empty])
+        marked = [c.after for c in empty if _is_marked_anew(c)]
+        await self.context.ports.snapshots.refresh(self.facts.name, marked)
         self.context.run.counts.unchanged += len(empty)
         if real:
             return await self._write_changes(real)
@@ -127,17 +128,27 @@ class PageImport:
                 counts.updated += 1
 
 
+def _is_marked_anew(change: RecordChange) -> bool:
+    """The content is the same, but not what it is known by."""
+    old, new = change.before, change.after
+    return old is None or (old.fingerprint, old.digest, old.mapping_version) != (
+        new.fingerprint,
+        new.digest,
+        new.mapping_version,
+    )
+
+
 def _overlaps(page: Applying, others: Sequence[Applying]) -> bool:
     return not all(set(page.external_ids).isdisjoint(other.external_ids) for other in others)
 
 
 @asynccontextmanager
 async def page_import(
-    context: ImportContext, facts: ListFacts, failing: frozenset[str]
+    context: ImportContext, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
 ) -> AsyncIterator[PageImport]:
     """The import of one list's pages, all of them logged when it ends.
 
-    `failing` are the records that failed before.
+    `failing` are the records that failed before; with `anew` equal records are mapped, too.
     """
     reading = PageReading(
         facts=facts,
@@ -145,6 +156,7 @@ async def page_import(
         snapshots=context.ports.snapshots,
         clock=context.ports.clock,
         failing=failing,
+        anew=anew,
         own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
     )

@@ -72,10 +72,12 @@ class Preview:
     ) -> AsyncIterator[PreviewedChange]:
         full = walk.sweep or state.needs_full(facts.name, facts.mapping_version)
         walk.begin(facts.name, full=full)
-        await self.connector.prepare_mapping(facts.name)
-        looking = _Looking(self._reading(facts, await self.ports.failed.all_ids(facts.name)))
+        lookups = await self.connector.prepare_mapping(facts.name)
         at = walk.positions[facts.name]
         window = window_of(state, facts, full=at.full, overlap=self.rules.overlap)
+        anew = window.is_full and state.needs_mapping_anew(facts.name, lookups)
+        failing = await self.ports.failed.all_ids(facts.name)
+        looking = _Looking(self._reading(facts, failing, anew=anew))
         async for page in self._pages(facts, window, at.position, looking):
             for item in await self._page(looking, page):
                 yield item
@@ -83,13 +85,16 @@ class Preview:
             for item in await self._absent(facts, looking.seen):
                 yield item
 
-    def _reading(self, facts: ListFacts, failing: frozenset[str]) -> PageReading:
+    def _reading(
+        self, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
+    ) -> PageReading:
         return PageReading(
             facts=facts,
             connector=self.connector,
             snapshots=self.ports.snapshots,
             clock=self.ports.clock,
             failing=failing,
+            anew=anew,
             own_field=self.rules.own_field,
         )
 

@@ -61,6 +61,8 @@ class PageReading:
     clock: Clock
     failing: frozenset[str] = frozenset()
     """External ids that failed before: looked at again even if they are unchanged."""
+    anew: bool = False
+    """Records are mapped although they are equal, since what they are looked up in has changed."""
     own_field: str | None = None
     """What our own analytics export writes to."""
     unmapped_stages: set[str] = field(default_factory=set)
@@ -102,7 +104,7 @@ class PageReading:
         self, records: Mapping[str, RawRecord]
     ) -> tuple[list[RawRecord], Mapping[str, Known]]:
         """The records whose bytes do not settle it, and what is remembered of them."""
-        name, version = self.facts.name, self.facts.mapping_version
+        name, version = self.facts.name, "" if self.anew else self.facts.mapping_version
         if all(record.digest is None for record in records.values()):
             return list(records.values()), await self.snapshots.known(name, list(records))
         same = await self.snapshots.digests(name, list(records), mapping_version=version)
@@ -117,6 +119,9 @@ class PageReading:
         known = [record.external_id for record in doubtful if record.external_id in same]
         return doubtful, await self.snapshots.known(name, known) if known else {}
 
+    def _was_mapped_alike(self, old: Known) -> bool:
+        return old.mapping_version == self.facts.mapping_version and not self.anew
+
     def _fingerprints(
         self, records: Sequence[RawRecord], known: Mapping[str, Known]
     ) -> dict[str, bytes]:
@@ -126,7 +131,7 @@ class PageReading:
             for record in records
             if (old := known.get(record.external_id)) is not None
             and not old.deleted
-            and old.mapping_version == self.facts.mapping_version
+            and self._was_mapped_alike(old)
             and record.external_id not in self.failing
             and record.external_id not in self._unsettled
         }
@@ -155,7 +160,7 @@ class PageReading:
         same_content = (
             old is not None
             and old.fingerprint == result.fingerprint
-            and old.mapping_version == self.facts.mapping_version
+            and self._was_mapped_alike(old)
             and record.external_id not in self._unsettled
         )
         if old is not None and same_content and not old.deleted:

@@ -110,8 +110,8 @@ class ImportPoll:
             full = walk.sweep or context.state.needs_full(facts.name, facts.mapping_version)
             walk.begin(facts.name, full=full)
             try:
-                await self._connector.prepare_mapping(facts.name)
-                await ListImport(context, facts).run()
+                lookups = await self._connector.prepare_mapping(facts.name)
+                await ListImport(context, facts, lookups).run()
             except AuthRefused:
                 raise
             except AtsError as error:

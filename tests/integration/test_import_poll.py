@@ -412,3 +412,50 @@ async def test_a_listing_from_before_a_push_does_not_undo_it(bench: ImportBench)
 
     [row] = await bench.rows("applications", external_id="1")
     assert row["status"] == "screening"
+
+
+async def test_a_stage_that_is_renamed_reaches_equal_records_by_the_next_sweep(
+    bench: ImportBench,
+) -> None:
+    populate(bench.connector.ats, 4)
+    await bench.poll()
+    bench.connector.stage_names, bench.connector.lookups = {"new": "Fresh"}, "renamed"
+
+    soon = await bench.poll()
+    later = await bench.poll(sweep=True)
+
+    assert soon.counts.updated == 0
+    assert later.counts.updated == 4
+    assert {row["stage"]["name"] for row in await bench.rows("applications")} == {"Fresh"}
+    assert {row["path"].split(".", 2)[2] for row in await bench.rows("candidate_changes")} == {
+        "stage"
+    }
+
+
+async def test_lookups_that_change_nothing_for_the_records_write_nothing_about_them(
+    bench: ImportBench,
+) -> None:
+    populate(bench.connector.ats, 4)
+    await bench.poll()
+    bench.connector.lookups = "one more stage"
+    before = await bench.contents()
+
+    run = await bench.poll(sweep=True)
+    after = await bench.contents()
+    again = await bench.poll(sweep=True)
+
+    assert run.counts.updated == again.counts.updated == 0
+    assert before.pop("checkpoints") != after.pop("checkpoints")
+    assert after == before
+
+
+async def test_what_changed_is_mapped_anew_once(bench: ImportBench) -> None:
+    populate(bench.connector.ats, 4)
+    await bench.poll()
+    bench.connector.lookups = "renamed"
+    await bench.poll(sweep=True)
+    decoded = bench.connector.decoded
+
+    await bench.poll(sweep=True)
+
+    assert bench.connector.decoded == decoded

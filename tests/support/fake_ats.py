@@ -89,6 +89,10 @@ class FakeConnector:
     refuse_positions: bool = False
     decoded: int = 0
     newest_first: bool = True
+    lookups: str = ""
+    """What stages are looked up in, as `prepare_mapping` tells it."""
+    stage_names: dict[str, str] = field(default_factory=dict)
+    """Stages that are called otherwise than their status."""
 
     @property
     def lists(self) -> Sequence[ListFacts]:
@@ -129,7 +133,8 @@ class FakeConnector:
 
     async def check(self) -> None: ...
 
-    async def prepare_mapping(self, list_name: str) -> None: ...
+    async def prepare_mapping(self, list_name: str) -> str:
+        return self.lookups
 
     async def pages(
         self, list_name: str, window: Window, *, position: Mapping[str, Any] | None = None
@@ -221,7 +226,7 @@ class FakeConnector:
             candidate["external_updated_at"] = updated
         applications = ()
         if list_name != "candidates":
-            applications = (_application(row, updated),)
+            applications = (_application(row, updated, self.stage_names),)
         return Mapped(
             external_id=record.external_id,
             fingerprint=xxhash.xxh3_128_digest(record.raw),
@@ -258,10 +263,13 @@ class FakeConnector:
         raise NotSupported("analytics")
 
 
-def _application(row: Mapping[str, Any], updated: datetime | None) -> ApplicationRecord:
+def _application(
+    row: Mapping[str, Any], updated: datetime | None, stage_names: Mapping[str, str]
+) -> ApplicationRecord:
     application = empty_application(row["id"], row.get("person", row["id"]))
-    application["status"] = ApplicationStatus(row.get("status", "new"))
-    application["stage"] = NamedRef(external_id=None, name=row.get("status", "new"))
+    status = row.get("status", "new")
+    application["status"] = ApplicationStatus(status)
+    application["stage"] = NamedRef(external_id=None, name=stage_names.get(status, status))
     application["external_updated_at"] = updated
     return application
 

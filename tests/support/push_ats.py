@@ -176,7 +176,7 @@ class FakeConnector:
         raise NotImplementedError
         yield
 
-    async def prepare_mapping(self, list_name: str) -> None:
+    async def prepare_mapping(self, list_name: str) -> str:
         raise NotImplementedError
 
     async def map_records(
