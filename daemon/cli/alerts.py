@@ -168,12 +168,17 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
 
     from daemon.cli.looking import colored, moment
     from daemon.cli.session import out
+    from daemon.http.page_parts import mute_of
+    from models.times import utc_now
 
+    now = utc_now()
     for one in alerts:
         over = one["resolved_at"]
         since = f"since {moment(one['opened_at'])}" + (f", over {moment(over)}" if over else "")
         out.print(f"{colored(one['severity'])}  {escape(one['title'])}", soft_wrap=True)
         out.print(f"  {one['key']}, {since}, seen {one['count']:,} times", markup=False)
+        if until := mute_of(one, now):
+            out.print(f"  muted until {moment(until)}", markup=False)
         out.print(f"  {one['message']}", markup=False, soft_wrap=True)
     if not alerts:
         out.print("No alert is open.")

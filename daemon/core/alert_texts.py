@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from daemon.core.recovery import Recovery
 from daemon.ports.alerts import AlertKind, Condition
+
+AGAIN = "again"
+"""Loss after loss is an alert of its own, so that people are told at once and not with the next
+reminder."""
+HALF = 0.5
+"""A stream's position older than this share of the oplog is more than a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ def integration_failing(of: Of, *, failures: int, since: datetime, error: str) -
         kind=AlertKind.INTEGRATION_FAILING,
         severity="error",
         title=f"{of.name} is failing",
-        message=f"{_count(failures, 'run')} in a row failed: {error} Nothing is lost; the work waits "
+        message=f"{_count(failures, 'run')} in a row failed: {_ended(error)} Nothing is lost; the work waits "
         f"and is repeated. If the ATS is well, run `ats-sync doctor` and look for {of.name}.",
         integration=of.name,
         integration_id=of.id,
@@ -75,27 +82,44 @@ def _after_giving_up(of: Of, *, pushes: int, records: int) -> Iterator[str]:
         )
 
 
-def stream_position_at_risk(*, window_left: timedelta) -> Condition:
+def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
     """The change stream's position nears the end of MongoDB's oplog."""
+    share = age / window
     return Condition(
         kind=AlertKind.STREAM_POSITION_AT_RISK,
-        severity="warning",
-        title="The change stream's position is about to fall out of the oplog",
-        message=f"{_hours(window_left)} are left. See that the daemon runs and keeps up, or make the "
-        "oplog larger with replSetResizeOplog.",
-        details={"hours_left": round(window_left.total_seconds() / 3600, 1)},
+        severity="error" if share >= HALF else "warning",
+        title="The position in ClearView's change stream is getting old",
+        message=f"It is {_hours(age)} old and MongoDB remembers {_hours(window)} ({share:.0%}). See "
+        "that the daemon runs and keeps up, or make the oplog larger with replSetResizeOplog.",
+        details={"age_s": round(age.total_seconds()), "window_s": round(window.total_seconds())},
     )
 
 
-def stream_position_lost(*, reason: str) -> Condition:
-    """The change stream could not go on where it had stopped."""
+def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Condition:
+    """The change stream could not go on where it had stopped, and everything was compared."""
+    what = (
+        f"{_ended(reason)} All applications were compared with what the ATSs last said; {repaired} "
+        "differed and were queued."
+    )
+    details = {"repaired": repaired, "reason": reason, "in_a_row": found.number}
+    if not found.needs_person:
+        return Condition(
+            kind=AlertKind.STREAM_POSITION_LOST,
+            severity="warning",
+            title="The position in ClearView's change stream was lost and repaired",
+            message=f"{what} If this repeats, make MongoDB's oplog larger.",
+            details=details,
+        )
     return Condition(
         kind=AlertKind.STREAM_POSITION_LOST,
         severity="critical",
-        title="The change stream lost its position",
-        message="Every application is being compared with what the ATS last said, so that no status "
-        "change is lost. Make the oplog larger if the daemon was stopped for long.",
-        details={"reason": reason, "cause": reason},
+        title="The position in ClearView's change stream is lost again and again",
+        message=f"{found.number} times in a row. {what} Until the cause is mended status changes "
+        f"reach the ATSs by such comparisons only, up to {found.pause.total_seconds():.0f} s apart. "
+        "Make the oplog larger with replSetResizeOplog if its history is too short (`ats-sync "
+        "doctor` shows it), and stop whatever drops, renames or restores `applications`.",
+        subject=AGAIN,
+        details=details,
     )
 
 
@@ -195,7 +219,7 @@ def export_missed(of: Of, *, period_start: datetime, period_end: datetime, error
         kind=AlertKind.EXPORT_MISSED,
         severity="warning",
         title=f"{of.name}: analytics were not exported",
-        message=f"The period is exported later, before any newer one. What stopped it: {error} "
+        message=f"The period is exported later, before any newer one. What stopped it: {_ended(error)} "
         f"Try it now with `ats-sync analytics export {of.name}`.",
         integration=of.name,
         integration_id=of.id,
@@ -237,7 +261,7 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
         kind=AlertKind.NOTIFICATION_UNDELIVERED,
         severity="error",
         title=f"Messages do not get through to {channel}",
-        message=f"A message was given up: {error} Check the address and the token of this channel "
+        message=f"A message was given up: {_ended(error)} Check the address and the token of this channel "
         "under `clearview.notifications`.",
         subject=channel,
         details={"channel": channel, "error": error},
@@ -250,5 +274,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'es' if noun.endswith('sh') else 's'}"
 
 
-def _hours(left: timedelta) -> str:
-    return f"{max(left.total_seconds(), 0) / 3600:.1f} hours"
+def _hours(length: timedelta) -> str:
+    return f"{length / timedelta(hours=1):.1f} hours"
+
+
+def _ended(error: str) -> str:
+    """As a sentence, whoever worded it."""
+    return error if error.endswith((".", "!", "?")) else f"{error}."

@@ -105,7 +105,7 @@ def test_moves_at_the_same_instant_are_ordered_by_id(mongo_uri: str) -> None:
 
 
 def test_a_worked_example_gives_the_numbers_in_the_handbook(mongo_uri: str) -> None:
-    """The example of daemon/jobs/README.md: four applications, four days."""
+    """The example of daemon/jobs/README.md: five applications, four days."""
     with databases(mongo_uri) as (runner, mongo):
         integration = uuid4()
         runner.run(write_history(mongo, integration, handbook_example()))

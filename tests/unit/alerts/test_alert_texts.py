@@ -7,16 +7,22 @@ from uuid import UUID
 import pytest
 
 from daemon.core import alert_texts as texts
+from daemon.core.recovery import RecoveryRule, recovery
 from daemon.ports.alerts import AlertKind, Condition
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 OF = texts.Of("acme", UUID(int=1))
 EVERY: list[Callable[[], Condition]] = [
-    lambda: texts.integration_failing(OF, failures=3, since=NOW, error="503."),
+    lambda: texts.integration_failing(OF, failures=3, since=NOW, error="503"),
     lambda: texts.auth_refused(OF, status=401),
     lambda: texts.dead_letters(OF, pushes=2, records=1),
-    lambda: texts.stream_position_at_risk(window_left=timedelta(hours=3)),
-    lambda: texts.stream_position_lost(reason="history lost"),
+    lambda: texts.stream_position_at_risk(age=timedelta(hours=3), window=timedelta(hours=9)),
+    lambda: texts.stream_position_lost(
+        reason="history lost", repaired=2, found=recovery(RecoveryRule(), 1)
+    ),
+    lambda: texts.stream_position_lost(
+        reason="history lost", repaired=2, found=recovery(RecoveryRule(), 3)
+    ),
     lambda: texts.deletion_brake(OF, list_name="people", missing=40, known=99, max_percent=10),
     lambda: texts.schema_drift(OF, list_name="people", fields=["emails"]),
     lambda: texts.zero_candidates(OF, list_name="people", known=99),
@@ -77,3 +83,9 @@ def test_numbers_and_nouns_agree() -> None:
     assert texts.dead_letters(OF, pushes=2, records=1).title == (
         "acme: 2 pushes and 1 record given up"
     )
+
+
+def test_an_error_without_a_full_stop_becomes_a_sentence() -> None:
+    said = texts.integration_failing(OF, failures=3, since=NOW, error="answered (503)").message
+
+    assert said.startswith("3 runs in a row failed: answered (503). Nothing is lost;")

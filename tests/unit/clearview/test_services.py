@@ -178,6 +178,19 @@ async def test_the_client_repeats_what_may_succeed_later(
     assert metrics["period"]["from"].startswith("2026-03-02T09:00")
 
 
+async def test_metrics_name_their_period_even_if_the_service_does_not(
+    services: ClearViewServices, client: ClearViewHttp
+) -> None:
+    async def without_a_period(*_: object) -> dict[str, Any]:
+        return {"funnel": {"new": 3}}
+
+    services.metrics = without_a_period
+    metrics = await HttpMetrics(client).metrics(ONE, PERIOD)
+
+    assert metrics["funnel"] == {"new": 3}
+    assert metrics["period"]["from"].startswith("2026-03-02T09:00")
+
+
 async def test_the_client_waits_as_long_as_it_is_asked_to(
     services: ClearViewServices, client: ClearViewHttp, clock: MovingClock
 ) -> None:
