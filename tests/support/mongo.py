@@ -173,6 +173,9 @@ class ReplicaSet:
             "members": [{"_id": i, "host": m.host} for i, m in enumerate(self.members)],
             "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500},
         }
+        for member in self.members:  # each must answer the one that asks them all
+            async with _direct(member) as client:
+                await client.admin.command("ping")
         async with _direct(self.members[0]) as client:
             await client.admin.command("replSetInitiate", config)
         await self._wait_for_secondaries()
