@@ -36,7 +36,9 @@ from models.candidate import (
 )
 
 Context = dict[str, Any]
-GIVE_WAY_EVERY = 4
+GIVE_WAY_AFTER = 24
+MAPPING_TAKES = 6
+"""As long as so many comparisons of a record with its fingerprint."""
 WHOLE_AFTER_KEYS = 300
 WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""
@@ -180,9 +182,24 @@ class ListReader:
         next one: a page of decoded records costs twice as much to make and to hold.
         """
         if self.spec.detail is None and not (self._candidate_joins or self._application_joins):
-            return [self._mapped_alone(r, known) async for r in _giving_way(records)]
+            return await self._mapped_one_by_one(records, known)
         read = await self._read_all(records, known, self._decode)
         return [_without_contexts(each) for each in read]
+
+    async def _mapped_one_by_one(
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes]
+    ) -> list[Mapped | Unchanged | MappingFailed]:
+        """While a page is mapped, the one before it is written: that must get its turns."""
+        found: list[Mapped | Unchanged | MappingFailed] = []
+        worked = 0
+        for record in records:
+            result = self._mapped_alone(record, known)
+            found.append(result)
+            worked += 1 if isinstance(result, Unchanged) else MAPPING_TAKES
+            if worked >= GIVE_WAY_AFTER:
+                worked = 0
+                await asyncio.sleep(0)
+        return found
 
     def _mapped_alone(
         self, record: RawRecord, known: Mapping[str, bytes]
@@ -323,14 +340,6 @@ def _without_contexts(
     read: ReadRecord | Unchanged | MappingFailed,
 ) -> Mapped | Unchanged | MappingFailed:
     return read.mapped if isinstance(read, ReadRecord) else read
-
-
-async def _giving_way(records: Sequence[RawRecord]) -> AsyncIterator[RawRecord]:
-    """While a page is mapped, the one before it is written: that must get its turns."""
-    for number, record in enumerate(records):
-        if number % GIVE_WAY_EVERY == 0:
-            await asyncio.sleep(0)
-        yield record
 
 
 def _decoded(record: RawRecord, decode: Decode) -> Context | MappingFailed:

@@ -8,8 +8,6 @@ from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
-_HOLDS_APPLICATIONS = {"applications.external_id": {"$exists": True}}
-
 
 class CandidateSnapshot(StoredDocument):
     """What the ATS last said in one list record: a candidate, applications, or both.
@@ -58,12 +56,9 @@ class CandidateSnapshot(StoredDocument):
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("applications.external_id", ASCENDING)],
                 name="application",
-                partialFilterExpression=_HOLDS_APPLICATIONS,
             ),
-            # Several records speak of one candidate only where records hold applications, too.
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
                 name="candidate",
-                partialFilterExpression=_HOLDS_APPLICATIONS,
             ),
         ]
