@@ -4,13 +4,15 @@ The order makes a kill harmless at any point. First the checkpoint says which re
 be written; then their snapshots are, each with what it replaced; only then ClearView and the logs.
 Whoever comes next finishes the page from the snapshots alone (`daemon.importing.recovery`).
 
-A page is logged while the next one is being written: until then the checkpoint names both.
+While the next page's snapshots are written, a page is given to ClearView, and the one before it is
+logged: until then the checkpoint names them all. ClearView takes pages in their order; pages that
+share a record or a candidate wait for each other.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -34,19 +36,27 @@ class PageImport:
     reading: PageReading
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
+    delivering: "asyncio.Task[None] | None" = None
+    """The page before, where it is still being given to ClearView."""
     logging: "asyncio.Task[None] | None" = None
-    """The log of the page before, where it is still being written."""
+    """The log of a page before that, where it is still being written."""
+    under_way: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=2))
+    """What these two pages are about."""
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
         return await self.reading.prepare(page)
 
     async def commit(self, prepared: PreparedPage, *, asked_at: datetime) -> None:
-        """Write the page; when this returns it is durable and counted, though it may not be logged.
+        """Write the page; when this returns it cannot be lost, though ClearView may not have it yet.
 
         `asked_at` is a moment before the ATS was asked for the page.
         """
         context, counts = self.context, self.context.run.counts
+        about = self._about(prepared)
+        if not all(about.isdisjoint(other) for other in self.under_way):
+            # ClearView and the log are told what the snapshots say, which are about to change.
+            await self.settle()
         counts.pages += 1
         counts.seen += prepared.seen
         counts.unmapped += prepared.unmapped
@@ -56,35 +66,49 @@ class PageImport:
         await note_failures(context, self.facts.name, prepared.failures)
         compared = await self.reading.compare(prepared)
         changes = [hold_stale(change, asked_at) for change in compared]
-        refused = await self._write(changes)
-        mended = [e for e in prepared.mended if e not in refused]
-        await context.ports.failed.remove(self.facts.name, mended)
+        written = await self._keep(changes)
         await context.ports.snapshots.mark_seen(self.facts.name, prepared.found_again)
         counts.unchanged += prepared.unchanged
+        if written is None:
+            await context.ports.failed.remove(self.facts.name, prepared.mended)
+            return
+        await self._end_delivery()
+        self.under_way.append(about)
+        work = self._deliver(written, prepared.mended)
+        self.delivering = asyncio.create_task(work, name=f"deliver page of {self.facts.name}")
 
-    async def _write(self, changes: Sequence[RecordChange]) -> frozenset[str]:
-        """External ids of records that were refused are returned."""
+    def _about(self, prepared: PreparedPage) -> frozenset[str]:
+        """Names of the records and of the candidates that the page is going to write."""
+        records = [mapped.external_id for mapped, _ in prepared.changed]
+        if self.facts.holds == "candidates":
+            return frozenset((*records, *prepared.failures))
+        candidates = [
+            f"candidate {mapped.candidate['external_id']}"
+            for mapped, _ in prepared.changed
+            if mapped.candidate is not None
+        ]
+        return frozenset((*records, *prepared.failures, *candidates))
+
+    async def _keep(self, changes: Sequence[RecordChange]) -> "_Written | None":
+        """Write the snapshots, or nothing if the page changes nothing."""
         empty = [c for c in changes if c.is_empty]
         real = [c for c in changes if not c.is_empty]
         marked = [c.after for c in empty if _is_marked_anew(c)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
         self.context.run.counts.unchanged += len(empty)
         if real:
-            return await self._write_changes(real)
+            return await self._write(real)
         if self._checkpoint_is_old():
             await self.context.save()
-        return frozenset()
+        return None
 
     def _checkpoint_is_old(self) -> bool:
         context = self.context
         return (context.ports.clock.now() - context.saved_at).total_seconds() > 10
 
-    async def _write_changes(self, changes: Sequence[RecordChange]) -> frozenset[str]:
+    async def _write(self, changes: Sequence[RecordChange]) -> "_Written":
         context, name, import_id = self.context, self.facts.name, uuid4()
         page = Applying(name, tuple(c.external_id for c in changes), import_id)
-        if _overlaps(page, context.state.applying):
-            # Its log is read off the snapshots that are about to be written over.
-            await self.end_log()
         plans = await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
         context.state.applying.append(page)
         await context.save()
@@ -95,23 +119,45 @@ class PageImport:
         )
         await note_failures(context, name, unstored)
         stored = [p for p in plans if p.change.external_id not in unstored]
-        refused = await deliver(context, name, stored, import_id)
-        taken = [p for p in stored if p.change.external_id not in refused]
+        return _Written(page, stored, frozenset(unstored))
+
+    async def _deliver(self, written: "_Written", mended: Sequence[str]) -> None:
+        """Give the page to ClearView, then begin to log it."""
+        context, name, page = self.context, self.facts.name, written.page
+        refused = await deliver(context, name, written.plans, page.import_id)
+        taken = [p for p in written.plans if p.change.external_id not in refused]
         self._count(taken)
-        await self.end_log()
+        await context.ports.failed.remove(
+            name, [e for e in mended if e not in refused and e not in written.unstored]
+        )
+        await self._end_log()
         self.logging = asyncio.create_task(self._log(page, taken), name=f"log page of {name}")
-        return frozenset({*unstored, *refused})
 
     async def _log(self, page: Applying, plans: Sequence[RecordPlan]) -> None:
         await log_plans(self.context, plans)
         self.context.state.applying.remove(page)
 
-    async def end_log(self) -> None:
-        """Return when nothing is being logged any more.
+    async def settle(self) -> None:
+        """Return when ClearView has every page, and all of them are logged.
 
         Raises:
-            Exception: whatever the log could not be written for.
+            Exception: what the last of them could not be delivered or logged for.
         """
+        await self._end_delivery()
+        await self._end_log()
+        self.under_way.clear()
+
+    async def stand_still(self) -> None:
+        """Return when nothing is written any more, however it ended."""
+        await asyncio.gather(*filter(None, (self.delivering,)), return_exceptions=True)
+        await asyncio.gather(*filter(None, (self.logging,)), return_exceptions=True)
+
+    async def _end_delivery(self) -> None:
+        if self.delivering is not None:
+            await asyncio.shield(self.delivering)
+            self.delivering = None
+
+    async def _end_log(self) -> None:
         if self.logging is not None:
             await asyncio.shield(self.logging)
             self.logging = None
@@ -128,6 +174,16 @@ class PageImport:
                 counts.updated += 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A page whose snapshots are stored."""
+
+    page: Applying
+    plans: list[RecordPlan]
+    unstored: frozenset[str]
+    """Records that MongoDB did not take."""
+
+
 def _is_marked_anew(change: RecordChange) -> bool:
     """The content is the same, but not what it is known by."""
     old, new = change.before, change.after
@@ -138,15 +194,11 @@ def _is_marked_anew(change: RecordChange) -> bool:
     )
 
 
-def _overlaps(page: Applying, others: Sequence[Applying]) -> bool:
-    return not all(set(page.external_ids).isdisjoint(other.external_ids) for other in others)
-
-
 @asynccontextmanager
 async def page_import(
     context: ImportContext, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
 ) -> AsyncIterator[PageImport]:
-    """The import of one list's pages, all of them logged when it ends.
+    """The import of one list's pages, all of them in ClearView and logged when it ends.
 
     `failing` are the records that failed before; with `anew` equal records are mapped, too.
     """
@@ -163,10 +215,9 @@ async def page_import(
     pages = PageImport(context, facts, reading)
     try:
         yield pages
-        await pages.end_log()
+        await pages.settle()
     finally:
-        with suppress(Exception):
-            await pages.end_log()
+        await pages.stand_still()
 
 
 def _stamped(change: RecordChange, import_id: UUID) -> Snapshot:
