@@ -1,6 +1,7 @@
 """What an import must not lose or double around failures, in the words of one promise each."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome
+from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Snapshot
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import open_mongo
 from daemon.store.snapshots import MongoSnapshots
@@ -264,3 +265,104 @@ async def test_two_records_of_one_new_person_on_one_page_end_as_the_later_one_sa
     [row] = await bench.rows("candidates")
     assert row["_id"] == candidate_id(bench.integration, "9")
     assert row["first_name"] == "Bo"
+
+
+class WatchedSnapshots(MongoSnapshots):
+    """Tells when each page of a list is stored."""
+
+    def __init__(self, bench: ImportBench) -> None:
+        super().__init__(bench.mongo, bench.integration)
+        self.stored: list[frozenset[str]] = []
+        self.second_page = asyncio.Event()
+
+    async def write(
+        self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
+    ) -> Mapping[str, str]:
+        refused = await super().write(list_name, created, replaced)
+        self.stored.append(frozenset(s.external_id for s in (*created, *replaced)))
+        if len(self.stored) == 2:
+            self.second_page.set()
+        return refused
+
+
+class WaitingClearView(MongoCandidateManagement):
+    """Takes its first page only when the snapshots of the second one are stored, or dies then."""
+
+    def __init__(self, bench: ImportBench, snapshots: WatchedSnapshots, *, dies: bool) -> None:
+        super().__init__(bench.mongo, bench.integration)
+        self.snapshots = snapshots
+        self.dies = dies
+        self.taken: list[frozenset[str]] = []
+
+    async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
+        await self.snapshots.second_page.wait()
+        if self.dies:
+            raise Killed
+        outcome = await super().apply(batch)
+        self.taken.append(frozenset(str(c["external_id"]) for c in batch.new_candidates))
+        return outcome
+
+
+async def test_a_page_is_kept_while_clearview_still_takes_the_one_before_and_takes_them_in_order(
+    bench: ImportBench,
+) -> None:
+    for person in ids(9):
+        put(bench, person, name=f"P{person}")
+    snapshots = WatchedSnapshots(bench)
+    clearview = WaitingClearView(bench, snapshots, dies=False)
+
+    await poll_with(bench, snapshots=snapshots, clearview=clearview)
+
+    assert clearview.taken[:3] == snapshots.stored[:3]
+    assert len(await bench.rows("candidates")) == 9
+    assert len(await bench.rows("candidates_import_log")) == 9
+
+
+async def test_two_pages_that_clearview_did_not_take_before_a_kill_are_finished_by_the_next_run(
+    bench: ImportBench,
+) -> None:
+    for person in ids(9):
+        put(bench, person, status="new", name=f"P{person}")
+    snapshots = WatchedSnapshots(bench)
+    with pytest.raises(Killed):
+        await poll_with(
+            bench,
+            snapshots=snapshots,
+            clearview=WaitingClearView(bench, snapshots, dies=True),
+        )
+    assert len(snapshots.stored) == 2
+    assert await bench.rows("candidates") == []
+
+    await bench.poll()
+
+    assert len(await bench.rows("candidates")) == len(await bench.rows("applications")) == 9
+    assert len(await bench.rows("candidates_import_log")) == 9
+
+
+async def test_a_page_about_a_candidate_of_the_page_before_waits_until_clearview_has_that_one(
+    bench: ImportBench,
+) -> None:
+    """Otherwise the second record would be compared with what ClearView may yet refuse."""
+    bench.connector = FakeConnector(FakeAts(), shape="joined", newest_first=False, page_size=1)
+    for record, name in (("1", "Ada"), ("2", "Bo"), ("3", "Cy")):
+        bench.connector.ats.tick()
+        bench.connector.ats.put("opportunities", record, person="9", name=name)
+    order: list[str] = []
+
+    class Kept(MongoSnapshots):
+        async def write(self, *args: Any) -> Mapping[str, str]:
+            order.append("kept")
+            return await super().write(*args)
+
+    class Taken(MongoCandidateManagement):
+        async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
+            outcome = await super().apply(batch)
+            order.append("taken")
+            return outcome
+
+    of = (bench.mongo, bench.integration)
+    await poll_with(bench, snapshots=Kept(*of), clearview=Taken(*of))
+
+    assert order == ["kept", "taken"] * 3
+    [row] = await bench.rows("candidates")
+    assert row["first_name"] == "Cy"
