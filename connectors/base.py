@@ -50,8 +50,8 @@ class RawRecord(NamedTuple):
     """One record as it came, not yet decoded. A tuple, for it is made for every record of a poll.
 
     `raw` is the JSON text of the record. `digest` is a fast hash of it: equal digests mean equal
-    bytes. It is None where the ATS rotates signed URLs in every answer, because comparing bytes
-    could never find them equal.
+    records. Where the ATS rotates signed URLs in every answer it is made of what mapping reads,
+    without the URLs; it is None where even that cannot be told from bytes alone.
     """
 
     external_id: str
@@ -85,7 +85,7 @@ class Mapped:
 
     external_id: str
     fingerprint: bytes
-    """16 bytes over the record without its volatile paths; the same for the same content."""
+    """Some 16 bytes over the record without its volatile paths; equal only for equal content."""
     candidate: CandidateRecord | None
     applications: tuple[ApplicationRecord, ...]
     unmapped_stages: tuple[NamedRef, ...] = ()

@@ -42,8 +42,9 @@ from connectors.listing import Listing
 from connectors.lookups import Lookups, Rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, text
 from connectors.paths import compile_path
-from connectors.reading import Context, ListReader, Mappers, ReadRecord
-from connectors.records import identifier
+from connectors.reading import Context, ListReader, ReadRecord
+from connectors.reads import Mappers, Reads, reads_of
+from connectors.records import identifier, printer, whole_print
 from connectors.requests import Draft, Drafts, Settings
 from connectors.stages import Reason, ReasonReader, Stage, StageReader, push_target
 from connectors.statuses import StatusRules
@@ -82,6 +83,9 @@ class RestConnector:
         self._parts = parts
         self._model: DefinitionModel = parts.definition.model
         self._transport = parts.transport
+        self._rules = StatusRules(self._model.statuses, parts.operator.statuses)
+        mappers = self._mappers()
+        reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
         self._listings = {
             name: Listing(
                 name,
@@ -90,13 +94,15 @@ class RestConnector:
                 transport=parts.transport,
                 clock=parts.clock,
                 load_scopes=self._load_scopes,
+                digest_of=printer(reads[name].names, spec.volatile)
+                if spec.rotates
+                else whole_print,
             )
             for name, spec in self._model.lists.items()
         }
         self._lookups = Lookups(self._load_rows, parts.clock)
         self._fetcher = Fetcher(self._model.lists, self._listings, parts.drafts, parts.transport)
-        self._rules = StatusRules(self._model.statuses, parts.operator.statuses)
-        self._readers = self._all_readers()
+        self._readers = self._all_readers(mappers, reads)
         self._stage_reader = (
             StageReader(self._model.writes.stages, self._rules)
             if self._model.writes.stages
@@ -107,25 +113,28 @@ class RestConnector:
         self._guard_forms: dict[str, int] = {}
         """By operation: which form of the guard this account takes."""
 
-    def _all_readers(self) -> dict[str, ListReader]:
+    def _mappers(self) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
-        mappers = Mappers(
+        return Mappers(
             CandidateMapper(model.candidate, extras) if model.candidate else None,
             ApplicationMapper(model.application, self._rules, extras)
             if model.application
             else None,
         )
+
+    def _all_readers(self, mappers: Mappers, reads: Mapping[str, Reads]) -> dict[str, ListReader]:
         return {
             name: ListReader(
                 name,
-                model.lists,
-                mappers,
+                self._model.lists,
+                mappers.of(spec),
+                reads[name],
                 lookups=self._lookups,
                 fetcher=self._fetcher,
                 load_at_most=self._load_at_most,
                 warn=self._parts.transport.warn,
             )
-            for name, spec in model.lists.items()
+            for name, spec in self._model.lists.items()
             if spec.holds != "lookup"
         }
 

@@ -33,7 +33,17 @@ from connectors.pagination import (
     path_marks,
 )
 from connectors.paths import compile_path
-from connectors.records import Sliced, Told, probe, scoped, slicer, tell_apart, with_scope
+from connectors.records import (
+    Print,
+    Sliced,
+    Told,
+    probe,
+    scoped,
+    slicer,
+    tell_apart,
+    whole_print,
+    with_scope,
+)
 from connectors.requests import Draft, Drafts
 from connectors.times import http_date, read_time, worth_reading
 from connectors.transport import Transport
@@ -109,6 +119,7 @@ class Listing:
         transport: Transport,
         clock: Clock,
         load_scopes: LoadScopes,
+        digest_of: Print = whole_print,
     ) -> None:
         """Compile what pages are read with."""
         self.name = name
@@ -123,7 +134,7 @@ class Listing:
         times = [self._timed.field] if self._timed else []
         self._probe = probe([spec.id, *times])
         always = spec.detail is not None and spec.detail.when == "always"
-        self._with_digest = not (spec.rotates or always)
+        self._digest_of = None if always else digest_of
 
     async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
         """Every page of a walk."""
@@ -344,7 +355,7 @@ class Listing:
         return self._told(raws).records
 
     def _told(self, raws: Sequence[bytes | memoryview]) -> Told:
-        told = tell_apart(raws, self._probe, with_digest=self._with_digest)
+        told = tell_apart(raws, self._probe, self._digest_of)
         return scoped(told) if self.spec.scopes else told
 
 

@@ -11,19 +11,22 @@ import msgspec
 
 from connectors.base import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.lists import Join, List
-from connectors.definition.paths import joins_used, names_behind_joins, names_read
+from connectors.definition.paths import names_read
 from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
 from connectors.lookups import Lookups, Rows, index_rows
-from connectors.mapping import WHOLE, ApplicationMapper, CandidateMapper, FieldFailed
+from connectors.mapping import FieldFailed
 from connectors.paths import compile_path
+from connectors.reads import Mappers, Reads
 from connectors.records import (
     SCOPE,
     Decode,
     decode,
     fingerprint,
     identifier,
+    is_of_bytes,
     partly,
+    printer,
     pruner,
     scoped_id,
 )
@@ -44,14 +47,6 @@ WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""
 _OF_CANDIDATE = {name: f"candidate.{name}" for name in CANDIDATE_FIELDS}
 _OF_APPLICATION = {name: f"application.{name}" for name in APPLICATION_FIELDS}
-
-
-@dataclass(frozen=True, slots=True)
-class Mappers:
-    """What a connector's records are mapped with."""
-
-    candidate: CandidateMapper | None
-    application: ApplicationMapper | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +75,26 @@ class ListReader:
         name: str,
         lists: Mapping[str, List],
         mappers: Mappers,
+        reads: Reads,
         *,
         lookups: Lookups,
         fetcher: Fetcher,
         load_at_most: Callable[[str, int], Awaitable[Rows | None]],
         warn: Callable[[str], None],
     ) -> None:
-        """Work out which joins which part needs."""
+        """Compile what records are read with; `mappers` and `reads` are those of the list."""
         self.name = name
         self.spec = lists[name]
         self._lists = lists
         self._lookups = lookups
         self._fetcher = fetcher
-        holds = self.spec.holds
-        self._candidates = mappers.candidate if holds in {"candidates", "both"} else None
-        self._applications = mappers.application if holds in {"applications", "both"} else None
-        of_candidate = self._candidates.paths if self._candidates else ()
-        of_application = self._applications.paths if self._applications else ()
-        self._candidate_joins = _needed(self.spec, of_candidate)
-        self._application_joins = _needed(self.spec, of_application)
-        self._read_of_joins = names_behind_joins((*of_candidate, *of_application))
-        self._decode = self._decoder(of_candidate, of_application)
+        self._candidates = mappers.candidate
+        self._applications = mappers.application
+        self._candidate_joins = reads.candidate_joins
+        self._application_joins = reads.application_joins
+        self._read_of_joins = reads.of_joins
+        self._decode: Decode = partly(sorted(reads.names)) if reads.names is not None else decode
+        self._print = printer(reads.names, self.spec.volatile)
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
         self._warn = warn
@@ -109,17 +103,6 @@ class ListReader:
         self._asked: Counter[str] = Counter()
         self._read_whole: dict[str, dict[str, Rows] | None] = {}
         """Lists read whole since `prepare`; None for those that turned out too large."""
-
-    def _decoder(self, of_candidate: Iterable[str], of_application: Iterable[str]) -> Decode:
-        """Decodes of a record what an import reads of it."""
-        each = self._applications.each if self._applications else None
-        own = [self.spec.id, *of_candidate, *(join.key for join in self._candidate_joins.values())]
-        parts = [*of_application, *(join.key for join in self._application_joins.values())]
-        of_record = names_read([*own, each] if each else [*own, *parts])
-        of_parts = names_read(parts, whole=WHOLE) if each else frozenset()
-        if self.spec.detail is not None or of_record is None or of_parts is None:
-            return decode
-        return partly(sorted(of_record | of_parts | {SCOPE}))
 
     async def prepare(self) -> str:
         """Load the lists anew that are looked up whole, before a run; a digest of what they say."""
@@ -163,12 +146,15 @@ class ListReader:
     async def _read_all(
         self, records: Sequence[RawRecord], known: Mapping[str, bytes], decode: Decode
     ) -> list[ReadRecord | Unchanged | MappingFailed]:
-        decoded: Iterable[Context | MappingFailed] = (_decoded(each, decode) for each in records)
-        if self.spec.detail is not None:
-            decoded = await self._detailed(records, list(decoded))
-        judged = [
-            self._judged(record, each, known) for record, each in zip(records, decoded, strict=True)
-        ]
+        judged: list[_Fresh | Unchanged | MappingFailed]
+        if self.spec.detail is None:
+            judged = [self._looked_at(record, known, decode) for record in records]
+        else:
+            contexts = await self._detailed(records, [_decoded(each, decode) for each in records])
+            judged = [
+                self._judged(record, context, known.get(record.external_id))
+                for record, context in zip(records, contexts, strict=True)
+            ]
         fresh = [each for each in judged if isinstance(each, _Fresh)]
         await self._join(fresh)
         return [self._mapped(each) if isinstance(each, _Fresh) else each for each in judged]
@@ -204,17 +190,38 @@ class ListReader:
     def _mapped_alone(
         self, record: RawRecord, known: Mapping[str, bytes]
     ) -> Mapped | Unchanged | MappingFailed:
-        judged = self._judged(record, _decoded(record, self._decode), known)
+        judged = self._looked_at(record, known, self._decode)
         return _without_contexts(self._mapped(judged) if isinstance(judged, _Fresh) else judged)
 
+    def _looked_at(
+        self, record: RawRecord, known: Mapping[str, bytes], decode: Decode
+    ) -> _Fresh | Unchanged | MappingFailed:
+        """A record seen for the first time is known by its bytes, later on by its content.
+
+        Bytes are told without decoding. An ATS that writes the same content in another way each
+        time is found out by the second look.
+        """
+        old = known.get(record.external_id)
+        print_ = None
+        if old is None or is_of_bytes(old):
+            print_ = record.digest if self.spec.rotates else self._print(record.raw)
+            if print_ is not None and print_ == old:
+                return Unchanged(record.external_id)
+        return self._judged(record, _decoded(record, decode), old, None if old else print_)
+
     def _judged(
-        self, record: RawRecord, context: Context | MappingFailed, known: Mapping[str, bytes]
+        self,
+        record: RawRecord,
+        context: Context | MappingFailed,
+        old: bytes | None,
+        print_: bytes | None = None,
     ) -> _Fresh | Unchanged | MappingFailed:
         if isinstance(context, MappingFailed):
             return context
-        print_ = fingerprint(self._prune(context))
-        if known.get(record.external_id) == print_:
-            return Unchanged(record.external_id)
+        if print_ is None:
+            print_ = fingerprint(self._prune(context))
+            if print_ == old:
+                return Unchanged(record.external_id)
         return _Fresh(record, context, self._parts(context), print_)
 
     async def _detailed(
@@ -368,12 +375,3 @@ def _filled(
     for application in applications:
         found += [_OF_APPLICATION[name] for name, value in application.items() if value]
     return frozenset(found)
-
-
-def _needed(spec: List, paths: Iterable[str]) -> dict[str, Join]:
-    """The joins that these paths read, also by way of other joins, in the order of the file."""
-    wanted = set().union(*(joins_used(path) for path in paths), set())
-    for name, join in reversed(spec.joins.items()):
-        if name in wanted:
-            wanted |= joins_used(join.key)
-    return {name: join for name, join in spec.joins.items() if name in wanted}

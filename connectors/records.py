@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import xxhash
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from connectors.base import MappingFailed, RawRecord
 from connectors.definition.paths import SIMPLE_PATH, top_names
@@ -168,6 +168,15 @@ def probe(paths: Sequence[str]) -> Probe:
     return quickly
 
 
+Print = Callable[[bytes | memoryview], bytes | None]
+"""A short print of a record's bytes: equal prints mean equal records."""
+
+
+def whole_print(raw: bytes | memoryview) -> bytes:
+    """16 bytes over the whole record as it came."""
+    return xxhash.xxh3_128_digest(raw)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """The records of one page that could be told apart, and what their times say."""
@@ -177,7 +186,7 @@ class Told:
     times: list[Any]
 
 
-def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, *, with_digest: bool) -> Told:
+def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, digest_of: Print | None) -> Told:
     """Each record with its id. `read` gives the id and, if the list has one, the time."""
     told = Told([], [], [])
     for at, raw in enumerate(raws):
@@ -190,7 +199,7 @@ def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, *, with_digest: 
         if external_id is None:
             told.failed.append(MappingFailed(None, f"record {at + 1} of the page has no id"))
             continue
-        digest = xxhash.xxh3_128_digest(raw) if with_digest else None
+        digest = digest_of(raw) if digest_of is not None else None
         told.records.append(RawRecord(external_id, raw, digest))
         if len(found) > 1:
             told.times.append(found[1])
@@ -289,3 +298,47 @@ _SORTED = msgspec.json.Encoder(order="sorted")
 def fingerprint(record: Any) -> bytes:
     """16 bytes that are equal for equal content, whatever the order of keys."""
     return xxhash.xxh3_128_digest(_SORTED.encode(record))
+
+
+_OF_BYTES = b"="
+_BETWEEN = b"\0"
+"""Stands in no JSON text."""
+_FINGERPRINT_BYTES = 16
+
+
+def is_of_bytes(print_: bytes) -> bool:
+    """Whether it was made by a `printer`; if not, it is a `fingerprint`."""
+    return len(print_) > _FINGERPRINT_BYTES
+
+
+def printer(names: Collection[str] | None, volatile: Sequence[str]) -> Print:
+    """Prints what stands under these keys, without the volatile paths, and decodes only those.
+
+    17 bytes, equal only for equal content; the order of a record's own keys does not matter, nor
+    does what stands under other keys. None where bytes cannot tell: `names` is None, or the record
+    is no plain JSON object.
+    """
+    if names is None:
+        return lambda _: None
+    names = frozenset(names).difference(volatile)
+    touched = {path.split(".")[0].removesuffix("[]") for path in volatile}
+    whole, looked_into = sorted(names - touched), sorted(names & touched)
+    fields: list[tuple[str, Any, Any]] = [
+        (f"f{at}", msgspec.Raw | UnsetType, UNSET) for at in range(len(names))
+    ]
+    renamed = {f"f{at}": name for at, name in enumerate((*whole, *looked_into))}
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Print", fields, rename=renamed))
+    prune = pruner(volatile)
+
+    def printed(raw: bytes | memoryview) -> bytes | None:
+        try:
+            found = msgspec.structs.astuple(decoder.decode(raw))
+            parts: list[Any] = [b"" if part is UNSET else part for part in found]
+            for at, name in enumerate(looked_into, start=len(whole)):
+                if found[at] is not UNSET:
+                    parts[at] = _SORTED.encode(prune({name: msgspec.json.decode(found[at])}))
+        except msgspec.DecodeError:
+            return None
+        return _OF_BYTES + xxhash.xxh3_128_digest(_BETWEEN.join(parts))
+
+    return printed
