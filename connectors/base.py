@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import ApplicationStatus
 
@@ -79,8 +81,7 @@ class Page:
     expected_total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True, gc=False):
     """One record in canonical words."""
 
     external_id: str
@@ -93,8 +94,7 @@ class Mapped:
     """Mapped fields that had a value: what schema drift is measured by."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Struct, frozen=True, gc=False):
     """A record whose content has the fingerprint that was already known; it was not mapped."""
 
     external_id: str

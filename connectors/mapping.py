@@ -1,5 +1,6 @@
 """Turns a vendor's record into canonical words: pure functions, compiled once per connector."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from models.status import UNMAPPED_STATUS
 
 WHOLE = "record"
 """Where one of a record's applications holds the record itself."""
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INT64 = 2**63
 _WRAPPING = frozenset({"name", "type", "title"})
 
@@ -55,6 +57,13 @@ def getter(source: Source) -> Getter:
         case Each():
             get = _each(source)
     return get
+
+
+def plain_key(source: Source) -> str | None:
+    """The record's own key that is the source's whole path, if that is all there is to it."""
+    if isinstance(source, PathSource) and PLAIN_KEY.fullmatch(source.path):
+        return source.path
+    return None
 
 
 def _constant(value: object) -> Getter:
@@ -112,6 +121,18 @@ def _each(source: Each) -> Getter:
         [] if "key" in source.fields or source.fields.keys() >= {"type"} else ["key"]
     )
 
+    plain = [
+        (name, plain_key(source.fields[name]) or "")
+        for name, _ in fields
+        if plain_key(source.fields[name])
+    ]
+
+    def entry(item: Any) -> Any:
+        if type(item) is dict and len(plain) == len(fields):
+            take = item.get
+            return {name: take(key) for name, key in plain}
+        return {name: get(item) for name, get in fields}
+
     def entries(record: Any) -> Any:
         found = find(record)
         if isinstance(found, dict) and by_key:
@@ -124,7 +145,7 @@ def _each(source: Each) -> Getter:
                 for key, item in found.items()
             ]
         items = found if isinstance(found, list) else [] if found is None else [found]
-        return [{name: get(item) for name, get in fields} for item in items]
+        return [entry(item) for item in items]
 
     return entries
 
@@ -182,8 +203,11 @@ def contacts(value: Any) -> list[Any]:
             found, kind = item["value"], item.get("type")
         else:
             found, kind = item, None
-        if (point := text(found)) is not None:
-            points.append({"value": point, "type": kind and text(kind)})
+        point = found if type(found) is str else text(found)
+        if point:
+            points.append(
+                {"value": point, "type": kind if type(kind) is str else kind and text(kind)}
+            )
     return points
 
 
@@ -225,11 +249,13 @@ def custom_fields(value: Any) -> dict[str, Any]:
         pairs = [(item.get("key"), item.get("value")) for item in value if isinstance(item, dict)]
     else:
         raise FieldFailed("expected an object, or `each` with `key` and `value`")
-    return {
-        storable_key(key): item if isinstance(item, str) else storable(unwrapped(item))
-        for key, item in pairs
-        if key is not None and key != ""
-    }
+    found = {}
+    for key, item in pairs:
+        if key is None or key == "":
+            continue
+        value = unwrapped(item) if type(item) is dict else item
+        found[storable_key(key)] = value if type(value) is str else storable(value)
+    return found
 
 
 def unwrapped(value: Any) -> Any:
@@ -308,10 +334,16 @@ class _Field:
     get: Getter
     convert: Callable[[Any], Any]
     paths: tuple[str, ...]
+    key: str | None
+    """The record's own key that it stands under, if that is its whole path."""
 
 
 class _Fields:
-    """The fields of one part of a record, read in one go."""
+    """The fields of one part of a record, read in one go.
+
+    Texts that stand under one of the record's own keys are half of all fields: they are taken
+    without calling anything.
+    """
 
     def __init__(
         self,
@@ -323,14 +355,27 @@ class _Fields:
         fields = list(_fields(part, mapping, kinds, extras))
         custom = _extra_custom_fields(part, extras)
         self._part = part
-        self._steps = [(each.name, each.get, each.convert) for each in fields]
+        self._none_yet = dict.fromkeys(each.name for each in fields)
+        self._texts = [
+            (each.name, each.key) for each in fields if each.key and each.convert is text
+        ]
+        self._steps = [
+            (each.name, each.get, each.convert)
+            for each in fields
+            if not (each.key and each.convert is text)
+        ]
         self._custom = [(name, compile_path(path)) for name, path in custom.items()]
         self.paths = (*(path for each in fields for path in each.paths), *custom.values())
 
     def read(self, record: Any) -> Any:
-        found: Any = {}
+        found: Any = self._none_yet.copy()
         name = ""
+        take = record.get
         try:
+            for name, key in self._texts:
+                value = take(key)
+                if value is not None:
+                    found[name] = value if value and type(value) is str else text(value)
             for name, get, convert in self._steps:
                 found[name] = convert(get(record))
         except ValueError as error:
@@ -346,7 +391,7 @@ def _fields(
     for name, convert in kinds.items():
         own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
         source = PathSource(own) if own else getattr(mapping, name)
-        yield _Field(name, getter(source), convert, tuple(paths_in(source)))
+        yield _Field(name, getter(source), convert, tuple(paths_in(source)), plain_key(source))
 
 
 def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,34 +31,28 @@ from connectors.records import (
     scoped_id,
 )
 from models.candidate import (
-    APPLICATION_FIELDS,
-    CANDIDATE_FIELDS,
     ApplicationRecord,
     CandidateRecord,
     NamedRef,
 )
 
 Context = dict[str, Any]
-GIVE_WAY_AFTER = 24
+GIVE_WAY_AFTER = 96
 MAPPING_TAKES = 6
 """As long as so many comparisons of a record with its fingerprint."""
 WHOLE_AFTER_KEYS = 300
 WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""
-_OF_CANDIDATE = {name: f"candidate.{name}" for name in CANDIDATE_FIELDS}
-_OF_APPLICATION = {name: f"application.{name}" for name in APPLICATION_FIELDS}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRecord:
+class ReadRecord(msgspec.Struct, frozen=True, gc=False):
     """One record in canonical words, with the contexts that its applications were read from."""
 
     mapped: Mapped
     contexts: tuple[Context, ...]
 
 
-@dataclass(slots=True)
-class _Fresh:
+class _Fresh(msgspec.Struct, gc=False):
     """A decoded record that is to be mapped."""
 
     record: RawRecord
@@ -369,9 +363,16 @@ def _merged(listed: Context, detail: Context | None) -> Context:
 def _filled(
     candidate: CandidateRecord | None, applications: Iterable[ApplicationRecord]
 ) -> frozenset[str]:
-    found = []
+    found: frozenset[str] = frozenset()
     if candidate is not None:
-        found += [_OF_CANDIDATE[name] for name, value in candidate.items() if value]
+        found = _names_filled("candidate", tuple(candidate), tuple(map(bool, candidate.values())))
     for application in applications:
-        found += [_OF_APPLICATION[name] for name, value in application.items() if value]
-    return frozenset(found)
+        has = tuple(map(bool, application.values()))
+        found |= _names_filled("application", tuple(application), has)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _names_filled(part: str, names: tuple[str, ...], has: tuple[bool, ...]) -> frozenset[str]:
+    """Records of one kind are filled in few ways: each is worked out once."""
+    return frozenset(f"{part}.{name}" for name, full in zip(names, has, strict=True) if full)

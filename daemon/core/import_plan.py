@@ -5,8 +5,11 @@ snapshot), and, only where a status changed, what ClearView holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.core.conflict import Policy, decide_status
 from daemon.core.diff import FieldChange, diff_application, diff_candidate, loud
@@ -17,8 +20,7 @@ STATUS_GROUP = frozenset({"status", "stage", "rejection_reason", "rejected_at", 
 """What moves with a status: taken together from the side that wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationChange:
+class ApplicationChange(Struct, frozen=True, gc=False):
     """One application of a record, compared with what was known of it."""
 
     record: Record
@@ -38,8 +40,7 @@ class ApplicationChange:
         return any(change.path == "status" for change in self.changes) and not self.is_new
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChange:
+class RecordChange(Struct, frozen=True, gc=False):
     """One record, compared with its snapshot."""
 
     after: Snapshot
@@ -72,7 +73,7 @@ class RecordChange:
             or self.candidate_changes
             or self.vanished_applications
             or self.returned
-            or any(a.is_new or a.changes for a in self.applications)
+            or (self.applications and any(a.is_new or a.changes for a in self.applications))
         )
 
     @property
@@ -107,7 +108,7 @@ def compare(
         candidate_changes=()
         if candidate is None or candidate_base is None
         else tuple(diff_candidate(candidate_base, candidate)),
-        applications=tuple(_compare_applications(after, before)),
+        applications=tuple(_compare_applications(after, before)) if after.applications else (),
         vanished_applications=_vanished(after, before),
         returned=returned,
     )
@@ -134,7 +135,7 @@ def hold_stale(change: RecordChange, asked_at: datetime) -> RecordChange:
     `asked_at` is a moment before the page was asked for. The status stays what the push made it,
     and the record is compared anew when it is listed again.
     """
-    if not any(_is_stale(a, asked_at) for a in change.applications):
+    if not change.applications or not any(_is_stale(a, asked_at) for a in change.applications):
         return change
     applications = tuple(_held(a) if _is_stale(a, asked_at) else a for a in change.applications)
     after = replace(
@@ -166,18 +167,17 @@ class ClearViewSide:
     """When a person last changed the status there, where that is known."""
 
 
-@dataclass(slots=True)
-class RecordPlan:
+class RecordPlan(Struct):
     """What to do about one record."""
 
     change: RecordChange
     new_candidate: Record | None = None
     candidate_patch: Patch | None = None
-    new_applications: list[Record] = field(default_factory=list)
-    application_patches: list[Patch] = field(default_factory=list)
-    conflicts: list[StatusConflict] = field(default_factory=list)
+    new_applications: list[Record] = []
+    application_patches: list[Patch] = []
+    conflicts: list[StatusConflict] = []
     log: LogLine | None = None
-    changes: list[ChangeLine] = field(default_factory=list)
+    changes: list[ChangeLine] = []
 
 
 def plan_record(

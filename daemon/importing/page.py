@@ -60,7 +60,8 @@ class PageImport:
         counts.pages += 1
         counts.seen += prepared.seen
         counts.unmapped += prepared.unmapped
-        self.filled.update(prepared.filled)
+        for names, records in prepared.filled.items():
+            self.filled.update(dict.fromkeys(names, records))
         self.mapped += len(prepared.changed)
         context.mapped += len(prepared.changed)
         await note_failures(context, self.facts.name, prepared.failures)
@@ -91,8 +92,10 @@ class PageImport:
 
     async def _keep(self, changes: Sequence[RecordChange]) -> "_Written | None":
         """Write the snapshots, or nothing if the page changes nothing."""
-        empty = [c for c in changes if c.is_empty]
-        real = [c for c in changes if not c.is_empty]
+        empty: list[RecordChange] = []
+        real: list[RecordChange] = []
+        for change in changes:
+            (empty if change.is_empty else real).append(change)
         marked = [c.after for c in empty if _is_marked_anew(c)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
         self.context.run.counts.unchanged += len(empty)

@@ -43,7 +43,8 @@ class PreparedPage:
     shown_before: frozenset[str]
     """Records of this page that pages just before it have changed."""
     unmapped: int
-    filled: Counter[str]
+    filled: Counter[frozenset[str]]
+    """By the mapped fields that a record has values in: how many records."""
 
     @property
     def seen(self) -> int:
@@ -155,7 +156,7 @@ class PageReading:
         self.unmapped_stages |= {
             stage["name"] or stage["external_id"] or "?" for stage in result.unmapped_stages
         }
-        prepared.filled.update(result.filled)
+        prepared.filled[result.filled] += 1
         old = prepared.known.get(record.external_id)
         same_content = (
             old is not None

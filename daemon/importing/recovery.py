@@ -1,8 +1,9 @@
 """Finishing what an interrupted import left half done: a page, or a batch of deletions."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
 from daemon.core.walk import Applying

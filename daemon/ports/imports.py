@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from models.status import ApplicationStatus
 
 Record = Mapping[str, Any]
@@ -21,8 +23,7 @@ class Known(NamedTuple):
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, gc=False):
     """What the ATS last said in one list record."""
 
     external_id: str
@@ -203,8 +204,7 @@ class CandidateManagement(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True, gc=False):
     """One version of one candidate, for `candidates_import_log`."""
 
     candidate_external_id: str

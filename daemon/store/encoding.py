@@ -44,6 +44,12 @@ def uuid_field(name: str, raw: bytes) -> bytes:
     return b"\x05%s\0\x10\0\0\0\x04%s" % (name.encode(), raw)
 
 
+def text_field(name: str, text: str) -> bytes:
+    """A field that holds a text."""
+    encoded = text.encode()
+    return b"\x02%s\0%s%s\0" % (name.encode(), (len(encoded) + 1).to_bytes(4, "little"), encoded)
+
+
 def document_field(name: str, document: bytes) -> bytes:
     """A field that holds an encoded document."""
     return b"\x03%s\0%s" % (name.encode(), document)

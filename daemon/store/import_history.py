@@ -18,6 +18,7 @@ from daemon.store.encoding import (
     encode_each,
     fields_of,
     insert_new,
+    text_field,
     uuid_field,
 )
 from daemon.store.stored_ids import StoredIds, stored
@@ -80,6 +81,7 @@ class MongoImportHistory:
         """Encodes log lines of one page, each with its id."""
         scope = fields_of({"ats_integration_id": self._ids.scope})
         of_page = fields_of({"imported_at": at, "run_id": stored(run_id)})
+        created = fields_of(_said(LogLine("", "created")))
 
         def whole(keyed: tuple[bytes, LogLine]) -> bytes:
             key, line = keyed
@@ -88,7 +90,8 @@ class MongoImportHistory:
                 uuid_field("_id", key),
                 scope,
                 uuid_field("candidate_id", owner),
-                fields_of(_own_fields(line)),
+                text_field("external_id", line.candidate_external_id),
+                created if line.change == "created" else fields_of(_said(line)),
                 of_page,
             )
 
@@ -126,10 +129,9 @@ class MongoImportHistory:
             )
 
 
-def _own_fields(line: LogLine) -> Row:
-    """What differs between the log lines of a page, but for the ids."""
+def _said(line: LogLine) -> Row:
+    """What happened; it is the same for every candidate that a page creates."""
     return {
-        "external_id": line.candidate_external_id,
         "status": line.status,
         "error_message": line.error,
         "change": line.change,

@@ -15,6 +15,7 @@ from daemon.store.encoding import (
     encode_each,
     fields_of,
     insert_each,
+    text_field,
     uuid_field,
 )
 from daemon.store.stored_ids import StoredIds, stored
@@ -121,9 +122,10 @@ class MongoSnapshots:
 
         def whole(snapshot: Snapshot) -> bytes:
             identity = self._ids.raw(snapshot_name(list_name, snapshot.external_id))
+            name = text_field("external_id", snapshot.external_id)
             own = fields_of(_own_fields(snapshot))
             candidate = self._candidate_field(snapshot.candidate)
-            return assembled(uuid_field("_id", identity), of_list, own, candidate, live)
+            return assembled(uuid_field("_id", identity), of_list, name, own, candidate, live)
 
         return whole
 
@@ -206,7 +208,6 @@ class MongoSnapshots:
 def _own_fields(snapshot: Snapshot) -> Row:
     """What differs between the snapshots of a page, but for the candidate."""
     return {
-        "external_id": snapshot.external_id,
         "fingerprint": snapshot.fingerprint,
         "digest": snapshot.digest,
         "applications": snapshot.applications,
