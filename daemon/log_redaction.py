@@ -58,15 +58,13 @@ class Redactor:
     """A structlog processor that lets numbers, times and ids through, and text only where it is harmless."""
 
     def __init__(self) -> None:
-        self._secrets: set[str] = set()
-        self._known: re.Pattern[str] | None = None
+        self._secrets: list[str] = []
+        """The longest first: one may be a part of another."""
 
     def remember(self, secret: str) -> None:
         """From now on this very value never shows, in whatever text or traceback it stands."""
         if len(secret) >= SHORTEST_SECRET and secret not in self._secrets:
-            self._secrets.add(secret)
-            longest_first = sorted(self._secrets, key=len, reverse=True)
-            self._known = re.compile("|".join(map(re.escape, longest_first)))
+            self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
@@ -76,14 +74,14 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """The text without anything that looks like a secret, an e-mail address or a telephone number."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, REDACTED)
         if len(text) > LONGEST_TEXT:  # of a traceback the end matters most
             text = f"{text[: LONGEST_TEXT // 5]} … {text[-LONGEST_TEXT:]}"
-        if SUSPICIOUS.search(text):
-            for pattern, replacement in PATTERNS:
-                text = pattern.sub(replacement, text)
-        return text
+        if text.isalnum():
+            return text
+        return _masked_again(text) if len(text) <= _REPEATED else _masked(text)
 
     def _key(self, key: str) -> str:
         """A mapping from an ATS may have anything as its keys."""
@@ -124,6 +122,18 @@ class Redactor:
 @lru_cache(maxsize=1024)
 def _is_sensitive(key: str) -> bool:
     return key not in _HARMLESS and _SENSITIVE_KEY.search(key) is not None
+
+
+def _masked(text: str) -> str:
+    if SUSPICIOUS.search(text):
+        for pattern, replacement in PATTERNS:
+            text = pattern.sub(replacement, text)
+    return text
+
+
+_REPEATED = 32
+"""Texts of this length at most are mostly words that come again: names of events and modules."""
+_masked_again = lru_cache(maxsize=512)(_masked)
 
 
 def _is_loggable(key: str) -> bool:

@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Sequence
-from typing import Literal, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TextIO
 
+import msgspec
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 from structlog.stdlib import ProcessorFormatter
@@ -83,9 +84,14 @@ def _formatter(redactor: Redactor, console: Processor | None) -> ProcessorFormat
             # Plain tracebacks: structlog's own pretty and structured ones print local variables.
             structlog.processors.format_exc_info,
             redactor,
-            console or structlog.processors.JSONRenderer(ensure_ascii=False),
+            console or structlog.processors.JSONRenderer(serializer=_json),
         ],
     )
+
+
+def _json(event: Any, default: Callable[[Any], Any], **_: Any) -> str:
+    """Every push is a line: the standard library's encoder takes five times as long."""
+    return msgspec.json.encode(event, enc_hook=default).decode()
 
 
 def _console(target: TextIO) -> structlog.dev.ConsoleRenderer:

@@ -24,6 +24,7 @@ class BenchAts:
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     """Kind of request, what it was about, when it came (nanoseconds of the monotonic clock, which
     all processes of the machine share)."""
+    writes: int = 0
     stages: dict[str, str] = field(default_factory=dict)
     """By application: where a write has put it."""
     signature: int = 0
@@ -37,6 +38,7 @@ class BenchAts:
             web.post(f"{base}/applications/{{key}}/move", self.move),
             web.get(f"{base}/stages", self.all_stages),
             web.get("/noticed", self.noticed),
+            web.get("/written", self.written),
             web.post("/forget", self.forget),
         ]
 
@@ -76,6 +78,7 @@ class BenchAts:
     async def move(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
         self._note("write", key)
+        self.writes += 1
         self.stages[key] = str(msgspec.json.decode(await request.read())["to"])
         return _json(b"{}")
 
@@ -85,8 +88,13 @@ class BenchAts:
     async def noticed(self, request: web.Request) -> web.Response:
         return _json(msgspec.json.encode(self.requests))
 
+    async def written(self, request: web.Request) -> web.Response:
+        """How many writes there were: asked again and again, it must cost nothing."""
+        return _json(msgspec.json.encode(self.writes))
+
     async def forget(self, request: web.Request) -> web.Response:
         self.requests.clear()
+        self.writes = 0
         self.stages.clear()
         return _json(b"{}")
 

@@ -160,7 +160,8 @@ async def _ids(
 
 
 async def _all_written(stage: Stage, changes: int) -> bool:
-    return sum(kind == "write" for kind, _, _ in await stage.ask("GET", "/noticed")) >= changes
+    written: int = await stage.ask("GET", "/written")
+    return written >= changes
 
 
 def latency_of(acknowledged: Mapping[str, int], noticed: list[tuple[str, str, int]]) -> Latency:
