@@ -182,6 +182,10 @@ class Budget:
     @asynccontextmanager
     async def turn(self, purpose: Purpose, waiting: Waiting) -> AsyncIterator[None]:
         """Wait until a request of this purpose may go, and hold its place while it is under way."""
+        if not self._slots:
+            await self._wait(purpose, waiting)
+            yield
+            return
         async with AsyncExitStack() as held:
             for limit, slots in self._slots:
                 if purpose.concerns(limit.only):

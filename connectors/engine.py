@@ -40,9 +40,9 @@ from connectors.fetching import Fetcher, encoded
 from connectors.http import AtsHttp, Outgoing
 from connectors.listing import Listing
 from connectors.lookups import Lookups, Rows
-from connectors.mapping import ApplicationMapper, CandidateMapper, text
+from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed, text
 from connectors.paths import compile_path
-from connectors.reading import Context, ListReader, ReadRecord
+from connectors.reading import Context, ListReader
 from connectors.reads import Mappers, Reads, reads_of
 from connectors.records import identifier, printer, whole_print
 from connectors.requests import Draft, Drafts, Settings
@@ -246,12 +246,7 @@ class RestConnector:
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
         """Read records by id; None for an id that the ATS does not have."""
-        return await self._fetched(list_name, external_ids, urgent=False)
-
-    async def _fetched(
-        self, list_name: str, external_ids: Sequence[str], *, urgent: bool
-    ) -> dict[str, RawRecord | None]:
-        rows = await self._fetcher.rows(list_name, external_ids, urgent=urgent)
+        rows = await self._fetcher.rows(list_name, external_ids)
         told = self._listings[list_name].tell([encoded(row) for row in rows])
         by_id = {record.external_id: record for record in told}
         return {external_id: by_id.get(external_id) for external_id in external_ids}
@@ -266,17 +261,19 @@ class RestConnector:
         if spec is None:
             raise NotSupported(f"{self.ats_name} cannot read one application")
         key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
+        reader = self._readers[spec.list]
         try:
-            record = (await self._fetched(spec.list, [key], urgent=True))[key]
+            rows = await self._fetcher.rows(spec.list, [key], urgent=True)
         except NotFound:
             return None
+        record = next((row for row in rows if reader.known_as(row) == key), None)
         if record is None:
             return None
-        (read,) = await self._readers[spec.list].read([record])
-        if not isinstance(read, ReadRecord):
-            why = read.message if isinstance(read, MappingFailed) else "it was not read"
-            raise Rejected(f"{spec.list}: record {key} cannot be read: {why}")
-        for application, context in zip(read.mapped.applications, read.contexts, strict=True):
+        try:
+            found = await reader.applications(record)
+        except FieldFailed as error:
+            raise Rejected(f"{spec.list}: record {key} cannot be read: {error}") from None
+        for application, context in found:
             if application["external_id"] == ref.external_id:
                 self._remember(ref.external_id, context)
                 return application, context

@@ -73,6 +73,9 @@ class Lookups:
 
     async def _loaded(self, name: str, scope: str | None, *, newer_than: float) -> _Table:
         key = (name, scope)
+        known = self._tables.get(key)
+        if known is not None and known.loaded_at >= newer_than:
+            return known
         async with self._locks.setdefault(key, asyncio.Lock()):
             table = self._tables.get(key)
             if table is None or table.loaded_at < newer_than:

@@ -45,13 +45,6 @@ WHOLE_AT_MOST = 50_000
 """Records of a joined list that are kept in memory during one walk."""
 
 
-class ReadRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record in canonical words, with the contexts that its applications were read from."""
-
-    mapped: Mapped
-    contexts: tuple[Context, ...]
-
-
 class _Fresh(msgspec.Struct, gc=False):
     """A decoded record that is to be mapped."""
 
@@ -131,26 +124,41 @@ class ListReader:
             return fingerprint(row)
         return fingerprint({key: row.get(key) for key in behind | known_by})
 
-    async def read(
-        self, records: Sequence[RawRecord]
-    ) -> list[ReadRecord | Unchanged | MappingFailed]:
-        """Every record, in the order given, with all that the ATS says of it."""
-        return await self._read_all(records, {}, decode)
+    async def applications(self, record: Context) -> list[tuple[ApplicationRecord, Context]]:
+        """The applications of one record that was read by id, each with what it was read from.
+
+        Raises:
+            FieldFailed: the record cannot be read.
+        """
+        if self._applications is None:
+            return []
+        parts = self._parts(record)
+        await self._join([record], parts)
+        return [(self._applications.read(part).application, part) for part in parts]
+
+    def known_as(self, record: Context) -> str | None:
+        """How the record is known; None if it has no id."""
+        own = identifier(self._id(record))
+        return own if own is None or SCOPE not in record else scoped_id(record[SCOPE], own)
 
     async def _read_all(
-        self, records: Sequence[RawRecord], known: Mapping[str, bytes], decode: Decode
-    ) -> list[ReadRecord | Unchanged | MappingFailed]:
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes]
+    ) -> list[Mapped | Unchanged | MappingFailed]:
         judged: list[_Fresh | Unchanged | MappingFailed]
         if self.spec.detail is None:
-            judged = [self._looked_at(record, known, decode) for record in records]
+            judged = [self._looked_at(record, known) for record in records]
         else:
-            contexts = await self._detailed(records, [_decoded(each, decode) for each in records])
+            contexts = await self._detailed(
+                records, [_decoded(each, self._decode) for each in records]
+            )
             judged = [
                 self._judged(record, context, known.get(record.external_id))
                 for record, context in zip(records, contexts, strict=True)
             ]
         fresh = [each for each in judged if isinstance(each, _Fresh)]
-        await self._join(fresh)
+        await self._join(
+            [each.context for each in fresh], [part for each in fresh for part in each.parts]
+        )
         return [self._mapped(each) if isinstance(each, _Fresh) else each for each in judged]
 
     async def map(
@@ -163,8 +171,7 @@ class ListReader:
         """
         if self.spec.detail is None and not (self._candidate_joins or self._application_joins):
             return await self._mapped_one_by_one(records, known)
-        read = await self._read_all(records, known, self._decode)
-        return [_without_contexts(each) for each in read]
+        return await self._read_all(records, known)
 
     async def _mapped_one_by_one(
         self, records: Sequence[RawRecord], known: Mapping[str, bytes]
@@ -184,11 +191,11 @@ class ListReader:
     def _mapped_alone(
         self, record: RawRecord, known: Mapping[str, bytes]
     ) -> Mapped | Unchanged | MappingFailed:
-        judged = self._looked_at(record, known, self._decode)
-        return _without_contexts(self._mapped(judged) if isinstance(judged, _Fresh) else judged)
+        judged = self._looked_at(record, known)
+        return self._mapped(judged) if isinstance(judged, _Fresh) else judged
 
     def _looked_at(
-        self, record: RawRecord, known: Mapping[str, bytes], decode: Decode
+        self, record: RawRecord, known: Mapping[str, bytes]
     ) -> _Fresh | Unchanged | MappingFailed:
         """A record seen for the first time is known by its bytes, later on by its content.
 
@@ -201,7 +208,7 @@ class ListReader:
             print_ = record.digest if self.spec.rotates else self._print(record.raw)
             if print_ is not None and print_ == old:
                 return Unchanged(record.external_id)
-        return self._judged(record, _decoded(record, decode), old, None if old else print_)
+        return self._judged(record, _decoded(record, self._decode), old, None if old else print_)
 
     def _judged(
         self,
@@ -222,7 +229,7 @@ class ListReader:
         self, records: Sequence[RawRecord], decoded: Sequence[Context | MappingFailed]
     ) -> list[Context | MappingFailed]:
         rows = await self._fetcher.rows(self.name, [record.external_id for record in records])
-        by_id = {self._known_as(row): row for row in rows}
+        by_id = {self.known_as(row): row for row in rows}
         return [
             each
             if isinstance(each, MappingFailed)
@@ -230,18 +237,13 @@ class ListReader:
             for record, each in zip(records, decoded, strict=True)
         ]
 
-    def _known_as(self, row: Context) -> str | None:
-        own = identifier(self._id(row))
-        return own if own is None or SCOPE not in row else scoped_id(row[SCOPE], own)
-
     def _parts(self, record: Context) -> list[Context]:
         return [] if self._applications is None else self._applications.parts(record)
 
-    async def _join(self, records: Sequence[_Fresh]) -> None:
+    async def _join(self, own: Sequence[Context], separate: Sequence[Context]) -> None:
+        """Bring what records and their applications are looked up in."""
         if not (self._candidate_joins or self._application_joins):
             return
-        own = [each.context for each in records]
-        separate = [part for each in records for part in each.parts]
         for context in (*own, *separate):
             context["joined"] = {}
         for name, join in self._candidate_joins.items():
@@ -308,7 +310,7 @@ class ListReader:
         rows = await self._fetcher.rows(join.list, keys)
         return list({identifier(id_of(row)) or id(row): row for row in rows}.values())
 
-    def _mapped(self, fresh: _Fresh) -> ReadRecord | MappingFailed:
+    def _mapped(self, fresh: _Fresh) -> Mapped | MappingFailed:
         try:
             return self._read(fresh.record, fresh.context, fresh.parts, fresh.fingerprint)
         except FieldFailed as error:
@@ -316,7 +318,7 @@ class ListReader:
 
     def _read(
         self, record: RawRecord, context: Context, parts: Sequence[Context], print_: bytes
-    ) -> ReadRecord:
+    ) -> Mapped:
         candidate = self._candidates.read(context) if self._candidates else None
         applications: list[ApplicationRecord] = []
         unmapped: list[NamedRef] = []
@@ -326,7 +328,7 @@ class ListReader:
                 applications.append(found.application)
                 if not found.is_mapped:
                     unmapped.append(found.application["stage"])
-        mapped = Mapped(
+        return Mapped(
             record.external_id,
             print_,
             candidate,
@@ -334,13 +336,6 @@ class ListReader:
             tuple(unmapped),
             _filled(candidate, applications),
         )
-        return ReadRecord(mapped, tuple(parts))
-
-
-def _without_contexts(
-    read: ReadRecord | Unchanged | MappingFailed,
-) -> Mapped | Unchanged | MappingFailed:
-    return read.mapped if isinstance(read, ReadRecord) else read
 
 
 def _decoded(record: RawRecord, decode: Decode) -> Context | MappingFailed:

@@ -75,6 +75,20 @@ class Transport:
     async def read(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
         """The answer to a read, which is repeated while that may help."""
         deadline = self.clock.monotonic() + RATE_PATIENCE_S
+        try:
+            return await self._patiently(request, kind, parse, deadline)
+        except (Unavailable, BrokenAnswer) as error:
+            return await self._again(request, kind, parse, deadline, error)
+
+    async def _again(
+        self,
+        request: Outgoing,
+        kind: Kind,
+        parse: Parse[Payload],
+        deadline: float,
+        failed: AtsError | None,
+    ) -> Good[Payload]:
+        """The read once more, until it has failed as often as it may; `failed` was the first time."""
         attempts = AsyncRetrying(
             retry=retry_if_exception_type((Unavailable, BrokenAnswer)),
             stop=stop_after_attempt(READ_ATTEMPTS),
@@ -84,6 +98,9 @@ class Transport:
         )
         async for attempt in attempts:
             with attempt:
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
                 return await self._patiently(request, kind, parse, deadline)
         raise AssertionError("retrying ends by returning or raising")
 
