@@ -35,7 +35,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 TAKE_OVER_EVERY_S = 5.0
-SETTLE_TOGETHER_S = 0.02
+BATCHES_AT_ONCE = 2
+"""While MongoDB makes one batch durable the next one is on its way."""
+SETTLE_TOGETHER_S = 0.05
 """How long what follows from a push waits for others: six writes for many cost as those for one."""
 
 
@@ -43,7 +45,7 @@ SETTLE_TOGETHER_S = 0.02
 class DeliveryLimits:
     """How much goes on at once."""
 
-    applications: int = 256
+    applications: int = 512
     look_every_s: float = 1.0
     """How soon work is found that no intake in this process announced."""
 
@@ -105,8 +107,9 @@ class Delivery:
         """
         async with asyncio.TaskGroup() as tasks:
             writers = [
-                tasks.create_task(self._claims.run(), name="push-claims"),
-                tasks.create_task(self._settles.run(), name="push-settles"),
+                tasks.create_task(each.run(), name=name)
+                for each, name in ((self._claims, "push-claims"), (self._settles, "push-settles"))
+                for _ in range(BATCHES_AT_ONCE)
             ]
             watcher = tasks.create_task(self._wake_when(stop), name="push-stop")
             while not stop.is_set() and self._still_held():
@@ -135,25 +138,32 @@ class Delivery:
     async def _start_turns(self, tasks: asyncio.TaskGroup) -> int:
         """Start a turn for each application that has something due; how many."""
         way = await self._gate.way()
-        rows, look = self._inbox.take()
-        self._wants_look |= look or _monotonic() >= self._look_at
-        if way != "open" or self._wants_look:
-            self._wants_look |= bool(rows)
-            return await self._look(way, tasks)
-        unknown = [row for row in rows if not self._starts(row, tasks)]
-        if unknown:
-            self._inbox.look()
-        return len(rows)
+        if way != "open":
+            self._inbox.forget()
+        late = _monotonic() - self._look_at
+        self._wants_look |= self._inbox.wants_look() or late >= 0
+        started = 0
+        # Rows in hand come first, but not for ever: a look also finds what has to be tried again.
+        if not self._wants_look or late < self._limits.look_every_s:
+            started = self._start_in_hand(tasks)
+        return started + await self._look(way, tasks)
+
+    def _start_in_hand(self, tasks: asyncio.TaskGroup) -> int:
+        started = 0
+        while self._room > 0 and (row := self._inbox.take()) is not None:
+            started += self._starts(row, tasks)
+        return started
 
     def _starts(self, row: NewRow, tasks: asyncio.TaskGroup) -> bool:
-        """Start a turn with nothing but what is in hand; False if it has to be looked for."""
+        """Start a turn with nothing but what is in hand, if that is enough."""
         application_id = row.event.application_id
         if self._worked_off.covers(row):
-            return True
+            return False
         if application_id in self._busy:
             self._missed.add(application_id)
-            return True
-        if row.known is None or self._room <= 0:
+            return False
+        if row.known is None:
+            self._wants_look = True
             return False
         push = push_in_hand(row, self._ports.clock.now())
         self._start([push], row.known, tasks)

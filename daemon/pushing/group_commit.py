@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class GroupCommit(Generic[T, R]):
-    """While one batch is being written the next one gathers."""
+    """While one batch is being written the next one gathers; or so many as `run` runs."""
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class GroupCommit(Generic[T, R]):
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
             if not self._waiting:
                 self._arrived.clear()
+            if not batch:
+                continue
             try:
                 result = await self._write([item for item, _ in batch])
             except BaseException:

@@ -1,31 +1,42 @@
 """What a delivery is told: that there is work, and of some of it all that there is to know."""
 
 import asyncio
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 from daemon.ports.pushes import NewRow, OpenPush
 from models.status import ApplicationStatus
 
-MOST = 1_000
+MOST = 2_000
+KEPT_S = 5.0
+"""A row in hand for longer is looked at anew: what is known of its application may be old by then."""
 _REMEMBERED = 10_000
 
 
 class Inbox:
-    """Between the intake of this process and one integration's delivery."""
+    """Between the intake of this process and one integration's delivery.
 
-    def __init__(self) -> None:
+    Rows are taken in their order. Once there are too many, later ones are looked for in the outbox
+    until all that are in hand are taken, so that nobody is overtaken for long.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.arrived = asyncio.Event()
-        self._rows: list[NewRow] = []
+        self._clock = clock
+        self._rows: deque[tuple[float, NewRow]] = deque()
+        self._full = False
         self._look = True
 
     def put(self, row: NewRow) -> None:
-        """A row was stored just now. What nobody takes in time has to be looked for."""
-        if len(self._rows) < MOST:
-            self._rows.append(row)
-        else:
+        """A row was stored just now."""
+        self._full |= len(self._rows) >= MOST
+        if self._full:
             self._look = True
+        else:
+            self._rows.append((self._clock(), row))
         self.arrived.set()
 
     def look(self) -> None:
@@ -33,15 +44,26 @@ class Inbox:
         self._look = True
         self.arrived.set()
 
-    def take(self) -> tuple[list[NewRow], bool]:
-        """The rows since the last time, and whether to look for more."""
-        rows, self._rows = self._rows, []
+    def take(self) -> NewRow | None:
+        """The next row in hand; None if there is none."""
+        oldest = self._clock() - KEPT_S
+        while self._rows:
+            at, row = self._rows.popleft()
+            if at >= oldest:
+                return row
+            self._look = True
+        self._full = False
+        return None
+
+    def wants_look(self) -> bool:
+        """Whether there is something to look for; asked once, it is somebody else's to remember."""
         look, self._look = self._look, False
-        return rows, look
+        return look
 
     def forget(self) -> None:
-        """What was put while nobody delivered may be done by now: it has to be looked for."""
+        """What is in hand may be done by now: it has to be looked for."""
         self._rows.clear()
+        self._full = False
         self._look = True
 
 

@@ -4,7 +4,7 @@ Every write carries the lease's fencing token, so that an earlier holder cannot 
 one has taken up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from pymongo import UpdateMany, UpdateOne
 
 from daemon.ports.pushes import Done, Ended, OpenPush, Waits
 from daemon.store.connection import Mongo, Row
+from daemon.store.grouping import grouped
 from daemon.store.outbox_rows import WAITING, ended_of, open_push
 from daemon.store.push_effects import PushEffects
 from daemon.store.repeat import repeated
@@ -105,13 +106,20 @@ class MongoDeliveryQueue:
         done = [end for end in ends if isinstance(end, Done)]
         if done:
             await self._effects.apply(done)
-        writes = [write for end in ends for write in self._writes(end)]
+        writes = [*self._ended(done), *self._waits([e for e in ends if isinstance(e, Waits)])]
         await repeated(lambda: self._rows.bulk_write(writes, ordered=False))
 
-    def _writes(self, end: Done | Waits) -> Iterable[UpdateOne | UpdateMany]:
-        if isinstance(end, Done):
-            yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _ended_fields(end)})
-            return
+    def _ended(self, done: Sequence[Done]) -> Iterable[UpdateMany]:
+        """One write for all that ended alike: each costs MongoDB a third of a write of its own."""
+        for alike in grouped(done, _how_it_ended):
+            ids = [end.push.id for end in alike]
+            yield UpdateMany(self._mine({"_id": {"$in": ids}}), {"$set": _ended_fields(alike)})
+
+    def _waits(self, ends: Sequence[Waits]) -> Iterable[UpdateOne | UpdateMany]:
+        for end in ends:
+            yield from self._waits_on(end)
+
+    def _waits_on(self, end: Waits) -> Iterable[UpdateOne | UpdateMany]:
         waits = {"next_attempt_at": end.until}
         yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _waiting_fields(end) | waits})
         if end.followers:
@@ -125,7 +133,12 @@ class MongoDeliveryQueue:
         return None if row is None else row["next_attempt_at"]
 
 
-def _ended_fields(end: Done) -> Row:
+def _how_it_ended(end: Done) -> Hashable:
+    return (end.state, end.reason, end.message, end.attempts, end.base)
+
+
+def _ended_fields(alike: Sequence[Done]) -> Row:
+    end = alike[-1]
     return {
         "state": end.state,
         "reason": end.reason,
@@ -133,7 +146,7 @@ def _ended_fields(end: Done) -> Row:
         "attempts": end.attempts,
         "expected_status": end.base,
         "next_attempt_at": None,
-        "finished_at": end.at,
+        "finished_at": max(each.at for each in alike),
     }
 
 

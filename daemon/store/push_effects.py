@@ -4,13 +4,16 @@ Each write may be repeated without harm, because a crash may come between any tw
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from pymongo import UpdateMany, UpdateOne
+from pymongo import UpdateMany
 
 from daemon.ports.pushes import Done, FoundConflict, Moved
 from daemon.store.connection import Mongo, Row
+from daemon.store.encoding import encode
+from daemon.store.grouping import grouped
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing
 from daemon.store.repeat import repeated
@@ -49,60 +52,27 @@ class PushEffects:
         )
 
     async def _move_snapshots(self, moved: Sequence[tuple[Done, Moved]]) -> None:
-        if moved:
-            writes = [self._snapshot_write(end, to) for end, to in moved]
-            await repeated(lambda: self._snapshots.bulk_write(writes, ordered=False))
-
-    def _snapshot_write(self, end: Done, to: Moved) -> UpdateMany:
-        """One update, whichever record holds the application; a later push is never undone."""
-        return UpdateMany(
-            {
-                "ats_integration_id": self._integration,
-                "applications": {
-                    "$elemMatch": {
-                        "external_id": end.push.external_id,
-                        "pushed.sequence": {"$not": {"$gt": end.push.sequence}},
-                    }
-                },
-            },
-            {
-                "$set": {
-                    "applications.$.status": to.status,
-                    "applications.$.stage": dict(to.stage),
-                    "applications.$.rejection_reason": to.rejection_reason,
-                    "applications.$.pushed": {"sequence": end.push.sequence, "at": end.at},
-                }
-            },
-        )
+        """One update for all, whichever records hold them; a later push is never undone."""
+        if not moved:
+            return
+        in_order = sorted(moved, key=lambda pair: pair[0].push.sequence)
+        latest = {end.push.external_id: _as_pushed(end, to) for end, to in in_order}
+        records = {
+            "ats_integration_id": self._integration,
+            "applications.external_id": {"$in": list(latest)},
+        }
+        await repeated(lambda: self._snapshots.update_many(records, [_moves(latest)]))
 
     async def _follow(self, moved: Sequence[tuple[Done, Moved]]) -> None:
         """ClearView shows what its status led to, unless somebody wrote there meanwhile."""
-        writes = [
-            *(self._stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
-            *(self._reason_write(end, to) for end, to in moved if _drops_reason(to)),
+        wanted = [
+            *(_stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
+            *(_reason_write(end, to) for end, to in moved if _drops_reason(to)),
         ]
+        # One write for all that are to become alike: it costs a third of a write for each.
+        writes = [_own_write(alike) for alike in grouped(wanted, _OwnWrite.what)]
         if writes:
             await repeated(lambda: self._applications.bulk_write(writes, ordered=False))
-
-    def _stage_write(self, end: Done, to: Moved) -> UpdateOne:
-        shown = _shown(end, to)
-        unless_moved = {"stage.external_id": shown["external_id"], "stage.name": shown["name"]}
-        fields: Row = {"stage": dict(to.stage)}
-        if end.push.stage is not None:
-            fields["status"] = to.status  # the stage was the target: its status is the status
-        return self._own_write(end, unless_moved, fields)
-
-    def _reason_write(self, end: Done, to: Moved) -> UpdateOne:
-        unless_changed = {"rejection_reason": to.before_rejection_reason}
-        return self._own_write(end, unless_changed, {"rejection_reason": None})
-
-    def _own_write(self, end: Done, unless: Row, fields: Row) -> UpdateOne:
-        """`import_id`, new with each, marks the write as the daemon's own: it is no event."""
-        mark = derived_id(end.push.id, *sorted(fields))
-        return UpdateOne(
-            {"_id": end.push.application_id, "status": end.push.status, **unless},
-            {"$set": {**fields, "import_id": mark, "updated_at": end.at}},
-        )
 
     async def _record_changes(self, moved: Sequence[tuple[Done, Moved]]) -> None:
         await insert_missing(
@@ -175,6 +145,80 @@ class PushEffects:
             "attempts": end.attempts,
             "event_id": end.push.event_id,
         }
+
+
+def _as_pushed(end: Done, to: Moved) -> Row:
+    """What a snapshot holds of an application that was pushed."""
+    return {
+        "status": to.status,
+        "stage": dict(to.stage),
+        "rejection_reason": to.rejection_reason,
+        "pushed": {"sequence": end.push.sequence, "at": end.at},
+    }
+
+
+def _moves(pushed: Mapping[str, Row]) -> Row:
+    """A stage that gives each application of a record what was pushed of it, unless it is older."""
+    to = {"$arrayElemAt": [{"$literal": list(pushed.values())}, "$$at"]}
+    newer = {"$gt": ["$$application.pushed.sequence", "$$to.pushed.sequence"]}
+    moved = {"$mergeObjects": ["$$application", "$$to"]}
+    unless_newer = {"$let": {"vars": {"to": to}, "in": {"$cond": [newer, "$$application", moved]}}}
+    place = {"$indexOfArray": [{"$literal": list(pushed)}, "$$application.external_id"]}
+    if_pushed = {"$cond": [{"$lt": ["$$at", 0]}, "$$application", unless_newer]}
+    each = {"$let": {"vars": {"at": place}, "in": if_pushed}}
+    return {
+        "$set": {
+            "applications": {"$map": {"input": "$applications", "as": "application", "in": each}}
+        }
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnWrite:
+    """Fields that the daemon itself sets in one of ClearView's applications."""
+
+    end: Done
+    unless: Row
+    """What they have to be still, so that nobody's later write is lost."""
+    fields: Row
+
+    def what(self) -> bytes:
+        """Equal for applications that are written alike."""
+        return encode({"status": self.end.push.status, "unless": self.unless, "set": self.fields})
+
+
+def _stage_write(end: Done, to: Moved) -> _OwnWrite:
+    shown = _shown(end, to)
+    unless_moved = {"stage.external_id": shown["external_id"], "stage.name": shown["name"]}
+    fields: Row = {"stage": dict(to.stage)}
+    if end.push.stage is not None:
+        fields["status"] = to.status  # the stage was the target: its status is the status
+    return _OwnWrite(end, unless_moved, fields)
+
+
+def _reason_write(end: Done, to: Moved) -> _OwnWrite:
+    unless_changed = {"rejection_reason": to.before_rejection_reason}
+    return _OwnWrite(end, unless_changed, {"rejection_reason": None})
+
+
+def _own_write(alike: Sequence[_OwnWrite]) -> UpdateMany:
+    """`import_id`, new with each, marks the write as the daemon's own: it is no event."""
+    one = alike[0]
+    mark = derived_id(one.end.push.id, *sorted(one.fields))
+    return UpdateMany(
+        {
+            "_id": {"$in": [write.end.push.application_id for write in alike]},
+            "status": one.end.push.status,
+            **one.unless,
+        },
+        {
+            "$set": {
+                **one.fields,
+                "import_id": mark,
+                "updated_at": max(write.end.at for write in alike),
+            }
+        },
+    )
 
 
 def _shown(end: Done, to: Moved) -> NamedRef:
