@@ -293,6 +293,10 @@ class PushPorts:
     jitter: Jitter
 
 
+ATTEMPTS_PER_REQUEST = 3
+"""A push that waits for MongoDB, between its read and its write, leaves its place to another."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushSettings:
     """How an integration's pushes are made."""
@@ -394,6 +398,7 @@ class PushDelivery:
             clock=self._ports.clock,
             retry=self._settings.retry,
             jitter=self._ports.jitter,
+            attempts=asyncio.Semaphore(self._settings.requests * ATTEMPTS_PER_REQUEST),
             requests=asyncio.Semaphore(self._settings.requests),
         )
 

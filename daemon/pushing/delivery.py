@@ -35,9 +35,11 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 TAKE_OVER_EVERY_S = 5.0
+FEW_AT_ONCE = 64
+"""Applications under way. Of more than these the log tells numbers, once a look."""
 BATCHES_AT_ONCE = 2
 """While MongoDB makes one batch durable the next one is on its way."""
-SETTLE_TOGETHER_S = 0.05
+SETTLE_TOGETHER_S = 0.1
 """How long what follows from a push waits for others: six writes for many cost as those for one."""
 
 
@@ -98,6 +100,7 @@ class Delivery:
         """By the loop's clock, because that is what a pause goes by."""
         self._stopping = False
         self._take_over_at = float("-inf")
+        self._unlogged: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> None:
@@ -121,6 +124,7 @@ class Delivery:
             self._stopping = True
             while self._busy:
                 await self._pause()
+            self._log_the_others()
             for task in (*writers, watcher):
                 task.cancel()
 
@@ -177,6 +181,7 @@ class Delivery:
             return 0
         self._wants_look = False
         self._look_at = _monotonic() + self._limits.look_every_s
+        self._log_the_others()
         await self._take_over()
         queues = await self._ports.queue.due(
             now=self._ports.clock.now(), limit=room, busy=list(self._busy)
@@ -258,17 +263,29 @@ class Delivery:
             self._ports.metrics.count(
                 "push_ended_total", integration=self._integration.name, state=end.state
             )
-            log.info(
-                "status_push_ended",
-                integration=self._integration.name,
-                application_id=str(end.push.application_id),
-                event_id=end.push.event_id,
-                state=end.state,
-                reason=end.reason,
-                status=end.push.status.value,
-                attempts=end.attempts,
-            )
+            self._log(end)
             await self._alert(end)
+
+    def _log(self, end: Done) -> None:
+        """A line for each push, but where there are very many only for those that went wrong."""
+        if end.state in {"delivered", "superseded"} and len(self._busy) > FEW_AT_ONCE:
+            self._unlogged[end.state] += 1
+            return
+        log.info(
+            "status_push_ended",
+            integration=self._integration.name,
+            application_id=str(end.push.application_id),
+            event_id=end.push.event_id,
+            state=end.state,
+            reason=end.reason,
+            status=end.push.status.value,
+            attempts=end.attempts,
+        )
+
+    def _log_the_others(self) -> None:
+        if self._unlogged:
+            log.info("status_pushes_ended", integration=self._integration.name, **self._unlogged)
+            self._unlogged.clear()
 
     async def _alert(self, end: Done) -> None:
         if end.state == "dead":

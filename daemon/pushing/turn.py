@@ -65,6 +65,8 @@ class TurnTools:
     clock: Clock
     retry: RetryRule
     jitter: Jitter
+    attempts: AbstractAsyncContextManager[object]
+    """Held while a push is brought: what was begun is ended before more is begun."""
     requests: AbstractAsyncContextManager[object]
     """Held while the ATS is being asked: how many may be at once."""
 
@@ -124,7 +126,8 @@ class PushAttempt:
             sent_at=push.sent_at,
         )
         try:
-            return await self._bring(attempt)
+            async with self._tools.attempts:
+                return await self._bring(attempt)
         except AtsError as error:
             return await self._after(attempt, error)
         except HeldBack:
