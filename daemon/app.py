@@ -37,6 +37,7 @@ from daemon.http.api import Desk
 from daemon.http.server import HttpParts, HttpServer
 from daemon.notify.channels import open_channels
 from daemon.ports.alerts import AlertKind, Condition, alert_key
+from daemon.pushing.due_watch import DueWatch
 from daemon.settings_documents import configured_integrations
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import DatabaseError
@@ -73,6 +74,7 @@ class Daemon:
         self.listening = asyncio.Event()
         self.http_port = 0
         self.intake = assemble_intake(self.shared, self.config, self.deliveries)
+        self.due_watch = DueWatch(self.shared.outbox, self.shared.clock, self.deliveries.wakers)
         self.channels = open_channels(self.config.loaded.value.clearview.notifications)
         self.sender = assemble_sender(self.shared, self.channels)
         self.workforce = Workforce(self.hire, self._dismiss)
@@ -198,6 +200,7 @@ class Daemon:
                 work.create_task(self.workforce.run(self.config.loaded.value, stop), name="workers")
                 for name, run in (
                     ("stream", self.intake.run),
+                    ("due pushes", self.due_watch.run),
                     ("messages", self.sender.run),
                     ("conditions", self._watch_conditions),
                     ("calendar", self._watch_calendar),

@@ -1,7 +1,8 @@
 """The composition root: the only file that names stores, connectors and jobs together."""
 
+import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +19,7 @@ from daemon.core.alert_texts import Of
 from daemon.core.alerting import AlertPolicy
 from daemon.core.push_plan import PushRules
 from daemon.health import Health
-from daemon.importing.context import ImportPorts, ImportRules
+from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
 from daemon.jobs.analytics_export import (
     DEFAULT_FIELD,
     AnalyticsExport,
@@ -68,8 +69,9 @@ from daemon.stream.change_stream import ApplicationStream
 from daemon.worker import Bells, IntegrationWorker, Jobs, Surroundings
 from models.ids import integration_id
 
-QUIET = DeliveryLimits(look_every_s=3.0)
-"""The intake wakes a delivery at once; looking is for what came by another way, such as a replay."""
+QUIET = DeliveryLimits(look_every_s=60.0)
+"""The intake wakes a delivery at once, and the watch for due pushes does when something comes by
+another way, such as a replay. Looking by itself is for what both of them might miss."""
 
 
 @dataclass(slots=True)
@@ -83,6 +85,8 @@ class Shared:
     metrics: PrometheusMetrics = field(default_factory=PrometheusMetrics)
     policy: AlertPolicy = field(default_factory=AlertPolicy)
     commons: Commons = field(default_factory=Commons)
+    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    """Room for pages that are being imported."""
     rate_watch: RateWatch = field(init=False)
     observer: ConnectorMetrics = field(init=False)
     services: ClearViewServices = field(init=False)
@@ -166,6 +170,7 @@ def import_ports(shared: Shared, identity: UUID) -> ImportPorts:
         runs=shared.runs,
         alerts=shared.alerts,
         clock=shared.clock,
+        room=shared.pages,
     )
 
 
@@ -253,6 +258,10 @@ class Deliveries:
     def add(self, identity: UUID, delivery: PushDelivery | None) -> None:
         if delivery is not None:
             self._by_integration[identity] = delivery
+
+    def wakers(self) -> Mapping[UUID, Callable[[], None]]:
+        """By integration: what tells its delivery that there is work."""
+        return {identity: one.wake for identity, one in self._by_integration.items()}
 
     def announce(self, row: NewRow) -> None:
         """A row entered the outbox."""

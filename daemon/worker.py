@@ -34,6 +34,7 @@ from daemon.supervision import Backoff, stopped_within, supervise
 log = structlog.get_logger("daemon.worker")
 
 LEASE_RETRY = timedelta(seconds=1)
+LEASE_WATCH = timedelta(seconds=3)
 FINISH = timedelta(seconds=3)
 """How long work in hand may take once the daemon is told to stop."""
 DATABASE_RETRY = timedelta(seconds=2)
@@ -93,7 +94,7 @@ class IntegrationWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
         await self.connector.open()
-        self._around.board.listen(self.name, self._bells.poll.ring)
+        self._around.board.listen(self.name, self._look_around)
         try:
             async with asyncio.TaskGroup() as group:
                 loops = [
@@ -109,6 +110,12 @@ class IntegrationWorker:
                     loop.cancel()
         finally:
             await self.connector.close()
+
+    def _look_around(self) -> None:
+        """It was resumed, or somebody asks for a poll."""
+        self._bells.poll.ring()
+        if self.jobs.delivery is not None:
+            self.jobs.delivery.wake()
 
     async def once(self, patience: timedelta) -> bool:
         """One poll by itself, whatever the schedule says; True if it went well.
@@ -225,6 +232,6 @@ async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> 
     """Set `ended` when told to stop, or when the lease has gone."""
     try:
         while lease.still_held() and not stop.is_set():
-            await stopped_within(stop, LEASE_RETRY)
+            await stopped_within(stop, LEASE_WATCH)
     finally:
         ended.set()

@@ -1,5 +1,6 @@
 """What every step of one import run works with."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from daemon.ports.imports import (
 from daemon.ports.leases import LeaseLost
 from daemon.ports.runs import Run, RunLog
 
+PAGES_AT_ONCE = 12
+
 
 @dataclass(frozen=True, slots=True)
 class ImportPorts:
@@ -37,6 +40,9 @@ class ImportPorts:
     runs: RunLog
     alerts: Alerts
     clock: Clock
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    """One place for each page that is being mapped or written: all imports of a process share it,
+    so that many that begin together neither fill the memory nor keep leases from being renewed."""
 
 
 @dataclass(frozen=True, slots=True)

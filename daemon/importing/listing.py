@@ -41,6 +41,8 @@ class ListImport:
         self._facts = facts
         self._seen = SeenIds()
         self._records = 0
+        self._places = 0
+        """How much of the room for pages is taken."""
 
     async def run(self) -> None:
         """Walk the list; what the ATS refuses to continue is begun again, completely if need be."""
@@ -80,15 +82,28 @@ class ListImport:
         context, name = self._context, self._facts.name
         failing = await context.ports.failed.all_ids(name)
         last: Page | None = None
-        async with (
-            page_import(context, self._facts, failing, anew=self._anew(window)) as pages,
-            aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
-        ):
-            async for prepared in ready:
-                context.require_lease()
-                await _to_its_end(self._commit(pages, prepared), name=f"write page of {name}")
-                last = prepared.page
+        try:
+            async with (
+                page_import(context, self._facts, failing, anew=self._anew(window)) as pages,
+                aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
+            ):
+                async for prepared in ready:
+                    context.require_lease()
+                    await _to_its_end(self._commit(pages, prepared), name=f"write page of {name}")
+                    self._leave_place()
+                    last = prepared.page
+        finally:
+            while self._places:
+                self._leave_place()
         await self._finish(pages, last, window)
+
+    async def _take_place(self) -> None:
+        await self._context.ports.room.acquire()
+        self._places += 1
+
+    def _leave_place(self) -> None:
+        self._places -= 1
+        self._context.ports.room.release()
 
     async def _prepared_pages(
         self, pages: PageImport, window: Window
@@ -97,6 +112,7 @@ class ListImport:
         # A page is read ahead: it was asked for when the one before the last had arrived, or later.
         arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
         async for page in context.connector.pages(name, window, position=self._at.position):
+            await self._take_place()
             prepared = await pages.prepare(page)
             yield _Prepared(replace(page, records=()), prepared, arrivals[0])
             arrivals.append(context.ports.clock.now())

@@ -257,6 +257,12 @@ class Outbox(Protocol):
 
     async def highest_epoch(self) -> int: ...
 
+    async def newly_due(
+        self, integration_ids: Sequence[UUID], *, since: datetime, now: datetime
+    ) -> frozenset[UUID]:
+        """Which of these integrations have a push whose time came between these moments."""
+        ...
+
 
 class DeliveryQueue(Protocol):
     """The outbox of one integration, as the holder of its lease works it off."""

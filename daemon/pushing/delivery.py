@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 TAKE_OVER_EVERY_S = 5.0
+SOON_S = 1.0
+"""How long rows in hand may keep a look waiting, and how often something that is shut is tried."""
 FEW_AT_ONCE = 64
 """Applications under way. Of more than these the log tells numbers, once a look."""
 BATCHES_AT_ONCE = 2
@@ -95,9 +97,10 @@ class Delivery:
         self._missed: set[UUID] = set()
         """Applications that got new work while they were busy."""
         self._worked_off = WorkedOff()
-        self._wants_look = True
+        self._look_since: float | None = float("-inf")
+        """Since when a look is wanted, by the loop's clock; None: it is not."""
         self._look_at = 0.0
-        """By the loop's clock, because that is what a pause goes by."""
+        self._shut = False
         self._stopping = False
         self._take_over_at = float("-inf")
         self._unlogged: Counter[str] = Counter()
@@ -120,7 +123,8 @@ class Delivery:
                 if until_idle and not started and not self._busy:
                     break
                 await self._pause()
-                self._wants_look |= until_idle
+                if until_idle:
+                    self._want_look()
             self._stopping = True
             while self._busy:
                 await self._pause()
@@ -134,23 +138,30 @@ class Delivery:
 
     async def _pause(self) -> None:
         """Until there is something to do: new work, a turn that ended, a look around."""
+        waits = self._shut or self._look_since is not None
+        within = min(self._limits.look_every_s, SOON_S) if waits else self._limits.look_every_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.look_every_s):
+            async with asyncio.timeout(within):
                 await self._inbox.arrived.wait()
         self._inbox.arrived.clear()
 
     async def _start_turns(self, tasks: asyncio.TaskGroup) -> int:
         """Start a turn for each application that has something due; how many."""
         way = await self._gate.way()
-        if way != "open":
+        self._shut = way != "open"
+        if self._shut:
             self._inbox.forget()
-        late = _monotonic() - self._look_at
-        self._wants_look |= self._inbox.wants_look() or late >= 0
+        if self._inbox.wants_look() or _monotonic() >= self._look_at:
+            self._want_look()
         started = 0
         # Rows in hand come first, but not for ever: a look also finds what has to be tried again.
-        if not self._wants_look or late < self._limits.look_every_s:
+        if self._look_since is None or _monotonic() - self._look_since < SOON_S:
             started = self._start_in_hand(tasks)
         return started + await self._look(way, tasks)
+
+    def _want_look(self) -> None:
+        if self._look_since is None:
+            self._look_since = _monotonic()
 
     def _start_in_hand(self, tasks: asyncio.TaskGroup) -> int:
         started = 0
@@ -167,7 +178,7 @@ class Delivery:
             self._missed.add(application_id)
             return False
         if row.known is None:
-            self._wants_look = True
+            self._want_look()
             return False
         push = push_in_hand(row, self._ports.clock.now())
         self._start([push], row.known, tasks)
@@ -177,9 +188,9 @@ class Delivery:
         """Start turns for what the outbox has."""
         room = 1 if way == "probe" else self._room
         crowded = self._busy if way == "probe" else room * 2 < self._limits.applications
-        if not self._wants_look or way == "shut" or crowded:
+        if self._look_since is None or way == "shut" or crowded:
             return 0
-        self._wants_look = False
+        self._look_since = None
         self._look_at = _monotonic() + self._limits.look_every_s
         self._log_the_others()
         await self._take_over()
@@ -190,7 +201,8 @@ class Delivery:
         for pushes in queues.values():
             snapshot = known.get(pushes[0].external_id)
             self._start(pushes, snapshot, tasks, probing=way == "probe")
-        self._wants_look = len(queues) >= room
+        if len(queues) >= room:
+            self._want_look()
         return len(queues)
 
     def _start(

@@ -15,6 +15,7 @@ from daemon.store.encoding import DUPLICATE_KEY
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox_rows import (
     ENDED,
+    WAITING,
     earlier_of,
     ended_log_row,
     identity_of,
@@ -89,6 +90,19 @@ class MongoOutbox:
     async def highest_epoch(self) -> int:
         row = await self._rows.find_one({}, {"sequence": 1}, sort=[("sequence", -1)])
         return 0 if row is None else epoch_of(row["sequence"])
+
+    async def newly_due(
+        self, integration_ids: Sequence[UUID], *, since: datetime, now: datetime
+    ) -> frozenset[UUID]:
+        found = await self._rows.distinct(
+            "ats_integration_id",
+            {
+                "ats_integration_id": {"$in": list(integration_ids)},
+                "state": {"$in": list(WAITING)},
+                "next_attempt_at": {"$gt": since, "$lte": now},
+            },
+        )
+        return frozenset(found)
 
 
 async def insert_missing(collection: AsyncCollection[Any], rows: Sequence[Row]) -> int:
