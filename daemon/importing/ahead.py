@@ -24,6 +24,7 @@ async def read_ahead(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]
             async with aclosing(source):
                 async for item in source:
                     ready.put_nowait(item)
+                    del item  # it is somebody else's now, who may be done with it soon
                     await room.acquire()
         finally:
             ready.put_nowait(None)
@@ -33,6 +34,7 @@ async def read_ahead(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]
         while (item := await ready.get()) is not None:
             room.release()
             yield item
+            del item
         await reading
     finally:
         reading.cancel()

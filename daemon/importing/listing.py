@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from daemon.importing.seen import SeenIds
 from models.times import EPOCH
 
 RENEW_IDLE_CURSOR = timedelta(hours=1)
+HOLDS_ITS_PLACE_S = 2.0
 
 
 def window_of(state: PollState, facts: ListFacts, *, full: bool, overlap: timedelta) -> Window:
@@ -90,12 +91,33 @@ class ListImport:
                 async for prepared in ready:
                     context.require_lease()
                     await _to_its_end(self._commit(pages, prepared), name=f"write page of {name}")
-                    self._leave_place()
                     last = prepared.page
+                    del prepared
         finally:
             while self._places:
                 self._leave_place()
         await self._finish(pages, last, window)
+
+    async def _arrival(self, pages: AsyncIterator[Page]) -> Page | None:
+        """The next page, which has a place from before it is asked for; None behind the last one.
+
+        An ATS that lets us wait keeps nobody else from the room: the place is left meanwhile.
+        """
+        await self._take_place()
+        coming = asyncio.ensure_future(_next_of(pages))
+        try:
+            if not (await asyncio.wait({coming}, timeout=HOLDS_ITS_PLACE_S))[0]:
+                self._leave_place()
+                await asyncio.wait({coming})
+                await self._take_place()
+            page = await coming
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.wait({coming})
+        if page is None:
+            self._leave_place()
+        return page
 
     async def _take_place(self) -> None:
         await self._context.ports.room.acquire()
@@ -111,15 +133,22 @@ class ListImport:
         context, name = self._context, self._facts.name
         # A page is read ahead: it was asked for when the one before the last had arrived, or later.
         arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
-        async for page in context.connector.pages(name, window, position=self._at.position):
-            await self._take_place()
-            prepared = await pages.prepare(page)
-            yield _Prepared(replace(page, records=()), prepared, arrivals[0])
+        pages_of_list = context.connector.pages(name, window, position=self._at.position)
+        ended = False
+        while not ended and (page := await self._arrival(pages_of_list)) is not None:
+            prepared, ended = await pages.prepare(page), page.last
+            ready = _Prepared(replace(page, records=()), prepared, arrivals[0])
+            # Whoever waits for a place must not keep the page that comes before.
+            del page, prepared
+            yield ready
+            del ready
             arrivals.append(context.ports.clock.now())
+        if ended:
+            await _next_of(pages_of_list)
 
     async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
         page, prepared = ready.page, ready.prepared
-        await pages.commit(prepared, asked_at=ready.asked_at)
+        await pages.commit(prepared, asked_at=ready.asked_at, done=self._leave_place)
         self._records += prepared.seen
         if self._facts.complete_listing_proves_absence:
             for external_id in prepared.external_ids:
@@ -167,6 +196,10 @@ class ListImport:
         if self._facts.reads_by_id:
             return True
         return not await self._context.ports.failed.all_ids(self._facts.name)
+
+
+async def _next_of(pages: AsyncIterator[Page]) -> Page | None:
+    return await anext(pages, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ share a record or a candidate wait for each other.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,10 +47,17 @@ class PageImport:
         """Look up what is known, and decode and map only what is not."""
         return await self.reading.prepare(page)
 
-    async def commit(self, prepared: PreparedPage, *, asked_at: datetime) -> None:
+    async def commit(
+        self,
+        prepared: PreparedPage,
+        *,
+        asked_at: datetime,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
         """Write the page; when this returns it cannot be lost, though ClearView may not have it yet.
 
-        `asked_at` is a moment before the ATS was asked for the page.
+        `asked_at` is a moment before the ATS was asked for the page. `done` is called when nothing
+        of the page but its log is left.
         """
         context, counts = self.context, self.context.run.counts
         about = self._about(prepared)
@@ -72,10 +79,11 @@ class PageImport:
         counts.unchanged += prepared.unchanged
         if written is None:
             await context.ports.failed.remove(self.facts.name, prepared.mended)
+            done()
             return
         await self._end_delivery()
         self.under_way.append(about)
-        work = self._deliver(written, prepared.mended)
+        work = self._deliver(written, prepared.mended, done)
         self.delivering = asyncio.create_task(work, name=f"deliver page of {self.facts.name}")
 
     def _about(self, prepared: PreparedPage) -> frozenset[str]:
@@ -124,8 +132,16 @@ class PageImport:
         stored = [p for p in plans if p.change.external_id not in unstored]
         return _Written(page, stored, frozenset(unstored))
 
-    async def _deliver(self, written: "_Written", mended: Sequence[str]) -> None:
+    async def _deliver(
+        self, written: "_Written", mended: Sequence[str], done: Callable[[], None]
+    ) -> None:
         """Give the page to ClearView, then begin to log it."""
+        try:
+            await self._give(written, mended)
+        finally:
+            done()
+
+    async def _give(self, written: "_Written", mended: Sequence[str]) -> None:
         context, name, page = self.context, self.facts.name, written.page
         refused = await deliver(context, name, written.plans, page.import_id)
         taken = [p for p in written.plans if p.change.external_id not in refused]

@@ -95,6 +95,27 @@ async def test_a_silent_holder_is_succeeded_and_knows_it_by_its_own_clock(
     assert not lease.still_held()
 
 
+async def test_a_thousand_leases_are_renewed_in_one_write_and_lost_ones_are_told_apart(
+    store: Mongo,
+) -> None:
+    holder = MongoLeases(store, SystemClock())
+    leases = [await holder.acquire(f"push:{n}") for n in range(20)]
+    await store.own["leases"].update_one({"_id": "push:3"}, {"$set": {"owner": None}})
+    before = {row["_id"]: row["expires_at"] for row in await store.own["leases"].find().to_list()}
+    status = await store.client.admin.command("serverStatus")
+    updates = status["metrics"]["commands"]["update"]["total"]
+
+    await holder._renew_all()
+
+    status = await store.client.admin.command("serverStatus")
+    assert status["metrics"]["commands"]["update"]["total"] == updates + 1
+    held = [lease.key for lease in leases if lease is not None and lease.still_held()]
+    assert held == [f"push:{n}" for n in range(20) if n != 3]
+    after = {row["_id"]: row["expires_at"] for row in await store.own["leases"].find().to_list()}
+    assert {key for key, at in after.items() if at > before[key]} == set(held)
+    await holder.close()
+
+
 async def test_a_late_renewal_does_not_take_back_what_another_holds(
     replicas: tuple[MongoLeases, MongoLeases], store: Mongo
 ) -> None:

@@ -1,0 +1,131 @@
+"""Many imports of one process share the room for pages, and an ATS that is slow keeps nobody out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from connectors.base import Page, Window
+from daemon.importing import listing
+from daemon.importing.context import ImportRules, Request
+from daemon.jobs.import_poll import ImportPoll
+from daemon.ports.imports import Snapshot
+from daemon.ports.runs import Run
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.snapshots import MongoSnapshots
+from models.ids import integration_id
+from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
+from tests.support.importing import import_ports
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def mongo_opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    opened = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield opened
+    await opened.close()
+
+
+def account(name: str, people: int) -> FakeConnector:
+    connector = FakeConnector(FakeAts(), integration=name)
+    for person in ids(people):
+        connector.ats.tick()
+        connector.ats.put("candidates", person, name=f"P{person}")
+    return connector
+
+
+@dataclass
+class Crowd:
+    """How many pages are being written now, and were at most."""
+
+    now: int = 0
+    most: int = 0
+
+
+class CountingSnapshots(MongoSnapshots):
+    crowd: Crowd
+
+    async def write(
+        self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
+    ) -> Mapping[str, str]:
+        self.crowd.now += 1
+        self.crowd.most = max(self.crowd.most, self.crowd.now)
+        try:
+            return await super().write(list_name, created, replaced)
+        finally:
+            self.crowd.now -= 1
+
+
+async def poll(
+    mongo: Mongo, connector: Any, room: asyncio.Semaphore, crowd: Crowd | None = None
+) -> Run:
+    identity, clock = integration_id(connector.integration), MovingClock(START)
+    ports = replace(import_ports(mongo, identity, clock), room=room)
+    if crowd is not None:
+        snapshots = CountingSnapshots(mongo, identity)
+        snapshots.crowd = crowd
+        ports = replace(ports, snapshots=snapshots)
+    return await ImportPoll(connector, identity, ports, ImportRules()).run(Request(fence=1))
+
+
+async def test_so_many_pages_are_written_at_once_as_there_is_room_for_and_all_imports_end(
+    mongo_opened: Mongo,
+) -> None:
+    room, crowd = asyncio.Semaphore(2), Crowd()
+    accounts = [account(f"acme-{n}", people=7) for n in range(12)]
+
+    runs = await asyncio.gather(*(poll(mongo_opened, each, room, crowd) for each in accounts))
+
+    assert [run.counts.created for run in runs] == [7] * 12
+    assert 1 <= crowd.most <= 2
+    assert room._value == 2
+
+
+class SlowConnector(FakeConnector):
+    """Its ATS lets the first page wait until it is told to answer."""
+
+    answers: asyncio.Event
+    asked: asyncio.Event
+
+    async def pages(
+        self, list_name: str, window: Window, *, position: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Page]:
+        self.asked.set()
+        await self.answers.wait()
+        async for page in super().pages(list_name, window, position=position):
+            yield page
+
+
+async def test_an_ats_that_lets_us_wait_leaves_its_place_to_others_meanwhile(
+    mongo_opened: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "HOLDS_ITS_PLACE_S", 0.01)
+    room = asyncio.Semaphore(1)
+    slow = SlowConnector(account("slow", 1).ats, integration="slow")
+    slow.answers, slow.asked = asyncio.Event(), asyncio.Event()
+    waiting = asyncio.create_task(poll(mongo_opened, slow, room))
+    await slow.asked.wait()
+
+    run = await poll(mongo_opened, account("quick", people=7), room)
+
+    assert run.counts.created == 7
+    slow.answers.set()
+    assert (await waiting).counts.created == 1
+    assert room._value == 1
+
+
+async def test_an_import_that_fails_leaves_its_places(mongo_opened: Mongo) -> None:
+    room = asyncio.Semaphore(3)
+    broken = account("broken", people=9)
+    broken.fail_at = {("candidates", 1)}
+    with pytest.raises(Exception, match="page failed"):
+        await poll(mongo_opened, broken, room)
+
+    assert room._value == 3
