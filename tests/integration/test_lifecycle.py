@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,6 +131,9 @@ async def start(tasks, stop):
 )
 
 
+READY = b"ready\n"
+
+
 class Ended:
     def __init__(self, process: subprocess.Popen[str], out: str, err: str, took: float) -> None:
         self.code, self.out, self.took = process.returncode, out, took
@@ -171,7 +175,9 @@ async def running(program: str, grace: float) -> AsyncIterator[subprocess.Popen[
     with process:
         try:
             assert process.stdout is not None
-            assert (await asyncio.to_thread(process.stdout.readline)).strip() == "ready"
+            # Not by a line: that would read on, and keep what `communicate` is to give.
+            said = await asyncio.to_thread(os.read, process.stdout.fileno(), len(READY))
+            assert said == READY
             yield process
         finally:
             process.kill()
