@@ -36,9 +36,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 TAKE_OVER_EVERY_S = 5.0
 SOON_S = 1.0
-"""How long rows in hand may keep a look waiting, and how often something that is shut is tried."""
+"""How long rows in hand may keep a look waiting, how often something that is shut is tried, and
+how often numbers are logged."""
 FEW_AT_ONCE = 64
-"""Applications under way. Of more than these the log tells numbers, once a look."""
+"""Applications under way. Of more than these the log tells numbers, once a second."""
 BATCHES_AT_ONCE = 2
 """While MongoDB makes one batch durable the next one is on its way."""
 SETTLE_TOGETHER_S = 0.1
@@ -104,6 +105,7 @@ class Delivery:
         self._stopping = False
         self._take_over_at = float("-inf")
         self._unlogged: Counter[str] = Counter()
+        self._log_at = 0.0
         self.counts: Counter[str] = Counter()
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> None:
@@ -138,7 +140,7 @@ class Delivery:
 
     async def _pause(self) -> None:
         """Until there is something to do: new work, a turn that ended, a look around."""
-        waits = self._shut or self._look_since is not None
+        waits = self._shut or self._look_since is not None or bool(self._unlogged)
         within = min(self._limits.look_every_s, SOON_S) if waits else self._limits.look_every_s
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -147,6 +149,8 @@ class Delivery:
 
     async def _start_turns(self, tasks: asyncio.TaskGroup) -> int:
         """Start a turn for each application that has something due; how many."""
+        if _monotonic() >= self._log_at:
+            self._log_the_others()
         way = await self._gate.way()
         self._shut = way != "open"
         if self._shut:
@@ -192,7 +196,6 @@ class Delivery:
             return 0
         self._look_since = None
         self._look_at = _monotonic() + self._limits.look_every_s
-        self._log_the_others()
         await self._take_over()
         queues = await self._ports.queue.due(
             now=self._ports.clock.now(), limit=room, busy=list(self._busy)
@@ -295,6 +298,7 @@ class Delivery:
         )
 
     def _log_the_others(self) -> None:
+        self._log_at = _monotonic() + SOON_S
         if self._unlogged:
             log.info("status_pushes_ended", integration=self._integration.name, **self._unlogged)
             self._unlogged.clear()

@@ -6,6 +6,7 @@ holder's session is kept in the lease and ended by whoever takes over.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -21,6 +22,7 @@ from daemon.store.connection import Mongo, Row
 from models.documents import Lease as LeaseDocument
 from models.times import EPOCH
 
+_FREE = {"owner": None, "lsid": None, "expires_at": EPOCH}
 _EXPIRES = {"$ifNull": ["$expires_at", EPOCH]}
 
 
@@ -134,7 +136,7 @@ class MongoLeases:
             del self._held[lease.key]
         await self._collection.update_one(
             {"_id": lease.key, "owner": self.owner, "token": lease.token},
-            {"$set": {"owner": None, "lsid": None, "expires_at": EPOCH}},
+            {"$set": _FREE},
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -184,11 +186,13 @@ class MongoLeases:
 
     async def close(self) -> None:
         """Give everything back; MongoDB being away is no reason to stay."""
-        for held in list(self._held.values()):
-            try:
-                await self.release(held.lease)
-            except PyMongoError:
-                continue
+        keys = list(self._held)
+        self._held.clear()
+        if keys:
+            with suppress(PyMongoError):
+                await self._collection.update_many(
+                    {"_id": {"$in": keys}, "owner": self.owner}, {"$set": _FREE}
+                )
         if self._session is not None:
             await self._session.end_session()
             self._session = None
