@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from daemon.pushing import delivery
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world, until
@@ -51,6 +53,40 @@ async def test_a_running_daemon_sends_it_at_once(world: PushWorld) -> None:
         await until(logged)
 
     assert await world.states() == ["delivered"]
+
+
+async def test_of_very_many_pushes_the_log_tells_numbers(
+    world: PushWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FEW_AT_ONCE", 0)
+    await world.set_status("a1", "interview")
+    await world.set_status("a2", "offer")
+
+    with capture_logs() as lines:
+        await world.settle()
+
+    ended = [line for line in lines if str(line["event"]).startswith("status_push")]
+    assert {line["event"] for line in ended} == {"status_pushes_ended"}
+    assert sum(int(line["delivered"]) for line in ended) == 2
+
+
+async def test_applications_that_end_alike_are_written_alike_and_others_apart(
+    world: PushWorld,
+) -> None:
+    await world.add("a3", "a4")
+    for external_id, status in (("a1", "offer"), ("a2", "offer"), ("a3", "interview")):
+        await world.set_status(external_id, status)
+
+    await world.settle()
+
+    for external_id, status in (("a1", "offer"), ("a2", "offer"), ("a3", "interview")):
+        shown, known = await world.clearview(external_id), await world.snapshot(external_id)
+        assert shown["stage"]["external_id"] == known["stage"]["external_id"] == f"st-{status}"
+        assert known["status"] == status
+        assert known["pushed"]["sequence"]
+    assert (await world.clearview("a4"))["stage"]["external_id"] == "st-new"
+    assert await world.states() == ["delivered"] * 3
+    assert {row["outcome"] for row in await world.log()} == {"Success"}
 
 
 async def test_a_push_is_not_pushed_again(world: PushWorld) -> None:
