@@ -131,7 +131,12 @@ async def start(tasks, stop):
 )
 
 
-READY = b"ready\n"
+def _first_line(fd: int) -> bytes:
+    """Byte by byte: `readline` would read on, and keep what `communicate` is to give."""
+    line = b""
+    while (byte := os.read(fd, 1)) not in (b"\n", b""):
+        line += byte
+    return line
 
 
 class Ended:
@@ -175,9 +180,7 @@ async def running(program: str, grace: float) -> AsyncIterator[subprocess.Popen[
     with process:
         try:
             assert process.stdout is not None
-            # Not by a line: that would read on, and keep what `communicate` is to give.
-            said = await asyncio.to_thread(os.read, process.stdout.fileno(), len(READY))
-            assert said == READY
+            assert await asyncio.to_thread(_first_line, process.stdout.fileno()) == b"ready"
             yield process
         finally:
             process.kill()
