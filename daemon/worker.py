@@ -35,6 +35,7 @@ log = structlog.get_logger("daemon.worker")
 
 LEASE_RETRY = timedelta(seconds=1)
 LEASE_WATCH = timedelta(seconds=3)
+"""How soon a poll that waits for its time notices that its lease has gone; one at work asks."""
 FINISH = timedelta(seconds=3)
 """How long work in hand may take once the daemon is told to stop."""
 DATABASE_RETRY = timedelta(seconds=2)
