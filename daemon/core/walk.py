@@ -105,7 +105,7 @@ class PollState:
     swept_at: datetime | None = None
     walk: Walk | None = None
     applying: list[Applying] = field(default_factory=list)
-    """Pages under way, in their order: one that is being logged, and one that is being written."""
+    """Pages under way, in their order: announced, being written, given to ClearView, or logged."""
     deleting: Deleting | None = None
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:

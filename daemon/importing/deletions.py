@@ -32,9 +32,15 @@ class Missing:
         return len(self.first_time) + len(self.again)
 
 
-async def settle_absences(context: ImportContext, facts: ListFacts, seen: SeenIds) -> None:
-    """Judge what a complete listing did not show, and mark what is proved gone."""
-    missing = await find_missing(context.ports.snapshots, facts, seen)
+async def settle_absences(
+    context: ImportContext, facts: ListFacts, seen: SeenIds, *, began_empty: bool
+) -> None:
+    """Judge what a complete listing did not show, and mark what is proved gone.
+
+    Of a list that `began_empty`, with no snapshot at all, everything known was just shown.
+    """
+    snapshots = context.ports.snapshots
+    missing = Missing() if began_empty else await find_missing(snapshots, facts, seen)
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):

@@ -41,6 +41,7 @@ class ListImport:
         self._walk = context.walk
         self._facts = facts
         self._seen = SeenIds()
+        self._began_empty = False
         self._records = 0
         self._places = 0
         """How much of the room for pages is taken."""
@@ -82,6 +83,7 @@ class ListImport:
     async def _walk_pages(self, window: Window) -> None:
         context, name = self._context, self._facts.name
         failing = await context.ports.failed.all_ids(name)
+        self._began_empty = window.is_full and not await context.ports.snapshots.has_any(name)
         last: Page | None = None
         try:
             async with (
@@ -148,20 +150,27 @@ class ListImport:
 
     async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
         page, prepared = ready.page, ready.prepared
-        await pages.commit(prepared, asked_at=ready.asked_at, done=self._leave_place)
+        await pages.commit(
+            prepared,
+            asked_at=ready.asked_at,
+            written=lambda: self._moved(page),
+            done=self._leave_place,
+        )
         self._records += prepared.seen
-        if self._facts.complete_listing_proves_absence:
+        if self._facts.complete_listing_proves_absence and not self._began_empty:
             for external_id in prepared.external_ids:
                 self._seen.add(external_id)
             for failure in page.failed:
                 self._seen.add(failure.external_id or "")
-        if not page.last:
-            self._walk.move(self._facts.name, page.position)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,
             expected_total=page.expected_total,
         )
+
+    def _moved(self, page: Page) -> None:
+        if not page.last:
+            self._walk.move(self._facts.name, page.position)
 
     async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
         context, name = self._context, self._facts.name
@@ -174,7 +183,8 @@ class ListImport:
             and self._facts.complete_listing_proves_absence
         )
         if proves_absence:
-            await settle_absences(context, self._facts, self._seen)
+            began_empty = self._began_empty
+            await settle_absences(context, self._facts, self._seen, began_empty=began_empty)
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if window.is_full:

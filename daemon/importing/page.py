@@ -4,12 +4,12 @@ The order makes a kill harmless at any point. First the checkpoint says which re
 be written; then their snapshots are, each with what it replaced; only then ClearView and the logs.
 Whoever comes next finishes the page from the snapshots alone (`daemon.importing.recovery`).
 
-While the next page's snapshots are written, a page is given to ClearView, and the one before it is
-logged: until then the checkpoint names them all. ClearView takes pages in their order; pages that
-share a record or a candidate wait for each other.
+Each of these steps takes one page at a time, in their order, and the pages follow each other
+closely: while one is logged, the next is given to ClearView, the snapshots of a third are written,
+and a fourth is announced. The checkpoint names them all. Pages that share a record or a candidate
+wait for each other.
 """
 
-import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,8 +23,16 @@ from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.effects import deliver, log_plans, plan_changes
 from daemon.importing.failures import note_failures
+from daemon.importing.lane import Lane
 from daemon.importing.reading import PageReading, PreparedPage
 from daemon.ports.imports import Snapshot
+
+STEPS_BEHIND = 3
+"""Writing, delivering, logging: so many pages may be under way when the next one comes."""
+
+
+def _nothing() -> None:
+    """Nobody waits to be told."""
 
 
 @dataclass(slots=True)
@@ -36,12 +44,11 @@ class PageImport:
     reading: PageReading
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
-    delivering: "asyncio.Task[None] | None" = None
-    """The page before, where it is still being given to ClearView."""
-    logging: "asyncio.Task[None] | None" = None
-    """The log of a page before that, where it is still being written."""
-    under_way: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=2))
-    """What these two pages are about."""
+    writing: Lane = field(default_factory=lambda: Lane("write snapshots"))
+    delivering: Lane = field(default_factory=lambda: Lane("deliver to ClearView"))
+    logging: Lane = field(default_factory=lambda: Lane("log"))
+    under_way: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=STEPS_BEHIND))
+    """What the pages in these three are about."""
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
@@ -52,39 +59,34 @@ class PageImport:
         prepared: PreparedPage,
         *,
         asked_at: datetime,
-        done: Callable[[], None] = lambda: None,
+        written: Callable[[], None] = _nothing,
+        done: Callable[[], None] = _nothing,
     ) -> None:
-        """Write the page; when this returns it cannot be lost, though ClearView may not have it yet.
+        """Begin to write the page, once the page before it is written.
 
-        `asked_at` is a moment before the ATS was asked for the page. `done` is called when nothing
-        of the page but its log is left.
+        `asked_at` is a moment before the ATS was asked for the page. `written` is called when the
+        page cannot be lost any more, `done` when nothing of it but its log is left.
+
+        Raises:
+            Exception: what an earlier page could not be written, delivered or logged for.
         """
-        context, counts = self.context, self.context.run.counts
+        await note_failures(self.context, self.facts.name, prepared.failures)
         about = self._about(prepared)
         if not all(about.isdisjoint(other) for other in self.under_way):
             # ClearView and the log are told what the snapshots say, which are about to change.
             await self.settle()
-        counts.pages += 1
-        counts.seen += prepared.seen
-        counts.unmapped += prepared.unmapped
-        for names, records in prepared.filled.items():
-            self.filled.update(dict.fromkeys(names, records))
-        self.mapped += len(prepared.changed)
-        context.mapped += len(prepared.changed)
-        await note_failures(context, self.facts.name, prepared.failures)
-        compared = await self.reading.compare(prepared)
-        changes = [hold_stale(change, asked_at) for change in compared]
-        written = await self._keep(changes)
-        await context.ports.snapshots.mark_seen(self.facts.name, prepared.found_again)
-        counts.unchanged += prepared.unchanged
-        if written is None:
-            await context.ports.failed.remove(self.facts.name, prepared.mended)
+        page = await self._announce(prepared)
+        await self.writing.settle()
+        self._count_seen(prepared)
+        changes = await self._changes(prepared, asked_at)
+        await self.context.ports.snapshots.mark_seen(self.facts.name, prepared.found_again)
+        if not changes:
+            await self._pass_over(page, prepared.mended)
+            written()
             done()
             return
-        await self._end_delivery()
         self.under_way.append(about)
-        work = self._deliver(written, prepared.mended, done)
-        self.delivering = asyncio.create_task(work, name=f"deliver page of {self.facts.name}")
+        self.writing.begin(self._write(page, changes, prepared.mended, written, done))
 
     def _about(self, prepared: PreparedPage) -> frozenset[str]:
         """Names of the records and of the candidates that the page is going to write."""
@@ -98,59 +100,90 @@ class PageImport:
         ]
         return frozenset((*records, *prepared.failures, *candidates))
 
-    async def _keep(self, changes: Sequence[RecordChange]) -> "_Written | None":
-        """Write the snapshots, or nothing if the page changes nothing."""
-        empty: list[RecordChange] = []
-        real: list[RecordChange] = []
-        for change in changes:
-            (empty if change.is_empty else real).append(change)
-        marked = [c.after for c in empty if _is_marked_anew(c)]
+    async def _announce(self, prepared: PreparedPage) -> Applying:
+        """Let the checkpoint name the records before any of them is written."""
+        ids = tuple(mapped.external_id for mapped, _ in prepared.changed)
+        page = Applying(self.facts.name, ids, uuid4())
+        if ids:
+            self.context.state.applying.append(page)
+            await self.context.save()
+        return page
+
+    def _count_seen(self, prepared: PreparedPage) -> None:
+        counts = self.context.run.counts
+        counts.pages += 1
+        counts.seen += prepared.seen
+        counts.unmapped += prepared.unmapped
+        counts.unchanged += prepared.unchanged
+        for names, records in prepared.filled.items():
+            self.filled.update(dict.fromkeys(names, records))
+        self.mapped += len(prepared.changed)
+        self.context.mapped += len(prepared.changed)
+
+    async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
+        """What the page changes; what it does not change is known anew where it has to be."""
+        compared = await self.reading.compare(prepared)
+        changes = [hold_stale(change, asked_at) for change in compared]
+        empty = [change for change in changes if change.is_empty]
+        marked = [change.after for change in empty if _is_marked_anew(change)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
         self.context.run.counts.unchanged += len(empty)
-        if real:
-            return await self._write(real)
+        return [change for change in changes if not change.is_empty] if empty else changes
+
+    async def _pass_over(self, page: Applying, mended: Sequence[str]) -> None:
+        """The page changes nothing."""
+        if page.external_ids:
+            self.context.state.applying.remove(page)
+        await self.context.ports.failed.remove(self.facts.name, mended)
         if self._checkpoint_is_old():
             await self.context.save()
-        return None
 
     def _checkpoint_is_old(self) -> bool:
         context = self.context
         return (context.ports.clock.now() - context.saved_at).total_seconds() > 10
 
-    async def _write(self, changes: Sequence[RecordChange]) -> "_Written":
-        context, name, import_id = self.context, self.facts.name, uuid4()
-        page = Applying(name, tuple(c.external_id for c in changes), import_id)
+    async def _write(
+        self,
+        page: Applying,
+        changes: Sequence[RecordChange],
+        mended: Sequence[str],
+        written: Callable[[], None],
+        done: Callable[[], None],
+    ) -> None:
+        """Write the snapshots, then begin to give the page to ClearView."""
+        context, name = self.context, self.facts.name
         plans = await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
-        context.state.applying.append(page)
-        await context.save()
         unstored = await context.ports.snapshots.write(
             name,
-            [_stamped(c, import_id) for c in changes if c.before is None],
-            [_stamped(c, import_id) for c in changes if c.before is not None],
+            [_stamped(c, page.import_id) for c in changes if c.before is None],
+            [_stamped(c, page.import_id) for c in changes if c.before is not None],
         )
         await note_failures(context, name, unstored)
+        written()
         stored = [p for p in plans if p.change.external_id not in unstored]
-        return _Written(page, stored, frozenset(unstored))
+        mended = [e for e in mended if e not in unstored]
+        await self.delivering.settle()
+        self.delivering.begin(self._deliver(page, stored, mended, done))
 
     async def _deliver(
-        self, written: "_Written", mended: Sequence[str], done: Callable[[], None]
+        self,
+        page: Applying,
+        plans: Sequence[RecordPlan],
+        mended: Sequence[str],
+        done: Callable[[], None],
     ) -> None:
         """Give the page to ClearView, then begin to log it."""
         try:
-            await self._give(written, mended)
+            refused = await deliver(self.context, self.facts.name, plans, page.import_id)
+            taken = [p for p in plans if p.change.external_id not in refused]
+            self._count_taken(taken)
+            await self.context.ports.failed.remove(
+                self.facts.name, [e for e in mended if e not in refused]
+            )
+            await self.logging.settle()
+            self.logging.begin(self._log(page, taken))
         finally:
             done()
-
-    async def _give(self, written: "_Written", mended: Sequence[str]) -> None:
-        context, name, page = self.context, self.facts.name, written.page
-        refused = await deliver(context, name, written.plans, page.import_id)
-        taken = [p for p in written.plans if p.change.external_id not in refused]
-        self._count(taken)
-        await context.ports.failed.remove(
-            name, [e for e in mended if e not in refused and e not in written.unstored]
-        )
-        await self._end_log()
-        self.logging = asyncio.create_task(self._log(page, taken), name=f"log page of {name}")
 
     async def _log(self, page: Applying, plans: Sequence[RecordPlan]) -> None:
         await log_plans(self.context, plans)
@@ -160,28 +193,18 @@ class PageImport:
         """Return when ClearView has every page, and all of them are logged.
 
         Raises:
-            Exception: what the last of them could not be delivered or logged for.
+            Exception: what the last of them could not be written, delivered or logged for.
         """
-        await self._end_delivery()
-        await self._end_log()
+        for lane in (self.writing, self.delivering, self.logging):
+            await lane.settle()
         self.under_way.clear()
 
     async def stand_still(self) -> None:
         """Return when nothing is written any more, however it ended."""
-        await asyncio.gather(*filter(None, (self.delivering,)), return_exceptions=True)
-        await asyncio.gather(*filter(None, (self.logging,)), return_exceptions=True)
+        for lane in (self.writing, self.delivering, self.logging):
+            await lane.stand_still()
 
-    async def _end_delivery(self) -> None:
-        if self.delivering is not None:
-            await asyncio.shield(self.delivering)
-            self.delivering = None
-
-    async def _end_log(self) -> None:
-        if self.logging is not None:
-            await asyncio.shield(self.logging)
-            self.logging = None
-
-    def _count(self, plans: Sequence[RecordPlan]) -> None:
+    def _count_taken(self, plans: Sequence[RecordPlan]) -> None:
         counts = self.context.run.counts
         for plan in plans:
             counts.conflicts += len(plan.conflicts)
@@ -191,16 +214,6 @@ class PageImport:
                 counts.created += 1
             else:
                 counts.updated += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A page whose snapshots are stored."""
-
-    page: Applying
-    plans: list[RecordPlan]
-    unstored: frozenset[str]
-    """Records that MongoDB did not take."""
 
 
 def _is_marked_anew(change: RecordChange) -> bool:

@@ -93,7 +93,9 @@ class Snapshots(Protocol):
         """Undo what this import wrote for records that ClearView did not take."""
         ...
 
-    async def count_live(self, list_name: str) -> int: ...
+    async def has_any(self, list_name: str) -> bool:
+        """Whether there is one of this list, live or not."""
+        ...
 
     def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
         """(external id, missing since) of every record not marked deleted."""

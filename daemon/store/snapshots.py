@@ -11,6 +11,7 @@ from daemon.ports.imports import Known, Record, Snapshot
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
     assembled,
+    bytes_field,
     document_field,
     encode_each,
     fields_of,
@@ -69,11 +70,7 @@ class MongoSnapshots:
         self, list_name: str, external_ids: Sequence[str], fields: Row
     ) -> Sequence[Row]:
         """One answer for a whole page, by the names that the ATS gave: no id need be made."""
-        named = {
-            "ats_integration_id": self._integration,
-            "list": list_name,
-            "external_id": {"$in": list(external_ids)},
-        }
+        named = {**self._of_list(list_name), "external_id": {"$in": list(external_ids)}}
         return await self._collection.find(
             named, fields, batch_size=len(external_ids) + 1
         ).to_list()
@@ -120,18 +117,39 @@ class MongoSnapshots:
         of_list = fields_of({"ats_integration_id": self._ids.scope, "list": list_name})
         live = fields_of({"deleted_at": None, "missing_since": None})
 
+        alike: dict[tuple[str, datetime, UUID | None], bytes] = {}
+
+        def of_page(snapshot: Snapshot) -> bytes:
+            key = snapshot.mapping_version, snapshot.seen_at, snapshot.import_id
+            found = alike.get(key)
+            if found is None:
+                found = alike[key] = fields_of(_page_fields(snapshot))
+            return found
+
         def whole(snapshot: Snapshot) -> bytes:
             identity = self._ids.raw(snapshot_name(list_name, snapshot.external_id))
-            name = text_field("external_id", snapshot.external_id)
-            own = fields_of(_own_fields(snapshot))
-            candidate = self._candidate_field(snapshot.candidate)
-            return assembled(uuid_field("_id", identity), of_list, name, own, candidate, live)
+            return assembled(
+                uuid_field("_id", identity),
+                of_list,
+                text_field("external_id", snapshot.external_id),
+                bytes_field("fingerprint", snapshot.fingerprint),
+                _digest_field(snapshot.digest),
+                _NO_APPLICATIONS
+                if not snapshot.applications
+                else fields_of({"applications": snapshot.applications}),
+                of_page(snapshot),
+                _NO_PREVIOUS
+                if snapshot.previous is None
+                else fields_of({"previous": snapshot.previous}),
+                self._candidate_field(snapshot.candidate),
+                live,
+            )
 
         return whole
 
     def _candidate_field(self, candidate: Record | None) -> bytes:
         if candidate is None:
-            return fields_of({"candidate": None})
+            return _NO_CANDIDATE
         return document_field("candidate", self._encodings.keep(candidate))
 
     async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
@@ -167,15 +185,18 @@ class MongoSnapshots:
             ],
         )
 
-    async def count_live(self, list_name: str) -> int:
-        return await self._collection.count_documents(self._live(list_name))
+    async def has_any(self, list_name: str) -> bool:
+        found = await self._collection.find_one(self._of_list(list_name), {"_id": 1})
+        return found is not None
 
-    def _live(self, list_name: str) -> Row:
-        return {"ats_integration_id": self._integration, "list": list_name, "deleted_at": None}
+    def _of_list(self, list_name: str) -> Row:
+        return {"ats_integration_id": self._integration, "list": list_name}
 
     async def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
         cursor = self._collection.find(
-            self._live(list_name), {"external_id": 1, "missing_since": 1, "_id": 0}, batch_size=5000
+            {**self._of_list(list_name), "deleted_at": None},
+            {"external_id": 1, "missing_since": 1, "_id": 0},
+            batch_size=5000,
         )
         async for row in cursor:
             yield row["external_id"], row.get("missing_since")
@@ -205,16 +226,22 @@ class MongoSnapshots:
             )
 
 
-def _own_fields(snapshot: Snapshot) -> Row:
-    """What differs between the snapshots of a page, but for the candidate."""
+_NO_DIGEST = fields_of({"digest": None})
+_NO_APPLICATIONS = fields_of({"applications": []})
+_NO_PREVIOUS = fields_of({"previous": None})
+_NO_CANDIDATE = fields_of({"candidate": None})
+
+
+def _digest_field(digest: bytes | None) -> bytes:
+    return _NO_DIGEST if digest is None else bytes_field("digest", digest)
+
+
+def _page_fields(snapshot: Snapshot) -> Row:
+    """What the snapshots of a page have in common, as a rule."""
     return {
-        "fingerprint": snapshot.fingerprint,
-        "digest": snapshot.digest,
-        "applications": snapshot.applications,
         "mapping_version": snapshot.mapping_version,
         "seen_at": snapshot.seen_at,
         "import_id": None if snapshot.import_id is None else stored(snapshot.import_id),
-        "previous": snapshot.previous,
     }
 
 

@@ -53,9 +53,11 @@ class CandidateSnapshot(StoredDocument):
                 ],
                 name="record",
             ),
+            # Records of a list of candidates hold no applications, and cost nothing here.
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("applications.external_id", ASCENDING)],
-                name="application",
+                name="application_of_record",
+                partialFilterExpression={"applications.external_id": {"$exists": True}},
             ),
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
