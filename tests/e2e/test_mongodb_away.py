@@ -27,12 +27,16 @@ def readiness(port: int) -> tuple[int, list[str]]:
 
 
 async def becomes(port: int, code: int) -> list[str]:
-    async with asyncio.timeout(60):
-        while True:
-            found, reasons = await asyncio.to_thread(readiness, port)
-            if found == code:
-                return reasons
-            await asyncio.sleep(0.1)
+    found, reasons = 0, [""]
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                found, reasons = await asyncio.to_thread(readiness, port)
+                if found == code:
+                    return reasons
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"never {code}; it was {found} at last: {reasons}") from None
 
 
 async def test_the_daemon_waits_for_mongodb_and_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.imports import Snapshot
 from daemon.ports.runs import Run
+from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
@@ -129,3 +130,50 @@ async def test_an_import_that_fails_leaves_its_places(mongo_opened: Mongo) -> No
         await poll(mongo_opened, broken, room)
 
     assert room._value == 3
+
+
+@dataclass
+class Seen:
+    """What the checkpoint has named so far."""
+
+    two_pages: asyncio.Event
+    positions: list[Any]
+
+
+class ToldCheckpoints(MongoCheckpoints):
+    seen: Seen
+
+    async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
+        await super().save(key, value, fence=fence)
+        if len(value["applying"]) > 1 and not self.seen.two_pages.is_set():
+            self.seen.positions = [at["position"] for at in value["walk"]["positions"].values()]
+            self.seen.two_pages.set()
+
+
+class HeldSnapshots(MongoSnapshots):
+    seen: Seen
+
+    async def write(
+        self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
+    ) -> Mapping[str, str]:
+        async with asyncio.timeout(20):
+            await self.seen.two_pages.wait()
+        return await super().write(list_name, created, replaced)
+
+
+async def test_a_page_is_announced_while_the_one_before_it_is_written_and_moves_nothing_yet(
+    mongo_opened: Mongo,
+) -> None:
+    connector, clock = account("acme", people=7), MovingClock(START)
+    identity = integration_id("acme")
+    snapshots = HeldSnapshots(mongo_opened, identity)
+    checkpoints = ToldCheckpoints(mongo_opened, clock)
+    seen = snapshots.seen = checkpoints.seen = Seen(asyncio.Event(), [])
+    ports = import_ports(mongo_opened, identity, clock)
+    ports = replace(ports, snapshots=snapshots, checkpoints=checkpoints)
+
+    run = await ImportPoll(connector, identity, ports, ImportRules()).run(Request(fence=1))
+
+    assert run.counts.created == 7
+    assert seen.positions
+    assert set(seen.positions) == {None}

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.ports.imports import Snapshot
 from daemon.store.connection import open_mongo
+from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.stored_ids import stored
 from models.documents import CandidateSnapshot
@@ -54,6 +55,36 @@ async def test_a_record_counts_as_known_by_its_bytes_only_while_nothing_need_be_
     digests = await snapshots.digests("people", list("abcdex"), mapping_version="1")
 
     assert digests == {"a": b"a" * 16, "b": None, "c": None, "d": b"found again", "e": None}
+
+
+async def test_an_application_is_found_by_the_index_among_records_that_have_none(
+    opened: Any,
+) -> None:
+    integration = uuid4()
+    applications = [{"external_id": "a1", "status": "new", "stage": None}]
+    people = [snapshot(f"p{n}") for n in range(20)]
+    with_one = snapshot("x", candidate=None, applications=applications)
+    await MongoSnapshots(opened, integration).write("all", [*people, with_one], [])
+    await opened.own.command("profile", 2)
+
+    found = await MongoKnownApplications(opened).load(integration, ["a1", "a2"])
+
+    await opened.own.command("profile", 0)
+    name = opened.collection(CandidateSnapshot).full_name
+    told = await opened.own["system.profile"].find_one({"ns": name, "op": "query"})
+    assert set(found) == {"a1"}
+    assert (told["docsExamined"], told["nreturned"]) == (1, 1)
+
+
+async def test_a_list_counts_as_empty_until_its_first_snapshot(opened: Any) -> None:
+    snapshots = MongoSnapshots(opened, uuid4())
+    assert not await snapshots.has_any("people")
+
+    await snapshots.write("people", [snapshot("a")], [])
+    await snapshots.mark_deleted("people", ["a"], NOW)
+
+    assert await snapshots.has_any("people")
+    assert not await snapshots.has_any("others")
 
 
 async def test_a_page_is_looked_up_in_the_index_alone(opened: Any) -> None:

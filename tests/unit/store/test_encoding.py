@@ -11,9 +11,11 @@ from daemon.store.encoding import (
     RAW_OPTIONS,
     Encodings,
     assembled,
+    bytes_field,
     document_field,
     encode,
     fields_of,
+    text_field,
     uuid_field,
 )
 
@@ -26,21 +28,22 @@ def decoded(raw: bytes) -> dict[str, Any]:
     return bson.decode(raw, codec_options=RAW_OPTIONS)
 
 
-@given(identity=st.uuids(), own=documents, inner=documents)
+@given(identity=st.uuids(), own=documents, inner=documents, text=st.text(), raw=st.binary())
 def test_an_assembled_document_is_the_one_that_was_meant(
-    identity: UUID, own: dict[str, Any], inner: dict[str, Any]
+    identity: UUID, own: dict[str, Any], inner: dict[str, Any], text: str, raw: bytes
 ) -> None:
-    raw = assembled(
+    whole = assembled(
         uuid_field("_id", identity.bytes),
         fields_of(own),
+        text_field("text", text),
+        bytes_field("raw", raw),
         document_field("inner", encode(inner)),
         fields_of(encode({"last": 1})),
     )
 
-    assert raw == encode({"_id": identity, **own, "inner": inner, "last": 1})
-    assert list(decoded(raw).items()) == [
-        ("_id", identity), *own.items(), ("inner", inner), ("last", 1),
-    ]  # fmt: skip
+    meant = {"_id": identity, **own, "text": text, "raw": raw, "inner": inner, "last": 1}
+    assert whole == encode(meant)
+    assert list(decoded(whole).items()) == list(meant.items())
 
 
 def test_a_record_kept_is_given_once_and_encoded_anew_after_that() -> None:

@@ -1,0 +1,114 @@
+"""What is typed to read the bench's listing once: by us, by Singer, by Airbyte."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tests.bench.ours import NAME
+from tests.bench.peers.environments import FOLDER, python_of
+from tests.bench.running import write_config
+from tests.bench.stage import Stage
+
+PROGRAMS = FOLDER / "programs"
+"""What runs in the peers' own environments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A pipeline of commands that reads everything, and how many records it has then."""
+
+    name: str
+    writes: str
+    pipeline: Sequence[Sequence[str]]
+    output: Path
+    """Where the last command's output goes."""
+    count: Callable[[], Awaitable[int]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def ours(stage: Stage, records: int) -> Peer:
+    """`ats-sync poll --sweep`, which reads the complete listing also when nothing changed."""
+    integration = {
+        "connector": NAME,
+        "endpoint": stage.url("plain", records),
+        "credentials": {"api_key": "any"},
+    }
+    config = write_config(stage, "peer", {NAME: integration})
+    poll = (sys.executable, "-m", "daemon", "poll", NAME, "--sweep", "--config", str(config))
+
+    async def count() -> int:
+        async with stage.client() as client:
+            found = await client["peer_clearview"]["candidates"].count_documents({})
+            logged = await client["peer"]["candidates_import_log"].count_documents({})
+        return min(found, logged)
+
+    return Peer(
+        "ats-sync",
+        "snapshot, candidate and log row in MongoDB",
+        [poll],
+        config.with_name("poll.out"),
+        count,
+        {"ATS_SYNC_MONGODB_URI": stage.uri, "ATS_SYNC_DATABASE": "peer"},
+    )
+
+
+async def singer(stage: Stage, records: int) -> Peer:
+    """A tap piped into a target, as Meltano runs them."""
+    python = str(await python_of("singer"))
+    tap = _file(stage, "tap.json", {"api_url": stage.url("plain", records)})
+    target = _file(stage, "target.json", {"uri": stage.uri, "database": "singer"})
+
+    async def count() -> int:
+        async with stage.client() as client:
+            return await client["singer"]["candidates"].count_documents({})
+
+    return Peer(
+        "Singer tap → MongoDB target",
+        "document in MongoDB",
+        [
+            (python, str(PROGRAMS / "singer_tap.py"), "--config", tap),
+            (python, str(PROGRAMS / "singer_target.py"), "--config", target),
+        ],
+        stage.folder / "singer.out",
+        count,
+    )
+
+
+async def airbyte(stage: Stage, records: int) -> Peer:
+    """A source's `read` into a file; whatever a destination costs would come on top."""
+    python = str(await python_of("airbyte"))
+    stream = {
+        "stream": {
+            "name": "candidates",
+            "json_schema": {},
+            "supported_sync_modes": ["full_refresh"],
+        },
+        "sync_mode": "full_refresh",
+        "destination_sync_mode": "overwrite",
+    }
+    catalog = _file(stage, "catalog.json", {"streams": [stream]})
+    config = _file(stage, "airbyte.json", {"api_url": stage.url("plain", records)})
+    output = stage.folder / "airbyte.jsonl"
+
+    async def count() -> int:
+        with output.open("rb") as lines:
+            return sum(line.startswith(b'{"type":"RECORD"') for line in lines)
+
+    source = (python, str(PROGRAMS / "airbyte_source.py"), "read")
+    return Peer(
+        "Airbyte source → file",
+        "line in a file",
+        [(*source, "--config", config, "--catalog", catalog)],
+        output,
+        count,
+    )
+
+
+def _file(stage: Stage, name: str, content: object) -> str:
+    path = stage.folder / name
+    path.write_bytes(msgspec.json.encode(content))
+    return os.fspath(path)
