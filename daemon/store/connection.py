@@ -1,5 +1,6 @@
 """The two databases: how they are opened, checked and prepared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,32 +207,43 @@ async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
         skip_indexes=not prepare,
     )
     if prepare:
-        for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS):
-            await _ensure_validator(mongo, document)
+        # People write ClearView's documents too: there a validator warns in the server's log only.
+        await _ensure_validators(mongo.own, OWN_DOCUMENTS, action="error")
+        await _ensure_validators(mongo.clearview, CLEARVIEW_DOCUMENTS, action="warn")
 
 
-async def _ensure_validator(mongo: Mongo, document: Any) -> None:
-    database = mongo.clearview if document in CLEARVIEW_DOCUMENTS else mongo.own
-    name = document.get_settings().name
-    validator = {"$jsonSchema": document.json_schema_validator()}
-    # People write ClearView's documents too: there the validator warns in the server's log only.
-    action = "warn" if document in CLEARVIEW_DOCUMENTS else "error"
-    try:
-        await database.create_collection(name, validator=validator, validationAction=action)
-    except (CollectionInvalid, OperationFailure) as error:
-        if getattr(error, "code", None) not in (None, _NAMESPACE_EXISTS):
-            raise
-        await _update_validator(database, name, validator, action)
-
-
-async def _update_validator(
-    database: AsyncDatabase[Row], name: str, validator: Row, action: str
+async def _ensure_validators(
+    database: AsyncDatabase[Row], documents: Sequence[Any], *, action: str
 ) -> None:
-    current = await (await database.list_collections(filter={"name": name})).to_list()
-    options = current[0].get("options", {}) if current else {}
-    if options.get("validator") == validator and options.get("validationAction") == action:
-        return
-    await database.command("collMod", name, validator=validator, validationAction=action)
+    """Of all these collections; those that are as they should be cost one question together."""
+    found = {
+        collection["name"]: collection.get("options", {})
+        for collection in await (await database.list_collections()).to_list()
+    }
+    for document in documents:
+        name = document.get_settings().name
+        wanted = {
+            "validator": {"$jsonSchema": document.json_schema_validator()},
+            "validationAction": action,
+        }
+        has = found.get(name, {})
+        if {key: has.get(key) for key in wanted} != wanted:
+            await _set_validator(database, name, wanted, exists=name in found)
+
+
+async def _set_validator(
+    database: AsyncDatabase[Row], name: str, wanted: Row, *, exists: bool
+) -> None:
+    if not exists:
+        try:
+            await database.create_collection(name, **wanted)
+        except (CollectionInvalid, OperationFailure) as error:
+            if getattr(error, "code", None) not in (None, _NAMESPACE_EXISTS):
+                raise
+            # Another replica has made it meanwhile.
+        else:
+            return
+    await database.command("collMod", name, **wanted)
 
 
 __all__ = [

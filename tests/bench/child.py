@@ -47,10 +47,10 @@ async def _limit(spec: Spec) -> Cost | None:
 
 
 async def _ours(spec: Spec) -> Cost | None:
-    from daemon.cli.run import GC_THRESHOLD
+    from daemon.cli.session import collect_rarely
     from tests.bench.ours import Site, poll
 
-    gc.set_threshold(GC_THRESHOLD)  # as the daemon does
+    collect_rarely()  # as every command does
     site = Site(spec.uri, spec.database, spec.url, rotating=spec.work.startswith("volatile"))
     mongo, connector = await site.open(), site.connector()
     await connector.open()

@@ -13,10 +13,18 @@ def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+BUILT = {"build", "dist"}
+"""Folders in which nothing is written by hand."""
+
+
 def pages() -> list[str]:
     """Every page of the repository, by its path from the root."""
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
-    return sorted(str(path) for path in found if not path.parts[0].startswith("."))
+    return sorted(
+        str(path)
+        for path in found
+        if not path.parts[0].startswith(".") and path.parts[0] not in BUILT
+    )
 
 
 def fenced(text: str, language: str) -> list[str]:
