@@ -39,8 +39,10 @@ async def settle_absences(
 
     Of a list that `began_empty`, with no snapshot at all, everything known was just shown.
     """
-    snapshots = context.ports.snapshots
-    missing = Missing() if began_empty else await find_missing(snapshots, facts, seen)
+    if began_empty or await _all_were_shown(context, facts, seen):
+        missing = Missing()
+    else:
+        missing = await find_missing(context.ports.snapshots, facts, seen)
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):
@@ -54,6 +56,17 @@ async def settle_absences(
         await context.save()
         await delete_records(context, facts, batch)
         context.state.deleting = None
+
+
+async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: SeenIds) -> bool:
+    """Whether counting alone proves that nothing is missing.
+
+    It does where each record that was shown has a snapshot of its own, and there are no others.
+    Records that failed may have none; nor may those that tell nothing new of their candidate.
+    """
+    if facts.holds == "both" or context.run.counts.failed:
+        return False
+    return await context.ports.snapshots.count(facts.name) == seen.distinct()
 
 
 async def find_missing(snapshots: Snapshots, facts: ListFacts, seen: SeenIds) -> Missing:

@@ -25,6 +25,10 @@ class SeenIds:
         """How many ids were added, repeats included."""
         return self._count
 
+    def distinct(self) -> int:
+        """How many ids it holds, each counted once; with two ids of one hash, one too few."""
+        return sum(len(set(bucket)) for bucket in self._buckets)
+
     def add(self, external_id: str) -> None:
         hashed = xxhash.xxh3_64_intdigest(external_id.encode())
         bucket = hashed >> 56

@@ -97,6 +97,10 @@ class Snapshots(Protocol):
         """Whether there is one of this list, live or not."""
         ...
 
+    async def count(self, list_name: str) -> int:
+        """How many there are of this list, live or not."""
+        ...
+
     def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
         """(external id, missing since) of every record not marked deleted."""
         ...

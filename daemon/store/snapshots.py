@@ -189,6 +189,9 @@ class MongoSnapshots:
         found = await self._collection.find_one(self._of_list(list_name), {"_id": 1})
         return found is not None
 
+    async def count(self, list_name: str) -> int:
+        return await self._collection.count_documents(self._of_list(list_name))
+
     def _of_list(self, list_name: str) -> Row:
         return {"ats_integration_id": self._integration, "list": list_name}
 

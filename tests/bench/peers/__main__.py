@@ -4,25 +4,31 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 
+from tests.bench.imports import LIMIT
 from tests.bench.machine import Machine, machine
-from tests.bench.peers.commands import airbyte, ours, singer
+from tests.bench.peers.commands import airbyte, limit, ours, singer
 from tests.bench.peers.environments import FOLDER
 from tests.bench.peers.measure import PeerResult, spend
 from tests.bench.stage import Stage, opened_stage
 
-_DATABASES = ("peer", "peer_clearview", "singer")
+_DATABASES = ("peer", "peer_clearview", "singer", LIMIT)
 
 
 async def measure(stage: Stage, records: int, repetitions: int) -> list[PeerResult]:
     """Ours first; in each repetition one after the other."""
-    peers = [ours(stage, records), await singer(stage, records), await airbyte(stage, records)]
+    peers = [
+        ours(stage, records),
+        limit(stage, records),
+        await singer(stage, records),
+        await airbyte(stage, records),
+    ]
     results = [PeerResult(peer.name, peer.writes, records) for peer in peers]
     for _ in range(repetitions):
         await stage.drop(*_DATABASES)
         for peer, result in zip(peers, results, strict=True):
             for runs in (result.first, result.second):
                 await stage.settle()
-                runs.append(await spend(peer, records))
+                runs.append(await spend(peer, records, again=runs is result.second))
     return results
 
 

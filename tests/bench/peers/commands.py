@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from tests.bench.child import Spec
+from tests.bench.imports import LIMIT
 from tests.bench.ours import NAME
 from tests.bench.peers.environments import FOLDER, python_of
 from tests.bench.running import write_config
@@ -28,6 +30,8 @@ class Peer:
     """Where the last command's output goes."""
     count: Callable[[], Awaitable[int]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    again: Sequence[Sequence[str]] | None = None
+    """The commands of the second run, where they are others."""
 
 
 def ours(stage: Stage, records: int) -> Peer:
@@ -53,6 +57,28 @@ def ours(stage: Stage, records: int) -> Peer:
         config.with_name("poll.out"),
         count,
         {"ATS_SYNC_MONGODB_URI": stage.uri, "ATS_SYNC_DATABASE": "peer"},
+    )
+
+
+def limit(stage: Stage, records: int) -> Peer:
+    """The bare work (`tests/bench/limit.py`), as a command."""
+    url = f"{stage.url('plain', records)}/candidates"
+
+    def command(work: str) -> Sequence[str]:
+        spec = Spec(LIMIT, work, stage.uri, LIMIT, url, stage.watched)
+        return (sys.executable, "-m", "tests.bench.child", msgspec.json.encode(spec).decode())
+
+    async def count() -> int:
+        async with stage.client() as client:
+            return await client[LIMIT]["candidates"].count_documents({})
+
+    return Peer(
+        "the limit: bare work",
+        "three documents in MongoDB",
+        [command("first import")],
+        stage.folder / "limit.out",
+        count,
+        again=[command("unchanged")],
     )
 
 

@@ -39,14 +39,14 @@ class PeerResult:
         return 1e6 * median(each.cpu_s for each in runs) / self.records
 
 
-async def spend(peer: Peer, records: int) -> Spent:
+async def spend(peer: Peer, records: int, *, again: bool = False) -> Spent:
     """Run it, and require that every record has arrived.
 
     Raises:
         RuntimeError: a command failed, or records are missing.
     """
     before, started = _children_cpu(), time.perf_counter()
-    codes = await _run(peer)
+    codes = await _run(peer, peer.again or peer.pipeline if again else peer.pipeline)
     spent = Spent(time.perf_counter() - started, _children_cpu() - before)
     found = await peer.count()
     if any(codes) or found != records:
@@ -55,14 +55,14 @@ async def spend(peer: Peer, records: int) -> Spent:
     return spent
 
 
-async def _run(peer: Peer) -> list[int]:
+async def _run(peer: Peer, pipeline: Sequence[Sequence[str]]) -> list[int]:
     """Each command reads what the one before it writes."""
     environment = {**os.environ, **peer.environment}
     processes: list[Process] = []
     source: int | None = None
     with peer.output.open("wb") as output, peer.output.with_suffix(".err").open("wb") as errors:
-        for command in peer.pipeline:
-            is_last = command is peer.pipeline[-1]
+        for command in pipeline:
+            is_last = command is pipeline[-1]
             reading, writing = (None, None) if is_last else os.pipe()
             processes.append(
                 await asyncio.create_subprocess_exec(

@@ -17,6 +17,15 @@ def test_what_was_added_is_in_it_and_nothing_else(added: set[str], others: set[s
     assert len(seen) == len(added)
 
 
+@given(st.lists(st.text(max_size=3)))
+def test_an_id_that_was_shown_twice_counts_once(shown: list[str]) -> None:
+    seen = SeenIds()
+    for external_id in shown:
+        seen.add(external_id)
+
+    assert seen.distinct() == len(set(shown))
+
+
 def test_ids_added_after_a_question_are_found_too() -> None:
     seen = SeenIds()
     seen.add("b")
