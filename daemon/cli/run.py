@@ -12,7 +12,7 @@ from config.settings import Settings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
 from daemon.checked_config import CheckedConfig, load_checked_config
-from daemon.cli.session import EXIT_FAILED, collect_rarely, err, settings_for, showing_errors
+from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors
 from daemon.core.alerting import AlertPolicy
 from daemon.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
 from daemon.log_redaction import Redactor
@@ -48,7 +48,6 @@ def start(
     policy: AlertPolicy | None = None,
 ) -> int:
     """Serve until stopped; the exit code."""
-    collect_rarely()
     for secret in secrets_of(checked.loaded):
         redactor.remember(secret)
     exit_code = 0

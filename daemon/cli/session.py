@@ -1,7 +1,6 @@
 """What every command needs: settings, the operator's file, MongoDB; and how errors are shown."""
 
 import asyncio
-import gc
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,9 +26,6 @@ T = TypeVar("T")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-
-GC_THRESHOLD = 50_000
-"""Pages of records are many young objects: collecting them less often saves a third of the time."""
 
 out = Console(width=None if sys.stdout.isatty() else 100, highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -81,11 +77,6 @@ async def database(
             await embedded.stop()
 
 
-def collect_rarely() -> None:
-    """Let the garbage collector look at pages, not at records."""
-    gc.set_threshold(GC_THRESHOLD)
-
-
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine; what a person must act on is printed without a traceback.
 
@@ -94,7 +85,6 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     with showing_errors():
         configure_logs(log_format="console", level="warning")
-        collect_rarely()
         return asyncio.run(work())
 
 

@@ -47,7 +47,7 @@ async def _limit(spec: Spec) -> Cost | None:
 
 
 async def _ours(spec: Spec) -> Cost | None:
-    from daemon.cli.session import collect_rarely
+    from daemon.cli import collect_rarely
     from tests.bench.ours import Site, poll
 
     collect_rarely()  # as every command does

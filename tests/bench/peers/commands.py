@@ -104,9 +104,39 @@ async def singer(stage: Stage, records: int) -> Peer:
     )
 
 
+async def airbyte_read(stage: Stage, records: int) -> Peer:
+    """A source's `read` into a file; whatever a destination costs comes on top."""
+    output = stage.folder / "airbyte.jsonl"
+
+    async def count() -> int:
+        with output.open("rb") as lines:
+            return sum(line.startswith(b'{"type":"RECORD"') for line in lines)
+
+    source = await _airbyte_source(stage, records)
+    return Peer("Airbyte source → file", "line in a file", [source], output, count)
+
+
 async def airbyte(stage: Stage, records: int) -> Peer:
-    """A source's `read` into a file; whatever a destination costs would come on top."""
-    python = str(await python_of("airbyte"))
+    """A source piped into a destination."""
+    source = await _airbyte_source(stage, records)
+    python, catalog = source[0], source[-1]
+    config = _file(stage, "destination.json", {"uri": stage.uri, "database": "airbyte"})
+
+    async def count() -> int:
+        async with stage.client() as client:
+            return await client["airbyte"]["candidates"].count_documents({})
+
+    write = (python, str(PROGRAMS / "airbyte_destination.py"), "write")
+    return Peer(
+        "Airbyte source → MongoDB destination",
+        "document in MongoDB",
+        [source, (*write, "--config", config, "--catalog", catalog)],
+        stage.folder / "airbyte.out",
+        count,
+    )
+
+
+async def _airbyte_source(stage: Stage, records: int) -> Sequence[str]:
     stream = {
         "stream": {
             "name": "candidates",
@@ -118,20 +148,8 @@ async def airbyte(stage: Stage, records: int) -> Peer:
     }
     catalog = _file(stage, "catalog.json", {"streams": [stream]})
     config = _file(stage, "airbyte.json", {"api_url": stage.url("plain", records)})
-    output = stage.folder / "airbyte.jsonl"
-
-    async def count() -> int:
-        with output.open("rb") as lines:
-            return sum(line.startswith(b'{"type":"RECORD"') for line in lines)
-
-    source = (python, str(PROGRAMS / "airbyte_source.py"), "read")
-    return Peer(
-        "Airbyte source → file",
-        "line in a file",
-        [(*source, "--config", config, "--catalog", catalog)],
-        output,
-        count,
-    )
+    python, program = str(await python_of("airbyte")), str(PROGRAMS / "airbyte_source.py")
+    return (python, program, "read", "--config", config, "--catalog", catalog)
 
 
 def _file(stage: Stage, name: str, content: object) -> str:

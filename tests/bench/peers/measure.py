@@ -50,7 +50,8 @@ async def spend(peer: Peer, records: int, *, again: bool = False) -> Spent:
     spent = Spent(time.perf_counter() - started, _children_cpu() - before)
     found = await peer.count()
     if any(codes) or found != records:
-        raise RuntimeError(f"{peer.name}: exit codes {codes}, {found} of {records} records")
+        said = peer.output.with_suffix(".err").read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"{peer.name}: exit codes {codes}, {found} of {records} records\n{said}")
     print(f"{peer.name:<28} {records / spent.seconds:>8,.0f} rec/s", file=sys.stderr, flush=True)
     return spent
 
