@@ -13,7 +13,7 @@ from tests.bench.stage import opened_stage
 
 FOLDER = Path(__file__).parent
 QUICK = {10_000: 3}
-USUAL = QUICK | {100_000: 1}
+USUAL = QUICK | {100_000: 3}
 LARGE = USUAL | {1_000_000: 1}
 """Records, and how often each step is repeated."""
 PARTS = ("imports", "idle", "pushes")

@@ -29,7 +29,7 @@ def readiness(port: int) -> tuple[int, list[str]]:
 async def becomes(port: int, code: int) -> list[str]:
     found, reasons = 0, [""]
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             while True:
                 found, reasons = await asyncio.to_thread(readiness, port)
                 if found == code:

@@ -1,0 +1,30 @@
+"""The console script, before any command."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from daemon import cli
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+def test_every_command_spares_the_garbage_collector_pages_of_records(
+    collector: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(cli.atexit, "register", left.append)
+    monkeypatch.setattr("sys.argv", ["ats-sync", "--help"])
+
+    with pytest.raises(SystemExit):
+        cli.main()
+
+    assert gc.get_threshold()[0] == cli.GC_THRESHOLD
+    assert left == [gc.freeze]
+    assert "validate" in capsys.readouterr().out
