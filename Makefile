@@ -8,7 +8,7 @@ WORKERS ?= 2
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-quick lock clean
+.PHONY: help run test check format bench bench-quick bench-peers lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -46,6 +46,9 @@ bench: $(STAMP) ## Measure against the raw limit of this machine, and write test
 
 bench-quick: $(STAMP) ## The same with 10,000 records, printed only
 	@$(BIN)/python -m tests.bench --quick
+
+bench-peers: $(STAMP) ## The same listing through Singer and Airbyte, which it installs for itself
+	@$(BIN)/python -m tests.bench.peers
 
 lock: ## Resolve the locked requirements anew (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -48,7 +48,7 @@ async def _limit(spec: Spec) -> Cost | None:
 
 async def _ours(spec: Spec) -> Cost | None:
     from daemon.cli import collect_rarely
-    from tests.bench.ours import Site, poll
+    from tests.bench.ours import Site, poll, verify
 
     collect_rarely()  # as every command does
     site = Site(spec.uri, spec.database, spec.url, rotating=spec.work.startswith("volatile"))
@@ -58,7 +58,10 @@ async def _ours(spec: Spec) -> Cost | None:
     with measured(spec.watched) as gauge:
         if profiler:
             profiler.enable()
-        gauge.counts = await poll(site, mongo, connector, sweep=spec.work == "sweep")
+        if spec.work == "verify":
+            gauge.counts = await verify(mongo, connector)
+        else:
+            gauge.counts = await poll(site, mongo, connector, sweep=spec.work == "sweep")
         if profiler:
             profiler.disable()
     await connector.close()

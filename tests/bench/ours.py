@@ -11,8 +11,11 @@ from connectors.definition import Definition, load_definition, load_definition_t
 from connectors.registry import create_connector
 from daemon.assembly import Shared, import_ports, import_rules
 from daemon.importing.context import Request
+from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
+from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo, open_mongo
+from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
 
 CONNECTORS = Path(__file__).parent / "connectors"
@@ -64,3 +67,13 @@ async def poll(site: Site, mongo: Mongo, connector: Connector, *, sweep: bool) -
         name: getattr(counts, name)
         for name in ("seen", "created", "updated", "unchanged", "failed", "pages")
     }
+
+
+async def verify(mongo: Mongo, connector: Connector) -> dict[str, int]:
+    """The full comparison of ATS, snapshots and ClearView; how many records, and what differs."""
+    identity = integration_id(NAME)
+    look = Verification(
+        connector, MongoSnapshots(mongo, identity), MongoClearViewReader(mongo, identity)
+    )
+    drift = [item async for item in look.differences() if item.is_drift]
+    return {"seen": look.counts.records, "drift": len(drift)}

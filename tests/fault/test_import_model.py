@@ -2,7 +2,8 @@
 
 Rules edit the account (also between two pages), delete, shift pages, fail pages, skew the clock the
 records are stamped with, leave records without a timestamp, poll and sweep. Whatever happened, one
-undisturbed sweep later ClearView holds exactly what the ATS holds; on the way no record is deleted
+undisturbed sweep later ClearView holds exactly what the ATS holds, and a full comparison of ATS,
+snapshots and ClearView finds no drift; on the way no record is deleted
 that the ATS still has, none is doubled, and edits with a timestamp arrive with the next poll.
 """
 
@@ -25,12 +26,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from daemon.core.verification import Drift
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import open_mongo
 from models.status import ApplicationStatus
 from tests.support.fake_ats import START, FakeAts, FakeConnector
 from tests.support.importing import ImportBench
 from tests.support.moving_clock import MovingClock
+from tests.support.victim_state import verification
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault]
 
@@ -175,6 +178,11 @@ class ImportMachine(RuleBasedStateMachine):
             self.run(self.bench.poll(sweep=True, accept_deletions=True))
         self.quiet = True
         self.compare(deletions=True)
+        assert self.run(self.drift()) == []
+
+    async def drift(self) -> list[Drift]:
+        found = verification(self.bench).differences()
+        return [item async for item in found if item.is_drift]
 
     def calm(self) -> None:
         self.bench.connector.fail_at.clear()

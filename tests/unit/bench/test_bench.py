@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from tests.bench.chart import chart
-from tests.bench.imports import BARE, COMPARED, LIMIT, OURS, SizeResult
+from tests.bench.imports import BARE, COMPARED, LIMIT, OURS, VERIFY, SizeResult
 from tests.bench.machine import Machine
 from tests.bench.measuring import Cost
 from tests.bench.ours import definition
@@ -23,6 +23,7 @@ def a_result(*, limit_s: float, ours_s: float) -> SizeResult:
         result.costs[LIMIT, work] = [a_cost(limit_s)]
     for work in COMPARED:
         result.costs[OURS, work] = [a_cost(ours_s)]
+    result.costs[OURS, VERIFY] = [a_cost(ours_s)]
     for side in (LIMIT, OURS):
         result.stored[side].append(2**20)
     return result
