@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from daemon.bounded import bounded
 from models.errors import AtsSyncError, UserError
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
 EXIT_CUT_OFF = 75
 MARGIN = timedelta(seconds=1)
+CANCEL_AGAIN_S = 0.8
+"""A task that was cancelled has once to twice as long to end before it is cancelled again."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -129,14 +132,15 @@ async def _arm_when_stopped(stop: asyncio.Event, watchdog: Watchdog) -> None:
     watchdog.arm()
 
 
-async def close_within(limit: timedelta, name: str, close: Callable[[], Awaitable[object]]) -> None:
+async def close_within(
+    limit: timedelta, name: str, close: Callable[[], Coroutine[Any, Any, object]]
+) -> None:
     """Closes something, or gives it up when that takes too long or fails.
 
     A MongoDB client says goodbye to its server, and waits half a minute for one that is gone.
     """
     try:
-        async with asyncio.timeout(limit.total_seconds()):
-            await close()
+        await bounded(close(), limit.total_seconds(), name=f"close {name}")
     except Exception as error:  # noqa: BLE001 - what comes after it must still be closed
         log.warning("close_failed", component=name, error_type=type(error).__name__)
 
@@ -162,6 +166,7 @@ async def run_until_stopped(
         TaskDied: one of them failed otherwise.
     """
     group = _WatchedGroup(stop)
+    insisting = asyncio.create_task(_cancel_again(group), name="cancel again")
     try:
         async with asyncio.timeout(None) as deadline, group:
             starting = group.create_task(start(group), name="start")
@@ -173,7 +178,20 @@ async def run_until_stopped(
         log.warning("shutdown_deadline_reached", tasks=group.cut_off)
     except BaseExceptionGroup as died:
         raise _what_died(died) from died
+    finally:
+        insisting.cancel()
+        await asyncio.wait({insisting})
     log.info("shutdown_finished")
+
+
+async def _cancel_again(group: "_WatchedGroup") -> None:
+    """A cancellation can be lost (`daemon.bounded`), and the group waits for every task."""
+    cancelled: set[asyncio.Task[Any]] = set()
+    while True:
+        await asyncio.sleep(CANCEL_AGAIN_S)
+        for task in cancelled & group.running:
+            task.cancel()
+        cancelled = {task for task in group.running if task.cancelling()}
 
 
 class _WatchedGroup(asyncio.TaskGroup):

@@ -1,18 +1,20 @@
 """For orchestrators: alive, ready, and the numbers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import structlog
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from daemon.bounded import bounded
 from daemon.http.answers import answered
 from daemon.http.heartbeat import Heartbeat
 
 log = structlog.get_logger("daemon.http")
 
-ReadinessCheck = Callable[[], Awaitable[str | None]]
+ReadinessCheck = Callable[[], Coroutine[Any, Any, str | None]]
 """None if this part is ready, otherwise the reason why not: a sentence without secrets."""
 CHECK_LIMIT_S = 3.0
 
@@ -64,8 +66,7 @@ class Probes:
 
 async def _asked(name: str, check: ReadinessCheck) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_LIMIT_S):
-            return await check()
+        return await bounded(check(), CHECK_LIMIT_S, name=f"readiness of {name}")
     except TimeoutError:
         return f"{name} did not answer within {CHECK_LIMIT_S:g} s"
     except Exception as error:  # noqa: BLE001 - a check that breaks is a reason like any other

@@ -32,7 +32,8 @@ class MongoClearViewReader:
         rows = await _load(self._applications, ids)
         owners = {row["candidate_id"] for row in rows if isinstance(row.get("candidate_id"), UUID)}
         names = {
-            row["_id"]: row["external_id"] for row in await _load(self._candidates, list(owners))
+            row["_id"]: row["external_id"]
+            for row in await _load(self._candidates, list(owners), {"external_id": 1})
         }
         return {
             row["external_id"]: row
@@ -60,5 +61,7 @@ class MongoClearViewReader:
         return frozenset(by_id[row["application_id"]] for row in await rows.to_list())
 
 
-async def _load(collection: AsyncCollection[Row], ids: Sequence[UUID]) -> list[Row]:
-    return await collection.find({"_id": {"$in": list(ids)}}).to_list() if ids else []
+async def _load(
+    collection: AsyncCollection[Row], ids: Sequence[UUID], fields: Row | None = None
+) -> list[Row]:
+    return await collection.find({"_id": {"$in": list(ids)}}, fields).to_list() if ids else []

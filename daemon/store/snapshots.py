@@ -33,6 +33,8 @@ _KNOWN = {
     "deleted_at": 1,
     "missing_since": 1,
 }
+_LOADED = {"_id": 0, "ats_integration_id": 0, "list": 0}
+"""Left out of what is loaded: whoever asks knows them."""
 
 
 class MongoSnapshots:
@@ -76,7 +78,7 @@ class MongoSnapshots:
         ).to_list()
 
     async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]:
-        cursor = self._collection.find(self._among(list_name, external_ids))
+        cursor = self._collection.find(self._among(list_name, external_ids), _LOADED)
         return [_snapshot(row) for row in await cursor.to_list()]
 
     async def load_by_candidate(
@@ -88,7 +90,7 @@ class MongoSnapshots:
             "list": list_name,
             "deleted_at": None,
         }
-        return [_snapshot(row) for row in await self._collection.find(query).to_list()]
+        return [_snapshot(row) for row in await self._collection.find(query, _LOADED).to_list()]
 
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
