@@ -32,7 +32,7 @@ EXIT_WRONG_USAGE = 2
 EXIT_CUT_OFF = 75
 MARGIN = timedelta(seconds=1)
 CANCEL_AGAIN_S = 0.8
-"""A task that was cancelled has once to twice as long to end before it is cancelled again."""
+"""A task that was cancelled has so long to end before it is cancelled again."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -171,7 +171,9 @@ async def run_until_stopped(
         async with asyncio.timeout(None) as deadline, group:
             starting = group.create_task(start(group), name="start")
             await stop.wait()
-            deadline.reschedule(asyncio.get_running_loop().time() + grace.total_seconds())
+            at = asyncio.get_running_loop().time() + grace.total_seconds()
+            deadline.reschedule(at)
+            asyncio.get_running_loop().call_at(at, group.ending.set)
             log.info("shutdown_started", grace_s=grace.total_seconds(), tasks=len(group.running))
             starting.cancel()
     except TimeoutError:
@@ -185,13 +187,16 @@ async def run_until_stopped(
 
 
 async def _cancel_again(group: "_WatchedGroup") -> None:
-    """A cancellation can be lost (`daemon.bounded`), and the group waits for every task."""
-    cancelled: set[asyncio.Task[Any]] = set()
+    """A cancellation can be lost (`daemon.bounded`), and the group waits for every task.
+
+    Only once all tasks were told to end: before, one that is being cancelled may just have come to
+    the end of an `asyncio.timeout` of its own.
+    """
+    await group.ending.wait()
     while True:
         await asyncio.sleep(CANCEL_AGAIN_S)
-        for task in cancelled & group.running:
+        for task in tuple(group.running):
             task.cancel()
-        cancelled = {task for task in group.running if task.cancelling()}
 
 
 class _WatchedGroup(asyncio.TaskGroup):
@@ -202,6 +207,8 @@ class _WatchedGroup(asyncio.TaskGroup):
         self._stop = stop
         self.running: set[asyncio.Task[Any]] = set()
         self.cut_off: list[str] = []
+        self.ending = asyncio.Event()
+        """Every task was cancelled: one has died, or the deadline has passed."""
 
     def create_task(
         self,
@@ -222,6 +229,7 @@ class _WatchedGroup(asyncio.TaskGroup):
                 self.cut_off.append(task.get_name())
         elif (error := task.exception()) is not None:
             self._stop.set()
+            self.ending.set()
             if not isinstance(error, UserError):
                 log.error("task_died", task=task.get_name(), exc_info=error)
 

@@ -24,6 +24,8 @@ def readiness(port: int) -> tuple[int, list[str]]:
             return answer.status, []
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)["reasons"]
+    except TimeoutError:
+        return 0, ["it did not answer within 10 s"]
 
 
 async def becomes(port: int, code: int) -> list[str]:

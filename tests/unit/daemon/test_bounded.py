@@ -73,6 +73,30 @@ async def test_closing_gives_up_what_does_not_close() -> None:
     await end_of_others()
 
 
+async def test_a_task_that_survives_a_cancellation_of_its_own_is_left_alone_while_all_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "CANCEL_AGAIN_S", 0.001)
+    stop, survived = asyncio.Event(), asyncio.Event()
+
+    async def survive() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=0.05)
+        survived.set()
+        stop.set()
+
+    async def start(tasks: asyncio.TaskGroup) -> None:
+        tasks.create_task(survive(), name="survivor")
+
+    await run_until_stopped(start, stop=stop, grace=timedelta(seconds=5))
+
+    assert survived.is_set()
+
+
 async def test_a_task_that_lost_its_cancellation_does_not_keep_the_daemon_from_ending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
