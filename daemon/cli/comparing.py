@@ -12,7 +12,8 @@ from yarl import URL
 from connectors.base import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
 from daemon.assembly import assemble_repair, import_ports, import_rules, push_rules
-from daemon.cli.poll import Bench, Watcher, bench, checked_for
+from daemon.cli.poll import Bench, bench, checked_for
+from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
 from daemon.core.push_plan import PushRules

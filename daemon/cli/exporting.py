@@ -5,7 +5,8 @@ from pathlib import Path
 import typer
 
 from daemon.assembly import assemble_export
-from daemon.cli.poll import Bench, Watcher, bench, checked_for
+from daemon.cli.poll import Bench, bench, checked_for
+from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import EXIT_FAILED, out, run_async, showing_errors, usage_error
 
 

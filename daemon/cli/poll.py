@@ -1,24 +1,21 @@
 """`poll`, `verify` and `plan`: one integration, looked at or imported now."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from config.problems import did_you_mean
 from connectors.base import Connector
 from connectors.registry import create_connector
 from daemon.assembly import Shared, import_ports, import_rules
 from daemon.checked_config import CheckedConfig, load_checked_config
+from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
     database,
@@ -32,13 +29,14 @@ from daemon.cli.session import (
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.ports.leases import Lease
-from daemon.ports.runs import Run, RunCounts
+from daemon.ports.runs import RunCounts
 from daemon.store.connection import Row
 from models.documents import SyncRun
 from models.ids import integration_id
 
 PATIENCE = timedelta(seconds=1.5)
 ANSWER_WITHIN = timedelta(minutes=30)
+LOOK_EVERY = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,12 @@ class Bench:
     def id(self) -> UUID:
         return integration_id(self.name)
 
-    def connector(self, observer: "Watcher | None" = None) -> Connector:
+    @property
+    def lease_key(self) -> str:
+        """Whoever holds this lease polls."""
+        return f"poll:{self.name}"
+
+    def connector(self, observer: Watcher | None = None) -> Connector:
         return create_connector(
             name=self.name,
             integration=self.checked.loaded.value.integrations[self.name],
@@ -120,7 +123,11 @@ def poll(
 async def _poll(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
     lease = await _lease(on)
     if lease is None:
-        return await _ask_the_daemon(on, sweep=sweep, accept_deletions=accept_deletions)
+        found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
+        if not isinstance(found, Lease):
+            return _told(found)
+        err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
+        lease = found
     done = asyncio.Event()
     renewing = asyncio.create_task(on.shared.leases.run(done), name="leases")
     try:
@@ -133,7 +140,7 @@ async def _poll(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
 async def _lease(on: Bench) -> Lease | None:
     clock = on.shared.clock
     until = clock.monotonic() + PATIENCE.total_seconds()
-    while (lease := await on.shared.leases.acquire(f"poll:{on.name}")) is None:
+    while (lease := await on.shared.leases.acquire(on.lease_key)) is None:
         if clock.monotonic() > until:
             return None
         await clock.sleep(PATIENCE / 5)
@@ -168,32 +175,42 @@ async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: 
     return not run.details.get("brakes")
 
 
-async def _ask_the_daemon(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
-    """The daemon holds the lease, so it polls; this command waits for what comes of it."""
-    asked_at = on.shared.clock.now()
-    await on.shared.integrations.ask(on.name, sweep=sweep, accept_deletions=accept_deletions)
+async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row | Lease:
+    """The run of the daemon that works on it, which is asked for one.
+
+    Or the lease, once it is free: that daemon has died or ended, and nobody else will answer.
+    """
+    clock, integrations = on.shared.clock, on.shared.integrations
+    asked_at = clock.now()
+    request = await integrations.ask(on.name, sweep=sweep, accept_deletions=accept_deletions)
     err.print(f"a running daemon works on {on.name}; it was asked to poll now", markup=False)
-    run = await _answer(on, asked_at)
+    until = clock.monotonic() + ANSWER_WITHIN.total_seconds()
+    while clock.monotonic() < until:
+        if (run := await _run_since(on, asked_at)) is not None:
+            return run
+        if (lease := await on.shared.leases.acquire(on.lease_key)) is not None:
+            if request is not None:
+                await integrations.answered(on.name, request)
+            return lease
+        await clock.sleep(LOOK_EVERY)
+    raise usage_error(f"the daemon has not polled {on.name}; see `ats-sync status`")
+
+
+async def _run_since(on: Bench, asked_at: datetime) -> Row | None:
+    return await on.shared.mongo.collection(SyncRun).find_one(
+        {
+            "job": "import_poll",
+            "ats_integration_id": on.id,
+            "started_at": {"$gte": asked_at},
+            "finished_at": {"$ne": None},
+        }
+    )
+
+
+def _told(run: Row) -> bool:
     counts = RunCounts(**{name: run[name] for name in RunCounts.__dataclass_fields__})
     _show(counts, run["details"], error=run["error_message"])
     return run["outcome"] == "success" and not run["details"].get("brakes")
-
-
-async def _answer(on: Bench, asked_at: datetime) -> Row:
-    runs = on.shared.mongo.collection(SyncRun)
-    clock = on.shared.clock
-    until = clock.monotonic() + ANSWER_WITHIN.total_seconds()
-    query = {
-        "job": "import_poll",
-        "ats_integration_id": on.id,
-        "started_at": {"$gte": asked_at},
-        "finished_at": {"$ne": None},
-    }
-    while clock.monotonic() < until:
-        if (run := await runs.find_one(query)) is not None:
-            return run
-        await clock.sleep(timedelta(milliseconds=200))
-    raise usage_error(f"the daemon has not polled {on.name}; see `ats-sync status`")
 
 
 def _show(counts: RunCounts, details: Row, *, error: str | None) -> None:
@@ -203,73 +220,3 @@ def _show(counts: RunCounts, details: Row, *, error: str | None) -> None:
         err.print(f"deletions stopped: {brake}; see `ats-sync status`", markup=False)
     if error is not None:
         err.print(f"failed: {error}", markup=False)
-
-
-class Watcher:
-    """Shows how a poll gets on: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._tasks: dict[str, tuple[int, float, int]] = {}
-        self._loop = asyncio.get_running_loop()
-        self._printed_at = self._loop.time()
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
-        """A page is durable."""
-        now, seen = self._loop.time(), run.counts.seen
-        if list_name not in self._tasks:
-            task = self._bar.add_task(list_name, total=expected_total, speed="", note="")
-            earlier = sum(done for _, _, done in self._tasks.values())
-            self._tasks[list_name] = (int(task), now, 0)
-            self._before = earlier
-        task_id, began, _ = self._tasks[list_name]
-        done = seen - self._before
-        self._tasks[list_name] = (task_id, began, done)
-        speed = f"{done / max(now - began, 0.001):,.0f}/s" if now > began else ""
-        self._bar.update(
-            self._bar.tasks[task_id].id, completed=done, total=expected_total, speed=speed, note=""
-        )
-        self._say(f"{self._name} {list_name}: page {run.counts.pages}, {done:,} records {speed}")
-
-    def _say(self, line: str) -> None:
-        now = self._loop.time()
-        if self._bar.disable and now - self._printed_at >= 5:
-            self._printed_at = now
-            err.print(line, markup=False)
-
-    def request_sent(self, *, integration: str, operation: str) -> None:
-        """Nothing to show for one request."""
-
-    def answer_received(
-        self, *, integration: str, operation: str, status: int | None, seconds: float
-    ) -> None:
-        """Nothing to show for one answer."""
-
-    def waiting(self, *, integration: str, until: datetime, reason: str) -> None:
-        """The ATS lets us wait."""
-        note = f"waiting until {until:%H:%M:%S} UTC ({reason})"
-        for task in self._bar.tasks:
-            self._bar.update(task.id, note=note)
-        self._say(f"{integration}: {note}")
-
-    def warned(self, *, integration: str, message: str) -> None:
-        """Something worth a line."""
-        err.print(f"{integration}: {message}", markup=False)

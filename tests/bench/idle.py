@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from tests.bench.measuring import cpu_of, peak_mb
+from tests.bench.records import PLAIN
 from tests.bench.running import running_daemon, until, write_config
 from tests.bench.stage import Stage
 
@@ -34,7 +35,7 @@ async def measure(stage: Stage, integrations: int = FEW) -> IdleResult:
     configured = {
         f"idle-{n}": {
             "connector": "bench",
-            "endpoint": stage.url("plain", RECORDS),
+            "endpoint": stage.url(PLAIN, RECORDS),
             "credentials": {"api_key": f"key {n}"},
         }
         for n in range(integrations)

@@ -12,6 +12,7 @@ import msgspec
 
 from tests.bench.child import Spec
 from tests.bench.measuring import Cost
+from tests.bench.records import PLAIN, ROTATING
 from tests.bench.stage import Stage
 
 Side = str
@@ -89,15 +90,15 @@ class Step:
 def steps(*, verified: bool) -> Iterator[Step]:
     """One repetition, in its order; a limit and what is held against it stand side by side."""
     for work in BARE:
-        yield Step(LIMIT, work, "plain", "limit")
-    yield Step(LIMIT, "first import", "plain", "limit")
-    yield Step(OURS, "first import", "plain", "ours")
-    yield Step(LIMIT, "unchanged", "plain", "limit")
-    yield Step(OURS, "unchanged", "plain", "ours")
-    yield Step(OURS, "sweep", "plain", "ours")
-    yield Step(OURS, "volatile: first import", "rotating", "ours_rotating", counted=False)
-    yield Step(LIMIT, "volatile", "rotating", "limit")
-    yield Step(OURS, "volatile", "rotating", "ours_rotating")
+        yield Step(LIMIT, work, PLAIN, "limit")
+    yield Step(LIMIT, "first import", PLAIN, "limit")
+    yield Step(OURS, "first import", PLAIN, "ours")
+    yield Step(LIMIT, "unchanged", PLAIN, "limit")
+    yield Step(OURS, "unchanged", PLAIN, "ours")
+    yield Step(OURS, "sweep", PLAIN, "ours")
+    yield Step(OURS, "volatile: first import", ROTATING, "ours_rotating", counted=False)
+    yield Step(LIMIT, "volatile", ROTATING, "limit")
+    yield Step(OURS, "volatile", ROTATING, "ours_rotating")
     yield Step(LIMIT, "1 % changed", "changed-1", "limit")
     yield Step(OURS, "1 % changed", "changed-1", "ours")
     if verified:
@@ -118,6 +119,7 @@ async def measure(stage: Stage, records: int, repetitions: int) -> SizeResult:
         await stage.drop(*_ALL)
         is_last = repetition == repetitions - 1
         for step in steps(verified=is_last and records <= VERIFIED_UP_TO):
+            await stage.prepare(step.variant, records)
             await stage.settle()
             cost = await _run(stage, step, records)
             _tell(records, repetition, step, cost)

@@ -18,6 +18,7 @@ from bson.timestamp import Timestamp
 from pymongo import WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 
+from tests.bench.records import PLAIN
 from tests.bench.running import running_daemon, until, write_config
 from tests.bench.stage import Stage, end
 
@@ -85,7 +86,7 @@ async def measure(
 def _integration(stage: Stage) -> dict[str, Any]:
     return {
         "connector": "bench-push",
-        "endpoint": stage.url("plain", APPLICATIONS),
+        "endpoint": stage.url(PLAIN, APPLICATIONS),
         "credentials": {"api_key": "any"},
         "poll": {"every": "12h"},
     }

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import msgspec
 
 PER_PAGE = 500
+PLAIN, ROTATING = "plain", "rotating"
+"""Names of listings: always the same; with addresses that are signed anew for each answer."""
 TEMPLATES = 4
 """Different pages: 2,000 different people, again and again. Compression looks better for it."""
 _PAGE = b"700000"

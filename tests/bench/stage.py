@@ -34,6 +34,10 @@ class Stage:
         """Where so many records are served: `plain`, `rotating` or `changed-N`."""
         return f"{self.ats}/{variant}/{records}"
 
+    async def prepare(self, variant: str, records: int) -> None:
+        """Have the listing's pages made; one that rotates is signed anew."""
+        await self.ask("POST", f"/{variant}/{records}/prepare")
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
         async with AsyncMongoClient(self.uri, tz_aware=True, uuidRepresentation="standard") as one:

@@ -1,12 +1,14 @@
 """`plan`, `verify` and `poll` as processes: what they tell, what they leave alone, how they exit."""
 
+import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.ats_sync import Workbench, workbench
+from tests.support.ats_sync import Workbench, until, workbench
 from tests.support.mongo import TestMongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
@@ -58,3 +60,33 @@ async def test_a_sweep_that_may_not_delete_what_is_gone_exits_with_1(bench: Work
 
     assert code == 1
     assert "deletions stopped" in said
+
+
+async def test_a_poll_behind_a_killed_daemon_takes_its_place(bench: Workbench) -> None:
+    async with bench.daemon() as daemon:
+        await until(lambda: _polled_once(bench))
+        await daemon.stop(signal.SIGKILL)
+
+    async with asyncio.timeout(60):
+        code, said = await bench.run("poll", "lever", "--sweep", "--config", str(bench.config))
+        verified, compared = await bench.run("verify", "lever", "--config", str(bench.config))
+
+    assert code == 0, said
+    assert "polling it here" in said
+    assert verified == 0, compared
+    [settings] = await bench.own["ats_integration_settings"].find().to_list()
+    assert settings["request"] is None
+
+
+async def _polled_once(bench: Workbench) -> bool:
+    return bool(await bench.own["sync_runs"].find_one({"outcome": "success"}))
+
+
+async def test_a_poll_beside_a_daemon_tells_what_the_daemon_imported(bench: Workbench) -> None:
+    async with bench.daemon():
+        await until(lambda: _polled_once(bench))
+        code, said = await bench.run("poll", "lever", "--sweep", "--config", str(bench.config))
+
+    assert code == 0, said
+    assert "it was asked to poll now" in said
+    assert "14 seen, 14 unchanged" in said

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from connectors.simulator import Fault
 from connectors.simulator.orders import carry_out
-from tests.support.ats_sync import THREE, RunningDaemon, Workbench, workbench
+from tests.support.ats_sync import THREE, RunningDaemon, Workbench, until, workbench
 from tests.support.mongo import TestMongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
@@ -24,12 +24,6 @@ NEXT = {"new": "screening", "screening": "interview", "interview": "offer", "ass
 async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
     async with workbench(mongo, tmp_path) as opened:
         yield opened
-
-
-async def until(true: Callable[[], Awaitable[bool]], *, within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        while not await true():
-            await asyncio.sleep(0.02)
 
 
 async def imported(bench: Workbench) -> None:

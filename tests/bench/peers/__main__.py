@@ -9,6 +9,7 @@ from tests.bench.machine import Machine, machine
 from tests.bench.peers.commands import airbyte, airbyte_read, limit, ours, singer
 from tests.bench.peers.environments import FOLDER
 from tests.bench.peers.measure import PeerResult, spend
+from tests.bench.records import PLAIN
 from tests.bench.stage import Stage, opened_stage
 
 _DATABASES = ("peer", "peer_clearview", "singer", "airbyte", LIMIT)
@@ -24,6 +25,7 @@ async def measure(stage: Stage, records: int, repetitions: int) -> list[PeerResu
         await airbyte_read(stage, records),
     ]
     results = [PeerResult(peer.name, peer.writes, records) for peer in peers]
+    await stage.prepare(PLAIN, records)
     for _ in range(repetitions):
         await stage.drop(*_DATABASES)
         for peer, result in zip(peers, results, strict=True):

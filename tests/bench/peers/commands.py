@@ -12,6 +12,7 @@ from tests.bench.child import Spec
 from tests.bench.imports import LIMIT
 from tests.bench.ours import NAME
 from tests.bench.peers.environments import FOLDER, python_of
+from tests.bench.records import PLAIN
 from tests.bench.running import write_config
 from tests.bench.stage import Stage
 
@@ -38,7 +39,7 @@ def ours(stage: Stage, records: int) -> Peer:
     """`ats-sync poll --sweep`, which reads the complete listing also when nothing changed."""
     integration = {
         "connector": NAME,
-        "endpoint": stage.url("plain", records),
+        "endpoint": stage.url(PLAIN, records),
         "credentials": {"api_key": "any"},
     }
     config = write_config(stage, "peer", {NAME: integration})
@@ -85,7 +86,7 @@ def limit(stage: Stage, records: int) -> Peer:
 async def singer(stage: Stage, records: int) -> Peer:
     """A tap piped into a target, as Meltano runs them."""
     python = str(await python_of("singer"))
-    tap = _file(stage, "tap.json", {"api_url": stage.url("plain", records)})
+    tap = _file(stage, "tap.json", {"api_url": stage.url(PLAIN, records)})
     target = _file(stage, "target.json", {"uri": stage.uri, "database": "singer"})
 
     async def count() -> int:
@@ -147,7 +148,7 @@ async def _airbyte_source(stage: Stage, records: int) -> Sequence[str]:
         "destination_sync_mode": "overwrite",
     }
     catalog = _file(stage, "catalog.json", {"streams": [stream]})
-    config = _file(stage, "airbyte.json", {"api_url": stage.url("plain", records)})
+    config = _file(stage, "airbyte.json", {"api_url": stage.url(PLAIN, records)})
     python, program = str(await python_of("airbyte")), str(PROGRAMS / "airbyte_source.py")
     return (python, program, "read", "--config", config, "--catalog", catalog)
 
