@@ -1,16 +1,14 @@
 """The two databases: how they are opened, checked and prepared."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from beanie import Document, init_beanie
+from beanie import Document
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
-    CollectionInvalid,
     ConfigurationError,
     InvalidURI,
     OperationFailure,
@@ -18,6 +16,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from daemon.store.binding import bind, ensure_indexes, ensure_validators
 from daemon.store.encoding import Encodings
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
@@ -27,7 +26,6 @@ MAJORITY = WriteConcern(w="majority")
 OLDEST_SERVER = (6, 0)
 DatabaseError = PyMongoError
 """What anything that talks to MongoDB may raise; callers outside this folder know it by this name."""
-_NAMESPACE_EXISTS = 48
 _NOT_AUTHORIZED = 13
 
 
@@ -196,54 +194,16 @@ def _require_version(version: tuple[int, ...], setting: str) -> None:
 
 async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
     """Tie the Beanie documents to their databases; with `prepare`, make indexes and validators."""
-    await init_beanie(
-        database=mongo.motor.get_database(mongo.database),
-        document_models=list(OWN_DOCUMENTS),
-        skip_indexes=not prepare,
-    )
-    await init_beanie(
-        database=mongo.clearview_motor.get_database(mongo.clearview_database),
-        document_models=list(CLEARVIEW_DOCUMENTS),
-        skip_indexes=not prepare,
+    await bind(mongo.client, mongo.motor, mongo.database, OWN_DOCUMENTS)
+    await bind(
+        mongo.clearview_client, mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS
     )
     if prepare:
+        await ensure_indexes(mongo.own, OWN_DOCUMENTS)
+        await ensure_indexes(mongo.clearview, CLEARVIEW_DOCUMENTS)
         # People write ClearView's documents too: there a validator warns in the server's log only.
-        await _ensure_validators(mongo.own, OWN_DOCUMENTS, action="error")
-        await _ensure_validators(mongo.clearview, CLEARVIEW_DOCUMENTS, action="warn")
-
-
-async def _ensure_validators(
-    database: AsyncDatabase[Row], documents: Sequence[Any], *, action: str
-) -> None:
-    """Of all these collections; those that are as they should be cost one question together."""
-    found = {
-        collection["name"]: collection.get("options", {})
-        for collection in await (await database.list_collections()).to_list()
-    }
-    for document in documents:
-        name = document.get_settings().name
-        wanted = {
-            "validator": {"$jsonSchema": document.json_schema_validator()},
-            "validationAction": action,
-        }
-        has = found.get(name, {})
-        if {key: has.get(key) for key in wanted} != wanted:
-            await _set_validator(database, name, wanted, exists=name in found)
-
-
-async def _set_validator(
-    database: AsyncDatabase[Row], name: str, wanted: Row, *, exists: bool
-) -> None:
-    if not exists:
-        try:
-            await database.create_collection(name, **wanted)
-        except (CollectionInvalid, OperationFailure) as error:
-            if getattr(error, "code", None) not in (None, _NAMESPACE_EXISTS):
-                raise
-            # Another replica has made it meanwhile.
-        else:
-            return
-    await database.command("collMod", name, **wanted)
+        await ensure_validators(mongo.own, OWN_DOCUMENTS, action="error")
+        await ensure_validators(mongo.clearview, CLEARVIEW_DOCUMENTS, action="warn")
 
 
 __all__ = [
