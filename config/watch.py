@@ -16,6 +16,8 @@ Files = Callable[[], Iterable[FilePath]]
 
 _DEBOUNCE = timedelta(milliseconds=200)
 _RECHECK = timedelta(seconds=5)
+_STEP = timedelta(milliseconds=200)
+"""How often the watching thread wakes up: at its usual 50 ms it costs a fifth of an idle daemon."""
 
 
 def files_of(document: Document) -> set[FilePath]:
@@ -92,6 +94,7 @@ async def _hints(
         recursive=False,
         stop_event=stop,
         debounce=_milliseconds(debounce),
+        step=_milliseconds(_STEP),
         rust_timeout=_milliseconds(recheck),
         yield_on_timeout=True,
     ):

@@ -53,6 +53,8 @@ class MongoNotificationQueue:
 
         Returns the rounds of these alerts that messages in the queue cover.
         """
+        if not alerts:
+            return ()
         rounds = [alert.round for alert in alerts]
         rows = await self._queue.find({"covers": {"$in": rounds}}).to_list()
         for message_id in {row["message_id"] for row in rows}:
