@@ -14,6 +14,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
 	  awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# Compiled once here, as in the image: a command then starts a third of a second sooner.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or later is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }
@@ -21,6 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing the locked packages (about half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q models config connectors daemon
 	@touch $@
 
 run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the daemon

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -188,6 +189,22 @@ class Told:
 
 def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, digest_of: Print | None) -> Told:
     """Each record with its id. `read` gives the id and, if the list has one, the time."""
+    try:
+        found = [read(raw) for raw in raws]
+    except msgspec.DecodeError:
+        return _told_one_by_one(raws, read, digest_of)
+    ids = [str(each[0]) if type(each[0]) is int else identifier(each[0]) for each in found]
+    if None in ids:
+        return _told_one_by_one(raws, read, digest_of)
+    digests = map(digest_of, raws) if digest_of is not None else repeat(None)
+    records = list(map(RawRecord._make, zip(ids, raws, digests, strict=False)))
+    return Told(records, [], [each[1] for each in found if len(each) > 1])
+
+
+def _told_one_by_one(
+    raws: Sequence[bytes | memoryview], read: Probe, digest_of: Print | None
+) -> Told:
+    """The same where something is wrong with a record: it stops no other."""
     told = Told([], [], [])
     for at, raw in enumerate(raws):
         try:

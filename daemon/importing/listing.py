@@ -42,6 +42,7 @@ class ListImport:
         self._facts = facts
         self._seen = SeenIds()
         self._began_empty = False
+        self._may_prove_absence = False
         self._records = 0
         self._places = 0
         """How much of the room for pages is taken."""
@@ -84,6 +85,11 @@ class ListImport:
         context, name = self._context, self._facts.name
         failing = await context.ports.failed.all_ids(name)
         self._began_empty = window.is_full and not await context.ports.snapshots.has_any(name)
+        self._may_prove_absence = (
+            window.is_full
+            and name not in self._walk.taken_up
+            and self._facts.complete_listing_proves_absence
+        )
         last: Page | None = None
         try:
             async with (
@@ -157,11 +163,9 @@ class ListImport:
             done=self._leave_place,
         )
         self._records += prepared.seen
-        if self._facts.complete_listing_proves_absence and not self._began_empty:
-            for external_id in prepared.external_ids:
-                self._seen.add(external_id)
-            for failure in page.failed:
-                self._seen.add(failure.external_id or "")
+        if self._may_prove_absence and not self._began_empty:
+            self._seen.add_all(prepared.external_ids)
+            self._seen.add_all(failure.external_id or "" for failure in page.failed)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,
@@ -175,14 +179,7 @@ class ListImport:
     async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
         context, name = self._context, self._facts.name
         await watch_fields(context, self._facts, pages.filled, pages.mapped)
-        proves_absence = (
-            last is not None
-            and last.complete
-            and window.is_full
-            and name not in self._walk.taken_up
-            and self._facts.complete_listing_proves_absence
-        )
-        if proves_absence:
+        if self._may_prove_absence and last is not None and last.complete:
             began_empty = self._began_empty
             await settle_absences(context, self._facts, self._seen, began_empty=began_empty)
         if last is not None and last.next_cursor is not None and await self._may_move_on():

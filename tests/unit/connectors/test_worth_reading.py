@@ -21,6 +21,11 @@ def test_the_latest_time_is_among_those_worth_reading(values: list[str | None]) 
     assert max(every, default=None) == max(few, default=None)
 
 
+@given(st.lists(exact, min_size=1))
+def test_of_a_page_that_writes_all_its_times_alike_one_is_enough(values: list[str]) -> None:
+    assert list(worth_reading(values)) == [max(values)]
+
+
 @given(st.lists(numbers))
 def test_what_is_no_utc_text_is_kept(values: list[int]) -> None:
     assert list(worth_reading(values)) == values

@@ -9,8 +9,7 @@ from daemon.importing.seen import SeenIds
 @given(st.sets(st.text(max_size=5)), st.sets(st.text(max_size=5)))
 def test_what_was_added_is_in_it_and_nothing_else(added: set[str], others: set[str]) -> None:
     seen = SeenIds()
-    for external_id in added:
-        seen.add(external_id)
+    seen.add_all(added)
 
     assert all(external_id in seen for external_id in added)
     assert not any(external_id in seen for external_id in others - added)
