@@ -4,7 +4,7 @@ The daemon decides when and in what order; a connector knows how. One connector 
 integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
@@ -62,6 +62,19 @@ class RawRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PagePrint:
+    """What a page is known by when it comes again, byte for byte."""
+
+    digest: bytes
+    """16 bytes over the whole body and the way in which the list is read."""
+    records: int
+    latest: datetime | None
+    """The latest of its records' times; None if there is none, or the list has no such cursor."""
+    around: bytes
+    """What stands around its records, as JSON: a position, a total."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a listing.
 
@@ -79,6 +92,10 @@ class Page:
     failed: Sequence["MappingFailed"] = ()
     """Records of this page that could not even be told apart (no id, not an object)."""
     expected_total: int | None = None
+    print: PagePrint | None = None
+    """None where nobody asked for it, or where bytes cannot tell a page of this list."""
+    cut: Callable[[], Sequence[RawRecord]] | None = None
+    """Given for a page that is known by its print: `records` is empty then, and this gives them."""
 
 
 class Mapped(Struct, frozen=True, gc=False):
@@ -239,9 +256,17 @@ class Connector(Protocol):
         ...
 
     def pages(
-        self, list_name: str, window: Window, *, position: Position | None = None
+        self,
+        list_name: str,
+        window: Window,
+        *,
+        position: Position | None = None,
+        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Walk a list. Transient errors are retried inside; what still fails is raised.
+
+        With `known` (by digest; it may be empty) pages have prints, and those that are among them
+        come without their records.
 
         Raises:
             CursorRefused: the position or cursor is not accepted (any more).

@@ -19,6 +19,7 @@ from connectors.base import (
     Mapped,
     MappingFailed,
     Page,
+    PagePrint,
     Position,
     PushPlan,
     PushTarget,
@@ -223,10 +224,15 @@ class RestConnector:
         await self._transport.read(draft.outgoing(), "check", whole)
 
     def pages(
-        self, list_name: str, window: Window, *, position: Position | None = None
+        self,
+        list_name: str,
+        window: Window,
+        *,
+        position: Position | None = None,
+        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Walk a list."""
-        return self._listings[list_name].pages(window, position)
+        return self._listings[list_name].pages(window, position, known)
 
     async def prepare_mapping(self, list_name: str) -> str:
         """Load the lists anew that mapping this one looks things up in; a digest of them."""

@@ -35,13 +35,26 @@ Slice = Callable[[bytes], Sliced]
 
 def slicer(records: str, around: Iterable[str]) -> Slice:
     """Cuts pages whose records are at a path; `around` are paths that are read from the rest."""
-    needed = set().union(*(top_names(path) for path in around), set())
+    needed = _names_in(around)
+    if not _is_plain(records, needed):
+        return _decoded(compile_path(records))
+    return _array if records == "@" else _envelope(records, sorted(needed))
+
+
+def _names_in(paths: Iterable[str]) -> set[str]:
+    return set().union(*(top_names(path) for path in paths), set())
+
+
+def _is_plain(records: str, needed: Collection[str]) -> bool:
+    if records == "@":
+        return not needed
     one_name = SIMPLE_PATH.fullmatch(records) is not None and "." not in records
-    if records == "@" and not needed:
-        return _array
-    if one_name and records not in needed:
-        return _envelope(records, sorted(needed))
-    return _decoded(compile_path(records))
+    return one_name and records not in needed
+
+
+def is_cut_from_bytes(records: str, around: Iterable[str]) -> bool:
+    """Whether `slicer` cuts such pages without building what stands in them."""
+    return _is_plain(records, _names_in(around))
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])

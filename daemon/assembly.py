@@ -63,6 +63,7 @@ from daemon.store.leases import MongoLeases
 from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
+from daemon.store.page_prints import MongoPagePrints
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.stream.change_stream import ApplicationStream
@@ -162,6 +163,7 @@ def import_ports(shared: Shared, identity: UUID) -> ImportPorts:
     mongo = shared.mongo
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, identity),
+        prints=MongoPagePrints(mongo, identity),
         clearview=shared.services.candidates(identity),
         history=MongoImportHistory(mongo, identity),
         failed=MongoFailedRecords(mongo, identity),

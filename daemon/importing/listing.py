@@ -15,9 +15,9 @@ from daemon.importing.ahead import read_ahead
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import settle_absences
 from daemon.importing.drift import watch_fields
+from daemon.importing.known_pages import KnownPages, known_pages
 from daemon.importing.page import PageImport, page_import
 from daemon.importing.reading import PreparedPage
-from daemon.importing.seen import SeenIds
 from models.times import EPOCH
 
 RENEW_IDLE_CURSOR = timedelta(hours=1)
@@ -40,7 +40,6 @@ class ListImport:
         self._lookups = lookups
         self._walk = context.walk
         self._facts = facts
-        self._seen = SeenIds()
         self._began_empty = False
         self._may_prove_absence = False
         self._records = 0
@@ -78,7 +77,6 @@ class ListImport:
             return False
         full = self._at.full or self._at.position is None
         self._walk.restart(self._facts.name, full=full)
-        self._seen = SeenIds()
         return True
 
     async def _walk_pages(self, window: Window) -> None:
@@ -90,21 +88,24 @@ class ListImport:
             and name not in self._walk.taken_up
             and self._facts.complete_listing_proves_absence
         )
+        anew = self._anew(window)
+        known = await known_pages(context, self._facts, window, failing=failing, anew=anew)
         last: Page | None = None
         try:
             async with (
-                page_import(context, self._facts, failing, anew=self._anew(window)) as pages,
-                aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
+                page_import(context, self._facts, failing, anew=anew) as pages,
+                aclosing(read_ahead(self._prepared_pages(pages, window, known))) as ready,
             ):
                 async for prepared in ready:
                     context.require_lease()
-                    await _to_its_end(self._commit(pages, prepared), name=f"write page of {name}")
+                    writing = self._commit(pages, prepared, known)
+                    await _to_its_end(writing, name=f"write page of {name}")
                     last = prepared.page
                     del prepared
         finally:
             while self._places:
                 self._leave_place()
-        await self._finish(pages, last, window)
+        await self._finish(pages, last, window, known)
 
     async def _arrival(self, pages: AsyncIterator[Page]) -> Page | None:
         """The next page, which has a place from before it is asked for; None behind the last one.
@@ -136,16 +137,18 @@ class ListImport:
         self._context.ports.room.release()
 
     async def _prepared_pages(
-        self, pages: PageImport, window: Window
+        self, pages: PageImport, window: Window, known: KnownPages
     ) -> AsyncGenerator["_Prepared", None]:
         context, name = self._context, self._facts.name
         # A page is read ahead: it was asked for when the one before the last had arrived, or later.
         arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
-        pages_of_list = context.connector.pages(name, window, position=self._at.position)
+        pages_of_list = context.connector.pages(
+            name, window, position=self._at.position, known=known.prints
+        )
         ended = False
         while not ended and (page := await self._arrival(pages_of_list)) is not None:
             prepared, ended = await pages.prepare(page), page.last
-            ready = _Prepared(replace(page, records=()), prepared, arrivals[0])
+            ready = _Prepared(replace(page, records=(), cut=None), prepared, arrivals[0])
             # Whoever waits for a place must not keep the page that comes before.
             del page, prepared
             yield ready
@@ -154,7 +157,7 @@ class ListImport:
         if ended:
             await _next_of(pages_of_list)
 
-    async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
+    async def _commit(self, pages: PageImport, ready: "_Prepared", known: KnownPages) -> None:
         page, prepared = ready.page, ready.prepared
         await pages.commit(
             prepared,
@@ -163,9 +166,8 @@ class ListImport:
             done=self._leave_place,
         )
         self._records += prepared.seen
-        if self._may_prove_absence and not self._began_empty:
-            self._seen.add_all(prepared.external_ids)
-            self._seen.add_all(failure.external_id or "" for failure in page.failed)
+        if self._may_prove_absence:
+            known.note(prepared, page.failed)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,
@@ -176,12 +178,18 @@ class ListImport:
         if not page.last:
             self._walk.move(self._facts.name, page.position)
 
-    async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
+    async def _finish(
+        self, pages: PageImport, last: Page | None, window: Window, known: KnownPages
+    ) -> None:
         context, name = self._context, self._facts.name
         await watch_fields(context, self._facts, pages.filled, pages.mapped)
         if self._may_prove_absence and last is not None and last.complete:
             began_empty = self._began_empty
-            await settle_absences(context, self._facts, self._seen, began_empty=began_empty)
+            snapshots = None if name in context.written else known.snapshots
+            await settle_absences(
+                context, self._facts, known.ids, began_empty=began_empty, snapshots=snapshots
+            )
+            await known.keep()
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if window.is_full:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from connectors.base import PagePrint
 from models.status import ApplicationStatus
 
 Record = Mapping[str, Any]
@@ -116,6 +117,24 @@ class Snapshots(Protocol):
     async def mark_deleted(
         self, list_name: str, external_ids: Sequence[str], at: datetime
     ) -> None: ...
+
+
+class KnownPage(NamedTuple):
+    """A page whose records are all stored as it shows them."""
+
+    print: PagePrint
+    ids: bytes
+    """`daemon.importing.seen.hashed` of its records' ids."""
+
+
+class PagePrints(Protocol):
+    """Known pages of one integration's lists. A book is all pages of one walk."""
+
+    async def load(self, list_name: str, book: UUID) -> list[KnownPage]: ...
+
+    async def replace(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
+        """Durable when it returns; earlier books of the list are gone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

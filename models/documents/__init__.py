@@ -14,6 +14,7 @@ from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
 from models.documents.outbox import StatusOutboxEntry
+from models.documents.page_print import PagePrint
 from models.documents.snapshot import CandidateSnapshot
 from models.documents.status_update_log import StatusUpdateLog
 from models.documents.sync_run import SyncRun
@@ -32,6 +33,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     IntegrationSettings,
     Lease,
     NotificationDelivery,
+    PagePrint,
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
@@ -59,6 +61,7 @@ __all__ = [
     "IntegrationSettings",
     "Lease",
     "NotificationDelivery",
+    "PagePrint",
     "StatusOutboxEntry",
     "StatusUpdateLog",
     "SyncRun",

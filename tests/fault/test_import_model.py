@@ -10,6 +10,7 @@ that the ATS still has, none is doubled, and edits with a timestamp arrive with 
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -27,10 +28,15 @@ from hypothesis.stateful import (
 )
 
 from daemon.core.verification import Drift
+from daemon.core.walk import state_from
+from daemon.importing.seen import hashed
 from daemon.jobs.import_poll import ImportFailed
+from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import open_mongo
+from daemon.store.page_prints import MongoPagePrints
+from models.ids import integration_id
 from models.status import ApplicationStatus
-from tests.support.fake_ats import START, FakeAts, FakeConnector
+from tests.support.fake_ats import START, FakeAts, FakeConnector, Row
 from tests.support.importing import ImportBench
 from tests.support.moving_clock import MovingClock
 from tests.support.victim_state import verification
@@ -38,6 +44,7 @@ from tests.support.victim_state import verification
 pytestmark = [pytest.mark.mongo, pytest.mark.fault]
 
 T = TypeVar("T")
+INTEGRATION = integration_id("acme")
 people = st.integers(1, 9).map(str)
 names = st.sampled_from(["Ada", "Bo", "Cy"])
 statuses = st.sampled_from(["new", "screening", "interview", "offer"])
@@ -56,16 +63,25 @@ class ImportMachine(RuleBasedStateMachine):
         shape=st.sampled_from(["split", "joined"]),
         by_id=st.booleans(),
         newest_first=st.booleans(),
+        incremental=st.booleans(),
         count=st.integers(0, 8),
     )
-    def begin(self, *, shape: str, by_id: bool, newest_first: bool, count: int) -> None:
+    def begin(
+        self, *, shape: str, by_id: bool, newest_first: bool, incremental: bool, count: int
+    ) -> None:
         name = uuid4().hex[:12]
         mongo = self.run(
             open_mongo(self.uri, database=f"own_{name}", clearview_database=f"cv_{name}")
         )
         connector = FakeConnector(
-            FakeAts(), shape=shape, page_size=2, reads_by_id=by_id, newest_first=newest_first
+            FakeAts(),
+            shape=shape,
+            page_size=2,
+            reads_by_id=by_id,
+            newest_first=newest_first,
+            incremental=incremental,
         )
+        self.earlier: list[dict[str, dict[str, Row]]] = []
         self.bench = ImportBench(mongo, connector, MovingClock(START))
         self.bench.ruled(max_percent=100.0, overlap=timedelta(minutes=11))
         self.quiet = True
@@ -120,6 +136,17 @@ class ImportMachine(RuleBasedStateMachine):
         for person in persons:
             if person in self.ats.rows.get(self.lists[0], {}):
                 self.ats.put(self.lists[0], person, stamp=stamp, name=name)
+
+    @rule()
+    def the_account_is_noted(self) -> None:
+        self.earlier.append(deepcopy(self.ats.rows))
+
+    @precondition(lambda self: self.earlier)
+    @rule(data=st.data())
+    def everything_is_as_it_was_before(self, data: st.DataObject) -> None:
+        """Byte for byte, old timestamps included: pages that were known come again."""
+        self.ats.rows = deepcopy(data.draw(st.sampled_from(self.earlier)))
+        self.quiet = False
 
     @rule(person=people)
     def somebody_is_deleted(self, person: str) -> None:
@@ -208,6 +235,26 @@ class ImportMachine(RuleBasedStateMachine):
         rows = self.run(self.bench.rows("candidates"))
 
         assert len({row["external_id"] for row in rows}) == len(rows)
+
+    @invariant()
+    def all_records_of_a_known_page_are_stored_as_it_shows_them(self) -> None:
+        if hasattr(self, "bench"):
+            self.run(self.check_books())
+
+    async def check_books(self) -> None:
+        connector, prints = self.bench.connector, MongoPagePrints(self.bench.mongo, INTEGRATION)
+        stored = await MongoCheckpoints(self.bench.mongo, self.bench.clock).load("poll:acme")
+        for name, book in state_from(stored).books.items():
+            rows = await self.bench.rows("candidate_snapshots", list=name)
+            digests = {
+                row["external_id"]: row["digest"]
+                for row in rows
+                if row["deleted_at"] is None and row["missing_since"] is None
+            }
+            for page in await prints.load(name, book.id):
+                shown = connector.served[page.print.digest]
+                assert shown.items() <= digests.items()
+                assert page.ids == hashed(shown)
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):

@@ -95,12 +95,10 @@ class SlowConnector(FakeConnector):
     answers: asyncio.Event
     asked: asyncio.Event
 
-    async def pages(
-        self, list_name: str, window: Window, *, position: Mapping[str, Any] | None = None
-    ) -> AsyncIterator[Page]:
+    async def pages(self, list_name: str, window: Window, **options: Any) -> AsyncIterator[Page]:
         self.asked.set()
         await self.answers.wait()
-        async for page in super().pages(list_name, window, position=position):
+        async for page in super().pages(list_name, window, **options):
             yield page
 
 

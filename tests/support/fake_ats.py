@@ -5,7 +5,7 @@ record holds a candidate and one application, and a person may stand in several 
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from connectors.base import (
     Mapped,
     MappingFailed,
     Page,
+    PagePrint,
     PushPlan,
     PushTarget,
     RawRecord,
@@ -91,6 +92,12 @@ class FakeConnector:
     newest_first: bool = True
     lookups: str = ""
     """What stages are looked up in, as `prepare_mapping` tells it."""
+    incremental: bool = True
+    """False: each listing is complete."""
+    served: dict[bytes, dict[str, bytes | None]] = field(default_factory=dict)
+    """The digests of the records of each page that was printed, by the page's own."""
+    recognised: int = 0
+    """Pages that came without their records."""
     stage_names: dict[str, str] = field(default_factory=dict)
     """Stages that are called otherwise than their status."""
 
@@ -107,7 +114,7 @@ class FakeConnector:
         return ListFacts(
             name=name,
             holds=holds,
-            incremental=True,
+            incremental=self.incremental,
             complete_listing_proves_absence=True,
             reads_by_id=self.reads_by_id,
             mapping_version=self.mapping_version,
@@ -137,7 +144,12 @@ class FakeConnector:
         return self.lookups
 
     async def pages(
-        self, list_name: str, window: Window, *, position: Mapping[str, Any] | None = None
+        self,
+        list_name: str,
+        window: Window,
+        *,
+        position: Mapping[str, Any] | None = None,
+        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Offset paging over an order that edits disturb: rows may move between two pages."""
         if position is not None and self.refuse_positions:
@@ -159,7 +171,7 @@ class FakeConnector:
                     newest = row.updated_at
             offset += self.page_size
             last = offset >= len(rows)
-            yield Page(
+            page = Page(
                 records=[self._raw(list_name, r) for r in chunk],
                 position={"offset": offset, "began": began, "newest": newest},
                 last=last,
@@ -167,11 +179,22 @@ class FakeConnector:
                 complete=last and since is None,
                 expected_total=len(rows),
             )
+            yield page if known is None else self._printed(page, known)
             if self.on_page is not None:
                 self.on_page(list_name, number)
             number += 1
             if last:
                 return
+
+    def _printed(self, page: Page, known: Mapping[bytes, PagePrint]) -> Page:
+        records = page.records
+        digest = xxhash.xxh3_128_digest(b"".join(bytes(record.raw) for record in records))
+        self.served[digest] = {r.external_id: r.digest for r in records}
+        print_ = PagePrint(digest, len(records), None, b"null")
+        if digest in known:
+            self.recognised += 1
+            return replace(page, records=(), print=known[digest], cut=lambda: records)
+        return replace(page, print=print_)
 
     def _since(self, window: Window) -> datetime | None:
         if window.cursor is None:
