@@ -1,6 +1,5 @@
-"""The composition root: the only file that names stores, connectors and jobs together."""
+"""The composition root: with `assembly_import.py`, all that names stores, connectors and jobs together."""
 
-import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,19 +8,15 @@ from uuid import UUID
 
 from config.loading import Loaded
 from config.operator import Integration, OperatorConfig
-from config.operator_clearview import ClearView
 from connectors.base import Connector
-from connectors.registry import Commons
+from daemon.assembly_import import ImportParts, import_ports, import_rules
 from daemon.board import Board
 from daemon.checked_config import CheckedConfig
-from daemon.clock import SystemClock
 from daemon.core.alert_texts import Of
-from daemon.core.alerting import AlertPolicy
+from daemon.core.own_writes import DEFAULT_FIELD
 from daemon.core.push_plan import PushRules
 from daemon.health import Health
-from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
 from daemon.jobs.analytics_export import (
-    DEFAULT_FIELD,
     AnalyticsExport,
     ExportSettings,
     ExportStores,
@@ -36,7 +31,6 @@ from daemon.jobs.status_push import (
 )
 from daemon.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.notify.sender import NotificationSender, SenderLimits
-from daemon.ports.clock import Clock
 from daemon.ports.notifications import Channel
 from daemon.ports.pushes import NewRow
 from daemon.pushing.delivery import DeliveryLimits
@@ -45,27 +39,15 @@ from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.repair import Repair, RepairPorts
 from daemon.rate_watch import RateWatch
 from daemon.scheduler import Scheduler
-from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
-from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.clearview_services import ClearViewServices
-from daemon.store.conflict_log import MongoConflictLog
-from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.failed_records import MongoFailedRecords
-from daemon.store.import_history import MongoImportHistory
 from daemon.store.integration_states import MongoIntegrationStates
-from daemon.store.integrations import MongoIntegrations
 from daemon.store.known_applications import MongoKnownApplications
-from daemon.store.leases import MongoLeases
 from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
-from daemon.store.page_prints import MongoPagePrints
-from daemon.store.runs import MongoRunLog
-from daemon.store.snapshots import MongoSnapshots
 from daemon.stream.change_stream import ApplicationStream
 from daemon.worker import Bells, IntegrationWorker, Jobs, Surroundings
 from models.ids import integration_id
@@ -76,26 +58,12 @@ another way, such as a replay. Looking by itself is for what both of them might 
 
 
 @dataclass(slots=True)
-class Shared:
+class Shared(ImportParts):
     """What every integration uses: one of each in the process."""
 
-    mongo: Mongo
-    clearview: ClearView = field(default_factory=ClearView)
-    """How ClearView's services are reached."""
-    clock: Clock = field(default_factory=SystemClock)
     metrics: PrometheusMetrics = field(default_factory=PrometheusMetrics)
-    policy: AlertPolicy = field(default_factory=AlertPolicy)
-    commons: Commons = field(default_factory=Commons)
-    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
-    """Room for pages that are being imported."""
     rate_watch: RateWatch = field(init=False)
     observer: ConnectorMetrics = field(init=False)
-    services: ClearViewServices = field(init=False)
-    leases: MongoLeases = field(init=False)
-    alerts: AlertStore = field(init=False)
-    runs: MongoRunLog = field(init=False)
-    checkpoints: MongoCheckpoints = field(init=False)
-    integrations: MongoIntegrations = field(init=False)
     states: MongoIntegrationStates = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
@@ -103,14 +71,9 @@ class Shared:
     scheduler: Scheduler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.services = ClearViewServices(self.clearview, self.mongo, self.clock)
-        self.leases = MongoLeases(self.mongo, self.clock)
-        self.alerts = AlertStore(self.mongo, self.clock, self.policy)
+        ImportParts.__post_init__(self)
         self.rate_watch = RateWatch(self.alerts, self.clock, self.policy)
         self.observer = ConnectorMetrics(self.metrics, self.rate_watch)
-        self.runs = MongoRunLog(self.mongo, self.clock)
-        self.checkpoints = MongoCheckpoints(self.mongo, self.clock)
-        self.integrations = MongoIntegrations(self.mongo, self.clock)
         self.states = MongoIntegrationStates(self.mongo)
         self.outbox = MongoOutbox(self.mongo)
         self.known = MongoKnownApplications(self.mongo)
@@ -158,36 +121,6 @@ def _look_for_periods(every: timedelta) -> timedelta:
     return min(max(every / 4, timedelta(seconds=1)), timedelta(minutes=5))
 
 
-def import_ports(shared: Shared, identity: UUID) -> ImportPorts:
-    """The outside of one integration's import."""
-    mongo = shared.mongo
-    return ImportPorts(
-        snapshots=MongoSnapshots(mongo, identity),
-        prints=MongoPagePrints(mongo, identity),
-        clearview=shared.services.candidates(identity),
-        history=MongoImportHistory(mongo, identity),
-        failed=MongoFailedRecords(mongo, identity),
-        checkpoints=shared.checkpoints,
-        conflicts=MongoConflictLog(mongo, identity),
-        runs=shared.runs,
-        alerts=shared.alerts,
-        clock=shared.clock,
-        room=shared.pages,
-    )
-
-
-def import_rules(wanted: Integration) -> ImportRules:
-    """What the operator decided about imports."""
-    return ImportRules(
-        overlap=wanted.poll.overlap,
-        sweep_every=wanted.poll.sweep_every,
-        conflicts=wanted.push.conflicts,
-        deletions=wanted.deletions.policy,
-        max_percent=wanted.deletions.max_percent,
-        own_field=None if wanted.analytics is None else wanted.analytics.field or DEFAULT_FIELD,
-    )
-
-
 def push_rules(wanted: Integration) -> PushRules:
     """What the operator decided about pushes."""
     return PushRules(
@@ -224,7 +157,7 @@ def _delivery(
 
 
 def assemble_export(
-    shared: Shared, wanted: Integration, connector: Connector, identity: UUID
+    shared: ImportParts, wanted: Integration, connector: Connector, identity: UUID
 ) -> AnalyticsExport | None:
     """The export job, if the operator asked for one."""
     if wanted.analytics is None:
@@ -290,11 +223,11 @@ def assemble_intake(
     )
 
 
-def assemble_repair(shared: Shared) -> Repair:
+def assemble_repair(shared: ImportParts) -> Repair:
     """What compares all of ClearView with the snapshots."""
     return Repair(
         RepairPorts(
-            outbox=shared.outbox,
+            outbox=MongoOutbox(shared.mongo),
             clearview=MongoClearViewApplications(shared.mongo),
             conflicts=MongoOpenConflicts(shared.mongo),
             intake=_event_intake(shared),
@@ -303,10 +236,10 @@ def assemble_repair(shared: Shared) -> Repair:
     )
 
 
-def _event_intake(shared: Shared) -> EventIntake:
+def _event_intake(shared: ImportParts) -> EventIntake:
     return EventIntake(
-        outbox=shared.outbox,
-        known=shared.known,
+        outbox=MongoOutbox(shared.mongo),
+        known=MongoKnownApplications(shared.mongo),
         clearview=MongoClearViewApplications(shared.mongo),
         clock=shared.clock,
     )

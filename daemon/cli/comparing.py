@@ -11,7 +11,8 @@ from yarl import URL
 
 from connectors.base import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.assembly import assemble_repair, import_ports, import_rules, push_rules
+from daemon.assembly import assemble_repair, push_rules
+from daemon.assembly_import import import_ports, import_rules
 from daemon.cli.poll import Bench, bench, checked_for
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
@@ -25,6 +26,7 @@ from daemon.ports.pushes import OpenPush
 from daemon.pushing.inbox import push_in_hand
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots
 from models.errors import UserError
 from models.status import ApplicationStatus
@@ -127,7 +129,9 @@ async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, An
         "state": push.state,
         "requests": [],
     }
-    known = (await on.shared.known.load(on.id, [push.external_id])).get(push.external_id)
+    known = (await MongoKnownApplications(on.shared.mongo).load(on.id, [push.external_id])).get(
+        push.external_id
+    )
     if known is None:
         return found | {"reason": "no snapshot knows this application"}
     record: Any = known.record

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from connectors.base import StageFacts
 from connectors.errors import AtsError
-from daemon.assembly import Shared
+from daemon.assembly_import import ImportParts
 from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.poll import Bench
 from daemon.cli.session import (
@@ -87,7 +87,7 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
 async def _look_at_mongo(mongo: Mongo) -> AsyncIterator[Finding]:
     build = await mongo.client.admin.command("buildInfo")
     yield Finding("MongoDB", "ok", f"version {build['version']}, a replica set, takes writes")
-    shared = Shared(mongo)
+    shared = ImportParts(mongo)
     try:
         window = await ApplicationStream(mongo, shared.clock).window_seconds()
     except DatabaseError as error:
@@ -103,7 +103,7 @@ async def _look_at_mongo(mongo: Mongo) -> AsyncIterator[Finding]:
 
 
 async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) -> list[Finding]:
-    connector = Bench(name, checked, Shared(mongo)).connector()
+    connector = Bench(name, checked, ImportParts(mongo)).connector()
     await connector.open()
     try:
         await connector.check()

@@ -13,7 +13,7 @@ import typer
 from config.problems import did_you_mean
 from connectors.base import Connector
 from connectors.registry import create_connector
-from daemon.assembly import Shared, import_ports, import_rules
+from daemon.assembly_import import ImportParts, import_ports, import_rules
 from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
@@ -45,7 +45,7 @@ class Bench:
 
     name: str
     checked: CheckedConfig
-    shared: Shared
+    shared: ImportParts
 
     @property
     def id(self) -> UUID:
@@ -88,7 +88,7 @@ async def bench(
     """Everything that one integration needs; `prepare` makes collections where they lack."""
     settings = settings_for(config)
     async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
-        shared = Shared(mongo, checked.loaded.value.clearview)
+        shared = ImportParts(mongo, checked.loaded.value.clearview)
         try:
             yield Bench(name, checked, shared)
         finally:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 Record = Mapping[str, Any]
+DEFAULT_FIELD = "clearview_status"
+"""What it writes to, where the operator names no other."""
 
 
 def without_own(record: Record, field: str | None) -> Record:

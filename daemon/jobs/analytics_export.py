@@ -14,6 +14,7 @@ from connectors.base import ApplicationRef, Connector
 from connectors.errors import AtsError, NotFound, NotSupported, Rejected
 from daemon.core.alert_texts import Of, export_missed
 from daemon.core.analytics import Period, Standpoint, due_periods, retry_at, values_to_send
+from daemon.core.own_writes import DEFAULT_FIELD
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
 from daemon.ports.analytics import (
     Attempts,
@@ -28,7 +29,6 @@ from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.runs import Run, RunLog
 from models.errors import AtsSyncError
 
-DEFAULT_FIELD = "clearview_status"
 PERIODS_PER_RUN = 31
 MANY_REFUSALS = 20
 """So many applications refused and none taken: no use in asking about the others."""

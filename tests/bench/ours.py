@@ -9,7 +9,7 @@ from config.operator import Integration
 from connectors.base import Connector
 from connectors.definition import Definition, load_definition, load_definition_text
 from connectors.registry import create_connector
-from daemon.assembly import Shared, import_ports, import_rules
+from daemon.assembly_import import ImportParts, import_ports, import_rules
 from daemon.importing.context import Request
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
@@ -60,7 +60,10 @@ async def poll(site: Site, mongo: Mongo, connector: Connector, *, sweep: bool) -
     """One run of the job; what its run document counts."""
     identity = integration_id(NAME)
     job = ImportPoll(
-        connector, identity, import_ports(Shared(mongo), identity), import_rules(site.integration)
+        connector,
+        identity,
+        import_ports(ImportParts(mongo), identity),
+        import_rules(site.integration),
     )
     counts = (await job.run(Request(fence=1, sweep=sweep))).counts
     return {

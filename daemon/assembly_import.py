@@ -1,0 +1,87 @@
+"""What imports are made of: all that a command such as `poll` needs, and no more.
+
+The rest of the daemon takes a third of a command's start to load.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from config.operator import Integration
+from config.operator_clearview import ClearView
+from connectors.registry import Commons
+from daemon.clock import SystemClock
+from daemon.core.alerting import AlertPolicy
+from daemon.core.own_writes import DEFAULT_FIELD
+from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
+from daemon.ports.clock import Clock
+from daemon.store.alerts import AlertStore
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.clearview_services import ClearViewServices
+from daemon.store.conflict_log import MongoConflictLog
+from daemon.store.connection import Mongo
+from daemon.store.failed_records import MongoFailedRecords
+from daemon.store.import_history import MongoImportHistory
+from daemon.store.integrations import MongoIntegrations
+from daemon.store.leases import MongoLeases
+from daemon.store.page_prints import MongoPagePrints
+from daemon.store.runs import MongoRunLog
+from daemon.store.snapshots import MongoSnapshots
+
+
+@dataclass(slots=True)
+class ImportParts:
+    """What all imports of a process use: one of each."""
+
+    mongo: Mongo
+    clearview: ClearView = field(default_factory=ClearView)
+    """How ClearView's services are reached."""
+    clock: Clock = field(default_factory=SystemClock)
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    commons: Commons = field(default_factory=Commons)
+    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    """Room for pages that are being imported."""
+    services: ClearViewServices = field(init=False)
+    leases: MongoLeases = field(init=False)
+    alerts: AlertStore = field(init=False)
+    runs: MongoRunLog = field(init=False)
+    checkpoints: MongoCheckpoints = field(init=False)
+    integrations: MongoIntegrations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.services = ClearViewServices(self.clearview, self.mongo, self.clock)
+        self.leases = MongoLeases(self.mongo, self.clock)
+        self.alerts = AlertStore(self.mongo, self.clock, self.policy)
+        self.runs = MongoRunLog(self.mongo, self.clock)
+        self.checkpoints = MongoCheckpoints(self.mongo, self.clock)
+        self.integrations = MongoIntegrations(self.mongo, self.clock)
+
+
+def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
+    """The outside of one integration's import."""
+    mongo = shared.mongo
+    return ImportPorts(
+        snapshots=MongoSnapshots(mongo, identity),
+        prints=MongoPagePrints(mongo, identity),
+        clearview=shared.services.candidates(identity),
+        history=MongoImportHistory(mongo, identity),
+        failed=MongoFailedRecords(mongo, identity),
+        checkpoints=shared.checkpoints,
+        conflicts=MongoConflictLog(mongo, identity),
+        runs=shared.runs,
+        alerts=shared.alerts,
+        clock=shared.clock,
+        room=shared.pages,
+    )
+
+
+def import_rules(wanted: Integration) -> ImportRules:
+    """What the operator decided about imports."""
+    return ImportRules(
+        overlap=wanted.poll.overlap,
+        sweep_every=wanted.poll.sweep_every,
+        conflicts=wanted.push.conflicts,
+        deletions=wanted.deletions.policy,
+        max_percent=wanted.deletions.max_percent,
+        own_field=None if wanted.analytics is None else wanted.analytics.field or DEFAULT_FIELD,
+    )
