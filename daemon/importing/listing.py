@@ -89,7 +89,14 @@ class ListImport:
             and self._facts.complete_listing_proves_absence
         )
         anew = self._anew(window)
-        known = await known_pages(context, self._facts, window, failing=failing, anew=anew)
+        known = await known_pages(
+            context,
+            self._facts,
+            window,
+            failing=failing,
+            anew=anew,
+            began_empty=self._began_empty,
+        )
         last: Page | None = None
         try:
             async with (
@@ -167,7 +174,7 @@ class ListImport:
         )
         self._records += prepared.seen
         if self._may_prove_absence:
-            known.note(prepared, page.failed)
+            await known.note(prepared, page.failed)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,

@@ -132,8 +132,12 @@ class PagePrints(Protocol):
 
     async def load(self, list_name: str, book: UUID) -> list[KnownPage]: ...
 
-    async def replace(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
-        """Durable when it returns; earlier books of the list are gone."""
+    async def clear(self, list_name: str) -> None:
+        """Throw away every book of the list."""
+        ...
+
+    async def add(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
+        """Durable when it returns; a page that is there already stays as it is."""
         ...
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from connectors.base import PagePrint
 from daemon.ports.imports import KnownPage
 from daemon.store.connection import Mongo, Row
+from daemon.store.outbox import insert_missing
 from models.documents import PagePrint as Document
 from models.ids import derived_id
 
@@ -24,12 +25,12 @@ class MongoPagePrints:
         rows = self._collection.find({**self._of_list(list_name), "book": book})
         return [_page(row) for row in await rows.to_list()]
 
-    async def replace(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
+    async def clear(self, list_name: str) -> None:
         await self._collection.delete_many(self._of_list(list_name))
+
+    async def add(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
         common = {**self._of_list(list_name), "book": book}
-        rows = {page.print.digest: {**common, **_row(book, page)} for page in pages}
-        if rows:
-            await self._collection.insert_many(list(rows.values()), ordered=False)
+        await insert_missing(self._collection, [{**common, **_row(book, page)} for page in pages])
 
 
 def _row(book: UUID, page: KnownPage) -> Row:
