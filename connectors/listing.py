@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -165,7 +165,11 @@ class Listing:
             and spec.scopes is None
             and is_cut_from_bytes(spec.records, [*_around(spec), *transport.verdicts.paths])
         )
-        self._seed = xxhash.xxh3_64_intdigest(spec.model_dump_json().encode())
+
+    @cached_property
+    def _seed(self) -> int:
+        """The same bytes read in another way are another page."""
+        return xxhash.xxh3_64_intdigest(self.spec.model_dump_json().encode())
 
     async def pages(
         self, window: Window, position: Position | None, known: Known | None = None

@@ -52,18 +52,18 @@ class KnownPages:
 
     async def note(self, prepared: PreparedPage, failed: Sequence[MappingFailed]) -> None:
         """A page of the walk, once it is on its way; `failed` could not even be told apart."""
-        found = None
-        if self.known is not None and prepared.print is not None:
-            found = self.known.get(prepared.print.digest)
-        recognised = found is not None and prepared.is_recognised
-        shown = (*prepared.external_ids, *(failure.external_id or "" for failure in failed))
-        self.ids.add(found.ids if found and recognised else hashed(shown))
+        self.ids.add(self._ids_of(prepared, failed))
         if prepared.print is None or not prepared.is_stored_as_shown:
             self.is_whole = False
         elif self.is_whole:
             self.pages.append(prepared.print)
         if self.began_empty and len(self.ids.pages) >= AT_ONCE:
             await self._make_room()
+
+    def _ids_of(self, prepared: PreparedPage, failed: Sequence[MappingFailed]) -> bytes:
+        if prepared.is_recognised and prepared.print is not None and self.known is not None:
+            return self.known[prepared.print.digest].ids
+        return hashed((*prepared.external_ids, *(one.external_id or "" for one in failed)))
 
     async def _make_room(self) -> None:
         """Nobody will ask what an empty list's walk showed: a million ids need not be kept."""

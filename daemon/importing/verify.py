@@ -67,8 +67,7 @@ class Verification:
             for failure in page.failed:
                 yield Drift("cannot be mapped", "record", failure.external_id or "", facts.name)
                 listed.add(failure.external_id or "")
-            for record in page.records:
-                listed.add(record.external_id)
+            listed.add_all(record.external_id for record in page.records)
             for item in await self._compare_records(facts, page.records):
                 yield item
             self.counts.pages += 1

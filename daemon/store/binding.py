@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
@@ -38,13 +37,12 @@ class _Described(_MotorDatabase):
 
 
 async def bind(
-    client: AsyncMongoClient[Row],
-    motor: _MotorClient,
-    name: str,
-    documents: Sequence[type[Document]],
+    motor: _MotorClient, name: str, documents: Sequence[type[Document]], build: Row
 ) -> None:
-    """Let each document know its collection, for those who look through Beanie."""
-    build = await client.admin.command("buildInfo")
+    """Let each document know its collection, for those who look through Beanie.
+
+    `build` is the server's `buildInfo`.
+    """
     await init_beanie(
         database=_Described(motor, name, build), document_models=list(documents), skip_indexes=True
     )

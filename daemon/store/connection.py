@@ -16,12 +16,11 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from daemon.store.binding import bind, ensure_indexes, ensure_validators
+from daemon.store.binding import Row, bind, ensure_indexes, ensure_validators
 from daemon.store.encoding import Encodings
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
-Row = dict[str, Any]
 MAJORITY = WriteConcern(w="majority")
 OLDEST_SERVER = (6, 0)
 DatabaseError = PyMongoError
@@ -194,10 +193,11 @@ def _require_version(version: tuple[int, ...], setting: str) -> None:
 
 async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
     """Tie the Beanie documents to their databases; with `prepare`, make indexes and validators."""
-    await bind(mongo.client, mongo.motor, mongo.database, OWN_DOCUMENTS)
-    await bind(
-        mongo.clearview_client, mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS
-    )
+    build = await mongo.client.admin.command("buildInfo")
+    await bind(mongo.motor, mongo.database, OWN_DOCUMENTS, build)
+    if mongo.clearview_client is not mongo.client:
+        build = await mongo.clearview_client.admin.command("buildInfo")
+    await bind(mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS, build)
     if prepare:
         await ensure_indexes(mongo.own, OWN_DOCUMENTS)
         await ensure_indexes(mongo.clearview, CLEARVIEW_DOCUMENTS)
