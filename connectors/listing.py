@@ -39,6 +39,7 @@ from connectors.records import (
     Sliced,
     Told,
     is_cut_from_bytes,
+    names_in,
     probe,
     scoped,
     slicer,
@@ -153,7 +154,9 @@ class Listing:
         self._transport = transport
         self._clock = clock
         self._load_scopes = load_scopes
-        self._slice = slicer(spec.records, [*_around(spec), *transport.verdicts.paths])
+        around = [*_around(spec), *transport.verdicts.paths]
+        self._slice = slicer(spec.records, around)
+        self._around = names_in(around)
         cursor = spec.cursor
         self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
         times = [self._timed.field] if self._timed else []
@@ -163,7 +166,7 @@ class Listing:
         self._has_prints = (
             self._digest_of is whole_print
             and spec.scopes is None
-            and is_cut_from_bytes(spec.records, [*_around(spec), *transport.verdicts.paths])
+            and is_cut_from_bytes(spec.records, around)
         )
 
     @cached_property
@@ -358,11 +361,17 @@ class Listing:
             return fetched.known
         if fetched.parsed is None or fetched.parsed.digest is None or told.failed:
             return None
+        if not self._stands_around(fetched.around):
+            return None
         around = msgspec.json.encode(fetched.around)
         if len(around) > _MOST_AROUND:
             return None
         latest = self._latest(told, None)
         return PagePrint(fetched.parsed.digest, len(told.records), latest, around)
+
+    def _stands_around(self, value: Any) -> bool:
+        """False for a whole page that could not be cut: people stand in it, and none is stored."""
+        return value is None or (isinstance(value, dict) and value.keys() <= self._around)
 
     def _cut(self, fetched: _Fetched) -> Callable[[], Sequence[RawRecord]] | None:
         parsed = fetched.parsed

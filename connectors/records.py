@@ -35,13 +35,14 @@ Slice = Callable[[bytes], Sliced]
 
 def slicer(records: str, around: Iterable[str]) -> Slice:
     """Cuts pages whose records are at a path; `around` are paths that are read from the rest."""
-    needed = _names_in(around)
+    needed = names_in(around)
     if not _is_plain(records, needed):
         return _decoded(compile_path(records))
     return _array if records == "@" else _envelope(records, sorted(needed))
 
 
-def _names_in(paths: Iterable[str]) -> set[str]:
+def names_in(paths: Iterable[str]) -> set[str]:
+    """The keys of an object that these paths begin with."""
     return set().union(*(top_names(path) for path in paths), set())
 
 
@@ -54,7 +55,7 @@ def _is_plain(records: str, needed: Collection[str]) -> bool:
 
 def is_cut_from_bytes(records: str, around: Iterable[str]) -> bool:
     """Whether `slicer` cuts such pages without building what stands in them."""
-    return _is_plain(records, _names_in(around))
+    return _is_plain(records, names_in(around))
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
