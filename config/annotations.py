@@ -3,9 +3,9 @@
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, Discriminator, PlainValidator, WrapValidator
 from pydantic.fields import FieldInfo
 
@@ -14,8 +14,7 @@ _LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet, Iterable)
 _MAPPINGS = (dict, Mapping)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a place in the file should hold."""
 
     annotation: Any

@@ -1,15 +1,15 @@
 """Checks of the operator's file against connector definitions, which this folder knows nothing of."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredNames:
+class DeclaredNames(msgspec.Struct, frozen=True):
     """What a connector's definition asks an operator for."""
 
     credentials: Collection[str]

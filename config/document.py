@@ -1,15 +1,15 @@
 """One configuration file while it is being checked: its tree, its places, its problems."""
 
-from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+
+import msgspec
 
 from config.mistakes import Mistake
 from config.nodes import Mark, Node, Path, Reference, Scalar, find, place_of, show_path
 from config.problems import Problem, Problems
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where an effective value comes from: a line of the file, a reference on it, or a default."""
 
     place: str
@@ -22,13 +22,12 @@ class Origin:
 DEFAULT = Origin("default")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A parsed file. Every check reports here, so that all mistakes are shown together."""
 
     path: FilePath
     root: Node
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = msgspec.field(default_factory=Problems)
 
     @property
     def file(self) -> str:

@@ -1,7 +1,8 @@
 """The effective configuration of one integration: every value, and why it is what it is."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from config.document import Origin
 from config.loader import secret_paths
@@ -18,8 +19,7 @@ class UnknownIntegrationError(UserError):
     """There is no integration of this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(msgspec.Struct, frozen=True):
     """One effective value. `value` is masked for secrets and for everything fetched elsewhere."""
 
     path: str

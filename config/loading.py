@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Generic, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from config.binding import bind
@@ -21,8 +21,7 @@ Check = Callable[[Document], None]
 """A look at the marked tree that reports on it; runs whether or not the tree could be bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[Model]):
+class Loaded(msgspec.Struct, Generic[Model], frozen=True):
     """A file's typed content, together with the places where all of it stands."""
 
     value: Model

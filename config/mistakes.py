@@ -1,12 +1,11 @@
 """A mistake that a check found in values, before anybody looked up where in the file it stands."""
 
-from dataclasses import dataclass
+import msgspec
 
 from config.nodes import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """What is wrong at a path, counted from the value that was checked.
 
     `also` names a second place whose line the message should mention; `on_key` points at the key

@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from models.errors import UserError
 
@@ -13,8 +14,7 @@ _MOST_SHOWN = 200
 """Nobody reads on after this many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One mistake, at its place. Line and column count from 1; line 0 means "has no lines".
 
     The message names the rule and the remedy, never a secret; the hint is the word that was

@@ -6,8 +6,10 @@ keys nor end a quote. A resolved value is never part of a message.
 
 import re
 from collections.abc import Mapping as EnvironmentMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
+
+import msgspec
 
 from config.nodes import (
     Entry,
@@ -40,8 +42,7 @@ class _UnresolvedError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
+class Resolver(msgspec.Struct, frozen=True):
     """Replaces references by what they refer to, and gathers the ones that lead nowhere.
 
     File references are relative to the folder of the YAML file.

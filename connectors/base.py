@@ -5,11 +5,10 @@ integration. Every coroutine here may raise the errors of `connectors.errors` an
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
-from msgspec import Struct
+import msgspec
 
 from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import ApplicationStatus
@@ -21,8 +20,7 @@ Position = Mapping[str, Any]
 """Where in a page walk to go on. Opaque to the daemon; plain JSON values, stored as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListFacts:
+class ListFacts(msgspec.Struct, frozen=True):
     """One list of a connector, in the order in which an import walks them."""
 
     name: str
@@ -36,8 +34,7 @@ class ListFacts:
     """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """What a walk shall cover: everything (`cursor` None), or what changed since the cursor."""
 
     cursor: Cursor | None = None
@@ -61,8 +58,7 @@ class RawRecord(NamedTuple):
     digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class PagePrint:
+class PagePrint(msgspec.Struct, frozen=True):
     """What a page is known by when it comes again, byte for byte."""
 
     digest: bytes
@@ -74,8 +70,7 @@ class PagePrint:
     """What stands around its records, as JSON: a position, a total."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One page of a listing.
 
     `position` resumes the walk behind this page (None: this walk cannot be resumed there).
@@ -98,7 +93,7 @@ class Page:
     """Given for a page that is known by its print: `records` is empty then, and this gives them."""
 
 
-class Mapped(Struct, frozen=True, gc=False):
+class Mapped(msgspec.Struct, frozen=True, gc=False):
     """One record in canonical words."""
 
     external_id: str
@@ -111,22 +106,20 @@ class Mapped(Struct, frozen=True, gc=False):
     """Mapped fields that had a value: what schema drift is measured by."""
 
 
-class Unchanged(Struct, frozen=True, gc=False):
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
     """A record whose content has the fingerprint that was already known; it was not mapped."""
 
     external_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class MappingFailed:
+class MappingFailed(msgspec.Struct, frozen=True):
     """A record that could not be mapped; the others go on. `external_id` is None if it had none."""
 
     external_id: str | None
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationRef:
+class ApplicationRef(msgspec.Struct, frozen=True):
     """How to find an application at the ATS."""
 
     external_id: str
@@ -134,8 +127,7 @@ class ApplicationRef:
     job_external_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PushTarget:
+class PushTarget(msgspec.Struct, frozen=True):
     """What a push wants. A stage named in ClearView is the target itself; else the status is."""
 
     status: ApplicationStatus
@@ -143,23 +135,21 @@ class PushTarget:
     rejection_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One request of a push, exactly as it will be sent (credentials are added when it is)."""
 
     operation: Literal["move", "reject", "unreject", "hire", "withdraw"]
     method: str
     url: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: Any = None
     alternatives: tuple[Any, ...] = ()
     """Bodies to try when the ATS refuses the first one's guard (documents disagree on its form)."""
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = msgspec.field(default_factory=dict)
     """A form body, for an ATS that wants one instead of JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True):
     """What to send, in order, and the state that will be true at the ATS afterwards."""
 
     steps: tuple[Step, ...]
@@ -167,13 +157,11 @@ class Steps:
     stage: NamedRef
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyThere:
+class AlreadyThere(msgspec.Struct, frozen=True):
     """The ATS already holds what is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Impossible:
+class Impossible(msgspec.Struct, frozen=True):
     """This ATS, or this account's stages, cannot hold what is wanted. `reason` is for a person."""
 
     reason: str
@@ -182,8 +170,7 @@ class Impossible:
 PushPlan = Steps | AlreadyThere | Impossible
 
 
-@dataclass(frozen=True, slots=True)
-class StageFacts:
+class StageFacts(msgspec.Struct, frozen=True):
     """A stage as the ATS has it now, and the status it maps to (None: unmapped)."""
 
     external_id: str | None
@@ -194,8 +181,7 @@ class StageFacts:
     is_push_target: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What the definition says this ATS can do; what it cannot has its reason in `waivers`."""
 
     moves: bool
@@ -208,7 +194,7 @@ class Capabilities:
     guarded_writes: bool
     read_before_write: bool
     """True: a write that is repeated could take effect twice, so the daemon reads first."""
-    waivers: Mapping[str, str] = field(default_factory=dict)
+    waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Observer(Protocol):

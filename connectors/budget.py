@@ -6,9 +6,12 @@ Nothing is counted back: a request that failed was still a request.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from connectors.clock import Clock, SystemClock
 from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
@@ -25,8 +28,7 @@ _MARGIN_S = 0.05
 _BACKGROUND = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(msgspec.Struct, frozen=True):
     """What a request is for: its list or operation, and whether it writes or fetches a token."""
 
     operation: str

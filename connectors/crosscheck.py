@@ -1,8 +1,9 @@
 """An integration against its definition: what is asked for that the connector cannot give."""
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from config.loading import Loaded
 from config.nodes import Path, show_path
@@ -23,16 +24,14 @@ _OWN_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Something an operator should know that is no mistake."""
 
     integration: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Checker:
+class _Checker(msgspec.Struct, frozen=True):
     loaded: Loaded[OperatorConfig]
     name: str
     model: DefinitionModel

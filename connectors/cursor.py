@@ -1,9 +1,10 @@
 """Which changes a poll asks for, and what the next poll may rely on. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from connectors.base import Cursor, Window
 from connectors.definition.lists import Cursor as CursorKind
@@ -18,8 +19,7 @@ CLOCK_DOUBT = timedelta(minutes=10)
 _TICK = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a walk's requests carry besides the list's own parameters."""
 
     query: Mapping[str, str]

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -62,8 +61,7 @@ _SETUP_AGE_S = 300.0
 """How old stages and reasons may be when a push is planned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What a connector is put together from."""
 
     name: str

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,8 +19,7 @@ _AT_ONCE = 4
 """Single reads under way at a time; the vendor's own limits come on top."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetcher:
+class Fetcher(msgspec.Struct, frozen=True):
     """Reads by id from every list that has a `fetch`."""
 
     lists: Mapping[str, List]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 import aiohttp
+import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -16,8 +17,7 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOuts:
+class TimeOuts(msgspec.Struct, frozen=True):
     """How long a request may take."""
 
     total: timedelta = timedelta(seconds=150)
@@ -25,14 +25,13 @@ class TimeOuts:
     read: timedelta = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One request, complete but for its credentials."""
 
     operation: str
     method: str
     url: URL
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
     is_write: bool = False
     is_urgent: bool = False

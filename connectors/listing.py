@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
 import msgspec
 import xxhash
+from msgspec.structs import replace
 from yarl import URL
 
 from connectors.base import Page, PagePrint, Position, RawRecord, Window
@@ -53,8 +53,7 @@ from connectors.transport import Transport
 from models.times import iso
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(msgspec.Struct, frozen=True):
     """How far a walk got; its JSON form is the position that the daemon stores."""
 
     place: Mapping[str, Any]
@@ -88,8 +87,7 @@ class _State:
             raise CursorRefused("the stored page position cannot be read") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(msgspec.Struct, frozen=True):
     """A body, cut into records unless it is known."""
 
     sliced: Sliced
@@ -99,8 +97,7 @@ class _Parsed:
     """Of a known page, which may have to be cut all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class _Fetched(msgspec.Struct, frozen=True):
     around: Any
     records: Sequence[bytes | memoryview]
     headers: Mapping[str, str]
@@ -127,8 +124,7 @@ _REPEATS = 3
 """A record may come twice, and a small page then looks like the one before; not so often."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeats:
+class _Repeats(msgspec.Struct, frozen=True):
     ids: list[str]
     times: int
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from connectors.definition.records import ApplicationMapping, CandidateMapping
 from connectors.definition.sources import (
@@ -328,8 +329,7 @@ Extras = Mapping[str, str]
 """Operator's own mappings: our field → the path where the vendor keeps it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     name: str
     get: Getter
     convert: Callable[[Any], Any]
@@ -426,8 +426,7 @@ class CandidateMapper:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ReadApplication:
+class ReadApplication(msgspec.Struct, frozen=True):
     """An application, the stage's kind, and whether any rule knew the stage."""
 
     application: ApplicationRecord

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from yarl import URL
 
 from connectors.definition.lists import (
@@ -29,8 +29,7 @@ _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(msgspec.Struct, frozen=True):
     """How the request for a page differs from that for the first one."""
 
     query: Mapping[str, str]
@@ -39,12 +38,11 @@ class PageRequest:
     """Followed as it is, instead of everything else."""
     alone: bool = False
     """The cursor replaces all other parameters."""
-    path: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What placeholders of the path stand for."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageAnswer:
+class PageAnswer(msgspec.Struct, frozen=True):
     """What a page tells about the next."""
 
     body: Any

@@ -1,7 +1,8 @@
 """What an import reads of a list's records, as far as the definition's paths tell."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from connectors.definition.lists import Join, List
 from connectors.definition.paths import joins_used, names_behind_joins, names_read
@@ -9,8 +10,7 @@ from connectors.mapping import WHOLE, ApplicationMapper, CandidateMapper
 from connectors.records import SCOPE
 
 
-@dataclass(frozen=True, slots=True)
-class Mappers:
+class Mappers(msgspec.Struct, frozen=True):
     """What a connector's records are mapped with."""
 
     candidate: CandidateMapper | None
@@ -24,8 +24,7 @@ class Mappers:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(msgspec.Struct, frozen=True):
     """The joins that mapping needs, and what it reads of them and of the record itself."""
 
     candidate_joins: Mapping[str, Join]

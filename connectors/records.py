@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -21,8 +20,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _RECORDS = "f0"
 
 
-@dataclass(frozen=True, slots=True)
-class Sliced:
+class Sliced(msgspec.Struct, frozen=True):
     """A page: what stands around the records, and each record's own text."""
 
     around: Any
@@ -192,8 +190,7 @@ def whole_print(raw: bytes | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """The records of one page that could be told apart, and what their times say."""
 
     records: list[RawRecord]

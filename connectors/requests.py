@@ -61,8 +61,7 @@ def base_address(api: Api, endpoint: str | None, values: Values) -> str:
     return base if prefix == "/" or base.endswith(prefix) else base + prefix
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A request with its placeholders filled, before paging and cursors add to it."""
 
     operation: str

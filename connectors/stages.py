@@ -1,8 +1,9 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from connectors.definition.writes import Reasons, Stages
 from connectors.mapping import getter, text
@@ -13,8 +14,7 @@ from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """A stage of the account."""
 
     external_id: str | None
@@ -120,8 +120,7 @@ def _preference(stage: Stage) -> tuple[int, float, str]:
     return (rank, stage.position, stage.external_id or stage.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """A rejection reason of the account."""
 
     external_id: str

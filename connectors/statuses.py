@@ -1,8 +1,9 @@
 """Which canonical status a stage stands for, and which stage a status goes to. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from connectors.definition.records import Statuses
 from connectors.paths import compile_path
@@ -56,8 +57,7 @@ def folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """A status, and how surely it is known: 0 the operator's word, then kinds, then names."""
 
     status: ApplicationStatus

@@ -1,7 +1,6 @@
 """What `ats-sync connectors` shows and makes: pure functions that return values."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,8 +16,7 @@ from connectors.statuses import StatusRules
 from models.times import iso
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A definition in a list of them."""
 
     name: str
@@ -81,14 +79,13 @@ def show_definition(definition: Definition) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class TestResult:
+class TestResult(msgspec.Struct, frozen=True):
     """How one given/expect pair of a definition went."""
 
     __test__ = False
 
     name: str
-    differences: tuple[str, ...] = field(default=())
+    differences: tuple[str, ...] = msgspec.field(default=())
 
     @property
     def passed(self) -> bool:

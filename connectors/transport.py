@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from multidict import CIMultiDictProxy
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from yarl import URL
@@ -38,8 +39,7 @@ ANALYTICS = "analytics"
 """The operation that never keeps polls and pushes from an ATS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Good(Generic[Payload]):
+class Good(msgspec.Struct, Generic[Payload], frozen=True):
     """A successful answer, parsed. `payload` is None where the ATS said "nothing there"."""
 
     payload: Payload | None

@@ -1,8 +1,9 @@
 """Decides which requests bring an application to a wanted status. Pure: it sends nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from connectors.base import (
     AlreadyThere,
@@ -27,8 +28,7 @@ _STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 _REASON_NAMES = frozenset({"reason_id", "reason_name"})
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """What the account has, as far as a push needs it."""
 
     stages: Sequence[Stage]
@@ -37,8 +37,7 @@ class Account:
     """Values of `choose`, by write."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorWishes:
+class OperatorWishes(msgspec.Struct, frozen=True):
     """The operator's part of a push."""
 
     name: str
@@ -51,8 +50,7 @@ class _NotPossible(Exception):
     """Carries the reason to the one place that reports it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planner:
+class Planner(msgspec.Struct, frozen=True):
     """Plans pushes for one integration."""
 
     writes: Writes
@@ -190,8 +188,7 @@ class Planner:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(msgspec.Struct, frozen=True):
     ref: ApplicationRef
     current: ApplicationRecord
     target: PushTarget

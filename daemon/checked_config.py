@@ -1,9 +1,10 @@
 """The operator's file checked together with the connector definitions that it names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+import msgspec
 
 from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
@@ -17,8 +18,7 @@ from connectors.crosscheck import Note, check_integration, integration_notes
 from connectors.definition import Definition, find_definitions, load_definition
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedConfig:
+class CheckedConfig(msgspec.Struct, frozen=True):
     """A file without mistakes, and every definition that its integrations use, by name."""
 
     loaded: Loaded[OperatorConfig]

@@ -1,9 +1,10 @@
 """Stored values as JSON shows them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from models.times import iso
 
@@ -19,6 +20,6 @@ def plain(value: object) -> Any:
             return iso(value) if isinstance(value, datetime) else value.hex()
         case Iterable():
             return [plain(item) for item in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return plain(asdict(value))
+        case msgspec.Struct():
+            return plain(msgspec.structs.asdict(value))
     return str(value)

@@ -7,11 +7,11 @@ in one of them is counted and tried again; it neither stops the other two nor an
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from connectors.base import Connector
@@ -44,8 +44,7 @@ Work = Callable[[asyncio.Event], Awaitable[None]]
 BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
 
-@dataclass(frozen=True, slots=True)
-class Jobs:
+class Jobs(msgspec.Struct, frozen=True):
     """What there is to do for one integration; None where the operator did not ask for it."""
 
     poll: ImportPoll
@@ -53,16 +52,14 @@ class Jobs:
     export: AnalyticsExport | None
 
 
-@dataclass(frozen=True, slots=True)
-class Bells:
+class Bells(msgspec.Struct, frozen=True):
     """When it is to be done."""
 
     poll: Bell
     export: Bell | None
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What all workers share."""
 
     leases: Leases

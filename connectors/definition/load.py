@@ -1,7 +1,6 @@
 """Finds definitions on disk and reads one with all its mistakes told at once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path as FilePath
 
@@ -21,8 +20,7 @@ class UnknownDefinition(UserError):
     """No connector has this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """A checked definition and the file it came from."""
 
     name: str

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from config.nodes import Path
 
@@ -10,8 +11,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.-]*)(?::(int|number|text))?\}"
 _LOOKS_LIKE = re.compile(r"\{[^{}]{0,80}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """One placeholder where it stands."""
 
     path: Path

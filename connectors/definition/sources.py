@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import AfterValidator, WithJsonSchema
 
 from config.mistakes import Mistake
@@ -17,45 +18,39 @@ KEY = "@key"
 """Inside `each` over an object: the key under which an entry stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathSource:
+class PathSource(msgspec.Struct, frozen=True):
     """What stands at a path."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """Always the same."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOf:
+class FirstOf(msgspec.Struct, frozen=True):
     """The first of several that has a value."""
 
     sources: tuple["Source", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ParseTime:
+class ParseTime(msgspec.Struct, frozen=True):
     """A moment, written in a certain format."""
 
     source: "Source"
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class SplitName:
+class SplitName(msgspec.Struct, frozen=True):
     """The first word of a full name, or the rest."""
 
     source: "Source"
     part: str
 
 
-@dataclass(frozen=True, slots=True)
-class MapValues:
+class MapValues(msgspec.Struct, frozen=True):
     """One word for another."""
 
     source: "Source"
@@ -63,16 +58,14 @@ class MapValues:
     otherwise: object
 
 
-@dataclass(frozen=True, slots=True)
-class JoinText:
+class JoinText(msgspec.Struct, frozen=True):
     """Several texts as one, without those that are empty."""
 
     sources: tuple["Source", ...]
     separator: str
 
 
-@dataclass(frozen=True, slots=True)
-class Each:
+class Each(msgspec.Struct, frozen=True):
     """One entry for every item at a path."""
 
     path: str

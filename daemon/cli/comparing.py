@@ -1,12 +1,12 @@
 """`verify` and `plan`: both look at everything and write nothing."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import typer
+from msgspec.structs import asdict
 from yarl import URL
 
 from connectors.base import ApplicationRef, Connector, PushTarget, Steps

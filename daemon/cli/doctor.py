@@ -1,13 +1,14 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+import msgspec
 import typer
+from msgspec.structs import asdict
 from rich.table import Table
 
 from connectors.base import StageFacts
@@ -37,8 +38,7 @@ SHORT_WINDOW_S = 24 * 3600
 PUSHED = [s for s in ApplicationStatus if s.is_open]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing looked at."""
 
     subject: str

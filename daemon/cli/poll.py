@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import typer
 
 from config.problems import did_you_mean
@@ -39,8 +39,7 @@ ANSWER_WITHIN = timedelta(minutes=30)
 LOOK_EVERY = timedelta(milliseconds=200)
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(msgspec.Struct, frozen=True):
     """One integration on an open MongoDB."""
 
     name: str
@@ -208,13 +207,13 @@ async def _run_since(on: Bench, asked_at: datetime) -> Row | None:
 
 
 def _told(run: Row) -> bool:
-    counts = RunCounts(**{name: run[name] for name in RunCounts.__dataclass_fields__})
+    counts = RunCounts(**{name: run[name] for name in RunCounts.__struct_fields__})
     _show(counts, run["details"], error=run["error_message"])
     return run["outcome"] == "success" and not run["details"].get("brakes")
 
 
 def _show(counts: RunCounts, details: Row, *, error: str | None) -> None:
-    words = [f"{getattr(counts, name)} {name}" for name in RunCounts.__dataclass_fields__]
+    words = [f"{getattr(counts, name)} {name}" for name in RunCounts.__struct_fields__]
     out.print(", ".join(w for w in words if not w.startswith("0 ")) or "nothing new", markup=False)
     for brake in details.get("brakes", []):
         err.print(f"deletions stopped: {brake}; see `ats-sync status`", markup=False)

@@ -1,11 +1,11 @@
 """How `verify` and `plan` show what they found: tables for people, plain values for `--json`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -83,7 +83,9 @@ def preview_data(
     return {
         "integration": name,
         "counts": asdict(counts),
-        "changes": [asdict(item) for item in items],
+        "changes": [
+            {**asdict(item), "fields": [asdict(field) for field in item.fields]} for item in items
+        ],
     }
 
 

@@ -5,9 +5,10 @@ be among the facts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.recovery import Recovery
 from daemon.ports.alerts import AlertKind, Condition
@@ -19,8 +20,7 @@ HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Of:
+class Of(msgspec.Struct, frozen=True):
     """Which integration a condition is about."""
 
     name: str

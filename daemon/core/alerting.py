@@ -11,10 +11,11 @@ was, so that whoever keeps it as open can close it; otherwise nobody ever hears 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 MAX_REST = timedelta(minutes=10)
 """A channel that is down is tried at least this often."""
@@ -22,8 +23,7 @@ MAX_REST = timedelta(minutes=10)
 Phase = Literal["opened", "reminder", "resolved"]
 
 
-@dataclass(frozen=True, slots=True)
-class AlertPolicy:
+class AlertPolicy(msgspec.Struct, frozen=True):
     """How patient and how talkative alerting is."""
 
     failed_runs: int = 3
@@ -49,8 +49,7 @@ class AlertPolicy:
         return self.reminders[min(max(told, 1), len(self.reminders)) - 1]
 
 
-@dataclass(frozen=True, slots=True)
-class AlertState:
+class AlertState(msgspec.Struct, frozen=True):
     """One condition as it stands, as far as messages are concerned."""
 
     id: UUID
@@ -61,7 +60,7 @@ class AlertState:
     message: str
     opened_at: datetime
     integration: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
     count: int = 1
     resolved_at: datetime | None = None
     muted_until: datetime | None = None
@@ -94,16 +93,14 @@ class AlertState:
         return f"{self.id}:{self.told}:{self.phase}"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One thing to say, about one condition or about a storm of them."""
 
     phase: Phase
     alerts: tuple[AlertState, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to say now, and which conditions to pass over in silence for now or for good."""
 
     messages: tuple[Message, ...]
@@ -254,8 +251,7 @@ def _grouped(phase: Phase, alerts: Sequence[AlertState], storm_size: int) -> lis
     return [Message(phase, (alert,)) for alert in alerts]
 
 
-@dataclass(frozen=True, slots=True)
-class FailureStreak:
+class FailureStreak(msgspec.Struct, frozen=True):
     """How long an integration has been failing. A new process starts with an unknown past."""
 
     failures: int = 0
@@ -280,8 +276,7 @@ def after_run(
     return FailureStreak(failures, since), "open" if is_open else None
 
 
-@dataclass(frozen=True, slots=True)
-class LimitStreak:
+class LimitStreak(msgspec.Struct, frozen=True):
     """How long an ATS has been asking to slow down, again and again."""
 
     since: datetime

@@ -27,9 +27,10 @@ value that at least nine tenths of all values do not exceed. Hours and days have
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from models.status import TURNED_DOWN, ApplicationStatus
 from models.times import EPOCH, iso
@@ -43,8 +44,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
+class Period(msgspec.Struct, frozen=True, order=True):
     """A half-open stretch of time in UTC."""
 
     start: datetime
@@ -95,8 +95,7 @@ def retry_at(attempts: int, last_at: datetime) -> datetime:
     return last_at + min(timedelta(minutes=2 ** min(attempts - 1, 6)), timedelta(hours=1))
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """How long something took: of how many it is known, and their median and 90th percentile."""
 
     count: int
@@ -104,8 +103,7 @@ class Spread:
     p90_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Applications of one job that stood in one status at the end of the period."""
 
     job_external_id: str | None
@@ -114,8 +112,7 @@ class Standing:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
+class Moves(msgspec.Struct, frozen=True):
     """Moves of the period between one pair of statuses."""
 
     before: ApplicationStatus
@@ -124,8 +121,7 @@ class Moves:
     in_stage: Spread
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
+class Arrivals(msgspec.Struct, frozen=True):
     """Applications started and hires made in the period, by source or by job."""
 
     external_id: str | None
@@ -134,8 +130,7 @@ class Arrivals:
     hired: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """One period of one integration, counted."""
 
     standing: Sequence[Standing]
@@ -253,8 +248,7 @@ def _in_units(value_ms: float | None, unit_ms: int) -> float | None:
     return None if value_ms is None else round(value_ms / unit_ms, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Standpoint:
+class Standpoint(msgspec.Struct, frozen=True):
     """One application as it stood at the end of a period."""
 
     external_id: str

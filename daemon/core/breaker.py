@@ -1,11 +1,11 @@
 """A circuit breaker: when to stop asking an ATS that is not well, and when to ask whether it is."""
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRule:
+class BreakerRule(msgspec.Struct, frozen=True):
     """When it opens, and how often it lets one request through while open. Times in seconds."""
 
     window_s: float = 60.0

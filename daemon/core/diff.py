@@ -6,8 +6,9 @@ differs only there still has to be patched, quietly.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, META_FIELDS
 from models.status import TURNED_DOWN, ApplicationStatus
@@ -16,8 +17,7 @@ CUSTOM = "custom_fields"
 _CLOSING_TIMES = frozenset({"rejected_at", "hired_at"})
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True):
     """One field that differs. A custom field that vanished has `new` None and `removed` True."""
 
     path: str

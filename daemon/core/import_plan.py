@@ -5,10 +5,9 @@ snapshot), and, only where a status changed, what ClearView holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import Struct
+import msgspec
 from msgspec.structs import replace
 
 from daemon.core.conflict import Policy, decide_status
@@ -20,7 +19,7 @@ STATUS_GROUP = frozenset({"status", "stage", "rejection_reason", "rejected_at", 
 """What moves with a status: taken together from the side that wins."""
 
 
-class ApplicationChange(Struct, frozen=True, gc=False):
+class ApplicationChange(msgspec.Struct, frozen=True, gc=False):
     """One application of a record, compared with what was known of it."""
 
     record: Record
@@ -40,7 +39,7 @@ class ApplicationChange(Struct, frozen=True, gc=False):
         return any(change.path == "status" for change in self.changes) and not self.is_new
 
 
-class RecordChange(Struct, frozen=True, gc=False):
+class RecordChange(msgspec.Struct, frozen=True, gc=False):
     """One record, compared with its snapshot."""
 
     after: Snapshot
@@ -158,16 +157,15 @@ def _held(application: ApplicationChange) -> ApplicationChange:
     return replace(application, record=record, changes=tuple(diff_application(before, record)))
 
 
-@dataclass(frozen=True, slots=True)
-class ClearViewSide:
+class ClearViewSide(msgspec.Struct, frozen=True):
     """What ClearView holds now of applications whose status changed at the ATS."""
 
-    statuses: Mapping[str, ApplicationStatus] = field(default_factory=dict)
-    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    statuses: Mapping[str, ApplicationStatus] = msgspec.field(default_factory=dict)
+    changed_at: Mapping[str, datetime] = msgspec.field(default_factory=dict)
     """When a person last changed the status there, where that is known."""
 
 
-class RecordPlan(Struct):
+class RecordPlan(msgspec.Struct):
     """What to do about one record."""
 
     change: RecordChange

@@ -1,15 +1,15 @@
 """Which conditions a mute keeps quiet, be they open yet or not. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from config.durations import parse_duration
 from models.times import to_milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(msgspec.Struct, frozen=True):
     """Silence about some conditions until a moment."""
 
     what: str

@@ -4,8 +4,9 @@ A page that was killed half way is finished document by document: a document tha
 import's stamp must be complete.
 """
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from daemon.core.diff import CUSTOM
 from daemon.ports.imports import ClearViewBatch, Patch, Record

@@ -1,8 +1,9 @@
 """What an import would change, as a person reads it: made from the same plans that it would write."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from daemon.core.import_plan import RecordPlan
 from daemon.ports.imports import Record, StatusConflict
@@ -11,8 +12,7 @@ from models.candidate import CANDIDATE_FIELDS
 _TOLD_OF_APPLICATIONS = ("job", "status", "stage", "rejection_reason")
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewedField:
+class PreviewedField(msgspec.Struct, frozen=True):
     """One field of a candidate or of one of its applications. Values are for a person's eyes."""
 
     path: str
@@ -20,8 +20,7 @@ class PreviewedField:
     new: Any
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewedChange:
+class PreviewedChange(msgspec.Struct, frozen=True):
     """What an import would do about one record."""
 
     list_name: str
@@ -33,8 +32,7 @@ class PreviewedChange:
     reason: str | None = None
 
 
-@dataclass(slots=True)
-class PreviewCounts:
+class PreviewCounts(msgspec.Struct):
     """What was looked at, and what would happen."""
 
     pages: int = 0
@@ -45,7 +43,7 @@ class PreviewCounts:
     deleted: int = 0
     failed: int = 0
     conflicts: int = 0
-    brakes: list[str] = field(default_factory=list)
+    brakes: list[str] = msgspec.field(default_factory=list)
     """Why deletions would be refused."""
 
     def note(self, item: PreviewedChange) -> PreviewedChange:

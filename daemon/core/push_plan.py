@@ -6,10 +6,11 @@ too?
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.conflict import Policy, Winner, decide_status, who_moved
 from models.candidate import NamedRef
@@ -19,8 +20,7 @@ Coalesce = Literal["latest", "every"]
 STATUSES = frozenset(ApplicationStatus)
 
 
-@dataclass(frozen=True, slots=True)
-class PushRules:
+class PushRules(msgspec.Struct, frozen=True):
     """What the operator decided about pushes to one integration."""
 
     enabled: bool = True
@@ -28,8 +28,7 @@ class PushRules:
     coalesce: Coalesce = "latest"
 
 
-@dataclass(frozen=True, slots=True)
-class StatusEvent:
+class StatusEvent(msgspec.Struct, frozen=True):
     """One change of an application's status or stage in ClearView, as it was at that moment."""
 
     event_id: str
@@ -45,16 +44,14 @@ class StatusEvent:
     candidate_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Where an application stands: its status and stage."""
 
     status: ApplicationStatus
     stage: NamedRef
 
 
-@dataclass(frozen=True, slots=True)
-class KnownApplication:
+class KnownApplication(msgspec.Struct, frozen=True):
     """What the ATS last said of an application."""
 
     standing: Standing
@@ -67,16 +64,14 @@ class KnownApplication:
     """The status that this import replaced, if it changed it and no push has moved it since."""
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """The latest push of the same application that has not ended yet."""
 
     status: ApplicationStatus
     stage: NamedRef | None
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """Work to do. `expected` is None behind an unfinished push: that one's result is expected."""
 
     status: ApplicationStatus
@@ -84,8 +79,7 @@ class Push:
     expected: Standing | None
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True):
     """No work, and why in one word. `failed`: somebody should have a look."""
 
     reason: str
@@ -167,21 +161,18 @@ def holds(standing: Standing, status: ApplicationStatus, stage: NamedRef | None)
     return stage is None or same_stage(stage, standing.stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Bring the application from `standing` to what is wanted."""
 
     overrules_ats: bool = False
     """The ATS had moved as well and the conflict rule says that ClearView wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(msgspec.Struct, frozen=True):
     """The ATS holds what is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Yield:
+class Yield(msgspec.Struct, frozen=True):
     """The ATS's status stays. `winner` None: a person decides."""
 
     winner: Winner | None

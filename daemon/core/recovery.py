@@ -4,14 +4,14 @@ Each time everything is compared, so that nothing is skipped. What grows is the 
 such comparisons, and how loudly a person is asked to find the cause.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 _GROWS_BY = 4
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryRule:
+class RecoveryRule(msgspec.Struct, frozen=True):
     """How often, and how many in a row before a person has to look."""
 
     first_pause: timedelta = timedelta(seconds=0.5)
@@ -19,8 +19,7 @@ class RecoveryRule:
     bound: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(msgspec.Struct, frozen=True):
     """One recovery. `number` counts those in a row, with no minute of reading in between."""
 
     number: int

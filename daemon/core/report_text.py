@@ -1,8 +1,9 @@
 """The analytics report as tables and bars, in plain values: a terminal renders them as it likes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from models.status import ApplicationStatus
 
@@ -10,8 +11,7 @@ Cell = str | int | float | None
 BLOCKS = " ▏▎▍▌▋▊▉"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One section: rows of cells, and a bar for each row where a comparison helps.
 
     A bar is a share between 0 and 1. None for a cell means "not known".

@@ -1,15 +1,15 @@
 """When a failed push is tried again: full jitter, a cap, and a horizon after which a person looks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 Jitter = Callable[[], float]
 """Uniform in [0, 1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
+class RetryRule(msgspec.Struct, frozen=True):
     """How long to go on trying."""
 
     base: timedelta = timedelta(seconds=2)
@@ -17,15 +17,13 @@ class RetryRule:
     horizon: timedelta = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAt:
+class RetryAt(msgspec.Struct, frozen=True):
     """Try again then."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """The horizon is behind us."""
 
 

@@ -1,15 +1,13 @@
 """The brake before deletions: a listing that lost many records is doubted, not believed."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Proceed:
+class Proceed(msgspec.Struct, frozen=True):
     """The missing records may be dealt with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Brake:
+class Brake(msgspec.Struct, frozen=True):
     """Nothing may be deleted until a person has looked. `reason` is a sentence for them."""
 
     reason: str

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from daemon.core.diff import CUSTOM, FieldChange, diff_application, diff_candidate, loud
 from daemon.ports.imports import Record
@@ -25,8 +26,7 @@ EXPECTED: frozenset[Kind] = frozenset({"pending push", "local edit", "kept by po
 """Differences that are as they should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """One difference between the three. Values are the customer's: for their eyes, not for logs."""
 
     kind: Kind
@@ -44,15 +44,14 @@ class Drift:
         return self.kind not in EXPECTED
 
 
-@dataclass(slots=True)
-class VerificationCounts:
+class VerificationCounts(msgspec.Struct):
     """What was compared, and what came of it."""
 
     records: int = 0
     candidates: int = 0
     applications: int = 0
     pages: int = 0
-    found: Counter[Kind] = field(default_factory=Counter)
+    found: Counter[Kind] = msgspec.field(default_factory=Counter)
 
     def note(self, item: Drift) -> Drift:
         self.found[item.kind] += 1
@@ -64,8 +63,7 @@ class VerificationCounts:
         return sum(count for kind, count in self.found.items() if kind not in EXPECTED)
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """One list record as its snapshot has it."""
 
     candidate: Record | None
@@ -75,8 +73,7 @@ class Remembered:
     """The candidate as ClearView was given it last, if another record told of it later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """One list record as the ATS has it now."""
 
     external_id: str
@@ -85,8 +82,7 @@ class Said:
     applications: Mapping[str, Record]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """What ClearView holds of one page's candidates and applications, by external id."""
 
     candidates: Mapping[str, Record]
@@ -143,8 +139,7 @@ def _compare_application(
         yield from _beside_clearview(place, snapshot, clearview, paths, waits=waits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     subject: Literal["candidate", "application"]
     external_id: str
     list_name: str

@@ -5,17 +5,18 @@ lose: before the first page that changes anything, and now and then on a long wa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 SAME_PASS = timedelta(hours=1)
 """A pass that fails for longer than this begins to log new versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applying:
+class Applying(msgspec.Struct, frozen=True):
     """A page that is being written: its records can be finished from their snapshots."""
 
     list_name: str
@@ -23,16 +24,14 @@ class Applying:
     import_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Deleting:
+class Deleting(msgspec.Struct, frozen=True):
     """Records proved gone that are being marked deleted."""
 
     list_name: str
     external_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(msgspec.Struct, frozen=True):
     """Pages of a list that are known by their prints, as long as nothing of the list is written."""
 
     id: UUID
@@ -41,8 +40,7 @@ class Book:
     """How many the list had then; where somebody has taken some away, nothing is known any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListPosition:
+class ListPosition(msgspec.Struct, frozen=True):
     """How far the walk of one list got."""
 
     position: Mapping[str, Any] | None
@@ -50,15 +48,14 @@ class ListPosition:
     """The list is walked completely, whatever its cursor says."""
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(msgspec.Struct):
     """One pass over all lists, resumable."""
 
     id: UUID
     sweep: bool
     began_at: datetime
-    done: list[str] = field(default_factory=list)
-    positions: dict[str, ListPosition] = field(default_factory=dict)
+    done: list[str] = msgspec.field(default_factory=list)
+    positions: dict[str, ListPosition] = msgspec.field(default_factory=dict)
     """Lists under way."""
     taken_up: frozenset[str] = frozenset()
     """Lists that an earlier run began: what this one does not see of them proves nothing."""
@@ -100,24 +97,23 @@ class Walk:
         return now - self.began_at < SAME_PASS
 
 
-@dataclass(slots=True)
-class PollState:
+class PollState(msgspec.Struct):
     """Everything an import remembers between runs."""
 
-    cursors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    cursors_at: dict[str, datetime] = field(default_factory=dict)
+    cursors: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    cursors_at: dict[str, datetime] = msgspec.field(default_factory=dict)
     """When each cursor was stored."""
-    mappings: dict[str, str] = field(default_factory=dict)
-    lookups: dict[str, str] = field(default_factory=dict)
+    mappings: dict[str, str] = msgspec.field(default_factory=dict)
+    lookups: dict[str, str] = msgspec.field(default_factory=dict)
     """Per list: what its records were looked up in when it was last walked completely."""
-    filled: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    filled: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     """Per list: how often mapped fields used to have values, for drift."""
     swept_at: datetime | None = None
     walk: Walk | None = None
-    applying: list[Applying] = field(default_factory=list)
+    applying: list[Applying] = msgspec.field(default_factory=list)
     """Pages under way, in their order: announced, being written, given to ClearView, or logged."""
     deleting: Deleting | None = None
-    books: dict[str, Book] = field(default_factory=dict)
+    books: dict[str, Book] = msgspec.field(default_factory=dict)
     """Per list: the pages that need not be looked into."""
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from config.operator import OperatorConfig
 from connectors.simulator import Simulator, create_simulator
@@ -14,8 +15,7 @@ HURRY = 0.04
 """The vendors' rate limits, with windows this much shorter: nobody watches a demo for an hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """Everything that plays."""
 
     simulators: Mapping[str, Simulator]

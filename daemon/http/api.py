@@ -1,10 +1,10 @@
 """`/api/v1`: what an operator's scripts read, and the few things they may ask for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from config.problems import did_you_mean
@@ -31,8 +31,7 @@ INTEGRATION_STATES = ("active", "paused", "auth_failed", "disabled")
 V1 = "/api/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(msgspec.Struct, frozen=True):
     """What the API reads and asks."""
 
     overview: Overview

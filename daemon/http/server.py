@@ -2,8 +2,8 @@
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -16,8 +16,7 @@ from daemon.ports.clock import Clock
 from models.errors import UserError
 
 
-@dataclass(frozen=True, slots=True)
-class HttpParts:
+class HttpParts(msgspec.Struct, frozen=True):
     """Everything that the port shows and asks."""
 
     desk: Desk
@@ -26,7 +25,7 @@ class HttpParts:
     render_metrics: Callable[[], bytes]
     clock: Clock
     admin_token: SecretStr | None = None
-    routes: Iterable[web.RouteDef] = field(default=())
+    routes: Iterable[web.RouteDef] = msgspec.field(default=())
     """Further routes, such as those of webhooks."""
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+import msgspec
+
 from connectors.base import Connector
 from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
@@ -28,8 +30,7 @@ from daemon.ports.runs import Run, RunLog
 PAGES_AT_ONCE = 12
 
 
-@dataclass(frozen=True, slots=True)
-class ImportPorts:
+class ImportPorts(msgspec.Struct, frozen=True):
     """The outside of an import, for one integration."""
 
     snapshots: Snapshots
@@ -42,13 +43,14 @@ class ImportPorts:
     runs: RunLog
     alerts: Alerts
     clock: Clock
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    room: asyncio.Semaphore = msgspec.field(
+        default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE)
+    )
     """One place for each page that is being mapped or written: all imports of a process share it,
     so that many that begin together neither fill the memory nor keep leases from being renewed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRules:
+class ImportRules(msgspec.Struct, frozen=True):
     """What the operator decided for this integration."""
 
     overlap: timedelta = timedelta(minutes=2)
@@ -73,15 +75,14 @@ class NoProgress:
         """Nothing to show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What this run was asked to do beyond the schedule."""
 
     fence: int
     still_held: Callable[[], bool] = lambda: True
     sweep: bool = False
     accept_deletions: bool = False
-    progress: Progress = field(default_factory=NoProgress)
+    progress: Progress = msgspec.field(default_factory=NoProgress)
 
 
 @dataclass(slots=True)

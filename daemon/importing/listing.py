@@ -4,9 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
@@ -224,8 +226,7 @@ async def _next_of(pages: AsyncIterator[Page]) -> Page | None:
     return await anext(pages, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(msgspec.Struct, frozen=True):
     """A page ready to be written; its raw records are gone."""
 
     page: Page

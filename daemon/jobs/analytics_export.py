@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from connectors.base import ApplicationRef, Connector
 from connectors.errors import AtsError, NotFound, NotSupported, Rejected
 from daemon.core.alert_texts import Of, export_missed
@@ -34,8 +36,7 @@ MANY_REFUSALS = 20
 """So many applications refused and none taken: no use in asking about the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportSettings:
+class ExportSettings(msgspec.Struct, frozen=True):
     """Which integration, how long a period is, and which field takes values per application."""
 
     integration: str
@@ -45,8 +46,7 @@ class ExportSettings:
     periods_per_run: int = PERIODS_PER_RUN
 
 
-@dataclass(frozen=True, slots=True)
-class ExportStores:
+class ExportStores(msgspec.Struct, frozen=True):
     """Everything that an export remembers."""
 
     source: MetricsSource
@@ -56,8 +56,7 @@ class ExportStores:
     position: ExportPosition
 
 
-@dataclass(frozen=True, slots=True)
-class ExportOutcome:
+class ExportOutcome(msgspec.Struct, frozen=True):
     """What a run came to. `reason` says why nothing (more) was exported, where that is so."""
 
     exported: tuple[Period, ...] = ()

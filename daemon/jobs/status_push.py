@@ -8,9 +8,9 @@ and the stage in ClearView's `applications`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from connectors.base import Connector
@@ -52,8 +52,7 @@ TRY_FOR_LEASE_EVERY = timedelta(seconds=3)
 LEASES_OF_THE_DEAD_END_WITHIN = timedelta(seconds=15)
 
 
-@dataclass(frozen=True, slots=True)
-class IntakePorts:
+class IntakePorts(msgspec.Struct, frozen=True):
     """The outside of an intake."""
 
     source: EventSource
@@ -66,15 +65,14 @@ class IntakePorts:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeTimes:
+class IntakeTimes(msgspec.Struct, frozen=True):
     """How often what is done beside reading events."""
 
     reopen_after: timedelta = timedelta(seconds=0.5)
     reopen_at_most: timedelta = timedelta(seconds=30)
     repair_every: timedelta = timedelta(hours=1)
     watch_window_every: timedelta = timedelta(seconds=60)
-    recoveries: RecoveryRule = field(default_factory=RecoveryRule)
+    recoveries: RecoveryRule = msgspec.field(default_factory=RecoveryRule)
     try_for_lease_every: timedelta = TRY_FOR_LEASE_EVERY
 
 
@@ -278,8 +276,7 @@ def _reaches(batch: Batch, until: datetime) -> bool:
     return batch.position.at >= cut
 
 
-@dataclass(frozen=True, slots=True)
-class PushPorts:
+class PushPorts(msgspec.Struct, frozen=True):
     """The outside of one integration's deliveries."""
 
     queue: Callable[[int], DeliveryQueue]
@@ -297,13 +294,12 @@ ATTEMPTS_PER_REQUEST = 3
 """A push that waits for MongoDB, between its read and its write, leaves its place to another."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushSettings:
+class PushSettings(msgspec.Struct, frozen=True):
     """How an integration's pushes are made."""
 
-    rules: PushRules = field(default_factory=PushRules)
-    retry: RetryRule = field(default_factory=RetryRule)
-    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    rules: PushRules = msgspec.field(default_factory=PushRules)
+    retry: RetryRule = msgspec.field(default_factory=RetryRule)
+    limits: DeliveryLimits = msgspec.field(default_factory=DeliveryLimits)
     requests: int = 16
     """Requests in flight at once; the connector's own budget may allow fewer."""
     try_for_lease_every: timedelta = TRY_FOR_LEASE_EVERY

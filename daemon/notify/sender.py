@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 import structlog
 
 from daemon.core.alert_texts import notification_undelivered
@@ -31,8 +32,7 @@ log = structlog.get_logger(__name__)
 Jitter = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class SenderLimits:
+class SenderLimits(msgspec.Struct, frozen=True):
     """How long is long."""
 
     tick: timedelta = timedelta(seconds=5)

@@ -1,10 +1,11 @@
 """Conditions that a person should know of: opened once, resolved once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 from uuid import UUID
+
+import msgspec
 
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -29,8 +30,7 @@ class AlertKind(StrEnum):
     NOTIFICATION_UNDELIVERED = "notification_undelivered"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One thing that is wrong. `title` names it, `message` says what to do about it."""
 
     kind: AlertKind
@@ -41,7 +41,7 @@ class Condition:
     integration_id: UUID | None = None
     subject: str = ""
     """What tells two conditions of the same kind and integration apart (usually nothing)."""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -1,10 +1,11 @@
 """What the analytics export needs from the outside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.analytics import Period, Standpoint
 from models.errors import AtsSyncError
@@ -48,8 +49,7 @@ class SentValues(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(msgspec.Struct, frozen=True):
     """How often a period's export was tried, and when last."""
 
     count: int = 0

@@ -1,12 +1,11 @@
 """What an import needs from the outside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from msgspec import Struct
+import msgspec
 
 from connectors.base import PagePrint
 from models.status import ApplicationStatus
@@ -24,7 +23,7 @@ class Known(NamedTuple):
     deleted: bool
 
 
-class Snapshot(Struct, frozen=True, gc=False):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """What the ATS last said in one list record."""
 
     external_id: str
@@ -141,8 +140,7 @@ class PagePrints(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """Fields of one ClearView document to set and to remove, by dotted path."""
 
     external_id: str
@@ -152,16 +150,15 @@ class Patch:
     """For an application whose status is set: the status ClearView must still have."""
 
 
-@dataclass(slots=True)
-class ClearViewBatch:
+class ClearViewBatch(msgspec.Struct):
     """What one page changes in ClearView."""
 
     import_id: UUID
     at: datetime
-    new_candidates: list[Record] = field(default_factory=list)
-    new_applications: list[Record] = field(default_factory=list)
-    candidate_patches: list[Patch] = field(default_factory=list)
-    application_patches: list[Patch] = field(default_factory=list)
+    new_candidates: list[Record] = msgspec.field(default_factory=list)
+    new_applications: list[Record] = msgspec.field(default_factory=list)
+    candidate_patches: list[Patch] = msgspec.field(default_factory=list)
+    application_patches: list[Patch] = msgspec.field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -173,13 +170,12 @@ class ClearViewBatch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ClearViewOutcome:
+class ClearViewOutcome(msgspec.Struct, frozen=True):
     """What ClearView did not simply take."""
 
-    failed_candidates: Mapping[str, str] = field(default_factory=dict)
+    failed_candidates: Mapping[str, str] = msgspec.field(default_factory=dict)
     """External id of a candidate -> why it was refused."""
-    failed_applications: Mapping[str, str] = field(default_factory=dict)
+    failed_applications: Mapping[str, str] = msgspec.field(default_factory=dict)
     existing_candidates: frozenset[str] = frozenset()
     """New to the snapshots, but there already: left as they are."""
     existing_applications: frozenset[str] = frozenset()
@@ -187,8 +183,7 @@ class ClearViewOutcome:
     """Their status was no longer the expected one: the status was not set, the rest was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """External ids of what one import has written completely in ClearView."""
 
     candidates: frozenset[str] = frozenset()
@@ -233,7 +228,7 @@ class CandidateManagement(Protocol):
         ...
 
 
-class LogLine(Struct, frozen=True, gc=False):
+class LogLine(msgspec.Struct, frozen=True, gc=False):
     """One version of one candidate, for `candidates_import_log`."""
 
     candidate_external_id: str
@@ -243,8 +238,7 @@ class LogLine(Struct, frozen=True, gc=False):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
+class ChangeLine(msgspec.Struct, frozen=True):
     """One field of one candidate, for `candidate_changes`."""
 
     candidate_external_id: str
@@ -270,8 +264,7 @@ class ImportHistory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FailedRecordFacts:
+class FailedRecordFacts(msgspec.Struct, frozen=True):
     """A record that waits for another try."""
 
     list_name: str
@@ -315,8 +308,7 @@ class Checkpoints(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StatusConflict:
+class StatusConflict(msgspec.Struct, frozen=True):
     """Both sides changed one application's status."""
 
     application_external_id: str

@@ -1,17 +1,17 @@
 """Who works on what: leases with monotonic fencing tokens, on the server's clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 
 class LeaseLost(Exception):
     """The lease went to somebody else: stop this work; what was done so far is safe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A piece of work held. `token` grows with every new holder."""
 
     key: str

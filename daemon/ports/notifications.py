@@ -1,10 +1,11 @@
 """How messages about conditions reach people: channels, and the durable queue in front of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.alerting import AlertState, Message
 from models.errors import AtsSyncError
@@ -38,8 +39,7 @@ class Channel(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One message to one channel, claimed for sending."""
 
     id: UUID

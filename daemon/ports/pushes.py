@@ -1,10 +1,11 @@
 """What the status push needs from the outside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.conflict import Policy, Winner
 from daemon.core.push_plan import Earlier, KnownApplication, StatusEvent
@@ -28,8 +29,7 @@ class StreamInterrupted(Exception):
     """The stream broke off for now: open it again from the last position."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """Where the stream is. `token` is opaque and stored as it is."""
 
     token: Mapping[str, Any]
@@ -37,8 +37,7 @@ class Position:
     """The moment up to which everything was read, by the server's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Changes in stream order, and the position behind them. Empty: the stream was idle."""
 
     events: Sequence[StatusEvent]
@@ -93,8 +92,7 @@ class EventSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ClearViewApplication:
+class ClearViewApplication(msgspec.Struct, frozen=True):
     """What ClearView holds of an application, as far as a push needs it."""
 
     application_id: UUID
@@ -119,8 +117,7 @@ class ClearViewApplications(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
+class NewRow(msgspec.Struct, frozen=True):
     """An event as it enters the outbox, planned."""
 
     id: UUID
@@ -137,8 +134,7 @@ class NewRow:
     Its delivery needs to read nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPush:
+class OpenPush(msgspec.Struct, frozen=True):
     """A push that has not ended."""
 
     id: UUID
@@ -160,8 +156,7 @@ class OpenPush:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How the last push of an application before another one ended."""
 
     delivered: bool
@@ -169,8 +164,7 @@ class Ended:
     expected_status: ApplicationStatus | None
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(msgspec.Struct, frozen=True):
     """A push goes back to wait; `attempts` and `sent_at` are what they shall be afterwards."""
 
     push: OpenPush
@@ -183,8 +177,7 @@ class Waits:
     """Pushes behind it, which wait as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A push has ended."""
 
     push: OpenPush
@@ -200,8 +193,7 @@ class Done:
     conflict: "FoundConflict | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundConflict:
+class FoundConflict(msgspec.Struct, frozen=True):
     """Both sides had moved. `winner` None: a person decides."""
 
     ats: ApplicationStatus
@@ -209,8 +201,7 @@ class FoundConflict:
     winner: Winner | None
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """What is true at the ATS after a push."""
 
     before_status: ApplicationStatus
@@ -222,8 +213,7 @@ class Moved:
     candidate_external_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LatestPush:
+class LatestPush(msgspec.Struct, frozen=True):
     """The last push of an application, ended or not."""
 
     status: str
@@ -327,8 +317,7 @@ class OpenConflicts(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class IntakeCounts:
+class IntakeCounts(msgspec.Struct):
     """What an intake came to."""
 
     events: int = 0
@@ -337,11 +326,10 @@ class IntakeCounts:
     repaired: int = 0
 
 
-@dataclass(slots=True)
-class DeliveryCounts:
+class DeliveryCounts(msgspec.Struct):
     """What a delivery came to, by how pushes ended."""
 
-    ended: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = msgspec.field(default_factory=dict)
     retried: int = 0
 
     @property

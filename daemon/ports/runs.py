@@ -1,17 +1,17 @@
 """The record of runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
+
+import msgspec
 
 Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
 Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
 
-@dataclass(slots=True)
-class RunCounts:
+class RunCounts(msgspec.Struct):
     """What a run came to; counted while it goes on."""
 
     seen: int = 0
@@ -26,8 +26,7 @@ class RunCounts:
     requests: int = 0
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """One execution of one job."""
 
     id: UUID
@@ -35,8 +34,8 @@ class Run:
     integration: str | None
     integration_id: UUID | None
     started_at: datetime
-    counts: RunCounts = field(default_factory=RunCounts)
-    details: dict[str, Any] = field(default_factory=dict)
+    counts: RunCounts = msgspec.field(default_factory=RunCounts)
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class RunLog(Protocol):

@@ -7,10 +7,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from daemon.core.push_plan import KnownApplication
@@ -46,8 +46,7 @@ SETTLE_TOGETHER_S = 0.1
 """How long what follows from a push waits for others: six writes for many cost as those for one."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryLimits:
+class DeliveryLimits(msgspec.Struct, frozen=True):
     """How much goes on at once."""
 
     applications: int = 512
@@ -55,8 +54,7 @@ class DeliveryLimits:
     """How soon work is found that no intake in this process announced."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPorts:
+class DeliveryPorts(msgspec.Struct, frozen=True):
     """The outside of a delivery."""
 
     queue: DeliveryQueue

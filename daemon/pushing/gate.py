@@ -1,11 +1,11 @@
 """Whether an integration's ATS may be asked at all just now."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, Forbidden, RateLimited, Transient
@@ -24,8 +24,7 @@ UNSTATED_LIMIT = timedelta(seconds=30)
 Way = Literal["open", "probe", "shut"]
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+class Integration(msgspec.Struct, frozen=True):
     """One integration, as its pushes see it."""
 
     name: str

@@ -1,9 +1,11 @@
 """One application's queue of pushes, worked off until it is empty or has to wait."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from daemon.core.push_plan import KnownApplication, PushRules, Standing, superseded
 from daemon.ports.pushes import Done, Ended, OpenPush, Waits
@@ -11,8 +13,7 @@ from daemon.pushing.turn import NotOurs, PushAttempt, TurnTools
 from models.status import ApplicationStatus
 
 
-@dataclass(frozen=True, slots=True)
-class QueueTools:
+class QueueTools(msgspec.Struct, frozen=True):
     """What a queue is worked off with."""
 
     turn: TurnTools

@@ -1,9 +1,10 @@
 """Comparing all of ClearView with the snapshots: what differs and is not under way is queued."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from daemon.core.push_plan import KnownApplication, Push, StatusEvent, plan_event
 from daemon.ports.clock import Clock
@@ -23,8 +24,7 @@ _OPEN = frozenset({"pending", "in_flight", "retrying"})
 _DECIDED = frozenset({"dead", "skipped"})
 
 
-@dataclass(frozen=True, slots=True)
-class RepairPorts:
+class RepairPorts(msgspec.Struct, frozen=True):
     """The outside of a repair."""
 
     outbox: Outbox

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
+import msgspec
 import structlog
 
 from connectors.base import (
@@ -54,8 +55,7 @@ _LOOKS = 3
 """How often a push is planned anew because the application moved under it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnTools:
+class TurnTools(msgspec.Struct, frozen=True):
     """What every turn of an integration works with."""
 
     connector: Connector

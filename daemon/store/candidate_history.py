@@ -1,9 +1,10 @@
 """Everything that is recorded about one candidate, in the order in which it happened."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from daemon.store.connection import Mongo, Row
 from models.documents import (
@@ -20,8 +21,7 @@ from models.ids import candidate_id, integration_id
 MOST_EVENTS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """A candidate that something is recorded about."""
 
     id: UUID

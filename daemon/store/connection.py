@@ -1,8 +1,8 @@
 """The two databases: how they are opened, checked and prepared."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from beanie import Document
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, WriteConcern
@@ -28,8 +28,7 @@ DatabaseError = PyMongoError
 _NOT_AUTHORIZED = 13
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
+class ConnectionOptions(msgspec.Struct, frozen=True):
     """How long to wait for MongoDB, in milliseconds."""
 
     server_selection_ms: int = 10_000

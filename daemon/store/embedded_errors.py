@@ -3,7 +3,6 @@
 import re
 import shutil
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -18,8 +17,7 @@ class EmbeddedMongoError(UserError):
     """The embedded MongoDB cannot run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """How a mongod ended, and where it lived."""
 
     exit_code: int
@@ -32,8 +30,7 @@ class Failure:
         return self.dbpath / "mongod.log"
 
 
-@dataclass(frozen=True, slots=True)
-class _Reason:
+class _Reason(msgspec.Struct, frozen=True):
     pattern: re.Pattern[str]
     message: str
     remedy: str

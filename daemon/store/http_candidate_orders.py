@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Record
 from models.candidate import CandidateRecord
 from models.ids import application_id, candidate_id
@@ -14,8 +16,7 @@ NOT_SENT = frozenset({"external_id", "candidate_external_id"})
 CUSTOM = "custom_fields."
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """The candidate that an application belongs to."""
 
     id: UUID

@@ -1,10 +1,11 @@
 """`ats_integration_settings`: what is configured, what state it is in, and what somebody asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
+
+import msgspec
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo
@@ -14,8 +15,7 @@ from models.ids import integration_id
 State = Literal["active", "paused", "auth_failed", "disabled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(msgspec.Struct, frozen=True):
     """One integration as the operator's file has it; credentials are references, never values."""
 
     name: str
@@ -27,8 +27,7 @@ class Configured:
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """An integration's state, and what was asked for it since."""
 
     name: str

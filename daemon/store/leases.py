@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 from bson.binary import Binary
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -26,8 +27,7 @@ _FREE = {"owner": None, "lsid": None, "expires_at": EPOCH}
 _EXPIRES = {"$ifNull": ["$expires_at", EPOCH]}
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseTimes:
+class LeaseTimes(msgspec.Struct, frozen=True):
     """How long a lease lives, and how often its holder renews it."""
 
     ttl: timedelta = timedelta(seconds=10)

@@ -1,11 +1,11 @@
 """`status_outbox` for operators: look at pushes, send dead letters again, drop what shall not be sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+import msgspec
 from pymongo import ASCENDING, DESCENDING
 
 from daemon.ports.clock import Clock
@@ -32,8 +32,7 @@ _SENTENCES: dict[Refusal, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxFilter:
+class OutboxFilter(msgspec.Struct, frozen=True):
     """Which pushes; None leaves it open."""
 
     states: Sequence[str] | None = None
@@ -54,8 +53,7 @@ class OutboxFilter:
         return query
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """What became of a wish about one push; without a refusal, it was granted."""
 
     id: UUID

@@ -1,11 +1,11 @@
 """What an operator wants to see, read-only and as plain values: for `status`, the API and the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pymongo import DESCENDING
 
 from daemon.ports.clock import Clock
@@ -30,8 +30,7 @@ _SHOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
+class RunFilter(msgspec.Struct, frozen=True):
     """Which runs; None leaves it open."""
 
     integration: str | None = None
@@ -40,8 +39,7 @@ class RunFilter:
     before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AlertFilter:
+class AlertFilter(msgspec.Struct, frozen=True):
     """Which alerts; None leaves it open."""
 
     state: str = "open"
@@ -49,8 +47,7 @@ class AlertFilter:
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
+class _Figures(msgspec.Struct, frozen=True):
     """Everything that was counted, by integration."""
 
     candidates: Counts | None

@@ -5,9 +5,9 @@ Each write may be repeated without harm, because a crash may come between any tw
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from pymongo import UpdateMany
 
 from daemon.ports.pushes import Done, FoundConflict, Moved
@@ -173,8 +173,7 @@ def _moves(pushed: Mapping[str, Row]) -> Row:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnWrite:
+class _OwnWrite(msgspec.Struct, frozen=True):
     """Fields that the daemon itself sets in one of ClearView's applications."""
 
     end: Done

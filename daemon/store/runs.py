@@ -1,11 +1,11 @@
 """Runs in MongoDB: one document and one canonical log line each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from msgspec.structs import asdict
 
 from daemon.ports.clock import Clock
 from daemon.ports.runs import Job, Outcome, Run

@@ -1,10 +1,10 @@
 """What every definition has to read, whatever happens at the ATS meanwhile."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.base import Connector, Page, Window
 from connectors.clock import SystemClock

@@ -5,12 +5,13 @@ record holds a candidate and one application, and a person may stand in several 
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import xxhash
+from msgspec.structs import replace
 
 from connectors.base import (
     ApplicationRef,

@@ -1,8 +1,10 @@
 """An import wired to a real MongoDB and an ATS in memory."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daemon.importing.context import ImportPorts, ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll

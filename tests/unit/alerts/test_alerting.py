@@ -1,12 +1,12 @@
 """Which messages go out when, with a moved clock and no I/O."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon.core.alerting import (
     AlertPolicy,

@@ -1,12 +1,12 @@
 """What an event and a waiting push mean, decided without any I/O."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon.core.push_plan import (
     Earlier,
