@@ -1,20 +1,20 @@
 """Sends one request and brings one answer: no redirects, one origin, a cap, total time-outs."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NoReturn
 
 import aiohttp
 import msgspec
+import xxhash
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from connectors.errors import AtsError, BrokenAnswer, Misdirected, OutcomeUnknown, Unavailable
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-_CHUNK = 256 * 1024
+_READ_AHEAD_BYTES = 256 * 1024
 
 
 class TimeOuts(msgspec.Struct, frozen=True):
@@ -38,13 +38,39 @@ class Outgoing(msgspec.Struct, frozen=True):
     """A read that a write waits for: it may use what is reserved for writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. The body is the decompressed bytes, never shown in errors."""
+class Body:
+    """What came, decompressed, in pieces; never shown in errors.
+
+    To put a page of megabytes together takes longer than to receive it, so that is done only for
+    those who ask.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        """Of any size, in their order."""
+        self._pieces = pieces
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    def __bytes__(self) -> bytes:
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def digest(self, seed: int) -> bytes:
+        """16 bytes over all of it (XXH3)."""
+        hashing = xxhash.xxh3_128(seed=seed)
+        for piece in self._pieces:
+            hashing.update(piece)
+        return hashing.digest()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back."""
 
     status: int
     headers: CIMultiDictProxy[str]
-    body: bytes = field(repr=False)
+    body: Body
     url: URL
 
 
@@ -81,6 +107,7 @@ class AtsHttp:
             ),
             raise_for_status=False,
             trust_env=False,
+            read_bufsize=_READ_AHEAD_BYTES,
         )
         # aiohttp would repeat a PUT or DELETE by itself on a connection that the server had
         # closed; whether to repeat a write is not for the transport to decide.
@@ -117,16 +144,16 @@ class AtsHttp:
             body = await self._read(request, response)
             return Answer(response.status, response.headers, body, request.url)
 
-    async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
-        chunks: list[bytes] = []
+    async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> Body:
+        pieces: list[bytes] = []
         size = 0
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            size += len(chunk)
+        async for piece in response.content.iter_any():
+            size += len(piece)
             if size > self._max_body:
                 message = f"the answer is larger than {self._max_body} bytes"
                 raise _broken(request)(message, status=response.status, operation=request.operation)
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            pieces.append(piece)
+        return Body(pieces)
 
 
 def same_origin(one: URL, other: URL) -> bool:

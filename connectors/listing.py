@@ -24,6 +24,7 @@ from connectors.definition.lists import (
     UpdatedAtCursor,
 )
 from connectors.errors import BrokenAnswer, CursorRefused, NotFound, UnexpectedPayload
+from connectors.http import Body
 from connectors.pagination import (
     PageAnswer,
     Place,
@@ -93,7 +94,7 @@ class _Parsed(msgspec.Struct, frozen=True):
     sliced: Sliced
     digest: bytes | None = None
     known: PagePrint | None = None
-    body: bytes = b""
+    body: Body | None = None
     """Of a known page, which may have to be cut all the same."""
 
 
@@ -294,16 +295,16 @@ class Listing:
             )
         return _Fetched(sliced.around, sliced.records, good.headers, good.url, parsed)
 
-    def _parse(self, body: bytes) -> tuple[Any, _Parsed]:
-        sliced = self._slice(body)
+    def _parse(self, body: Body) -> tuple[Any, _Parsed]:
+        sliced = self._slice(bytes(body))
         return sliced.around, _Parsed(sliced)
 
-    def _recognise(self, known: Known, body: bytes) -> tuple[Any, _Parsed]:
+    def _recognise(self, known: Known, body: Body) -> tuple[Any, _Parsed]:
         """The same for a page that may be known: then it need not be looked into."""
-        digest = xxhash.xxh3_128_digest(body, seed=self._seed)
+        digest = body.digest(self._seed)
         found = known.get(digest)
         if found is None:
-            sliced = self._slice(body)
+            sliced = self._slice(bytes(body))
             return sliced.around, _Parsed(sliced, digest)
         around = msgspec.json.decode(found.around)
         return around, _Parsed(Sliced(around, ()), digest, found, body)
@@ -371,12 +372,12 @@ class Listing:
 
     def _cut(self, fetched: _Fetched) -> Callable[[], Sequence[RawRecord]] | None:
         parsed = fetched.parsed
-        if parsed is None or parsed.known is None:
+        if parsed is None or parsed.known is None or parsed.body is None:
             return None
         return partial(self._records_in, parsed.body)
 
-    def _records_in(self, body: bytes) -> Sequence[RawRecord]:
-        return self._told(self._slice(body).records or ()).records
+    def _records_in(self, body: Body) -> Sequence[RawRecord]:
+        return self._told(self._slice(bytes(body)).records or ()).records
 
     def _following(
         self, state: _State, fetched: _Fetched, scopes: Sequence[str | None]

@@ -26,7 +26,7 @@ from connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from connectors.http import Answer, AtsHttp, Outgoing, same_origin
+from connectors.http import Answer, AtsHttp, Body, Outgoing, same_origin
 from connectors.records import decode
 
 Payload = TypeVar("Payload")
@@ -47,13 +47,13 @@ class Good(msgspec.Struct, Generic[Payload], frozen=True):
     url: URL
 
 
-Parse = Callable[[bytes], tuple[Any, Payload]]
+Parse = Callable[[Body], tuple[Any, Payload]]
 """From a body to what error rules look at, and what the caller wants."""
 
 
-def whole(body: bytes) -> tuple[Any, Any]:
+def whole(body: Body) -> tuple[Any, Any]:
     """Parses a body completely."""
-    value = decode(body)
+    value = decode(bytes(body))
     return value, value
 
 
@@ -239,8 +239,8 @@ class Transport:
         self.observer.warned(integration=self.integration, message=message)
 
 
-def _if_json(body: bytes) -> Any:
+def _if_json(body: Body) -> Any:
     try:
-        return decode(body)
+        return decode(bytes(body))
     except msgspec.DecodeError:
         return None
