@@ -4,9 +4,6 @@ Modules of this folder import little at their top: what a command needs is impor
 that help and completion answer at once.
 """
 
-import atexit
-import gc
-
 import typer
 
 from daemon.cli import (
@@ -20,6 +17,7 @@ from daemon.cli import (
     outbox,
     simulate,
 )
+from daemon.cli.tuning import collect_rarely, keep_memory
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 
@@ -27,7 +25,6 @@ Start with [bold]ats-sync demo[/bold], which needs nothing; then write your own 
 [bold]ats-sync validate[/bold] and start the daemon with [bold]ats-sync run[/bold].
 Exit codes: 0 fine, 1 the thing failed, 2 wrong usage or configuration."""
 
-GC_THRESHOLD = 50_000
 PARTS = (
     operating,
     inspect,
@@ -60,14 +57,5 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """The console script."""
     collect_rarely()
+    keep_memory()
     build_app()(prog_name="ats-sync")
-
-
-def collect_rarely() -> None:
-    """Spare most of the garbage collector's work, for as long as this process is there.
-
-    Pages of records are many young objects: looking at them less often saves a third of an
-    import's time. At the end nothing is worth looking at: that takes a third of a second.
-    """
-    gc.set_threshold(GC_THRESHOLD)
-    atexit.register(gc.freeze)
