@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -39,6 +39,8 @@ class SenderLimits(msgspec.Struct, frozen=True):
     send_timeout: timedelta = timedelta(seconds=30)
     horizon: timedelta = timedelta(hours=24)
     """A message that no attempt got through for so long is given up."""
+    look_for_orphans_every: timedelta = timedelta(minutes=10)
+    """So often messages to channels that are gone are looked for."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class NotificationSender:
         self._policy = policy or AlertPolicy()
         self._limits = limits or SenderLimits()
         self._jitter = jitter
+        self._looked_for_orphans: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plan and deliver until stopped; a message in flight is finished first."""
@@ -110,10 +113,13 @@ class NotificationSender:
 
     async def _give_up_orphans(self) -> None:
         """Not before the horizon: another replica may have a newer configuration."""
-        now = self._clock.now()
+        now, last = self._clock.now(), self._looked_for_orphans
+        if last is not None and now - last < self._limits.look_for_orphans_every:
+            return
         gone = await self._queue.give_up_orphans(
             self._names, created_before=now - self._limits.horizon, now=now
         )
+        self._looked_for_orphans = now
         if gone:
             log.warning("notification_channel_gone", messages=gone)
 

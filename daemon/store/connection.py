@@ -75,6 +75,9 @@ class Mongo:
             "connectTimeoutMS": 5_000,
             "timeoutMS": self.options.operation_ms,
             "appname": self.options.app_name,
+            # A server that went away is noticed by whoever asks it; to be told at once keeps an
+            # idle daemon awake: two tasks of the driver look ten times a second, and twice.
+            "serverMonitoringMode": "poll",
         }
 
     @property
