@@ -52,7 +52,7 @@ class KnownPages:
 
     async def note(self, prepared: PreparedPage, failed: Sequence[MappingFailed]) -> None:
         """A page of the walk, once it is on its way; `failed` could not even be told apart."""
-        self.ids.add(self._ids_of(prepared, failed))
+        self._note_ids(prepared, failed)
         if prepared.print is None or not prepared.is_stored_as_shown:
             self.is_whole = False
         elif self.is_whole:
@@ -60,10 +60,14 @@ class KnownPages:
         if self.began_empty and len(self.ids.pages) >= AT_ONCE:
             await self._make_room()
 
-    def _ids_of(self, prepared: PreparedPage, failed: Sequence[MappingFailed]) -> bytes:
+    def _note_ids(self, prepared: PreparedPage, failed: Sequence[MappingFailed]) -> None:
         if prepared.is_recognised and prepared.print is not None and self.known is not None:
-            return self.known[prepared.print.digest].ids
-        return hashed((*prepared.external_ids, *(one.external_id or "" for one in failed)))
+            digest = prepared.print.digest
+            # A book is only kept where each record stands on one page.
+            self.ids.add(self.known[digest].ids, name=digest)
+            return
+        failures = (one.external_id or "" for one in failed)
+        self.ids.add(hashed((*prepared.external_ids, *failures)))
 
     async def _make_room(self) -> None:
         """Nobody will ask what an empty list's walk showed: a million ids need not be kept."""
