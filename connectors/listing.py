@@ -372,7 +372,7 @@ class Listing:
 
     def _cut(self, fetched: _Fetched) -> Callable[[], Sequence[RawRecord]] | None:
         parsed = fetched.parsed
-        if parsed is None or parsed.known is None or parsed.body is None:
+        if parsed is None or parsed.body is None:
             return None
         return partial(self._records_in, parsed.body)
 

@@ -89,7 +89,6 @@ class ShownIds:
         self.pages: list[bytes] = []
         self._seen: SeenIds | None = None
         self._names: set[bytes] = set()
-        self._apart = True
 
     def add(self, page: bytes, *, name: bytes | None = None) -> None:
         """One more page, as `hashed` gave it.
@@ -97,9 +96,7 @@ class ShownIds:
         `name` tells it from others that have no record in common with it, and none twice.
         """
         self.pages.append(page)
-        if name is None or name in self._names:
-            self._apart = False
-        else:
+        if name is not None:
             self._names.add(name)
 
     def __len__(self) -> int:
@@ -108,7 +105,7 @@ class ShownIds:
 
     def distinct(self) -> int:
         """How many different ones; of very many part by part, for a set of them takes 60 MB."""
-        if self._apart:
+        if len(self._names) == len(self.pages):
             return len(self)
         parts = 1 + len(self) // _AT_ONCE
         return sum(self._distinct_in(part, parts) for part in range(parts))
