@@ -31,6 +31,8 @@ class Workbench:
     simulators: dict[str, Simulator] = field(default_factory=dict)
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Further keys of an integration, by simulator."""
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Integrations that no simulator serves, as they stand in the YAML file."""
 
     @property
     def config(self) -> Path:
@@ -44,7 +46,8 @@ class Workbench:
             "integrations": {
                 name: self._integration(name, simulator)
                 for name, simulator in self.simulators.items()
-            },
+            }
+            | self.others,
             **changes,
         }
         self.config.write_bytes(msgspec.json.encode(document))
