@@ -296,7 +296,7 @@ def _token_body(answer: Answer, *, check: str) -> dict[str, Any]:
         message = f"the token address answered {status}"
         raise Rejected(message, status=status, operation="token")
     try:
-        body = msgspec.json.decode(bytes(answer.body))
+        body = msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
         body = None
     if not isinstance(body, dict):

@@ -4,7 +4,7 @@ The daemon decides when and in what order; a connector knows how. One connector 
 integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -58,18 +58,6 @@ class RawRecord(NamedTuple):
     digest: bytes | None
 
 
-class PagePrint(msgspec.Struct, frozen=True):
-    """What a page is known by when it comes again, byte for byte."""
-
-    digest: bytes
-    """16 bytes over the whole body and the way in which the list is read."""
-    records: int
-    latest: datetime | None
-    """The latest of its records' times; None if there is none, or the list has no such cursor."""
-    around: bytes
-    """What stands around its records, as JSON: a position, a total."""
-
-
 class Page(msgspec.Struct, frozen=True):
     """One page of a listing.
 
@@ -87,10 +75,6 @@ class Page(msgspec.Struct, frozen=True):
     failed: Sequence["MappingFailed"] = ()
     """Records of this page that could not even be told apart (no id, not an object)."""
     expected_total: int | None = None
-    print: PagePrint | None = None
-    """None where nobody asked for it, or where bytes cannot tell a page of this list."""
-    cut: Callable[[], Sequence[RawRecord]] | None = None
-    """Given for a page that is known by its print: `records` is empty then, and this gives them."""
 
 
 class Mapped(msgspec.Struct, frozen=True, gc=False):
@@ -247,12 +231,8 @@ class Connector(Protocol):
         window: Window,
         *,
         position: Position | None = None,
-        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Walk a list. Transient errors are retried inside; what still fails is raised.
-
-        With `known` (by digest; it may be empty) pages have prints, and those that are among them
-        come without their records.
 
         Raises:
             CursorRefused: the position or cursor is not accepted (any more).

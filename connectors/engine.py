@@ -18,7 +18,6 @@ from connectors.base import (
     Mapped,
     MappingFailed,
     Page,
-    PagePrint,
     Position,
     PushPlan,
     PushTarget,
@@ -227,10 +226,9 @@ class RestConnector:
         window: Window,
         *,
         position: Position | None = None,
-        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Walk a list."""
-        return self._listings[list_name].pages(window, position, known)
+        return self._listings[list_name].pages(window, position)
 
     async def prepare_mapping(self, list_name: str) -> str:
         """Load the lists anew that mapping this one looks things up in; a digest of them."""

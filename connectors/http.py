@@ -1,13 +1,12 @@
 """Sends one request and brings one answer: no redirects, one origin, a cap, total time-outs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NoReturn
 
 import aiohttp
 import msgspec
-import xxhash
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -38,39 +37,13 @@ class Outgoing(msgspec.Struct, frozen=True):
     """A read that a write waits for: it may use what is reserved for writes."""
 
 
-class Body:
-    """What came, decompressed, in pieces; never shown in errors.
-
-    To put a page of megabytes together takes longer than to receive it, so that is done only for
-    those who ask.
-    """
-
-    __slots__ = ("_pieces",)
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        """Of any size, in their order."""
-        self._pieces = pieces
-
-    def __bool__(self) -> bool:
-        return bool(self._pieces)
-
-    def __bytes__(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-    def digest(self, seed: int) -> bytes:
-        """16 bytes over all of it (XXH3)."""
-        hashing = xxhash.xxh3_128(seed=seed)
-        for piece in self._pieces:
-            hashing.update(piece)
-        return hashing.digest()
-
-
 class Answer(msgspec.Struct, frozen=True):
     """What came back."""
 
     status: int
     headers: CIMultiDictProxy[str]
-    body: Body
+    body: bytes
+    """Decompressed; never shown in errors."""
     url: URL
 
 
@@ -144,7 +117,7 @@ class AtsHttp:
             body = await self._read(request, response)
             return Answer(response.status, response.headers, body, request.url)
 
-    async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> Body:
+    async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
         pieces: list[bytes] = []
         size = 0
         async for piece in response.content.iter_any():
@@ -153,7 +126,7 @@ class AtsHttp:
                 message = f"the answer is larger than {self._max_body} bytes"
                 raise _broken(request)(message, status=response.status, operation=request.operation)
             pieces.append(piece)
-        return Body(pieces)
+        return b"".join(pieces)
 
 
 def same_origin(one: URL, other: URL) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ import xxhash
 from msgspec.structs import replace
 from yarl import URL
 
-from connectors.base import Page, PagePrint, Position, RawRecord, Window
+from connectors.base import Page, Position, RawRecord, Window
 from connectors.clock import Clock
 from connectors.cursor import CLOCK_DOUBT, asked, next_cursor
 from connectors.definition.lists import (
@@ -24,7 +23,6 @@ from connectors.definition.lists import (
     UpdatedAtCursor,
 )
 from connectors.errors import BrokenAnswer, CursorRefused, NotFound, UnexpectedPayload
-from connectors.http import Body
 from connectors.pagination import (
     PageAnswer,
     Place,
@@ -39,8 +37,6 @@ from connectors.records import (
     Print,
     Sliced,
     Told,
-    is_cut_from_bytes,
-    names_in,
     probe,
     scoped,
     slicer,
@@ -88,36 +84,14 @@ class _State(msgspec.Struct, frozen=True):
             raise CursorRefused("the stored page position cannot be read") from None
 
 
-class _Parsed(msgspec.Struct, frozen=True):
-    """A body, cut into records unless it is known."""
-
-    sliced: Sliced
-    digest: bytes | None = None
-    known: PagePrint | None = None
-    body: Body | None = None
-    """Of a known page, which may have to be cut all the same."""
-
-
 class _Fetched(msgspec.Struct, frozen=True):
     around: Any
     records: Sequence[bytes | memoryview]
     headers: Mapping[str, str]
     url: URL
-    parsed: _Parsed | None = None
-
-    @property
-    def known(self) -> PagePrint | None:
-        return None if self.parsed is None else self.parsed.known
-
-    @property
-    def count(self) -> int:
-        return len(self.records) if self.known is None else self.known.records
 
 
 _NOTHING = _Fetched(None, (), {}, URL())
-Known = Mapping[bytes, PagePrint]
-_MOST_AROUND = 2_000
-"""A page with more than so many bytes around its records is not worth knowing."""
 LoadScopes = Callable[[str], Awaitable[list[str]]]
 """From a lookup list's name to the ids of its records, in their order."""
 
@@ -153,34 +127,20 @@ class Listing:
         self._load_scopes = load_scopes
         around = [*_around(spec), *transport.verdicts.paths]
         self._slice = slicer(spec.records, around)
-        self._around = names_in(around)
         cursor = spec.cursor
         self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
         times = [self._timed.field] if self._timed else []
         self._probe = probe([spec.id, *times])
         always = spec.detail is not None and spec.detail.when == "always"
         self._digest_of = None if always else digest_of
-        self._has_prints = (
-            self._digest_of is whole_print
-            and spec.scopes is None
-            and is_cut_from_bytes(spec.records, around)
-        )
 
-    @cached_property
-    def _seed(self) -> int:
-        """The same bytes read in another way are another page."""
-        return xxhash.xxh3_64_intdigest(self.spec.model_dump_json().encode())
-
-    async def pages(
-        self, window: Window, position: Position | None, known: Known | None = None
-    ) -> AsyncIterator[Page]:
+    async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
         """Every page of a walk."""
-        known = known if self._has_prints else None
         state = _State.of(position) if position is not None else _State({})
         scopes = await self._scopes(state.scope)
         state = replace(state, scope=scopes[0]) if state.scope is None else state
         visited = {_mark(state)}
-        fetched = await self._fetch_at(window, state, known)
+        fetched = await self._fetch_at(window, state)
         earlier = _Repeats([], 0)
         while True:
             page, following = self._page(window, state, fetched, scopes)
@@ -190,7 +150,7 @@ class Listing:
                 return
             self._refuse_loop(following, visited)
             ahead = asyncio.create_task(
-                self._fetch_at(window, following, known), name=f"page of {self.name}"
+                self._fetch_at(window, following), name=f"page of {self.name}"
             )
             try:
                 yield page
@@ -208,10 +168,10 @@ class Listing:
         left = sorted(each for each in known if reached is None or each >= reached)
         return [*left] or [None]
 
-    async def _fetch_at(self, window: Window, state: _State, known: Known | None) -> _Fetched:
+    async def _fetch_at(self, window: Window, state: _State) -> _Fetched:
         if self.spec.scopes is None:
             first = self._first_draft(window)
-            return await self._fetch(first, state.place, state.page, known=known)
+            return await self._fetch(first, state.place, state.page)
         if state.scope is None:
             return _NOTHING
         first = self._first_draft(window, state.scope)
@@ -251,8 +211,6 @@ class Listing:
     def _refuse_repetition(self, page: Page, earlier: _Repeats) -> _Repeats:
         """Some positions change although the page does not: then only its records tell."""
         ids = [record.external_id for record in page.records]
-        if page.cut is not None and page.print is not None:
-            ids = [page.print.digest.hex()]
         repeats = _Repeats(ids, earlier.times + 1 if ids and ids == earlier.ids else 0)
         if repeats.times >= _REPEATS:
             message = f"{self.name}: the ATS sends the same page again and again"
@@ -280,34 +238,21 @@ class Listing:
         number: int,
         *,
         kind: str | None = None,
-        known: Known | None = None,
     ) -> _Fetched:
         request = self._page_draft(first, place).outgoing()
         reads = kind or ("page" if number else "list")
-        parse = self._parse if known is None else partial(self._recognise, known)
-        good = await self._transport.read(request, reads, parse)  # type: ignore[arg-type]  # one of the kinds
-        parsed = good.payload or _Parsed(Sliced(None, ()))
-        sliced = parsed.sliced
+        good = await self._transport.read(request, reads, self._parse)  # type: ignore[arg-type]  # one of the kinds
+        sliced = good.payload or Sliced(None, ())
         if sliced.records is None:
             raise UnexpectedPayload(
                 f"{self.name}: the answer has no list at `{self.spec.records}`",
                 operation=self.name,
             )
-        return _Fetched(sliced.around, sliced.records, good.headers, good.url, parsed)
+        return _Fetched(sliced.around, sliced.records, good.headers, good.url)
 
-    def _parse(self, body: Body) -> tuple[Any, _Parsed]:
-        sliced = self._slice(bytes(body))
-        return sliced.around, _Parsed(sliced)
-
-    def _recognise(self, known: Known, body: Body) -> tuple[Any, _Parsed]:
-        """The same for a page that may be known: then it need not be looked into."""
-        digest = body.digest(self._seed)
-        found = known.get(digest)
-        if found is None:
-            sliced = self._slice(bytes(body))
-            return sliced.around, _Parsed(sliced, digest)
-        around = msgspec.json.decode(found.around)
-        return around, _Parsed(Sliced(around, ()), digest, found, body)
+    def _parse(self, body: bytes) -> tuple[Any, Sliced]:
+        sliced = self._slice(body)
+        return sliced.around, sliced
 
     def _page_draft(self, first: Draft, place: Place) -> Draft:
         wanted = page_request(self.spec.pagination, place)
@@ -324,7 +269,7 @@ class Listing:
         return _with(first, wanted.query, wanted.body)
 
     def _next(self, place: Place, fetched: _Fetched) -> Place | None:
-        answer = PageAnswer(fetched.around, fetched.headers, fetched.count)
+        answer = PageAnswer(fetched.around, fetched.headers, len(fetched.records))
         return next_place(self.spec.pagination, place, answer)
 
     def _page(
@@ -335,8 +280,7 @@ class Listing:
         scopes: Sequence[str | None],
     ) -> tuple[Page, _State | None]:
         told = self._told(fetched.records)
-        print_ = self._print(fetched, told)
-        seen = self._latest(told, state.seen) if print_ is None else _later(print_, state.seen)
+        seen = self._latest(told, state.seen)
         started = state.started or self._vendor_time(fetched.headers)
         reached = replace(state, page=state.page + 1, seen=seen, started=started)
         following = self._following(reached, fetched, scopes)
@@ -347,37 +291,9 @@ class Listing:
                 last=False,
                 failed=told.failed,
                 expected_total=self._total(fetched),
-                print=print_,
-                cut=self._cut(fetched),
             )
             return page, following
-        return self._last_page(window, told, seen, started, fetched, print_), None
-
-    def _print(self, fetched: _Fetched, told: Told) -> PagePrint | None:
-        if fetched.known is not None:
-            return fetched.known
-        if fetched.parsed is None or fetched.parsed.digest is None or told.failed:
-            return None
-        if not self._stands_around(fetched.around):
-            return None
-        around = msgspec.json.encode(fetched.around)
-        if len(around) > _MOST_AROUND:
-            return None
-        latest = self._latest(told, None)
-        return PagePrint(fetched.parsed.digest, len(told.records), latest, around)
-
-    def _stands_around(self, value: Any) -> bool:
-        """False for a whole page that could not be cut: people stand in it, and none is stored."""
-        return value is None or (isinstance(value, dict) and value.keys() <= self._around)
-
-    def _cut(self, fetched: _Fetched) -> Callable[[], Sequence[RawRecord]] | None:
-        parsed = fetched.parsed
-        if parsed is None or parsed.body is None:
-            return None
-        return partial(self._records_in, parsed.body)
-
-    def _records_in(self, body: Body) -> Sequence[RawRecord]:
-        return self._told(self._slice(bytes(body)).records or ()).records
+        return self._last_page(window, told, seen, started, fetched), None
 
     def _following(
         self, state: _State, fetched: _Fetched, scopes: Sequence[str | None]
@@ -396,7 +312,6 @@ class Listing:
         seen: datetime | None,
         started: datetime,
         fetched: _Fetched,
-        print_: PagePrint | None,
     ) -> Page:
         cursor = next_cursor(
             self.spec.cursor, window, seen=seen, started=started, token=self._token(fetched)
@@ -409,8 +324,6 @@ class Listing:
             complete=window.is_full and self.spec.absence_is_deletion,
             failed=told.failed,
             expected_total=self._total(fetched),
-            print=print_,
-            cut=self._cut(fetched),
         )
 
     def _latest(self, told: Told, seen: datetime | None) -> datetime | None:
@@ -448,12 +361,6 @@ class Listing:
     def _told(self, raws: Sequence[bytes | memoryview]) -> Told:
         told = tell_apart(raws, self._probe, self._digest_of)
         return scoped(told) if self.spec.scopes else told
-
-
-def _later(page: PagePrint, seen: datetime | None) -> datetime | None:
-    if page.latest is None or (seen is not None and seen > page.latest):
-        return seen
-    return page.latest
 
 
 def _around(spec: List) -> list[str]:

@@ -51,11 +51,6 @@ def _is_plain(records: str, needed: Collection[str]) -> bool:
     return one_name and records not in needed
 
 
-def is_cut_from_bytes(records: str, around: Iterable[str]) -> bool:
-    """Whether `slicer` cuts such pages without building what stands in them."""
-    return _is_plain(records, names_in(around))
-
-
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 

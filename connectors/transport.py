@@ -26,7 +26,7 @@ from connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from connectors.http import Answer, AtsHttp, Body, Outgoing, same_origin
+from connectors.http import Answer, AtsHttp, Outgoing, same_origin
 from connectors.records import decode
 
 Payload = TypeVar("Payload")
@@ -47,13 +47,13 @@ class Good(msgspec.Struct, Generic[Payload], frozen=True):
     url: URL
 
 
-Parse = Callable[[Body], tuple[Any, Payload]]
+Parse = Callable[[bytes], tuple[Any, Payload]]
 """From a body to what error rules look at, and what the caller wants."""
 
 
-def whole(body: Body) -> tuple[Any, Any]:
+def whole(body: bytes) -> tuple[Any, Any]:
     """Parses a body completely."""
-    value = decode(bytes(body))
+    value = decode(body)
     return value, value
 
 
@@ -239,8 +239,8 @@ class Transport:
         self.observer.warned(integration=self.integration, message=message)
 
 
-def _if_json(body: Body) -> Any:
+def _if_json(body: bytes) -> Any:
     try:
-        return decode(bytes(body))
+        return decode(body)
     except msgspec.DecodeError:
         return None

@@ -24,7 +24,6 @@ from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.leases import MongoLeases
-from daemon.store.page_prints import MongoPagePrints
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 
@@ -62,7 +61,6 @@ def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
     mongo = shared.mongo
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, identity),
-        prints=MongoPagePrints(mongo, identity),
         clearview=shared.services.candidates(identity),
         history=MongoImportHistory(mongo, identity),
         failed=MongoFailedRecords(mongo, identity),

@@ -17,7 +17,7 @@ from daemon.cli import (
     outbox,
     simulate,
 )
-from daemon.cli.tuning import collect_rarely, keep_memory
+from daemon.cli.tuning import collect_rarely
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 
@@ -57,5 +57,4 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """The console script."""
     collect_rarely()
-    keep_memory()
     build_app()(prog_name="ats-sync")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +19,6 @@ def register(app: typer.Typer) -> None:
 
 
 def _of(module: str, function: str) -> Callable[..., Any]:
-    # aiohttp has OpenSSL read the machine's certificates when it is loaded, beside which the rest
-    # can be loaded: that is a twentieth of a command's start.
-    Thread(target=import_module, args=("aiohttp",), name="aiohttp").start()
     found: Callable[..., Any] = getattr(import_module(f"daemon.cli.{module}"), function)
     return found
 

@@ -31,15 +31,6 @@ class Deleting(msgspec.Struct, frozen=True):
     external_ids: tuple[str, ...]
 
 
-class Book(msgspec.Struct, frozen=True):
-    """Pages of a list that are known by their prints, as long as nothing of the list is written."""
-
-    id: UUID
-    mapping_version: str
-    snapshots: int
-    """How many the list had then; where somebody has taken some away, nothing is known any more."""
-
-
 class ListPosition(msgspec.Struct, frozen=True):
     """How far the walk of one list got."""
 
@@ -113,8 +104,6 @@ class PollState(msgspec.Struct):
     applying: list[Applying] = msgspec.field(default_factory=list)
     """Pages under way, in their order: announced, being written, given to ClearView, or logged."""
     deleting: Deleting | None = None
-    books: dict[str, Book] = msgspec.field(default_factory=dict)
-    """Per list: the pages that need not be looked into."""
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
         """No cursor yet, or what is stored was mapped by other rules."""
@@ -148,7 +137,6 @@ class PollState(msgspec.Struct):
             "walk": None if self.walk is None else _walk_value(self.walk),
             "applying": [_applying_value(page) for page in self.applying],
             "deleting": None if self.deleting is None else _deleting_value(self.deleting),
-            "books": {name: _book_value(book) for name, book in self.books.items()},
         }
 
 
@@ -195,14 +183,6 @@ def _deleting_value(deleting: Deleting) -> dict[str, Any]:
     return {"list": deleting.list_name, "external_ids": list(deleting.external_ids)}
 
 
-def _book_value(book: Book) -> dict[str, Any]:
-    return {"id": book.id, "mapping_version": book.mapping_version, "snapshots": book.snapshots}
-
-
-def _book_from(value: Mapping[str, Any]) -> Book:
-    return Book(value["id"], value["mapping_version"], value["snapshots"])
-
-
 def _applying_from(value: Mapping[str, Any]) -> Applying:
     return Applying(value["list"], tuple(value["external_ids"]), value["import_id"])
 
@@ -226,5 +206,4 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
         walk=None if walk is None else _walk_from(walk),
         applying=[_applying_from(page) for page in value.get("applying") or ()],
         deleting=_deleting_from(value.get("deleting")),
-        books={name: _book_from(book) for name, book in value.get("books", {}).items()},
     )

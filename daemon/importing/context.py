@@ -12,7 +12,7 @@ import msgspec
 from connectors.base import Connector
 from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
-from daemon.core.walk import Book, PollState, Walk
+from daemon.core.walk import PollState, Walk
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import (
@@ -21,7 +21,6 @@ from daemon.ports.imports import (
     Conflicts,
     FailedRecords,
     ImportHistory,
-    PagePrints,
     Snapshots,
 )
 from daemon.ports.leases import LeaseLost
@@ -34,7 +33,6 @@ class ImportPorts(msgspec.Struct, frozen=True):
     """The outside of an import, for one integration."""
 
     snapshots: Snapshots
-    prints: PagePrints
     clearview: CandidateManagement
     history: ImportHistory
     failed: FailedRecords
@@ -103,10 +101,6 @@ class ImportContext:
     unmapped_stages: set[str] = field(default_factory=set)
     mapped: int = 0
     """Records that were mapped anew in this run."""
-    written: set[str] = field(default_factory=set)
-    """Lists of which this run has written snapshots."""
-    withdrawn: dict[str, Book] = field(default_factory=dict)
-    """Per list: the book that this run took back."""
 
     @property
     def checkpoint_key(self) -> str:
@@ -137,16 +131,6 @@ class ImportContext:
         """
         if not self.request.still_held():
             raise LeaseLost(f"{self.connector.integration} is somebody else's now")
-
-    def withdraw_book(self, list_name: str) -> bool:
-        """Snapshots of the list may be written from now on: none of its pages is known any more.
-
-        True if that was news, which has to be stored (`save`) before the first of them is written.
-        """
-        book = self.state.books.pop(list_name, None)
-        if book is not None:
-            self.withdrawn[list_name] = book
-        return book is not None
 
     async def save(self) -> None:
         """Store how far the import got, unless that is stored already.

@@ -12,7 +12,7 @@ from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.safety import Brake, judge_deletions
 from daemon.core.walk import Deleting
 from daemon.importing.context import ImportContext
-from daemon.importing.seen import SeenIds, ShownIds
+from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import LogLine, Snapshot, Snapshots
 
@@ -35,17 +35,15 @@ class Missing:
 async def settle_absences(
     context: ImportContext,
     facts: ListFacts,
-    seen: ShownIds,
+    seen: SeenIds,
     *,
     began_empty: bool,
-    snapshots: int | None = None,
 ) -> None:
     """Judge what a complete listing did not show, and mark what is proved gone.
 
     Of a list that `began_empty`, with no snapshot at all, everything known was just shown.
-    `snapshots` is how many the list has, if that is known.
     """
-    if began_empty or await _all_were_shown(context, facts, seen, snapshots):
+    if began_empty or await _all_were_shown(context, facts, seen):
         missing = Missing()
     else:
         missing = await find_missing(context.ports.snapshots, facts, seen)
@@ -55,9 +53,6 @@ async def settle_absences(
         return
     gone, doubted = await ask_for_missing(context.connector, facts, missing)
     now = context.ports.clock.now()
-    context.written.add(facts.name)
-    if context.withdraw_book(facts.name):
-        await context.save()
     for batch in _batches(doubted, MARK_BATCH):
         await context.ports.snapshots.mark_missing(facts.name, batch, now)
     for batch in _batches(gone, MARK_BATCH):
@@ -67,9 +62,7 @@ async def settle_absences(
         context.state.deleting = None
 
 
-async def _all_were_shown(
-    context: ImportContext, facts: ListFacts, seen: ShownIds, snapshots: int | None
-) -> bool:
+async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: SeenIds) -> bool:
     """Whether counting alone proves that nothing is missing.
 
     It does where each record that was shown has a snapshot of its own, and there are no others.
@@ -77,12 +70,10 @@ async def _all_were_shown(
     """
     if facts.holds == "both" or context.run.counts.failed:
         return False
-    if snapshots is None:
-        snapshots = await context.ports.snapshots.count(facts.name)
-    return snapshots == seen.distinct()
+    return await context.ports.snapshots.count(facts.name) == seen.distinct()
 
 
-async def find_missing(snapshots: Snapshots, facts: ListFacts, seen: SeenIds | ShownIds) -> Missing:
+async def find_missing(snapshots: Snapshots, facts: ListFacts, seen: SeenIds) -> Missing:
     """Live snapshots whose records a complete listing did not show."""
     missing = Missing()
     async for external_id, missing_since in snapshots.live_ids(facts.name):
@@ -112,7 +103,7 @@ async def ask_for_missing(
 
 
 async def _allowed(
-    context: ImportContext, facts: ListFacts, seen: ShownIds, missing: Missing
+    context: ImportContext, facts: ListFacts, seen: SeenIds, missing: Missing
 ) -> bool:
     verdict = judge_deletions(
         known=missing.known,

@@ -17,9 +17,9 @@ from daemon.importing.ahead import read_ahead
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import settle_absences
 from daemon.importing.drift import watch_fields
-from daemon.importing.known_pages import KnownPages, known_pages
 from daemon.importing.page import PageImport, page_import
 from daemon.importing.reading import PreparedPage
+from daemon.importing.seen import SeenIds
 from models.times import EPOCH
 
 RENEW_IDLE_CURSOR = timedelta(hours=1)
@@ -45,6 +45,8 @@ class ListImport:
         self._began_empty = False
         self._may_prove_absence = False
         self._records = 0
+        self._seen = SeenIds()
+        """What a complete walk has shown; empty for a walk that cannot prove an absence."""
         self._places = 0
         """How much of the room for pages is taken."""
 
@@ -91,30 +93,23 @@ class ListImport:
             and self._facts.complete_listing_proves_absence
         )
         anew = self._anew(window)
-        known = await known_pages(
-            context,
-            self._facts,
-            window,
-            failing=failing,
-            anew=anew,
-            began_empty=self._began_empty,
-        )
+        self._seen = SeenIds()
         last: Page | None = None
         try:
             async with (
                 page_import(context, self._facts, failing, anew=anew) as pages,
-                aclosing(read_ahead(self._prepared_pages(pages, window, known))) as ready,
+                aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
             ):
                 async for prepared in ready:
                     context.require_lease()
-                    writing = self._commit(pages, prepared, known)
+                    writing = self._commit(pages, prepared)
                     await _to_its_end(writing, name=f"write page of {name}")
                     last = prepared.page
                     del prepared
         finally:
             while self._places:
                 self._leave_place()
-        await self._finish(pages, last, window, known)
+        await self._finish(pages, last, window)
 
     async def _arrival(self, pages: AsyncIterator[Page]) -> Page | None:
         """The next page, which has a place from before it is asked for; None behind the last one.
@@ -146,18 +141,16 @@ class ListImport:
         self._context.ports.room.release()
 
     async def _prepared_pages(
-        self, pages: PageImport, window: Window, known: KnownPages
+        self, pages: PageImport, window: Window
     ) -> AsyncGenerator["_Prepared", None]:
         context, name = self._context, self._facts.name
         # A page is read ahead: it was asked for when the one before the last had arrived, or later.
         arrivals = deque([context.ports.clock.now()] * 2, maxlen=2)
-        pages_of_list = context.connector.pages(
-            name, window, position=self._at.position, known=known.prints
-        )
+        pages_of_list = context.connector.pages(name, window, position=self._at.position)
         ended = False
         while not ended and (page := await self._arrival(pages_of_list)) is not None:
             prepared, ended = await pages.prepare(page), page.last
-            ready = _Prepared(replace(page, records=(), cut=None), prepared, arrivals[0])
+            ready = _Prepared(replace(page, records=()), prepared, arrivals[0])
             # Whoever waits for a place must not keep the page that comes before.
             del page, prepared
             yield ready
@@ -166,7 +159,7 @@ class ListImport:
         if ended:
             await _next_of(pages_of_list)
 
-    async def _commit(self, pages: PageImport, ready: "_Prepared", known: KnownPages) -> None:
+    async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
         page, prepared = ready.page, ready.prepared
         await pages.commit(
             prepared,
@@ -176,7 +169,8 @@ class ListImport:
         )
         self._records += prepared.seen
         if self._may_prove_absence:
-            await known.note(prepared, page.failed)
+            self._seen.add_all(prepared.external_ids)
+            self._seen.add_all(failed.external_id or "" for failed in page.failed)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,
@@ -187,18 +181,11 @@ class ListImport:
         if not page.last:
             self._walk.move(self._facts.name, page.position)
 
-    async def _finish(
-        self, pages: PageImport, last: Page | None, window: Window, known: KnownPages
-    ) -> None:
+    async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
         context, name = self._context, self._facts.name
         await watch_fields(context, self._facts, pages.filled, pages.mapped)
         if self._may_prove_absence and last is not None and last.complete:
-            began_empty = self._began_empty
-            snapshots = None if name in context.written else known.snapshots
-            await settle_absences(
-                context, self._facts, known.ids, began_empty=began_empty, snapshots=snapshots
-            )
-            await known.keep()
+            await settle_absences(context, self._facts, self._seen, began_empty=self._began_empty)
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if window.is_full:

@@ -106,8 +106,6 @@ class PageImport:
         page = Applying(self.facts.name, ids, uuid4())
         if ids:
             self.context.state.applying.append(page)
-        writes = ids or prepared.found_again
-        if (writes and self.context.withdraw_book(self.facts.name)) or ids:
             await self.context.save()
         return page
 
@@ -126,12 +124,9 @@ class PageImport:
         """What the page changes; what it does not change is known anew where it has to be."""
         compared = await self.reading.compare(prepared)
         changes = [hold_stale(change, asked_at) for change in compared]
-        prepared.is_stored_as_shown &= all(_is_stored_as_shown(change) for change in changes)
         empty = [change for change in changes if change.is_empty]
         marked = [change.after for change in empty if _is_marked_anew(change)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
-        if marked or prepared.found_again or len(empty) < len(changes):
-            self.context.written.add(self.facts.name)
         self.context.run.counts.unchanged += len(empty)
         return [change for change in changes if not change.is_empty] if empty else changes
 
@@ -229,12 +224,6 @@ def _is_marked_anew(change: RecordChange) -> bool:
         new.digest,
         new.mapping_version,
     )
-
-
-def _is_stored_as_shown(change: RecordChange) -> bool:
-    """False for one that is to be looked at again, and for one that is worth no snapshot."""
-    is_none = change.before is None and change.is_empty
-    return change.after.digest is not None and not is_none
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from connectors.base import (
     Mapped,
     MappingFailed,
     Page,
-    PagePrint,
     RawRecord,
     Unchanged,
 )
@@ -46,36 +45,11 @@ class PreparedPage:
     unmapped: int
     filled: Counter[frozenset[str]]
     """By the mapped fields that a record has values in: how many records."""
-    print: PagePrint | None = None
-    is_recognised: bool = False
-    """The page is known by its print: nothing of it was looked at."""
-    is_stored_as_shown: bool = True
-    """False: a record of it will have to be looked at again."""
 
     @property
     def seen(self) -> int:
         """How many records the page showed."""
-        if self.is_recognised and self.print is not None:
-            return self.print.records
         return len(self.external_ids)
-
-
-def _recognised(print_: PagePrint) -> PreparedPage:
-    return PreparedPage(
-        external_ids=(),
-        unchanged=print_.records,
-        changed=[],
-        returned=[],
-        found_again={},
-        known={},
-        failures={},
-        mended=[],
-        shown_before=frozenset(),
-        unmapped=0,
-        filled=Counter(),
-        print=print_,
-        is_recognised=True,
-    )
 
 
 @dataclass(slots=True)
@@ -97,17 +71,12 @@ class PageReading:
     """Changed records of the latest pages, which may not be stored yet: a record may stand on two
     pages when the listing shifts."""
     _unsettled: frozenset[str] = frozenset()
-    trusting: bool = True
-    """No record of the walk so far differs: what is known of whole pages still holds."""
     last_stamp: datetime = EPOCH
     """Each page is seen later than the one before it, however coarse the clock."""
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
-        if page.cut is not None and self.trusting and page.print is not None:
-            return _recognised(page.print)
-        given = page.records if page.cut is None else page.cut()
-        records = {record.external_id: record for record in given}
+        records = {record.external_id: record for record in page.records}
         self._unsettled = frozenset().union(*self.in_hand)
         doubtful, known = await self._doubtful(records)
         prepared = PreparedPage(
@@ -122,17 +91,13 @@ class PageReading:
             shown_before=self._unsettled.intersection(records),
             unmapped=0,
             filled=Counter(),
-            print=page.print,
         )
         if doubtful:
-            self.trusting = False
             mapped = await self.connector.map_records(
                 self.facts.name, doubtful, known=self._fingerprints(doubtful, known)
             )
             for record, result in zip(doubtful, mapped, strict=True):
                 self._sort_in(prepared, record, result)
-        differing = len(doubtful) + len(prepared.failures) + len(given) - len(records)
-        prepared.is_stored_as_shown = differing == len(prepared.changed)
         self.in_hand.append(frozenset(mapped.external_id for mapped, _ in prepared.changed))
         return prepared
 

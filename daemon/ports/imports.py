@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.base import PagePrint
 from models.status import ApplicationStatus
 
 Record = Mapping[str, Any]
@@ -116,28 +115,6 @@ class Snapshots(Protocol):
     async def mark_deleted(
         self, list_name: str, external_ids: Sequence[str], at: datetime
     ) -> None: ...
-
-
-class KnownPage(NamedTuple):
-    """A page whose records are all stored as it shows them."""
-
-    print: PagePrint
-    ids: bytes
-    """`daemon.importing.seen.hashed` of its records' ids."""
-
-
-class PagePrints(Protocol):
-    """Known pages of one integration's lists. A book is all pages of one walk."""
-
-    async def load(self, list_name: str, book: UUID) -> list[KnownPage]: ...
-
-    async def clear(self, list_name: str) -> None:
-        """Throw away every book of the list."""
-        ...
-
-    async def add(self, list_name: str, book: UUID, pages: Sequence[KnownPage]) -> None:
-        """Durable when it returns; a page that is there already stays as it is."""
-        ...
 
 
 class Patch(msgspec.Struct, frozen=True):

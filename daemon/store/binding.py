@@ -9,6 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 Row = dict[str, Any]
+RETIRED = ("page_prints",)
+"""Collections of earlier versions, in the service's own database."""
 _NAMESPACE_EXISTS = 48
 if TYPE_CHECKING:
     _MotorDatabase = AsyncIOMotorDatabase[Row]
@@ -55,6 +57,12 @@ async def ensure_indexes(database: AsyncDatabase[Row], documents: Sequence[Any])
         indexes = [each.index for each in settings.indexes]
         if indexes:
             await database[settings.name].create_indexes(indexes)
+
+
+async def drop_retired(database: AsyncDatabase[Row]) -> None:
+    """Drop what an earlier version kept and no version reads any more."""
+    for name in await database.list_collection_names(filter={"name": {"$in": [*RETIRED]}}):
+        await database.drop_collection(name)
 
 
 async def ensure_validators(

@@ -16,7 +16,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from daemon.store.binding import Row, bind, ensure_indexes, ensure_validators
+from daemon.store.binding import Row, bind, drop_retired, ensure_indexes, ensure_validators
 from daemon.store.encoding import Encodings
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
@@ -201,6 +201,7 @@ async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
         build = await mongo.clearview_client.admin.command("buildInfo")
     await bind(mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS, build)
     if prepare:
+        await drop_retired(mongo.own)
         await ensure_indexes(mongo.own, OWN_DOCUMENTS)
         await ensure_indexes(mongo.clearview, CLEARVIEW_DOCUMENTS)
         # People write ClearView's documents too: there a validator warns in the server's log only.

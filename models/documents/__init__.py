@@ -14,7 +14,6 @@ from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
 from models.documents.outbox import StatusOutboxEntry
-from models.documents.page_print import PagePrint
 from models.documents.snapshot import CandidateSnapshot
 from models.documents.status_update_log import StatusUpdateLog
 from models.documents.sync_run import SyncRun
@@ -33,7 +32,6 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     IntegrationSettings,
     Lease,
     NotificationDelivery,
-    PagePrint,
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
@@ -61,7 +59,6 @@ __all__ = [
     "IntegrationSettings",
     "Lease",
     "NotificationDelivery",
-    "PagePrint",
     "StatusOutboxEntry",
     "StatusUpdateLog",
     "SyncRun",

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from connectors.base import Connector, Page, Window
+from connectors.base import Connector, Window
 from connectors.clock import SystemClock
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
 from connectors.simulator import Fault, Simulator
@@ -121,28 +120,6 @@ async def test_an_idle_poll_stores_no_cursor(account: Account) -> None:
         pages = [page async for page in connector.pages(facts.name, Window(cursor=cursor))]
 
         assert pages[-1].next_cursor is None
-
-
-async def test_a_page_that_comes_again_is_told_as_it_was_the_first_time(account: Account) -> None:
-    _, connector = await account(candidates=60)
-    for facts in connector.lists:
-        first = [page async for page in connector.pages(facts.name, Window(), known={})]
-        known = {page.print.digest: page.print for page in first if page.print is not None}
-        again = [page async for page in connector.pages(facts.name, Window(), known=known)]
-
-        for one, other in zip(first, again, strict=True):
-            if other.cut is None:
-                continue  # some ATSs sign addresses or positions anew in each answer
-            assert other.records == []
-            uncut = replace(other, records=other.cut(), cut=None)
-            assert without_started(uncut) == without_started(one)
-            assert uncut.expected_total == one.expected_total
-
-
-def without_started(page: Page) -> Page:
-    """The moment at which the ATS was asked differs."""
-    position = page.position and {**page.position, "started": None}
-    return replace(page, position=position, next_cursor=None)
 
 
 async def test_a_change_between_two_pages_is_there_after_the_next_poll(account: Account) -> None:

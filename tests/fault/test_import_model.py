@@ -28,13 +28,8 @@ from hypothesis.stateful import (
 )
 
 from daemon.core.verification import Drift
-from daemon.core.walk import state_from
-from daemon.importing.seen import hashed
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import open_mongo
-from daemon.store.page_prints import MongoPagePrints
-from models.ids import integration_id
 from models.status import ApplicationStatus
 from tests.support.fake_ats import START, FakeAts, FakeConnector, Row
 from tests.support.importing import ImportBench
@@ -44,7 +39,6 @@ from tests.support.victim_state import verification
 pytestmark = [pytest.mark.mongo, pytest.mark.fault]
 
 T = TypeVar("T")
-INTEGRATION = integration_id("acme")
 people = st.integers(1, 9).map(str)
 names = st.sampled_from(["Ada", "Bo", "Cy"])
 statuses = st.sampled_from(["new", "screening", "interview", "offer"])
@@ -144,7 +138,7 @@ class ImportMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.earlier)
     @rule(data=st.data())
     def everything_is_as_it_was_before(self, data: st.DataObject) -> None:
-        """Byte for byte, old timestamps included: pages that were known come again."""
+        """Byte for byte, old timestamps included."""
         self.ats.rows = deepcopy(data.draw(st.sampled_from(self.earlier)))
         self.quiet = False
 
@@ -235,26 +229,6 @@ class ImportMachine(RuleBasedStateMachine):
         rows = self.run(self.bench.rows("candidates"))
 
         assert len({row["external_id"] for row in rows}) == len(rows)
-
-    @invariant()
-    def all_records_of_a_known_page_are_stored_as_it_shows_them(self) -> None:
-        if hasattr(self, "bench"):
-            self.run(self.check_books())
-
-    async def check_books(self) -> None:
-        connector, prints = self.bench.connector, MongoPagePrints(self.bench.mongo, INTEGRATION)
-        stored = await MongoCheckpoints(self.bench.mongo, self.bench.clock).load("poll:acme")
-        for name, book in state_from(stored).books.items():
-            rows = await self.bench.rows("candidate_snapshots", list=name)
-            digests = {
-                row["external_id"]: row["digest"]
-                for row in rows
-                if row["deleted_at"] is None and row["missing_since"] is None
-            }
-            for page in await prints.load(name, book.id):
-                shown = connector.served[page.print.digest]
-                assert shown.items() <= digests.items()
-                assert page.ids == hashed(shown)
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):

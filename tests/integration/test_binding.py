@@ -60,3 +60,15 @@ async def test_a_document_reads_and_writes_its_collection_through_beanie(opened:
     assert found is not None
     assert found.token == 3
     assert [one.id for one in everything] == ["poll:acme"]
+
+
+async def test_a_database_of_the_version_before_loses_what_no_version_reads_any_more(
+    mongo: TestMongo,
+) -> None:
+    await mongo.db["page_prints"].insert_one({"digest": b"1", "book": "old"})
+    await mongo.db["checkpoints"].insert_one({"_id": "poll:acme", "value": {"books": {"a": {}}}})
+
+    opened = await open_mongo(mongo.uri, database=mongo.database)
+    await opened.close()
+
+    assert "page_prints" not in await mongo.db.list_collection_names()

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import xxhash
-from msgspec.structs import replace
 
 from connectors.base import (
     ApplicationRef,
@@ -20,7 +19,6 @@ from connectors.base import (
     Mapped,
     MappingFailed,
     Page,
-    PagePrint,
     PushPlan,
     PushTarget,
     RawRecord,
@@ -95,10 +93,6 @@ class FakeConnector:
     """What stages are looked up in, as `prepare_mapping` tells it."""
     incremental: bool = True
     """False: each listing is complete."""
-    served: dict[bytes, dict[str, bytes | None]] = field(default_factory=dict)
-    """The digests of the records of each page that was printed, by the page's own."""
-    recognised: int = 0
-    """Pages that came without their records."""
     stage_names: dict[str, str] = field(default_factory=dict)
     """Stages that are called otherwise than their status."""
 
@@ -150,7 +144,6 @@ class FakeConnector:
         window: Window,
         *,
         position: Mapping[str, Any] | None = None,
-        known: Mapping[bytes, PagePrint] | None = None,
     ) -> AsyncIterator[Page]:
         """Offset paging over an order that edits disturb: rows may move between two pages."""
         if position is not None and self.refuse_positions:
@@ -180,22 +173,12 @@ class FakeConnector:
                 complete=last and since is None,
                 expected_total=len(rows),
             )
-            yield page if known is None else self._printed(page, known)
+            yield page
             if self.on_page is not None:
                 self.on_page(list_name, number)
             number += 1
             if last:
                 return
-
-    def _printed(self, page: Page, known: Mapping[bytes, PagePrint]) -> Page:
-        records = page.records
-        digest = xxhash.xxh3_128_digest(b"".join(bytes(record.raw) for record in records))
-        self.served[digest] = {r.external_id: r.digest for r in records}
-        print_ = PagePrint(digest, len(records), None, b"null")
-        if digest in known:
-            self.recognised += 1
-            return replace(page, records=(), print=known[digest], cut=lambda: records)
-        return replace(page, print=print_)
 
     def _since(self, window: Window) -> datetime | None:
         if window.cursor is None:

@@ -17,7 +17,6 @@ from daemon.store.conflict_log import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
-from daemon.store.page_prints import MongoPagePrints
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
@@ -28,7 +27,6 @@ from tests.support.moving_clock import MovingClock
 def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, integration),
-        prints=MongoPagePrints(mongo, integration),
         clearview=MongoCandidateManagement(mongo, integration),
         history=MongoImportHistory(mongo, integration),
         failed=MongoFailedRecords(mongo, integration),

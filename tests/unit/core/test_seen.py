@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.importing.seen import SeenIds, ShownIds, hashed
+from daemon.importing.seen import SeenIds
 
 
 @given(st.sets(st.text(max_size=5)), st.sets(st.text(max_size=5)))
@@ -33,24 +33,3 @@ def test_ids_added_after_a_question_are_found_too() -> None:
     seen.add("a")
 
     assert "a" in seen
-
-
-def _apart(pages: list[set[str]]) -> list[set[str]]:
-    return [page.difference(*pages[:at]) for at, page in enumerate(pages)]
-
-
-PAGES = st.lists(st.sets(st.integers(0, 100).map(str), max_size=30), max_size=6).map(_apart)
-
-
-@given(pages=PAGES, shown=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=12))
-def test_pages_told_apart_by_name_count_as_if_their_ids_were_compared(
-    pages: list[set[str]], shown: list[tuple[int, bool]]
-) -> None:
-    ids = ShownIds()
-    seen: list[set[str]] = []
-    for at, named in ((at, named) for at, named in shown if at < len(pages)):
-        seen.append(pages[at])
-        ids.add(hashed(sorted(pages[at])), name=b"%d" % at if named else None)
-
-    assert ids.distinct() == len(set().union(*seen))
-    assert len(ids) == sum(map(len, seen))
