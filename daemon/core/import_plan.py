@@ -357,6 +357,18 @@ def _merge_two(one: LogLine, other: LogLine) -> LogLine:
     return replace(one, changed_fields=tuple(fields))
 
 
+def changed_at(snapshot: Snapshot) -> datetime | None:
+    """When the ATS says that the record changed last; None where it does not say."""
+    return record_changed_at(snapshot.candidate, snapshot.applications)
+
+
+def record_changed_at(candidate: Record | None, applications: Sequence[Record]) -> datetime | None:
+    """The latest `external_updated_at` of a record's parts."""
+    parts = [*applications] if candidate is None else [candidate, *applications]
+    times = [part.get("external_updated_at") for part in parts]
+    return max((time for time in times if isinstance(time, datetime)), default=None)
+
+
 def newest_candidates(snapshots: Sequence[Snapshot]) -> dict[str, Record]:
     """By candidate external id: the candidate as the most recently seen record has it."""
     newest: dict[str, Snapshot] = {}

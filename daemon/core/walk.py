@@ -6,7 +6,7 @@ lose: before the first page that changes anything, and now and then on a long wa
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,9 @@ from msgspec.structs import replace
 
 SAME_PASS = timedelta(hours=1)
 """A pass that fails for longer than this begins to log new versions."""
+DOUBTFUL_AFTER = 2
+FORGOTTEN_AFTER = 3
+"""Failures in a row at one position."""
 
 
 class Applying(msgspec.Struct, frozen=True):
@@ -37,6 +40,21 @@ class ListPosition(msgspec.Struct, frozen=True):
     position: Mapping[str, Any] | None
     full: bool
     """The list is walked completely, whatever its cursor says."""
+    failures: int = 0
+    """Runs in a row that ended at this position with more than an outage."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Two runs in a row failed here: the next page is written record by record."""
+        return self.failures >= DOUBTFUL_AFTER
+
+
+FailureCause = Literal["outage", "answer", "refusal", "unexpected"]
+"""Why a list could not be walked to its end.
+
+`outage`: no answer, a rate limit, ClearView's service away. `answer`: the ATS answered, but not with
+a page. `refusal`: asking again cannot help. `unexpected`: an error that is no known kind.
+"""
 
 
 class Walk(msgspec.Struct):
@@ -63,6 +81,23 @@ class Walk(msgspec.Struct):
         """The list begins again from its first page."""
         self.positions[list_name] = ListPosition(None, full)
         self.taken_up -= {list_name}
+
+    def failed(self, list_name: str, cause: FailureCause) -> bool:
+        """Count a failure at the list's position; True if the position is forgotten for it.
+
+        An outage says nothing about the position. Any other failure may come from the position
+        itself, which would fail every later run: a refusal forgets it at once, an answer that is no
+        page and an unexpected error when they repeat. The window begins again at the next run.
+        """
+        at = self.positions.get(list_name)
+        if at is None or cause == "outage":
+            return False
+        failures = at.failures + 1
+        forgotten = at.position is not None and (cause == "refusal" or failures >= FORGOTTEN_AFTER)
+        self.positions[list_name] = ListPosition(
+            None if forgotten else at.position, at.full, failures
+        )
+        return forgotten
 
     def finish(self, list_name: str) -> None:
         self.positions.pop(list_name, None)
@@ -150,6 +185,7 @@ def _walk_value(walk: Walk) -> dict[str, Any]:
             name: {
                 "position": None if at.position is None else dict(at.position),
                 "full": at.full,
+                "failures": at.failures,
             }
             for name, at in walk.positions.items()
         },
@@ -158,7 +194,8 @@ def _walk_value(walk: Walk) -> dict[str, Any]:
 
 def _walk_from(value: Mapping[str, Any]) -> Walk:
     positions = {
-        name: ListPosition(at["position"], at["full"]) for name, at in value["positions"].items()
+        name: ListPosition(at["position"], at["full"], at.get("failures", 0))
+        for name, at in value["positions"].items()
     }
     begun = frozenset(name for name, at in positions.items() if at.position is not None)
     return Walk(

@@ -1,6 +1,7 @@
 """What every step of one import run works with."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,10 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.base import Connector
+from connectors.base import Connector, ListFacts
 from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
 from daemon.core.walk import PollState, Walk
+from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import (
@@ -60,6 +62,14 @@ class ImportRules(msgspec.Struct, frozen=True):
     """The field or tag that our analytics are written to: what comes back in it is our own."""
 
 
+class ShownList(msgspec.Struct, frozen=True):
+    """What a complete walk of one list has shown."""
+
+    seen: SeenIds
+    began_empty: bool
+    """The list had no snapshot when the walk began."""
+
+
 class Progress(Protocol):
     """Told how a run gets on. Must not raise."""
 
@@ -100,7 +110,13 @@ class ImportContext:
     requests_before: int
     unmapped_stages: set[str] = field(default_factory=set)
     mapped: int = 0
-    """Records that were mapped anew in this run."""
+    """Records that were mapped again in this run."""
+    unidentified: Counter[str] = field(default_factory=Counter)
+    """By list: records without a usable id that this run was shown."""
+    skipped: list[SkippedPart] = field(default_factory=list)
+    """Parts of lists that the ATS did not give, in the order of their discovery."""
+    shown: dict[str, ShownList] = field(default_factory=dict)
+    """By list: what a complete walk of this run has shown, for the judgement of absences."""
 
     @property
     def checkpoint_key(self) -> str:
@@ -110,6 +126,14 @@ class ImportContext:
     def of(self) -> Of:
         """Whom an alert is about."""
         return Of(self.connector.integration, self.integration_id)
+
+    def peers_of(self, facts: ListFacts) -> list[str]:
+        """Names of the other lists that hold the same kind of record."""
+        return [
+            other.name
+            for other in self.connector.lists
+            if other.holds == facts.holds and other.name != facts.name
+        ]
 
     @property
     def walk(self) -> Walk:

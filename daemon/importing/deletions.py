@@ -26,27 +26,37 @@ class Missing:
 
     first_time: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    """Not listed here any more, but in another list of the same kind: not missing."""
     known: int = 0
 
     def __len__(self) -> int:
         return len(self.first_time) + len(self.again)
 
 
-async def settle_absences(
-    context: ImportContext,
-    facts: ListFacts,
-    seen: SeenIds,
-    *,
-    began_empty: bool,
-) -> None:
-    """Judge what a complete listing did not show, and mark what is proved gone.
+async def settle_absences(context: ImportContext) -> None:
+    """Judge what the complete listings of this run did not show, and mark what is proved gone.
 
-    Of a list that `began_empty`, with no snapshot at all, everything known was just shown.
+    A list is judged only if all lists with the same kind of record were listed completely: a record
+    that moved from one to another is not gone.
     """
-    if began_empty or await _all_were_shown(context, facts, seen):
+    for facts in context.connector.lists:
+        names = [facts.name, *context.peers_of(facts)]
+        if all(name in context.shown for name in names):
+            await _settle_list(context, facts)
+
+
+async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
+    shown = context.shown[facts.name]
+    seen = shown.seen
+    if shown.began_empty or await _all_were_shown(context, facts, seen):
+        # Of a list that had no snapshot at all, everything known was just shown.
         missing = Missing()
     else:
-        missing = await find_missing(context.ports.snapshots, facts, seen)
+        elsewhere = [context.shown[peer].seen for peer in context.peers_of(facts)]
+        missing = await find_missing(context.ports.snapshots, facts, seen, elsewhere=elsewhere)
+        for batch in _batches(missing.moved, MARK_BATCH):
+            await context.ports.snapshots.mark_deleted(facts.name, batch, context.ports.clock.now())
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):
@@ -73,12 +83,21 @@ async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: SeenId
     return await context.ports.snapshots.count(facts.name) == seen.distinct()
 
 
-async def find_missing(snapshots: Snapshots, facts: ListFacts, seen: SeenIds) -> Missing:
-    """Live snapshots whose records a complete listing did not show."""
+async def find_missing(
+    snapshots: Snapshots, facts: ListFacts, seen: SeenIds, *, elsewhere: Sequence[SeenIds] = ()
+) -> Missing:
+    """Live snapshots whose records a complete listing did not show.
+
+    `elsewhere` are the records of the other lists of the same kind.
+    """
     missing = Missing()
     async for external_id, missing_since in snapshots.live_ids(facts.name):
         missing.known += 1
-        if external_id not in seen:
+        if external_id in seen:
+            continue
+        if any(external_id in other for other in elsewhere):
+            missing.moved.append(external_id)
+        else:
             (missing.first_time if missing_since is None else missing.again).append(external_id)
     return missing
 
@@ -162,16 +181,18 @@ async def _candidates_gone(
     snapshots: Sequence[Snapshot],
     going: frozenset[str],
 ) -> list[str]:
-    """Candidates of whom no other live record of the list speaks."""
+    """Candidates of whom no other live record of any list speaks."""
     owners = sorted({str(s.candidate["external_id"]) for s in snapshots if s.candidate is not None})
-    if facts.holds != "both" or not owners:
-        return owners
-    live = await context.ports.snapshots.load_by_candidate(facts.name, owners)
-    staying = {
-        str(s.candidate["external_id"])
-        for s in live
-        if s.candidate is not None and s.external_id not in going
-    }
+    staying: set[str] = set()
+    for other in context.connector.lists if owners else ():
+        if other.holds == "applications" or (other is facts and facts.holds == "candidates"):
+            continue
+        live = await context.ports.snapshots.load_by_candidate(other.name, owners)
+        staying |= {
+            str(s.candidate["external_id"])
+            for s in live
+            if s.candidate is not None and (other.name != facts.name or s.external_id not in going)
+        }
     return [owner for owner in owners if owner not in staying]
 
 

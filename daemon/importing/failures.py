@@ -1,10 +1,43 @@
 """Records that could not be imported: logged, kept, tried again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daemon.core.alert_texts import dead_letters
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
+
+
+MANY = 10
+"""So many failing records are a person's business, whatever the size of the account."""
+MANY_SHARE = 0.1
+
+
+def are_many(failing: int, *, seen: int | None) -> bool:
+    """True if so many records fail that a person should look.
+
+    `seen` is how many records a complete listing showed; None where none was read.
+    """
+    return failing >= MANY or (seen is not None and failing > 0 and failing >= seen * MANY_SHARE)
+
+
+def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[str]) -> None:
+    """Count records that have no usable id: they can be neither stored nor retried."""
+    if reasons:
+        context.run.counts.failed += len(reasons)
+        context.unidentified[list_name] += len(reasons)
+        context.run.details["records_without_id"] = dict(context.unidentified)
+
+
+async def set_aside(
+    context: ImportContext, list_name: str, external_ids: Sequence[str], reason: str
+) -> None:
+    """Take records that cannot be written out of the way: they are retried like any that failed."""
+    pages = context.state.applying
+    for page in [p for p in pages if p.list_name == list_name]:
+        if set(page.external_ids) <= set(external_ids):
+            await context.ports.snapshots.forget(list_name, page.external_ids, page.import_id)
+            pages.remove(page)
+    await note_failures(context, list_name, dict.fromkeys(external_ids, reason))
 
 
 async def note_failures(

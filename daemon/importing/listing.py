@@ -14,8 +14,7 @@ from connectors.base import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
 from daemon.core.walk import ListPosition, PollState
 from daemon.importing.ahead import read_ahead
-from daemon.importing.context import ImportContext
-from daemon.importing.deletions import settle_absences
+from daemon.importing.context import ImportContext, ShownList
 from daemon.importing.drift import watch_fields
 from daemon.importing.page import PageImport, page_import
 from daemon.importing.reading import PreparedPage
@@ -46,7 +45,7 @@ class ListImport:
         self._may_prove_absence = False
         self._records = 0
         self._seen = SeenIds()
-        """What a complete walk has shown; empty for a walk that cannot prove an absence."""
+        """What the walk has shown so far."""
         self._places = 0
         """How much of the room for pages is taken."""
 
@@ -97,7 +96,7 @@ class ListImport:
         last: Page | None = None
         try:
             async with (
-                page_import(context, self._facts, failing, anew=anew) as pages,
+                page_import(context, self._facts, failing, anew=anew, shown=self._seen) as pages,
                 aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
             ):
                 async for prepared in ready:
@@ -161,16 +160,16 @@ class ListImport:
 
     async def _commit(self, pages: PageImport, ready: "_Prepared") -> None:
         page, prepared = ready.page, ready.prepared
-        await pages.commit(
+        commit = pages.commit_each if self._at.is_doubtful else pages.commit
+        await commit(
             prepared,
             asked_at=ready.asked_at,
             written=lambda: self._moved(page),
             done=self._leave_place,
         )
         self._records += prepared.seen
-        if self._may_prove_absence:
-            self._seen.add_all(prepared.external_ids)
-            self._seen.add_all(failed.external_id or "" for failed in page.failed)
+        self._seen.add_all(prepared.external_ids)
+        self._seen.add_all(failed.external_id for failed in page.failed if failed.external_id)
         self._context.request.progress.page_done(
             list_name=self._facts.name,
             run=self._context.run,

@@ -11,21 +11,24 @@ wait for each other.
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from connectors.base import ListFacts, Page
+from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.effects import deliver, log_plans, plan_changes
-from daemon.importing.failures import note_failures
+from daemon.importing.failures import note_failures, note_unidentified, set_aside
 from daemon.importing.lane import Lane
-from daemon.importing.reading import PageReading, PreparedPage
+from daemon.importing.reading import PageReading, PreparedPage, unexpected
 from daemon.ports.imports import Snapshot
+from daemon.ports.leases import LeaseLost
+from daemon.ports.services import ServiceFailed
 
 STEPS_BEHIND = 3
 """Writing, delivering, logging: so many pages may be under way when the next one comes."""
@@ -71,6 +74,7 @@ class PageImport:
             Exception: what an earlier page could not be written, delivered or logged for.
         """
         await note_failures(self.context, self.facts.name, prepared.failures)
+        note_unidentified(self.context, self.facts.name, prepared.unidentified)
         about = self._about(prepared)
         if not all(about.isdisjoint(other) for other in self.under_way):
             # ClearView and the log are told what the snapshots say, which are about to change.
@@ -87,6 +91,39 @@ class PageImport:
             return
         self.under_way.append(about)
         self.writing.begin(self._write(page, changes, prepared.mended, written, done))
+
+    async def commit_each(
+        self,
+        prepared: PreparedPage,
+        *,
+        asked_at: datetime,
+        written: Callable[[], None],
+        done: Callable[[], None],
+    ) -> None:
+        """Write a page that has failed before record by record: the one that fails is set aside.
+
+        Raises:
+            AtsError, ServiceFailed, LeaseLost: nothing that a record is to blame for.
+        """
+        try:
+            for part in prepared.split():
+                await self._commit_alone(part, asked_at)
+            written()
+        finally:
+            done()
+
+    async def _commit_alone(self, part: PreparedPage, asked_at: datetime) -> None:
+        try:
+            await self.commit(part, asked_at=asked_at)
+            await self.settle()
+        except (AtsError, ServiceFailed, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, this record caused it alone
+            await self.stand_still()
+            ids = [mapped.external_id for mapped, _ in part.changed]
+            if not ids:
+                raise
+            await set_aside(self.context, self.facts.name, ids, unexpected(error))
 
     def _about(self, prepared: PreparedPage) -> frozenset[str]:
         """Names of the records and of the candidates that the page is going to write."""
@@ -111,7 +148,7 @@ class PageImport:
 
     def _count_seen(self, prepared: PreparedPage) -> None:
         counts = self.context.run.counts
-        counts.pages += 1
+        counts.pages += not prepared.is_rest
         counts.seen += prepared.seen
         counts.unmapped += prepared.unmapped
         counts.unchanged += prepared.unchanged
@@ -127,7 +164,7 @@ class PageImport:
         empty = [change for change in changes if change.is_empty]
         marked = [change.after for change in empty if _is_marked_anew(change)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
-        self.context.run.counts.unchanged += len(empty)
+        self.context.run.counts.unchanged += len(empty) + len(prepared.changed) - len(compared)
         return [change for change in changes if not change.is_empty] if empty else changes
 
     async def _pass_over(self, page: Applying, mended: Sequence[str]) -> None:
@@ -228,11 +265,17 @@ def _is_marked_anew(change: RecordChange) -> bool:
 
 @asynccontextmanager
 async def page_import(
-    context: ImportContext, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
+    context: ImportContext,
+    facts: ListFacts,
+    failing: frozenset[str],
+    *,
+    anew: bool = False,
+    shown: Container[str] = (),
 ) -> AsyncIterator[PageImport]:
     """The import of one list's pages, all of them in ClearView and logged when it ends.
 
     `failing` are the records that failed before; with `anew` equal records are mapped, too.
+    `shown` grows with the external ids of the pages that were committed.
     """
     reading = PageReading(
         facts=facts,
@@ -243,6 +286,9 @@ async def page_import(
         anew=anew,
         own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
+        walk_began_at=context.walk.began_at,
+        shown=shown,
+        peers=context.peers_of(facts),
     )
     pages = PageImport(context, facts, reading)
     try:

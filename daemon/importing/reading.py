@@ -1,8 +1,8 @@
 """One page of records compared with what is known of them; nothing is written here."""
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors.base import (
@@ -14,7 +14,14 @@ from connectors.base import (
     RawRecord,
     Unchanged,
 )
-from daemon.core.import_plan import RecordChange, compare, newest_candidates
+from connectors.errors import AtsError
+from daemon.core.import_plan import (
+    RecordChange,
+    changed_at,
+    compare,
+    newest_candidates,
+    record_changed_at,
+)
 from daemon.core.own_writes import without_own
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
@@ -38,6 +45,9 @@ class PreparedPage:
     known: Mapping[str, Known]
     """What is remembered of the records that had to be looked at."""
     failures: dict[str, str]
+    """By external id: why the record could not be mapped."""
+    unidentified: list[str]
+    """Why records without a usable id could not be read: they cannot be retried one by one."""
     mended: list[str]
     """Failed before, and can be mapped now."""
     shown_before: frozenset[str]
@@ -45,11 +55,53 @@ class PreparedPage:
     unmapped: int
     filled: Counter[frozenset[str]]
     """By the mapped fields that a record has values in: how many records."""
+    is_rest: bool = False
+    """One changed record of a page that is written in parts; the page itself was counted."""
+
+    def split(self) -> "Iterator[PreparedPage]":
+        """The same page as one page for each changed record, the rest of it on the first."""
+        yield replace(self, changed=[], returned=[], mended=[])
+        for mapped, digest in self.changed:
+            external_id = mapped.external_id
+            yield replace(
+                self,
+                is_rest=True,
+                external_ids=(),
+                unchanged=0,
+                changed=[(mapped, digest)],
+                returned=[e for e in self.returned if e == external_id],
+                found_again={},
+                failures={},
+                unidentified=[],
+                mended=[e for e in self.mended if e == external_id],
+                unmapped=0,
+                filled=Counter(),
+            )
 
     @property
     def seen(self) -> int:
         """How many records the page showed."""
         return len(self.external_ids)
+
+
+def unexpected(error: BaseException) -> str:
+    """An error of no known kind, without its text: that may quote the record."""
+    return f"unexpected {type(error).__name__}"
+
+
+def newest_version(
+    records: Sequence[RawRecord], mapped: Sequence[Mapped | Unchanged | MappingFailed]
+) -> RawRecord:
+    """The version that the ATS changed last; of equal ones the one it showed last."""
+    times = [_changed_at(result) for result in mapped]
+    newest = max(range(len(records)), key=lambda at: (times[at], at))
+    return records[newest]
+
+
+def _changed_at(result: Mapped | Unchanged | MappingFailed) -> datetime:
+    if not isinstance(result, Mapped):
+        return EPOCH
+    return record_changed_at(result.candidate, result.applications) or EPOCH
 
 
 @dataclass(slots=True)
@@ -66,6 +118,11 @@ class PageReading:
     """Records are mapped although they are equal, since what they are looked up in has changed."""
     own_field: str | None = None
     """What our own analytics export writes to."""
+    walk_began_at: datetime = EPOCH
+    shown: Container[str] = ()
+    """External ids that earlier pages of this walk have shown."""
+    peers: Sequence[str] = ()
+    """Other lists of the integration that hold the same kind of record: a record may move."""
     unmapped_stages: set[str] = field(default_factory=set)
     in_hand: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=PAGES_IN_HAND))
     """Changed records of the latest pages, which may not be stored yet: a record may stand on two
@@ -76,7 +133,7 @@ class PageReading:
 
     async def prepare(self, page: Page) -> PreparedPage:
         """Look up what is known, and decode and map only what is not."""
-        records = {record.external_id: record for record in page.records}
+        records = await self._newest_versions(page.records)
         self._unsettled = frozenset().union(*self.in_hand)
         doubtful, known = await self._doubtful(records)
         prepared = PreparedPage(
@@ -86,20 +143,49 @@ class PageReading:
             returned=[],
             found_again={},
             known=known,
-            failures={f.external_id or "": f.message for f in page.failed},
+            failures={f.external_id: f.message for f in page.failed if f.external_id},
+            unidentified=[f.message for f in page.failed if not f.external_id],
             mended=[],
             shown_before=self._unsettled.intersection(records),
             unmapped=0,
             filled=Counter(),
         )
         if doubtful:
-            mapped = await self.connector.map_records(
-                self.facts.name, doubtful, known=self._fingerprints(doubtful, known)
-            )
+            mapped = await self._mapped(doubtful, self._fingerprints(doubtful, known))
             for record, result in zip(doubtful, mapped, strict=True):
                 self._sort_in(prepared, record, result)
         self.in_hand.append(frozenset(mapped.external_id for mapped, _ in prepared.changed))
         return prepared
+
+    async def _newest_versions(self, shown: Sequence[RawRecord]) -> dict[str, RawRecord]:
+        """One record for each id. Of several versions on one page the newest counts, in any order."""
+        records = {record.external_id: record for record in shown}
+        if len(records) == len(shown):
+            return records
+        versions: dict[str, list[RawRecord]] = {}
+        for record in shown:
+            versions.setdefault(record.external_id, []).append(record)
+        for external_id, several in versions.items():
+            if len({bytes(version.raw) for version in several}) > 1:
+                records[external_id] = newest_version(several, await self._mapped(several, {}))
+        return records
+
+    async def _mapped(
+        self, records: Sequence[RawRecord], known: Mapping[str, bytes]
+    ) -> Sequence[Mapped | Unchanged | MappingFailed]:
+        """Maps records; one that no connector should fail for fails alone.
+
+        Raises:
+            AtsError: the ATS could not be asked for what mapping needs.
+        """
+        try:
+            return await self.connector.map_records(self.facts.name, records, known=known)
+        except AtsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # any bug of a mapping is one record's failure
+            if len(records) == 1:
+                return [MappingFailed(records[0].external_id, unexpected(error))]
+        return [result for record in records for result in await self._mapped([record], known)]
 
     async def _doubtful(
         self, records: Mapping[str, RawRecord]
@@ -174,18 +260,25 @@ class PageReading:
             prepared.returned.append(record.external_id)
 
     async def compare(self, prepared: PreparedPage) -> list[RecordChange]:
-        """What changed records mean, compared with what was known of them."""
+        """What changed records mean, compared with what was known of them.
+
+        A version older than one that this walk has already shown changes nothing.
+        """
         now = self.last_stamp = max(self.clock.now(), self.last_stamp + timedelta(milliseconds=1))
         after = [self._snapshot(mapped, digest, now) for mapped, digest in prepared.changed]
         returned = frozenset(prepared.returned)
         before = await self._known_snapshots(prepared, after)
+        before |= await self._moved_here(after, before)
         bases = await self._candidate_bases(after, before)
         changes = []
         for snapshot in after:
             owner = str(snapshot.candidate["external_id"]) if snapshot.candidate else None
+            old = before.get(snapshot.external_id)
+            if old is not None and self._was_shown_newer(snapshot, old):
+                continue
             change = compare(
                 snapshot,
-                before.get(snapshot.external_id),
+                old,
                 candidate_base=bases.get(owner) if owner else None,
                 returned=snapshot.external_id in returned,
             )
@@ -193,6 +286,12 @@ class PageReading:
                 bases[owner] = snapshot.candidate
             changes.append(change)
         return changes
+
+    def _was_shown_newer(self, snapshot: Snapshot, old: Snapshot) -> bool:
+        now, before = changed_at(snapshot), changed_at(old)
+        if now is None or before is None or before <= now:
+            return False
+        return old.seen_at >= self.walk_began_at or snapshot.external_id in self.shown
 
     def _snapshot(self, mapped: Mapped, digest: bytes | None, now: datetime) -> Snapshot:
         return Snapshot(
@@ -217,8 +316,17 @@ class PageReading:
         ]
         if not ids:
             return {}
-        loaded = await self.snapshots.load(self.facts.name, ids)
-        return {s.external_id: s for s in loaded}
+        return {s.external_id: s for s in await self.snapshots.load(self.facts.name, ids)}
+
+    async def _moved_here(
+        self, after: Sequence[Snapshot], before: dict[str, Snapshot]
+    ) -> dict[str, Snapshot]:
+        """What other lists of the same kind said of records that are new to this one."""
+        new = [s.external_id for s in after if s.external_id not in before]
+        if not self.peers or not new:
+            return {}
+        found = [s for peer in self.peers for s in await self.snapshots.load(peer, new)]
+        return {s.external_id: s for s in sorted(found, key=lambda s: s.seen_at)}
 
     async def _candidate_bases(
         self, after: Sequence[Snapshot], before: Mapping[str, Snapshot]
