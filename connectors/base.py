@@ -45,6 +45,31 @@ class Window(msgspec.Struct, frozen=True):
         return self.cursor is None
 
 
+class ReadIssue(msgspec.Struct, frozen=True):
+    """A part of the ATS's data that could not be read, or only after a repair; the rest was.
+
+    | kind | name | effect |
+    |---|---|---|
+    | page | `<list> page 3` or `<list> offset 200` | its records were not read |
+    | scope | `<list> of <scope id>` | the records of this job or position were not read |
+    | join | the optional list | records come without what it adds |
+    | row | the lookup list | this odd row of it was left out |
+    | field | `candidate.phones`, `candidate.custom_fields.<key>` | the field of a record was left out; a custom field keeps its raw value |
+    | body | the list | an answer was decoded after a repair (invalid UTF-8, control characters, ...) |
+    """
+
+    kind: Literal["page", "scope", "join", "row", "field", "body"]
+    name: str
+    reason: str
+    """For an operator: HTTP facts and types, never content."""
+    count: int = 1
+
+    @property
+    def hides_records(self) -> bool:
+        """True: records exist that this run has not seen, so that the run is `partial`."""
+        return self.kind in {"page", "scope"}
+
+
 class RawRecord(NamedTuple):
     """One record as it came, not yet decoded. A tuple, for it is made for every record of a poll.
 
@@ -75,6 +100,9 @@ class Page(msgspec.Struct, frozen=True):
     failed: Sequence["MappingFailed"] = ()
     """Records of this page that could not even be told apart (no id, not an object)."""
     expected_total: int | None = None
+    partial: bool = False
+    """On the last page: the walk passed over pages or scopes that could not be read. It covers
+    neither its window nor a new mapping; `complete` is False and `next_cursor` None then."""
 
 
 class Mapped(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +116,9 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     unmapped_stages: tuple[NamedRef, ...] = ()
     filled: frozenset[str] = frozenset()
     """Mapped fields that had a value: what schema drift is measured by."""
+    provisional: bool = False
+    """True: an optional list did not answer, so that fields are missing. Store no digest with this
+    record, so that the next poll maps it again although its bytes are the same."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
@@ -258,6 +289,14 @@ class Connector(Protocol):
 
         `known` has fingerprints by external id: what still has its own need not be translated, and
         may be told as `Unchanged`.
+        """
+        ...
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        """Everything that could not be read, or only after a repair, since the last call.
+
+        Equal issues come once, with their count. Call it when a run begins (and drop what comes)
+        and when it ends, also where it ended by an error.
         """
         ...
 

@@ -22,6 +22,7 @@ from connectors.base import (
     PushPlan,
     PushTarget,
     RawRecord,
+    ReadIssue,
     StageFacts,
     Step,
     Unchanged,
@@ -37,6 +38,7 @@ from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics
 from connectors.errors import GuardRefused, NotFound, NotSupported, Rejected
 from connectors.fetching import Fetcher, encoded
 from connectors.http import AtsHttp, Outgoing
+from connectors.issues import IssueLog
 from connectors.listing import Listing
 from connectors.lookups import Lookups, Rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed, text
@@ -81,6 +83,7 @@ class RestConnector:
         self._parts = parts
         self._model: DefinitionModel = parts.definition.model
         self._transport = parts.transport
+        self._issues = IssueLog(parts.transport.warn)
         self._rules = StatusRules(self._model.statuses, parts.operator.statuses)
         mappers = self._mappers()
         reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
@@ -243,6 +246,10 @@ class RestConnector:
     ) -> list[Mapped | Unchanged | MappingFailed]:
         """Decode and translate, in the order given."""
         return await self._readers[list_name].map(records, known or {})
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        """Everything that could not be read, or only after a repair, since the last call."""
+        return self._issues.take()
 
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]

@@ -87,5 +87,12 @@ class Misdirected(Terminal):
     """A redirect or a followed address points to another origin: refused, nothing was sent."""
 
 
+class UnreadablePage(Terminal):
+    """One page cannot be read and cannot be passed over, although the ATS answers others.
+
+    The next walk has to begin its window again: the position that leads to this page is of no use.
+    """
+
+
 class NotSupported(Terminal):
     """The definition says that this ATS cannot do this."""

@@ -22,6 +22,7 @@ from connectors.base import (
     PushPlan,
     PushTarget,
     RawRecord,
+    ReadIssue,
     Step,
     Window,
 )
@@ -134,6 +135,9 @@ class FakeConnector:
     async def close(self) -> None: ...
 
     async def check(self) -> None: ...
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        return ()
 
     async def prepare_mapping(self, list_name: str) -> str:
         return self.lookups

@@ -20,6 +20,7 @@ from connectors.base import (
     PushPlan,
     PushTarget,
     RawRecord,
+    ReadIssue,
     StageFacts,
     Step,
     Steps,
@@ -175,6 +176,9 @@ class FakeConnector:
     ) -> AsyncIterator[Page]:
         raise NotImplementedError
         yield
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        return ()
 
     async def prepare_mapping(self, list_name: str) -> str:
         raise NotImplementedError
