@@ -192,13 +192,13 @@ class IntegrationWorker:
             accept_deletions=bool(asked.get("accept_deletions")),
         )
         try:
-            await self.jobs.poll.run(request)
+            run = await self.jobs.poll.run(request)
         except ImportFailed as failed:
             await self._note_failure(failed.cause)
             return False
         else:
             await self._note_success(standing)
-            return True
+            return run.outcome == "success"
         finally:
             if asked:
                 await self._around.integrations.answered(self.name, asked["id"])

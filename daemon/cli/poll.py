@@ -170,8 +170,8 @@ async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: 
             return False
         finally:
             await connector.close()
-    _show(run.counts, run.details, error=None)
-    return not run.details.get("brakes")
+    _show(run.counts, run.details, error=run.error)
+    return run.outcome == "success" and not run.details.get("brakes")
 
 
 async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row | Lease:

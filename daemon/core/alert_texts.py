@@ -16,6 +16,8 @@ from daemon.ports.alerts import AlertKind, Condition
 AGAIN = "again"
 """Loss after loss is an alert of its own, so that people are told at once and not with the next
 reminder."""
+MOST_NAMED = 10
+"""So many parts are named in one message."""
 HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
 
@@ -153,6 +155,37 @@ def schema_drift(of: Of, *, list_name: str, fields: list[str]) -> Condition:
         integration_id=of.id,
         subject=list_name,
         details={"list": list_name, "fields": fields},
+    )
+
+
+def import_incomplete(of: Of, *, run_id: UUID, parts: list[str]) -> Condition:
+    """Parts of what the ATS holds could not be read; the rest was imported."""
+    named = "; ".join(parts[:MOST_NAMED])
+    more = f"; and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return Condition(
+        kind=AlertKind.IMPORT_INCOMPLETE,
+        severity="warning",
+        title=f"{of.name}: parts of the ATS's data could not be read",
+        message=f"The rest was imported, and the parts are read again at every poll: {named}{more}. "
+        "Check the credential's permissions for them, or ask the vendor's support.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"parts": parts[:MOST_NAMED], "run_id": str(run_id)},
+    )
+
+
+def records_failing(of: Of, *, failing: int, run_id: UUID) -> Condition:
+    """Many records of the integration cannot be imported."""
+    return Condition(
+        kind=AlertKind.RECORDS_FAILING,
+        severity="error",
+        title=f"{of.name}: {_count(failing, 'record')} cannot be imported",
+        message="They are kept in `failed_records` with the reason, and retried; the others are "
+        "imported. If the reasons are alike, compare an answer of the ATS with the connector's "
+        "definition.",
+        integration=of.name,
+        integration_id=of.id,
+        details={"failing": failing, "run_id": str(run_id)},
     )
 
 

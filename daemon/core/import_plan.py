@@ -6,6 +6,7 @@ snapshot), and, only where a status changed, what ClearView holds.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -355,6 +356,41 @@ def _merge_two(one: LogLine, other: LogLine) -> LogLine:
         return max(one, other, key=lambda line: _RANK[line.change])
     fields = dict.fromkeys((*one.changed_fields, *other.changed_fields))
     return replace(one, changed_fields=tuple(fields))
+
+
+def keep_missing(after: Snapshot, before: Snapshot) -> Snapshot:
+    """A record mapped while an optional list did not answer: what it lacks stays as it was known.
+
+    A status that may come from that list stays, too, while the application is in the same stage.
+    """
+    known = {a["external_id"]: a for a in before.applications}
+    applications = [
+        _application_kept(a, known[a["external_id"]]) if a["external_id"] in known else a
+        for a in after.applications
+    ]
+    candidate = after.candidate
+    if candidate is not None and before.candidate is not None:
+        candidate = _kept(candidate, before.candidate)
+    return replace(after, candidate=candidate, applications=applications)
+
+
+def _application_kept(after: Record, before: Record) -> Record:
+    same_stage = after["stage"].get("external_id") == before["stage"].get("external_id")
+    kept = _kept(after, before)
+    if same_stage:
+        kept |= {"stage": _kept(after["stage"], before["stage"]), "status": before["status"]}
+    return kept
+
+
+def _kept(after: Record, before: Record) -> dict[str, Any]:
+    return {
+        name: before[name] if _is_empty(value) and not _is_empty(before.get(name)) else value
+        for name, value in after.items()
+    }
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value in ("", [], {})
 
 
 def changed_at(snapshot: Snapshot) -> datetime | None:

@@ -25,6 +25,13 @@ class Applying(msgspec.Struct, frozen=True):
     list_name: str
     external_ids: tuple[str, ...]
     import_id: UUID
+    attempts: int = 0
+    """Runs that tried to finish it."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Two runs could not finish it: one of its records may be to blame."""
+        return self.attempts >= DOUBTFUL_AFTER
 
 
 class Deleting(msgspec.Struct, frozen=True):
@@ -213,6 +220,7 @@ def _applying_value(applying: Applying) -> dict[str, Any]:
         "list": applying.list_name,
         "external_ids": list(applying.external_ids),
         "import_id": applying.import_id,
+        "attempts": applying.attempts,
     }
 
 
@@ -221,7 +229,12 @@ def _deleting_value(deleting: Deleting) -> dict[str, Any]:
 
 
 def _applying_from(value: Mapping[str, Any]) -> Applying:
-    return Applying(value["list"], tuple(value["external_ids"]), value["import_id"])
+    return Applying(
+        value["list"],
+        tuple(value["external_ids"]),
+        value["import_id"],
+        value.get("attempts", 0),
+    )
 
 
 def _deleting_from(value: Mapping[str, Any] | None) -> Deleting | None:

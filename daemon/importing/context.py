@@ -111,10 +111,10 @@ class ImportContext:
     unmapped_stages: set[str] = field(default_factory=set)
     mapped: int = 0
     """Records that were mapped again in this run."""
+    walked_everything: bool = False
+    """Every list was walked to its end in this run."""
     unidentified: Counter[str] = field(default_factory=Counter)
     """By list: records without a usable id that this run was shown."""
-    skipped: list[SkippedPart] = field(default_factory=list)
-    """Parts of lists that the ATS did not give, in the order of their discovery."""
     shown: dict[str, ShownList] = field(default_factory=dict)
     """By list: what a complete walk of this run has shown, for the judgement of absences."""
 
@@ -134,6 +134,12 @@ class ImportContext:
             for other in self.connector.lists
             if other.holds == facts.holds and other.name != facts.name
         ]
+
+    @property
+    def was_sweep(self) -> bool:
+        """True once this run has listed everything there is, from the first page to the last."""
+        details = self.run.details
+        return self.walked_everything and bool(details.get("sweep")) and not details.get("resumed")
 
     @property
     def walk(self) -> Walk:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.core.alert_texts import dead_letters
+from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
-
 
 MANY = 10
 """So many failing records are a person's business, whatever the size of the account."""
@@ -28,16 +28,18 @@ def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[
         context.run.details["records_without_id"] = dict(context.unidentified)
 
 
-async def set_aside(
-    context: ImportContext, list_name: str, external_ids: Sequence[str], reason: str
-) -> None:
-    """Take records that cannot be written out of the way: they are retried like any that failed."""
-    pages = context.state.applying
-    for page in [p for p in pages if p.list_name == list_name]:
-        if set(page.external_ids) <= set(external_ids):
-            await context.ports.snapshots.forget(list_name, page.external_ids, page.import_id)
-            pages.remove(page)
-    await note_failures(context, list_name, dict.fromkeys(external_ids, reason))
+def unexpected(error: BaseException) -> str:
+    """An error of no known kind, without its text: that may quote the record."""
+    return f"unexpected {type(error).__name__}"
+
+
+async def set_aside(context: ImportContext, page: Applying, reason: str) -> None:
+    """Take the records of a page that cannot be written out of the way.
+
+    They are as unknown as before the page, and retried like any record that failed.
+    """
+    await context.ports.snapshots.forget(page.list_name, page.external_ids, page.import_id)
+    await note_failures(context, page.list_name, dict.fromkeys(page.external_ids, reason))
 
 
 async def note_failures(

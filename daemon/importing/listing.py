@@ -183,8 +183,12 @@ class ListImport:
     async def _finish(self, pages: PageImport, last: Page | None, window: Window) -> None:
         context, name = self._context, self._facts.name
         await watch_fields(context, self._facts, pages.filled, pages.mapped)
-        if self._may_prove_absence and last is not None and last.complete:
-            await settle_absences(context, self._facts, self._seen, began_empty=self._began_empty)
+        if last is not None and last.partial:
+            return
+        is_complete = self._may_prove_absence and last is not None and last.complete
+        if is_complete and not context.unidentified[name]:
+            # A record without a usable id may be any of those that seem to be missing.
+            context.shown[name] = ShownList(self._seen, self._began_empty)
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if window.is_full:

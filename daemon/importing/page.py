@@ -23,9 +23,14 @@ from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.effects import deliver, log_plans, plan_changes
-from daemon.importing.failures import note_failures, note_unidentified, set_aside
+from daemon.importing.failures import (
+    note_failures,
+    note_unidentified,
+    set_aside,
+    unexpected,
+)
 from daemon.importing.lane import Lane
-from daemon.importing.reading import PageReading, PreparedPage, unexpected
+from daemon.importing.reading import PageReading, PreparedPage
 from daemon.ports.imports import Snapshot
 from daemon.ports.leases import LeaseLost
 from daemon.ports.services import ServiceFailed
@@ -113,17 +118,20 @@ class PageImport:
             done()
 
     async def _commit_alone(self, part: PreparedPage, asked_at: datetime) -> None:
+        under_way = len(self.context.state.applying)
         try:
             await self.commit(part, asked_at=asked_at)
             await self.settle()
         except (AtsError, ServiceFailed, LeaseLost):
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, this record caused it alone
+        except Exception as error:
             await self.stand_still()
-            ids = [mapped.external_id for mapped, _ in part.changed]
-            if not ids:
+            announced = self.context.state.applying[under_way:]
+            if not announced:
                 raise
-            await set_aside(self.context, self.facts.name, ids, unexpected(error))
+            for page in announced:
+                await set_aside(self.context, page, unexpected(error))
+            del self.context.state.applying[under_way:]
 
     def _about(self, prepared: PreparedPage) -> frozenset[str]:
         """Names of the records and of the candidates that the page is going to write."""

@@ -19,10 +19,12 @@ from daemon.core.import_plan import (
     RecordChange,
     changed_at,
     compare,
+    keep_missing,
     newest_candidates,
     record_changed_at,
 )
 from daemon.core.own_writes import without_own
+from daemon.importing.failures import unexpected
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
 from models.times import EPOCH
@@ -82,11 +84,6 @@ class PreparedPage:
     def seen(self) -> int:
         """How many records the page showed."""
         return len(self.external_ids)
-
-
-def unexpected(error: BaseException) -> str:
-    """An error of no known kind, without its text: that may quote the record."""
-    return f"unexpected {type(error).__name__}"
 
 
 def newest_version(
@@ -255,7 +252,8 @@ class PageReading:
             if old.missing:
                 prepared.found_again[record.external_id] = record.digest
         else:
-            prepared.changed.append((result, record.digest))
+            # What an optional list would have added is missing: the record is mapped again.
+            prepared.changed.append((result, None if result.provisional else record.digest))
         if old is not None and old.deleted:
             prepared.returned.append(record.external_id)
 
@@ -266,6 +264,7 @@ class PageReading:
         """
         now = self.last_stamp = max(self.clock.now(), self.last_stamp + timedelta(milliseconds=1))
         after = [self._snapshot(mapped, digest, now) for mapped, digest in prepared.changed]
+        provisional = {mapped.external_id for mapped, _ in prepared.changed if mapped.provisional}
         returned = frozenset(prepared.returned)
         before = await self._known_snapshots(prepared, after)
         before |= await self._moved_here(after, before)
@@ -276,6 +275,8 @@ class PageReading:
             old = before.get(snapshot.external_id)
             if old is not None and self._was_shown_newer(snapshot, old):
                 continue
+            if old is not None and snapshot.external_id in provisional:
+                snapshot = keep_missing(snapshot, old)  # noqa: PLW2901  # the same, completed
             change = compare(
                 snapshot,
                 old,
@@ -296,7 +297,8 @@ class PageReading:
     def _snapshot(self, mapped: Mapped, digest: bytes | None, now: datetime) -> Snapshot:
         return Snapshot(
             external_id=mapped.external_id,
-            fingerprint=mapped.fingerprint,
+            # An impossible fingerprint: the next poll maps the record whatever its content is.
+            fingerprint=b"" if mapped.provisional else mapped.fingerprint,
             digest=digest,
             candidate=None
             if mapped.candidate is None

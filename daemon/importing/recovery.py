@@ -5,20 +5,42 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.effects import deliver, log_plans, plan_changes
+from daemon.importing.failures import set_aside, unexpected
 from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
+from daemon.ports.leases import LeaseLost
+from daemon.ports.services import ServiceFailed
 
 
 async def finish_interrupted(context: ImportContext) -> None:
     """Finish it as the pass that began it, before anything new is looked at."""
-    while context.state.applying:
-        await _finish_page(context, context.state.applying[0])
-        del context.state.applying[0]
+    pages = context.state.applying
+    while pages:
+        if pages[0].is_doubtful:
+            await _finish_each(context, pages[0])
+        else:
+            pages[0] = replace(pages[0], attempts=pages[0].attempts + 1)
+            await context.save()
+            await _finish_page(context, pages[0])
+        del pages[0]
     await _finish_deletions(context)
+
+
+async def _finish_each(context: ImportContext, page: Applying) -> None:
+    """Finish a page that two runs could not finish; the record that fails alone is set aside."""
+    for external_id in page.external_ids:
+        alone = replace(page, external_ids=(external_id,))
+        try:
+            await _finish_page(context, alone)
+        except (AtsError, ServiceFailed, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, this record caused it alone
+            await set_aside(context, alone, unexpected(error))
 
 
 async def _finish_page(context: ImportContext, applying: Applying) -> None:

@@ -41,8 +41,8 @@ class SeenIds:
             unsorted[bucket] = True
             self._count += 1
 
-    def __contains__(self, external_id: str) -> bool:
-        wanted = xxhash.xxh3_64_intdigest(external_id.encode())
+    def __contains__(self, external_id: object) -> bool:
+        wanted = xxhash.xxh3_64_intdigest(str(external_id).encode())
         hashes = self._sorted(wanted >> 56)
         place = bisect_left(hashes, wanted)
         return place < len(hashes) and hashes[place] == wanted

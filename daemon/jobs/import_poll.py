@@ -5,17 +5,24 @@ Reads from the connector and `candidate_snapshots`; writes `candidate_snapshots`
 `conflicts`, `sync_runs` and the checkpoint `poll:<name>`.
 """
 
+from contextlib import suppress
 from uuid import UUID, uuid4
 
-from connectors.base import Connector, ListFacts, Page
+from connectors.base import Connector
 from connectors.errors import AtsError, AuthRefused
-from daemon.core.alert_texts import unmapped_stages
 from daemon.core.walk import state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
+from daemon.importing.deletions import settle_absences
+from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import ListImport
-from daemon.importing.page import page_import
 from daemon.importing.recovery import finish_interrupted
-from daemon.ports.alerts import AlertKind, alert_key
+from daemon.importing.reports import (
+    not_read,
+    report_failing_records,
+    report_issues,
+    report_unmapped,
+)
+from daemon.importing.retry import retry_failed
 from daemon.ports.leases import LeaseLost
 from daemon.ports.runs import Outcome, Run
 from daemon.ports.services import ServiceFailed
@@ -52,12 +59,16 @@ class ImportPoll:
             ImportFailed: the ATS could not be read to the end; the next run goes on from there.
             LeaseLost: another replica took over; nothing it did is undone.
         """
+        self._connector.take_issues()  # what pushes met since the last run is not this run's
         context = await self._begin(request)
         try:
             await finish_interrupted(context)
             self._begin_walk(context)
             failure = await self._walk_lists(context)
-            await self._retry_failed(context)
+            context.walked_everything = failure is None
+            if context.walked_everything:
+                await settle_absences(context)
+            await retry_failed(context)
             await self._end_walk(context, complete=failure is None)
         except (AtsError, ServiceFailed) as error:
             await self._record(context, "failed", error)
@@ -102,8 +113,12 @@ class ImportPoll:
         context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.taken_up)}
 
     async def _walk_lists(self, context: ImportContext) -> AtsError | None:
-        """Walk the lists in order, candidates before what refers to them; stop at one that fails."""
-        walk = context.walk
+        """Walk the lists in order, candidates before what refers to them.
+
+        An outage ends the walk. A list that fails for another reason does not stop the next ones;
+        the first such failure is returned.
+        """
+        walk, failure = context.walk, None
         for facts in self._connector.lists:
             if facts.name in walk.done:
                 continue
@@ -115,30 +130,20 @@ class ImportPoll:
             except AuthRefused:
                 raise
             except AtsError as error:
-                return error
-            walk.finish(facts.name)
-        return None
-
-    async def _retry_failed(self, context: ImportContext) -> None:
-        """Read the records that failed before once more, by id, when their time has come."""
-        for facts in self._connector.lists:
-            if not facts.reads_by_id:
+                note_list_failure(context, facts.name, error)
+                failure = failure or error
+                if cause_of(error) == "outage":
+                    break
                 continue
-            due = await self._ports.failed.due(facts.name, self._ports.clock.now())
-            if due:
-                await self._retry(context, facts, [record.external_id for record in due])
-
-    async def _retry(
-        self, context: ImportContext, facts: ListFacts, external_ids: list[str]
-    ) -> None:
-        asked_at = self._ports.clock.now()
-        answers = await self._connector.fetch(facts.name, external_ids)
-        gone = [e for e in external_ids if e in answers and answers[e] is None]
-        await self._ports.failed.remove(facts.name, gone)
-        records = [record for record in answers.values() if record is not None]
-        page = Page(records=records, position=None, last=True)
-        async with page_import(context, facts, frozenset(external_ids)) as pages:
-            await pages.commit(await pages.prepare(page), asked_at=asked_at)
+            except (LeaseLost, ServiceFailed):
+                raise
+            except Exception as error:
+                note_list_failure(context, facts.name, error)
+                with suppress(Exception):  # the error itself is what people have to hear of
+                    await context.save()
+                raise
+            walk.finish(facts.name)
+        return failure
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
         """Store how far it got, unless nothing moved: an idle poll leaves no trace."""
@@ -158,17 +163,13 @@ class ImportPoll:
     ) -> None:
         run = context.run
         run.counts.requests = self._connector.requests_sent - context.requests_before
-        await self._tell_unmapped(context)
+        issues = self._connector.take_issues()
+        await report_unmapped(context)
+        await report_issues(context, issues, error)
+        await report_failing_records(context)
+        hidden = [issue for issue in issues if issue.hides_records]
         message = None if error is None else f"{type(error).__name__}: {error}"
+        if error is None and hidden:
+            outcome, message = "partial", not_read(hidden)
+        run.outcome, run.error = outcome, message
         await self._ports.runs.finish(run, outcome, error=message)
-
-    async def _tell_unmapped(self, context: ImportContext) -> None:
-        run, name = context.run, self._connector.integration
-        if context.unmapped_stages:
-            stages = sorted(context.unmapped_stages)
-            run.details["unmapped_stages"] = stages
-            await self._ports.alerts.raise_condition(
-                unmapped_stages(context.of, stages=stages, applications=run.counts.unmapped)
-            )
-        elif run.details.get("sweep"):
-            await self._ports.alerts.resolve(alert_key(AlertKind.UNMAPPED_STAGES, name))

@@ -20,6 +20,8 @@ class AlertKind(StrEnum):
     STREAM_POSITION_LOST = "stream_position_lost"
     DELETION_BRAKE = "deletion_brake"
     SCHEMA_DRIFT = "schema_drift"
+    IMPORT_INCOMPLETE = "import_incomplete"
+    RECORDS_FAILING = "records_failing"
     ZERO_CANDIDATES = "zero_candidates"
     UNMAPPED_STAGES = "unmapped_stages"
     CONFLICTS_OPEN = "conflicts_open"

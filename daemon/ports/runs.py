@@ -36,6 +36,9 @@ class Run(msgspec.Struct):
     started_at: datetime
     counts: RunCounts = msgspec.field(default_factory=RunCounts)
     details: dict[str, Any] = msgspec.field(default_factory=dict)
+    outcome: Outcome = "running"
+    error: str | None = None
+    """The message of a run that was no success."""
 
 
 class RunLog(Protocol):

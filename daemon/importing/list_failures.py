@@ -1,0 +1,34 @@
+"""A list that could not be walked to its end: what its stored position is still good for."""
+
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    BrokenAnswer,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+)
+from daemon.core.walk import FailureCause
+from daemon.importing.context import ImportContext
+
+
+def note_list_failure(context: ImportContext, list_name: str, error: Exception) -> None:
+    """Count the failure at the list's position, and name the list if the position is forgotten."""
+    if context.walk.failed(list_name, cause_of(error)):
+        context.run.details.setdefault("positions_forgotten", []).append(list_name)
+
+
+def cause_of(error: Exception) -> FailureCause:
+    """Tells an outage from what the position itself may cause."""
+    match error:
+        case RateLimited() | AuthRefused() | Forbidden() | OutcomeUnknown():
+            return "outage"
+        case Unavailable():
+            return "outage" if error.status is None else "answer"
+        case BrokenAnswer():
+            return "answer"
+        case AtsError():
+            return "refusal"
+        case _:
+            return "unexpected"

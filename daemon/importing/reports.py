@@ -1,0 +1,81 @@
+"""What a run reports beside its counts: issues of reading, failing records, unmapped stages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.base import ReadIssue
+from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
+from daemon.importing.context import ImportContext
+from daemon.importing.failures import are_many
+from daemon.importing.list_failures import cause_of
+from daemon.ports.alerts import AlertKind, alert_key
+
+NAMED = 20
+"""So many issues are named on a run; the rest are counted."""
+
+
+def not_read(issues: Sequence[ReadIssue]) -> str:
+    """The run's message: which parts were passed over."""
+    named = "; ".join(f"{issue.name}: {issue.reason}" for issue in issues[:NAMED])
+    more = f"; and {len(issues) - NAMED} more" if len(issues) > NAMED else ""
+    return f"not everything could be read: {named}{more}"
+
+
+async def report_issues(
+    context: ImportContext, issues: Sequence[ReadIssue], failure: Exception | None
+) -> None:
+    """Name them on the run, and keep one alert open while there are any that lose something.
+
+    `failure` is what a list ended with. An outage is no such part: it has an alert of its own.
+    """
+    if issues:
+        context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
+        context.run.details["issue_count"] = sum(issue.count for issue in issues)
+    key = alert_key(AlertKind.IMPORT_INCOMPLETE, context.connector.integration)
+    parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind != "body"]
+    if failure is not None and cause_of(failure) != "outage":
+        parts.append(str(failure))
+    if parts:
+        await context.ports.alerts.raise_condition(
+            import_incomplete(context.of, run_id=context.run.id, parts=parts)
+        )
+    elif context.walked_everything:
+        await context.ports.alerts.resolve(key)
+
+
+def _issue(issue: ReadIssue) -> dict[str, Any]:
+    return {
+        "kind": issue.kind,
+        "name": issue.name,
+        "reason": issue.reason,
+        "count": issue.count,
+    }
+
+
+async def report_failing_records(context: ImportContext) -> None:
+    """Keep an alert open while many records of the integration fail."""
+    failing = sum(context.unidentified.values())
+    for facts in context.connector.lists:
+        failing += len(await context.ports.failed.all_ids(facts.name))
+    seen = context.run.counts.seen if context.was_sweep else None
+    key = alert_key(AlertKind.RECORDS_FAILING, context.connector.integration)
+    if are_many(failing, seen=seen):
+        await context.ports.alerts.raise_condition(
+            records_failing(context.of, failing=failing, run_id=context.run.id)
+        )
+    elif not failing or seen is not None:
+        await context.ports.alerts.resolve(key)
+
+
+async def report_unmapped(context: ImportContext) -> None:
+    """Keep an alert open while stages are without a rule, as far as this run can tell."""
+    run = context.run
+    if context.unmapped_stages:
+        stages = sorted(context.unmapped_stages)
+        run.details["unmapped_stages"] = stages
+        await context.ports.alerts.raise_condition(
+            unmapped_stages(context.of, stages=stages, applications=run.counts.unmapped)
+        )
+    elif run.details.get("sweep"):
+        key = alert_key(AlertKind.UNMAPPED_STAGES, context.connector.integration)
+        await context.ports.alerts.resolve(key)

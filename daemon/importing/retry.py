@@ -1,0 +1,59 @@
+"""Records that failed before: read once more by id, when their time has come."""
+
+from collections.abc import Sequence
+
+from connectors.base import Connector, ListFacts, Page, RawRecord
+from connectors.errors import AtsError, AuthRefused, Transient
+from daemon.importing.context import ImportContext
+from daemon.importing.failures import note_failures, unexpected
+from daemon.importing.page import page_import
+
+Answers = dict[str, RawRecord | None]
+
+
+async def retry_failed(context: ImportContext) -> None:
+    """Read what is due of every list that can be read by id, and import it.
+
+    Raises:
+        AtsError: the ATS is away, or refuses the credential.
+    """
+    for facts in context.connector.lists:
+        if not facts.reads_by_id:
+            continue
+        due = await context.ports.failed.due(facts.name, context.ports.clock.now())
+        ids = [record.external_id for record in due if record.external_id]
+        if len(ids) < len(due):
+            # Versions before 0.2 kept records without an id, which no read can find.
+            await context.ports.failed.remove(facts.name, [""])
+        if ids:
+            await _retry(context, facts, ids)
+
+
+async def _retry(context: ImportContext, facts: ListFacts, external_ids: list[str]) -> None:
+    asked_at = context.ports.clock.now()
+    answers, failures = await _read(context.connector, facts.name, external_ids)
+    await note_failures(context, facts.name, failures)
+    gone = [e for e in external_ids if e in answers and answers[e] is None]
+    await context.ports.failed.remove(facts.name, gone)
+    records = [record for record in answers.values() if record is not None]
+    page = Page(records=records, position=None, last=True)
+    async with page_import(context, facts, frozenset(external_ids)) as pages:
+        await pages.commit(await pages.prepare(page), asked_at=asked_at)
+
+
+async def _read(
+    connector: Connector, list_name: str, external_ids: Sequence[str]
+) -> tuple[Answers, dict[str, str]]:
+    """The answers, and why single ids could not be read: one of them never fails the others."""
+    try:
+        return dict(await connector.fetch(list_name, external_ids)), {}
+    except (Transient, AuthRefused):
+        raise
+    except Exception as error:  # noqa: BLE001  # an odd id may meet any error of a definition
+        if len(external_ids) == 1:
+            reason = f"{error}" if isinstance(error, AtsError) else unexpected(error)
+            return {}, {external_ids[0]: reason}
+    half = len(external_ids) // 2
+    one, one_failed = await _read(connector, list_name, external_ids[:half])
+    other, other_failed = await _read(connector, list_name, external_ids[half:])
+    return one | other, one_failed | other_failed
