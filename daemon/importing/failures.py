@@ -9,7 +9,8 @@ from daemon.ports.imports import LogLine
 
 MANY = 10
 """So many failing records are a person's business, whatever the size of the account."""
-MANY_SHARE = 0.1
+A_FEW, MANY_SHARE = 3, 0.1
+"""So many are, too, where they are such a share of the account."""
 
 
 def are_many(failing: int, *, seen: int | None) -> bool:
@@ -17,7 +18,8 @@ def are_many(failing: int, *, seen: int | None) -> bool:
 
     `seen` is how many records a complete listing showed; None where none was read.
     """
-    return failing >= MANY or (seen is not None and failing > 0 and failing >= seen * MANY_SHARE)
+    a_large_share = seen is not None and failing >= max(A_FEW, seen * MANY_SHARE)
+    return failing >= MANY or a_large_share
 
 
 def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[str]) -> None:
