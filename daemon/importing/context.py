@@ -93,6 +93,12 @@ class Request(msgspec.Struct, frozen=True):
     progress: Progress = msgspec.field(default_factory=NoProgress)
 
 
+def peers_of(connector: Connector, facts: ListFacts) -> list[str]:
+    """Names of the connector's other lists that hold the same kind of record."""
+    same = (other for other in connector.lists if other.holds == facts.holds)
+    return [other.name for other in same if other.name != facts.name]
+
+
 @dataclass(slots=True)
 class ImportContext:
     """One run under way."""
@@ -129,11 +135,7 @@ class ImportContext:
 
     def peers_of(self, facts: ListFacts) -> list[str]:
         """Names of the other lists that hold the same kind of record."""
-        return [
-            other.name
-            for other in self.connector.lists
-            if other.holds == facts.holds and other.name != facts.name
-        ]
+        return peers_of(self.connector, facts)
 
     @property
     def was_sweep(self) -> bool:

@@ -10,7 +10,7 @@ from daemon.core.import_plan import RecordChange
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
 from daemon.core.safety import Brake, judge_deletions
 from daemon.core.walk import PollState, Walk, state_from
-from daemon.importing.context import ImportPorts, ImportRules
+from daemon.importing.context import ImportPorts, ImportRules, peers_of
 from daemon.importing.deletions import ask_for_missing, find_missing
 from daemon.importing.effects import plan_changes
 from daemon.importing.listing import window_of
@@ -38,6 +38,8 @@ class Preview:
     counts: PreviewCounts = field(default_factory=PreviewCounts)
     _created: SeenIds = field(default_factory=SeenIds)
     _looked_at: SeenIds = field(default_factory=SeenIds)
+    _shown: dict[str, SeenIds] = field(default_factory=dict)
+    """By list: what a complete listing has shown."""
 
     async def changes(self) -> AsyncIterator[PreviewedChange]:
         """Every change, as it is found; `counts` is complete when this ends.
@@ -56,6 +58,9 @@ class Preview:
             if facts.name in walk.done:
                 continue
             async for item in self._list(facts, state, walk):
+                yield self.counts.note(item)
+        for facts in self.connector.lists:
+            for item in await self._absent(facts):
                 yield self.counts.note(item)
         async for item in self._retries():
             yield self.counts.note(item)
@@ -81,9 +86,12 @@ class Preview:
         async for page in self._pages(facts, window, at.position, looking):
             for item in await self._page(looking, page):
                 yield item
-        if looking.proves_absence and facts.complete_listing_proves_absence:
-            for item in await self._absent(facts, looking.seen):
-                yield item
+        if (
+            looking.proves_absence
+            and not looking.is_doubtful
+            and facts.complete_listing_proves_absence
+        ):
+            self._shown[facts.name] = looking.seen
 
     def _reading(
         self, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
@@ -96,6 +104,7 @@ class Preview:
             failing=failing,
             anew=anew,
             own_field=self.rules.own_field,
+            peers=peers_of(self.connector, facts),
         )
 
     async def _pages(
@@ -121,7 +130,10 @@ class Preview:
             looking.seen.add(record.external_id)
             self._looked_at.add(_key(name, record.external_id))
         for failure in page.failed:
-            looking.seen.add(failure.external_id or "")
+            if failure.external_id:
+                looking.seen.add(failure.external_id)
+            else:
+                looking.is_doubtful = True
         changes = await looking.reading.compare(prepared)
         told = await self._tell(name, [c for c in changes if not c.is_empty])
         self.counts.pages += 1
@@ -146,9 +158,13 @@ class Preview:
             items += [] if item is None else [item]
         return items
 
-    async def _absent(self, facts: ListFacts, seen: SeenIds) -> list[PreviewedChange]:
-        """What would be marked deleted; the brake is told in the counts."""
-        missing = await find_missing(self.ports.snapshots, facts, seen)
+    async def _absent(self, facts: ListFacts) -> list[PreviewedChange]:
+        """What would be marked deleted; a deletion guard that stops it is in the counts."""
+        peers = peers_of(self.connector, facts)
+        if not all(name in self._shown for name in (facts.name, *peers)):
+            return []
+        seen, elsewhere = self._shown[facts.name], [self._shown[peer] for peer in peers]
+        missing = await find_missing(self.ports.snapshots, facts, seen, elsewhere=elsewhere)
         verdict = judge_deletions(
             known=missing.known,
             missing=len(missing),
@@ -170,7 +186,7 @@ class Preview:
             if not facts.reads_by_id:
                 continue
             due = await self.ports.failed.due(facts.name, self.ports.clock.now())
-            ids = [record.external_id for record in due]
+            ids = [record.external_id for record in due if record.external_id]
             ids = [e for e in ids if _key(facts.name, e) not in self._looked_at]
             answers = await self.connector.fetch(facts.name, ids) if ids else {}
             records = [record for record in answers.values() if record is not None]
@@ -186,6 +202,8 @@ class _Looking:
     reading: PageReading
     seen: SeenIds = field(default_factory=SeenIds)
     proves_absence: bool = False
+    is_doubtful: bool = False
+    """A record without a usable id was shown: it may be any that seems to be missing."""
 
 
 def _key(list_name: str, external_id: str) -> str:

@@ -18,6 +18,7 @@ from daemon.core.verification import (
     VerificationCounts,
     compare_record,
 )
+from daemon.importing.context import peers_of
 from daemon.importing.seen import SeenIds
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
 from daemon.ports.verification import ClearViewReader
@@ -54,26 +55,28 @@ class Verification:
         Raises:
             AtsError: the ATS could not be read to the end.
         """
+        listed = {facts.name: SeenIds() for facts in self.connector.lists}
         for facts in self.connector.lists:
             await self.connector.prepare_mapping(facts.name)
-            async for item in self._compare_list(facts):
+            async for item in self._compare_list(facts, listed[facts.name]):
+                yield self.counts.note(item)
+        for facts in self.connector.lists:
+            names = (facts.name, *peers_of(self.connector, facts))
+            async for item in self._unlisted(facts, [listed[name] for name in names]):
                 yield self.counts.note(item)
         async for item in self._strays():
             yield self.counts.note(item)
 
-    async def _compare_list(self, facts: ListFacts) -> AsyncIterator[Drift]:
-        listed = SeenIds()
+    async def _compare_list(self, facts: ListFacts, listed: SeenIds) -> AsyncIterator[Drift]:
         async for page in self.connector.pages(facts.name, Window()):
             for failure in page.failed:
                 yield Drift("cannot be mapped", "record", failure.external_id or "", facts.name)
-                listed.add(failure.external_id or "")
+                listed.add_all([failure.external_id] if failure.external_id else [])
             listed.add_all(record.external_id for record in page.records)
             for item in await self._compare_records(facts, page.records):
                 yield item
             self.counts.pages += 1
             self.progress(facts.name, self.counts, page.expected_total)
-        async for item in self._unlisted(facts, listed):
-            yield item
 
     async def _compare_records(self, facts: ListFacts, records: Sequence[RawRecord]) -> list[Drift]:
         found, said = await self._mapped(facts, records)
@@ -122,11 +125,11 @@ class Verification:
             pending=await self.clearview.pending_pushes(sorted(applications)),
         )
 
-    async def _unlisted(self, facts: ListFacts, listed: SeenIds) -> AsyncIterator[Drift]:
-        """Live snapshots that the listing did not show: gone, or only hidden from it."""
+    async def _unlisted(self, facts: ListFacts, listed: Sequence[SeenIds]) -> AsyncIterator[Drift]:
+        """Live snapshots that no listing of their kind showed: gone, or only hidden from it."""
         batch: list[str] = []
         async for external_id, _ in self.snapshots.live_ids(facts.name):
-            if external_id not in listed:
+            if not any(external_id in one for one in listed):
                 batch.append(external_id)
             if len(batch) == BY_ID_BATCH:
                 for item in await self._judge_unlisted(facts, batch):
