@@ -25,6 +25,8 @@ EVERY: list[Callable[[], Condition]] = [
     ),
     lambda: texts.deletion_brake(OF, list_name="people", missing=40, known=99, max_percent=10),
     lambda: texts.schema_drift(OF, list_name="people", fields=["emails"]),
+    lambda: texts.import_incomplete(OF, run_id=UUID(int=2), parts=["jobs of 7 (HTTP 502)"] * 11),
+    lambda: texts.records_failing(OF, failing=12, run_id=UUID(int=2)),
     lambda: texts.zero_candidates(OF, list_name="people", known=99),
     lambda: texts.unmapped_stages(OF, stages=["Coffee"], applications=1),
     lambda: texts.conflicts_open(OF, count=1),
