@@ -6,10 +6,9 @@ exports, messages) runs until the daemon is told to stop.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,9 +16,7 @@ import structlog
 from config.loader import secret_paths
 from config.loading import Loaded
 from config.operator import OperatorConfig
-from config.problems import ConfigError
 from config.settings import Settings
-from config.watch import content_digest, files_of, watch_files
 from connectors.base import Connector
 from connectors.crosscheck import SUNSET_NOTICE
 from connectors.registry import create_connector
@@ -31,21 +28,24 @@ from daemon.assembly import (
     assemble_sender,
     assemble_worker,
 )
-from daemon.checked_config import load_checked_config
-from daemon.core.alert_texts import Of, config_refused, version_sunset
+from daemon.checked_config import CheckedConfig
+from daemon.config_watch import ConfigWatch
+from daemon.core.alert_texts import Of, version_sunset
 from daemon.http.api import Desk
+from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
-from daemon.notify.channels import open_channels
-from daemon.ports.alerts import AlertKind, Condition, alert_key
+from daemon.notify.channels import Channels
+from daemon.ports.alerts import AlertKind, alert_key
 from daemon.pushing.due_watch import DueWatch
+from daemon.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
 from daemon.settings_documents import configured_integrations
 from daemon.store.alert_mutes import AlertMutes
-from daemon.store.connection import DatabaseError
 from daemon.store.outbox_desk import MongoOutboxDesk
 from daemon.store.overview import Overview
+from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from daemon.store.settled_alerts import SettledAlerts
-from daemon.supervision import Backoff, stopped_within, supervise
-from daemon.worker import IntegrationWorker
+from daemon.supervision import Backoff, stopped_within, supervise, until_stopped
+from daemon.worker import BACKOFF, IntegrationWorker
 from daemon.workforce import Workforce
 from models.ids import integration_id
 
@@ -53,10 +53,12 @@ log = structlog.get_logger("daemon.app")
 
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
-STREAM_IS_STUCK_AFTER = timedelta(seconds=60)
+STREAM_IS_STUCK_AFTER = timedelta(seconds=40)
 LOOK_AT_CONDITIONS_EVERY = timedelta(seconds=30)
+LOOK_AT_CALENDAR_EVERY = timedelta(minutes=5)
 A_DAY = timedelta(days=1)
-_BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
+_SOON = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=5))
+"""For what all work waits for: leases, states, bells."""
 
 
 @dataclass
@@ -71,13 +73,29 @@ class Daemon:
     """Told of every secret that an edit of the file brings, so that no log shows it."""
 
     def __post_init__(self) -> None:
+        shared = self.shared
         self.listening = asyncio.Event()
         self.http_port = 0
-        self.intake = assemble_intake(self.shared, self.config, self.deliveries)
-        self.due_watch = DueWatch(self.shared.outbox, self.shared.clock, self.deliveries.wakers)
-        self.channels = open_channels(self.config.loaded.value.clearview.notifications)
-        self.sender = assemble_sender(self.shared, self.channels)
-        self.workforce = Workforce(self.hire, self._dismiss)
+        self.intake = assemble_intake(shared, self.config, self.deliveries)
+        self.due_watch = DueWatch(shared.outbox, shared.clock, self.deliveries.wakers)
+        self.channels = Channels(self.config.loaded.value.clearview.notifications)
+        self.sender = assemble_sender(shared, self.channels.open)
+        self.loops = shared.loops
+        self.workforce = Workforce(self.hire, self._dismiss, self.loops)
+        self.watch = ReadinessWatch(self.checks, self.loops, shared.alerts, shared.clock)
+        self._calendar_read_at = shared.clock.monotonic()
+
+    @property
+    def checks(self) -> dict[str, ReadinessCheck]:
+        """What `/readyz` asks, by the name of what is checked."""
+        mongo = self.shared.mongo
+        return {
+            OWN_DATABASE: lambda: why_not_writable(mongo),
+            CLEARVIEW_DATABASE: lambda: why_clearview_is_not_writable(mongo),
+            STREAM: self.stream_is_open,
+            "config": self.config_is_valid,
+            "loops": self.loops_work,
+        }
 
     def hire(self, name: str) -> IntegrationWorker:
         """The worker of a configured integration."""
@@ -88,6 +106,17 @@ class Daemon:
     def _dismiss(self, name: str) -> None:
         self.shared.scheduler.forget(f"poll:{name}")
         self.shared.scheduler.forget(f"export:{name}")
+        self.deliveries.remove(integration_id(name))
+
+    def _wanted(self) -> dict[str, object]:
+        """By integration, everything that its worker is made of: what differs is made anew."""
+        config, checked = self.config.loaded.value, self.config.checked
+        services = (config.clearview.candidates, config.clearview.analytics)
+        return {
+            name: (one, checked.definition_of(name).digest, services)
+            for name, one in config.integrations.items()
+            if one.enabled
+        }
 
     def connector(self, name: str) -> Connector:
         """A connector for a configured integration, not opened yet."""
@@ -101,17 +130,41 @@ class Daemon:
 
     async def close(self) -> None:
         """Close what the daemon itself opened."""
-        for channel in self.channels:
+        for channel in self.channels.open:
             await channel.close()
         await self.shared.services.close()
 
     async def prepare(self) -> None:
         """Write the settings documents and read every integration's state."""
+        alerts = self.shared.alerts
         await self.shared.integrations.configure(configured_integrations(self.config.checked))
         await self.shared.board.refresh()
-        await self.shared.alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
-        await self.shared.alerts.resolve_all_but(self._working)
+        await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
+        await alerts.resolve_all_but(self._working)
+        undelivered = AlertKind.NOTIFICATION_UNDELIVERED
+        keys = [alert_key(undelivered, None, channel.name) for channel in self.channels.open]
+        await alerts.resolve_kind_but(undelivered, keys)
         await self._tell_of_sunsets()
+
+    async def apply(self, checked: CheckedConfig) -> None:
+        """Bring an edited configuration into force.
+
+        Raises:
+            UserError: a channel's address is none; nothing was changed.
+        """
+        clearview = checked.loaded.value.clearview
+        self.channels.become(clearview.notifications)
+        for secret in secrets_of(checked.loaded):
+            self.remember_secret(secret)
+        self.config.checked = checked
+        self.sender.use(self.channels.open)
+        old_services = self.shared.reach(clearview)
+        try:
+            await self.prepare()
+        finally:
+            await self.workforce.apply(self._wanted())
+            if old_services is not None:
+                await old_services.close()
 
     @property
     def _working(self) -> list[str]:
@@ -121,8 +174,7 @@ class Daemon:
     async def _watch_conditions(self, stop: asyncio.Event) -> None:
         """What no single run can tell: rate limits that last, and what people have settled."""
         while not await stopped_within(stop, LOOK_AT_CONDITIONS_EVERY):
-            with suppress(DatabaseError):
-                await self.look_at_conditions()
+            await self.look_at_conditions()
 
     async def look_at_conditions(self) -> None:
         """Open and close the alerts that no job reports."""
@@ -131,8 +183,11 @@ class Daemon:
 
     async def _watch_calendar(self, stop: asyncio.Event) -> None:
         """A daemon that runs for months comes near to a sunset, too."""
-        while not await stopped_within(stop, A_DAY):
-            await self._tell_of_sunsets()
+        while not await stopped_within(stop, LOOK_AT_CALENDAR_EVERY):
+            now = self.shared.clock.monotonic()
+            if now - self._calendar_read_at >= A_DAY.total_seconds():
+                await self._tell_of_sunsets()
+                self._calendar_read_at = now
 
     async def _tell_of_sunsets(self) -> None:
         """A vendor that will switch an API off is told of months ahead."""
@@ -152,9 +207,9 @@ class Daemon:
         await self.prepare()
         done = asyncio.Event()
         for name, run in self._infrastructure():
-            group.create_task(run(done), name=name)
+            group.create_task(self._kept(name, run, done, backoff=_SOON), name=name)
+        group.create_task(self._serve_http(done), name="http")
         group.create_task(self._work(stop, done), name="work")
-        group.create_task(self._watch_config(stop), name="config")
 
     def _infrastructure(self) -> list[tuple[str, Run]]:
         shared = self.shared
@@ -162,8 +217,25 @@ class Daemon:
             ("leases", shared.leases.run),
             ("board", shared.board.run),
             ("scheduler", shared.scheduler.run),
-            ("http", self._serve_http),
         ]
+
+    def _loops(self) -> list[tuple[str, Run]]:
+        config = ConfigWatch(self.settings.config, self.config, self.shared.alerts, self.apply)
+        return [
+            (STREAM, self.intake.run),
+            ("due pushes", self.due_watch.run),
+            ("messages", self.sender.run),
+            ("conditions", self._watch_conditions),
+            ("calendar", self._watch_calendar),
+            ("readiness", self.watch.run),
+            ("config", config.run),
+        ]
+
+    async def _kept(
+        self, name: str, run: Run, stop: asyncio.Event, *, backoff: Backoff = BACKOFF
+    ) -> None:
+        work = partial(until_stopped, run, stop)
+        await supervise(name, work, backoff, stop=stop, observer=self.loops)
 
     async def _serve_http(self, done: asyncio.Event) -> None:
         shared, settings = self.shared, self.settings
@@ -176,11 +248,7 @@ class Daemon:
                     mutes=AlertMutes(shared.mongo, shared.clock),
                     clock=shared.clock,
                 ),
-                checks={
-                    "mongodb": self.database_is_writable,
-                    "stream": self.stream_is_open,
-                    "config": self.config_is_valid,
-                },
+                checks=self.checks,
                 render_metrics=shared.metrics.render,
                 clock=shared.clock,
                 admin_token=settings.admin_token,
@@ -197,49 +265,11 @@ class Daemon:
     async def _work(self, stop: asyncio.Event, done: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as work:
-                work.create_task(self.workforce.run(self.config.loaded.value, stop), name="workers")
-                for name, run in (
-                    ("stream", self.intake.run),
-                    ("due pushes", self.due_watch.run),
-                    ("messages", self.sender.run),
-                    ("conditions", self._watch_conditions),
-                    ("calendar", self._watch_calendar),
-                ):
-                    work.create_task(_kept(name, run, stop), name=name)
+                work.create_task(self.workforce.run(self._wanted(), stop), name="workers")
+                for name, run in self._loops():
+                    work.create_task(self._kept(name, run, stop), name=name)
         finally:
             done.set()
-
-    async def _watch_config(self, stop: asyncio.Event) -> None:
-        """A good edit is applied, a bad one is refused while the last good one goes on."""
-
-        def files() -> set[Path]:
-            return files_of(self.config.loaded.document)
-
-        async for _ in watch_files(files, stop=stop, since=content_digest(files())):
-            await self._reload()
-
-    async def _reload(self) -> None:
-        try:
-            checked = load_checked_config(self.settings.config)
-        except ConfigError as error:
-            problems = [str(problem) for problem in error.problems]
-            self.config.refused = f"{len(problems)} problems, the first: {problems[0]}"
-            log.error("config_refused", problems=len(problems))  # noqa: TRY400 - no traceback
-            await self._tell(config_refused(problems=problems))
-            return
-        if checked.loaded.value.clearview != self.config.loaded.value.clearview:
-            log.warning("config_needs_restart", part="clearview")
-        for secret in secrets_of(checked.loaded):
-            self.remember_secret(secret)
-        self.config.checked, self.config.refused = checked, None
-        with suppress(DatabaseError):
-            await self.prepare()
-        await self.workforce.apply(checked.loaded.value)
-        log.info("config_applied", integrations=len(checked.loaded.value.integrations))
-
-    async def _tell(self, condition: Condition) -> None:
-        with suppress(DatabaseError):
-            await self.shared.alerts.raise_condition(condition)
 
     async def stream_is_open(self) -> str | None:
         """Why not, if it is not; a stream that another replica reads is open."""
@@ -255,19 +285,9 @@ class Daemon:
         """Why the file on disk is not in force, if it is not."""
         return self.config.refused and f"the last edit was refused: {self.config.refused}"
 
-    async def database_is_writable(self) -> str | None:
-        """Why MongoDB takes no writes, if it takes none."""
-        try:
-            hello = await self.shared.mongo.client.admin.command("hello")
-        except DatabaseError as error:
-            return f"MongoDB does not answer ({type(error).__name__})"
-        if hello.get("isWritablePrimary") or hello.get("msg") == "isdbgrid":
-            return None
-        return "MongoDB has no primary"
-
-
-async def _kept(name: str, run: Run, stop: asyncio.Event) -> None:
-    await supervise(name, lambda: run(stop), _BACKOFF, stop=stop)
+    async def loops_work(self) -> str | None:
+        """Which loops keep failing, if any do."""
+        return "; ".join(self.loops.reasons()) or None
 
 
 def secrets_of(loaded: Loaded[OperatorConfig]) -> list[str]:

@@ -29,6 +29,7 @@ from daemon.jobs.status_push import (
     PushSettings,
     StatusIntake,
 )
+from daemon.loop_health import LoopHealth
 from daemon.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.notifications import Channel
@@ -69,6 +70,7 @@ class Shared(ImportParts):
     known: MongoKnownApplications = field(init=False)
     board: Board = field(init=False)
     scheduler: Scheduler = field(init=False)
+    loops: LoopHealth = field(init=False)
 
     def __post_init__(self) -> None:
         ImportParts.__post_init__(self)
@@ -79,6 +81,7 @@ class Shared(ImportParts):
         self.known = MongoKnownApplications(self.mongo)
         self.board = Board(self.integrations)
         self.scheduler = Scheduler(self.clock)
+        self.loops = LoopHealth(self.alerts, self.clock)
 
     @property
     def around(self) -> Surroundings:
@@ -88,6 +91,7 @@ class Shared(ImportParts):
             integrations=self.integrations,
             states=self.states,
             clock=self.clock,
+            loops=self.loops,
         )
 
 
@@ -194,6 +198,9 @@ class Deliveries:
         if delivery is not None:
             self._by_integration[identity] = delivery
 
+    def remove(self, identity: UUID) -> None:
+        self._by_integration.pop(identity, None)
+
     def wakers(self) -> Mapping[UUID, Callable[[], None]]:
         """By integration: what tells its delivery that there is work."""
         return {identity: one.wake for identity, one in self._by_integration.items()}
@@ -268,4 +275,5 @@ def assemble_sender(shared: Shared, channels: Sequence[Channel]) -> Notification
         clock=shared.clock,
         policy=shared.policy,
         limits=SenderLimits(tick=timedelta(seconds=2)),
+        observer=shared.loops,
     )

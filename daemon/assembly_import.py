@@ -55,6 +55,17 @@ class ImportParts:
         self.checkpoints = MongoCheckpoints(self.mongo, self.clock)
         self.integrations = MongoIntegrations(self.mongo, self.clock)
 
+    def reach(self, clearview: ClearView) -> ClearViewServices | None:
+        """Reach ClearView's services as this says from now on; returns the old ones, to be closed.
+
+        None where nothing has changed for them.
+        """
+        before, self.clearview = self.clearview, clearview
+        if (before.candidates, before.analytics) == (clearview.candidates, clearview.analytics):
+            return None
+        old, self.services = self.services, ClearViewServices(clearview, self.mongo, self.clock)
+        return old
+
 
 def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
     """The outside of one integration's import."""

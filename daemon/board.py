@@ -4,13 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-import structlog
-
-from daemon.store.connection import DatabaseError
 from daemon.store.integrations import MongoIntegrations, Standing
 from daemon.supervision import stopped_within
-
-log = structlog.get_logger("daemon.board")
 
 EVERY = timedelta(seconds=1)
 
@@ -43,12 +38,9 @@ class Board:
                 self._listeners[name]()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep reading until stopped; while MongoDB is away the last known states hold."""
+        """Keep reading until stopped; while it cannot read, the last known states hold."""
         while not stop.is_set():
-            try:
-                await self.refresh()
-            except DatabaseError as error:
-                log.debug("board_not_read", error=type(error).__name__)
+            await self.refresh()
             await stopped_within(stop, EVERY)
 
     @property

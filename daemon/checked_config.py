@@ -56,6 +56,22 @@ def load_checked_config(
     return CheckedConfig(loaded, definitions)
 
 
+def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> None:
+    """Refuses an edit of what is connected once, at the start.
+
+    Raises:
+        ConfigError: names each such setting at its place; values are never shown.
+    """
+    before, after = in_force.clearview.mongodb, checked.loaded.value.clearview.mongodb
+    for name in type(after).model_fields:
+        if getattr(before, name) != getattr(after, name):
+            checked.loaded.document.error(
+                ("clearview", "mongodb", name),
+                "cannot change while the daemon runs: restart it, or take this change back",
+            )
+    checked.loaded.problems.raise_errors()
+
+
 def connector_folders_of(path: Path) -> list[Path]:
     """The folders of `connector_paths`, whatever else the file may be; none if there is no file."""
     problems = Problems()

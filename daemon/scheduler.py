@@ -17,8 +17,14 @@ from daemon.ports.clock import Clock
 
 log = structlog.get_logger("daemon.scheduler")
 
+OVERDUE = timedelta(seconds=30)
+"""A bell that is late by this much will not ring any more."""
 STEP = timedelta(seconds=30)
 """Wall time that moves by this much more or less than monotonic time was set, not passed."""
+
+
+class BellsSilent(Exception):
+    """APScheduler has stopped by itself: bells are overdue."""
 
 
 @dataclass(eq=False, slots=True)
@@ -96,7 +102,15 @@ class Scheduler:
         return moment
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Ring until stopped."""
+        """Ring until stopped. Begun again after a failure it rings all bells anew.
+
+        Raises:
+            BellsSilent: APScheduler has stopped by itself, as it does when a trigger raises.
+        """
+        # Its shutdown is not over when it returns, and takes all jobs along.
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        for bell, trigger in self._bells.values():
+            self._arm(bell, trigger)
         self._scheduler.start()
         try:
             await self._watch_clock(stop)
@@ -113,7 +127,15 @@ class Scheduler:
                     "clock_stepped", by_s=((self._clock.now() - wall) - passed).total_seconds()
                 )
                 self._ring_all()
+            else:
+                self._require_life()
             wall, steady = self._clock.now(), self._clock.monotonic()
+
+    def _require_life(self) -> None:
+        earliest = next(iter(self._scheduler.get_jobs()), None)
+        due = None if earliest is None else earliest.next_run_time
+        if due is not None and self._clock.now() - due > OVERDUE:
+            raise BellsSilent
 
     def _ring_all(self) -> None:
         for bell, trigger in self._bells.values():

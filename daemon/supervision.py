@@ -1,15 +1,20 @@
-"""Keeps one integration's work going: what fails is logged once, and tried again with growing pauses."""
+"""Keeps a loop going: what fails is logged once, reported, and tried again with growing pauses."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 import msgspec
 import structlog
 
+from daemon.core.unexpected import stack, unexpected
+
 log = structlog.get_logger(__name__)
+
+LONGEST_SETTLING = timedelta(minutes=5)
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -17,8 +22,8 @@ class Backoff(msgspec.Struct, frozen=True):
 
     base: timedelta = timedelta(seconds=2)
     cap: timedelta = timedelta(minutes=5)
-    settled_after: timedelta = timedelta(minutes=1)
-    """How long a new attempt must live to count as recovered."""
+    settled_after: timedelta = timedelta(seconds=10)
+    """How long a new attempt must live at least to count as recovered."""
     chance: Callable[[], float] = random.random
 
     def pause(self, failures: int) -> timedelta:
@@ -27,6 +32,41 @@ class Backoff(msgspec.Struct, frozen=True):
         nominal = min(self.cap, self.base * (1 << doublings))
         return nominal * (0.5 + self.chance() / 2)
 
+    def settling(self, longest_life: timedelta) -> timedelta:
+        """How long an attempt must live to count as recovered.
+
+        A loop that lives for a minute each time before it fails has not recovered after ten seconds.
+        """
+        return max(self.settled_after, min(2 * longest_life, LONGEST_SETTLING))
+
+
+class LoopObserver(Protocol):
+    """Told how loops get on, by name. Must not raise."""
+
+    def failed(self, loop: str, error: BaseException) -> None:
+        """The loop ended with an error, and is begun again."""
+        ...
+
+    def worked(self, loop: str) -> None:
+        """The loop did its work, or has lived long enough since its last failure."""
+        ...
+
+
+class LoopEnded(Exception):
+    """A loop that works until it is stopped has ended by itself."""
+
+
+def must_pass(error: BaseException) -> bool:
+    """Returns True for what no border may hold back: the end of the process or of the task.
+
+    A `CancelledError` that comes although nothing has cancelled the task is a failure like any
+    other: it would end a loop without a trace.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
+
 
 async def supervise(
     name: str,
@@ -34,23 +74,41 @@ async def supervise(
     backoff: Backoff,
     *,
     stop: asyncio.Event,
+    observer: LoopObserver | None = None,
 ) -> None:
     """Runs `run` again and again until it returns or `stop` is set; its errors never leave this function."""
-    health = _Health(name)
+    health = _Health(name, observer)
     while not stop.is_set():
-        settled = asyncio.get_running_loop().call_later(
-            backoff.settled_after.total_seconds(), health.recovered
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        settled = loop.call_later(
+            backoff.settling(health.longest_life).total_seconds(), health.recovered
         )
         try:
             await run()
-        except Exception as error:  # noqa: BLE001 - one integration must not stop the others
-            health.failed(error)
+        except BaseException as error:
+            if must_pass(error):
+                raise
+            health.failed(error, lived=timedelta(seconds=loop.time() - began))
         else:
             health.recovered()
             return
         finally:
             settled.cancel()
         await stopped_within(stop, backoff.pause(health.failures))
+
+
+async def until_stopped(
+    run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event
+) -> None:
+    """Runs a loop that must not end before `stop` is set.
+
+    Raises:
+        LoopEnded: it did.
+    """
+    await run(stop)
+    if not stop.is_set():
+        raise LoopEnded
 
 
 async def stopped_within(stop: asyncio.Event, pause: timedelta) -> bool:
@@ -64,19 +122,25 @@ async def stopped_within(stop: asyncio.Event, pause: timedelta) -> bool:
 
 @dataclass(slots=True)
 class _Health:
-    """Speaks on the transitions only, not at each repeat."""
+    """Logs the transitions only, not each repeat."""
 
     name: str
+    observer: LoopObserver | None
     failures: int = 0
     since: float = field(default=0.0)
+    longest_life: timedelta = timedelta(0)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException, *, lived: timedelta) -> None:
         self.failures += 1
+        self.longest_life = max(self.longest_life, lived)
+        found = unexpected(error)
         if self.failures == 1:
             self.since = asyncio.get_running_loop().time()
-            log.error("task_failed", task=self.name, exc_info=error)
+            log.error("task_failed", task=self.name, error=str(found), stack=stack(error))
         else:
-            log.debug("task_failed_again", task=self.name, failures=self.failures, error=error)
+            log.debug("task_failed_again", task=self.name, failures=self.failures, error=str(found))
+        if self.observer is not None:
+            self.observer.failed(self.name, error)
 
     def recovered(self) -> None:
         if self.failures:
@@ -85,3 +149,6 @@ class _Health:
                 "task_recovered", task=self.name, after_s=round(down, 1), failures=self.failures
             )
             self.failures = 0
+            self.longest_life = timedelta(0)
+        if self.observer is not None:
+            self.observer.worked(self.name)

@@ -15,21 +15,24 @@ import msgspec
 import structlog
 
 from connectors.base import Connector
-from connectors.errors import AtsError, AuthRefused
+from connectors.errors import AuthRefused
 from daemon.board import Board
+from daemon.core.alert_texts import Of
 from daemon.health import Health
 from daemon.importing.context import Request
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.status_push import PushDelivery
+from daemon.loop_health import LoopHealth
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.pushes import IntegrationStates
-from daemon.ports.services import ServiceFailed
+from daemon.ports.runs import RunFailed
 from daemon.scheduler import Bell
 from daemon.store.connection import DatabaseError
 from daemon.store.integrations import MongoIntegrations, Standing
-from daemon.supervision import Backoff, stopped_within, supervise
+from daemon.store.outages import is_outage
+from daemon.supervision import Backoff, stopped_within, supervise, until_stopped
 
 log = structlog.get_logger("daemon.worker")
 
@@ -41,6 +44,8 @@ FINISH = timedelta(seconds=3)
 DATABASE_RETRY = timedelta(seconds=2)
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
+POLLS, PUSHES, EXPORTS = "polls", "pushes", "exports"
+"""Its loops, as alerts name them."""
 BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
 
@@ -67,6 +72,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     integrations: MongoIntegrations
     states: IntegrationStates
     clock: Clock
+    loops: LoopHealth
 
 
 class IntegrationWorker:
@@ -92,14 +98,12 @@ class IntegrationWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
         await self.connector.open()
-        self._around.board.listen(self.name, self._look_around)
         try:
+            self._around.board.listen(self.name, self._look_around)
             async with asyncio.TaskGroup() as group:
                 loops = [
-                    group.create_task(
-                        supervise(name, partial(work, stop), BACKOFF, stop=stop), name=name
-                    )
-                    for name, work in self._loops()
+                    group.create_task(self._keep(work, subject, stop), name=self.name)
+                    for subject, work in self._loops()
                 ]
                 await stop.wait()
                 # Whatever waits for a slow ATS by then is safe to cut off: it goes on where it was.
@@ -109,14 +113,24 @@ class IntegrationWorker:
         finally:
             await self.connector.close()
 
+    async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
+        loops, name = self._around.loops, self.loop_name(subject)
+        loops.belongs(name, Of(self.name, self._id), subject)
+        run = partial(until_stopped, work, stop)
+        await supervise(name, run, BACKOFF, stop=stop, observer=loops)
+
+    def loop_name(self, subject: str) -> str:
+        """The name of one of its loops, in logs and in `/readyz`."""
+        return f"{self.name}: {subject}"
+
     def _look_around(self) -> None:
         """It was resumed, or somebody asks for a poll."""
         self._bells.poll.ring()
         if self.jobs.delivery is not None:
             self.jobs.delivery.wake()
 
-    async def once(self, patience: timedelta) -> bool:
-        """One poll by itself, whatever the schedule says; True if it went well.
+    async def once(self, patience: timedelta) -> str | None:
+        """One poll by itself, whatever the schedule says; returns why it failed, if it did.
 
         A replica that died without giving its lease back is waited for.
         """
@@ -124,22 +138,23 @@ class IntegrationWorker:
         while (lease := await self._around.leases.acquire(self.lease_key)) is None:
             if self._around.clock.monotonic() >= waited_until:
                 log.warning("integration_is_busy", integration=self.name)
-                return False
+                return "another process polls it just now"
             await self._around.clock.sleep(LEASE_RETRY / 4)
         try:
             standing = self._around.board.standing(self.name)
-            return await self.poll_once(lease, asyncio.Event(), standing)
+            failed = await self.poll_once(lease, asyncio.Event(), standing)
         except LeaseLost:
-            return False
+            return "another process took the poll over"
         finally:
             await self._around.leases.release(lease)
+        return None if failed is None else f"the poll failed: {failed}"
 
     def _loops(self) -> Iterator[tuple[str, Work]]:
-        yield f"{self.name}: polls", self._polls
+        yield POLLS, self._polls
         if self.jobs.delivery is not None:
-            yield f"{self.name}: pushes", self.jobs.delivery.run
+            yield PUSHES, self.jobs.delivery.run
         if self.jobs.export is not None:
-            yield f"{self.name}: exports", self._exports
+            yield EXPORTS, self._exports
 
     async def _polls(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -176,14 +191,24 @@ class IntegrationWorker:
             except LeaseLost:
                 continue
             except DatabaseError as error:
+                if not is_outage(error):
+                    raise
                 log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
+                self._around.loops.failed(self.loop_name(POLLS), error)
                 await stopped_within(ended, DATABASE_RETRY)
                 self._bells.poll.ring()
+            else:
+                self._around.loops.worked(self.loop_name(POLLS))
 
     async def poll_once(
         self, lease: Lease, ended: asyncio.Event, standing: Standing | None = None
-    ) -> bool:
-        """One poll, with whatever was asked for; True if it went well."""
+    ) -> str | None:
+        """One poll, with whatever was asked for; returns why it was no success, if it was none.
+
+        Raises:
+            DatabaseError: MongoDB went away meanwhile.
+            LeaseLost: another replica took over.
+        """
         asked = (standing.request if standing is not None else None) or {}
         request = Request(
             fence=lease.token,
@@ -194,19 +219,21 @@ class IntegrationWorker:
         try:
             run = await self.jobs.poll.run(request)
         except ImportFailed as failed:
-            await self._note_failure(failed.cause)
-            return False
+            await self._note_failure(failed)
+            return str(failed)
         else:
             await self._note_success(standing)
-            return run.outcome == "success"
+            return None if run.outcome == "success" else run.error or run.outcome
         finally:
             if asked:
-                await self._around.integrations.answered(self.name, asked["id"])
+                await self._around.integrations.answered(self.name, asked.get("id"))
 
-    async def _note_failure(self, error: AtsError | ServiceFailed) -> None:
-        await self._health.failed(error)
-        if isinstance(error, AuthRefused):
-            reason = f"the ATS refused the credential (HTTP {error.status})"
+    async def _note_failure(self, failed: RunFailed) -> None:
+        if is_outage(failed.cause):
+            raise failed.cause
+        await self._health.run_failed(failed)
+        if isinstance(failed.cause, AuthRefused):
+            reason = f"the ATS refused the credential (HTTP {failed.cause.status})"
             await self._around.states.auth_failed(
                 self._id, reason=reason, at=self._around.clock.now()
             )
@@ -217,13 +244,26 @@ class IntegrationWorker:
             await self._around.states.recovered(self._id, at=self._around.clock.now())
 
     async def _exports(self, stop: asyncio.Event) -> None:
-        bell, export = self._bells.export, self.jobs.export
-        if bell is None or export is None:
-            return
+        bell = self._bells.export
+        if bell is None:
+            raise AssertionError("an export without a bell")
         bell.ring()
         while await bell.heard(stop):
             if self._around.board.is_active(self.name):
-                await export.run()
+                await self.export_once()
+
+    async def export_once(self, *, at_once: bool = False) -> str | None:
+        """Export what is due; returns why not, if it was not exported."""
+        if self.jobs.export is None:
+            return None
+        try:
+            exported = await self.jobs.export.run(at_once=at_once)
+        except RunFailed as failed:
+            await self._note_failure(failed)
+            return f"the export failed: {failed}"
+        if exported.ok and exported.reason is None:
+            await self._health.worked("analytics_export")
+        return None if exported.ok else exported.reason or "the export failed"
 
 
 async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> None:

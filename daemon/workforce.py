@@ -1,15 +1,21 @@
 """The workers of all integrations, started, stopped and replaced as the configuration changes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
-from config.operator import Integration, OperatorConfig
-from daemon.worker import IntegrationWorker
+from daemon.core.alert_texts import Of
+from daemon.loop_health import LoopHealth
+from daemon.supervision import supervise, until_stopped
+from daemon.worker import BACKOFF, IntegrationWorker
+from models.ids import integration_id
 
 log = structlog.get_logger("daemon.workforce")
+
+WORKER = "worker"
+"""A worker as a whole, as alerts name it: what fails before its loops are begun."""
 
 Hire = Callable[[str], IntegrationWorker]
 """Makes the worker of a configured integration."""
@@ -20,51 +26,73 @@ Dismiss = Callable[[str], None]
 
 @dataclass(slots=True)
 class _Employed:
-    wanted: Integration
+    wanted: object
     task: asyncio.Task[None]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Workforce:
-    """Keeps exactly the workers that the configuration wants."""
+    """Keeps exactly the workers that the configuration wants.
 
-    def __init__(self, hire: Hire, dismiss: Dismiss) -> None:
+    A worker that cannot be made or begun is tried again by itself; it stops no other.
+    """
+
+    def __init__(self, hire: Hire, dismiss: Dismiss, loops: LoopHealth) -> None:
         self._hire = hire
         self._dismiss = dismiss
+        self._loops = loops
         self._employed: dict[str, _Employed] = {}
         self._group: asyncio.TaskGroup | None = None
         self._ready = asyncio.Event()
 
-    async def run(self, config: OperatorConfig, stop: asyncio.Event) -> None:
+    async def run(self, wanted: Mapping[str, object], stop: asyncio.Event) -> None:
         """Work until stopped, then let every worker finish what it has in hand."""
         async with asyncio.TaskGroup() as self._group:
             self._ready.set()
-            await self.apply(config)
+            await self.apply(wanted)
             await stop.wait()
             for one in self._employed.values():
                 one.stop.set()
 
-    async def apply(self, config: OperatorConfig) -> None:
-        """Replace the workers whose integration was edited; leave all others alone."""
+    async def apply(self, wanted: Mapping[str, object]) -> None:
+        """Replace the workers of which something else is wanted now; leave all others alone.
+
+        `wanted` has, by integration, everything that its worker is made of.
+        """
         await self._ready.wait()
-        wanted = {name: one for name, one in config.integrations.items() if one.enabled}
         gone = [n for n, one in self._employed.items() if wanted.get(n) != one.wanted]
         await asyncio.gather(*(self._part_with(name) for name in gone))
         for name, one in wanted.items():
             if name not in self._employed:
                 self._take_on(name, one)
 
-    def _take_on(self, name: str, wanted: Integration) -> None:
+    def _take_on(self, name: str, wanted: object) -> None:
         if self._group is None:
             raise AssertionError("apply before run")
-        worker, stop = self._hire(name), asyncio.Event()
-        task = self._group.create_task(worker.run(stop), name=f"{name}: worker")
+        stop = asyncio.Event()
+        task = self._group.create_task(self._employ(name, stop), name=f"{name}: worker")
         self._employed[name] = _Employed(wanted, task, stop)
-        log.info("integration_started", integration=name)
+
+    async def _employ(self, name: str, stop: asyncio.Event) -> None:
+        async def work(stop: asyncio.Event) -> None:
+            worker = self._hire(name)
+            log.info("integration_started", integration=name)
+            await worker.run(stop)
+
+        loop = f"{name}: {WORKER}"
+        self._loops.belongs(loop, _of(name), WORKER)
+        await supervise(
+            loop, lambda: until_stopped(work, stop), BACKOFF, stop=stop, observer=self._loops
+        )
 
     async def _part_with(self, name: str) -> None:
         one = self._employed.pop(name)
         one.stop.set()
         await asyncio.wait([one.task])
+        self._loops.forget(_of(name))
         self._dismiss(name)
         log.info("integration_stopped", integration=name)
+
+
+def _of(name: str) -> Of:
+    return Of(name, integration_id(name))

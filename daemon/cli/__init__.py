@@ -4,6 +4,8 @@ Modules of this folder import little at their top: what a command needs is impor
 that help and completion answer at once.
 """
 
+import sys
+
 import typer
 
 from daemon.cli import (
@@ -57,4 +59,16 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """The console script."""
     collect_rarely()
-    build_app()(prog_name="ats-sync")
+    try:
+        build_app()(prog_name="ats-sync")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - no traceback: its text may quote anything
+        sys.exit(_shown(error))
+
+
+def _shown(error: Exception) -> int:
+    from daemon.cli.session import EXIT_FAILED, show_error, shown_as
+
+    show_error(shown_as(error))
+    return EXIT_FAILED

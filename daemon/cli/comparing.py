@@ -1,6 +1,7 @@
 """`verify` and `plan`: both look at everything and write nothing."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +14,18 @@ from connectors.base import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
 from daemon.assembly import assemble_repair, push_rules
 from daemon.assembly_import import import_ports, import_rules
+from daemon.checked_config import CheckedConfig
 from daemon.cli.poll import Bench, bench, checked_for
 from daemon.cli.poll_progress import Watcher
-from daemon.cli.session import EXIT_FAILED, out, print_json, run_async, showing_errors
+from daemon.cli.session import (
+    EXIT_FAILED,
+    err,
+    out,
+    print_json,
+    run_async,
+    showing_errors,
+    shown_as,
+)
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
 from daemon.core.push_plan import PushRules
 from daemon.core.verification import Drift
@@ -72,22 +82,46 @@ async def _verify(on: Bench, *, as_json: bool) -> int:
 
 
 def plan(name: str | None, *, config: Path | None = None, as_json: bool = False) -> None:
-    """What the next poll and the next pushes would change."""
+    """What the next poll and the next pushes would change.
+
+    Raises:
+        typer.Exit: 1 if an integration could not be looked at.
+    """
     with showing_errors():
         checked = checked_for(name, config)
     integrations = checked.loaded.value.integrations
     wanted = [name] if name is not None else [n for n, i in integrations.items() if i.enabled]
 
     async def work() -> list[dict[str, Any]]:
-        plans = []
-        for one in wanted:
-            async with bench(one, checked, config, prepare=False) as on:
-                plans.append(await _plan(on, as_json=as_json))
-        return plans
+        if name is not None:
+            return [await _planned(name, checked, config, as_json=as_json)]
+        return [await _planned_or_why_not(one, checked, config, as_json=as_json) for one in wanted]
 
     plans = run_async(work)
     if as_json:
         print_json(plain(plans[0] if name is not None else plans))
+    if any("error" in one for one in plans):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _planned(
+    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
+) -> dict[str, Any]:
+    async with bench(name, checked, config, prepare=False) as on:
+        return await _plan(on, as_json=as_json)
+
+
+async def _planned_or_why_not(
+    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
+) -> dict[str, Any]:
+    """One integration that cannot be looked at keeps no other from being shown."""
+    try:
+        return await _planned(name, checked, config, as_json=as_json)
+    except Exception as error:  # noqa: BLE001
+        shown = shown_as(error)
+        err.print(f"ats-sync: {name}: {shown}", markup=False)
+        err.print(f"  -> {shown.remedy}", markup=False)
+        return {"integration": name, "error": str(shown)}
 
 
 async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
@@ -165,21 +199,16 @@ def _as_sent(request: dict[str, Any]) -> str:
     return f"{request['method']} {address} {body}".rstrip()
 
 
-class _connected:  # noqa: N801 - reads as what it does in a with statement
-    """An open connector of the integration; what the ATS does not do is told, not thrown."""
-
-    def __init__(self, on: Bench) -> None:
-        self._watcher = Watcher(on.name)
-        self._connector = on.connector(self._watcher)
-
-    async def __aenter__(self) -> Connector:
-        self._watcher.__enter__()
-        await self._connector.open()
-        return self._connector
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._connector.close()
-        self._watcher.__exit__()
+@asynccontextmanager
+async def _connected(on: Bench) -> AsyncIterator[Connector]:
+    """An open connector of the integration, watched as long as it is."""
+    with Watcher(on.name) as watcher:
+        connector = on.connector(watcher)
+        await connector.open()
+        try:
+            yield connector
+        finally:
+            await connector.close()
 
 
 async def _read(items: AsyncIterator[T]) -> AsyncIterator[T]:

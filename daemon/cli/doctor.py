@@ -1,6 +1,6 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -24,11 +24,12 @@ from daemon.cli.session import (
     run_async,
     settings_for,
     showing_errors,
+    shown_as,
 )
+from daemon.ports.pushes import StreamInterrupted
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.stream.change_stream import ApplicationStream
 from models.documents import ClearViewApplication
-from models.errors import UserError
 from models.ids import integration_id
 from models.status import ApplicationStatus
 
@@ -74,32 +75,48 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
         yield Finding(note.integration, "note", note.message)
     try:
         async with database(settings_for(config), checked.loaded.value, prepare=True) as mongo:
-            async for finding in _look_at_mongo(mongo):
+            for finding in await _guarded("MongoDB", _look_at_mongo(mongo)):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
-                    for finding in await _look_at_integration(name, checked, mongo):
+                    look = _look_at_integration(name, checked, mongo)
+                    for finding in await _guarded(name, look):
                         yield finding
-    except UserError as error:
-        yield Finding("MongoDB", "bad", f"{error} {error.remedy}")
+    except Exception as error:  # noqa: BLE001 - what was found so far is shown all the same
+        yield _broken("MongoDB", error)
 
 
-async def _look_at_mongo(mongo: Mongo) -> AsyncIterator[Finding]:
+async def _guarded(subject: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+    """What a look found; one that breaks is a finding, and the others go on."""
+    try:
+        return await look
+    except Exception as error:  # noqa: BLE001
+        return [_broken(subject, error)]
+
+
+def _broken(subject: str, error: Exception) -> Finding:
+    shown = shown_as(error)
+    return Finding(subject, "bad", f"{shown} {shown.remedy}".strip())
+
+
+async def _look_at_mongo(mongo: Mongo) -> list[Finding]:
     build = await mongo.client.admin.command("buildInfo")
-    yield Finding("MongoDB", "ok", f"version {build['version']}, a replica set, takes writes")
+    version = f"version {build['version']}, a replica set, takes writes"
+    return [Finding("MongoDB", "ok", version), await _look_at_oplog(mongo)]
+
+
+async def _look_at_oplog(mongo: Mongo) -> Finding:
     shared = ImportParts(mongo)
     try:
         window = await ApplicationStream(mongo, shared.clock).window_seconds()
-    except DatabaseError as error:
-        yield Finding("oplog", "note", f"its window cannot be read ({type(error).__name__})")
-        return
+    except (DatabaseError, StreamInterrupted) as error:
+        return Finding("oplog", "note", f"its window cannot be read ({type(error).__name__})")
     if window is None:
-        yield Finding("oplog", "ok", "it has not been full yet: nothing was ever lost")
-    elif window < SHORT_WINDOW_S:
+        return Finding("oplog", "ok", "it has not been full yet: nothing was ever lost")
+    if window < SHORT_WINDOW_S:
         words = f"it reaches back {window / 3600:.1f} h; a longer stop needs a comparison of all"
-        yield Finding("oplog", "note", words)
-    else:
-        yield Finding("oplog", "ok", f"it reaches back {window / 3600:.0f} h")
+        return Finding("oplog", "note", words)
+    return Finding("oplog", "ok", f"it reaches back {window / 3600:.0f} h")
 
 
 async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) -> list[Finding]:

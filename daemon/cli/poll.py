@@ -26,12 +26,16 @@ from daemon.cli.session import (
     showing_errors,
     usage_error,
 )
+from daemon.core.alert_texts import Of
+from daemon.health import Health
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.ports.leases import Lease
 from daemon.ports.runs import RunCounts
 from daemon.store.connection import Row
+from daemon.store.outages import is_outage
 from models.documents import SyncRun
+from models.errors import AtsSyncError
 from models.ids import integration_id
 
 PATIENCE = timedelta(seconds=1.5)
@@ -147,6 +151,8 @@ async def _lease(on: Bench) -> Lease | None:
 
 
 async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: bool) -> bool:
+    shared = on.shared
+    health = Health(Of(on.name, on.id), shared.alerts, shared.clock, shared.policy)
     with Watcher(on.name) as watcher:
         connector = on.connector(watcher)
         await connector.open()
@@ -166,12 +172,21 @@ async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: 
             )
             run = await job.run(request)
         except ImportFailed as failed:
-            _show(failed.run.counts, failed.run.details, error=str(failed.cause))
+            _show(failed.run.counts, failed.run.details, error=_words(failed))
+            if not isinstance(failed.cause, AtsSyncError) and not is_outage(failed.cause):
+                await health.broke(failed)
             return False
         finally:
             await connector.close()
+    await health.worked("import_poll")
     _show(run.counts, run.details, error=run.error)
     return run.outcome == "success" and not run.details.get("brakes")
+
+
+def _words(failed: ImportFailed) -> str:
+    if isinstance(failed.cause, AtsSyncError):
+        return str(failed.cause)
+    return f"MongoDB did not answer: {failed}" if is_outage(failed.cause) else str(failed)
 
 
 async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row | Lease:

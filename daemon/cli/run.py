@@ -12,14 +12,25 @@ from config.settings import Settings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
 from daemon.checked_config import CheckedConfig, load_checked_config
-from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors
+from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alerting import AlertPolicy
-from daemon.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
+from daemon.core.unexpected import stack
+from daemon.lifecycle import (
+    MARGIN,
+    TaskDied,
+    Watchdog,
+    close_within,
+    drain_share,
+    run_until_stopped,
+    serve,
+)
 from daemon.log_redaction import Redactor
 from daemon.logs import configure_logs
 from daemon.once import run_once
+from daemon.ports.runs import in_words
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.embedded import EmbeddedMongo, start_embedded
+from models.errors import UserError
 
 log = structlog.get_logger("daemon")
 
@@ -61,8 +72,17 @@ def start(
             else:
                 await _run(daemon, embedded, stop, settings)
 
+    async def guarded(stop: asyncio.Event) -> None:
+        try:
+            await main(stop)
+        except (UserError, TaskDied):
+            raise
+        except Exception as error:  # noqa: BLE001 - a traceback's text may quote anything
+            log.error("daemon_failed", error=in_words(error), stack=stack(error))  # noqa: TRY400
+            raise shown_as(error) from None
+
     watchdog = Watchdog(settings.shutdown_grace + MARGIN)
-    return serve(main, grace=settings.shutdown_grace, watchdog=watchdog) or exit_code
+    return serve(guarded, grace=settings.shutdown_grace, watchdog=watchdog) or exit_code
 
 
 async def _run_once(daemon: Daemon, stop: asyncio.Event) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
+from click import ClickException
 from rich.console import Console
 
 from config.loader import load_operator_config
@@ -17,10 +18,12 @@ from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
 from daemon.logs import configure_logs
+from daemon.ports.runs import in_words
 from daemon.store.attach import running_embedded
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.embedded import start_embedded
-from models.errors import UserError
+from daemon.store.outages import is_outage
+from models.errors import AtsSyncError, UserError
 
 T = TypeVar("T")
 
@@ -89,18 +92,46 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 class showing_errors:  # noqa: N801 - reads as what it does in a with statement
-    """Print errors that are meant for a person, and leave with the right exit code."""
+    """Print errors without a traceback, and leave with the right exit code.
+
+    Of an error of no known kind type and location are shown: its text may quote anything.
+    """
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, _PASSED_ON):
+            return
         if isinstance(error, ConfigError):
             err.print(str(error), markup=False)
             raise typer.Exit(EXIT_USAGE) from None
-        if isinstance(error, UserError):
-            show_error(error)
-            raise typer.Exit(EXIT_FAILED) from None
+        show_error(shown_as(error))
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+_PASSED_ON = (
+    *(typer.Exit, typer.Abort, ClickException, KeyboardInterrupt, SystemExit, BrokenPipeError),
+    *(asyncio.CancelledError, GeneratorExit),
+)
+"""Not errors, or Typer's own to show."""
+
+
+def shown_as(error: BaseException) -> UserError:
+    """Returns what to tell a person of an error."""
+    if isinstance(error, UserError):
+        return error
+    if is_outage(error):
+        return UserError(
+            f"MongoDB did not answer ({type(error).__name__})",
+            remedy="see that it runs and can be reached, and try again; what was stored is safe",
+        )
+    if isinstance(error, AtsSyncError):
+        return UserError(in_words(error), remedy="see `ats-sync doctor`")
+    return UserError(
+        in_words(error),
+        remedy="what was stored is safe; try again, and report this line if it comes again",
+    )
 
 
 def show_error(error: UserError) -> None:

@@ -1,16 +1,16 @@
 """The words for every condition: what is wrong, and what the reader can do about it.
 
-One function per kind. Facts go in, a `Condition` comes out; no candidate's data and no secret may
-be among the facts.
+Facts go in, a `Condition` comes out; no candidate's data and no secret may be among the facts. No
+other module makes a `Condition`: whoever reports it, one key has one severity and one text.
 """
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from daemon.core.recovery import Recovery
+from daemon.core.unexpected import Unexpected
 from daemon.ports.alerts import AlertKind, Condition
 
 AGAIN = "again"
@@ -20,6 +20,10 @@ MOST_NAMED = 10
 """So many parts are named in one message."""
 HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
+PUSH, RECORD = "push", "record"
+"""Subjects of conditions about pushes and about records, which want different commands."""
+GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET})
+"""The kinds whose severity grows with what they measure; every other key keeps its severity."""
 
 
 class Of(msgspec.Struct, frozen=True):
@@ -43,45 +47,66 @@ def integration_failing(of: Of, *, failures: int, since: datetime, error: str) -
     )
 
 
+def pushes_failing(of: Of, *, error: str) -> Condition:
+    """The ATS answers no status change any more."""
+    return Condition(
+        kind=AlertKind.INTEGRATION_FAILING,
+        severity="error",
+        title=f"{of.name}: the ATS does not take status changes",
+        message=f"{_ended(error)} They wait, and are sent when it answers again. If the ATS is "
+        f"well, run `ats-sync doctor` and look for {of.name}.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=PUSH,
+        details={"error": error, "cause": error},
+    )
+
+
 def auth_refused(of: Of, *, status: int | None) -> Condition:
-    """The ATS does not accept the credential."""
+    """The ATS does not accept the credential, or not for what it is needed for."""
+    answered = "" if status is None else f"It answered HTTP {status}. "
     return Condition(
         kind=AlertKind.AUTH_REFUSED,
         severity="critical",
         title=f"{of.name}: the ATS refuses the credential",
-        message="The integration is paused, and tries the credential from time to time. Renew it at "
-        f"the ATS, and put the new one where the configuration of {of.name} points.",
+        message=f"{answered}The integration waits, and tries the credential from time to time. Renew "
+        "it or its permissions at the ATS, and put a new one where the configuration of "
+        f"{of.name} points; what waits is then done without further steps.",
         integration=of.name,
         integration_id=of.id,
         details={"status": status},
     )
 
 
-def dead_letters(of: Of, *, pushes: int = 0, records: int = 0) -> Condition:
-    """Something was tried until its time ran out."""
-    parts = [_count(n, what) for n, what in ((pushes, "push"), (records, "record")) if n]
+def dead_push(of: Of, *, application: UUID, status: str, reason: str) -> Condition:
+    """A status change was given up."""
     return Condition(
         kind=AlertKind.DEAD_LETTERS,
         severity="error",
-        title=f"{of.name}: {' and '.join(parts)} given up",
-        message=" ".join(_after_giving_up(of, pushes=pushes, records=records)),
+        title=f"{of.name}: a status change was given up",
+        message=f"Application {application} to {status}: {_ended(reason)} It is kept, and not tried "
+        "again by itself. Read the reasons with `ats-sync outbox list --state dead`, correct the "
+        "cause, then `ats-sync outbox replay`.",
         integration=of.name,
         integration_id=of.id,
-        details={"pushes": pushes, "records": records},
+        subject=PUSH,
+        details={"application_id": application, "status": status, "reason": reason},
     )
 
 
-def _after_giving_up(of: Of, *, pushes: int, records: int) -> Iterator[str]:
-    if pushes:
-        yield (
-            "Pushes are kept and not tried again by themselves. Read the reasons with "
-            "`ats-sync outbox list --state dead`, mend the cause, then `ats-sync outbox replay`."
-        )
-    if records:
-        yield (
-            "A record is tried again when it is listed again. Read the reasons in "
-            f"`failed_records`, mend the cause, then `ats-sync poll {of.name} --sweep`."
-        )
+def dead_records(of: Of, *, records: int) -> Condition:
+    """Records of the ATS were tried until their time ran out."""
+    return Condition(
+        kind=AlertKind.DEAD_LETTERS,
+        severity="error",
+        title=f"{of.name}: {_count(records, 'record')} given up",
+        message="A record is tried again when it is listed again. Read the reasons in "
+        f"`failed_records`, correct the cause, then `ats-sync poll {of.name} --sweep`.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=RECORD,
+        details={"records": records},
+    )
 
 
 def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
@@ -218,17 +243,17 @@ def unmapped_stages(of: Of, *, stages: list[str], applications: int) -> Conditio
     )
 
 
-def conflicts_open(of: Of, *, count: int) -> Condition:
-    """Both sides changed, and no rule may decide."""
+def conflicts_open(of: Of, *, count: int | None = None) -> Condition:
+    """Both sides changed, and no rule may decide. `count` is how many there are, where known."""
     return Condition(
         kind=AlertKind.CONFLICTS_OPEN,
         severity="warning",
-        title=f"{of.name}: {_count(count, 'conflict')} for a person to decide",
+        title=f"{of.name}: conflicts for a person to decide",
         message="ATS and ClearView say opposite things about these applications and both stay as "
         "they are. Read `conflicts` where state is open, and set the right status on either side.",
         integration=of.name,
         integration_id=of.id,
-        details={"count": count},
+        details={} if count is None else {"count": count},
     )
 
 
@@ -266,8 +291,9 @@ def config_refused(*, problems: list[str]) -> Condition:
         kind=AlertKind.CONFIG_REFUSED,
         severity="error",
         title="An edit of the configuration was refused",
-        message=f"The last good configuration keeps running. {_count(len(problems), 'problem')}: "
-        "run `ats-sync validate` and mend what it lists.",
+        message="The last good configuration keeps running, all of it. "
+        f"{_count(len(problems), 'problem')}, the first: {_ended(problems[0])} Correct the file "
+        "(`ats-sync validate` lists its mistakes), or restart the daemon where that is asked for.",
         details={"problems": problems},
     )
 
@@ -299,6 +325,56 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
         subject=channel,
         details={"channel": channel, "error": error},
     )
+
+
+def run_broke(of: Of, *, job: str, run_id: UUID, found: Unexpected) -> Condition:
+    """A run ended by an error of no known kind."""
+    return Condition(
+        kind=AlertKind.UNEXPECTED_ERROR,
+        severity="error",
+        title=f"{of.name}: a run ended by an unexpected error",
+        message=f"{found} ended run {run_id} ({job}). What it did is kept, the next run goes on from "
+        "there, and no other integration is affected. If it comes again, report it with this "
+        "line; `sync_runs` and the log have the rest under the run's id.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=job,
+        details={**_facts_of(found), "job": job, "run_id": str(run_id)},
+    )
+
+
+def loop_broke(of: Of | None, *, loop: str, found: Unexpected) -> Condition:
+    """A loop of the daemon ended by an error of no known kind, and is begun again."""
+    whose = "" if of is None else f"{of.name}: "
+    return Condition(
+        kind=AlertKind.UNEXPECTED_ERROR,
+        severity="error",
+        title=f"{whose}an unexpected error in `{loop}`",
+        message=f"{found} ended this part of the daemon. It is begun again with growing pauses, and "
+        "everything else goes on. If it lasts, `/readyz` names it: restart the daemon, and report "
+        "it with this line.",
+        integration=None if of is None else of.name,
+        integration_id=None if of is None else of.id,
+        subject=loop,
+        details={**_facts_of(found), "loop": loop},
+    )
+
+
+def not_ready(*, part: str, reason: str) -> Condition:
+    """A part of the daemon has not been able to do its work for a while."""
+    return Condition(
+        kind=AlertKind.NOT_READY,
+        severity="error",
+        title=f"The daemon is not ready: {part}",
+        message=f"{_ended(reason)} What depends on it waits, and goes on by itself afterwards. "
+        "`/readyz` and `ats-sync doctor` say more.",
+        subject=part,
+        details={"part": part, "reason": reason},
+    )
+
+
+def _facts_of(found: Unexpected) -> dict[str, object]:
+    return {"error": found.error, "location": found.location, "cause": str(found)}
 
 
 def _count(number: int, noun: str) -> str:

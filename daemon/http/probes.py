@@ -54,7 +54,7 @@ class Probes:
 
     async def reasons(self) -> list[str]:
         """Why the daemon is not ready; empty if it is."""
-        found = await asyncio.gather(*(_asked(*check) for check in self._checks.items()))
+        found = await asyncio.gather(*(ask(*check) for check in self._checks.items()))
         return [reason for reason in found if reason is not None]
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -64,7 +64,8 @@ class Probes:
         return answer
 
 
-async def _asked(name: str, check: ReadinessCheck) -> str | None:
+async def ask(name: str, check: ReadinessCheck) -> str | None:
+    """Returns why this part is not ready; None if it is. A check that breaks or hangs is a reason."""
     try:
         return await bounded(check(), CHECK_LIMIT_S, name=f"readiness of {name}")
     except TimeoutError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from daemon.core.alert_texts import dead_letters
+from daemon.core.alert_texts import dead_records
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
@@ -74,5 +74,5 @@ async def note_failures(
     ]
     if any(died):
         await ports.alerts.raise_condition(
-            dead_letters(context.of, records=await ports.failed.dead())
+            dead_records(context.of, records=await ports.failed.dead())
         )

@@ -28,7 +28,8 @@ from daemon.ports.analytics import (
 )
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
-from daemon.ports.runs import Run, RunLog
+from daemon.ports.runs import Run, RunFailed, RunLog, in_words
+from daemon.supervision import must_pass
 from models.errors import AtsSyncError
 
 PERIODS_PER_RUN = 31
@@ -109,6 +110,9 @@ class AnalyticsExport:
         """Export every complete period that is due, the oldest first; stop at the first failure.
 
         A period that failed rests for a while before it is tried again, unless `at_once`.
+
+        Raises:
+            RunFailed: an error of no known kind; the period is recorded as failed like any other.
         """
         if self._connector.capabilities.analytics is None:
             return ExportOutcome(reason=self._not_supported())
@@ -162,9 +166,12 @@ class AnalyticsExport:
             await self._succeed(period, metrics, sent, lease)
         except AtsSyncError as error:
             return await self._fail(period, metrics, run, str(error))
-        except BaseException:
-            await self._runs.finish(run, "interrupted")
-            raise
+        except BaseException as error:
+            if isinstance(error, LeaseLost) or must_pass(error):
+                await self._runs.finish(run, "interrupted")
+                raise
+            await self._fail(period, metrics, run, in_words(error))
+            raise RunFailed(run, error) from error
         run.counts.updated = sent.taken
         run.counts.failed = sent.refused
         await self._runs.finish(run, "partial" if sent.refused else "success", error=sent.complaint)

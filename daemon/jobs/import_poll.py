@@ -5,11 +5,15 @@ Reads from the connector and `candidate_snapshots`; writes `candidate_snapshots`
 `conflicts`, `sync_runs` and the checkpoint `poll:<name>`.
 """
 
+import asyncio
 from contextlib import suppress
 from uuid import UUID, uuid4
 
+import structlog
+
 from connectors.base import Connector
 from connectors.errors import AtsError, AuthRefused
+from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.core.walk import state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.deletions import settle_absences
@@ -24,17 +28,17 @@ from daemon.importing.reports import (
 )
 from daemon.importing.retry import retry_failed
 from daemon.ports.leases import LeaseLost
-from daemon.ports.runs import Outcome, Run
+from daemon.ports.runs import Outcome, Run, RunFailed, in_words
 from daemon.ports.services import ServiceFailed
+from daemon.supervision import must_pass
+
+log = structlog.get_logger(__name__)
+
+_KNOWN = (AtsError, ServiceFailed, LeaseLost, asyncio.CancelledError)
 
 
-class ImportFailed(Exception):
+class ImportFailed(RunFailed):
     """A run ended without importing everything; what it did import is safe."""
-
-    def __init__(self, run: Run, cause: AtsError | ServiceFailed) -> None:
-        super().__init__(str(cause))
-        self.run = run
-        self.cause = cause
 
 
 class ImportPoll:
@@ -56,11 +60,33 @@ class ImportPoll:
         """Import everything that changed since the last run.
 
         Raises:
-            ImportFailed: the ATS could not be read to the end; the next run goes on from there.
+            ImportFailed: the run ended early, by any exception; the next one goes on from there.
             LeaseLost: another replica took over; nothing it did is undone.
         """
+        run = await self._ports.runs.start(
+            "import_poll", self._connector.integration, self._integration_id
+        )
+        try:
+            await self._import(run, request)
+        except ImportFailed:
+            raise
+        except BaseException as error:
+            decisive = first_unlike(error, _KNOWN)
+            if isinstance(decisive, LeaseLost):
+                await self._ports.runs.finish(run, "interrupted", error="lease lost")
+                raise decisive from error
+            if must_pass(decisive):
+                await self._ports.runs.finish(run, "interrupted", error="shutdown")
+                raise
+            await self._note_failure(run, decisive)
+            if not isinstance(decisive, Exception | asyncio.CancelledError):
+                raise
+            raise ImportFailed(run, decisive) from error
+        return run
+
+    async def _import(self, run: Run, request: Request) -> None:
         self._connector.take_issues()  # what pushes met since the last run is not this run's
-        context = await self._begin(request)
+        context = await self._begin(run, request)
         try:
             await finish_interrupted(context)
             self._begin_walk(context)
@@ -72,27 +98,33 @@ class ImportPoll:
             await self._end_walk(context, complete=failure is None)
         except (AtsError, ServiceFailed) as error:
             await self._record(context, "failed", error)
-            raise ImportFailed(context.run, error) from error
-        except LeaseLost:
-            await self._ports.runs.finish(context.run, "interrupted", error="lease lost")
-            raise
-        except BaseException as error:
-            await self._ports.runs.finish(context.run, "interrupted", error=type(error).__name__)
-            raise
+            raise ImportFailed(run, error) from error
         if failure is not None:
-            outcome: Outcome = "partial" if context.run.counts.pages else "failed"
+            outcome: Outcome = "partial" if run.counts.pages else "failed"
             await self._record(context, outcome, failure)
-            raise ImportFailed(context.run, failure) from failure
+            raise ImportFailed(run, failure) from failure
         await self._record(context, "success", None)
-        return context.run
 
-    async def _begin(self, request: Request) -> ImportContext:
+    async def _note_failure(self, run: Run, error: BaseException) -> None:
+        """Record the run as failed; where even that fails, the error itself is what counts."""
+        if not isinstance(error, _KNOWN):
+            log.error(
+                "run_failed_unexpectedly",
+                integration=run.integration,
+                run_id=str(run.id),
+                error=str(unexpected(error)),
+                stack=stack(error),
+            )
+        run.outcome, run.error = "failed", in_words(error)
+        try:
+            await self._ports.runs.finish(run, run.outcome, error=run.error)
+        except Exception as unrecorded:  # noqa: BLE001 - MongoDB may be what failed
+            log.warning("run_not_recorded", run_id=str(run.id), error=type(unrecorded).__name__)
+
+    async def _begin(self, run: Run, request: Request) -> ImportContext:
         key = f"poll:{self._connector.integration}"
         stored = await self._ports.checkpoints.load(key)
         state = state_from(stored)
-        run = await self._ports.runs.start(
-            "import_poll", self._connector.integration, self._integration_id
-        )
         return ImportContext(
             connector=self._connector,
             integration_id=self._integration_id,
@@ -168,7 +200,7 @@ class ImportPoll:
         await report_issues(context, issues, error)
         await report_failing_records(context)
         hidden = [issue for issue in issues if issue.hides_records]
-        message = None if error is None else f"{type(error).__name__}: {error}"
+        message = None if error is None else in_words(error)
         if error is None and hidden:
             outcome, message = "partial", not_read(hidden)
         run.outcome, run.error = outcome, message

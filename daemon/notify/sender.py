@@ -1,14 +1,14 @@
 """Tells people about conditions: plans messages from the alerts, and delivers the queue.
 
 Reads from `alerts`, writes to `notification_queue` and to the channels. Every channel has a task
-of its own, so a channel that hangs delays nobody but itself.
+of its own, so a channel that hangs delays no other. Channels may come and go while it runs. Without
+any, open conditions wait for one: what no one was told of does not count as told.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,6 +16,7 @@ import structlog
 
 from daemon.core.alert_texts import notification_undelivered
 from daemon.core.alerting import AlertPolicy, AlertState, plan_messages, retry_delay
+from daemon.core.unexpected import stack
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
 from daemon.ports.clock import Clock
 from daemon.ports.notifications import (
@@ -26,10 +27,22 @@ from daemon.ports.notifications import (
     MessageRefused,
     NotificationQueue,
 )
+from daemon.ports.runs import in_words
+from daemon.supervision import (
+    Backoff,
+    LoopObserver,
+    must_pass,
+    stopped_within,
+    supervise,
+    until_stopped,
+)
 
 log = structlog.get_logger(__name__)
 
 Jitter = Callable[[], float]
+UNEXPECTED_AT_MOST = 5
+"""Attempts at a message that ended by an error of no known kind: the cause may be the message."""
+LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class SenderLimits(msgspec.Struct, frozen=True):
@@ -53,6 +66,15 @@ class Sent:
     dead: int = 0
 
 
+@dataclass(slots=True)
+class _Running:
+    """A channel that is being served."""
+
+    channel: Channel
+    task: asyncio.Task[None]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class NotificationSender:
     """The one who speaks. Any number of replicas may run one."""
 
@@ -67,6 +89,7 @@ class NotificationSender:
         policy: AlertPolicy | None = None,
         limits: SenderLimits | None = None,
         jitter: Jitter = random.random,
+        observer: LoopObserver | None = None,
     ) -> None:
         self._alerts = alerts
         self._book = book
@@ -76,15 +99,71 @@ class NotificationSender:
         self._policy = policy or AlertPolicy()
         self._limits = limits or SenderLimits()
         self._jitter = jitter
+        self._observer = observer
+        self._changed = asyncio.Event()
         self._looked_for_orphans: datetime | None = None
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The channels in force."""
+        return self._channels
+
+    def use(self, channels: Sequence[Channel]) -> None:
+        """Replace the channels; one that is left out finishes what it is sending and is closed."""
+        self._channels = tuple(channels)
+        self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plan and deliver until stopped; a message in flight is finished first."""
+        serving: list[_Running] = []
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(stop, self._plan_quietly), name="notify:plan")
-            for channel in self._channels:
-                deliver = self._deliverer(channel)
-                tasks.create_task(self._repeat(stop, deliver), name=f"notify:{channel.name}")
+            plan = self._kept("planning of messages", self._plan_quietly, stop)
+            tasks.create_task(plan, name="notify:plan")
+            stopping = tasks.create_task(self._notice(stop), name="notify:stop")
+            while not stop.is_set():
+                self._changed.clear()
+                serving = await self._serve(serving, tasks)
+                await self._changed.wait()
+            for one in serving:
+                one.stop.set()
+            stopping.cancel()
+
+    async def _notice(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._changed.set()
+
+    async def _serve(self, before: list[_Running], tasks: asyncio.TaskGroup) -> list[_Running]:
+        """Serve exactly the channels in force."""
+        gone = [one for one in before if one.channel not in self._channels]
+        for one in gone:
+            one.stop.set()
+            await asyncio.wait([one.task])
+            await _close(one.channel)
+        kept = [one for one in before if one not in gone]
+        served = [one.channel for one in kept]
+        return kept + [self._begin(c, tasks) for c in self._channels if c not in served]
+
+    def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _Running:
+        stop = asyncio.Event()
+        work = self._kept(f"messages to {channel.name}", self._deliverer(channel), stop)
+        return _Running(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
+
+    async def _kept(
+        self, name: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event
+    ) -> None:
+        async def repeat(stop: asyncio.Event) -> None:
+            await work()
+            while not await stopped_within(stop, self._limits.tick):
+                await work()
+
+        backoff = Backoff(base=self._limits.tick, cap=max(LONGEST_PAUSE, self._limits.tick))
+        await supervise(
+            name,
+            lambda: until_stopped(repeat, stop),
+            backoff,
+            stop=stop,
+            observer=self._observer,
+        )
 
     async def drain_once(self) -> Sent:
         """Plan what is due now, and offer every channel what is due to it, once."""
@@ -96,6 +175,9 @@ class NotificationSender:
         """Queue the messages that are due; returns how many were new."""
         planned = 0
         await self._give_up_orphans()
+        if not self._channels:
+            await self._pass_over_what_is_over()
+            return 0
         while due := await self._unplanned():
             now = self._clock.now()
             recent = await self._book.told_since(now - self._policy.storm_window)
@@ -110,6 +192,13 @@ class NotificationSender:
             if not plan.messages:
                 break
         return planned
+
+    async def _pass_over_what_is_over(self) -> None:
+        """Without a channel: what came and went is history; what is open waits for a channel."""
+        now = self._clock.now()
+        for alert in await self._book.due(now):
+            if alert.resolved_at is not None:
+                await self._book.mark_planned(alert, now=now, silent=True)
 
     async def _give_up_orphans(self) -> None:
         """Not before the horizon: another replica may have a newer configuration."""
@@ -161,6 +250,12 @@ class NotificationSender:
             return await self._put_off(delivery, str(error), sent)
         except MessageRefused as error:
             return await self._give_up(delivery, str(error), sent)
+        except BaseException as error:
+            if must_pass(error):
+                raise
+            return await self._broke(channel, delivery, error, sent)
+        if self._observer is not None:
+            self._observer.worked(_sending(channel))
         await self._queue.delivered(delivery, now=self._clock.now())
         await self._alerts.resolve(
             alert_key(AlertKind.NOTIFICATION_UNDELIVERED, None, channel.name)
@@ -186,12 +281,27 @@ class NotificationSender:
         sent.dead += 1
         return True
 
-    async def _repeat(self, stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-        while not stop.is_set():
-            try:
-                await work()
-            except Exception:  # MongoDB may be away for a while; conditions stay written down
-                log.warning("notification_round_failed", exc_info=True)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.tick.total_seconds()):
-                    await stop.wait()
+    async def _broke(
+        self, channel: Channel, delivery: Delivery, error: BaseException, sent: Sent
+    ) -> bool:
+        """An error of no known kind: the channel's or the message's own, so no more than a few."""
+        log.error(
+            "notification_broke", channel=channel.name, error=in_words(error), stack=stack(error)
+        )
+        if self._observer is not None:
+            self._observer.failed(_sending(channel), error)
+        if delivery.attempts >= UNEXPECTED_AT_MOST:
+            return await self._give_up(delivery, in_words(error), sent)
+        return await self._put_off(delivery, in_words(error), sent)
+
+
+async def _close(channel: Channel) -> None:
+    try:
+        await channel.close()
+    except Exception as error:  # noqa: BLE001 - it is out of use whatever its library says
+        log.warning("channel_not_closed", channel=channel.name, error=in_words(error))
+
+
+def _sending(channel: Channel) -> str:
+    """Names what a channel does with messages apart from the loop around it, which goes on."""
+    return f"sending to {channel.name}"

@@ -1,6 +1,7 @@
 """Conditions that a person should know of: opened once, resolved once."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -30,6 +31,8 @@ class AlertKind(StrEnum):
     CONFIG_REFUSED = "config_refused"
     VERSION_SUNSET = "version_sunset"
     NOTIFICATION_UNDELIVERED = "notification_undelivered"
+    UNEXPECTED_ERROR = "unexpected_error"
+    NOT_READY = "not_ready"
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -65,4 +68,14 @@ class Alerts(Protocol):
 
     async def resolve(self, key: str) -> None:
         """Close the condition if it is open; otherwise nothing happens."""
+        ...
+
+
+class AlertLedger(Alerts, Protocol):
+    """Conditions that can also be asked for: what an earlier process left open has to be closed."""
+
+    async def open_keys(
+        self, kind: AlertKind, *, seen_before: datetime | None = None
+    ) -> frozenset[str]:
+        """Returns the keys of this kind that are open, and were not seen since then."""
         ...

@@ -7,6 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from daemon.core.unexpected import unexpected
+from models.errors import AtsSyncError
+
 Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
 Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
@@ -39,6 +42,29 @@ class Run(msgspec.Struct):
     outcome: Outcome = "running"
     error: str | None = None
     """The message of a run that was no success."""
+
+
+class RunFailed(Exception):
+    """A run ended without doing everything; what it did is safe. `cause` says why."""
+
+    def __init__(self, run: Run, cause: BaseException) -> None:
+        super().__init__(in_words(cause))
+        self.run = run
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """The cause in words that may be shown, and what to do about one of no known kind."""
+        said = in_words(self.cause)
+        if isinstance(self.cause, AtsSyncError):
+            return said
+        return f"{said}; if it comes again, report this with the run's id, {self.run.id}"
+
+
+def in_words(error: BaseException) -> str:
+    """Returns the words for an error; of one of no known kind its text is left out."""
+    if isinstance(error, AtsSyncError):
+        return f"{type(error).__name__}: {error}"
+    return f"unexpected {unexpected(error)}"
 
 
 class RunLog(Protocol):

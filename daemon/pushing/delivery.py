@@ -13,8 +13,9 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from daemon.core.alert_texts import Of, conflicts_open, dead_push
 from daemon.core.push_plan import KnownApplication
-from daemon.ports.alerts import AlertKind, Alerts, Condition
+from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import (
@@ -302,34 +303,17 @@ class Delivery:
             self._unlogged.clear()
 
     async def _alert(self, end: Done) -> None:
+        of = Of(self._integration.name, self._integration.id)
         if end.state == "dead":
-            await self._ports.alerts.raise_condition(self._dead_letter(end))
+            condition = dead_push(
+                of,
+                application=end.push.application_id,
+                status=end.push.status.value,
+                reason=end.message or end.reason or "no reason is known",
+            )
+            await self._ports.alerts.raise_condition(condition)
         elif end.reason == "conflict_open":
-            await self._ports.alerts.raise_condition(self._open_conflict(end))
-
-    def _dead_letter(self, end: Done) -> Condition:
-        return Condition(
-            kind=AlertKind.DEAD_LETTERS,
-            severity="error",
-            title=f"{self._integration.name}: a status change could not be sent",
-            message=f"Application {end.push.application_id} to {end.push.status.value}: "
-            f"{end.message or end.reason}. See `ats-sync outbox list --state dead`; after mending "
-            "the cause, `ats-sync outbox replay` sends it again.",
-            integration=self._integration.name,
-            integration_id=self._integration.id,
-        )
-
-    def _open_conflict(self, end: Done) -> Condition:
-        ats = end.conflict.ats.value if end.conflict is not None else "another status"
-        return Condition(
-            kind=AlertKind.CONFLICTS_OPEN,
-            severity="warning",
-            title=f"{self._integration.name}: hired on one side, turned down on the other",
-            message=f"Application {end.push.application_id} is {end.push.status.value} in "
-            f"ClearView and {ats} at the ATS. Decide, and change the side that is wrong.",
-            integration=self._integration.name,
-            integration_id=self._integration.id,
-        )
+            await self._ports.alerts.raise_condition(conflicts_open(of))
 
 
 def _all_done(ends: Sequence[Done | Waits]) -> bool:

@@ -9,8 +9,9 @@ import msgspec
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, Forbidden, RateLimited, Transient
+from daemon.core.alert_texts import PUSH, Of, auth_refused, pushes_failing
 from daemon.core.breaker import Breaker
-from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
+from daemon.ports.alerts import AlertKind, Alerts, alert_key
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import IntegrationState, IntegrationStates
 
@@ -127,7 +128,7 @@ class Gate:
         if self._told_failing:
             self._told_failing = False
             await self._alerts.resolve(
-                alert_key(AlertKind.INTEGRATION_FAILING, self._integration.name, "push")
+                alert_key(AlertKind.INTEGRATION_FAILING, self._integration.name, PUSH)
             )
 
     def sent(self) -> None:
@@ -166,29 +167,11 @@ class Gate:
         reason = f"{type(error).__name__}: {error}"
         await self._states.auth_failed(self._integration.id, reason=reason, at=self._clock.now())
         self._state_read_at = float("-inf")
-        await self._alerts.raise_condition(
-            Condition(
-                kind=AlertKind.AUTH_REFUSED,
-                severity="error",
-                title=f"{self._integration.name}: the ATS refuses the credential",
-                message=f"{reason}. Mend the credential or its permissions; "
-                "waiting status changes are then sent without further ado.",
-                integration=self._integration.name,
-                integration_id=self._integration.id,
-            )
-        )
+        of = Of(self._integration.name, self._integration.id)
+        await self._alerts.raise_condition(auth_refused(of, status=error.status))
 
     async def _tell_failing(self, error: AtsError) -> None:
         self._told_failing = True
-        await self._alerts.raise_condition(
-            Condition(
-                kind=AlertKind.INTEGRATION_FAILING,
-                severity="error",
-                title=f"{self._integration.name}: the ATS does not take status changes",
-                message=f"{type(error).__name__}: {error}. They wait, and are sent when it "
-                "answers again.",
-                integration=self._integration.name,
-                integration_id=self._integration.id,
-                subject="push",
-            )
-        )
+        of = Of(self._integration.name, self._integration.id)
+        failing = pushes_failing(of, error=f"{type(error).__name__}: {error}")
+        await self._alerts.raise_condition(failing)

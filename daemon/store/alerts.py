@@ -5,22 +5,25 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.alerting import AlertPolicy, AlertState, next_message_at
-from daemon.ports.alerts import Condition
+from daemon.ports.alerts import AlertKind, Condition
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo, Row
 from models.documents import Alert
+
+log = structlog.get_logger("daemon.alerts")
 
 RACES = 5
 """Replicas opening the same condition at the same instant settle within two rounds."""
 
 
 class AlertStore:
-    """Implements `daemon.ports.alerts.Alerts` and `daemon.ports.notifications.AlertBook`.
+    """Implements `daemon.ports.alerts.AlertLedger` and `daemon.ports.notifications.AlertBook`.
 
     It only writes documents; telling people is the notification sender's work, so a channel that
     is down cannot hold up whoever reports a condition.
@@ -83,6 +86,10 @@ class AlertStore:
         """Close what is open about integrations other than these: they are gone or switched off."""
         await self._resolve({"integration": {"$nin": [None, *integrations]}})
 
+    async def resolve_kind_but(self, kind: AlertKind, keys: Sequence[str]) -> None:
+        """Close what is open of a kind under other keys than these."""
+        await self._resolve({"kind": kind.value, "key": {"$nin": list(keys)}})
+
     async def resolve_unless_seen_since(self, alert: Row) -> None:
         """Close an alert that was read, unless its condition was reported again since then."""
         await self._resolve({"_id": alert["_id"], "last_seen_at": alert["last_seen_at"]})
@@ -103,6 +110,15 @@ class AlertStore:
             ],
         )
 
+    async def open_keys(
+        self, kind: AlertKind, *, seen_before: datetime | None = None
+    ) -> frozenset[str]:
+        """Returns the keys of this kind that are open, and were not seen since then."""
+        which: Row = {"key": {"$regex": f"^{kind.value}(:|$)"}, "resolved_at": None}
+        if seen_before is not None:
+            which["last_seen_at"] = {"$lt": seen_before}
+        return frozenset([row["key"] async for row in self._alerts.find(which, {"key": 1})])
+
     async def listed(self, *, only_open: bool = True, limit: int = 100) -> list[Row]:
         """Alerts for the status page and the API, the latest first."""
         which: Row = {"resolved_at": None} if only_open else {}
@@ -112,13 +128,21 @@ class AlertStore:
 
     async def due(self, now: datetime) -> Sequence[AlertState]:
         """Alerts about which a message is due."""
-        rows = self._alerts.find({"next_message_at": {"$lte": now}})
-        return [_state(row) async for row in rows]
+        return await self._readable({"next_message_at": {"$lte": now}})
 
     async def told_since(self, since: datetime) -> Sequence[AlertState]:
         """Alerts of which people were told after the given moment."""
-        rows = self._alerts.find({"told_at": {"$gt": since}})
-        return [_state(row) async for row in rows]
+        return await self._readable({"told_at": {"$gt": since}})
+
+    async def _readable(self, which: Row) -> list[AlertState]:
+        """One document of an odd shape must not keep people from hearing of all others."""
+        found = []
+        async for row in self._alerts.find(which):
+            try:
+                found.append(_state(row))
+            except (KeyError, TypeError, ValueError):
+                log.warning("alert_unreadable", alert_id=str(row.get("_id")))
+        return found
 
     async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
         """Note that the message `alert.round` is in the queue (or will not be sent at all).
@@ -144,6 +168,7 @@ def _words(condition: Condition) -> Row:
 
 
 def _state(row: Mapping[str, Any]) -> AlertState:
+    details = row.get("details")
     return AlertState(
         id=row["_id"],
         key=row["key"],
@@ -153,7 +178,7 @@ def _state(row: Mapping[str, Any]) -> AlertState:
         message=row["message"],
         opened_at=row["opened_at"],
         integration=row.get("integration"),
-        details=row.get("details") or {},
+        details=details if isinstance(details, Mapping) else {},
         count=row["count"],
         resolved_at=row["resolved_at"],
         muted_until=row.get("muted_until"),

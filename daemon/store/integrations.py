@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
 import msgspec
@@ -13,6 +13,7 @@ from models.documents import IntegrationSettings
 from models.ids import integration_id
 
 State = Literal["active", "paused", "auth_failed", "disabled"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -93,7 +94,7 @@ class MongoIntegrations:
         """An edit gives a refused credential another chance; a person's pause stays."""
         if not one.enabled:
             return "disabled"
-        return "paused" if found is not None and found["state"] == "paused" else "active"
+        return "paused" if found is not None and found.get("state") == "paused" else "active"
 
     async def standings(self) -> dict[str, Standing]:
         """By name."""
@@ -101,10 +102,9 @@ class MongoIntegrations:
             {}, {"name": 1, "state": 1, "state_reason": 1, "request": 1, "_id": 0}
         )
         return {
-            row["name"]: Standing(
-                row["name"], row["state"], row.get("state_reason"), row.get("request")
-            )
+            row["name"]: _standing(row)
             for row in await rows.to_list()
+            if isinstance(row.get("name"), str)
         }
 
     async def all(self) -> list[dict[str, Any]]:
@@ -137,8 +137,19 @@ class MongoIntegrations:
         )
         return request if result.matched_count else None
 
-    async def answered(self, name: str, request: UUID) -> None:
-        """The request has been carried out."""
+    async def answered(self, name: str, request: object) -> None:
+        """The request of this id has been carried out; None: the one that was stored without."""
         await self._collection.update_one(
             {"name": name, "request.id": request}, {"$set": {"request": None}}
         )
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    """Reads what others may have edited: an odd document is one integration's, and runs as active."""
+    state, request = row.get("state"), row.get("request")
+    return Standing(
+        name=row["name"],
+        state=state if state in STATES else "active",
+        reason=row.get("state_reason"),
+        request=request if isinstance(request, Mapping) else None,
+    )

@@ -2,6 +2,7 @@
 
 from pymongo.asynchronous.collection import AsyncCollection
 
+from daemon.core.alert_texts import PUSH, RECORD
 from daemon.ports.alerts import AlertKind
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, Row
@@ -15,24 +16,29 @@ class SettledAlerts:
         self._open = mongo.collection(Alert)
         self._alerts = alerts
         dead, undecided = {"state": "dead"}, {"state": "open"}
-        self._rows: dict[str, list[tuple[AsyncCollection[Row], Row]]] = {
-            AlertKind.DEAD_LETTERS: [
-                (mongo.collection(StatusOutboxEntry), dead),
-                (mongo.collection(FailedRecord), dead),
-            ],
-            AlertKind.CONFLICTS_OPEN: [(mongo.collection(Conflict), undecided)],
+        self._rows: dict[tuple[str, str], tuple[AsyncCollection[Row], Row]] = {
+            (AlertKind.DEAD_LETTERS, PUSH): (mongo.collection(StatusOutboxEntry), dead),
+            (AlertKind.DEAD_LETTERS, RECORD): (mongo.collection(FailedRecord), dead),
+            (AlertKind.CONFLICTS_OPEN, ""): (mongo.collection(Conflict), undecided),
         }
 
     async def look(self) -> None:
         """Close what is over."""
-        which = {"resolved_at": None, "kind": {"$in": list(self._rows)}}
-        async for alert in self._open.find(which):
+        kinds = sorted({kind for kind, _ in self._rows})
+        async for alert in self._open.find({"resolved_at": None, "kind": {"$in": kinds}}):
             if not await self._is_left(alert):
                 await self._alerts.resolve_unless_seen_since(alert)
 
     async def _is_left(self, alert: Row) -> bool:
         of = {"ats_integration_id": alert["ats_integration_id"]}
-        for collection, waiting in self._rows[alert["kind"]]:
+        for (kind, subject), (collection, waiting) in self._rows.items():
+            if kind != alert["kind"] or _subject(alert) not in ("", subject):
+                continue
             if await collection.find_one({**of, **waiting}, {"_id": 1}) is not None:
                 return True
         return False
+
+
+def _subject(alert: Row) -> str:
+    """Returns what follows kind and integration in the key; earlier versions had nothing there."""
+    return str(alert["key"]).removeprefix(f"{alert['kind']}:{alert['integration']}").lstrip(":")
