@@ -38,6 +38,7 @@ from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots
+from daemon.supervision import must_pass
 from models.errors import UserError
 from models.status import ApplicationStatus
 
@@ -117,7 +118,9 @@ async def _planned_or_why_not(
     """One integration that cannot be looked at keeps no other from being shown."""
     try:
         return await _planned(name, checked, config, as_json=as_json)
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:
+        if must_pass(error):
+            raise
         shown = shown_as(error)
         err.print(f"ats-sync: {name}: {shown}", markup=False)
         err.print(f"  -> {shown.remedy}", markup=False)

@@ -29,6 +29,7 @@ from daemon.cli.session import (
 from daemon.ports.pushes import StreamInterrupted
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.stream.change_stream import ApplicationStream
+from daemon.supervision import must_pass
 from models.documents import ClearViewApplication
 from models.ids import integration_id
 from models.status import ApplicationStatus
@@ -82,7 +83,9 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
                     look = _look_at_integration(name, checked, mongo)
                     for finding in await _guarded(name, look):
                         yield finding
-    except Exception as error:  # noqa: BLE001 - what was found so far is shown all the same
+    except BaseException as error:
+        if must_pass(error):
+            raise
         yield _broken("MongoDB", error)
 
 
@@ -90,11 +93,13 @@ async def _guarded(subject: str, look: Awaitable[list[Finding]]) -> list[Finding
     """What a look found; one that breaks is a finding, and the others go on."""
     try:
         return await look
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:
+        if must_pass(error):
+            raise
         return [_broken(subject, error)]
 
 
-def _broken(subject: str, error: Exception) -> Finding:
+def _broken(subject: str, error: BaseException) -> Finding:
     shown = shown_as(error)
     return Finding(subject, "bad", f"{shown} {shown.remedy}".strip())
 

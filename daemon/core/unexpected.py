@@ -48,14 +48,21 @@ def unexpected(error: BaseException) -> Unexpected:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yields the errors that are no groups, those of nested groups included."""
+    """Yields the errors that are no groups, those of nested groups included.
+
+    One that was never raised by itself gets the traceback of its group.
+    """
     waiting = [error]
     while waiting:
         found = waiting.pop()
-        if isinstance(found, BaseExceptionGroup):
-            waiting.extend(reversed(found.exceptions))
-        else:
+        if not isinstance(found, BaseExceptionGroup):
             yield found
+            continue
+        around = found.__traceback__
+        waiting.extend(
+            one if one.__traceback__ else one.with_traceback(around)
+            for one in reversed(found.exceptions)
+        )
 
 
 def first_unlike(error: BaseException, known: tuple[type[BaseException], ...]) -> BaseException:

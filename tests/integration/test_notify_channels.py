@@ -13,7 +13,7 @@ from config.operator_clearview import NotifyByApprise, NotifyByHttp
 from connectors.simulator.clearview_services import ClearViewServices
 from daemon.core.alerting import AlertState, Message, payload_of
 from daemon.notify.apprise_channel import AppriseChannel
-from daemon.notify.channels import open_channels
+from daemon.notify.channels import Channels
 from daemon.notify.http_channel import HttpChannel
 from daemon.ports.notifications import ChannelFailed
 from models.errors import UserError
@@ -91,15 +91,45 @@ async def services() -> AsyncIterator[ClearViewServices]:
 
 @pytest.mark.usefixtures("heard")
 async def test_the_operators_list_becomes_channels(services: ClearViewServices) -> None:
-    http, chat = open_channels(
+    http, chat = Channels(
         [
             NotifyByHttp(kind="http", url=services.url, token=SecretStr("t")),
             NotifyByApprise(kind="apprise", url=SecretStr(f"{SCHEME}://")),
         ]
-    )
+    ).open
     await http.send(a_payload(), delivery_id=uuid4())
     await http.close()
 
     assert isinstance(http, HttpChannel)
     assert isinstance(chat, AppriseChannel)
     assert [n.title for n in services.notifications] == ["Login refused"]
+
+
+async def test_an_edit_keeps_the_channels_of_entries_that_are_as_they_were(
+    heard: list[tuple[str, str, str]], services: ClearViewServices
+) -> None:
+    chat = NotifyByApprise(kind="apprise", url=SecretStr(f"{SCHEME}://"))
+    channels = Channels([chat, _http(services, "old")])
+    before = channels.open
+
+    channels.become([_http(services, "new"), chat])
+
+    assert channels.open[1] is before[0]
+    assert channels.open[0] not in before
+    assert channels.open[0].name == before[1].name
+
+
+def test_an_edit_with_an_address_that_is_none_changes_nothing(
+    services: ClearViewServices,
+) -> None:
+    channels = Channels([_http(services, "old")])
+    before = channels.open
+    wrong = NotifyByApprise(kind="apprise", url=SecretStr("nonsense"))
+    with pytest.raises(UserError):
+        channels.become([_http(services, "new"), wrong])
+
+    assert channels.open == before
+
+
+def _http(services: ClearViewServices, token: str) -> NotifyByHttp:
+    return NotifyByHttp(kind="http", url=services.url, token=SecretStr(token))

@@ -1,58 +1,205 @@
 """Every condition has words, and they tell the reader what to do."""
 
+import ast
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from inspect import isfunction
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from daemon.core import alert_texts as texts
 from daemon.core.recovery import RecoveryRule, recovery
+from daemon.core.unexpected import Unexpected
 from daemon.ports.alerts import AlertKind, Condition
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 OF = texts.Of("acme", UUID(int=1))
-EVERY: list[Callable[[], Condition]] = [
-    lambda: texts.integration_failing(OF, failures=3, since=NOW, error="503"),
-    lambda: texts.auth_refused(OF, status=401),
-    lambda: texts.dead_letters(OF, pushes=2, records=1),
-    lambda: texts.stream_position_at_risk(age=timedelta(hours=3), window=timedelta(hours=9)),
-    lambda: texts.stream_position_lost(
-        reason="history lost", repaired=2, found=recovery(RecoveryRule(), 1)
+BROKE = Unexpected("KeyError", "connectors.mapping:120")
+OTHERWISE = Unexpected("OSError", "connectors.http:7", "asyncio.selector_events:93", 104)
+HOUR = timedelta(hours=1)
+EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
+    (
+        lambda: texts.integration_failing(OF, failures=3, since=NOW, error="503"),
+        lambda: texts.integration_failing(OF, failures=9, since=NOW - HOUR, error="it is down."),
     ),
-    lambda: texts.stream_position_lost(
-        reason="history lost", repaired=2, found=recovery(RecoveryRule(), 3)
+    (
+        lambda: texts.pushes_failing(OF, error="Unavailable: 503"),
+        lambda: texts.pushes_failing(OF, error="Unavailable: no answer."),
     ),
-    lambda: texts.deletion_brake(OF, list_name="people", missing=40, known=99, max_percent=10),
-    lambda: texts.schema_drift(OF, list_name="people", fields=["emails"]),
-    lambda: texts.import_incomplete(OF, run_id=UUID(int=2), parts=["jobs of 7 (HTTP 502)"] * 11),
-    lambda: texts.records_failing(OF, failing=12, run_id=UUID(int=2)),
-    lambda: texts.zero_candidates(OF, list_name="people", known=99),
-    lambda: texts.unmapped_stages(OF, stages=["Coffee"], applications=1),
-    lambda: texts.conflicts_open(OF, count=1),
-    lambda: texts.rate_limited(OF, since=NOW, until=None),
-    lambda: texts.export_missed(OF, period_start=NOW, period_end=NOW, error="503."),
-    lambda: texts.config_refused(problems=["one"]),
-    lambda: texts.version_sunset(OF, version="v1", sunset=date(2026, 4, 1), today=NOW.date()),
-    lambda: texts.notification_undelivered(channel="http:x", error="401."),
+    (
+        lambda: texts.auth_refused(OF, status=401),
+        lambda: texts.auth_refused(OF, status=None),
+    ),
+    (
+        lambda: texts.dead_push(OF, application=UUID(int=2), status="offer", reason="no stage"),
+        lambda: texts.dead_push(OF, application=UUID(int=3), status="hired", reason="422."),
+    ),
+    (
+        lambda: texts.dead_records(OF, records=1),
+        lambda: texts.dead_records(OF, records=20),
+    ),
+    (
+        lambda: texts.stream_position_at_risk(age=3 * HOUR, window=9 * HOUR),
+        lambda: texts.stream_position_at_risk(age=8 * HOUR, window=9 * HOUR),
+    ),
+    (
+        lambda: _lost(1),
+        lambda: _lost(2),
+    ),
+    (
+        lambda: _lost(3),
+        lambda: _lost(7),
+    ),
+    (
+        lambda: texts.deletion_brake(OF, list_name="l", missing=40, known=99, max_percent=10),
+        lambda: texts.deletion_brake(OF, list_name="l", missing=9, known=9, max_percent=0.5),
+    ),
+    (
+        lambda: texts.schema_drift(OF, list_name="people", fields=["emails"]),
+        lambda: texts.schema_drift(OF, list_name="people", fields=["emails", "phones"]),
+    ),
+    (
+        lambda: texts.import_incomplete(OF, run_id=UUID(int=2), parts=["jobs of 7 (HTTP 502)"]),
+        lambda: texts.import_incomplete(OF, run_id=UUID(int=3), parts=["jobs of 7 (502)"] * 11),
+    ),
+    (
+        lambda: texts.records_failing(OF, failing=12, run_id=UUID(int=2)),
+        lambda: texts.records_failing(OF, failing=1, run_id=UUID(int=3)),
+    ),
+    (
+        lambda: texts.zero_candidates(OF, list_name="people", known=99),
+        lambda: texts.zero_candidates(OF, list_name="people", known=1),
+    ),
+    (
+        lambda: texts.unmapped_stages(OF, stages=["Coffee"], applications=1),
+        lambda: texts.unmapped_stages(OF, stages=["Coffee", "Tea"], applications=30),
+    ),
+    (
+        lambda: texts.conflicts_open(OF, count=1),
+        lambda: texts.conflicts_open(OF),
+    ),
+    (
+        lambda: texts.rate_limited(OF, since=NOW, until=None),
+        lambda: texts.rate_limited(OF, since=NOW, until=NOW + HOUR),
+    ),
+    (
+        lambda: texts.export_missed(OF, period_start=NOW, period_end=NOW, error="503."),
+        lambda: texts.export_missed(OF, period_start=NOW - HOUR, period_end=NOW, error="no"),
+    ),
+    (
+        lambda: texts.config_refused(problems=["a.yaml:1:1  poll: unknown key"]),
+        lambda: texts.config_refused(problems=["one", "two"]),
+    ),
+    (
+        lambda: texts.version_sunset(OF, version="1", sunset=date(2026, 4, 1), today=NOW.date()),
+        lambda: texts.version_sunset(OF, version="1", sunset=date(2026, 6, 1), today=NOW.date()),
+    ),
+    (
+        lambda: texts.notification_undelivered(channel="http:x", error="401."),
+        lambda: texts.notification_undelivered(channel="http:x", error="no answer"),
+    ),
+    (
+        lambda: texts.run_broke(OF, job="import_poll", run_id=UUID(int=4), found=BROKE),
+        lambda: texts.run_broke(OF, job="import_poll", run_id=UUID(int=5), found=OTHERWISE),
+    ),
+    (
+        lambda: texts.loop_broke(OF, loop="pushes", found=BROKE),
+        lambda: texts.loop_broke(OF, loop="pushes", found=OTHERWISE),
+    ),
+    (
+        lambda: texts.loop_broke(None, loop="stream", found=BROKE),
+        lambda: texts.loop_broke(None, loop="stream", found=OTHERWISE),
+    ),
+    (
+        lambda: texts.not_ready(part="clearview", reason="no primary"),
+        lambda: texts.not_ready(part="clearview", reason="ClearView's MongoDB does not answer."),
+    ),
 ]
+"""Of each key two conditions with other facts."""
+MODULES = [path for folder in ("daemon", "connectors") for path in Path(folder).rglob("*.py")]
+
+
+def _lost(number: int) -> Condition:
+    return texts.stream_position_lost(
+        reason="history lost", repaired=2, found=recovery(RecoveryRule(), number)
+    )
+
+
+def named(pair: tuple[Callable[[], Condition], Callable[[], Condition]]) -> str:
+    return pair[0]().key
 
 
 def test_every_kind_has_words() -> None:
-    assert {words().kind for words in EVERY} == set(AlertKind)
+    assert {words().kind for words, _ in EVERY} == set(AlertKind)
 
 
-@pytest.mark.parametrize("words", EVERY, ids=lambda w: w().kind.value)
+@pytest.mark.parametrize("pair", EVERY, ids=named)
 def test_the_title_names_it_and_the_message_is_whole_sentences(
-    words: Callable[[], Condition],
+    pair: tuple[Callable[[], Condition], Callable[[], Condition]],
 ) -> None:
-    condition = words()
+    for words in pair:
+        condition = words()
 
-    assert condition.title
-    assert not condition.title.endswith(".")
-    assert condition.message.endswith(".")
-    assert "  " not in condition.message
-    assert condition.integration is None or condition.integration in condition.title
+        assert condition.title
+        assert not condition.title.endswith(".")
+        assert condition.message.endswith(".")
+        assert ".." not in condition.message
+        assert "  " not in condition.message.replace(":1  poll", ":1 poll")
+        assert condition.integration is None or condition.integration in condition.title
+
+
+@pytest.mark.parametrize("pair", EVERY, ids=named)
+def test_a_key_keeps_its_severity_whatever_the_facts(
+    pair: tuple[Callable[[], Condition], Callable[[], Condition]],
+) -> None:
+    one, other = (words() for words in pair)
+
+    assert one.key == other.key
+    assert one.severity == other.severity or one.kind in texts.GROWING
+
+
+def test_no_two_texts_share_a_key() -> None:
+    keys = [words().key for words, _ in EVERY]
+
+    assert sorted(keys) == sorted(set(keys))
+
+
+def test_every_text_is_looked_at_here() -> None:
+    texts_here = {name for name, one in vars(texts).items() if _words_a_condition(one)}
+    looked_at = {name for words in (*EVERY, (_lost,)) for one in words for name in _names(one)}
+
+    assert texts_here - looked_at == set()
+
+
+def _words_a_condition(one: object) -> bool:
+    return isfunction(one) and one.__annotations__.get("return") is Condition
+
+
+def _names(words: Callable[..., Condition]) -> tuple[str, ...]:
+    return words.__code__.co_names
+
+
+def test_no_other_module_words_a_condition() -> None:
+    authors = {
+        path.as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Condition"
+    }
+
+    assert authors == {"daemon/core/alert_texts.py"}
+
+
+def test_an_unexpected_error_is_told_with_its_run_and_without_its_text() -> None:
+    condition = texts.run_broke(OF, job="import_poll", run_id=UUID(int=4), found=BROKE)
+
+    assert str(UUID(int=4)) in condition.message
+    assert "KeyError at connectors.mapping:120" in condition.message
+    assert condition.details["run_id"] == str(UUID(int=4))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +219,8 @@ def test_a_sunset_grows_more_severe(sunset: date, severity: str, when: str) -> N
 
 
 def test_what_was_given_up_is_told_with_the_command_that_helps() -> None:
-    records = texts.dead_letters(OF, records=1).message
-    pushes = texts.dead_letters(OF, pushes=1).message
+    records = texts.dead_records(OF, records=1).message
+    pushes = texts.dead_push(OF, application=UUID(int=2), status="offer", reason="422").message
 
     assert "ats-sync poll acme --sweep" in records
     assert "outbox" not in records
@@ -82,9 +229,8 @@ def test_what_was_given_up_is_told_with_the_command_that_helps() -> None:
 
 
 def test_numbers_and_nouns_agree() -> None:
-    assert texts.dead_letters(OF, pushes=2, records=1).title == (
-        "acme: 2 pushes and 1 record given up"
-    )
+    assert texts.dead_records(OF, records=1).title == "acme: 1 record given up"
+    assert texts.dead_records(OF, records=2).title == "acme: 2 records given up"
 
 
 def test_an_error_without_a_full_stop_becomes_a_sentence() -> None:

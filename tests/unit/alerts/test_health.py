@@ -79,6 +79,7 @@ async def test_the_first_good_run_of_a_process_ends_what_an_earlier_one_left_ope
     await ward.health.succeeded()
 
     assert ward.alerts.resolved == [
+        "unexpected_error:acme:import_poll",
         "integration_failing:acme",
         "auth_refused:acme",
         "rate_limited:acme",
