@@ -95,11 +95,15 @@ class LoopHealth:
         more = len(named) - MOST_NAMED
         return named if more <= 0 else [*named[:MOST_NAMED], f"{more} other loops keep failing"]
 
-    async def report(self, *, outage: bool = False) -> None:
-        """Opens and resolves alerts; `outage` says that one of the databases is away just now."""
-        if outage:
-            self._explain()
-            return
+    def outage_seen(self) -> None:
+        """One of the databases is away just now, which explains the loops' errors about it."""
+        self._outage_seen_at = self._clock.monotonic()
+        for one in self._loops.values():
+            if one.outage:
+                one.clear()
+
+    async def report(self) -> None:
+        """Opens and resolves alerts."""
         await self._read_open()
         for one in list(self._loops.values()):
             if one.to_report and one.found is not None:
@@ -124,12 +128,6 @@ class LoopHealth:
             AlertKind.UNEXPECTED_ERROR, seen_before=seen_before
         )
         self._read_at = now
-
-    def _explain(self) -> None:
-        self._outage_seen_at = self._clock.monotonic()
-        for one in self._loops.values():
-            if one.outage:
-                one.clear()
 
     def _is_explained(self, now: float) -> bool:
         return now - self._outage_seen_at < SHORT_OUTAGE_S

@@ -52,14 +52,22 @@ class ReadinessWatch:
         """Compares what is ready with the alerts that are open."""
         asked = [ask(name, check) for name, check in self._checks.items()]
         reasons = dict(zip(self._checks, await asyncio.gather(*asked), strict=True))
-        own, clearview = reasons[OWN_DATABASE], reasons[CLEARVIEW_DATABASE]
-        await self._loops.report(outage=own is not None or clearview is not None)
-        if own is not None:
+        self._note_time(reasons)
+        if reasons[OWN_DATABASE] or reasons[CLEARVIEW_DATABASE]:
+            self._loops.outage_seen()
+        if reasons[OWN_DATABASE]:
             return
+        await self._loops.report()
         if self._open is None:
             self._open = set(await self._alerts.open_keys(AlertKind.NOT_READY))
         for part in PATIENCE_S:
             await self._settle(part, reasons[part], self._open)
+
+    def _note_time(self, reasons: Mapping[str, str | None]) -> None:
+        now = self._clock.monotonic()
+        self._not_ready_since = {
+            part: self._not_ready_since.get(part, now) for part, reason in reasons.items() if reason
+        }
 
     async def _settle(self, part: str, reason: str | None, opened: set[str]) -> None:
         key = alert_key(AlertKind.NOT_READY, None, part)
@@ -70,7 +78,6 @@ class ReadinessWatch:
                 opened.add(key)
                 self._said_at[part] = self._clock.monotonic()
             return
-        self._not_ready_since.pop(part, None)
         self._said_at.pop(part, None)
         if key in opened:
             await self._alerts.resolve(key)
@@ -78,6 +85,6 @@ class ReadinessWatch:
 
     def _is_due(self, part: str) -> bool:
         now = self._clock.monotonic()
-        since = self._not_ready_since.setdefault(part, now)
+        since = self._not_ready_since[part]
         said = self._said_at.get(part, float("-inf"))
         return now - since >= PATIENCE_S[part] and now - said >= SAID_AGAIN_EVERY_S

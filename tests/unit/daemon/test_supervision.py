@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from daemon.supervision import Backoff, stopped_within, supervise
+from daemon.supervision import (
+    LONGEST_SETTLING,
+    Backoff,
+    LoopEnded,
+    stopped_within,
+    supervise,
+    until_stopped,
+)
 
 SOON = timedelta(milliseconds=1)
 QUICK = Backoff(base=SOON, cap=SOON, settled_after=timedelta(hours=1))
@@ -81,6 +88,78 @@ async def test_a_cancelled_task_is_not_restarted() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Panic(BaseException):
+    """As extensions written in Rust raise it."""
+
+
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError(), Panic(), SystemExit(1), ExceptionGroup("", [KeyError()])]
+)
+async def test_nothing_but_the_end_of_its_task_ends_a_loop(error: BaseException) -> None:
+    runs = []
+
+    async def run() -> None:
+        runs.append(len(runs))
+        if len(runs) < 3:
+            raise error
+
+    with capture_logs():
+        await supervise("poll", run, QUICK, stop=asyncio.Event())
+
+    assert runs == [0, 1, 2]
+
+
+async def test_a_failure_is_logged_by_type_and_line_and_its_text_by_nobody() -> None:
+    with capture_logs() as events:
+        await supervise("poll", failing(1, nothing), QUICK, stop=asyncio.Event())
+
+    [failed, _] = events
+    assert failed["error"].startswith("ValueError at daemon.supervision:")
+    assert failed["stack"].split(" < ")[0].startswith("tests.unit.daemon.test_supervision:")
+    assert "exc_info" not in failed
+
+
+class Heard:
+    """What an observer was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def failed(self, loop: str, error: BaseException) -> None:
+        self.said.append(f"{loop} {type(error).__name__}")
+
+    def worked(self, loop: str) -> None:
+        self.said.append(f"{loop} works")
+
+
+async def test_an_observer_hears_of_each_failure_and_of_the_recovery() -> None:
+    heard = Heard()
+    with capture_logs():
+        await supervise("poll", failing(2, nothing), QUICK, stop=asyncio.Event(), observer=heard)
+
+    assert heard.said == ["poll ValueError", "poll ValueError", "poll works"]
+
+
+async def test_a_loop_that_ends_by_itself_has_failed() -> None:
+    async def run(_stop: asyncio.Event) -> None:
+        return
+
+    with pytest.raises(LoopEnded):
+        await until_stopped(run, asyncio.Event())
+
+    stopped = asyncio.Event()
+    stopped.set()
+    await until_stopped(run, stopped)
+
+
+@given(lived=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=9)))
+def test_a_loop_has_recovered_once_it_lives_longer_than_it_ever_did(lived: timedelta) -> None:
+    settling = Backoff().settling(lived)
+
+    assert Backoff().settled_after <= settling <= LONGEST_SETTLING
+    assert settling >= min(2 * lived, LONGEST_SETTLING)
 
 
 async def test_waiting_tells_a_stop_from_a_passed_pause() -> None:
