@@ -168,7 +168,9 @@ def _words(condition: Condition) -> Row:
 
 
 def _state(row: Mapping[str, Any]) -> AlertState:
-    details = row.get("details")
+    details = row.get("details") or {}
+    if not isinstance(details, Mapping):
+        raise TypeError("details are no mapping")
     return AlertState(
         id=row["_id"],
         key=row["key"],
@@ -178,7 +180,7 @@ def _state(row: Mapping[str, Any]) -> AlertState:
         message=row["message"],
         opened_at=row["opened_at"],
         integration=row.get("integration"),
-        details=details if isinstance(details, Mapping) else {},
+        details=details,
         count=row["count"],
         resolved_at=row["resolved_at"],
         muted_until=row.get("muted_until"),

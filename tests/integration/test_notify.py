@@ -1,7 +1,7 @@
 """From a condition to a message: opened once, resolved once, whatever the channel does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from pymongo.errors import AutoReconnect
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.core.alert_texts import Of, auth_refused, integration_failing
 from daemon.core.alerting import AlertPolicy
+from daemon.loop_health import LoopHealth
 from daemon.notify.http_channel import HttpChannel
 from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.notifications import Channel, ChannelFailed
@@ -64,6 +65,7 @@ class Desk:
         self.mutes = AlertMutes(mongo, self.clock)
         self.queue = MongoNotificationQueue(mongo)
         self.limits = limits or SenderLimits()
+        self.loops = LoopHealth(self.alerts, self.clock)
         self.sender = self.another_sender(*channels)
 
     def another_sender(self, *channels: Channel) -> NotificationSender:
@@ -75,6 +77,7 @@ class Desk:
             clock=self.clock,
             limits=self.limits,
             jitter=lambda: 0.0,
+            observer=self.loops,
         )
 
     async def after(self, duration: timedelta) -> None:
@@ -430,11 +433,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.closed = False
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
         self.told += payload["details"].get("integrations", [payload["integration"]])
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.closed = True
 
 
 async def test_the_task_delivers_by_itself_and_stops_when_told(
@@ -505,4 +510,127 @@ async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
         await running
 
     assert book.failures == 0
+    assert said(services) == [("open", "acme")]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+async def test_what_no_channel_was_there_to_tell_waits_for_one(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened)
+    for name in ("acme", "gone"):
+        await desk.alerts.raise_condition(failing(name))
+    await desk.after(20 * SECONDS)
+    await desk.alerts.resolve("integration_failing:gone")
+    await desk.after(timedelta(hours=30))
+    (row,) = await desk.alerts.listed()
+
+    desk.sender.use([channel])
+    await desk.after(20 * SECONDS)
+
+    assert row["told"] == 0
+    assert said(services) == [("open", "acme")]
+
+
+async def test_a_channel_may_come_and_go_while_the_sender_runs(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    first = Recorder()
+    desk = Desk(opened, first, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    stop = asyncio.Event()
+    running = asyncio.create_task(desk.sender.run(stop))
+    await desk.alerts.raise_condition(failing("acme"))
+    desk.clock.advance(20 * SECONDS)
+    await until(lambda: first.told == ["acme"])
+
+    desk.sender.use([channel])
+    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await until(lambda: first.closed)
+    desk.clock.advance(20 * SECONDS)
+    await until(lambda: bool(services.notifications))
+    stop.set()
+    await running
+
+    assert first.told == ["acme"]
+    assert said(services) == [("open", "b")]
+
+
+class Odd:
+    """A channel whose library raises what it likes."""
+
+    name = "odd"
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors = list(errors)
+        self.told: list[str] = []
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.told.append(payload["integration"])
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("ada@example.org"), TypeError(), ExceptionGroup("", [OSError()])], ids=repr
+)
+async def test_a_channel_that_raises_anything_is_named_until_it_takes_a_message(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices, error: Exception
+) -> None:
+    odd = Odd(error, error)
+    desk = Desk(opened, odd, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    named = []
+    for _ in range(3):
+        await desk.after(60 * SECONDS)
+        await desk.loops.report()
+        named.append(desk.loops.reasons())
+    (row,) = [r for r in await desk.alerts.listed(only_open=False) if r["integration"] is None]
+
+    assert [len(reasons) for reasons in named] == [0, 1, 0]
+    assert named[1][0].startswith("sending to odd keeps failing: ")
+    assert odd.told[0] == "acme"
+    assert ("open", "acme") in said(services)
+    assert (row["kind"], row["count"], row["resolved_at"]) == (
+        *("unexpected_error", 2, desk.clock.now()),
+    )
+    assert "ada@example.org" not in repr(row) + repr(await opened.own.notification_queue.find_one())
+
+
+async def test_a_message_that_breaks_its_channel_again_and_again_holds_up_no_other(
+    opened: Mongo,
+) -> None:
+    odd = Odd(*[ValueError()] * 5)
+    desk = Desk(opened, odd)
+    await desk.alerts.raise_condition(failing("acme"))
+    await desk.after(20 * SECONDS)
+    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    for _ in range(5):
+        await desk.after(120 * SECONDS)
+
+    assert odd.told == ["b"]
+    assert await desk.queued("dead") == 1
+
+
+async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for name in ("odd", "bare", "acme"):
+        await desk.alerts.raise_condition(failing(name))
+    for name, change in (
+        ("odd", {"$set": {"details": "none"}}),
+        ("bare", {"$unset": {"title": 1, "count": 1}}),
+    ):
+        await opened.own.alerts.update_one(
+            {"integration": name}, change, bypass_document_validation=True
+        )
+    await desk.after(20 * SECONDS)
+
     assert said(services) == [("open", "acme")]
