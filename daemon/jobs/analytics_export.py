@@ -4,6 +4,7 @@ Reads ClearView's applications and the history of changes (or ClearView's Analyt
 to the ATS, `analytics_values`, `analytics_export_log` and the checkpoint `export:<name>`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -169,6 +170,9 @@ class AnalyticsExport:
         except BaseException as error:
             if isinstance(error, LeaseLost) or must_pass(error):
                 await self._runs.finish(run, "interrupted")
+                raise
+            if not isinstance(error, Exception | asyncio.CancelledError):
+                await self._runs.finish(run, "failed", error=in_words(error))
                 raise
             await self._fail(period, metrics, run, in_words(error))
             raise RunFailed(run, error) from error

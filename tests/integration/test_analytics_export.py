@@ -1,5 +1,6 @@
 """The export job on real MongoDB: each period once, in order, whatever happens to the process."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pytest
 
 from connectors.errors import AuthRefused, Rejected, Unavailable
 from daemon.core.analytics import Period, floor_to
+from daemon.ports.runs import RunFailed
 from daemon.store.connection import Mongo, open_mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.times import iso
@@ -159,6 +161,29 @@ async def test_a_crash_and_new_length_at_once_leave_no_overlap(opened: Mongo) ->
     await world.job().run()
 
     assert_tiled(await world.logged())
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("ada@example.org"), asyncio.CancelledError(), ZeroDivisionError()], ids=repr
+)
+async def test_an_export_that_breaks_has_failed_and_its_period_is_exported_later(
+    opened: Mongo, error: BaseException
+) -> None:
+    world = a_world(opened)
+    world.ats.errors = [error]
+    with pytest.raises(RunFailed) as failed:
+        await world.job().run()
+    run = await opened.own.sync_runs.find_one({"_id": failed.value.run.id})
+    [broken] = await world.logged()
+    again = await world.job().run(at_once=True)
+    [row] = await world.logged()
+
+    assert run is not None
+    assert run["outcome"] == "failed"
+    assert run["error_message"].startswith(f"unexpected {type(error).__name__} at ")
+    assert "ada" not in repr(run) + repr(broken)
+    assert again.ok
+    assert row["status"] == "Success"
 
 
 @pytest.mark.parametrize("seed", range(30))

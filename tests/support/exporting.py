@@ -45,7 +45,7 @@ class RecordingAts:
         self.reports: list[tuple[str, Mapping[str, Any]]] = []
         self.values: dict[str, str] = {}
         self.writes: list[tuple[ApplicationRef, str, str]] = []
-        self.errors: list[AtsError | None] = []
+        self.errors: list[BaseException | None] = []
         self.refuses: dict[str, AtsError] = {}
 
     def _fail_if_told(self) -> None:
