@@ -153,9 +153,9 @@ class Daemon:
             UserError: a channel's address is none; nothing was changed.
         """
         clearview = checked.loaded.value.clearview
-        self.channels.become(clearview.notifications)
         for secret in secrets_of(checked.loaded):
-            self.remember_secret(secret)
+            self.remember_secret(secret)  # first of all: a channel's library logs its address
+        self.channels.become(clearview.notifications)
         self.config.checked = checked
         self.sender.use(self.channels.open)
         old_services = self.shared.reach(clearview)

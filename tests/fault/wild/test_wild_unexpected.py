@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.ats_sync import RunningDaemon, until
 from tests.support.brittle import ERRORS, brittle_definition, installed_in
 from tests.support.mongo import TestMongo
 from tests.support.wild import HOSTILE, Sees, WildBench, wild_bench
@@ -78,6 +80,16 @@ class Brittle:
         assert "Traceback" not in printed, printed[-3000:]
         assert not any(secret in printed for secret in SECRETS), printed[-3000:]
         return code, printed
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[RunningDaemon]:
+        """A running daemon that finds the connector."""
+        config = ("run", "--config", str(self.wild.bench.config))
+        running = RunningDaemon(await self.wild.bench.start(*config, **self.plugin))
+        try:
+            yield running
+        finally:
+            await running.stop()
 
     async def assert_no_person_is_stored(self) -> None:
         """Alerts, runs and logs of the hostile ones name nobody but who was imported."""
@@ -182,3 +194,57 @@ async def test_commands_say_in_one_line_what_broke_and_look_at_the_others_all_th
         assert "failed: unexpected KeyError at " in polled
         [alert] = await bench.wild.bench.own["alerts"].find().to_list()
         assert (alert["kind"], alert["integration"]) == ("unexpected_error", pages)
+
+
+async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everything_else(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    rows = [Row("create", "KeyError", ""), Row("map_records", "RecursionError", "")]
+    async with brittle(mongo, tmp_path, rows) as (bench, named):
+        create, mapping = named
+        async with bench.daemon() as daemon:
+            port = json.loads(await daemon.heard("http_listening"))["port"]
+
+            async def alerts() -> dict[str, bool]:
+                found = await bench.wild.bench.own["alerts"].find().to_list()
+                return {alert["key"]: alert["resolved_at"] is None for alert in found}
+
+            async def told() -> bool:
+                status, reasons = await ready(port)
+                return (
+                    status == 503
+                    and f"{create}: worker keeps failing: KeyError at " in reasons
+                    and await alerts()
+                    == {
+                        f"unexpected_error:{create}:worker": True,
+                        f"unexpected_error:{mapping}:import_poll": True,
+                    }
+                )
+
+            await until(told, within=60)
+            await bench.wild.assert_neighbour_is_whole()
+            assert mapping not in (await ready(port))[1]
+
+            bench.break_by({})
+
+            async def well() -> bool:
+                return (await ready(port))[0] == 200 and not any((await alerts()).values())
+
+            await until(well, within=90)
+            code = await daemon.stop()
+
+        assert code == 0
+        said = "\n".join(daemon.lines)
+        assert "Traceback" not in said
+        assert not any(secret in said for secret in SECRETS)
+        runs = await bench.wild.bench.own["sync_runs"].find().to_list()
+        assert {run["outcome"] for run in runs} <= {"success", "failed"}
+
+
+async def ready(port: int) -> tuple[int, str]:
+    """What `/readyz` says."""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{port}/readyz") as answer,
+    ):
+        return answer.status, await answer.text()
