@@ -7,7 +7,7 @@ from connectors.base import ReadIssue
 from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import are_many
-from daemon.importing.list_failures import in_words
+from daemon.importing.list_failures import cause_of
 from daemon.ports.alerts import AlertKind, alert_key
 
 NAMED = 20
@@ -33,7 +33,7 @@ async def report_issues(
         context.run.details["issue_count"] = sum(issue.count for issue in issues)
     key = alert_key(AlertKind.IMPORT_INCOMPLETE, context.connector.integration)
     parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind != "body"]
-    if failure is not None and in_words(failure) != "outage":
+    if failure is not None and cause_of(failure) != "outage":
         parts.append(str(failure))
     if parts:
         await context.ports.alerts.raise_condition(

@@ -144,7 +144,7 @@ async def assert_the_alert_names_the_run(bench: Brittle, name: str, row: Row) ->
     [alert] = await own["alerts"].find({"integration": name}).to_list()
     module, line = alert["details"]["location"].rsplit(":", 1)
 
-    assert alert["details"]["run_id"] == run["_id"]
+    assert alert["details"]["run_id"] == str(run["_id"])
     assert str(run["_id"]) in alert["message"]
     assert row.says in alert["message"]
     assert module.split(".")[0] in {"connectors", "daemon"}
