@@ -38,9 +38,9 @@ ROWS = [
     Row("pages", "ValueError", "ValueError at "),
     Row("pages", "RecursionError", "RecursionError at "),
     Row("pages", "UnicodeDecodeError", "UnicodeDecodeError at "),
-    Row("map_records", "MemoryError", "MemoryError at "),
-    Row("map_records", "AssertionError", "AssertionError at "),
-    Row("map_records", "ExceptionGroup", "TypeError at "),
+    Row("pages", "MemoryError", "MemoryError at "),
+    Row("pages", "AssertionError", "AssertionError at "),
+    Row("pages", "ExceptionGroup", "TypeError at "),
     Row("prepare_mapping", "OSError", "OSError (code 5) at "),
     Row("prepare_mapping", "WriteError", "WriteError (code 121) at "),
     Row("prepare_mapping", "StopAsyncIteration", "StopAsyncIteration at "),
@@ -199,9 +199,9 @@ async def test_commands_say_in_one_line_what_broke_and_look_at_the_others_all_th
 async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everything_else(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
-    rows = [Row("create", "KeyError", ""), Row("map_records", "RecursionError", "")]
+    rows = [Row("create", "KeyError", ""), Row("pages", "RecursionError", "")]
     async with brittle(mongo, tmp_path, rows) as (bench, named):
-        create, mapping = named
+        create, pages = named
         async with bench.daemon() as daemon:
             port = json.loads(await daemon.heard("http_listening"))["port"]
 
@@ -217,13 +217,13 @@ async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everyt
                     and await alerts()
                     == {
                         f"unexpected_error:{create}:worker": True,
-                        f"unexpected_error:{mapping}:import_poll": True,
+                        f"unexpected_error:{pages}:import_poll": True,
                     }
                 )
 
             await until(told, within=60)
             await bench.wild.assert_neighbour_is_whole()
-            assert mapping not in (await ready(port))[1]
+            assert pages not in (await ready(port))[1]
 
             bench.break_by({})
 
