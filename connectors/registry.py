@@ -97,7 +97,9 @@ def create_connector(
     drafts = Drafts(model.api, integration.endpoint, settings)
     http = AtsHttp(time_outs=time_outs)
     credential = _credential_key(definition.name, str(drafts.origin.origin()), settings)
-    budget = commons.budget(credential, lambda: Budget(model.limits, clock))
+    # With the limits in the name an edit of them is in force as soon as it is applied.
+    shared = f"{credential}|{model.limits!r}"
+    budget = commons.budget(shared, lambda: Budget(model.limits, clock))
     transport = Transport(
         integration=name,
         origin=drafts.origin,
@@ -136,7 +138,7 @@ def _authenticator(
         first = tokens(auth.oauth2) if auth.oauth2 else None
         return Session(auth, values, _login(auth, drafts), clock, first)
 
-    return commons.authenticator(key, made)
+    return commons.authenticator(f"{key}|{auth!r}", made)
 
 
 def _login(auth: LoginAuth, drafts: Drafts) -> Callable[[Mapping[str, object]], Outgoing]:

@@ -113,7 +113,7 @@ class Daemon:
         config, checked = self.config.loaded.value, self.config.checked
         services = (config.clearview.candidates, config.clearview.analytics)
         return {
-            name: (one, checked.definition_of(name).digest, services)
+            name: (one, checked.definition_of(name).model, services)
             for name, one in config.integrations.items()
             if one.enabled
         }

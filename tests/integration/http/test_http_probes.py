@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from daemon.http.heartbeat import DEAD_AFTER_S, Heartbeat
-from daemon.store.connection import Mongo
-from daemon.store.readiness import why_not_writable
+from daemon.store.connection import ConnectionOptions, Mongo
+from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from tests.support.http_port import Serve
+from tests.support.mongo import TestMongo
 from tests.support.sample_rows import a_dead_push, a_run, an_alert, an_integration
 
 pytestmark = pytest.mark.mongo
@@ -38,6 +39,22 @@ async def test_ready_is_what_every_check_says(serve: Serve, opened: Mongo) -> No
     async with client.get("/readyz") as answer:
         assert answer.status == 200
         assert await answer.json() == {"ready": True, "reasons": []}
+
+
+async def test_clearviews_own_cluster_is_looked_at_where_it_is_another_one(
+    opened: Mongo, mongo: TestMongo
+) -> None:
+    away = Mongo(
+        mongo.uri,
+        database=mongo.database,
+        clearview_uri="mongodb://127.0.0.1:9/?replicaSet=rs9",
+        options=ConnectionOptions(server_selection_ms=50),
+    )
+    reasons = [await why_not_writable(away), await why_clearview_is_not_writable(away)]
+    await away.close()
+
+    assert reasons == [None, "ClearView's MongoDB does not answer (ServerSelectionTimeoutError)"]
+    assert await why_clearview_is_not_writable(opened) is None
 
 
 async def test_every_reason_not_to_be_ready_is_told(

@@ -446,6 +446,32 @@ async def test_integrations_with_one_credential_share_its_budget() -> None:
     assert most == 1
 
 
+async def test_a_definition_with_other_limits_has_a_budget_of_its_own() -> None:
+    running, most, enough = 0, 0, asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if most == 3:
+            enough.set()
+        await enough.wait()
+        running -= 1
+        return rows(1)
+
+    async with tiny_ats(answer) as ats:
+        commons, limits = Commons(), "limits: {{budgets: [{{kind: concurrency, at_once: {}}}]}}"
+        before = tiny_connector(ats, definition_text(more=limits.format(1)), commons=commons)
+        edited = definition_text(more=limits.format(8))
+        after = [tiny_connector(ats, edited, commons=commons) for _ in range(2)]
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(ids_of(connector) for connector in (before, *after)))
+        for connector in (before, *after):
+            await connector.close()
+
+    assert most == 3
+
+
 async def test_being_sent_back_for_ever_ends() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=429, headers={"Retry-After": "120"})
