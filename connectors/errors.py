@@ -18,6 +18,8 @@ class AtsError(AtsSyncError):
         super().__init__(message or self.__doc__ or "")
         self.status = status
         self.operation = operation
+        self.words = ""
+        """What the ATS itself says about it. May name a person: shown only where that was removed."""
 
 
 class Transient(AtsError):
@@ -77,6 +79,10 @@ class GuardRefused(Terminal):
 
 class Rejected(Terminal):
     """The ATS understood the request and refuses it."""
+
+
+class FieldUnknown(Rejected):
+    """The account has no field of the name that the operator gave: no value can be written."""
 
 
 class UnexpectedPayload(Terminal):
