@@ -135,7 +135,7 @@ def error_of(
     else:
         error = _ERRORS[found]
     failed = error(message, status=status, operation=operation)
-    failed.words = words
+    failed.code, failed.words = code.strip(" ()"), words
     return failed
 
 

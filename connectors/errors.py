@@ -18,6 +18,8 @@ class AtsError(AtsSyncError):
         super().__init__(message or self.__doc__ or "")
         self.status = status
         self.operation = operation
+        self.code = ""
+        """The vendor's own error code, fit to be shown."""
         self.words = ""
         """What the ATS itself says about it. May name a person: shown only where that was removed."""
 

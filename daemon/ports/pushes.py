@@ -291,6 +291,10 @@ class KnownApplications(Protocol):
         self, integration_id: UUID, external_ids: Sequence[str]
     ) -> Mapping[str, KnownApplication]: ...
 
+    async def names(self, integration_id: UUID, candidate_external_id: str) -> Sequence[str]:
+        """A candidate's names, to be kept out of messages."""
+        ...
+
 
 IntegrationState = Literal["active", "paused", "auth_failed", "disabled"]
 
