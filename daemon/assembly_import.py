@@ -24,6 +24,7 @@ from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.leases import MongoLeases
+from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 
@@ -66,6 +67,7 @@ def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
         failed=MongoFailedRecords(mongo, identity),
         checkpoints=shared.checkpoints,
         conflicts=MongoConflictLog(mongo, identity),
+        pushes=MongoLostPushes(mongo),
         runs=shared.runs,
         alerts=shared.alerts,
         clock=shared.clock,

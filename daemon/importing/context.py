@@ -23,6 +23,7 @@ from daemon.ports.imports import (
     Conflicts,
     FailedRecords,
     ImportHistory,
+    Pushes,
     Snapshots,
 )
 from daemon.ports.leases import LeaseLost
@@ -40,6 +41,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     failed: FailedRecords
     checkpoints: Checkpoints
     conflicts: Conflicts
+    pushes: Pushes
     runs: RunLog
     alerts: Alerts
     clock: Clock

@@ -129,6 +129,8 @@ class NewRow(msgspec.Struct, frozen=True):
     expected_stage: NamedRef | None = None
     reason: str | None = None
     message: str | None = None
+    sent_at: datetime | None = None
+    """Set where a request may have had an effect already: the ATS is read first."""
     known: KnownApplication | None = None
     """Not stored: the snapshot, where the row is new and nothing else of its application waits.
     Its delivery needs to read nothing more."""

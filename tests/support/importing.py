@@ -17,6 +17,7 @@ from daemon.store.conflict_log import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
+from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
@@ -32,6 +33,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         failed=MongoFailedRecords(mongo, integration),
         checkpoints=MongoCheckpoints(mongo, clock),
         conflicts=MongoConflictLog(mongo, integration),
+        pushes=MongoLostPushes(mongo),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,
