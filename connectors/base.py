@@ -211,6 +211,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     guarded_writes: bool
     read_before_write: bool
     """True: a write that is repeated could take effect twice, so the daemon reads first."""
+    shows_values: bool = False
+    """True: the record of an application shows the analytics value that was written to it."""
     waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 

@@ -216,8 +216,18 @@ class RestConnector:
             reads_application=writes.read is not None,
             guarded_writes=any(write.guard for write in operations.values()),
             read_before_write=not all(write.repeatable for write in operations.values()),
+            shows_values=self._shows_values(),
             waivers=dict(self._model.waivers),  # type: ignore[arg-type]  # capabilities are words
         )
+
+    def _shows_values(self) -> bool:
+        """Values are custom fields of applications, or tags where earlier ones are taken away."""
+        analytics, model = self._model.analytics, self._model
+        if not isinstance(analytics, ValueAnalytics):
+            return False
+        if analytics.replaces is not None:
+            return model.candidate is not None and model.candidate.tags is not None
+        return model.application is not None and model.application.custom_fields is not None
 
     # Reading
 

@@ -93,7 +93,7 @@ class Snapshots(Protocol):
         ...
 
     async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
-        """Records that a push moved before that moment, and that were not compared since."""
+        """Records that have to be compared with what the ATS has, and were not pushed since then."""
         ...
 
     async def has_any(self, list_name: str) -> bool:

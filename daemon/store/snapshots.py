@@ -194,7 +194,7 @@ class MongoSnapshots:
             **self._of_list(list_name),
             "fingerprint": UNCOMPARED,
             "deleted_at": None,
-            "applications.pushed.at": {"$lt": before},
+            "applications.pushed.at": {"$not": {"$gte": before}},
         }
         cursor = self._collection.find(query, {"external_id": 1, "_id": 0}, limit=limit)
         return [row["external_id"] for row in await cursor.to_list()]

@@ -11,6 +11,7 @@ from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
 from daemon.ports.runs import Run
 from daemon.store.alerts import AlertStore
+from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.conflict_log import MongoConflictLog
@@ -34,6 +35,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         checkpoints=MongoCheckpoints(mongo, clock),
         conflicts=MongoConflictLog(mongo, integration),
         pushes=MongoLostPushes(mongo),
+        values=MongoSentValues(mongo, clock),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,
