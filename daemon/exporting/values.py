@@ -26,7 +26,7 @@ from connectors.errors import (
     Transient,
 )
 from connectors.proof import harmless
-from daemon.core.analytics import Standpoint
+from daemon.core.analytics import Period, Standpoint
 from daemon.core.own_writes import DEFAULT_FIELD
 from daemon.ports.analytics import (
     ExportLog,
@@ -94,6 +94,8 @@ class Sent:
     """Values whose request failed: tried once more at the end."""
     silent_in_a_row: int = 0
     failed_in_a_row: int = 0
+    has_news: bool = False
+    """An application was refused that took its value, or had none, in the period before."""
     is_doubtful: bool = False
     """Nothing was taken, and the period goes on all the same."""
 
@@ -125,6 +127,7 @@ class ValueSender:
     settings: ExportSettings
     stores: ExportStores
     sent: Sent
+    period: Period
     has_worked: bool = False
     """The field has taken a value some time."""
 
@@ -177,9 +180,10 @@ class ValueSender:
             sent.refs.append(ref)
         if isinstance(error, Terminal):
             sent.silent_in_a_row = sent.failed_in_a_row = 0
-        await self.stores.values.refuse(
-            settings.integration_id, point.application_id, settings.field_name
+        is_known = await self.stores.values.refuse(
+            settings.integration_id, point.application_id, settings.field_name, self.period
         )
+        sent.has_news |= not is_known
 
     async def _words(self, error: AtsError, ref: ApplicationRef) -> str:
         what = str(error)
@@ -201,7 +205,8 @@ class ValueSender:
         if error is None or sent.taken:
             return
         at_most = OUTAGES_AT_MOST if isinstance(error, Transient) else DOUBTED_AT_MOST
-        if sent.refused <= FEW_REFUSALS and sent.failed_before >= at_most:
+        is_over = sent.failed_before >= at_most or not sent.has_news
+        if sent.refused <= FEW_REFUSALS and is_over:
             sent.is_doubtful = True
             return
         if isinstance(error, Transient):

@@ -146,7 +146,7 @@ class AnalyticsExport:
 
     async def _send_values(self, period: Period, lease: Lease, attempts: Attempts) -> Sent:
         sent = Sent(failed_before=attempts.count)
-        sender = ValueSender(self._connector, self._settings, self._stores, sent)
+        sender = ValueSender(self._connector, self._settings, self._stores, sent, period)
         stores, settings = self._stores, self._settings
         async for points in stores.standpoints.batches(settings.integration_id, period):
             known = await stores.values.of(

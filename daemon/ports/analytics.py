@@ -52,8 +52,13 @@ class SentValues(Protocol):
         self, integration_id: UUID, application_id: UUID, field_name: str, value: str
     ) -> None: ...
 
-    async def refuse(self, integration_id: UUID, application_id: UUID, field_name: str) -> None:
-        """Note that the ATS did not take the value: the next period sends it again."""
+    async def refuse(
+        self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
+    ) -> bool:
+        """Note that the ATS did not take the value: the next period sends it again.
+
+        True if it did not take that of an earlier period either.
+        """
         ...
 
     async def expect(self, integration_id: UUID, external_id: str) -> None:

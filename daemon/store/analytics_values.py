@@ -114,19 +114,21 @@ class MongoSentValues:
                     "field": field_name,
                     "value": value,
                     "sent_at": self._clock.now(),
-                    "refused_at": None,
+                    "refused_in": None,
                 },
                 "$setOnInsert": {"lost": 0},
             },
             upsert=True,
         )
 
-    async def refuse(self, integration_id: UUID, application_id: UUID, field_name: str) -> None:
+    async def refuse(
+        self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
+    ) -> bool:
         """Note what the ATS has not taken."""
-        await self._values.update_one(
+        before = await self._values.find_one_and_update(
             {"_id": derived_id(application_id, "analytics", field_name)},
             {
-                "$set": {"refused_at": self._clock.now()},
+                "$set": {"refused_in": period.start},
                 "$setOnInsert": {
                     "ats_integration_id": integration_id,
                     "application_id": application_id,
@@ -138,6 +140,8 @@ class MongoSentValues:
             },
             upsert=True,
         )
+        last = None if before is None else before.get("refused_in")
+        return last is not None and last < period.start
 
     async def expect(self, integration_id: UUID, external_id: str) -> None:
         """The snapshot has neither digest nor fingerprint until it is compared."""

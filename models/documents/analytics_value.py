@@ -16,7 +16,8 @@ class AnalyticsValue(StoredDocument):
     value: str | None
     """None where the ATS has none: it refused it, or did not keep it. It is sent with the next period."""
     sent_at: UtcTime | None
-    refused_at: UtcTime | None = None
+    refused_in: UtcTime | None = None
+    """The start of the last period whose value the ATS did not take; None if it took it."""
     lost: int = 0
     """How often in a row the ATS accepted the value and did not show it afterwards."""
 

@@ -375,6 +375,19 @@ async def test_one_application_that_is_always_refused_holds_up_no_period(
     assert "1 refused" in rows[-1]["error_message"]
 
 
+async def test_an_application_that_always_fails_fails_no_period_of_its_own(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    broken, other = an_open_application(), an_open_application()
+    await people_with(world, broken, other)
+    world.ats.refuses = {str(broken.id): OutcomeUnknown("500", status=500)}
+    for _ in range(3):
+        outcome = await world.job().run()
+        assert outcome.ok, outcome.reason
+        world.clock.advance(DAY)
+
+    assert [row["sent"] for row in await world.logged()] == [1, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("error", "tries"), [(Rejected("no"), 4), (OutcomeUnknown("500", status=500), 8)]
 )

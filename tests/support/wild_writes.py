@@ -33,6 +33,7 @@ application:
   external_id: id
   candidate_external_id: person
   stage: {external_id: stage.id, name: stage.name}
+  applied_at: applied
   custom_fields: {each: fields, key: name, value: value}
 writes:
   read: {list: applications}
@@ -69,6 +70,8 @@ class Account:
     """One customer's account. `says` are the answers to its next writes; then all is well."""
 
     says: list[Says]
+    always: dict[str, Says] = field(default_factory=dict)
+    """Answers to every write that concerns one application."""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
     writes: list[Any] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Account:
             "person": f"p-{external_id}",
             "name": "Ada",
             "stage": dict(self.stages[0]),
+            "applied": "2026-01-05T09:00:00Z",
             "fields": [],
         }
 
@@ -103,7 +107,9 @@ class Account:
 
     def _write(self, path: list[str], body: Any) -> web.Response:
         self.writes.append(body)
-        says = self.says.pop(0) if self.says else Says(takes_effect=True)
+        says = self.always.get(path[1]) or (
+            self.says.pop(0) if self.says else Says(takes_effect=True)
+        )
         says.first(self)
         if says.takes_effect:
             self._take_effect(path, body)

@@ -181,3 +181,59 @@ async def test_a_write_that_was_confirmed_and_not_made_is_found_by_the_next_poll
         await wild.run_once()
 
         assert [len(account.writes) for account in accounts.accounts.values()] == before
+
+
+def with_two(says: list[Says], **always: Says) -> Account:
+    account = Account(says, always)
+    account.add("a2")
+    return account
+
+
+NO_FIELD = Says(404, '{"error": "No such attribute"}')
+
+# How an account answers analytics values, and what the export's log says of the first period.
+VALUES: dict[str, tuple[Account, str, str]] = {
+    "well": (with_two([]), "Success", ""),
+    "one-refused": (
+        with_two([], a1=Says(422, '{"error": "It is locked"}')),
+        "Success",
+        'field "scor", the last one: analytics: the ATS refuses this request (answered 422): It is',
+    ),
+    "one-broken": (
+        with_two([], a1=Says(500)),
+        "Success",
+        '1 refused by the ATS for the field "scor", the last one: analytics: the ATS is not well',
+    ),
+    "misspelt": (
+        with_two([], a1=NO_FIELD, a2=NO_FIELD),
+        "Failed",
+        'no application took a value for the field "scor"; check `integrations.misspelt.analytics',
+    ),
+    "page": (with_two([Says(200, PAGE, HTML)]), "Success", ""),
+    "lost": (with_two([Says(204)]), "Success", ""),
+}
+
+
+async def test_a_value_is_sent_until_the_ats_shows_it(mongo: TestMongo, tmp_path: Path) -> None:
+    accounts = Accounts({name: account for name, (account, _, _) in VALUES.items()})
+    async with wild_bench(mongo, tmp_path, accounts, definition=DEFINITION) as wild:
+        accounts.configure(wild, analytics={"every": "10s", "field": "scor"})
+        code, _ = await wild.run_once()
+
+        for name, (_, status, says) in VALUES.items():
+            of = {"ats_integration_id": wild.bench.id_of(name)}
+            row = await wild.bench.own["analytics_export_log"].find_one(of)
+            assert row is not None
+            assert (row["status"], says in (row["error_message"] or "")) == (status, True), row
+        assert code == 1
+        [alert] = await wild.bench.own["alerts"].find({"kind": "export_missed"}).to_list()
+        assert (alert["integration"], '"scor"' in alert["message"]) == ("misspelt", True)
+
+        lost = accounts.accounts["lost"]
+        for _ in range(5):
+            if set(lost.effects) == {"a1", "a2"}:
+                break
+            await wild.run_once()
+
+        assert sorted(lost.effects) == ["a1", "a2"]
+        assert accounts.accounts["well"].effects == ["a1", "a2"]
