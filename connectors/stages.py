@@ -159,23 +159,27 @@ def push_target(
 ) -> Stage | None:
     """The stage where a status goes: the operator's first, else the surest, lowest one.
 
-    A stage that every job has comes before those that some hiring process adds: nothing says that
-    the application's own process has the latter. One that is out of use is never chosen.
+    One that is out of use is never chosen. Where the vendor fixes a stage for every job, those of
+    the same kind that some hiring process adds below it are chosen only by name: nothing says that
+    the application's own process has them.
     """
     stages = [stage for stage in stages if stage.is_active]
     for wanted in operators.get(status, ()):
         for stage in stages:
             if wanted == stage.external_id or folded(wanted) == folded(stage.name):
                 return stage
+    fixed_kinds = {stage.kind for stage in stages if stage.is_fixed and stage.kind is not None}
     fitting = [
-        stage for stage in stages if stage.verdict is not None and stage.verdict.status == status
+        stage
+        for stage in stages
+        if stage.status == status and (stage.is_fixed or stage.kind not in fixed_kinds)
     ]
     return min(fitting, key=_preference, default=None)
 
 
-def _preference(stage: Stage) -> tuple[int, bool, float, str]:
+def _preference(stage: Stage) -> tuple[int, float, str]:
     rank = stage.verdict.rank if stage.verdict else 9
-    return (rank, not stage.is_fixed, stage.position, stage.external_id or stage.name)
+    return (rank, stage.position, stage.external_id or stage.name)
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -35,12 +35,16 @@ application:
   stage: {external_id: stage.id, name: stage.name}
   applied_at: applied
   custom_fields: {each: fields, key: name, value: value}
+statuses:
+  outcomes: [{when: rejected, status: rejected}]
 writes:
   read: {list: applications}
   stages: {list: stages}
   move:
     request: {post: "/applications/{application_id}/move", body: {from: "{guard}", to: "{stage_id}"}}
     guard: [stage.id]
+  reject: {request: {post: "/applications/{application_id}/reject"}}
+  unreject: {request: {post: "/applications/{application_id}/unreject"}, allowed_from: [rejected]}
 analytics:
   kind: per_application
   request: {put: "/applications/{application_id}/fields/{field}", body: {value: "{value}"}}
@@ -87,6 +91,7 @@ class Account:
             "person": f"p-{external_id}",
             "name": "Ada",
             "stage": dict(self.stages[0]),
+            "rejected": False,
             "applied": "2026-01-05T09:00:00Z",
             "fields": [],
         }
@@ -116,7 +121,9 @@ class Account:
         return says.response()
 
     def _take_effect(self, path: list[str], body: Any) -> None:
-        if path[2] == "move":
+        if path[2].endswith("reject"):
+            self.rows[path[1]]["rejected"] = path[2] == "reject"
+        elif path[2] == "move":
             self.move(path[1], body["to"])
         else:
             self.rows[path[1]]["fields"] = [{"name": path[3], "value": body["value"]}]
@@ -149,7 +156,7 @@ class Accounts:
         account = self.accounts.get(name)
         if account is None:
             return web.json_response({"rows": []})
-        body = None if request.method == "GET" else await request.json()
+        body = await request.json() if await request.read() else None
         return account.answer(request.method, path, body)
 
     def configure(self, wild: WildBench, **operator: Any) -> None:

@@ -133,15 +133,49 @@ STAGES: dict[str, tuple[Account, Pushed]] = {
 }
 
 
-async def test_a_stage_is_chosen_among_those_in_use_now(mongo: TestMongo, tmp_path: Path) -> None:
-    accounts = Accounts({name: account for name, (account, _) in STAGES.items()})
+def rejected(*says: Says) -> Account:
+    """An account that has to take its rejection back before it can move the application."""
+    account = Account(list(says))
+    account.rows["a1"]["rejected"] = True
+    return account
+
+
+YES = Says(204, takes_effect=True)
+
+# Two writes: the rejection is taken back, then the application is moved.
+STEPS: dict[str, tuple[Account, Pushed]] = {
+    "both": (rejected(), Pushed("delivered", writes=2, effects=2, stage="s-interview")),
+    "first-unclear": (
+        rejected(Says(200, PAGE, HTML, takes_effect=True)),
+        Pushed("delivered", writes=2, effects=2, stage="s-interview"),
+    ),
+    "second-unclear": (
+        rejected(YES, Says(200, PAGE, HTML, takes_effect=True)),
+        Pushed("delivered", writes=2, effects=2, stage="s-interview"),
+    ),
+    "second-refused": (
+        rejected(YES, *[Says(422, WORDS)] * 5),
+        Pushed("dead", "refused", says="cannot enter this stage", writes=3, effects=1),
+    ),
+    "first-refused": (
+        rejected(*[Says(409, WORDS)] * 5),
+        Pushed("dead", "refused", says="unreject: the ATS refuses this request (answered 409)"),
+    ),
+}
+
+
+async def test_a_push_takes_stages_in_use_and_goes_on_after_its_own_first_step(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    table = STAGES | STEPS
+    accounts = Accounts({name: account for name, (account, _) in table.items()})
     async with wild_bench(mongo, tmp_path, accounts, definition=DEFINITION) as wild:
         accounts.configure(wild)
         await wild.run_once()
         await accounts.recruit(wild, "interview")
         await wild.run_once()
 
-        await accounts.assert_seen(wild, {name: seen for name, (_, seen) in STAGES.items()})
+        await accounts.assert_seen(wild, {name: seen for name, (_, seen) in table.items()})
 
 
 async def test_a_write_that_was_confirmed_and_not_made_is_found_by_the_next_poll(
