@@ -221,13 +221,17 @@ class RestConnector:
         )
 
     def _shows_values(self) -> bool:
-        """Values are custom fields of applications, or tags where earlier ones are taken away."""
+        """Values are custom fields, or tags where earlier ones are taken away."""
         analytics, model = self._model.analytics, self._model
         if not isinstance(analytics, ValueAnalytics):
             return False
+        candidate, application = model.candidate, model.application
         if analytics.replaces is not None:
-            return model.candidate is not None and model.candidate.tags is not None
-        return model.application is not None and model.application.custom_fields is not None
+            return candidate is not None and candidate.tags is not None
+        if application is not None and application.custom_fields is not None:
+            return True
+        in_one = any(spec.holds == "both" for spec in model.lists.values())
+        return in_one and candidate is not None and candidate.custom_fields is not None
 
     # Reading
 
