@@ -6,6 +6,7 @@ from connectors.base import ListFacts, Page
 from connectors.errors import AtsError, AuthRefused
 from daemon.importing.context import ImportContext
 from daemon.importing.page import page_import
+from daemon.importing.retry import read_by_id
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ async def _compare(context: ImportContext, facts: ListFacts) -> None:
         return
     asked_at = ports.clock.now()
     try:
-        answers = await context.connector.fetch(facts.name, external_ids)
+        answers, _ = await read_by_id(context.connector, facts.name, external_ids)
     except AuthRefused:
         raise
     except AtsError as error:
