@@ -48,7 +48,12 @@ class Unavailable(Transient):
 
 
 class OutcomeUnknown(Transient):
-    """A request was sent and its answer never came: it may have taken effect. Read before retry."""
+    """A request was sent and its answer did not show what it did. Read before retry."""
+
+    @property
+    def was_answered(self) -> bool:
+        """The ATS is done with the request, whatever it did: the record can be read at once."""
+        return self.status is not None and self.status < 500
 
 
 class BrokenAnswer(Transient):

@@ -165,7 +165,7 @@ class Gate:
                     await self._refused(error)
                 self._sent_since_forbidden = False
             case Transient():
-                is_doubtful = isinstance(error, OutcomeUnknown) and error.status is not None
+                is_doubtful = isinstance(error, OutcomeUnknown) and error.was_answered
                 self._doubtful_in_a_row += is_doubtful
                 opened = self._breaker.failed(self._clock.monotonic())
                 # Reads may go on succeeding meanwhile, so that the breaker never opens.

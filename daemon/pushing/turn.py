@@ -240,7 +240,7 @@ class PushAttempt:
                     attempt.sent_at = None
                 raise
             except OutcomeUnknown as error:
-                if not _was_answered(error):
+                if not error.was_answered:
                     raise
                 return await self._doubted(attempt, error, is_last=step is plan.steps[-1])
             except Terminal as error:
@@ -425,11 +425,6 @@ OUTCOMES: dict[DoneState, Outcome] = {
     "superseded": "Skipped",
     "dead": "Failed",
 }
-
-
-def _was_answered(error: OutcomeUnknown) -> bool:
-    """The request is over at the ATS, whatever came of it: it need not be waited for."""
-    return error.status is not None and error.status < 500
 
 
 def _count_own_steps(attempt: Attempt) -> None:
