@@ -85,11 +85,11 @@ class Verdicts:
 
     @property
     def judges_success(self) -> bool:
-        """A condition on the body tells success, so that a body without JSON shows none."""
+        """True if a condition on the body decides, so that a body without JSON shows no success."""
         return self._ok is not None
 
     def words(self, headers: Mapping[str, str], body: Any) -> str:
-        """What the vendor says about a refusal, fit to be shown; empty if it says nothing."""
+        """The vendor's words about a refusal, fit to be shown; empty if there are none."""
         said = headers.get(self._message_header, "") if self._message_header else ""
         if not said and body is not None:
             said = words_in(body if self._message is None else self._message(body))

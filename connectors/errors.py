@@ -21,7 +21,7 @@ class AtsError(AtsSyncError):
         self.code = ""
         """The vendor's own error code, fit to be shown."""
         self.words = ""
-        """What the ATS itself says about it. May name a person: shown only where that was removed."""
+        """The ATS's own words. They may name a person, and are shown only without names."""
 
 
 class Transient(AtsError):

@@ -1,4 +1,4 @@
-"""What shows that a write took effect, and what the ATS says where it did not. Pure.
+"""Proof that a write took effect, and the ATS's words where it did not. Pure.
 
 A status below 400 is not enough: a proxy, a login page or a maintenance page answers 200 as well. A
 write whose answer does not show success has an unknown outcome: the application is read, and the
@@ -49,7 +49,7 @@ def written(body: bytes) -> tuple[Any, Written]:
 
 
 def doubt(status: int, answer: Written, content_type: str, *, is_shown: bool | None) -> str | None:
-    """Why an answer does not show that the write took effect; None if it does.
+    """Returns why an answer does not show that the write took effect; None if it does.
 
     `is_shown` is the definition's own condition on the body, None where it has none. Without one an
     empty body shows it, and JSON that reports no error.
@@ -93,7 +93,7 @@ def _reports_error(value: Any) -> bool:
 
 
 def words_in(body: Any) -> str:
-    """What an error body says in words, looked for where vendors usually have it."""
+    """The words of an error body, looked for where vendors usually have them."""
     return "; ".join(dict.fromkeys(_words(body, _DEPTH)))
 
 

@@ -24,7 +24,7 @@ _RETIRED = frozenset({"inactive", "archived", "deleted", "disabled", "deprecated
 
 
 def activity(path: str | None) -> IsActive:
-    """Tells stages and reasons in use from others, by the definition's condition or by usual fields."""
+    """Returns a test for stages and reasons in use: the definition's condition, or the usual fields."""
     if path is None:
         return _is_usually_active
     holds = compile_path(path)

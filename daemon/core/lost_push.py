@@ -16,7 +16,7 @@ from models.status import ApplicationStatus
 
 
 def keep_unless_made(change: RecordChange) -> RecordChange:
-    """The change without the return to what was there before a push: that is no news of the ATS.
+    """Returns the change without the return to the state before a push: that is no news of the ATS.
 
     The snapshot takes what the ATS has, marked as lost, so that a repetition after a kill says the
     same.

@@ -9,7 +9,7 @@ DEFAULT_FIELD = "clearview_status"
 
 
 def own_value(record: Record, field: str) -> str | None:
-    """What the record shows of our own export; None if nothing."""
+    """The value of our own export in the record; None if there is none."""
     custom = (record.get("custom_fields") or {}).get(field)
     if custom is not None and custom != "":
         return str(custom)

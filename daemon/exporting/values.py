@@ -1,4 +1,4 @@
-"""One period's values, sent application by application: what is refused, unsure, or in vain.
+"""One period's values, sent application by application, and those that the ATS does not take.
 
 One application that the ATS refuses, or fails at, holds up neither the others nor the period: its
 value is sent again with the next period. Where no application takes a value the field is in doubt.
@@ -80,12 +80,12 @@ class ExportStores(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Sent:
-    """What one period came to at the ATS."""
+    """The result of one period at the ATS."""
 
     taken: int = 0
     refused: int = 0
     failed_before: int = 0
-    """How often the period was tried in vain."""
+    """Attempts at the period that failed."""
     last_refusal: AtsError | None = None
     last_words: str = ""
     refs: list[ApplicationRef] = field(default_factory=list)

@@ -308,7 +308,7 @@ class LostPush(msgspec.Struct, frozen=True):
     external_id: str
     pushed: ApplicationStatus
     ats: ApplicationStatus
-    """What the ATS still has."""
+    """The ATS's status, as before."""
 
 
 class Pushes(Protocol):

@@ -28,7 +28,7 @@ FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 900.0
 UNSTATED_LIMIT = timedelta(seconds=30)
 TOO_DOUBTFUL = 3
-"""So many writes in a row that were answered and not made: somebody should know."""
+"""Writes in a row that were answered and not made, until an alert says so."""
 
 Way = Literal["open", "probe", "shut"]
 

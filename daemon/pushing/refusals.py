@@ -1,4 +1,4 @@
-"""What a refused write says: whether the application has moved meanwhile, and in which words."""
+"""Judgement of a refused write: a move of the application, or a refusal, and its words."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ def standing_of(record: ApplicationRecord) -> Standing:
 
 
 def has_moved(before: ApplicationRecord, after: ApplicationRecord, error: AtsError) -> bool:
-    """True if the refusal may be due to a move at the ATS, so that the push is decided anew.
+    """True if the refusal may be due to a move at the ATS, so that the push is decided about again.
 
     One status code often has two meanings, "it is elsewhere" and "this is not allowed": the record
-    tells them apart. For a guard a change of its time counts as well, since an application may have
+    shows which. For a guard a change of its time counts as well, since an application may have
     left its stage and come back.
     """
     if standing_of(before) != standing_of(after):
@@ -27,7 +27,7 @@ def has_moved(before: ApplicationRecord, after: ApplicationRecord, error: AtsErr
 
 
 def refusal_text(error: AtsError, names: Sequence[str], *, hint: str = "") -> str:
-    """For a person: what was refused, and the ATS's own words without the candidate's name."""
+    """Returns what was refused, and the ATS's own words without the candidate's name."""
     said = harmless(error.words, names)
     code = f" ({error.code})" if error.code else ""
     return f"{_what(error)}{code}{f': {said}' if said else ''}{f'. {hint}' if hint else ''}"

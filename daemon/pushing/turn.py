@@ -227,7 +227,7 @@ class PushAttempt:
             raise
 
     async def _perform(self, attempt: Attempt, plan: Steps) -> Done | None:
-        """None if the application has to be decided about anew."""
+        """None if the application has to be decided about again."""
         if not await self._tools.claim(attempt.push):
             raise NotOurs
         attempt.tried = True
@@ -252,7 +252,7 @@ class PushAttempt:
     async def _doubted(
         self, attempt: Attempt, error: OutcomeUnknown, *, is_last: bool
     ) -> Done | None:
-        """The ATS answered, but not that the write took effect: the application itself tells.
+        """Read the application, because the answer does not show that the write took effect.
 
         Raises:
             OutcomeUnknown: it does not show it, or not yet.
@@ -272,9 +272,9 @@ class PushAttempt:
     async def _refused(
         self, attempt: Attempt, plan: Steps, error: Terminal, *, steps_done: int
     ) -> Done | None:
-        """A refusal counts if one fresh look shows the application where it was.
+        """End the push if one fresh look shows the application where it was.
 
-        None if it has moved: the push is decided about anew.
+        None if it has moved: the push is decided about again.
         """
         before = attempt.current
         if not await self._look(attempt):
@@ -291,7 +291,7 @@ class PushAttempt:
         return await self._try_otherwise(attempt, plan, error)
 
     async def _try_otherwise(self, attempt: Attempt, plan: Steps, error: Terminal) -> Done | None:
-        """The stage or reason may have changed since it was looked up: choose once more."""
+        """Choose once more: the stage or reason may have changed since it was looked up."""
         attempt.refreshed = True
         again = await self._plan(attempt, refresh=True)
         match again:
@@ -428,7 +428,7 @@ OUTCOMES: dict[DoneState, Outcome] = {
 
 
 def _count_own_steps(attempt: Attempt) -> None:
-    """What the first steps did is no move of the ATS: the push goes on from there."""
+    """Count what the first steps did as no move of the ATS: the push goes on from there."""
     attempt.base = ApplicationStatus(attempt.current["status"])
 
 

@@ -1,4 +1,4 @@
-"""Pushes that the ATS confirmed: the next poll tells those that were made from those that were not."""
+"""Pushes that the ATS confirmed and did not make are found by the next poll."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ class PushedBench(ImportBench):
         await self.poll()
 
     async def push(self, external_id: str, status: Status, *, number: int = 1) -> UUID:
-        """What follows from a push that the ATS has confirmed."""
+        """Stores the results of a push that the ATS has confirmed."""
         event_id = f"e{number}"
         event = StatusEvent(
             event_id=event_id,
@@ -170,7 +170,7 @@ async def test_a_push_that_is_lost_twice_is_a_dead_letter_with_an_alert(bench: P
     assert [(row["old"], row["new"]) for row in changes] == [("new", "interview")]
 
 
-async def test_somebody_at_the_ats_who_moves_it_back_wins(bench: PushedBench) -> None:
+async def test_a_move_back_at_the_ats_wins(bench: PushedBench) -> None:
     await bench.push("2", Status.INTERVIEW)
     bench.connector.ats.tick(60)
     bench.connector.ats.put("applications", "2", person="2", status="new")

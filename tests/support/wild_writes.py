@@ -54,7 +54,7 @@ STAGES = ("New", "Interview", "Offer")
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What the ATS answers to a write, and what it does."""
+    """An answer to a write, and its effect."""
 
     status: int = 204
     text: str = ""
@@ -62,7 +62,7 @@ class Says:
     headers: dict[str, str] = field(default_factory=dict)
     takes_effect: bool = False
     first: Callable[["Account"], None] = lambda _: None
-    """What happens at the ATS before it answers."""
+    """Done at the ATS before it answers."""
 
     def response(self) -> web.Response:
         body = {"text": self.text, "content_type": self.content_type} if self.text else {}
@@ -132,7 +132,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What the operator sees of one account's last push: a row of a table."""
+    """An account's last push, as the operator sees it: a row of a table."""
 
     state: str
     reason: str | None = None
@@ -147,7 +147,7 @@ class Pushed:
 
 @dataclass(slots=True)
 class Accounts:
-    """Every account, by the name of its integration; the first part of the path tells whose."""
+    """Every account, by the name of its integration, which is the first part of the path."""
 
     accounts: dict[str, Account]
 
@@ -172,7 +172,7 @@ class Accounts:
         wild.bench.write_config(connector_paths=[str(wild.bench.folder / "connectors")])
 
     async def recruit(self, wild: WildBench, status: str, external_id: str = "a1") -> None:
-        """Somebody sets this status in ClearView, in every account."""
+        """A recruiter sets this status in ClearView, in every account."""
         for name in self.accounts:
             identity = application_id(integration_id(name), external_id)
             changed = await wild.bench.clearview["applications"].update_one(

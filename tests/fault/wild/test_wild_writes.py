@@ -21,7 +21,7 @@ def moved(account: Account) -> None:
 
 
 def gone(account: Account) -> None:
-    """Somebody deletes the application."""
+    """A colleague deletes the application."""
     del account.rows["a1"]
 
 
@@ -58,7 +58,7 @@ ANSWERS: dict[str, tuple[Says, Pushed]] = {
     "json-null": (Says(200, "null"), waits("JSON that does not report success")),
     "redirect": (Says(302, headers={"Location": "/login"}), waits("answered 302, a redirect")),
     "odd-207": (Says(207, '{"results": []}'), waits("answered 207")),
-    # One status, two meanings: the application itself tells them apart.
+    # One status, two meanings: the application itself shows which.
     "422-refused": (
         Says(422, WORDS),
         refused("the application has not moved there: … cannot enter this stage: ask …"),
@@ -95,7 +95,7 @@ async def test_a_write_counts_only_if_the_ats_shows_it(mongo: TestMongo, tmp_pat
 
 
 def restaged(account: Account) -> None:
-    """The job's stages are made anew, with other ids."""
+    """The job's stages are replaced, with other ids."""
     account.stages = [{**stage, "id": f"{stage['id']}-2"} for stage in account.stages]
 
 

@@ -111,7 +111,7 @@ async def planned(simulator: Simulator, target: PushTarget, **operator: Any) -> 
     ("status", "sent"),
     [(Status.INTERVIEW, "INTERVIEW"), (Status.OFFER, "OFFERED"), (Status.REVIEWING, "IN_REVIEW")],
 )
-async def test_a_bare_status_is_sent_where_nobody_named_a_sub_status(
+async def test_a_bare_status_is_sent_where_no_sub_status_was_named(
     smartrecruiters: Simulator, status: Status, sent: str
 ) -> None:
     plan = await planned(smartrecruiters, PushTarget(status))
@@ -120,7 +120,7 @@ async def test_a_bare_status_is_sent_where_nobody_named_a_sub_status(
     assert plan.steps[0].body == {"status": sent}
 
 
-async def test_a_sub_status_is_sent_where_somebody_named_it(smartrecruiters: Simulator) -> None:
+async def test_a_sub_status_is_sent_that_was_named(smartrecruiters: Simulator) -> None:
     connector = connect(smartrecruiters)
     stages = await connector.stages()
     await connector.close()

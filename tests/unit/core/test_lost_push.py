@@ -1,4 +1,4 @@
-"""A push that the ATS accepted and did not make is told apart from a move back."""
+"""A push that the ATS accepted and did not make is distinguished from a move back."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -55,9 +55,7 @@ def said(error: AtsError, words: str = "", code: str = "") -> AtsError:
         (Rejected("the plan failed"), "Rejected: the plan failed"),
     ],
 )  # fmt: skip
-def test_a_refusal_is_told_with_the_atss_own_words_and_without_names(
-    error: AtsError, text: str
-) -> None:
+def test_a_refusal_shows_the_atss_own_words_without_names(error: AtsError, text: str) -> None:
     assert refusal_text(error, ["Ada"]) == text
 
 
