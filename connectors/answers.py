@@ -18,6 +18,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.paths import compile_path
+from connectors.proof import harmless, words_in
 
 Kind = Literal["list", "page", "fetch", "lookup", "write", "check"]
 
@@ -52,11 +53,16 @@ class Verdicts:
         """Compile once."""
         self._ok = compile_path(errors.ok_when) if errors.ok_when else None
         self._code = compile_path(errors.code) if errors.code else None
+        self._message = compile_path(errors.message) if errors.message else None
+        self._message_header = errors.message_header
         self._rules = errors.rules
         self.reads_body = self._ok is not None or any(rule.when for rule in errors.rules)
         self.paths = [
             path
-            for path in (errors.ok_when, errors.code, *(rule.when for rule in errors.rules))
+            for path in (
+                *(errors.ok_when, errors.code, errors.message),
+                *(rule.when for rule in errors.rules),
+            )
             if path
         ]
 
@@ -76,6 +82,18 @@ class Verdicts:
         """The vendor's own error code, if it is safe to show."""
         found = self._code(body) if self._code is not None and body is not None else None
         return f" ({found})" if isinstance(found, str) and _SAFE_CODE.fullmatch(found) else ""
+
+    @property
+    def judges_success(self) -> bool:
+        """True if a condition on the body decides, so that a body without JSON shows no success."""
+        return self._ok is not None
+
+    def words(self, headers: Mapping[str, str], body: Any) -> str:
+        """The vendor's words about a refusal, fit to be shown; empty if there are none."""
+        said = headers.get(self._message_header, "") if self._message_header else ""
+        if not said and body is not None:
+            said = words_in(body if self._message is None else self._message(body))
+        return harmless(said)
 
 
 def _only_status(rule: ErrorRule) -> bool:
@@ -101,7 +119,13 @@ def _header_fits(rule: ErrorRule, headers: Mapping[str, str]) -> bool:
 
 
 def error_of(
-    found: ErrorClass, *, status: int, operation: str, kind: Kind, code: str = ""
+    found: ErrorClass,
+    *,
+    status: int,
+    operation: str,
+    kind: Kind,
+    code: str = "",
+    words: str = "",
 ) -> AtsError:
     """The error of a class (not `rate` and `skip`, which are no errors of their own)."""
     message = f"{operation}: {_SAYS.get(found, 'the ATS refuses this request')}"
@@ -110,7 +134,9 @@ def error_of(
         error: type[AtsError] = OutcomeUnknown if kind == "write" and status >= 500 else Unavailable
     else:
         error = _ERRORS[found]
-    return error(message, status=status, operation=operation)
+    failed = error(message, status=status, operation=operation)
+    failed.code, failed.words = code.strip(" ()"), words
+    return failed
 
 
 def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:

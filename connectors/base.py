@@ -170,6 +170,8 @@ class Steps(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     status: ApplicationStatus
     stage: NamedRef
+    basis: str = ""
+    """Which stage, reason and other rows of the account were chosen: equal for an equal choice."""
 
 
 class AlreadyThere(msgspec.Struct, frozen=True):
@@ -209,6 +211,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     guarded_writes: bool
     read_before_write: bool
     """True: a write that is repeated could take effect twice, so the daemon reads first."""
+    shows_values: bool = False
+    """True: the record of an application shows the analytics value that was written to it."""
     waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -311,16 +315,25 @@ class Connector(Protocol):
         ...
 
     async def plan_push(
-        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        *,
+        refresh: bool = False,
     ) -> PushPlan:
-        """Requests that bring the application from `current` to `target`. Sends no write."""
+        """Requests that bring the application from `current` to `target`. Sends no write.
+
+        With `refresh` the account's stages, reasons and the like are read again first.
+        """
         ...
 
     async def perform(self, step: Step) -> None:
         """Send one write, once.
 
         Raises:
-            OutcomeUnknown: it may have taken effect.
+            OutcomeUnknown: it may have taken effect; with a `status` where the ATS answered, and
+                its answer does not show success.
             GuardRefused: the application is no longer where the step expects it.
         """
         ...

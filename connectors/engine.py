@@ -28,21 +28,29 @@ from connectors.base import (
     Unchanged,
     Window,
 )
+from connectors.choices import ChoiceFinder
 from connectors.clock import Clock
 from connectors.definition.lists import NoCursor
 from connectors.definition.load import Definition
 from connectors.definition.placeholders import fill_text
 from connectors.definition.requests import Request
 from connectors.definition.root import DefinitionModel
-from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics
-from connectors.errors import GuardRefused, NotFound, NotSupported, Rejected
+from connectors.definition.writes import ReportAnalytics, ValueAnalytics
+from connectors.errors import (
+    GuardRefused,
+    NotFound,
+    NotSupported,
+    OutcomeUnknown,
+    Rejected,
+)
 from connectors.fetching import Fetcher, encoded
 from connectors.http import AtsHttp, Outgoing
 from connectors.issues import IssueLog
 from connectors.listing import Listing
 from connectors.lookups import Lookups, Rows
-from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed, text
+from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
 from connectors.paths import compile_path
+from connectors.proof import EMPTY, Written, doubt, written
 from connectors.reading import Context, ListReader
 from connectors.reads import Mappers, Reads, reads_of
 from connectors.records import identifier, printer, whole_print
@@ -102,6 +110,9 @@ class RestConnector:
             for name, spec in self._model.lists.items()
         }
         self._lookups = Lookups(self._load_rows, parts.clock)
+        self._choices = ChoiceFinder(
+            self._lookups, self._load_rows, parts.settings, parts.name, self._model.title
+        )
         self._fetcher = Fetcher(self._model.lists, self._listings, parts.drafts, parts.transport)
         self._readers = self._all_readers(mappers, reads)
         self._stage_reader = (
@@ -205,8 +216,22 @@ class RestConnector:
             reads_application=writes.read is not None,
             guarded_writes=any(write.guard for write in operations.values()),
             read_before_write=not all(write.repeatable for write in operations.values()),
+            shows_values=self._shows_values(),
             waivers=dict(self._model.waivers),  # type: ignore[arg-type]  # capabilities are words
         )
+
+    def _shows_values(self) -> bool:
+        """Values are custom fields, or tags where earlier ones are taken away."""
+        analytics, model = self._model.analytics, self._model
+        if not isinstance(analytics, ValueAnalytics):
+            return False
+        candidate, application = model.candidate, model.application
+        if analytics.replaces is not None:
+            return candidate is not None and candidate.tags is not None
+        if application is not None and application.custom_fields is not None:
+            return True
+        in_one = any(spec.holds == "both" for spec in model.lists.values())
+        return in_one and candidate is not None and candidate.custom_fields is not None
 
     # Reading
 
@@ -322,13 +347,19 @@ class RestConnector:
     # Writing
 
     async def plan_push(
-        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        *,
+        refresh: bool = False,
     ) -> PushPlan:
         """Requests that bring the application from `current` to `target`. Sends no write."""
         context = await self._context(ref)
-        account = await self._account(ref, current, target, context, max_age_s=_SETUP_AGE_S)
+        age = 0.0 if refresh else _SETUP_AGE_S
+        account = await self._account(ref, current, target, context, max_age_s=age)
         plan = self._planner.plan(ref, current, target, account, context)
-        if not isinstance(plan, Impossible):
+        if refresh or not isinstance(plan, Impossible):
             return plan
         # A stage or reason may have been made a minute ago.
         account = await self._account(ref, current, target, context, max_age_s=0.0)
@@ -352,7 +383,7 @@ class RestConnector:
             "job_id": ref.job_external_id or current["job"]["external_id"],
         }
         chosen = {
-            name: await self._chosen(write.choose, values, max_age_s)
+            name: await self._choices.chosen(write.choose, values, max_age_s)
             for name, write in self._model.writes.operations().items()
             if write.choose and _may_be_used(name, target.status)
         }
@@ -393,33 +424,6 @@ class RestConnector:
             found += reader.read(await self._lookups.rows(name, max_age_s=max_age_s))
         return found
 
-    async def _chosen(
-        self, choices: Mapping[str, Choice], values: Mapping[str, object], max_age_s: float
-    ) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name, choice in choices.items():
-            rows = await self._choice_rows(choice, {**values, **found}, max_age_s)
-            found[name] = self._choose(choice, rows, {**values, **found})
-        return found
-
-    async def _choice_rows(
-        self, choice: Choice, values: Mapping[str, object], max_age_s: float
-    ) -> Rows:
-        if choice.scope is None:
-            return await self._lookups.rows(choice.list, max_age_s=max_age_s)
-        scope = fill_text(choice.scope, self._parts.settings.resolver(values))
-        return await self._load_rows(choice.list, scope)
-
-    def _choose(self, choice: Choice, rows: Rows, values: Mapping[str, object]) -> object:
-        resolve = self._parts.settings.resolver(values)
-        wanted = [
-            (compile_path(path), fill_text(value, resolve)) for path, value in choice.where.items()
-        ]
-        for row in rows:
-            if all(text(get(row)) == value for get, value in wanted):
-                return compile_path(choice.take)(row)
-        return None
-
     async def perform(self, step: Step) -> None:
         """Send one write, once; only a refused guard is followed by its other form.
 
@@ -427,16 +431,17 @@ class RestConnector:
         """
         bodies = (step.body, *step.alternatives)
         first = self._guard_forms.get(step.operation, 0)
-        order = sorted(range(len(bodies)), key=lambda at: at != first)
-        for at in order:
+        refusals: list[GuardRefused] = []
+        for at in sorted(range(len(bodies)), key=lambda at: at != first):
             try:
                 await self._send_step(step, bodies[at])
-            except GuardRefused:
-                if at == order[-1]:
-                    raise
+            except GuardRefused as error:
+                refusals.append(error)
             else:
                 self._guard_forms[step.operation] = at
                 return
+        # The form that is known to be right says why; the others are refused for being others.
+        raise refusals[0]
 
     async def _send_step(self, step: Step, body: Any) -> None:
         write = self._model.writes.operations()[step.operation]
@@ -450,10 +455,33 @@ class RestConnector:
             form=step.form,
             is_write=True,
         ).outgoing()
-        await self._write(outgoing)
+        await self._write(outgoing, write.shown_by)
 
-    async def _write(self, outgoing: Outgoing) -> None:
-        await self._transport.once(outgoing, "write", whole)
+    async def _write(self, outgoing: Outgoing, shown_by: str | None = None) -> None:
+        """Send once; an answer that does not show success leaves the outcome unknown."""
+        answer = await self._transport.once(outgoing, "write", written)
+        if answer.skipped:
+            return
+        body = answer.payload or EMPTY
+        doubtful = doubt(
+            answer.status,
+            body,
+            answer.headers.get("Content-Type", ""),
+            is_shown=self._is_shown(body, shown_by),
+        )
+        if doubtful is not None:
+            raise OutcomeUnknown(
+                f"{outgoing.operation}: the ATS {doubtful}, which does not show that the write "
+                "took effect",
+                status=answer.status,
+                operation=outgoing.operation,
+            )
+
+    def _is_shown(self, body: Written, shown_by: str | None) -> bool | None:
+        """By the definition's condition, or by its `ok_when`, which holds for what is JSON here."""
+        if shown_by is not None:
+            return body.form == "json" and bool(compile_path(shown_by)(body.value))
+        return body.form == "json" if self._transport.verdicts.judges_success else None
 
     async def stages(self) -> list[StageFacts]:
         """The account's stages with what they map to."""
@@ -501,7 +529,7 @@ class RestConnector:
         if not isinstance(analytics, ReportAnalytics):
             raise NotSupported(f"{self.ats_name} takes no analytics report")
         values = {"report": dict(report), "period_key": period_key}
-        await self._send(analytics.request, values)
+        await self._send(analytics.request, values, analytics.shown_by)
 
     async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
         """Deliver one application's analytics value."""
@@ -515,15 +543,12 @@ class RestConnector:
             "value": value,
             "field": field_name,
         }
-        chosen = await self._chosen(analytics.choose, values, _SETUP_AGE_S)
+        chosen = await self._choices.of_field(analytics.choose, values, _SETUP_AGE_S)
         missing = [name for name, found in chosen.items() if found is None]
-        required = [name for name in missing if analytics.choose[name].required]
-        if required:
-            raise Rejected(f'analytics: the account has no "{field_name}" ({required[0]})')
         values |= chosen
         await self._take_away(analytics, ref, values)
         request = analytics.otherwise if missing and analytics.otherwise else analytics.request
-        await self._send(request, values)
+        await self._send(request, values, analytics.shown_by)
 
     async def _take_away(
         self, analytics: ValueAnalytics, ref: ApplicationRef, values: dict[str, object]
@@ -539,9 +564,11 @@ class RestConnector:
         if stale:
             await self._send(analytics.replaces.request, {**values, "stale": stale})
 
-    async def _send(self, request: Request, values: Mapping[str, object]) -> None:
+    async def _send(
+        self, request: Request, values: Mapping[str, object], shown_by: str | None = None
+    ) -> None:
         draft = self._parts.drafts.draft(request, "analytics", values, is_write=True)
-        await self._write(draft.outgoing())
+        await self._write(draft.outgoing(), shown_by)
 
 
 def _may_be_used(operation: str, status: ApplicationStatus) -> bool:

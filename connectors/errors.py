@@ -18,6 +18,10 @@ class AtsError(AtsSyncError):
         super().__init__(message or self.__doc__ or "")
         self.status = status
         self.operation = operation
+        self.code = ""
+        """The vendor's own error code, fit to be shown."""
+        self.words = ""
+        """The ATS's own words. They may name a person, and are shown only without names."""
 
 
 class Transient(AtsError):
@@ -44,7 +48,12 @@ class Unavailable(Transient):
 
 
 class OutcomeUnknown(Transient):
-    """A request was sent and its answer never came: it may have taken effect. Read before retry."""
+    """A request was sent and its answer did not show what it did. Read before retry."""
+
+    @property
+    def was_answered(self) -> bool:
+        """The ATS is done with the request, whatever it did: the record can be read at once."""
+        return self.status is not None and self.status < 500
 
 
 class BrokenAnswer(Transient):
@@ -77,6 +86,10 @@ class GuardRefused(Terminal):
 
 class Rejected(Terminal):
     """The ATS understood the request and refuses it."""
+
+
+class FieldUnknown(Rejected):
+    """The account has no field of the name that the operator gave: no value can be written."""
 
 
 class UnexpectedPayload(Terminal):

@@ -92,9 +92,9 @@ class AtsHttp:
 
         Raises:
             Unavailable: nothing was sent, or it was a read.
-            OutcomeUnknown: a write was sent and its answer did not come.
+            OutcomeUnknown: a write was sent and its answer did not come, or was a redirect.
             BrokenAnswer: the answer to a read was cut short or far too large.
-            Misdirected: the ATS answered with a redirect.
+            Misdirected: the ATS answered a read with a redirect.
         """
         if self._session is None:
             await self.open()
@@ -135,13 +135,15 @@ def same_origin(one: URL, other: URL) -> bool:
 
 
 def _refuse_redirect(request: Outgoing, status: int) -> None:
-    if 300 <= status < 400 and status != 304:
-        raise Misdirected(
-            f"{request.operation}: the ATS answered {status}, a redirect, which is not followed; "
-            "correct the integration's endpoint",
-            status=status,
-            operation=request.operation,
-        )
+    if not 300 <= status < 400 or status == 304:
+        return
+    message = (
+        f"{request.operation}: the ATS answered {status}, a redirect, which is not followed; "
+        "correct the integration's endpoint"
+    )
+    # After some redirects a write has taken effect, after others it has not.
+    kind = OutcomeUnknown if request.is_write else Misdirected
+    raise kind(message, status=status, operation=request.operation)
 
 
 def _broken(request: Outgoing) -> type[AtsError]:

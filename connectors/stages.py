@@ -1,6 +1,6 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,49 @@ from connectors.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
+IsActive = Callable[[Any], bool]
+_IN_USE = frozenset({"active", "isactive", "enabled", "isenabled"})
+_OUT_OF_USE = frozenset(
+    {"archived", "inactive", "deleted", "disabled", "deprecated", "isarchived", "isinactive"}
+    | {"isdeleted", "isdisabled", "isdeprecated", "archivedat", "deletedat", "disabledat"}
+)
+_STATE = frozenset({"status", "state"})
+_RETIRED = frozenset({"inactive", "archived", "deleted", "disabled", "deprecated", "retired"})
+
+
+def activity(path: str | None) -> IsActive:
+    """Returns a test for stages and reasons in use: the definition's condition, or the usual fields."""
+    if path is None:
+        return _is_usually_active
+    holds = compile_path(path)
+    return lambda row: bool(holds(row))
+
+
+def _is_usually_active(row: Any) -> bool:
+    if not isinstance(row, Mapping):
+        return True
+    around = (row.get("attributes"), row.get("record"))
+    return not any(_is_retired(part) for part in (row, *around) if isinstance(part, Mapping))
+
+
+def _is_retired(row: Mapping[str, Any]) -> bool:
+    for key, value in row.items():
+        name = key.replace("_", "").replace("-", "").lower()
+        if name in _IN_USE and _flag(value) is False:
+            return True
+        if name in _OUT_OF_USE and _flag(value):
+            return True
+        if name in _STATE and isinstance(value, str) and folded(value) in _RETIRED:
+            return True
+    return False
+
+
+def _flag(value: object) -> bool | None:
+    """Flags are written as booleans, numbers, or text; the time of an end counts as one."""
+    if isinstance(value, str):
+        return {"true": True, "false": False, "": None}.get(value.casefold(), True)
+    return bool(value) if isinstance(value, bool | int) else None
+
 
 class Stage(msgspec.Struct, frozen=True):
     """A stage of the account."""
@@ -24,6 +67,9 @@ class Stage(msgspec.Struct, frozen=True):
     position: float
     scope: str | None
     verdict: Verdict | None
+    is_fixed: bool = False
+    """The vendor has it in every account and for every job."""
+    is_active: bool = True
 
     @property
     def status(self) -> ApplicationStatus | None:
@@ -48,13 +94,14 @@ class StageReader:
             name: getter(getattr(spec, name))
             for name in ("external_id", "name", "kind", "slug", "position", "scope")
         }
+        self._is_active = activity(spec.active)
         self._read_before: dict[str | None, tuple[Iterable[Mapping[str, Any]], list[Stage]]] = {}
         """By scope: the rows, and what they were read as."""
 
     def fixed(self) -> list[Stage]:
         """The stages that every account has."""
         return [
-            self._stage(each.id, each.name, each.kind, at, None, None)
+            self._stage(each.id, each.name, each.kind, at, None, None, is_fixed=True)
             for at, each in enumerate(self.spec.fixed)
         ]
 
@@ -86,6 +133,7 @@ class StageReader:
             at if not isinstance(position, int | float) else position,
             text(found["slug"]),
             identifier(found["scope"]) or scope,
+            is_active=self._is_active(row),
         )
 
     def _stage(
@@ -96,21 +144,35 @@ class StageReader:
         position: float,
         slug: str | None,
         scope: str | None,
+        *,
+        is_fixed: bool = False,
+        is_active: bool = True,
     ) -> Stage:
         verdict = self._rules.verdict(external_id, name, kind)
-        return Stage(external_id, name, kind, slug, position, scope, verdict)
+        return Stage(
+            external_id, name, kind, slug, position, scope, verdict, is_fixed, is_active=is_active
+        )
 
 
 def push_target(
     stages: Sequence[Stage], status: ApplicationStatus, operators: Operators
 ) -> Stage | None:
-    """The stage where a status goes: the operator's first, else the surest, lowest one."""
+    """The stage where a status goes: the operator's first, else the surest, lowest one.
+
+    One that is out of use is never chosen. Where the vendor fixes a stage for every job, those of
+    the same kind that some hiring process adds below it are chosen only by name: nothing says that
+    the application's own process has them.
+    """
+    stages = [stage for stage in stages if stage.is_active]
     for wanted in operators.get(status, ()):
         for stage in stages:
             if wanted == stage.external_id or folded(wanted) == folded(stage.name):
                 return stage
+    fixed_kinds = {stage.kind for stage in stages if stage.is_fixed and stage.kind is not None}
     fitting = [
-        stage for stage in stages if stage.verdict is not None and stage.verdict.status == status
+        stage
+        for stage in stages
+        if stage.status == status and (stage.is_fixed or stage.kind not in fixed_kinds)
     ]
     return min(fitting, key=_preference, default=None)
 
@@ -134,16 +196,17 @@ class ReasonReader:
     def __init__(self, spec: Reasons, rules: StatusRules) -> None:
         """Compile every field once."""
         self._rules = rules
+        self._is_active = activity(spec.active)
         self._get = {
             name: getter(getattr(spec, name)) for name in ("external_id", "name", "status")
         }
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> list[Reason]:
-        """The reasons that have an id."""
+        """The reasons in use that have an id."""
         found = []
         for row in rows:
             external_id = identifier(self._get["external_id"](row))
-            if external_id is not None:
+            if external_id is not None and self._is_active(row):
                 name = text(self._get["name"](row)) or ""
                 found.append(Reason(external_id, name, self._status(row, name)))
         return found

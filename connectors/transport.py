@@ -45,6 +45,9 @@ class Good(msgspec.Struct, Generic[Payload], frozen=True):
     payload: Payload | None
     headers: CIMultiDictProxy[str]
     url: URL
+    status: int = 200
+    skipped: bool = False
+    """A rule of the definition says that there was nothing to do."""
 
 
 Parse = Callable[[bytes], tuple[Any, Payload]]
@@ -128,7 +131,13 @@ class Transport:
             applied = await self.authenticator.apply(self._send_token)
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found is None or found == "skip":
-            return Good(None if found else payload, answer.headers, answer.url)
+            return Good(
+                None if found else payload,
+                answer.headers,
+                answer.url,
+                status=answer.status,
+                skipped=found is not None,
+            )
         if found == "rate":
             raise RateLimited(
                 f"{request.operation}: the ATS asks to slow down",
@@ -147,6 +156,7 @@ class Transport:
             operation=request.operation,
             kind=kind,
             code=self.verdicts.code(envelope),
+            words=self.verdicts.words(answer.headers, envelope),
         )
 
     def _refuse_other_origin(self, request: Outgoing) -> None:
@@ -190,9 +200,6 @@ class Transport:
         try:
             return parse(answer.body)
         except msgspec.DecodeError:
-            if request.is_write:
-                # The write was accepted; an answer that nobody needs cannot make it fail.
-                return None, None
             content_type = answer.headers.get("Content-Type", "")
             raise not_json(request.operation, answer.status, content_type) from None
 

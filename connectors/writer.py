@@ -26,6 +26,7 @@ from models.status import TURNED_DOWN, ApplicationStatus
 Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
 _STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 _REASON_NAMES = frozenset({"reason_id", "reason_name"})
+_STAGES_SHOWN = 30
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -87,13 +88,14 @@ class Planner(msgspec.Struct, frozen=True):
         reason = self._reason(task, name, write)
         reopening = self._reopening(task, name, write)
         steps = [self._step("unreject", reopening, task, None, None)] if reopening else []
+        basis = repr((stage, reason, dict(task.account.chosen)))
         if reopening and _is_there(
             {**task.current, "status": ApplicationStatus.REVIEWING}, task.target, stage
         ):
-            return Steps(tuple(steps), task.target.status, task.current["stage"])
+            return Steps(tuple(steps), task.target.status, task.current["stage"], basis)
         steps.append(self._step(name, write, task, stage, reason))
         arrival = _arrival(write, stage) or task.current["stage"]
-        return Steps(tuple(steps), _arrived(task, name, stage), arrival)
+        return Steps(tuple(steps), _arrived(task, name, stage), arrival, basis)
 
     def _operation(self, task: "_Task") -> tuple[Operation, Write]:
         status = task.target.status
@@ -133,17 +135,20 @@ class Planner(msgspec.Struct, frozen=True):
         if found is None:
             status = task.target.status.value
             raise _NotPossible(
-                f"no stage of {self.title} stands for {status} here; "
+                f"{self.title} has no stage for the status {status} in this job. "
+                f"{_shown(task.account.stages)} Choose one and "
                 f'add `integrations.{self.wishes.name}.statuses.{status}: ["<stage>"]`'
             )
         return found
 
     def _named_stage(self, task: "_Task", named: NamedRef) -> Stage:
-        for stage in task.account.stages:
-            if stage.is_called(named):
+        called = [stage for stage in task.account.stages if stage.is_called(named)]
+        for stage in called:
+            if stage.is_active:
                 return stage
-        shown = named["external_id"] or named["name"]
-        raise _NotPossible(f'{self.title} has no stage "{shown}" for this application')
+        name = named["external_id"] or named["name"]
+        missing = f'the stage "{name}" is out of use' if called else f'there is no stage "{name}"'
+        raise _NotPossible(f"{missing} in this job at {self.title}. {_shown(task.account.stages)}")
 
     def _reason(self, task: "_Task", name: Operation, write: Write) -> Reason | None:
         if not _uses(write, _REASON_NAMES):
@@ -209,6 +214,16 @@ class _Task(msgspec.Struct, frozen=True):
         if reason is not None:
             found["reason_id"], found["reason_name"] = reason.external_id, reason.name
         return found
+
+
+def _shown(stages: Sequence[Stage]) -> str:
+    """The stages among which a person may choose."""
+    names = list(dict.fromkeys(s.name or s.external_id or "?" for s in stages if s.is_active))
+    if not names:
+        return "The ATS shows no stage of this job to this credential."
+    shown = ", ".join(f'"{name}"' for name in names[:_STAGES_SHOWN])
+    more = len(names) - _STAGES_SHOWN
+    return f"Its stages are {shown}{f' and {more} more' if more > 0 else ''}."
 
 
 def _only_told_by_reason(name: Operation, status: ApplicationStatus) -> bool:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from config.loading import Loaded
@@ -15,12 +16,9 @@ from daemon.checked_config import CheckedConfig
 from daemon.core.alert_texts import Of
 from daemon.core.own_writes import DEFAULT_FIELD
 from daemon.core.push_plan import PushRules
+from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.health import Health
-from daemon.jobs.analytics_export import (
-    AnalyticsExport,
-    ExportSettings,
-    ExportStores,
-)
+from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.status_push import (
     IntakePorts,
@@ -180,6 +178,7 @@ def assemble_export(
             values=MongoSentValues(shared.mongo, shared.clock),
             log=MongoExportLog(shared.mongo, shared.clock),
             position=MongoExportPosition(shared.mongo, shared.clock),
+            names_of=partial(MongoKnownApplications(shared.mongo).names, identity),
         ),
         leases=shared.leases,
         alerts=shared.alerts,

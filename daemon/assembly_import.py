@@ -16,6 +16,7 @@ from daemon.core.own_writes import DEFAULT_FIELD
 from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
 from daemon.ports.clock import Clock
 from daemon.store.alerts import AlertStore
+from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_services import ClearViewServices
 from daemon.store.conflict_log import MongoConflictLog
@@ -24,6 +25,7 @@ from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.leases import MongoLeases
+from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 
@@ -77,6 +79,8 @@ def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
         failed=MongoFailedRecords(mongo, identity),
         checkpoints=shared.checkpoints,
         conflicts=MongoConflictLog(mongo, identity),
+        pushes=MongoLostPushes(mongo),
+        values=MongoSentValues(mongo, shared.clock),
         runs=shared.runs,
         alerts=shared.alerts,
         clock=shared.clock,

@@ -159,6 +159,17 @@ class Errors(ConfigModel):
         description="Where the vendor's error code is, to be shown in messages.",
         examples=["errorInfo.code"],
     )
+    message: JmesPath | None = Field(
+        default=None,
+        description="Where the vendor says in words what is wrong, to be shown with a dead letter. "
+        "Without it the usual places are searched.",
+        examples=["errors[0].detail"],
+    )
+    message_header: Filled | None = Field(
+        default=None,
+        description="The header that holds these words, for vendors whose error bodies are empty.",
+        examples=["X-Error-Message"],
+    )
     rules: list[ErrorRule] = Field(
         default_factory=list,
         description="Looked through in order; the first that fits decides. Without a fitting one: "

@@ -52,6 +52,12 @@ class Stages(ConfigModel):
     position: Text = Field(
         default=None, description="Its place in the pipeline.", examples=["sort_order"]
     )
+    active: JmesPath | None = Field(
+        default=None,
+        description="What holds for a stage in use; others are never chosen for a write. Without it "
+        "the usual fields decide: `active`, `enabled`, `archived`, `status`, and the like.",
+        examples=["enabled"],
+    )
     scope: Text = Field(
         default=None,
         description="The job or plan that a stage belongs to, where stages are not account-wide.",
@@ -86,6 +92,12 @@ class Reasons(ConfigModel):
         description="The status it stands for: rejected, withdrawn or hired.",
         examples=[{"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"}],
     )
+    active: JmesPath | None = Field(
+        default=None,
+        description="What holds for a reason in use; others are never chosen for a write. Without it "
+        "the usual fields decide: `active`, `enabled`, `archived`, `status`, and the like.",
+        examples=["!isArchived"],
+    )
 
 
 class Choice(ConfigModel):
@@ -118,6 +130,13 @@ class Write(ConfigModel):
 
     request: Request = Field(
         description="The request.", examples=[{"post": "/applications/{application_id}/move"}]
+    )
+    shown_by: JmesPath | None = Field(
+        default=None,
+        description="A condition on the answer's JSON body that shows that the write took effect. "
+        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
+        "an answer does not show it, the outcome is unknown.",
+        examples=["data.id"],
     )
     guard: list[JmesPath] = Field(
         default_factory=list,
@@ -222,6 +241,13 @@ class ReportAnalytics(ConfigModel):
     request: Request = Field(
         description="The request.", examples=[{"post": "/reports", "body": "{report}"}]
     )
+    shown_by: JmesPath | None = Field(
+        default=None,
+        description="A condition on the answer's JSON body that shows that the write took effect. "
+        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
+        "an answer does not show it, the outcome is unknown.",
+        examples=["data.id"],
+    )
 
 
 class Replace(ConfigModel):
@@ -246,6 +272,13 @@ class ValueAnalytics(ConfigModel):
     request: Request = Field(
         description="The request.",
         examples=[{"patch": "/applications/{application_id}", "body": {"score": "{value}"}}],
+    )
+    shown_by: JmesPath | None = Field(
+        default=None,
+        description="A condition on the answer's JSON body that shows that the write took effect. "
+        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
+        "an answer does not show it, the outcome is unknown.",
+        examples=["data.id"],
     )
     choose: dict[Filled, Choice] = Field(
         default_factory=dict,

@@ -11,6 +11,7 @@ FaultKind = Literal[
     "timeout",
     "reset",
     "redirect",
+    "web_page",
     "expire_token",
     "empty_page",
     "endless_next",
@@ -28,7 +29,9 @@ FaultKind = Literal[
     "unanswered",
 ]
 KINDS: frozenset[str] = frozenset(get_args(FaultKind))
-INSTEAD: frozenset[str] = frozenset({"rate_limited", "error", "timeout", "reset", "redirect"})
+INSTEAD: frozenset[str] = frozenset(
+    {"rate_limited", "error", "timeout", "reset", "redirect", "web_page"}
+)
 """Faults that come in place of an answer: the request has no effect."""
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from connectors.simulator import control
 from connectors.simulator.account import Account, PageHook, Shared
 from connectors.simulator.clock import http_date
-from connectors.simulator.delivery import Delivery
+from connectors.simulator.delivery import HTML, Delivery
 from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
 from connectors.simulator.ledger import Ledger, Violation, Write
 from connectors.simulator.limits import Denied, Limit, Parallel
@@ -277,6 +277,8 @@ class Simulator(Account):
             return Reply(
                 fault.status if 300 <= fault.status < 400 else 302, b"", {"Location": fault.to}
             )
+        if fault.kind == "web_page":
+            return Reply(200, HTML, content_type="text/html")
         return self.refused(Refusal(fault.status, "Injected by a tester"))
 
     def _retry_after(self, fault: Fault) -> tuple[dict[str, str], float]:

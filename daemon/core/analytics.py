@@ -289,7 +289,7 @@ def _step(status: ApplicationStatus) -> int:
 
 def values_to_send(
     points: Iterable[Standpoint],
-    sent: Mapping[Any, str],
+    sent: Mapping[Any, str | None],
     period: Period,
     *,
     field_name: str,
@@ -297,7 +297,7 @@ def values_to_send(
     """The applications whose value the ATS does not have yet.
 
     An application that was closed before the period and never had a value is history: it is left
-    alone.
+    alone. One whose value was refused, or lost at the ATS, is among `sent` with None.
     """
     for point in points:
         value = value_of(point, field_name)

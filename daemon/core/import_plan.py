@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from daemon.core.conflict import Policy, decide_status
 from daemon.core.diff import FieldChange, diff_application, diff_candidate, loud
-from daemon.ports.imports import ChangeLine, LogLine, Patch, Record, Snapshot, StatusConflict
+from daemon.ports.imports import (
+    ChangeLine,
+    LogLine,
+    LostPush,
+    Patch,
+    Record,
+    Snapshot,
+    StatusConflict,
+)
 from models.status import ApplicationStatus
 
 STATUS_GROUP = frozenset({"status", "stage", "rejection_reason", "rejected_at", "hired_at"})
@@ -34,6 +42,16 @@ class ApplicationChange(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_new(self) -> bool:
         return self.before is None
+
+    @property
+    def is_as_known(self) -> bool:
+        """Nothing changed, and no push of it was lost."""
+        return not (self.is_new or self.changes or self.is_lost)
+
+    @property
+    def is_lost(self) -> bool:
+        """A push that the ATS had accepted left no trace there (`core/lost_push.py`)."""
+        return bool((self.record.get("pushed") or {}).get("lost"))
 
     @property
     def status_changed(self) -> bool:
@@ -73,7 +91,7 @@ class RecordChange(msgspec.Struct, frozen=True, gc=False):
             or self.candidate_changes
             or self.vanished_applications
             or self.returned
-            or (self.applications and any(a.is_new or a.changes for a in self.applications))
+            or (self.applications and any(not a.is_as_known for a in self.applications))
         )
 
     @property
@@ -149,12 +167,14 @@ def hold_stale(change: RecordChange, asked_at: datetime) -> RecordChange:
 
 def _is_stale(application: ApplicationChange, asked_at: datetime) -> bool:
     pushed = (application.before or {}).get("pushed") or {}
-    return application.status_changed and "at" in pushed and bool(pushed["at"] >= asked_at)
+    moved = not application.is_new and any(c.path in STATUS_GROUP for c in application.changes)
+    return moved and "at" in pushed and bool(pushed["at"] >= asked_at)
 
 
 def _held(application: ApplicationChange) -> ApplicationChange:
     before = application.before or {}
-    record = {**application.record, **{name: before.get(name) for name in STATUS_GROUP}}
+    kept = {name: before.get(name) for name in (*STATUS_GROUP, "pushed")}
+    record = {**application.record, **kept}
     return replace(application, record=record, changes=tuple(diff_application(before, record)))
 
 
@@ -175,6 +195,8 @@ class RecordPlan(msgspec.Struct):
     new_applications: list[Record] = []
     application_patches: list[Patch] = []
     conflicts: list[StatusConflict] = []
+    lost: Sequence[LostPush] = ()
+    """Pushes to be repeated."""
     log: LogLine | None = None
     changes: list[ChangeLine] = []
 

@@ -16,6 +16,7 @@ from daemon.core.conflict import Policy
 from daemon.core.walk import PollState, Walk
 from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import Alerts
+from daemon.ports.analytics import SentValues
 from daemon.ports.clock import Clock
 from daemon.ports.imports import (
     CandidateManagement,
@@ -23,6 +24,7 @@ from daemon.ports.imports import (
     Conflicts,
     FailedRecords,
     ImportHistory,
+    Pushes,
     Snapshots,
 )
 from daemon.ports.leases import LeaseLost
@@ -40,6 +42,8 @@ class ImportPorts(msgspec.Struct, frozen=True):
     failed: FailedRecords
     checkpoints: Checkpoints
     conflicts: Conflicts
+    pushes: Pushes
+    values: SentValues
     runs: RunLog
     alerts: Alerts
     clock: Clock

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from daemon.core.alert_texts import conflicts_open
+import structlog
+
+from daemon.core.alert_texts import conflicts_open, dead_letters
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
@@ -12,6 +14,7 @@ from daemon.core.import_plan import (
     meet_existing_application,
     plan_record,
 )
+from daemon.core.lost_push import lost_pushes
 from daemon.core.one_write import fold_candidates
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
@@ -19,14 +22,21 @@ from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from models.candidate import CANDIDATE_FIELDS
 
+log = structlog.get_logger(__name__)
+
 
 async def plan_changes(
     clearview: CandidateManagement, policy: Policy, changes: Sequence[RecordChange]
 ) -> list[RecordPlan]:
     """Decide about each record, looking at ClearView only where a status changed."""
-    moved = [a.external_id for c in changes for a in c.applications if a.status_changed]
+    moved = [
+        a.external_id for c in changes for a in c.applications if a.status_changed or a.is_lost
+    ]
     side = await clearview_side(clearview, policy, moved)
-    return [plan_record(change, clearview=side, policy=policy) for change in changes]
+    plans = [plan_record(change, clearview=side, policy=policy) for change in changes]
+    for plan in plans:
+        plan.lost = lost_pushes(plan.change, side.statuses)
+    return plans
 
 
 async def clearview_side(
@@ -55,7 +65,20 @@ async def deliver(
     taken = [p for p in plans if p.change.external_id not in refused]
     await _align_existing(context, taken, outcome, import_id)
     await _settle_conflicts(context, taken)
+    await _repeat_lost(context, taken)
     return refused
+
+
+async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
+    """Pushes that the ATS accepted and did not make are sent once more, or given up."""
+    lost = [push for plan in plans for push in plan.lost]
+    if not lost:
+        return
+    given_up = await context.ports.pushes.repeat(lost, at=context.ports.clock.now())
+    name = context.connector.integration
+    log.warning("pushes_lost_at_ats", integration=name, count=len(lost), given_up=given_up)
+    if given_up:
+        await context.ports.alerts.raise_condition(dead_letters(context.of, pushes=given_up))
 
 
 async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from connectors.base import ListFacts, Page
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
+from daemon.core.lost_push import keep_unless_made
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.effects import deliver, log_plans, plan_changes
@@ -30,6 +31,7 @@ from daemon.importing.failures import (
     unexpected,
 )
 from daemon.importing.lane import Lane
+from daemon.importing.own_values import compare_values
 from daemon.importing.reading import PageReading, PreparedPage
 from daemon.ports.imports import Snapshot
 from daemon.ports.leases import LeaseLost
@@ -168,7 +170,8 @@ class PageImport:
     async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
         """What the page changes; what it does not change is known anew where it has to be."""
         compared = await self.reading.compare(prepared)
-        changes = [hold_stale(change, asked_at) for change in compared]
+        fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
+        changes = [keep_unless_made(hold_stale(change, asked_at)) for change in fresh]
         empty = [change for change in changes if change.is_empty]
         marked = [change.after for change in empty if _is_marked_anew(change)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)

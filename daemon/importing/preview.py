@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from connectors.base import Connector, ListFacts, Page, Position, Window
 from connectors.errors import CursorRefused
 from daemon.core.import_plan import RecordChange
+from daemon.core.lost_push import keep_unless_made
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
 from daemon.core.safety import Brake, judge_deletions
 from daemon.core.walk import PollState, Walk, state_from
@@ -134,7 +135,8 @@ class Preview:
                 looking.seen.add(failure.external_id)
             else:
                 looking.is_doubtful = True
-        changes = await looking.reading.compare(prepared)
+        compared = await looking.reading.compare(prepared)
+        changes = [keep_unless_made(change) for change in compared]
         told = await self._tell(name, [c for c in changes if not c.is_empty])
         self.counts.pages += 1
         self.counts.seen += prepared.seen

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
+from daemon.core.lost_push import keep_unless_made
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
@@ -110,11 +111,13 @@ async def _compare_again(
     for snapshot in mine:
         owner = str(snapshot.candidate["external_id"]) if snapshot.candidate else None
         changes.append(
-            compare(
-                snapshot,
-                before[snapshot.external_id],
-                candidate_base=bases.get(owner) if owner else None,
-                returned=bool((snapshot.previous or {}).get("deleted")),
+            keep_unless_made(
+                compare(
+                    snapshot,
+                    before[snapshot.external_id],
+                    candidate_base=bases.get(owner) if owner else None,
+                    returned=bool((snapshot.previous or {}).get("deleted")),
+                )
             )
         )
         if owner and snapshot.candidate is not None:

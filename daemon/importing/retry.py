@@ -31,7 +31,7 @@ async def retry_failed(context: ImportContext) -> None:
 
 async def _retry(context: ImportContext, facts: ListFacts, external_ids: list[str]) -> None:
     asked_at = context.ports.clock.now()
-    answers, failures = await _read(context.connector, facts.name, external_ids)
+    answers, failures = await read_by_id(context.connector, facts.name, external_ids)
     await note_failures(context, facts.name, failures)
     gone = [e for e in external_ids if e in answers and answers[e] is None]
     await context.ports.failed.remove(facts.name, gone)
@@ -41,7 +41,7 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: list[st
         await pages.commit(await pages.prepare(page), asked_at=asked_at)
 
 
-async def _read(
+async def read_by_id(
     connector: Connector, list_name: str, external_ids: Sequence[str]
 ) -> tuple[Answers, dict[str, str]]:
     """The answers, and why single ids could not be read: one of them never fails the others."""
@@ -54,6 +54,6 @@ async def _read(
             reason = f"{error}" if isinstance(error, AtsError) else unexpected(error)
             return {}, {external_ids[0]: reason}
     half = len(external_ids) // 2
-    one, one_failed = await _read(connector, list_name, external_ids[:half])
-    other, other_failed = await _read(connector, list_name, external_ids[half:])
+    one, one_failed = await read_by_id(connector, list_name, external_ids[:half])
+    other, other_failed = await read_by_id(connector, list_name, external_ids[half:])
     return one | other, one_failed | other_failed

@@ -6,56 +6,23 @@ to the ATS, `analytics_values`, `analytics_export_log` and the checkpoint `expor
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from connectors.base import ApplicationRef, Connector
-from connectors.errors import AtsError, NotFound, NotSupported, Rejected
+from connectors.base import Connector
+from connectors.errors import NotSupported
 from daemon.core.alert_texts import Of, export_missed
-from daemon.core.analytics import Period, Standpoint, due_periods, retry_at, values_to_send
-from daemon.core.own_writes import DEFAULT_FIELD
+from daemon.core.analytics import Period, due_periods, retry_at, values_to_send
+from daemon.exporting.values import ExportSettings, ExportStores, Sent, ValueSender
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
-from daemon.ports.analytics import (
-    Attempts,
-    ExportLog,
-    ExportPosition,
-    MetricsSource,
-    SentValues,
-    Standpoints,
-)
+from daemon.ports.analytics import Attempts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.runs import Run, RunFailed, RunLog, in_words
 from daemon.supervision import must_pass
 from models.errors import AtsSyncError
-
-PERIODS_PER_RUN = 31
-MANY_REFUSALS = 20
-"""So many applications refused and none taken: no use in asking about the others."""
-
-
-class ExportSettings(msgspec.Struct, frozen=True):
-    """Which integration, how long a period is, and which field takes values per application."""
-
-    integration: str
-    integration_id: UUID
-    every: timedelta
-    field_name: str = DEFAULT_FIELD
-    periods_per_run: int = PERIODS_PER_RUN
-
-
-class ExportStores(msgspec.Struct, frozen=True):
-    """Everything that an export remembers."""
-
-    source: MetricsSource
-    standpoints: Standpoints
-    values: SentValues
-    log: ExportLog
-    position: ExportPosition
 
 
 class ExportOutcome(msgspec.Struct, frozen=True):
@@ -68,21 +35,6 @@ class ExportOutcome(msgspec.Struct, frozen=True):
     @property
     def ok(self) -> bool:
         return self.failed is None
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What one period came to at the ATS."""
-
-    taken: int = 0
-    refused: int = 0
-    last_refusal: AtsError | None = None
-
-    @property
-    def complaint(self) -> str | None:
-        if self.last_refusal is None:
-            return None
-        return f"{self.refused} refused by the ATS, the last one: {self.last_refusal}"
 
 
 class AnalyticsExport:
@@ -137,7 +89,7 @@ class AnalyticsExport:
                 continue
             if not at_once and self._is_resting(attempts):
                 return ExportOutcome(tuple(exported), reason="resting after a failure")
-            error = await self._export(period, lease)
+            error = await self._export(period, lease, attempts)
             if error is not None:
                 return ExportOutcome(tuple(exported), failed=period, reason=error)
             exported.append(period)
@@ -157,13 +109,13 @@ class AnalyticsExport:
             return False
         return self._clock.now() < retry_at(attempts.count, attempts.last_at)
 
-    async def _export(self, period: Period, lease: Lease) -> str | None:
+    async def _export(self, period: Period, lease: Lease, attempts: Attempts) -> str | None:
         """Returns what went wrong, if anything did."""
         run = await self._start(period)
         metrics: Mapping[str, Any] = {}
         try:
             metrics = await self._stores.source.metrics(self._settings.integration_id, period)
-            sent = await self._send(period, metrics, lease)
+            sent = await self._send(period, metrics, lease, attempts)
             await self._succeed(period, metrics, sent, lease)
         except AtsSyncError as error:
             return await self._fail(period, metrics, run, str(error))
@@ -176,9 +128,10 @@ class AnalyticsExport:
                 raise
             await self._fail(period, metrics, run, in_words(error))
             raise RunFailed(run, error) from error
+        complaint = sent.complaint(self._settings.field_name)
         run.counts.updated = sent.taken
         run.counts.failed = sent.refused
-        await self._runs.finish(run, "partial" if sent.refused else "success", error=sent.complaint)
+        await self._runs.finish(run, "partial" if sent.refused else "success", error=complaint)
         return None
 
     async def _start(self, period: Period) -> Run:
@@ -189,19 +142,22 @@ class AnalyticsExport:
         run.details = {"period_start": period.start, "period_end": period.end}
         return run
 
-    async def _send(self, period: Period, metrics: Mapping[str, Any], lease: Lease) -> _Sent:
+    async def _send(
+        self, period: Period, metrics: Mapping[str, Any], lease: Lease, attempts: Attempts
+    ) -> Sent:
         match self._connector.capabilities.analytics:
             case "report":
                 _require(lease)
                 await self._connector.send_report(metrics, period_key=period.key)
-                return _Sent(taken=1)
+                return Sent(taken=1)
             case "per_application":
-                return await self._send_values(period, lease)
+                return await self._send_values(period, lease, attempts)
             case None:
                 raise NotSupported(self._not_supported())
 
-    async def _send_values(self, period: Period, lease: Lease) -> _Sent:
-        sent = _Sent()
+    async def _send_values(self, period: Period, lease: Lease, attempts: Attempts) -> Sent:
+        sent = Sent(failed_before=attempts.count)
+        sender = ValueSender(self._connector, self._settings, self._stores, sent, period)
         stores, settings = self._stores, self._settings
         async for points in stores.standpoints.batches(settings.integration_id, period):
             known = await stores.values.of(
@@ -211,36 +167,17 @@ class AnalyticsExport:
                 points, known, period, field_name=settings.field_name
             ):
                 _require(lease)
-                await self._send_value(point, value, sent)
-                if sent.taken == 0 and sent.refused >= MANY_REFUSALS:
-                    await self._doubt_the_field(sent)
-        await self._doubt_the_field(sent)
+                await sender.send(point, value)
+                if sent.is_hopeless:
+                    await sender.doubt_the_field()
+        for point, value in sent.take_unsure():
+            _require(lease)
+            await sender.send(point, value, is_last_try=True)
+        await sender.doubt_the_field()
         return sent
 
-    async def _doubt_the_field(self, sent: _Sent) -> None:
-        """Raises the ATS's refusal if the field has never taken a value: it is wrong, then."""
-        settings = self._settings
-        if sent.last_refusal is None or sent.taken:
-            return
-        if not await self._stores.values.any(settings.integration_id, settings.field_name):
-            raise sent.last_refusal
-
-    async def _send_value(self, point: Standpoint, value: str, sent: _Sent) -> None:
-        settings = self._settings
-        ref = ApplicationRef(point.external_id, point.candidate_external_id, point.job_external_id)
-        try:
-            await self._connector.send_value(ref, value, field_name=settings.field_name)
-        except (NotFound, Rejected) as error:
-            sent.refused += 1
-            sent.last_refusal = error
-            return
-        await self._stores.values.remember(
-            settings.integration_id, point.application_id, settings.field_name, value
-        )
-        sent.taken += 1
-
     async def _succeed(
-        self, period: Period, metrics: Mapping[str, Any], sent: _Sent, lease: Lease
+        self, period: Period, metrics: Mapping[str, Any], sent: Sent, lease: Lease
     ) -> None:
         await self._stores.log.record(
             self._settings.integration_id,
@@ -248,15 +185,16 @@ class AnalyticsExport:
             status="Success",
             metrics=metrics,
             sent=sent.taken,
-            error=sent.complaint,
+            error=sent.complaint(self._settings.field_name),
         )
-        await self._move_on(period.end, lease)
+        await self._move_on(period.end, lease, is_well=not sent.is_doubtful)
 
-    async def _move_on(self, until: datetime, lease: Lease) -> None:
+    async def _move_on(self, until: datetime, lease: Lease, *, is_well: bool = True) -> None:
         """Last of all: a crash before this repeats the look at the log, and nothing else."""
         name = self._settings.integration
         await self._stores.position.save(name, until, fence=lease.token)
-        await self._alerts.resolve(alert_key(AlertKind.EXPORT_MISSED, name))
+        if is_well:
+            await self._alerts.resolve(alert_key(AlertKind.EXPORT_MISSED, name))
 
     async def _fail(self, period: Period, metrics: Mapping[str, Any], run: Run, error: str) -> str:
         settings = self._settings

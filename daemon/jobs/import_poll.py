@@ -19,6 +19,7 @@ from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Re
 from daemon.importing.deletions import settle_absences
 from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import ListImport
+from daemon.importing.pushed import compare_pushed
 from daemon.importing.recovery import finish_interrupted
 from daemon.importing.reports import (
     not_read,
@@ -95,6 +96,8 @@ class ImportPoll:
             if context.walked_everything:
                 await settle_absences(context)
             await retry_failed(context)
+            if context.walked_everything:
+                await compare_pushed(context)
             await self._end_walk(context, complete=failure is None)
         except (AtsError, ServiceFailed) as error:
             await self._record(context, "failed", error)

@@ -9,6 +9,7 @@ and the stage in ClearView's `applications`.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -394,6 +395,7 @@ class PushDelivery:
             clock=self._ports.clock,
             retry=self._settings.retry,
             jitter=self._ports.jitter,
+            names_of=partial(self._ports.known.names, self._integration.id),
             attempts=asyncio.Semaphore(self._settings.requests * ATTEMPTS_PER_REQUEST),
             requests=asyncio.Semaphore(self._settings.requests),
         )

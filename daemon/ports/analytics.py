@@ -42,11 +42,38 @@ class SentValues(Protocol):
         """True if the field of this ATS has ever taken a value."""
         ...
 
-    async def of(self, field_name: str, application_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
+    async def of(
+        self, field_name: str, application_ids: Sequence[UUID]
+    ) -> Mapping[UUID, str | None]:
+        """None for an application whose value the ATS refused or lost."""
+        ...
 
     async def remember(
         self, integration_id: UUID, application_id: UUID, field_name: str, value: str
     ) -> None: ...
+
+    async def refuse(
+        self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
+    ) -> bool:
+        """Note that the ATS did not take the value: the next period sends it again.
+
+        True if it did not take that of an earlier period either.
+        """
+        ...
+
+    async def expect(self, integration_id: UUID, external_id: str) -> None:
+        """Have the application's record compared when it is read next, even if it is unchanged."""
+        ...
+
+    async def compare(
+        self, field_name: str, shown: Mapping[UUID, str | None], *, asked_at: datetime
+    ) -> frozenset[UUID]:
+        """Forget values that the ATS does not show, so that they are sent again.
+
+        `shown` is by application. Those whose value was sent after `asked_at` come back: nothing
+        can be said of them yet.
+        """
+        ...
 
 
 class Attempts(msgspec.Struct, frozen=True):

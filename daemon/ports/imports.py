@@ -92,6 +92,10 @@ class Snapshots(Protocol):
         """Undo what this import wrote for records that ClearView did not take."""
         ...
 
+    async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
+        """Records that have to be compared with what the ATS has, and were not pushed since then."""
+        ...
+
     async def has_any(self, list_name: str) -> bool:
         """Whether there is one of this list, live or not."""
         ...
@@ -295,6 +299,27 @@ class StatusConflict(msgspec.Struct, frozen=True):
     clearview: ApplicationStatus
     policy: Literal["ats_wins", "clearview_wins", "newest_wins"]
     winner: Literal["ats", "clearview"] | None
+
+
+class LostPush(msgspec.Struct, frozen=True):
+    """A push that the ATS accepted and that left no trace there."""
+
+    push_id: UUID
+    external_id: str
+    pushed: ApplicationStatus
+    ats: ApplicationStatus
+    """The ATS's status, as before."""
+
+
+class Pushes(Protocol):
+    """The outbox, as far as an import finds that a push was lost."""
+
+    async def repeat(self, lost: Sequence[LostPush], *, at: datetime) -> int:
+        """Queue each once more; how many were given up, for having been lost before.
+
+        Repeating it changes nothing more.
+        """
+        ...
 
 
 class Conflicts(Protocol):

@@ -129,6 +129,8 @@ class NewRow(msgspec.Struct, frozen=True):
     expected_stage: NamedRef | None = None
     reason: str | None = None
     message: str | None = None
+    sent_at: datetime | None = None
+    """Set where a request may have had an effect already: the ATS is read first."""
     known: KnownApplication | None = None
     """Not stored: the snapshot, where the row is new and nothing else of its application waits.
     Its delivery needs to read nothing more."""
@@ -290,6 +292,10 @@ class KnownApplications(Protocol):
     async def load(
         self, integration_id: UUID, external_ids: Sequence[str]
     ) -> Mapping[str, KnownApplication]: ...
+
+    async def names(self, integration_id: UUID, candidate_external_id: str) -> Sequence[str]:
+        """A candidate's names, to be kept out of messages."""
+        ...
 
 
 IntegrationState = Literal["active", "paused", "auth_failed", "disabled"]

@@ -8,7 +8,14 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from connectors.errors import AtsError, AuthRefused, Forbidden, RateLimited, Transient
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+    Transient,
+)
 from daemon.core.alert_texts import PUSH, Of, auth_refused, pushes_failing
 from daemon.core.breaker import Breaker
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
@@ -21,6 +28,8 @@ STATE_IS_GOOD_FOR_S = 1.0
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 900.0
 UNSTATED_LIMIT = timedelta(seconds=30)
+TOO_DOUBTFUL = 3
+"""Writes in a row that were answered and not made, until an alert says so."""
 
 Way = Literal["open", "probe", "shut"]
 
@@ -59,6 +68,8 @@ class Gate:
         self._credential_refused = False
         self._told_failing = True
         """Until shown otherwise: an earlier process may have left the condition open."""
+        self._doubtful_in_a_row = 0
+        """Writes that the ATS answered and did not make, since the last one that it made."""
         self.shut_until: datetime | None = None
         """What ClearView changed before this moment piled up behind an outage."""
 
@@ -125,16 +136,22 @@ class Gate:
         if self._breaker.succeeded(self._clock.monotonic()):
             self.shut_until = self._clock.now()
             log.info("ats_answers_again", integration=self._integration.name)
-        if self._told_failing:
-            self._told_failing = False
-            await self._alerts.resolve(
-                alert_key(AlertKind.INTEGRATION_FAILING, self._integration.name, PUSH)
-            )
+        if self._told_failing and self._doubtful_in_a_row < TOO_DOUBTFUL:
+            await self._tell_well()
 
-    def sent(self) -> None:
-        """A write was accepted: the credential may write."""
+    async def sent(self) -> None:
+        """A write took effect: the credential may write."""
         self._sent_since_forbidden = True
         self._probe_pause_s = 0.0
+        self._doubtful_in_a_row = 0
+        if self._told_failing:
+            await self._tell_well()
+
+    async def _tell_well(self) -> None:
+        self._told_failing = False
+        await self._alerts.resolve(
+            alert_key(AlertKind.INTEGRATION_FAILING, self._integration.name, PUSH)
+        )
 
     async def failed(self, error: AtsError) -> None:
         """Take an error into account; a push may have several, this is called for each."""
@@ -149,7 +166,11 @@ class Gate:
                     await self._refused(error)
                 self._sent_since_forbidden = False
             case Transient():
-                if self._breaker.failed(self._clock.monotonic()):
+                is_doubtful = isinstance(error, OutcomeUnknown) and error.was_answered
+                self._doubtful_in_a_row += is_doubtful
+                opened = self._breaker.failed(self._clock.monotonic())
+                # Reads may go on succeeding meanwhile, so that the breaker never opens.
+                if opened or (is_doubtful and self._doubtful_in_a_row == TOO_DOUBTFUL):
                     await self._tell_failing(error)
             case _:
                 await self.answered()

@@ -1,6 +1,6 @@
 """One application's waiting pushes, in order: look, decide, send, remember."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +23,10 @@ from connectors.errors import (
     AuthRefused,
     BrokenAnswer,
     Forbidden,
-    GuardRefused,
     NotFound,
     OutcomeUnknown,
     RateLimited,
+    Rejected,
     Terminal,
     Transient,
     Unavailable,
@@ -45,6 +45,7 @@ from daemon.core.retry import GiveUp, Jitter, RetryRule, next_attempt
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import Done, DoneState, FoundConflict, Moved, OpenPush, Outcome, Waits
 from daemon.pushing.gate import Gate
+from daemon.pushing.refusals import has_moved, refusal_text, standing_of
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus
 
@@ -65,6 +66,8 @@ class TurnTools(msgspec.Struct, frozen=True):
     clock: Clock
     retry: RetryRule
     jitter: Jitter
+    names_of: Callable[[str], Awaitable[Sequence[str]]]
+    """A candidate's names, by external id: they are kept out of what the ATS is quoted with."""
     attempts: AbstractAsyncContextManager[object]
     """Held while a push is brought: what was begun is ended before more is begun."""
     requests: AbstractAsyncContextManager[object]
@@ -92,7 +95,9 @@ class Attempt:
     sent_at: datetime | None = None
     """Set while a request may have had an effect that nobody has looked for yet."""
     stepped: bool = False
-    """A request of this very attempt took effect."""
+    """A request of this very attempt took effect, or may have."""
+    refreshed: bool = False
+    """Stages and reasons were read again because the ATS refused a request."""
     tried: bool = False
     conflict: FoundConflict | None = None
 
@@ -149,7 +154,7 @@ class PushAttempt:
                 end = await self._send(attempt)
                 if end is not None:
                     return end
-            if not await self._look(attempt):
+            if not attempt.fresh and not await self._look(attempt):
                 return self._gone(attempt)
         raise Unavailable("the application keeps moving at the ATS while it is being updated")
 
@@ -177,6 +182,10 @@ class PushAttempt:
 
     async def _look(self, attempt: Attempt) -> bool:
         """Read the application anew; False if the ATS no longer has it."""
+        if not self._ats.capabilities.reads_application:
+            # Its writes may be repeated, so what the snapshot says has to do.
+            attempt.sent_at, attempt.fresh = None, True
+            return True
         record = await self._ask(lambda: self._ats.read_application(ref_of(attempt)))
         attempt.sent_at = None
         attempt.fresh = True
@@ -198,52 +207,107 @@ class PushAttempt:
                     return None
                 return await self._perform(attempt, plan)
 
-    async def _plan(self, attempt: Attempt) -> PushPlan:
+    async def _plan(self, attempt: Attempt, *, refresh: bool = False) -> PushPlan:
         target = PushTarget(
             status=attempt.push.status,
             stage=attempt.push.stage,
             rejection_reason=attempt.push.rejection_reason,
         )
-        # Planning may ask the ATS nothing, so that its success says nothing about the ATS.
-        return await self._ask(
-            lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target), proves=False
-        )
+        options = {"refresh": True} if refresh else {}
+        try:
+            # Planning may ask the ATS nothing, so that its success says nothing about the ATS.
+            return await self._ask(
+                lambda: self._ats.plan_push(ref_of(attempt), attempt.current, target, **options),
+                proves=False,
+            )
+        except NotFound as error:
+            # A list of stages may be gone as well as the application itself.
+            if attempt.fresh or await self._look(attempt):
+                raise Rejected(str(error), status=error.status, operation=error.operation) from None
+            raise
 
     async def _perform(self, attempt: Attempt, plan: Steps) -> Done | None:
-        """None if the guard refused: then nothing was done by that step."""
+        """None if the application has to be decided about again."""
         if not await self._tools.claim(attempt.push):
             raise NotOurs
         attempt.tried = True
-        for step in plan.steps:
+        for number, step in enumerate(plan.steps):
             attempt.sent_at = self._tools.clock.now()
             try:
                 await self._ask(lambda step=step: self._ats.perform(step))  # type: ignore[misc]
-            except GuardRefused:
-                attempt.sent_at = None
-                return None
             except (Unavailable, RateLimited, AuthRefused, Forbidden, HeldBack):
                 if not attempt.stepped:
                     attempt.sent_at = None
                 raise
+            except OutcomeUnknown as error:
+                if not error.was_answered:
+                    raise
+                return await self._doubted(attempt, error, is_last=step is plan.steps[-1])
             except Terminal as error:
-                return await self._refused(attempt, error)
+                return await self._refused(attempt, plan, error, steps_done=number)
             attempt.stepped = True
-        self._tools.gate.sent()
+        await self._tools.gate.sent()
         return self._delivered(attempt, Standing(plan.status, plan.stage))
 
-    async def _refused(self, attempt: Attempt, error: Terminal) -> Done | None:
-        """A refusal stands if one fresh look shows the application where it was."""
-        before = standing_of(attempt.current)
-        was_fresh = attempt.fresh
-        if isinstance(error, NotFound) and was_fresh:
+    async def _doubted(
+        self, attempt: Attempt, error: OutcomeUnknown, *, is_last: bool
+    ) -> Done | None:
+        """Read the application, because the answer does not show that the write took effect.
+
+        Raises:
+            OutcomeUnknown: it does not show it, or not yet.
+        """
+        before, sent_at, attempt.stepped = attempt.current, attempt.sent_at, True
+        if not await self._look(attempt):
             return self._gone(attempt)
+        if isinstance(self._verdict(attempt), There):
+            await self._tools.gate.sent()
+            return self._there(attempt)
+        if not is_last and standing_of(attempt.current) != standing_of(before):
+            _count_own_steps(attempt)
+            return None
+        attempt.sent_at = sent_at
+        raise error
+
+    async def _refused(
+        self, attempt: Attempt, plan: Steps, error: Terminal, *, steps_done: int
+    ) -> Done | None:
+        """End the push if one fresh look shows the application where it was.
+
+        None if it has moved: the push is decided about again.
+        """
+        before = attempt.current
         if not await self._look(attempt):
             return self._gone(attempt)
         if isinstance(self._verdict(attempt), There):
             return self._there(attempt)
-        if standing_of(attempt.current) != before:
+        if steps_done:
+            _count_own_steps(attempt)
             return None
-        return self._done(attempt, "dead", reason="refused", message=_text_of(error))
+        if has_moved(before, attempt.current, error):
+            return None
+        if attempt.refreshed:
+            return await self._dead(attempt, error)
+        return await self._try_otherwise(attempt, plan, error)
+
+    async def _try_otherwise(self, attempt: Attempt, plan: Steps, error: Terminal) -> Done | None:
+        """Choose once more: the stage or reason may have changed since it was looked up."""
+        attempt.refreshed = True
+        again = await self._plan(attempt, refresh=True)
+        match again:
+            case Steps() if again.basis != plan.basis:
+                return await self._perform(attempt, again)
+            case Impossible():
+                return await self._dead(attempt, error, hint=again.reason)
+            case _:
+                return await self._dead(attempt, error)
+
+    async def _dead(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> Done:
+        names: Sequence[str] = ()
+        if error.words:
+            names = await self._tools.names_of(ref_of(attempt).candidate_external_id)
+        message = refusal_text(error, names, hint=hint)
+        return self._done(attempt, "dead", reason="refused", message=message)
 
     async def _ask(self, question: Callable[[], Awaitable[T]], *, proves: bool = True) -> T:
         """One call of the connector. Its own mistakes fail this push and no other."""
@@ -278,7 +342,7 @@ class PushAttempt:
             case NotFound():
                 return self._gone(attempt)
             case _:
-                return self._done(attempt, "dead", reason="refused", message=_text_of(error))
+                return await self._dead(attempt, error)
 
     def _again(self, attempt: Attempt, error: AtsError) -> Done | Waits:
         now = self._tools.clock.now()
@@ -363,6 +427,11 @@ OUTCOMES: dict[DoneState, Outcome] = {
 }
 
 
+def _count_own_steps(attempt: Attempt) -> None:
+    """Count what the first steps did as no move of the ATS: the push goes on from there."""
+    attempt.base = ApplicationStatus(attempt.current["status"])
+
+
 def _is_guarded(plan: Steps) -> bool:
     """True if a guard, where the ATS has one, covers the whole plan."""
     return [step.operation for step in plan.steps] == ["move"]
@@ -370,10 +439,6 @@ def _is_guarded(plan: Steps) -> bool:
 
 def _as_record(known: KnownApplication) -> ApplicationRecord:
     return cast("ApplicationRecord", known.record)
-
-
-def standing_of(record: ApplicationRecord) -> Standing:
-    return Standing(ApplicationStatus(record["status"]), record["stage"])
 
 
 def ref_of(attempt: Attempt) -> ApplicationRef:

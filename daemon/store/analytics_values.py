@@ -1,18 +1,28 @@
 """Applications as they stood at the end of a period, and what the ATS was sent about each."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period, Standpoint
+from daemon.core.own_writes import is_shown
 from daemon.ports.clock import Clock
 from daemon.store import analytics_value_pipelines as pipelines
 from daemon.store.connection import Mongo, Row
-from models.documents import AnalyticsValue, CandidateChange, ClearViewApplication
+from models.documents import (
+    AnalyticsValue,
+    CandidateChange,
+    CandidateSnapshot,
+    ClearViewApplication,
+)
+from models.documents.snapshot import UNCOMPARED
 from models.ids import derived_id
 from models.status import ApplicationStatus
 
 BATCH = 500
+LOST_AT_MOST = 2
+"""An ATS that accepts a value as often and does not show it keeps it where no list shows it."""
 
 
 class MongoStandpoints:
@@ -70,14 +80,21 @@ class MongoSentValues:
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._values = mongo.collection(AnalyticsValue)
+        self._snapshots = mongo.collection(CandidateSnapshot)
         self._clock = clock
 
     async def any(self, integration_id: UUID, field_name: str) -> bool:
         """True if the field of this ATS has ever taken a value."""
-        which = {"ats_integration_id": integration_id, "field": field_name}
+        which = {
+            "ats_integration_id": integration_id,
+            "field": field_name,
+            "sent_at": {"$ne": None},
+        }
         return await self._values.find_one(which, {"_id": 1}) is not None
 
-    async def of(self, field_name: str, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    async def of(
+        self, field_name: str, application_ids: Sequence[UUID]
+    ) -> Mapping[UUID, str | None]:
         """The last value sent, by application id."""
         rows = self._values.find(
             {"application_id": {"$in": list(application_ids)}, "field": field_name}
@@ -97,7 +114,57 @@ class MongoSentValues:
                     "field": field_name,
                     "value": value,
                     "sent_at": self._clock.now(),
-                }
+                    "refused_in": None,
+                },
+                "$setOnInsert": {"lost": 0},
             },
             upsert=True,
         )
+
+    async def refuse(
+        self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
+    ) -> bool:
+        """Note what the ATS has not taken."""
+        before = await self._values.find_one_and_update(
+            {"_id": derived_id(application_id, "analytics", field_name)},
+            {
+                "$set": {"refused_in": period.start},
+                "$setOnInsert": {
+                    "ats_integration_id": integration_id,
+                    "application_id": application_id,
+                    "field": field_name,
+                    "value": None,
+                    "sent_at": None,
+                    "lost": 0,
+                },
+            },
+            upsert=True,
+        )
+        last = None if before is None else before.get("refused_in")
+        return last is not None and last < period.start
+
+    async def expect(self, integration_id: UUID, external_id: str) -> None:
+        """The snapshot has neither digest nor fingerprint until it is compared."""
+        await self._snapshots.update_many(
+            {"ats_integration_id": integration_id, "applications.external_id": external_id},
+            {"$set": {"fingerprint": UNCOMPARED, "digest": None}},
+        )
+
+    async def compare(
+        self, field_name: str, shown: Mapping[UUID, str | None], *, asked_at: datetime
+    ) -> frozenset[UUID]:
+        """Forget what the ATS does not show, twice in a row at most: then it never shows it."""
+        query = {"application_id": {"$in": list(shown)}, "field": field_name}
+        rows = await self._values.find(query | {"value": {"$ne": None}}).to_list()
+        later = frozenset(r["application_id"] for r in rows if r["sent_at"] >= asked_at)
+        judged = [row for row in rows if row["application_id"] not in later]
+        lost = [r for r in judged if not is_shown(r["value"], shown[r["application_id"]])]
+        kept = [row["_id"] for row in judged if row not in lost and row.get("lost")]
+        if kept:
+            await self._values.update_many({"_id": {"$in": kept}}, {"$set": {"lost": 0}})
+        for row in lost:
+            # A value that was sent meanwhile stays.
+            same = {"_id": row["_id"], "sent_at": row["sent_at"]}
+            if row.get("lost", 0) < LOST_AT_MOST:
+                await self._values.update_one(same, {"$set": {"value": None}, "$inc": {"lost": 1}})
+        return later

@@ -43,6 +43,17 @@ class MongoKnownApplications:
             if record["external_id"] in wanted
         }
 
+    async def names(self, integration_id: UUID, candidate_external_id: str) -> Sequence[str]:
+        cursor = self._snapshots.find(
+            {
+                "ats_integration_id": integration_id,
+                "candidate.external_id": candidate_external_id,
+            },
+            {"_id": 0, "candidate.first_name": 1, "candidate.last_name": 1},
+        )
+        found = [row["candidate"].values() for row in await cursor.to_list()]
+        return [name for names in found for name in names if isinstance(name, str)]
+
 
 def _live_and_latest_last(row: Row) -> tuple[bool, Any]:
     return row.get("deleted_at") is None, row["seen_at"]

@@ -11,6 +11,8 @@ from models.status import ApplicationStatus
 
 ENDED = ("delivered", "skipped", "superseded", "dead")
 WAITING = ("pending", "retrying")
+REPEATED = "lost:"
+"""Before the event's id, where a push is the repetition of one that the ATS did not make."""
 
 
 def outbox_row(new: NewRow, at: datetime) -> Row:
@@ -35,7 +37,7 @@ def outbox_row(new: NewRow, at: datetime) -> Row:
         "attempts": 0,
         "next_attempt_at": None if ended else at,
         "first_attempt_at": None,
-        "sent_at": None,
+        "sent_at": new.sent_at,
         "last_error": new.message,
         "changed_in_clearview_at": event.at,
         "created_at": at,

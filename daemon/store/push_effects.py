@@ -10,12 +10,14 @@ from uuid import UUID
 import msgspec
 from pymongo import UpdateMany
 
-from daemon.ports.pushes import Done, FoundConflict, Moved
+from daemon.core.import_plan import STATUS_GROUP
+from daemon.ports.pushes import Done, FoundConflict, Moved, OpenPush
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
 from daemon.store.grouping import grouped
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing
+from daemon.store.outbox_rows import REPEATED
 from daemon.store.repeat import repeated
 from models.candidate import NamedRef
 from models.documents import (
@@ -25,7 +27,8 @@ from models.documents import (
     Conflict,
     StatusUpdateLog,
 )
-from models.ids import candidate_id, derived_id
+from models.documents.snapshot import UNCOMPARED
+from models.ids import NAMESPACE, candidate_id, derived_id
 from models.status import TURNED_DOWN
 
 
@@ -86,7 +89,7 @@ class PushEffects:
 
     def _change_row(self, end: Done, to: Moved) -> Row:
         return {
-            "_id": derived_id(end.push.id, "change", "status"),
+            "_id": derived_id(_first_id(end.push), "change", "status"),
             "ats_integration_id": self._integration,
             "candidate_id": end.push.candidate_id
             or candidate_id(self._integration, to.candidate_external_id),
@@ -147,28 +150,45 @@ class PushEffects:
         }
 
 
+def _first_id(push: OpenPush) -> UUID:
+    """Of the push that this one repeats: both are one change."""
+    if not push.event_id.startswith(REPEATED):
+        return push.id
+    return derived_id(NAMESPACE, "push", push.event_id.removeprefix(REPEATED))
+
+
 def _as_pushed(end: Done, to: Moved) -> Row:
     """What a snapshot holds of an application that was pushed."""
     return {
         "status": to.status,
         "stage": dict(to.stage),
         "rejection_reason": to.rejection_reason,
-        "pushed": {"sequence": end.push.sequence, "at": end.at},
+        "pushed": {"id": end.push.id, "sequence": end.push.sequence, "at": end.at},
     }
 
 
 def _moves(pushed: Mapping[str, Row]) -> Row:
-    """A stage that gives each application of a record what was pushed of it, unless it is older."""
+    """A stage that gives each application of a record what was pushed of it, unless it is older.
+
+    The record has neither digest nor fingerprint then: it is compared when it is read next, even if
+    it comes as it was. What each application was when it was last read stays beside the push.
+    """
     to = {"$arrayElemAt": [{"$literal": list(pushed.values())}, "$$at"]}
     newer = {"$gt": ["$$application.pushed.sequence", "$$to.pushed.sequence"]}
-    moved = {"$mergeObjects": ["$$application", "$$to"]}
+    was_pushed = {"$eq": [{"$type": "$$application.pushed.before"}, "object"]}
+    was_read = {name: {"$ifNull": [f"$$application.{name}", None]} for name in STATUS_GROUP}
+    before = {"$cond": [was_pushed, "$$application.pushed.before", was_read]}
+    noted = {"pushed": {"$mergeObjects": ["$$to.pushed", {"before": before}]}}
+    moved = {"$mergeObjects": ["$$application", "$$to", noted]}
     unless_newer = {"$let": {"vars": {"to": to}, "in": {"$cond": [newer, "$$application", moved]}}}
     place = {"$indexOfArray": [{"$literal": list(pushed)}, "$$application.external_id"]}
     if_pushed = {"$cond": [{"$lt": ["$$at", 0]}, "$$application", unless_newer]}
     each = {"$let": {"vars": {"at": place}, "in": if_pushed}}
     return {
         "$set": {
-            "applications": {"$map": {"input": "$applications", "as": "application", "in": each}}
+            "applications": {"$map": {"input": "$applications", "as": "application", "in": each}},
+            "fingerprint": UNCOMPARED,
+            "digest": None,
         }
     }
 

@@ -21,6 +21,7 @@ from daemon.store.encoding import (
 )
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
+from models.documents.snapshot import UNCOMPARED
 from models.ids import snapshot_name
 
 _DIGEST = {"_id": 0, "external_id": 1, "digest": 1, "mapping_version": 1}
@@ -166,7 +167,8 @@ class MongoSnapshots:
                             "fingerprint": r.fingerprint,
                             "digest": r.digest,
                             "mapping_version": r.mapping_version,
-                        }
+                        },
+                        "$unset": {"applications.$[].pushed.before": ""},
                     },
                 )
                 for r in records
@@ -182,10 +184,20 @@ class MongoSnapshots:
         await self._collection.update_many(
             mine,
             [
-                {"$set": restore | {"fingerprint": b"", "digest": None}},
+                {"$set": restore | {"fingerprint": UNCOMPARED, "digest": None}},
                 {"$unset": ["previous", "import_id"]},
             ],
         )
+
+    async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
+        query = {
+            **self._of_list(list_name),
+            "fingerprint": UNCOMPARED,
+            "deleted_at": None,
+            "applications.pushed.at": {"$not": {"$gte": before}},
+        }
+        cursor = self._collection.find(query, {"external_id": 1, "_id": 0}, limit=limit)
+        return [row["external_id"] for row in await cursor.to_list()]
 
     async def has_any(self, list_name: str) -> bool:
         found = await self._collection.find_one(self._of_list(list_name), {"_id": 1})

@@ -13,8 +13,13 @@ class AnalyticsValue(StoredDocument):
     ats_integration_id: UUID
     application_id: UUID
     field: str
-    value: str
-    sent_at: UtcTime
+    value: str | None
+    """None where the ATS has none: it refused it, or did not keep it. It is sent with the next period."""
+    sent_at: UtcTime | None
+    refused_in: UtcTime | None = None
+    """The start of the last period whose value the ATS did not take; None if it took it."""
+    lost: int = 0
+    """How often in a row the ATS accepted the value and did not show it afterwards."""
 
     class Settings:
         name = "analytics_values"

@@ -8,6 +8,9 @@ from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
+UNCOMPARED = b""
+"""The fingerprint of a record that has to be compared when it is read next, whatever its bytes."""
+
 
 class CandidateSnapshot(StoredDocument):
     """What the ATS last said in one list record: a candidate, applications, or both.
@@ -20,7 +23,8 @@ class CandidateSnapshot(StoredDocument):
     list_name: str = Field(alias="list")
     external_id: str
     fingerprint: bytes
-    """16 bytes over the record without its volatile fields."""
+    """16 bytes over the record without its volatile fields; none after a push has moved it, until
+    the ATS's own record is compared with it."""
     digest: bytes | None = None
     """Hash of the record's bytes as they came: equal means that nothing need be decoded. None where
     it has to be: the record is missing or deleted, or its bytes differ in every answer.
@@ -62,5 +66,11 @@ class CandidateSnapshot(StoredDocument):
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
                 name="candidate",
+            ),
+            # What pushes have moved since the last poll: a handful, as a rule.
+            IndexModel(
+                [("ats_integration_id", ASCENDING), ("list", ASCENDING)],
+                name="uncompared",
+                partialFilterExpression={"fingerprint": UNCOMPARED},
             ),
         ]

@@ -95,6 +95,25 @@ async def test_a_write_whose_answer_is_lost_is_told_so_and_took_effect_once(
     assert len(simulator.writes) == 1
 
 
+@pytest.mark.parametrize(
+    "fault", [Fault("web_page", operation="write"), Fault("redirect", operation="write")]
+)
+async def test_a_web_page_in_answer_to_a_write_is_no_success(
+    account: Account, fault: Fault
+) -> None:
+    simulator, connector = await account(candidates=40)
+    ref = await an_open_application(connector)
+    simulator.faults.add(fault)
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await push(connector, ref, Status.INTERVIEW)
+    plan = await push(connector, ref, Status.INTERVIEW)
+
+    assert unknown.value.was_answered
+    assert isinstance(plan, Steps)
+    assert [write.effect for write in simulator.writes] == [True]
+
+
 async def test_a_stale_move_is_refused_where_the_vendor_guards_it(
     account: Account, request: pytest.FixtureRequest
 ) -> None:

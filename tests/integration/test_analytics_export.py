@@ -11,7 +11,17 @@ from uuid import uuid4
 
 import pytest
 
-from connectors.errors import AuthRefused, Rejected, Unavailable
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    FieldUnknown,
+    Forbidden,
+    GuardRefused,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    Unavailable,
+)
 from daemon.core.analytics import Period, floor_to
 from daemon.ports.runs import RunFailed
 from daemon.store.connection import Mongo, open_mongo
@@ -333,7 +343,9 @@ async def test_one_refused_application_does_not_stop_the_others(opened: Mongo) -
     assert len(world.ats.values) == 4
     (row,) = await world.logged()
     assert (row["status"], row["sent"]) == ("Success", 4)
-    assert row["error_message"] == "1 refused by the ATS, the last one: 422"
+    assert row["error_message"] == (
+        '1 refused by the ATS for the field "clearview_status", the last one: 422'
+    )
 
 
 @pytest.mark.parametrize("applications", [1, 30])
@@ -346,9 +358,131 @@ async def test_a_field_that_has_never_taken_a_value_fails_the_period(
     world.ats.refuses = {str(person.id): Rejected("no such field") for person in people}
     outcome = await world.job().run()
 
-    assert outcome.reason == "no such field"
+    assert outcome.reason is not None
+    assert 'no application took a value for the field "clearview_status"' in outcome.reason
+    assert outcome.reason.endswith("The last refusal: no such field")
     (row,) = await world.logged()
     assert row["status"] == "Failed"
+    [alert] = await world.alerts.listed()
+    assert "clearview_status" in alert["message"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("400", status=400),
+        NotFound("404", status=404),
+        GuardRefused("422", status=422),
+        Forbidden("403", status=403),
+        OutcomeUnknown("500", status=500),
+        OutcomeUnknown("a web page", status=200),
+    ],
+)
+async def test_one_application_that_is_always_refused_holds_up_no_period(
+    opened: Mongo, error: AtsError
+) -> None:
+    world = a_world(opened, "per_application")
+    people = [an_open_application() for _ in range(4)]
+    await people_with(world, *people)
+    world.ats.refuses = {str(people[0].id): error}
+    for _ in range(3):
+        outcome = await world.job().run()
+        assert outcome.ok, outcome.reason
+        await move(world, people[1], "offer" if people[1].status != "offer" else "interview")
+        world.clock.advance(DAY)
+
+    rows = await world.logged()
+    assert [(row["status"], row["sent"]) for row in rows] == [
+        ("Success", 3),
+        ("Success", 1),
+        ("Success", 1),
+    ]
+    assert "1 refused" in rows[-1]["error_message"]
+
+
+async def test_an_application_that_always_fails_fails_no_period_of_its_own(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    broken, other = an_open_application(), an_open_application()
+    await people_with(world, broken, other)
+    world.ats.refuses = {str(broken.id): OutcomeUnknown("500", status=500)}
+    for _ in range(3):
+        outcome = await world.job().run()
+        assert outcome.ok, outcome.reason
+        world.clock.advance(DAY)
+
+    assert [row["sent"] for row in await world.logged()] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(Rejected("no"), 4), (OutcomeUnknown("500", status=500), 8)]
+)
+async def test_an_account_of_one_refused_application_goes_on_after_some_tries(
+    opened: Mongo, error: AtsError, tries: int
+) -> None:
+    world = a_world(opened, "per_application")
+    application = an_open_application()
+    await people_with(world, application)
+    world.ats.refuses = {str(application.id): error}
+    outcomes = [await world.job().run(at_once=True) for _ in range(tries)]
+
+    assert [outcome.ok for outcome in outcomes] == [False] * (tries - 1) + [True]
+    assert [alert["kind"] for alert in await world.alerts.listed()] == ["export_missed"]
+
+    world.ats.refuses = {}
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert len(world.ats.values) == 1
+    assert await world.alerts.listed() == []
+
+
+async def test_a_refused_value_is_sent_later_although_the_application_was_closed(
+    opened: Mongo,
+) -> None:
+    world = a_world(opened, "per_application")
+    refused, other = an_open_application(), an_open_application()
+    await people_with(world, refused, other)
+    world.ats.refuses = {str(refused.id): Rejected("not now")}
+    await world.job().run()
+    await move(world, refused, "rejected")
+    world.clock.advance(3 * DAY)
+    await world.job().run()
+    world.ats.refuses = {}
+    world.clock.advance(DAY)
+    await world.job().run()
+
+    assert set(world.ats.values) == {str(refused.id), str(other.id)}
+
+
+async def test_an_ats_that_is_away_fails_the_period_after_a_few_requests(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    await people_with(world, *(an_open_application() for _ in range(30)))
+    world.ats.errors = [Unavailable("no connection")] * 30
+    outcome = await world.job().run()
+
+    assert outcome.reason == "no connection"
+    assert len(world.ats.errors) == 27
+
+
+async def test_a_failure_of_one_request_is_made_good_within_the_period(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    await people_with(world, *(an_open_application() for _ in range(4)))
+    world.ats.errors = [None, OutcomeUnknown("cut off")]
+    outcome = await world.job().run()
+
+    assert outcome.ok
+    (row,) = await world.logged()
+    assert (row["sent"], row["error_message"]) == (4, None)
+
+
+async def test_a_field_that_the_account_lacks_ends_the_export_at_once(opened: Mongo) -> None:
+    world = a_world(opened, "per_application")
+    await people_with(world, *(an_open_application() for _ in range(4)))
+    world.ats.errors = [FieldUnknown('Example ATS has no field "scor"')] * 4
+    outcome = await world.job(field_name="scor").run()
+
+    assert outcome.reason == 'Example ATS has no field "scor"'
+    assert len(world.ats.errors) == 3
 
 
 async def test_a_refusal_by_a_field_that_worked_before_holds_nothing_up(opened: Mongo) -> None:

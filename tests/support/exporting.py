@@ -10,7 +10,8 @@ from connectors.base import ApplicationRef, Capabilities
 from connectors.errors import AtsError
 from daemon.core.alerting import AlertPolicy
 from daemon.core.analytics import Period
-from daemon.jobs.analytics_export import AnalyticsExport, ExportSettings, ExportStores
+from daemon.exporting.values import ExportSettings, ExportStores
+from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.ports.leases import Lease, LeaseLost
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition

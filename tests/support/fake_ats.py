@@ -257,7 +257,12 @@ class FakeConnector:
         raise NotSupported("reading one application")
 
     async def plan_push(
-        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        *,
+        refresh: bool = False,
     ) -> PushPlan:
         raise NotSupported("pushes")
 

@@ -11,12 +11,14 @@ from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
 from daemon.ports.runs import Run
 from daemon.store.alerts import AlertStore
+from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.conflict_log import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
+from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
@@ -32,6 +34,8 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         failed=MongoFailedRecords(mongo, integration),
         checkpoints=MongoCheckpoints(mongo, clock),
         conflicts=MongoConflictLog(mongo, integration),
+        pushes=MongoLostPushes(mongo),
+        values=MongoSentValues(mongo, clock),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,

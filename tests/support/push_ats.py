@@ -203,7 +203,12 @@ class FakeConnector:
         return self.ats.read(ref.external_id)
 
     async def plan_push(
-        self, ref: ApplicationRef, current: ApplicationRecord, target: PushTarget
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        *,
+        refresh: bool = False,
     ) -> PushPlan:
         stage = self._stage(target)
         if stage is None:

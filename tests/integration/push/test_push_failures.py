@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.errors import AuthRefused, Forbidden, RateLimited, Rejected, Unavailable
+from connectors.errors import (
+    AuthRefused,
+    Forbidden,
+    GuardRefused,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
 from daemon.core.push_plan import PushRules
 from models.status import ApplicationStatus
 from models.times import utc_now
@@ -115,6 +124,75 @@ async def test_a_refusal_is_a_dead_letter_after_one_fresh_look(world: PushWorld)
     assert await world.states() == ["dead"]
     assert world.ats.reads == 1
     assert (await world.log())[0]["reason"] == "refused"
+
+
+async def test_a_guard_that_refuses_an_application_that_did_not_move_is_a_refusal(
+    world: PushWorld,
+) -> None:
+    error = GuardRefused("move: it is elsewhere", status=422, operation="move")
+    error.words = "Ada Lovelace has no such reason"
+    world.ats.faults.append(error)
+    await world.mongo.own["candidate_snapshots"].update_one(
+        {"external_id": "a1"},
+        {
+            "$set": {
+                "candidate": {"external_id": "c-a1", "first_name": "Ada", "last_name": "Lovelace"}
+            }
+        },
+    )
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Failed", "refused")
+    assert log["error_message"].endswith("has not moved there: … … has no such reason")
+    assert (world.ats.writes, world.ats.reads) == (1, 1)
+
+
+async def test_404_for_a_write_is_not_gone_while_the_application_is_there(
+    world: PushWorld,
+) -> None:
+    world.ats.faults.append(NotFound("no such stage", status=404, operation="move"))
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert (log["outcome"], log["reason"]) == ("Failed", "refused")
+    assert "answered 404 although it still has the application" in log["error_message"]
+
+
+def web_page() -> OutcomeUnknown:
+    return OutcomeUnknown("answered 200 with a web page", status=200)
+
+
+async def test_an_answer_that_shows_no_success_is_read_back_at_once(world: PushWorld) -> None:
+    world.ats.faults_after_effect.append(web_page())
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    assert await world.states() == ["delivered"]
+    assert (world.ats.writes, world.ats.reads) == (1, 1)
+
+
+async def test_answers_that_show_no_success_open_an_alert_until_a_write_is_made(
+    world: PushWorld,
+) -> None:
+    world.ats.faults.extend(web_page() for _ in range(3))
+    for external_id in ("a1", "a2", "a3"):
+        await world.set_status(external_id, "interview")
+
+    await world.settle()
+    during = (world.alerts.kinds, await world.states())
+    before = world.alerts.resolved.count("integration_failing:acme:push")
+    await settle_until_quiet(world)
+
+    assert during == (["integration_failing"], ["retrying"] * 3)
+    assert world.alerts.resolved.count("integration_failing:acme:push") == before + 1
+    assert await world.states() == ["delivered"] * 3
+    assert len(world.ats.effects) == 3
 
 
 async def test_a_refusal_of_one_application_does_not_stop_the_others(world: PushWorld) -> None:

@@ -1,0 +1,46 @@
+"""Records that a push has moved and that no list has shown since are read by id."""
+
+import structlog
+
+from connectors.base import ListFacts, Page
+from connectors.errors import AtsError, AuthRefused
+from daemon.importing.context import ImportContext
+from daemon.importing.page import page_import
+from daemon.importing.retry import read_by_id
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 50
+"""Records of a list that one poll reads."""
+
+
+async def compare_pushed(context: ImportContext) -> None:
+    """Compare them with what the ATS has, so that a push that it did not make is found.
+
+    A list that shows only what changed does not show a record of which nothing changed.
+    """
+    for facts in context.connector.lists:
+        if facts.reads_by_id and facts.holds != "candidates":
+            await _compare(context, facts)
+
+
+async def _compare(context: ImportContext, facts: ListFacts) -> None:
+    ports = context.ports
+    began = context.run.started_at
+    external_ids = await ports.snapshots.pushed(facts.name, before=began, limit=AT_ONCE)
+    if not external_ids:
+        return
+    asked_at = ports.clock.now()
+    try:
+        answers, _ = await read_by_id(context.connector, facts.name, external_ids)
+    except AuthRefused:
+        raise
+    except AtsError as error:
+        # The next poll asks again; what the lists showed is imported all the same.
+        name = context.connector.integration
+        log.info("pushed_records_not_read", integration=name, error=type(error).__name__)
+        return
+    records = [record for record in answers.values() if record is not None]
+    page = Page(records=records, position=None, last=True)
+    async with page_import(context, facts, frozenset()) as pages:
+        await pages.commit(await pages.prepare(page), asked_at=asked_at)
