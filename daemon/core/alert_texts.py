@@ -84,6 +84,18 @@ def _after_giving_up(of: Of, *, pushes: int, records: int) -> Iterator[str]:
         )
 
 
+def unreadable_changes(*, count: int) -> Condition:
+    """Changes in ClearView could not be handled, and whose they are is not known."""
+    return Condition(
+        kind=AlertKind.DEAD_LETTERS,
+        severity="error",
+        title=f"{_count(count, 'change')} in ClearView could not be handled",
+        message="Each is kept with the id of its document. Read the reasons with "
+        "`ats-sync outbox list --state dead`, correct the documents, then `ats-sync outbox drop`.",
+        details={"pushes": count, "records": 0},
+    )
+
+
 def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
     """The change stream's position nears the end of MongoDB's oplog."""
     share = age / window

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from beanie import Document
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -15,13 +15,23 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
 )
+from pymongo.read_concern import ReadConcern
 
 from daemon.store.binding import Row, bind, drop_retired, ensure_indexes, ensure_validators
+from daemon.store.encoding import RAW_OPTIONS as OWN
 from daemon.store.encoding import Encodings
+from daemon.store.foreign import TOLERANT
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
 MAJORITY = WriteConcern(w="majority")
+_DECIDING: dict[str, Any] = {
+    "read_preference": ReadPreference.PRIMARY,
+    "read_concern": ReadConcern("majority"),
+    "write_concern": MAJORITY,
+}
+"""Whatever the URI says: a decision by what a secondary has, or by what may be rolled back, loses
+changes; an acknowledged write is on a majority of members."""
 OLDEST_SERVER = (6, 0)
 DatabaseError = PyMongoError
 """What anything that talks to MongoDB may raise; callers outside this folder know it by this name."""
@@ -71,6 +81,9 @@ class Mongo:
             "tz_aware": True,
             "uuidRepresentation": "standard",
             "retryWrites": True,
+            "retryReads": True,
+            "read_preference": ReadPreference.PRIMARY,
+            "w": "majority",
             "serverSelectionTimeoutMS": self.options.server_selection_ms,
             "connectTimeoutMS": 5_000,
             "timeoutMS": self.options.operation_ms,
@@ -82,13 +95,15 @@ class Mongo:
 
     @property
     def own(self) -> AsyncDatabase[Row]:
-        """The service's own database; acknowledged writes are on a majority of members."""
-        return self.client.get_database(self.database, write_concern=MAJORITY)
+        """The service's own database."""
+        return self.client.get_database(self.database, codec_options=OWN, **_DECIDING)
 
     @property
     def clearview(self) -> AsyncDatabase[Row]:
-        """ClearView's database; acknowledged writes are on a majority of members."""
-        return self.clearview_client.get_database(self.clearview_database, write_concern=MAJORITY)
+        """ClearView's database, whose documents may hold anything."""
+        return self.clearview_client.get_database(
+            self.clearview_database, codec_options=TOLERANT, **_DECIDING
+        )
 
     def collection(self, document: type[Document]) -> AsyncCollection[Row]:
         """The collection behind a document of either database."""
