@@ -15,6 +15,7 @@ from daemon.cli import (
     integrations,
     operating,
     outbox,
+    roles,
     simulate,
 )
 from daemon.cli.tuning import collect_rarely
@@ -33,6 +34,7 @@ PARTS = (
     integrations,
     analytics,
     configuration,
+    roles,
     connectors,
     simulate,
 )

@@ -1,6 +1,6 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,9 @@ import typer
 from msgspec.structs import asdict
 from rich.table import Table
 
+from config.mongodb_uri import overruled_options
+from config.operator import OperatorConfig
+from config.settings import Settings, variable
 from connectors.base import StageFacts
 from connectors.errors import AtsError
 from daemon.assembly_import import ImportParts
@@ -25,7 +28,10 @@ from daemon.cli.session import (
     settings_for,
     showing_errors,
 )
+from daemon.ports.pushes import StreamInterrupted
 from daemon.store.connection import DatabaseError, Mongo
+from daemon.store.foreign import plain_text
+from daemon.store.inspection import inspect_databases
 from daemon.stream.change_stream import ApplicationStream
 from models.documents import ClearViewApplication
 from models.errors import UserError
@@ -73,7 +79,10 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
     for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
         yield Finding(note.integration, "note", note.message)
     try:
-        async with database(settings_for(config), checked.loaded.value, prepare=True) as mongo:
+        settings = settings_for(config)
+        for finding in _look_at_uris(settings, checked.loaded.value):
+            yield finding
+        async with database(settings, checked.loaded.value) as mongo:
             async for finding in _look_at_mongo(mongo):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
@@ -84,16 +93,35 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
         yield Finding("MongoDB", "bad", f"{error} {error.remedy}")
 
 
+def _look_at_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]:
+    """Options that the daemon does not follow."""
+    uris = {
+        variable("mongodb_uri"): settings.mongodb_uri,
+        "clearview.mongodb.uri": config.clearview.mongodb.uri,
+    }
+    for setting, uri in uris.items():
+        options = {} if uri is None else overruled_options(uri.get_secret_value())
+        for option, instead in options.items():
+            yield Finding(setting, "note", f"{option} is not followed: {instead}")
+
+
 async def _look_at_mongo(mongo: Mongo) -> AsyncIterator[Finding]:
     build = await mongo.client.admin.command("buildInfo")
     yield Finding("MongoDB", "ok", f"version {build['version']}, a replica set, takes writes")
+    async for one in inspect_databases(mongo):
+        yield Finding(one.place, one.weight, one.words)
     shared = ImportParts(mongo)
+    stream = ApplicationStream(mongo, shared.clock)
     try:
-        window = await ApplicationStream(mongo, shared.clock).window_seconds()
-    except DatabaseError as error:
+        window = await stream.window_seconds()
+        readable = await stream.window_is_readable()
+    except (DatabaseError, StreamInterrupted) as error:
         yield Finding("oplog", "note", f"its window cannot be read ({type(error).__name__})")
         return
-    if window is None:
+    if not readable:
+        words = "it may not be read: no warning comes before a position gets lost; grant find and "
+        yield Finding("oplog", "note", f"{words}collStats on oplog.rs of the database local")
+    elif window is None:
         yield Finding("oplog", "ok", "it has not been full yet: nothing was ever lost")
     elif window < SHORT_WINDOW_S:
         words = f"it reaches back {window / 3600:.1f} h; a longer stop needs a comparison of all"
@@ -148,10 +176,10 @@ async def _applications_in(mongo: Mongo, integration: UUID, stages: set[str]) ->
                     "stage.name": {"$in": sorted(stages)},
                 }
             },
-            {"$group": {"_id": "$stage.name", "count": {"$sum": 1}}},
+            {"$group": {"_id": plain_text("$stage.name"), "count": {"$sum": 1}}},
         ]
     )
-    return {row["_id"]: row["count"] async for row in rows}
+    return {row["_id"]: row["count"] async for row in rows if row["_id"] is not None}
 
 
 def _show(findings: Sequence[Finding]) -> None:

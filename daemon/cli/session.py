@@ -18,8 +18,9 @@ from config.problems import ConfigError
 from config.settings import Settings, load_settings
 from daemon.logs import configure_logs
 from daemon.store.attach import running_embedded
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import DatabaseError, Mongo, open_mongo
 from daemon.store.embedded import start_embedded
+from daemon.store.start_errors import command_error
 from models.errors import UserError
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ async def database(
         uri = clearview.uri
         where["clearview_uri"] = uri.get_secret_value() if uri is not None else None
         where["clearview_database"] = clearview.database
+    if config is not None:
+        where["writes_clearview"] = config.clearview.candidates.mode == "mongodb"
     embedded = None
     if settings.mongodb_uri is not None:
         address = settings.mongodb_uri.get_secret_value()
@@ -98,6 +101,8 @@ class showing_errors:  # noqa: N801 - reads as what it does in a with statement
         if isinstance(error, ConfigError):
             err.print(str(error), markup=False)
             raise typer.Exit(EXIT_USAGE) from None
+        if isinstance(error, DatabaseError):
+            error = command_error(error)
         if isinstance(error, UserError):
             show_error(error)
             raise typer.Exit(EXIT_FAILED) from None

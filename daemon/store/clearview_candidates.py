@@ -195,11 +195,14 @@ class MongoCandidateManagement:
         stamp: Row = {"deleted_at": at, "updated_at": at}
         refused: dict[str, str] = {}
         if persons:
-            live = {"_id": {"$in": list(persons)}, "deleted_at": None}
+            live: Row = {"_id": {"$in": list(persons)}, "deleted_at": None}
             for row, reason in await update_alike(self._candidates, live, {"$set": stamp}):
                 refused[persons[row["_id"]]] = reason
         if persons or ids:
-            which = [{"_id": {"$in": list(ids)}}, {"candidate_id": {"$in": list(persons)}}]
+            which: list[Row] = [
+                {"_id": {"$in": list(ids)}},
+                {"candidate_id": {"$in": list(persons)}},
+            ]
             live = {"$or": which, "deleted_at": None}
             update = {"$set": {**stamp, "import_id": import_id}}
             for row, reason in await update_alike(self._applications, live, update):

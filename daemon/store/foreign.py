@@ -64,6 +64,13 @@ def text(value: Any) -> Row:
     )
 
 
+def plain_text(value: Any) -> Row:
+    """An aggregation expression: the text, or null: for what is only counted or shown."""
+    as_it_is = {"$cond": [_is_short_text(), "$$value", None]}
+    is_number = _has_type(*_NUMBERS)
+    return _guarded({"$cond": [is_number, {"$toString": "$$value"}, as_it_is]}, value)
+
+
 def identity(value: Any) -> Row:
     """An aggregation expression: a UUID, or what `text` makes of the value."""
     uuid_like = {

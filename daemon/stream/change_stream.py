@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
+from pymongo import ReadPreference
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
@@ -95,11 +96,10 @@ class ApplicationStream:
 
     async def window_seconds(self) -> float | None:
         try:
-            local = self._client.get_database("local")
-            stats = await local.command("collStats", "oplog.rs")
+            stats = await self._oplog_stats()
             if stats["size"] < stats.get("maxSize", stats["size"] + 1) * _FULL_ENOUGH:
                 return None
-            oplog = local["oplog.rs"]
+            oplog = self._local["oplog.rs"]
             first = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", 1)])
             last = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", -1)])
         except OperationFailure:
@@ -107,6 +107,21 @@ class ApplicationStream:
         except PyMongoError as error:
             raise StreamInterrupted(type(error).__name__) from error
         return float(last["ts"].time - first["ts"].time) if first and last else None
+
+    async def window_is_readable(self) -> bool:
+        """False if the user may not look at the oplog, or a router hides it."""
+        try:
+            await self._oplog_stats()
+        except OperationFailure:
+            return False
+        return True
+
+    @property
+    def _local(self) -> AsyncDatabase[Row]:
+        return self._client.get_database("local", read_preference=ReadPreference.PRIMARY)
+
+    async def _oplog_stats(self) -> Row:
+        return await self._local.command("collStats", "oplog.rs")
 
 
 class Tail:
