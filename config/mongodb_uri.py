@@ -62,7 +62,7 @@ def not_of_the_server(name: str) -> str:
 def uri_problems(uri: str) -> list[str]:
     """Everything that is wrong with the URI; each names the rule, and no part of the URI."""
     if not uri.startswith((PLAIN, SRV)):
-        return ["must begin with mongodb:// or mongodb+srv://"]
+        return ["must start with mongodb:// or mongodb+srv://"]
     if any(character.isspace() or not character.isprintable() for character in uri):
         return ["has a blank or a line break in it; a file with a secret often ends with one"]
     parts = _split(uri)
@@ -188,7 +188,7 @@ def _of_value(name: str, value: str) -> Iterator[str]:
             yield f"{name} must be a {'whole ' if name in _WHOLE_NUMBERS else ''}number, not below 0"
         case "file" if not _is_readable(value):
             yield f"{name} names a file that cannot be read"
-        case _ if not value:
+        case _ if not value and name != "readPreferenceTags":
             yield f"{name} is empty"
     if name in WORDS and value not in WORDS[name]:
         yield f"{name} must be one of {', '.join(WORDS[name])}"

@@ -48,6 +48,8 @@ class StatusEvent(msgspec.Struct, frozen=True):
     integration_id: UUID | None = None
     external_id: str | None = None
     candidate_id: UUID | None = None
+    is_whole: bool = False
+    """The write was of the whole document, with fields that it did not change."""
     document: str | None = None
     """The id of a document whose id is no UUID."""
     problem: str | None = None
@@ -112,7 +114,7 @@ def plan_event(
     refusal = _not_for_the_ats(event, known, rules)
     if refusal is not None or known is None:
         return refusal or _NOT_AT_ATS
-    before_stage = known.standing.stage if earlier is None else earlier.stage
+    before_stage = _stage_before(event, known, earlier)
     stage = event.stage if names_another_stage(event.stage, before_stage) else None
     status = _status_of(event, known, earlier)
     if earlier is not None:
@@ -120,6 +122,18 @@ def plan_event(
     if holds(known.standing, status, stage):
         return Skip("echo")
     return Push(status, stage, expected=known.standing)
+
+
+def _stage_before(
+    event: StatusEvent, known: KnownApplication, earlier: Earlier | None
+) -> NamedRef | None:
+    """The stage that ClearView showed before; None where any stage in the write is a choice.
+
+    A whole document repeats the stage that the unfinished push has not moved yet.
+    """
+    if earlier is None or (earlier.stage is None and event.is_whole):
+        return known.standing.stage
+    return earlier.stage
 
 
 _NOT_AT_ATS = Skip("not_at_ats", "the ATS is not known to have this application")

@@ -34,6 +34,7 @@ def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
         event_id=event_key(token),
         sequence=sequence(epoch, token),
         application_id=_application_id(change.get("document"), event_key(token)),
+        is_whole=change["operationType"] != "update",
         document=shown_id(change.get("document")),
         at=event_time(change),
         status=status,
