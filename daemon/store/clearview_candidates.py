@@ -126,7 +126,7 @@ class MongoCandidateManagement:
         without_status = [_without_status(p) for p in guarded if p.external_id in moved]
         refused_then, gone = await self._patch([*plain, *without_status], batch)
         failed = {**refused, **refused_then, **dict.fromkeys(gone, GONE.format("application"))}
-        return failed, frozenset(moved) - failed.keys()
+        return failed, frozenset(moved).difference(failed)
 
     async def _patch(
         self, patches: Sequence[Patch], batch: ClearViewBatch

@@ -1,16 +1,14 @@
 """A real mongod with access control: a key file, a root user, and users with the roles under test."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from tests.support.mongo import Client, Member, TestMongo, _free_ports, _says_it_is_primary
+from tests.support.mongo import Client, Member, _free_ports, _says_it_is_primary
 
 PASSWORD = "canary-p%40ss"
 """As it stands in a URI: no output may show it."""
@@ -29,55 +27,49 @@ class GuardedMember(Member):
 
 @dataclass(frozen=True, slots=True)
 class GuardedMongo:
-    """The server, as root."""
+    """The server, and what root does there."""
 
     member: GuardedMember
-    root: Client
 
     def uri(self, user: str) -> str:
         host, name = self.member.host, self.member.replica_set
         return f"mongodb://{user}:{PASSWORD}@{host}/?replicaSet={name}&authSource=admin"
 
-    async def add_role(self, command: Mapping[str, Any]) -> str:
-        await self.root.admin.command(dict(command))
-        return str(command["createRole"])
-
-    async def add_user(self, user: str, roles: Sequence[str | Mapping[str, str]]) -> str:
-        """A user; the URI by which it connects."""
-        await self.root.admin.command("createUser", user, pwd=_PLAIN_PASSWORD, roles=list(roles))
-        return self.uri(user)
-
-    def databases(self, user: str, client: Client) -> TestMongo:
-        return TestMongo(self.uri(user), "ats_sync", "clearview", client)
-
-    async def drop_databases(self) -> None:
-        for name in ("ats_sync", "clearview"):
-            await self.root.drop_database(name)
-
-
-@asynccontextmanager
-async def guarded_mongo(folder: Path) -> AsyncIterator[GuardedMongo]:
-    """Access control is on from the first moment; root is made by the localhost exception."""
-    key = folder / "key"
-    key.write_text("a2V5" * 20)
-    key.chmod(0o600)
-    [port] = _free_ports(1)
-    member = GuardedMember(port, folder / "data", "rs0", key_file=key)
-    await member.start()
-    try:
-        await _initiate(member)
-        root: Client = AsyncMongoClient(
-            member.host,
+    @asynccontextmanager
+    async def root(self) -> AsyncIterator[Client]:
+        client: Client = AsyncMongoClient(
+            self.member.host,
             username="root",
             password=_PLAIN_PASSWORD,
             directConnection=True,
             uuidRepresentation="standard",
             tz_aware=True,
         )
-        async with root:
-            yield GuardedMongo(member, root)
-    finally:
-        await member.stop()
+        async with client:
+            yield client
+
+    async def add_user(self, user: str, *roles: str | Mapping[str, str]) -> str:
+        """A user; the URI by which it connects."""
+        async with self.root() as root:
+            await root.admin.command("createUser", user, pwd=_PLAIN_PASSWORD, roles=list(roles))
+        return self.uri(user)
+
+
+@contextmanager
+def guarded_mongo(folder: Path) -> Iterator[GuardedMongo]:
+    """Access control is on from the first moment; root is made by the localhost exception."""
+    key = folder / "key"
+    key.write_text("a2V5" * 20)
+    key.chmod(0o600)
+    [port] = _free_ports(1)
+    member = GuardedMember(port, folder / "data", "rs0", key_file=key)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(member.start())
+        try:
+            runner.run(_initiate(member))
+            yield GuardedMongo(member)
+        finally:
+            runner.run(member.stop())
 
 
 async def _initiate(member: GuardedMember) -> None:
@@ -91,8 +83,3 @@ async def _initiate(member: GuardedMember) -> None:
             while not await _says_it_is_primary(member):
                 await asyncio.sleep(0.05)
         await anyone.admin.command("createUser", "root", pwd=_PLAIN_PASSWORD, roles=["root"])
-
-
-def environment_of(uri: str) -> dict[str, str]:
-    """For a command that shall use this MongoDB."""
-    return {**os.environ, "ATS_SYNC_MONGODB_URI": uri}

@@ -331,15 +331,19 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     "a misspelt option in a database address": (
         "version: 1\nclearview: {mongodb: {uri: 'mongodb://CANARY-SECRET/?replicaset=x&W=1&readPreferance=y'}}\n",
         [
-            "2:28  clearview.mongodb.uri: option 3 has a name that MongoDB's drivers do not know; "
-            "did you mean readPreference?"
+            (
+                "2:28  clearview.mongodb.uri: option 3 has a name that MongoDB's drivers do not "
+                "know; did you mean readPreference?"
+            ),
         ],
     ),
     "the server's own database": (
         "version: 1\nclearview: {mongodb: {database: local}}\n",
         [
-            "2:33  clearview.mongodb.database: must not be admin, local or config: these are the "
-            "server's own"
+            (
+                "2:33  clearview.mongodb.database: must not be admin, local or config: these are "
+                "the server's own"
+            ),
         ],
     ),
     "a database name that MongoDB does not allow": (
