@@ -2,33 +2,26 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from config.values import ConfigModel, Filled, HttpUrl
-
-_URI_START = ("mongodb://", "mongodb+srv://")
+from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
+from config.values import ConfigModel, HttpUrl
 
 
 class ClearViewDatabase(ConfigModel):
     """ClearView's MongoDB."""
 
-    uri: SecretStr | None = Field(
+    uri: Annotated[SecretStr, AfterValidator(checked_uri)] | None = Field(
         default=None,
         description="Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
         examples=["${env:CLEARVIEW_MONGODB_URI}"],
     )
-    database: Filled = Field(
+    database: Annotated[str, AfterValidator(not_of_the_server)] = Field(
         default="clearview",
+        pattern=DATABASE_NAME,
         description="The database that holds `candidates` and `applications`.",
         examples=["clearview"],
     )
-
-    @field_validator("uri")
-    @classmethod
-    def _is_a_mongodb_address(cls, uri: SecretStr | None) -> SecretStr | None:
-        if uri is not None and not uri.get_secret_value().startswith(_URI_START):
-            raise ValueError("must start with mongodb:// or mongodb+srv://")
-        return uri
 
 
 class ByMongoDB(ConfigModel):

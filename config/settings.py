@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.durations import parse_duration
 from config.messages import known_words, sentence
+from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
 from config.problems import ConfigError, Problem, did_you_mean
 
 PREFIX = "ATS_SYNC_"
@@ -34,12 +35,6 @@ def _grace(value: timedelta) -> timedelta:
     return value
 
 
-def _mongodb_uri(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-        raise ValueError("must begin with mongodb:// or mongodb+srv://")
-    return value
-
-
 class Settings(BaseSettings):
     """Everything about the process itself; what it synchronises is in the YAML file."""
 
@@ -52,14 +47,14 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    mongodb_uri: Annotated[SecretStr, AfterValidator(_mongodb_uri)] | None = Field(
+    mongodb_uri: Annotated[SecretStr, AfterValidator(checked_uri)] | None = Field(
         default=None,
         description="The service's MongoDB replica set; absent = the embedded MongoDB.",
         examples=["mongodb://mongo-1,mongo-2,mongo-3/?replicaSet=rs0"],
     )
-    database: str = Field(
+    database: Annotated[str, AfterValidator(not_of_the_server)] = Field(
         default="ats_sync",
-        pattern=r"^[A-Za-z0-9_-]{1,63}$",
+        pattern=DATABASE_NAME,
         description="The service's own database.",
     )
     config: Path = Field(

@@ -42,6 +42,7 @@ from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.failures import is_outage
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.notification_queue import MongoNotificationQueue
@@ -123,9 +124,10 @@ def _look_for_periods(every: timedelta) -> timedelta:
     return min(max(every / 4, timedelta(seconds=1)), timedelta(minutes=5))
 
 
-def push_rules(wanted: Integration) -> PushRules:
+def push_rules(name: str, wanted: Integration) -> PushRules:
     """What the operator decided about pushes."""
     return PushRules(
+        integration=name,
         enabled=wanted.enabled and wanted.push.enabled,
         conflicts=wanted.push.conflicts,
         coalesce=wanted.push.coalesce,
@@ -134,7 +136,9 @@ def push_rules(wanted: Integration) -> PushRules:
 
 def rules_of(config: OperatorConfig) -> RulesOf:
     """Every integration's push rules, by its id."""
-    return {integration_id(name): push_rules(one) for name, one in config.integrations.items()}
+    return {
+        integration_id(name): push_rules(name, one) for name, one in config.integrations.items()
+    }
 
 
 def _delivery(
@@ -153,9 +157,8 @@ def _delivery(
         jitter=random.random,
     )
     integration = PushIntegration(connector.integration, identity)
-    return PushDelivery(
-        integration, connector, ports, PushSettings(rules=push_rules(wanted), limits=QUIET)
-    )
+    rules = push_rules(integration.name, wanted)
+    return PushDelivery(integration, connector, ports, PushSettings(rules=rules, limits=QUIET))
 
 
 def assemble_export(
@@ -248,6 +251,7 @@ def _event_intake(shared: ImportParts) -> EventIntake:
         known=MongoKnownApplications(shared.mongo),
         clearview=MongoClearViewApplications(shared.mongo),
         clock=shared.clock,
+        is_outage=is_outage,
     )
 
 

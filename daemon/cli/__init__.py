@@ -17,6 +17,7 @@ from daemon.cli import (
     integrations,
     operating,
     outbox,
+    roles,
     simulate,
 )
 from daemon.cli.tuning import collect_rarely
@@ -35,6 +36,7 @@ PARTS = (
     integrations,
     analytics,
     configuration,
+    roles,
     connectors,
     simulate,
 )

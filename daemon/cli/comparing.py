@@ -136,7 +136,7 @@ async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
         pushes = [await _push(on, connector, push) for push in await _waiting(on)]
         pushes += [
             await _push(on, connector, push) | {"state": "not queued yet"}
-            for push in await _to_come(on, push_rules(wanted))
+            for push in await _to_come(on, push_rules(on.name, wanted))
         ]
     if not as_json:
         render_preview(out, on.name, changes, look.counts)

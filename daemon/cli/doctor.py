@@ -1,6 +1,6 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,9 @@ import typer
 from msgspec.structs import asdict
 from rich.table import Table
 
+from config.mongodb_uri import overruled_options
+from config.operator import OperatorConfig
+from config.settings import Settings, variable
 from connectors.base import StageFacts
 from connectors.errors import AtsError
 from daemon.assembly_import import ImportParts
@@ -28,6 +31,8 @@ from daemon.cli.session import (
 )
 from daemon.ports.pushes import StreamInterrupted
 from daemon.store.connection import DatabaseError, Mongo
+from daemon.store.foreign import plain_text
+from daemon.store.inspection import inspect_databases
 from daemon.stream.change_stream import ApplicationStream
 from daemon.supervision import must_pass
 from models.documents import ClearViewApplication
@@ -75,7 +80,10 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
     for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
         yield Finding(note.integration, "note", note.message)
     try:
-        async with database(settings_for(config), checked.loaded.value, prepare=True) as mongo:
+        settings = settings_for(config)
+        for finding in _look_at_uris(settings, checked.loaded.value):
+            yield finding
+        async with database(settings, checked.loaded.value, prepare=True) as mongo:
             for finding in await _guarded("MongoDB", _look_at_mongo(mongo)):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
@@ -104,18 +112,36 @@ def _broken(subject: str, error: BaseException) -> Finding:
     return Finding(subject, "bad", f"{shown} {shown.remedy}".strip())
 
 
+def _look_at_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]:
+    """Options that the daemon does not follow."""
+    uris = {
+        variable("mongodb_uri"): settings.mongodb_uri,
+        "clearview.mongodb.uri": config.clearview.mongodb.uri,
+    }
+    for setting, uri in uris.items():
+        options = {} if uri is None else overruled_options(uri.get_secret_value())
+        for option, instead in options.items():
+            yield Finding(setting, "note", f"{option} is not followed: {instead}")
+
+
 async def _look_at_mongo(mongo: Mongo) -> list[Finding]:
     build = await mongo.client.admin.command("buildInfo")
     version = f"version {build['version']}, a replica set, takes writes"
-    return [Finding("MongoDB", "ok", version), await _look_at_oplog(mongo)]
+    found = [Finding(one.place, one.weight, one.words) async for one in inspect_databases(mongo)]
+    return [Finding("MongoDB", "ok", version), *found, await _look_at_oplog(mongo)]
 
 
 async def _look_at_oplog(mongo: Mongo) -> Finding:
     shared = ImportParts(mongo)
+    stream = ApplicationStream(mongo, shared.clock)
     try:
-        window = await ApplicationStream(mongo, shared.clock).window_seconds()
+        window = await stream.window_seconds()
+        readable = await stream.window_is_readable()
     except (DatabaseError, StreamInterrupted) as error:
         return Finding("oplog", "note", f"its window cannot be read ({type(error).__name__})")
+    if not readable:
+        words = "it may not be read: no warning comes before a position gets lost; grant find and "
+        return Finding("oplog", "note", f"{words}collStats on oplog.rs of the database local")
     if window is None:
         return Finding("oplog", "ok", "it has not been full yet: nothing was ever lost")
     if window < SHORT_WINDOW_S:
@@ -170,10 +196,10 @@ async def _applications_in(mongo: Mongo, integration: UUID, stages: set[str]) ->
                     "stage.name": {"$in": sorted(stages)},
                 }
             },
-            {"$group": {"_id": "$stage.name", "count": {"$sum": 1}}},
+            {"$group": {"_id": plain_text("$stage.name"), "count": {"$sum": 1}}},
         ]
     )
-    return {row["_id"]: row["count"] async for row in rows}
+    return {row["_id"]: row["count"] async for row in rows if row["_id"] is not None}
 
 
 def _show(findings: Sequence[Finding]) -> None:

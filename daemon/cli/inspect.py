@@ -106,13 +106,19 @@ def _show_history(found: Row) -> None:
     facts = (subject.name, subject.integration, subject.external_id, str(subject.id))
     out.print(" · ".join(filter(None, facts)), markup=False, soft_wrap=True)
     for one in found["applications"]:
-        job = one["job"].get("name") or one["external_id"]
-        out.print(f"  {job}: {one['status']} ({one['stage'].get('name')})", markup=False)
+        job = _named(one.get("job")) or one.get("external_id")
+        line = f"  {job}: {one.get('status')} ({_named(one.get('stage'))})"
+        out.print(line, markup=False)
     lines = table("when (UTC)", "side", "what", "run")
     for event in found["events"]:
         run = str(event["run_id"])[:8] if event["run_id"] else ""
         lines.add_row(moment(event["at"]), event["by"], escape(sentence(event)), run)
     out.print(lines)
+
+
+def _named(part: object) -> object:
+    """The name of a job or stage; people may have written something else there."""
+    return part.get("name") if isinstance(part, Mapping) else None
 
 
 def sentence(event: Row) -> str:

@@ -153,4 +153,5 @@ async def _connect(
         database=settings.database,
         clearview_uri=clearview.uri.get_secret_value() if clearview.uri else None,
         clearview_database=clearview.database,
+        writes_clearview=checked.loaded.value.clearview.candidates.mode == "mongodb",
     )

@@ -20,9 +20,10 @@ from config.settings import Settings, load_settings
 from daemon.logs import configure_logs
 from daemon.ports.runs import in_words
 from daemon.store.attach import running_embedded
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import DatabaseError, Mongo, open_mongo
 from daemon.store.embedded import start_embedded
 from daemon.store.outages import is_outage
+from daemon.store.start_errors import command_error
 from models.errors import AtsSyncError, UserError
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ async def database(
         uri = clearview.uri
         where["clearview_uri"] = uri.get_secret_value() if uri is not None else None
         where["clearview_database"] = clearview.database
+    if config is not None:
+        where["writes_clearview"] = config.clearview.candidates.mode == "mongodb"
     embedded = None
     if settings.mongodb_uri is not None:
         address = settings.mongodb_uri.get_secret_value()
@@ -126,6 +129,8 @@ def shown_as(error: BaseException) -> UserError:
             f"MongoDB did not answer ({type(error).__name__})",
             remedy="see that it runs and can be reached, and try again; what was stored is safe",
         )
+    if isinstance(error, DatabaseError):
+        return command_error(error)
     if isinstance(error, AtsSyncError):
         return UserError(in_words(error), remedy="see `ats-sync doctor`")
     return UserError(

@@ -94,6 +94,21 @@ def dead_push(of: Of, *, application: UUID, status: str, reason: str) -> Conditi
     )
 
 
+def dead_pushes(of: Of, *, pushes: int) -> Condition:
+    """Several status changes were given up together."""
+    return Condition(
+        kind=AlertKind.DEAD_LETTERS,
+        severity="error",
+        title=f"{of.name}: {_count(pushes, 'status change')} given up",
+        message="They are kept, and not tried again by themselves. Read the reasons with "
+        "`ats-sync outbox list --state dead`, correct the cause, then `ats-sync outbox replay`.",
+        integration=of.name,
+        integration_id=of.id,
+        subject=PUSH,
+        details={"pushes": pushes},
+    )
+
+
 def dead_records(of: Of, *, records: int) -> Condition:
     """Records of the ATS were tried until their time ran out."""
     return Condition(
@@ -106,6 +121,18 @@ def dead_records(of: Of, *, records: int) -> Condition:
         integration_id=of.id,
         subject=RECORD,
         details={"records": records},
+    )
+
+
+def unreadable_changes(*, count: int) -> Condition:
+    """Changes in ClearView could not be handled, and whose they are is not known."""
+    return Condition(
+        kind=AlertKind.DEAD_LETTERS,
+        severity="error",
+        title=f"{_count(count, 'change')} in ClearView could not be handled",
+        message="Each is kept with the id of its document. Read the reasons with "
+        "`ats-sync outbox list --state dead`, correct the documents, then `ats-sync outbox drop`.",
+        details={"pushes": count, "records": 0},
     )
 
 

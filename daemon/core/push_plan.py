@@ -5,6 +5,7 @@ holds now and what both sides last agreed on, is it sent, is it there already, o
 too?
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -18,6 +19,9 @@ from models.status import ApplicationStatus
 
 Coalesce = Literal["latest", "every"]
 STATUSES = frozenset(ApplicationStatus)
+_ALLOWED = f"allowed are {', '.join(ApplicationStatus)}"
+_WORD = re.compile(r"[\w .-]{1,40}")
+"""What may be shown of a status that is none."""
 
 
 class PushRules(msgspec.Struct, frozen=True):
@@ -26,6 +30,8 @@ class PushRules(msgspec.Struct, frozen=True):
     enabled: bool = True
     conflicts: Policy = "ats_wins"
     coalesce: Coalesce = "latest"
+    integration: str = ""
+    """Its name, for alerts."""
 
 
 class StatusEvent(msgspec.Struct, frozen=True):
@@ -36,12 +42,18 @@ class StatusEvent(msgspec.Struct, frozen=True):
     application_id: UUID
     at: datetime
     status: str | None
-    """None: the write named a stage only."""
+    """None: the write named a stage only, or holds no text there."""
     stage: NamedRef | None = None
     rejection_reason: str | None = None
     integration_id: UUID | None = None
     external_id: str | None = None
     candidate_id: UUID | None = None
+    is_whole: bool = False
+    """The write was of the whole document, with fields that it did not change."""
+    document: str | None = None
+    """The id of a document whose id is no UUID."""
+    problem: str | None = None
+    """A field of the wrong type, where the write holds nothing that can be followed."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -102,7 +114,7 @@ def plan_event(
     refusal = _not_for_the_ats(event, known, rules)
     if refusal is not None or known is None:
         return refusal or _NOT_AT_ATS
-    before_stage = known.standing.stage if earlier is None else earlier.stage
+    before_stage = _stage_before(event, known, earlier)
     stage = event.stage if names_another_stage(event.stage, before_stage) else None
     status = _status_of(event, known, earlier)
     if earlier is not None:
@@ -112,19 +124,48 @@ def plan_event(
     return Push(status, stage, expected=known.standing)
 
 
+def _stage_before(
+    event: StatusEvent, known: KnownApplication, earlier: Earlier | None
+) -> NamedRef | None:
+    """The stage that ClearView showed before; None where any stage in the write is a choice.
+
+    A whole document repeats the stage that the unfinished push has not moved yet.
+    """
+    if earlier is None or (earlier.stage is None and event.is_whole):
+        return known.standing.stage
+    return earlier.stage
+
+
 _NOT_AT_ATS = Skip("not_at_ats", "the ATS is not known to have this application")
 
 
 def _not_for_the_ats(
     event: StatusEvent, known: KnownApplication | None, rules: PushRules | None
 ) -> Skip | None:
-    if event.status is not None and event.status not in STATUSES:
-        return Skip("not_canonical", f"{event.status[:40]!r} is no canonical status", failed=True)
     if rules is None:
         return Skip("unknown_integration", "the application belongs to no configured integration")
     if not rules.enabled:
         return Skip("push_disabled", "push.enabled is false for this integration")
-    return _NOT_AT_ATS if known is None or known.gone else None
+    return _no_status(event) or (_NOT_AT_ATS if known is None or known.gone else None)
+
+
+def _no_status(event: StatusEvent) -> Skip | None:
+    """The reason why the write names nothing that any ATS has."""
+    if event.problem is not None:
+        return Skip("wrong_type", f"{event.problem}; {_ALLOWED}", failed=True)
+    if event.status is None and event.stage is None:
+        return Skip("no_status", "the write left the application without a status")
+    if event.status is None or event.status in STATUSES:
+        return None
+    word = f"{event.status!r}" if _WORD.fullmatch(event.status) else "the status"
+    return Skip("not_canonical", f"{word} is no canonical status; {_ALLOWED}", failed=True)
+
+
+def unhandled(event: StatusEvent, error: str) -> Skip:
+    """What becomes of an event that fails whenever it is looked at."""
+    name = event.document or str(event.application_id)
+    message = f"the change of document {name} cannot be handled ({error}); correct the document"
+    return Skip("unreadable", message, failed=True)
 
 
 def _status_of(

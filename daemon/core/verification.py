@@ -198,7 +198,7 @@ def _differing(
         if ours == theirs or name in META_FIELDS:
             continue
         if name == CUSTOM:
-            ours, theirs = ours or {}, theirs or {}
+            ours, theirs = _mapping(ours), _mapping(theirs)
             keys = sorted(ours.keys() | theirs.keys())
             yield from (f"{CUSTOM}.{key}" for key in keys if ours.get(key) != theirs.get(key))
         else:
@@ -209,4 +209,9 @@ def _value(record: Record | None, path: str) -> Any:
     if record is None:
         return None
     top, _, key = path.partition(".")
-    return (record.get(top) or {}).get(key) if key else record.get(top)
+    return _mapping(record.get(top)).get(key) if key else record.get(top)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Custom fields; empty where a person has written something else there."""
+    return value if isinstance(value, Mapping) else {}

@@ -3,7 +3,7 @@
 A record is gone when the ATS says so by id, or when two complete listings in a row lack it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.safety import Brake, judge_deletions
 from daemon.core.walk import Deleting
 from daemon.importing.context import ImportContext
+from daemon.importing.failures import note_failures
 from daemon.importing.seen import SeenIds
 from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import LogLine, Snapshot, Snapshots
@@ -161,9 +162,14 @@ async def delete_records(
     snapshots = await ports.snapshots.load(facts.name, external_ids)
     candidates = await _candidates_gone(context, facts, snapshots, frozenset(external_ids))
     applications = [a["external_id"] for s in snapshots for a in s.applications]
-    await ports.clearview.delete(
+    refused = await ports.clearview.delete(
         candidates=candidates, applications=applications, at=now, import_id=uuid4()
     )
+    kept = _records_of(snapshots, refused)
+    await note_failures(context, facts.name, kept)
+    snapshots = [s for s in snapshots if s.external_id not in kept]
+    external_ids = [e for e in external_ids if e not in kept]
+    candidates = [c for c in candidates if c not in refused]
     await ports.history.record(
         walk_id=context.walk_id,
         run_id=context.run.id,
@@ -173,6 +179,17 @@ async def delete_records(
     )
     await ports.snapshots.mark_deleted(facts.name, external_ids, now)
     context.run.counts.deleted += len(external_ids)
+
+
+def _records_of(snapshots: Sequence[Snapshot], refused: Mapping[str, str]) -> dict[str, str]:
+    """Records whose candidate or application ClearView did not let go: they are tried again."""
+    kept = {}
+    for snapshot in snapshots:
+        owner = [] if snapshot.candidate is None else [snapshot.candidate["external_id"]]
+        for name in (*owner, *(a["external_id"] for a in snapshot.applications)):
+            if name in refused:
+                kept[snapshot.external_id] = refused[name]
+    return kept
 
 
 async def _candidates_gone(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
-from daemon.core.alert_texts import conflicts_open, dead_letters
+from daemon.core.alert_texts import conflicts_open, dead_pushes
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
@@ -63,7 +64,9 @@ async def deliver(
     outcome = await _give_to_clearview(context, plans, import_id)
     refused = await _take_back(context, list_name, plans, outcome, import_id)
     taken = [p for p in plans if p.change.external_id not in refused]
-    await _align_existing(context, taken, outcome, import_id)
+    aligned = await _align_existing(context, taken, outcome, import_id)
+    refused |= await _take_back(context, list_name, taken, aligned, import_id)
+    taken = [p for p in taken if p.change.external_id not in refused]
     await _settle_conflicts(context, taken)
     await _repeat_lost(context, taken)
     return refused
@@ -78,7 +81,7 @@ async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> N
     name = context.connector.integration
     log.warning("pushes_lost_at_ats", integration=name, count=len(lost), given_up=given_up)
     if given_up:
-        await context.ports.alerts.raise_condition(dead_letters(context.of, pushes=given_up))
+        await context.ports.alerts.raise_condition(dead_pushes(context.of, pushes=given_up))
 
 
 async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
@@ -124,11 +127,12 @@ async def _give_to_clearview(
         batch.application_patches += plan.application_patches
         gone += plan.change.vanished_applications
     outcome = await context.ports.clearview.apply(fold_candidates(batch))
-    if gone:
-        await context.ports.clearview.delete(
-            candidates=[], applications=gone, at=at, import_id=import_id
-        )
-    return outcome
+    if not gone:
+        return outcome
+    refused = await context.ports.clearview.delete(
+        candidates=[], applications=gone, at=at, import_id=import_id
+    )
+    return replace(outcome, failed_applications={**outcome.failed_applications, **refused})
 
 
 async def _take_back(
@@ -155,9 +159,10 @@ def _refusal(plan: RecordPlan, outcome: ClearViewOutcome) -> str | None:
         reason = outcome.failed_candidates.get(plan.change.candidate_external_id)
         if reason is not None:
             return reason
-    for application in plan.change.applications:
-        if application.external_id in outcome.failed_applications:
-            return outcome.failed_applications[application.external_id]
+    written = [application.external_id for application in plan.change.applications]
+    for external_id in (*written, *plan.change.vanished_applications):
+        if external_id in outcome.failed_applications:
+            return outcome.failed_applications[external_id]
     return None
 
 
@@ -179,13 +184,13 @@ async def _align_existing(
     plans: Sequence[RecordPlan],
     outcome: ClearViewOutcome,
     import_id: UUID,
-) -> None:
+) -> ClearViewOutcome:
     """Bring in line what ClearView had already although no snapshot knew of it.
 
     Without a base every difference in status counts as moved on both sides.
     """
     if not (outcome.existing_candidates or outcome.existing_applications):
-        return
+        return ClearViewOutcome()
     policy = context.rules.conflicts
     side = await clearview_side(
         context.ports.clearview, policy, sorted(outcome.existing_applications)
@@ -194,7 +199,7 @@ async def _align_existing(
     for plan in plans:
         _align(plan, outcome, side, batch, policy)
     await _record_conflicts(context, plans)
-    await context.ports.clearview.apply(fold_candidates(batch))
+    return await context.ports.clearview.apply(fold_candidates(batch))
 
 
 def _align(

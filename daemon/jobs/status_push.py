@@ -40,7 +40,7 @@ from daemon.ports.pushes import (
 from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
 from daemon.pushing.gate import Gate, Integration
 from daemon.pushing.inbox import Inbox
-from daemon.pushing.intake import EventIntake, RulesOf
+from daemon.pushing.intake import TRIES, EventIntake, RulesOf
 from daemon.pushing.place import PLACE, Place, PlaceKeeper
 from daemon.pushing.repair import Repair
 from daemon.pushing.stream_alerts import StreamAlerts
@@ -49,6 +49,7 @@ from daemon.supervision import stopped_within
 
 log = structlog.get_logger(__name__)
 
+UNREADABLE = PositionLost(f"what follows it could not be read, {TRIES} times in a row")
 TRY_FOR_LEASE_EVERY = timedelta(seconds=3)
 LEASES_OF_THE_DEAD_END_WITHIN = timedelta(seconds=15)
 
@@ -94,6 +95,8 @@ class StatusIntake:
         self._times = times or IntakeTimes()
         self._alerts = StreamAlerts(ports.alerts, ports.metrics)
         self._failures = 0
+        self._unread = 0
+        """How often in a row what is at the position could not be read."""
         self.counts = IntakeCounts()
         self.last_progress: float | None = None
         """When the stream last answered, by the monotonic clock; None while another replica reads."""
@@ -116,7 +119,8 @@ class StatusIntake:
     async def _read(self, lease: Lease, stop: asyncio.Event) -> None:
         """Open, read until it breaks off, open again; a lost position is repaired in between."""
         keeper = PlaceKeeper(self._ports.checkpoints, self._ports.clock, fence=lease.token)
-        self.last_progress = self._ports.clock.monotonic()
+        if self.last_progress is None:
+            self.last_progress = self._ports.clock.monotonic()
         while not stop.is_set() and lease.still_held():
             try:
                 stream = await self._open(keeper)
@@ -128,9 +132,16 @@ class StatusIntake:
             except StreamInterrupted as error:
                 log.warning("change_stream_interrupted", error=str(error))
                 await self._rest(stop)
+                if self._is_stuck(error):
+                    await self._give_up(keeper, UNREADABLE)
             except PositionLost as lost:
                 found = await self._give_up(keeper, lost)
                 await stopped_within(stop, found.pause)
+
+    def _is_stuck(self, error: StreamInterrupted) -> bool:
+        """True if the same position failed by what it holds, too often to try it again."""
+        self._unread = self._unread + 1 if error.by_content else 0
+        return self._unread >= TRIES
 
     async def _give_up(self, keeper: PlaceKeeper, lost: PositionLost) -> Recovery:
         await keeper.give_up(lost.reason)
@@ -171,7 +182,7 @@ class StatusIntake:
         rows = await self._ports.repair.run(
             self._rules(), sequence=place.repair_sequence, occasion=occasion
         )
-        self._account(rows, repaired=len(rows))
+        await self._account(rows, repaired=len(rows))
         found = recovery(self._times.recoveries, place.losses)
         await self._alerts.repaired(place.repair or "", len(rows), found)
         await keeper.repaired()
@@ -198,12 +209,12 @@ class StatusIntake:
 
     async def _take(self, batch: Batch, keeper: PlaceKeeper) -> None:
         """The rows first, the place second: a crash in between repeats work and loses none."""
-        self._account(await self._ports.intake.take(batch.events, self._rules()))
+        await self._account(await self._ports.intake.take(batch.events, self._rules()))
         if batch.lost is not None:
             raise PositionLost(batch.lost)
         await keeper.moved_to(batch.position, events=len(batch.events))
         self.last_progress = self._ports.clock.monotonic()
-        self._failures = 0
+        self._failures = self._unread = 0
 
     async def _compare(self, keeper: PlaceKeeper) -> None:
         """Every now and then the stream's work is checked against the definition of work."""
@@ -211,7 +222,7 @@ class StatusIntake:
         rows = await self._ports.repair.run(
             self._rules(), sequence=place.present_sequence, occasion=place.present_sequence
         )
-        self._account(rows, repaired=len(rows))
+        await self._account(rows, repaired=len(rows))
         if rows:
             log.warning("status_differences_queued", count=len(rows))
 
@@ -220,7 +231,7 @@ class StatusIntake:
             place.age(self._ports.clock.now()), await self._ports.source.window_seconds()
         )
 
-    def _account(self, rows: list[NewRow], *, repaired: int = 0) -> None:
+    async def _account(self, rows: list[NewRow], *, repaired: int = 0) -> None:
         queued = [row for row in rows if row.state == "pending"]
         self.counts.events += len(rows) - repaired
         self.counts.repaired += repaired
@@ -231,6 +242,7 @@ class StatusIntake:
         if rows:
             self._ports.metrics.count("push_events_total", len(rows) - repaired)
             self._ports.metrics.count("push_repaired_total", repaired)
+        await self._alerts.dead_letters(rows, self._rules())
 
     async def catch_up(self) -> IntakeCounts:
         """Take in what has happened up to now, and return.
@@ -250,7 +262,7 @@ class StatusIntake:
 
     async def _catch_up(self, keeper: PlaceKeeper) -> None:
         until = await self._ports.source.latest()
-        for _ in range(3):
+        for _ in range(2 * TRIES):
             try:
                 stream = await self._open(keeper)
                 try:
@@ -262,6 +274,11 @@ class StatusIntake:
                 finally:
                     await stream.close()
                     await keeper.save_now()
+            except StreamInterrupted as error:
+                if not error.by_content:
+                    raise
+                if self._is_stuck(error):
+                    await self._give_up(keeper, UNREADABLE)
             except PositionLost as lost:
                 await self._give_up(keeper, lost)
             else:

@@ -204,8 +204,11 @@ class CandidateManagement(Protocol):
         applications: Sequence[str],
         at: datetime,
         import_id: UUID,
-    ) -> None:
-        """Mark as deleted; what is marked already stays as it is."""
+    ) -> Mapping[str, str]:
+        """Mark as deleted; what is marked already stays as it is.
+
+        External id of a candidate or application -> why ClearView refuses that.
+        """
         ...
 
 

@@ -28,6 +28,11 @@ class PositionLost(Exception):
 class StreamInterrupted(Exception):
     """The stream broke off for now: open it again from the last position."""
 
+    def __init__(self, reason: str, *, by_content: bool = False) -> None:
+        super().__init__(reason)
+        self.by_content = by_content
+        """What was read ended it, so that reading it once more may end in the same way."""
+
 
 class Position(msgspec.Struct, frozen=True):
     """Where the stream is. `token` is opaque and stored as it is."""

@@ -1,9 +1,12 @@
 """Events become rows of the outbox: identify, compare, store."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from uuid import UUID
 
+import structlog
 from msgspec.structs import replace
 
 from daemon.core.push_plan import (
@@ -14,6 +17,7 @@ from daemon.core.push_plan import (
     Skip,
     StatusEvent,
     plan_event,
+    unhandled,
 )
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import (
@@ -25,11 +29,19 @@ from daemon.ports.pushes import (
 )
 from models.ids import NAMESPACE, derived_id
 
+log = structlog.get_logger(__name__)
+
 RulesOf = Mapping[UUID, PushRules]
+TRIES = 3
+"""Together with other events, alone, and by what the document says now."""
 
 
 class EventIntake:
-    """Takes events in. Each is one row, whatever it means and however often it comes."""
+    """Takes events in. Each is one row, whatever it means and however often it comes.
+
+    An event that fails by what it holds, three times in a row, ends as a dead letter with the id of
+    its document; those after it go on.
+    """
 
     def __init__(
         self,
@@ -38,16 +50,79 @@ class EventIntake:
         known: KnownApplications,
         clearview: ClearViewApplications,
         clock: Clock,
+        is_outage: Callable[[Exception], bool],
     ) -> None:
         self._outbox = outbox
         self._known = known
         self._clearview = clearview
         self._clock = clock
+        self._is_outage = is_outage
 
     async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
-        """The rows of these events, in order; durable when it returns."""
+        """The rows of these events, in order; durable when it returns.
+
+        Raises:
+            Exception: MongoDB is away; nothing is lost.
+        """
         if not events:
             return []
+        try:
+            return await self._take(events, rules)
+        except Exception as error:
+            if self._is_outage(error):
+                raise
+            log.warning("status_events_failed", events=len(events), error=type(error).__name__)
+        return [row for event in events for row in await self._take_alone(event, rules)]
+
+    async def _take_alone(self, event: StatusEvent, rules: RulesOf) -> list[NewRow]:
+        """The event's row; at last by what its document says now, or as a dead letter."""
+        try:
+            return await self._take([event], rules)
+        except Exception as error:
+            if self._is_outage(error):
+                raise
+        try:
+            return await self._take([await self._as_it_is_now(event)], rules)
+        except Exception as error:
+            if self._is_outage(error):
+                raise
+            return [await self._give_up(event, error)]
+
+    async def _as_it_is_now(self, event: StatusEvent) -> StatusEvent:
+        """The event as if its document had been written just now."""
+        found = (await self._clearview.load([event.application_id])).get(event.application_id)
+        if found is None:
+            return event
+        return replace(
+            _identified(replace(event, integration_id=None), found),
+            status=found.status,
+            stage=None,
+            rejection_reason=found.rejection_reason,
+        )
+
+    async def _give_up(self, event: StatusEvent, error: Exception) -> NewRow:
+        """Store the event as a dead letter that holds nothing of what could not be handled."""
+        application = str(event.application_id)
+        name, place = type(error).__name__, place_of(error)
+        log.error("status_event_unreadable", application_id=application, error=name, path=place)
+        bare = replace(event, status=None, stage=None, rejection_reason=None, external_id=None)
+        row = new_row(bare, unhandled(event, name))
+        await self._outbox.add([row], at=self._clock.now())
+        return row
+
+    async def store(self, rows: Sequence[NewRow]) -> list[NewRow]:
+        """Store planned rows; one that MongoDB refuses is stored as a dead letter instead."""
+        try:
+            await self._outbox.add(rows, at=self._clock.now())
+        except Exception as error:
+            if self._is_outage(error):
+                raise
+            if len(rows) == 1:
+                return [await self._give_up(rows[0].event, error)]
+            return [stored for row in rows for stored in await self.store([row])]
+        return list(rows)
+
+    async def _take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
         # Open pushes are read before snapshots: one that ends in between has moved its snapshot
         # by then, so that either the one or the other tells what to expect.
         identified, earlier = await asyncio.gather(
@@ -143,3 +218,9 @@ def new_row(event: StatusEvent, plan: Push | Skip) -> NewRow:
         reason=plan.reason,
         message=plan.message,
     )
+
+
+def place_of(error: Exception) -> str:
+    """The file and line that raised it; its message may quote a document."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{Path(last.filename).name}:{last.lineno}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from daemon.core.stream_order import sequence
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
 from daemon.ports.pushes import Position
@@ -40,13 +41,13 @@ class Place:
     @property
     def repair_sequence(self) -> str:
         """Behind everything before the new stream, before everything in it."""
-        return f"{self.epoch:06d}:{self.start}:r"
+        return f"{sequence(self.epoch, self.start)}:r"
 
     @property
     def present_sequence(self) -> str:
         """Behind everything that was read."""
         data = "" if self.token is None else str(self.token.get("_data", ""))
-        return f"{self.epoch:06d}:{data}:r"
+        return f"{sequence(self.epoch, data)}:r"
 
     def to_value(self) -> dict[str, Any]:
         return {

@@ -52,8 +52,7 @@ class Repair:
         """
         queued: list[NewRow] = []
         async for rows in self._found(rules, sequence, occasion):
-            await self._ports.outbox.add(rows, at=self._ports.clock.now())
-            queued += rows
+            queued += await self._ports.intake.store(rows)
         return queued
 
     async def preview(self, rules: RulesOf) -> list[NewRow]:

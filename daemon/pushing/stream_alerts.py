@@ -1,13 +1,24 @@
 """What people hear of the change stream's position: at risk, lost, repaired."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
-from daemon.core.alert_texts import AGAIN, stream_position_at_risk, stream_position_lost
+from daemon.core.alert_texts import (
+    AGAIN,
+    Of,
+    dead_pushes,
+    stream_position_at_risk,
+    stream_position_lost,
+    unreadable_changes,
+)
 from daemon.core.recovery import Recovery
 from daemon.ports.alerts import AlertKind, Alerts, alert_key
 from daemon.ports.metrics import Metrics
+from daemon.ports.pushes import NewRow
+from daemon.pushing.intake import RulesOf
 from daemon.pushing.place import FIRST_START
 
 log = structlog.get_logger(__name__)
@@ -43,6 +54,17 @@ class StreamAlerts:
         elif self._at_risk:
             self._at_risk = False
             await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_AT_RISK, None))
+
+    async def dead_letters(self, rows: Sequence[NewRow], rules: RulesOf) -> None:
+        """Alert about events that ended at once and that a person has to look at."""
+        dead = Counter(row.event.integration_id for row in rows if row.state == "dead")
+        for integration_id, count in dead.items():
+            known = None if integration_id is None else rules.get(integration_id)
+            if integration_id is None or known is None:
+                await self._alerts.raise_condition(unreadable_changes(count=count))
+            else:
+                of = Of(known.integration, integration_id)
+                await self._alerts.raise_condition(dead_pushes(of, pushes=count))
 
     async def lost(self, reason: str, found: Recovery) -> None:
         log.error("stream_position_lost", reason=reason, in_a_row=found.number)

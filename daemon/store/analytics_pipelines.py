@@ -5,11 +5,13 @@ clusters, so no pipeline joins the two: what one side needs of the other comes i
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period
+from daemon.store.foreign import plain_text
+from models.documents.clearview import IMPORTED
 from models.status import ApplicationStatus
 
 Stage = dict[str, Any]
@@ -19,6 +21,8 @@ STATUSES = [status.value for status in ApplicationStatus]
 STATUS_PATH = r"^applications\..+\.status$"
 CUSTOM_FIELD_PATH = r"\.custom_fields\.status$"
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_JOB = {"external_id": plain_text("$job.external_id"), "name": plain_text("$job.name")}
 START = {"$ifNull": ["$applied_at", "$created_at"]}
 NEWEST_LAST = {"changed_at": 1, "_id": 1}
 
@@ -58,17 +62,22 @@ def first_moves_since(integration: UUID, moment: datetime) -> Pipeline:
 
 
 def report_members(integration: UUID, period: Period) -> Pipeline:
-    """Applications that belong to the period's report, with their start."""
+    """Applications that belong to the period's report, with their start.
+
+    Fields that hold something else than the daemon writes count as empty.
+    """
     return [
         {
             "$match": {
+                **IMPORTED,
+                "_id": IMPORTED["integration_id"],
                 "integration_id": integration,
                 "status": {"$in": STATUSES},
                 "$or": [{"deleted_at": None}, {"deleted_at": {"$gte": period.end}}],
             }
         },
-        {"$set": {"start": START}},
-        {"$match": {"start": {"$lt": period.end}}},
+        {"$set": {"start": START, "source": plain_text("$source"), "job": _JOB}},
+        {"$match": {"start": {"$gte": EARLIEST, "$lt": period.end}}},
     ]
 
 
@@ -202,7 +211,7 @@ def _elapsed(since: Any, until: Any) -> Stage:
     """Milliseconds between two times; null when one is missing or they are the wrong way round."""
     return {
         "$cond": [
-            {"$and": [{"$gt": [since, None]}, {"$lte": [since, until]}]},
+            {"$and": [{"$eq": [{"$type": since}, "date"]}, {"$lte": [since, until]}]},
             {"$subtract": [until, since]},
             None,
         ]

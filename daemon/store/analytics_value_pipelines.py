@@ -5,6 +5,8 @@ from uuid import UUID
 
 from daemon.core.analytics import Period
 from daemon.store.analytics_pipelines import NEWEST_LAST, Pipeline, moves, report_members
+from daemon.store.foreign import identity, plain_text
+from models.documents.clearview import IMPORTED
 
 
 def application_page(
@@ -13,7 +15,7 @@ def application_page(
     """The next applications of the report by external id, each with its candidate's id at the ATS."""
     beyond = {} if after is None else {"external_id": {"$gt": after}}
     return [
-        {"$match": {"integration_id": integration, **beyond}},
+        {"$match": {**IMPORTED, "integration_id": integration, **beyond}},
         {"$sort": {"external_id": 1}},
         *report_members(integration, period),
         {"$limit": size},
@@ -29,11 +31,12 @@ def application_page(
         {
             "$project": {
                 "external_id": 1,
-                "candidate_id": 1,
+                "_id": identity("$_id"),
+                "candidate_id": identity("$candidate_id"),
                 "status": 1,
                 "start": 1,
                 "job": "$job.external_id",
-                "candidate": {"$ifNull": [{"$first": "$person.external_id"}, None]},
+                "candidate": plain_text({"$first": "$person.external_id"}),
             }
         },
     ]

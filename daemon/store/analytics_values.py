@@ -10,6 +10,7 @@ from daemon.core.own_writes import is_shown
 from daemon.ports.clock import Clock
 from daemon.store import analytics_value_pipelines as pipelines
 from daemon.store.connection import Mongo, Row
+from daemon.store.foreign import as_uuid
 from models.documents import (
     AnalyticsValue,
     CandidateChange,
@@ -43,8 +44,9 @@ class MongoStandpoints:
         last: str | None = None
         while rows := await self._page(integration_id, period, after=last):
             last = rows[-1]["external_id"]
-            moves = await self._moves(integration_id, period, rows)
-            yield [_standpoint(row, moves.get(row["_id"], {})) for row in rows if row["candidate"]]
+            known = [row for row in rows if row["candidate"] and as_uuid(row["_id"])]
+            moves = await self._moves(integration_id, period, known)
+            yield [_standpoint(row, moves.get(row["_id"], {})) for row in known]
 
     async def _page(self, integration: UUID, period: Period, *, after: str | None) -> list[Row]:
         pipeline = pipelines.application_page(integration, period, after=after, size=self._batch)

@@ -1,17 +1,21 @@
-"""Beanie's documents and the collections behind them: tied together, with indexes and validators."""
+"""Beanie's documents tied to their databases."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo import ReadPreference, WriteConcern
+from pymongo.read_concern import ReadConcern
 
 Row = dict[str, Any]
-RETIRED = ("page_prints",)
-"""Collections of earlier versions, in the service's own database."""
-_NAMESPACE_EXISTS = 48
+DECIDING: dict[str, Any] = {
+    "read_preference": ReadPreference.PRIMARY,
+    "read_concern": ReadConcern("majority"),
+    "write_concern": WriteConcern(w="majority"),
+}
+"""Whatever the URI says: a decision by what a secondary has, or by what may be rolled back, loses
+changes; an acknowledged write is on a majority of members."""
 if TYPE_CHECKING:
     _MotorDatabase = AsyncIOMotorDatabase[Row]
     _MotorClient = AsyncIOMotorClient[Row]
@@ -28,7 +32,7 @@ class _Described(_MotorDatabase):
     """
 
     def __init__(self, client: _MotorClient, name: str, build: Row) -> None:
-        super().__init__(client, name)
+        super().__init__(client, name, **DECIDING)
         self._build = build
 
     async def command(self, command: Any, *arguments: Any, **options: Any) -> Any:
@@ -48,52 +52,3 @@ async def bind(
     await init_beanie(
         database=_Described(motor, name, build), document_models=list(documents), skip_indexes=True
     )
-
-
-async def ensure_indexes(database: AsyncDatabase[Row], documents: Sequence[Any]) -> None:
-    """Those that are there already are left as they are."""
-    for document in documents:
-        settings = document.get_settings()
-        indexes = [each.index for each in settings.indexes]
-        if indexes:
-            await database[settings.name].create_indexes(indexes)
-
-
-async def drop_retired(database: AsyncDatabase[Row]) -> None:
-    """Drop what an earlier version kept and no version reads any more."""
-    for name in await database.list_collection_names(filter={"name": {"$in": [*RETIRED]}}):
-        await database.drop_collection(name)
-
-
-async def ensure_validators(
-    database: AsyncDatabase[Row], documents: Sequence[Any], *, action: str
-) -> None:
-    """Of all these collections; those that are as they should be cost one question together."""
-    found = {
-        collection["name"]: collection.get("options", {})
-        for collection in await (await database.list_collections()).to_list()
-    }
-    for document in documents:
-        name = document.get_settings().name
-        wanted = {
-            "validator": {"$jsonSchema": document.json_schema_validator()},
-            "validationAction": action,
-        }
-        has = found.get(name, {})
-        if {key: has.get(key) for key in wanted} != wanted:
-            await _set_validator(database, name, wanted, exists=name in found)
-
-
-async def _set_validator(
-    database: AsyncDatabase[Row], name: str, wanted: Row, *, exists: bool
-) -> None:
-    if not exists:
-        try:
-            await database.create_collection(name, **wanted)
-        except (CollectionInvalid, OperationFailure) as error:
-            if getattr(error, "code", None) not in (None, _NAMESPACE_EXISTS):
-                raise
-            # Another replica has made it meanwhile.
-        else:
-            return
-    await database.command("collMod", name, **wanted)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from daemon.store.connection import Mongo, Row
+from daemon.store.foreign import RAW, as_text, as_uuid, decoded
 from models.documents import (
     CandidateChange,
     CandidateImportLog,
@@ -36,8 +37,8 @@ class MongoCandidateHistory:
 
     def __init__(self, mongo: Mongo) -> None:
         self._settings = mongo.collection(IntegrationSettings)
-        self._candidates = mongo.collection(ClearViewCandidate)
-        self._applications = mongo.collection(ClearViewApplication)
+        self._candidates = mongo.collection(ClearViewCandidate).with_options(codec_options=RAW)
+        self._applications = mongo.collection(ClearViewApplication).with_options(codec_options=RAW)
         self._imports = mongo.collection(CandidateImportLog)
         self._changes = mongo.collection(CandidateChange)
         self._updates = mongo.collection(StatusUpdateLog)
@@ -59,11 +60,15 @@ class MongoCandidateHistory:
         return {row["_id"]: row["name"] for row in rows}
 
     async def _subject(self, candidate: UUID, names: Mapping[UUID, str]) -> Subject | None:
-        row = await self._candidates.find_one({"_id": candidate})
-        if row is not None:
-            person = " ".join(filter(None, (row.get("first_name"), row.get("last_name"))))
+        raw = await self._candidates.find_one({"_id": candidate})
+        if raw is not None:
+            row = decoded(raw)
+            parts = (as_text(row.get("first_name")), as_text(row.get("last_name")))
             return Subject(
-                candidate, names.get(row["integration_id"]), row["external_id"], person or None
+                candidate,
+                names.get(as_uuid(row.get("integration_id")) or candidate),
+                as_text(row.get("external_id")),
+                " ".join(filter(None, parts)) or None,
             )
         logged = await self._imports.find_one({"candidate_id": candidate})
         if logged is None:
@@ -75,7 +80,7 @@ class MongoCandidateHistory:
     async def applications(self, candidate: UUID) -> list[Row]:
         """The candidate's applications as ClearView has them now."""
         rows = self._applications.find({"candidate_id": candidate}, sort=[("applied_at", 1)])
-        return await rows.to_list()
+        return [decoded(raw) for raw in await rows.to_list()]
 
     async def events(self, candidate: UUID) -> list[Row]:
         """What happened, the earliest first: imports, changes, pushes and conflicts."""

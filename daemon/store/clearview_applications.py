@@ -3,18 +3,23 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
+from bson.raw_bson import RawBSONDocument
+
 from daemon.ports.pushes import ClearViewApplication
-from daemon.store.connection import Mongo, Row
-from daemon.stream.events import as_uuid, document_id
+from daemon.store.connection import Mongo
+from daemon.store.foreign import RAW, as_text, as_uuid, decoded, identity, text
+from daemon.stream.events import document_id
 from models.documents import ClearViewApplication as Document
+from models.documents.clearview import IMPORTED
 
 _FIELDS = {
-    "integration_id": 1,
-    "external_id": 1,
-    "candidate_id": 1,
-    "status": 1,
-    "rejection_reason": 1,
-    "import_id": 1,
+    "_id": 1,
+    "integration_id": identity("$integration_id"),
+    "external_id": text("$external_id"),
+    "candidate_id": identity("$candidate_id"),
+    "status": text("$status"),
+    "rejection_reason": text("$rejection_reason"),
+    "import_id": identity("$import_id"),
 }
 _PAGE = 500
 
@@ -23,17 +28,18 @@ class MongoClearViewApplications:
     """`applications`, as `daemon.ports.pushes.ClearViewApplications`."""
 
     def __init__(self, mongo: Mongo) -> None:
-        self._collection = mongo.collection(Document)
+        self._collection = mongo.collection(Document).with_options(codec_options=RAW)
 
     async def load(self, application_ids: Sequence[UUID]) -> Mapping[UUID, ClearViewApplication]:
         cursor = self._collection.find({"_id": {"$in": list(application_ids)}}, _FIELDS)
-        return {row["_id"]: _application(row) for row in await cursor.to_list()}
+        found = map(_application, await cursor.to_list())
+        return {application.application_id: application for application in found}
 
     async def all(self) -> AsyncIterator[Sequence[ClearViewApplication]]:
-        cursor = self._collection.find({"deleted_at": None}, _FIELDS, batch_size=_PAGE)
+        cursor = self._collection.find({**IMPORTED, "deleted_at": None}, _FIELDS, batch_size=_PAGE)
         page: list[ClearViewApplication] = []
-        async for row in cursor:
-            page.append(_application(row))
+        async for raw in cursor:
+            page.append(_application(raw))
             if len(page) == _PAGE:
                 yield page
                 page = []
@@ -41,14 +47,14 @@ class MongoClearViewApplications:
             yield page
 
 
-def _application(row: Row) -> ClearViewApplication:
-    external_id = row.get("external_id")
+def _application(raw: RawBSONDocument) -> ClearViewApplication:
+    row = decoded(raw)
     return ClearViewApplication(
         application_id=document_id(row["_id"]),
         integration_id=as_uuid(row.get("integration_id")),
-        external_id=None if external_id is None else str(external_id),
+        external_id=as_text(row.get("external_id")),
         candidate_id=as_uuid(row.get("candidate_id")),
-        status=None if row.get("status") is None else str(row["status"]),
-        rejection_reason=row.get("rejection_reason"),
+        status=as_text(row.get("status")),
+        rejection_reason=as_text(row.get("rejection_reason")),
         import_id=as_uuid(row.get("import_id")),
     )

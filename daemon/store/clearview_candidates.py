@@ -6,18 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Record, Taken
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field
+from daemon.store.foreign import text
+from daemon.store.patches import Change, Changed, update_alike, update_each
 from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.ids import application_id, candidate_id, candidate_name
 from models.status import ApplicationStatus
 
 _STATUSES = frozenset(status.value for status in ApplicationStatus)
+GONE = "ClearView no longer has this {}: it was removed there, not marked as deleted"
 STATUS_FIELDS = ("status", "stage", "rejection_reason", "rejected_at", "hired_at")
 
 
@@ -33,16 +35,20 @@ class MongoCandidateManagement:
         self._ids = StoredIds(integration_id)
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
-        """New documents are inserted, known ones patched field by field."""
+        """New documents are inserted, known ones patched field by field.
+
+        A document that ClearView's validator or unique index refuses, or that is gone, fails by
+        itself.
+        """
         new_candidates, new_applications = await asyncio.gather(
             self._insert_candidates(batch), self._insert_applications(batch)
         )
-        _, moved = await asyncio.gather(
+        unpatched, (unpatched_applications, moved) = await asyncio.gather(
             self._patch_candidates(batch), self._patch_applications(batch)
         )
         return ClearViewOutcome(
-            failed_candidates=new_candidates[1],
-            failed_applications=new_applications[1],
+            failed_candidates=new_candidates[1] | unpatched,
+            failed_applications=new_applications[1] | unpatched_applications,
             existing_candidates=new_candidates[0],
             existing_applications=new_applications[0],
             moved_applications=moved,
@@ -91,59 +97,61 @@ class MongoCandidateManagement:
             del row["candidate_external_id"]
             yield row
 
-    async def _patch_candidates(self, batch: ClearViewBatch) -> None:
-        writes = [
-            UpdateOne(
+    async def _patch_candidates(self, batch: ClearViewBatch) -> dict[str, str]:
+        """External ids of those that were not patched, with the reason."""
+        changes = [
+            Change(
+                patch.external_id,
                 {"_id": candidate_id(self._integration, patch.external_id)},
                 _update(patch.set, patch.unset, _stamp(batch)),
             )
             for patch in batch.candidate_patches
         ]
-        if writes:
-            await self._candidates.bulk_write(writes, ordered=False)
+        changed = await update_each(self._candidates, changes)
+        ids = {c.key: c.where["_id"] for c in changes}
+        gone = await _not_written(self._candidates, changed, ids, batch.import_id)
+        return {**changed.refused, **dict.fromkeys(gone, GONE.format("candidate"))}
 
-    async def _patch_applications(self, batch: ClearViewBatch) -> frozenset[str]:
-        """External ids of those whose status had moved on in ClearView meanwhile.
+    async def _patch_applications(
+        self, batch: ClearViewBatch
+    ) -> tuple[dict[str, str], frozenset[str]]:
+        """Those that were not patched with the reason, and those whose status had moved on.
 
         One write per document, whole and stamped: a second write with the same `import_id` would
         look like a person's to the change stream, and a half-written document like a finished one.
         """
         guarded = [p for p in batch.application_patches if p.expected_status is not None]
         plain = [p for p in batch.application_patches if p.expected_status is None]
-        moved = await self._set_statuses(guarded, batch)
-        writes = [self._patch_write(p, batch) for p in plain]
-        writes += [self._patch_write(_without_status(p), batch) for p in moved]
-        if writes:
-            await self._applications.bulk_write(writes, ordered=False)
-        return frozenset(p.external_id for p in moved)
+        refused, moved = await self._patch(guarded, batch)
+        without_status = [_without_status(p) for p in guarded if p.external_id in moved]
+        refused_then, gone = await self._patch([*plain, *without_status], batch)
+        failed = {**refused, **refused_then, **dict.fromkeys(gone, GONE.format("application"))}
+        return failed, frozenset(moved).difference(failed)
 
-    async def _set_statuses(
-        self, guarded: Sequence[Patch], batch: ClearViewBatch
-    ) -> Sequence[Patch]:
-        """Write those whose status is still the expected one; the others come back."""
-        if not guarded:
-            return ()
-        writes = [self._patch_write(patch, batch) for patch in guarded]
-        result = await self._applications.bulk_write(writes, ordered=False)
-        if result.matched_count == len(guarded):
-            return ()
-        ids = [patch.external_id for patch in guarded]
-        taken = await self.taken(batch.import_id, candidates=(), applications=ids)
-        return [patch for patch in guarded if patch.external_id not in taken.applications]
+    async def _patch(
+        self, patches: Sequence[Patch], batch: ClearViewBatch
+    ) -> tuple[Mapping[str, str], Sequence[str]]:
+        """Those that are refused with the reason, and those that nothing matched."""
+        changes = [self._patch_write(patch, batch) for patch in patches]
+        changed = await update_each(self._applications, changes)
+        ids = {c.key: c.where["_id"] for c in changes}
+        return changed.refused, await _not_written(
+            self._applications, changed, ids, batch.import_id
+        )
 
-    def _patch_write(self, patch: Patch, batch: ClearViewBatch) -> UpdateOne:
+    def _patch_write(self, patch: Patch, batch: ClearViewBatch) -> Change:
         wanted: Row = {"_id": application_id(self._integration, patch.external_id)}
         if patch.expected_status is not None:
             wanted["status"] = {"$in": [patch.expected_status, patch.set.get("status")]}
         fields = _for_clearview(self._integration, patch.set)
-        return UpdateOne(wanted, _update(fields, patch.unset, _stamp(batch)))
+        return Change(patch.external_id, wanted, _update(fields, patch.unset, _stamp(batch)))
 
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
     ) -> Taken:
         """By the stamp that every write of an import leaves and no person's write touches."""
-        persons = [candidate_id(self._integration, e) for e in candidates]
-        ids = [application_id(self._integration, e) for e in applications]
+        persons = {candidate_id(self._integration, e): e for e in candidates}
+        ids = {application_id(self._integration, e): e for e in applications}
         return Taken(
             candidates=await _stamped(self._candidates, persons, import_id),
             applications=await _stamped(self._applications, ids, import_id),
@@ -152,12 +160,13 @@ class MongoCandidateManagement:
     async def statuses(
         self, application_external_ids: Sequence[str]
     ) -> Mapping[str, ApplicationStatus]:
-        ids = [application_id(self._integration, e) for e in application_external_ids]
-        rows = self._applications.find({"_id": {"$in": ids}}, {"status": 1, "external_id": 1})
+        """Those that ClearView has with one of the ten statuses; people may write anything else."""
+        ids = {application_id(self._integration, e): e for e in application_external_ids}
+        rows = self._applications.find({"_id": {"$in": list(ids)}}, {"status": text("$status")})
         return {
-            row["external_id"]: ApplicationStatus(row["status"])
+            ids[row["_id"]]: ApplicationStatus(row["status"])
             for row in await rows.to_list()
-            if row["status"] in _STATUSES
+            if isinstance(row.get("status"), str) and row["status"] in _STATUSES
         }
 
     async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
@@ -180,20 +189,25 @@ class MongoCandidateManagement:
         applications: Sequence[str],
         at: datetime,
         import_id: UUID,
-    ) -> None:
-        persons = [candidate_id(self._integration, e) for e in candidates]
-        ids = [application_id(self._integration, e) for e in applications]
-        stamp = {"$set": {"deleted_at": at, "updated_at": at}}
+    ) -> Mapping[str, str]:
+        persons = {candidate_id(self._integration, e): e for e in candidates}
+        ids = {application_id(self._integration, e): e for e in applications}
+        stamp: Row = {"deleted_at": at, "updated_at": at}
+        refused: dict[str, str] = {}
         if persons:
-            await self._candidates.update_many({"_id": {"$in": persons}, "deleted_at": None}, stamp)
+            live: Row = {"_id": {"$in": list(persons)}, "deleted_at": None}
+            for row, reason in await update_alike(self._candidates, live, {"$set": stamp}):
+                refused[persons[row["_id"]]] = reason
         if persons or ids:
-            await self._applications.update_many(
-                {
-                    "$or": [{"_id": {"$in": ids}}, {"candidate_id": {"$in": persons}}],
-                    "deleted_at": None,
-                },
-                {"$set": {"deleted_at": at, "updated_at": at, "import_id": import_id}},
-            )
+            which: list[Row] = [
+                {"_id": {"$in": list(ids)}},
+                {"candidate_id": {"$in": list(persons)}},
+            ]
+            live = {"$or": which, "deleted_at": None}
+            update = {"$set": {**stamp, "import_id": import_id}}
+            for row, reason in await update_alike(self._applications, live, update):
+                refused[ids.get(row["_id"]) or persons[row["candidate_id"]]] = reason
+        return refused
 
 
 def _external_id(row: Mapping[str, Any]) -> str:
@@ -210,13 +224,24 @@ def _for_clearview(integration: UUID, fields: Mapping[str, object]) -> Row:
 
 
 async def _stamped(
-    collection: AsyncCollection[Row], ids: Sequence[UUID], import_id: UUID
+    collection: AsyncCollection[Row], ids: Mapping[UUID, str], import_id: UUID
 ) -> frozenset[str]:
     if not ids:
         return frozenset()
     mine = {"_id": {"$in": list(ids)}, "import_id": import_id}
-    rows = await collection.find(mine, {"external_id": 1}).to_list()
-    return frozenset(str(row["external_id"]) for row in rows)
+    rows = await collection.find(mine, {"_id": 1}).to_list()
+    return frozenset(ids[row["_id"]] for row in rows)
+
+
+async def _not_written(
+    collection: AsyncCollection[Row], changed: Changed, ids: Mapping[str, UUID], import_id: UUID
+) -> list[str]:
+    """Keys of documents that the import asked for and that do not bear its stamp."""
+    if changed.is_whole:
+        return []
+    wanted = {ids[key]: key for key in changed.sent}
+    written = await _stamped(collection, wanted, import_id)
+    return [key for key in changed.sent if key not in written]
 
 
 def _without_status(patch: Patch) -> Patch:

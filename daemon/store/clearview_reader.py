@@ -7,7 +7,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.ports.imports import Record
 from daemon.store.connection import Mongo, Row
+from daemon.store.foreign import RAW, as_text, decoded
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
+from models.documents.clearview import IMPORTED
 from models.documents.outbox import OPEN_STATES
 from models.ids import application_id, candidate_id
 
@@ -24,20 +26,19 @@ class MongoClearViewReader:
         self._integration = integration_id
 
     async def candidates(self, external_ids: Sequence[str]) -> Mapping[str, Record]:
-        ids = [candidate_id(self._integration, e) for e in external_ids]
-        return {row["external_id"]: row for row in await _load(self._candidates, ids)}
+        ids = {candidate_id(self._integration, e): e for e in external_ids}
+        return {ids[row["_id"]]: row for row in await _load(self._candidates, list(ids))}
 
     async def applications(self, external_ids: Sequence[str]) -> Mapping[str, Record]:
-        ids = [application_id(self._integration, e) for e in external_ids]
-        rows = await _load(self._applications, ids)
+        ids = {application_id(self._integration, e): e for e in external_ids}
+        rows = await _load(self._applications, list(ids))
         owners = {row["candidate_id"] for row in rows if isinstance(row.get("candidate_id"), UUID)}
         names = {
-            row["_id"]: row["external_id"]
+            row["_id"]: as_text(row.get("external_id"))
             for row in await _load(self._candidates, list(owners), {"external_id": 1})
         }
         return {
-            row["external_id"]: row
-            | {"candidate_external_id": names.get(row.get("candidate_id"), row.get("candidate_id"))}
+            ids[row["_id"]]: row | {"candidate_external_id": _owner(row.get("candidate_id"), names)}
             for row in rows
         }
 
@@ -48,7 +49,7 @@ class MongoClearViewReader:
         return self._live(self._applications)
 
     async def _live(self, collection: AsyncCollection[Row]) -> AsyncIterator[str]:
-        query = {"integration_id": self._integration, "deleted_at": None}
+        query = {**IMPORTED, "integration_id": self._integration, "deleted_at": None}
         async for row in collection.find(query, {"external_id": 1, "_id": 0}, batch_size=BATCH):
             yield str(row["external_id"])
 
@@ -61,7 +62,16 @@ class MongoClearViewReader:
         return frozenset(by_id[row["application_id"]] for row in await rows.to_list())
 
 
+def _owner(candidate: object, names: Mapping[UUID, str | None]) -> object:
+    """The candidate's id at the ATS; what stands there instead where it is no candidate's."""
+    return names.get(candidate, candidate) if isinstance(candidate, UUID) else candidate
+
+
 async def _load(
     collection: AsyncCollection[Row], ids: Sequence[UUID], fields: Row | None = None
 ) -> list[Row]:
-    return await collection.find({"_id": {"$in": list(ids)}}, fields).to_list() if ids else []
+    """Whole documents, each decoded for itself."""
+    if not ids:
+        return []
+    raw = collection.with_options(codec_options=RAW).find({"_id": {"$in": list(ids)}}, fields)
+    return [decoded(document) for document in await raw.to_list()]

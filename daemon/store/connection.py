@@ -4,28 +4,32 @@ from typing import Any
 
 import msgspec
 from beanie import Document
+from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     ConfigurationError,
-    InvalidURI,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
 
-from daemon.store.binding import Row, bind, drop_retired, ensure_indexes, ensure_validators
+from daemon.store.binding import DECIDING, Row, bind
+from daemon.store.encoding import RAW_OPTIONS as OWN
 from daemon.store.encoding import Encodings
+from daemon.store.foreign import TOLERANT
+from daemon.store.preparation import Place, drop_retired, prepare_all, prepare_as_allowed
+from daemon.store.start_errors import explained, unusable_uri
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
-MAJORITY = WriteConcern(w="majority")
 OLDEST_SERVER = (6, 0)
 DatabaseError = PyMongoError
 """What anything that talks to MongoDB may raise; callers outside this folder know it by this name."""
-_NOT_AUTHORIZED = 13
+OWN_SETTING = "ATS_SYNC_MONGODB_URI"
+CLEARVIEW_SETTING = "clearview.mongodb.uri"
 
 
 class ConnectionOptions(msgspec.Struct, frozen=True):
@@ -70,7 +74,12 @@ class Mongo:
         return {
             "tz_aware": True,
             "uuidRepresentation": "standard",
+            "datetime_conversion": DatetimeConversion.DATETIME,
+            "unicode_decode_error_handler": "strict",
             "retryWrites": True,
+            "retryReads": True,
+            "read_preference": ReadPreference.PRIMARY,
+            "w": "majority",
             "serverSelectionTimeoutMS": self.options.server_selection_ms,
             "connectTimeoutMS": 5_000,
             "timeoutMS": self.options.operation_ms,
@@ -82,13 +91,15 @@ class Mongo:
 
     @property
     def own(self) -> AsyncDatabase[Row]:
-        """The service's own database; acknowledged writes are on a majority of members."""
-        return self.client.get_database(self.database, write_concern=MAJORITY)
+        """The service's own database."""
+        return self.client.get_database(self.database, codec_options=OWN, **DECIDING)
 
     @property
     def clearview(self) -> AsyncDatabase[Row]:
-        """ClearView's database; acknowledged writes are on a majority of members."""
-        return self.clearview_client.get_database(self.clearview_database, write_concern=MAJORITY)
+        """ClearView's database, whose documents may hold anything."""
+        return self.clearview_client.get_database(
+            self.clearview_database, codec_options=TOLERANT, **DECIDING
+        )
 
     def collection(self, document: type[Document]) -> AsyncCollection[Row]:
         """The collection behind a document of either database."""
@@ -118,8 +129,11 @@ async def open_mongo(
     clearview_database: str = "clearview",
     options: ConnectionOptions | None = None,
     prepare: bool = True,
+    writes_clearview: bool = True,
 ) -> Mongo:
     """Connect, check that the server will do, and bring collections up to date.
+
+    Where ClearView's service writes its collections (`mode: http`), they need not be prepared.
 
     Raises:
         UserError: MongoDB cannot be reached, refuses the login, is too old or no replica set.
@@ -132,16 +146,14 @@ async def open_mongo(
             clearview_database=clearview_database,
             options=options,
         )
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        raise UserError(
-            f"the MongoDB URI cannot be used: {error}",
-            remedy="set ATS_SYNC_MONGODB_URI to mongodb://HOST:PORT/?replicaSet=NAME",
-        ) from None
+    except (ConfigurationError, TypeError, ValueError) as error:
+        settings = [OWN_SETTING, *([CLEARVIEW_SETTING] if clearview_uri else [])]
+        raise unusable_uri(" or ".join(settings), error) from None
     try:
-        await _check_server(mongo.client, "ATS_SYNC_MONGODB_URI")
+        await _check_server(mongo.client, OWN_SETTING)
         if mongo.clearview_client is not mongo.client:
-            await _check_server(mongo.clearview_client, "clearview.mongodb.uri")
-        await bind_documents(mongo, prepare=prepare)
+            await _check_server(mongo.clearview_client, CLEARVIEW_SETTING)
+        await bind_documents(mongo, prepare=prepare, writes_clearview=writes_clearview)
     except BaseException:
         await mongo.close()
         raise
@@ -158,6 +170,8 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
             f"MongoDB cannot be reached ({hosts}): {_first_cause(error)}",
             remedy=f"start it, or correct {setting}; with none set, the embedded one is used",
         ) from None
+    except ConfigurationError as error:
+        raise unusable_uri(setting, error) from None
     except OperationFailure as error:
         raise UserError(
             f"MongoDB refused the login (code {error.code})",
@@ -168,6 +182,7 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
             f"MongoDB did not answer: {type(error).__name__}", remedy=f"check {setting}"
         ) from None
     _require_replica_set(hello, setting)
+    _refuse_one_member(client, hello, setting)
     _require_version(tuple(build["versionArray"][:2]), setting)
 
 
@@ -184,6 +199,16 @@ def _require_replica_set(hello: Row, setting: str) -> None:
         )
 
 
+def _refuse_one_member(client: AsyncMongoClient[Row], hello: Row, setting: str) -> None:
+    """A direct connection stays with its member when another one is elected."""
+    direct = client.options.direct_connection
+    if direct and len(hello.get("hosts", ())) > 1:
+        raise UserError(
+            "directConnection=true ties the daemon to one member of a replica set that has several",
+            remedy=f"write replicaSet={hello['setName']} instead of it in {setting}",
+        )
+
+
 def _require_version(version: tuple[int, ...], setting: str) -> None:
     if version < OLDEST_SERVER:
         found, oldest = ".".join(map(str, version)), ".".join(map(str, OLDEST_SERVER))
@@ -193,24 +218,39 @@ def _require_version(version: tuple[int, ...], setting: str) -> None:
         )
 
 
-async def bind_documents(mongo: Mongo, *, prepare: bool = True) -> None:
+async def bind_documents(
+    mongo: Mongo, *, prepare: bool = True, writes_clearview: bool = True
+) -> None:
     """Tie the Beanie documents to their databases; with `prepare`, make indexes and validators."""
-    build = await mongo.client.admin.command("buildInfo")
+    own, clearview = places(mongo)
+    with explained(own.step("buildInfo")):
+        build = await mongo.client.admin.command("buildInfo")
     await bind(mongo.motor, mongo.database, OWN_DOCUMENTS, build)
-    if mongo.clearview_client is not mongo.client:
+    with explained(clearview.step("buildInfo")):
         build = await mongo.clearview_client.admin.command("buildInfo")
     await bind(mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS, build)
-    if prepare:
-        await drop_retired(mongo.own)
-        await ensure_indexes(mongo.own, OWN_DOCUMENTS)
-        await ensure_indexes(mongo.clearview, CLEARVIEW_DOCUMENTS)
-        # People write ClearView's documents too: there a validator warns in the server's log only.
-        await ensure_validators(mongo.own, OWN_DOCUMENTS, action="error")
-        await ensure_validators(mongo.clearview, CLEARVIEW_DOCUMENTS, action="warn")
+    if not prepare:
+        return
+    with explained(own.step("createCollection")):
+        await drop_retired(own)
+        await prepare_all(own, OWN_DOCUMENTS)
+    with explained(clearview.step("createCollection")):
+        if writes_clearview:
+            await prepare_all(clearview, CLEARVIEW_DOCUMENTS)
+        else:
+            await prepare_as_allowed(clearview, CLEARVIEW_DOCUMENTS)
+
+
+def places(mongo: Mongo) -> tuple[Place, Place]:
+    """The service's own database, and ClearView's."""
+    is_apart = mongo.clearview_client is not mongo.client
+    setting = CLEARVIEW_SETTING if is_apart else OWN_SETTING
+    return Place(mongo.own, OWN_SETTING, is_ours=True), Place(
+        mongo.clearview, setting, is_ours=False
+    )
 
 
 __all__ = [
-    "MAJORITY",
     "ConnectionOptions",
     "DatabaseError",
     "Mongo",

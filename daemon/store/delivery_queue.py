@@ -18,6 +18,7 @@ from daemon.store.push_effects import PushEffects
 from daemon.store.repeat import repeated
 from models.documents import StatusOutboxEntry
 from models.documents.outbox import OPEN_STATES
+from models.status import ApplicationStatus
 
 
 class MongoDeliveryQueue:
@@ -73,7 +74,12 @@ class MongoDeliveryQueue:
 
     async def before(self, push: OpenPush) -> Ended | None:
         row = await self._rows.find_one(
-            {"application_id": push.application_id, "sequence": {"$lt": push.sequence}},
+            {
+                "application_id": push.application_id,
+                "sequence": {"$lt": push.sequence},
+                # A dead letter may hold another word, or none: it was no push.
+                "target_status": {"$in": list(ApplicationStatus)},
+            },
             sort=[("sequence", -1)],
         )
         return None if row is None else ended_of(row)

@@ -14,8 +14,9 @@ from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
+from daemon.store.failures import is_outage, is_own_document, refusal
+
 T = TypeVar("T")
-DUPLICATE_KEY = 11000
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
@@ -102,16 +103,23 @@ def encode_each(
     encoded: list[RawBSONDocument] = []
     refused: dict[str, str] = {}
     for key, document in documents:
-        try:
-            raw = encode_one(document)
-        except (BSONError, OverflowError, UnicodeEncodeError, TypeError, ValueError) as error:
-            refused[key] = f"cannot be stored in MongoDB: {type(error).__name__}"
-            continue
-        if len(raw) > LARGEST:
-            refused[key] = f"cannot be stored in MongoDB: {len(raw)} bytes, 16 MB is the limit"
-            continue
-        encoded.append(RawBSONDocument(raw, codec_options=_RAW))
+        raw = encoded_or_reason(document, encode_one)
+        if isinstance(raw, str):
+            refused[key] = raw
+        else:
+            encoded.append(raw)
     return encoded, refused
+
+
+def encoded_or_reason(document: T, encode_one: Callable[[T], bytes]) -> RawBSONDocument | str:
+    """The encoded document, or the reason why it cannot be stored."""
+    try:
+        raw = encode_one(document)
+    except (BSONError, OverflowError, UnicodeEncodeError, TypeError, ValueError) as error:
+        return f"cannot be stored in MongoDB: {type(error).__name__}"
+    if len(raw) > LARGEST:
+        return f"cannot be stored in MongoDB: {len(raw)} bytes, 16 MB is the limit"
+    return RawBSONDocument(raw, codec_options=_RAW)
 
 
 async def insert_each(
@@ -172,15 +180,19 @@ def _split_errors(
     documents: list[RawBSONDocument],
     key_of: Callable[[Mapping[str, Any]], str],
 ) -> tuple[frozenset[str], dict[str, str]]:
-    details = error.details or {}
-    if details.get("writeConcernErrors") and not details.get("writeErrors"):
+    """Documents that were there already, and those that are refused.
+
+    Raises:
+        BulkWriteError: MongoDB is away; all of it may be repeated.
+    """
+    if is_outage(error):
         raise error
     existing: set[str] = set()
     refused: dict[str, str] = {}
-    for write_error in details.get("writeErrors", []):
+    for write_error in error.details.get("writeErrors", []):
         key = key_of(documents[write_error["index"]])
-        if write_error["code"] == DUPLICATE_KEY:
+        if is_own_document(write_error):
             existing.add(key)
         else:
-            refused[key] = f"refused by MongoDB (code {write_error['code']})"
+            refused[key] = refusal(write_error)
     return frozenset(existing), refused

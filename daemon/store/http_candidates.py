@@ -155,7 +155,7 @@ class HttpCandidateManagement:
         applications: Sequence[str],
         at: datetime,
         import_id: UUID,
-    ) -> None:
+    ) -> Mapping[str, str]:
         """Mark as deleted; what is marked already, or unknown to ClearView, stays as it is."""
         order: dict[str, Any] = {"deleted_at": at, "import_id": import_id}
         for external_id in candidates:
@@ -163,6 +163,7 @@ class HttpCandidateManagement:
         owners = await self._owners(applications)
         for owner, ids in self._by_owner(owners).items():
             await self._delete(owner, {**order, "applications": ids}, import_id)
+        return {}
 
     def _by_owner(self, owners: Mapping[str, Owner]) -> dict[UUID, list[UUID]]:
         groups: dict[UUID, list[UUID]] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from daemon.core.push_plan import KnownApplication, Standing
+from daemon.core.push_plan import STATUSES, KnownApplication, Standing
 from daemon.store.connection import Mongo, Row
 from models.candidate import NamedRef
 from models.documents import CandidateSnapshot
@@ -40,7 +40,7 @@ class MongoKnownApplications:
             record["external_id"]: known_application(record, row)
             for row in rows
             for record in row["applications"]
-            if record["external_id"] in wanted
+            if record["external_id"] in wanted and record.get("status") in STATUSES
         }
 
     async def names(self, integration_id: UUID, candidate_external_id: str) -> Sequence[str]:

@@ -9,9 +9,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from daemon.core.push_plan import Earlier
+from daemon.core.stream_order import epoch_of
 from daemon.ports.pushes import ClearViewApplication, LatestPush, NewRow
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import DUPLICATE_KEY
+from daemon.store.failures import is_own_document
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox_rows import (
     ENDED,
@@ -22,7 +23,6 @@ from daemon.store.outbox_rows import (
     outbox_row,
 )
 from daemon.store.repeat import repeated
-from daemon.stream.events import epoch_of
 from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OPEN_STATES
 
@@ -123,7 +123,7 @@ async def insert_missing(collection: AsyncCollection[Any], rows: Sequence[Row]) 
 def _inserted(error: BulkWriteError) -> int:
     """How many were inserted when the others were there already."""
     details = error.details
-    others = [e for e in details.get("writeErrors", []) if e["code"] != DUPLICATE_KEY]
+    others = [e for e in details.get("writeErrors", []) if not is_own_document(e)]
     if others or details.get("writeConcernErrors"):
         raise error
     return int(details["nInserted"])

@@ -19,6 +19,7 @@ from models.documents import (
     FailedRecord,
     StatusOutboxEntry,
 )
+from models.documents.clearview import IMPORTED
 from models.documents.outbox import OPEN_STATES
 
 Counts = Mapping[UUID | None, Mapping[str, int]]
@@ -26,7 +27,7 @@ TIME_LIMIT_S = 3.0
 """A count that takes longer is left out: looking must not load what it looks at."""
 KEPT_FOR = timedelta(seconds=15)
 ALL = "all"
-BAD_HINT = 2
+BAD_HINT = frozenset({2, 291})
 
 
 class OverviewCounts:
@@ -39,12 +40,15 @@ class OverviewCounts:
 
     async def candidates(self) -> Counts | None:
         """Candidates in ClearView, those that are marked as deleted included."""
-        return await self._large(ClearViewCandidate, "integration_id", "integration_external_id")
+        return await self._large(
+            ClearViewCandidate, "integration_id", "integration_external_id", only=IMPORTED
+        )
 
     async def applications(self) -> Counts | None:
         """Applications in ClearView by status."""
+        only = {"integration_id": IMPORTED["integration_id"]}
         return await self._large(
-            ClearViewApplication, "integration_id", "integration_status", by="status"
+            ClearViewApplication, "integration_id", "integration_status", by="status", only=only
         )
 
     async def snapshots(self) -> Counts | None:
@@ -77,10 +81,17 @@ class OverviewCounts:
         return {row["_id"]: row["since"] for row in rows}
 
     async def _large(
-        self, document: type[Document], key: str, index: str, *, by: str | None = None
+        self,
+        document: type[Document],
+        key: str,
+        index: str,
+        *,
+        by: str | None = None,
+        only: Row | None = None,
     ) -> Counts | None:
         fields = {key: 1, "_id": 0} | ({by: 1} if by else {})
-        stages = [{"$project": fields}, *_grouped(key, by)]
+        wanted: list[Row] = [{"$match": only}] if only else []
+        stages = [*wanted, {"$project": fields}, *_grouped(key, by)]
         name = str(document.get_settings().name)
         return await self._recent(name, lambda: self._counted(document, stages, hint=index))
 
@@ -112,7 +123,7 @@ class OverviewCounts:
                 return await (await collection.aggregate(list(stages), hint=hint)).to_list()
             except OperationFailure as error:
                 # ClearView's collections may be older than our indexes on them.
-                if error.code != BAD_HINT:
+                if error.code not in BAD_HINT:
                     raise
         return await (await collection.aggregate(list(stages))).to_list()
 

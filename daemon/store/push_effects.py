@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+import structlog
 from pymongo import UpdateMany
+from pymongo.errors import BulkWriteError
 
 from daemon.core.import_plan import STATUS_GROUP
 from daemon.ports.pushes import Done, FoundConflict, Moved, OpenPush
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
+from daemon.store.failures import is_outage
 from daemon.store.grouping import grouped
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing
 from daemon.store.outbox_rows import REPEATED
+from daemon.store.patches import Change, update_each
 from daemon.store.repeat import repeated
 from models.candidate import NamedRef
 from models.documents import (
@@ -30,6 +34,8 @@ from models.documents import (
 from models.documents.snapshot import UNCOMPARED
 from models.ids import NAMESPACE, candidate_id, derived_id
 from models.status import TURNED_DOWN
+
+log = structlog.get_logger(__name__)
 
 
 class PushEffects:
@@ -74,8 +80,25 @@ class PushEffects:
         ]
         # One write for all that are to become alike: it costs a third of a write for each.
         writes = [_own_write(alike) for alike in grouped(wanted, _OwnWrite.what)]
-        if writes:
+        if not writes:
+            return
+        try:
             await repeated(lambda: self._applications.bulk_write(writes, ordered=False))
+        except BulkWriteError as error:
+            if is_outage(error):
+                raise
+            await self._follow_each(wanted)
+
+    async def _follow_each(self, wanted: Sequence["_OwnWrite"]) -> None:
+        """The same one by one: ClearView refuses some. The push itself has ended at the ATS."""
+        changes = [
+            Change(str(n), {**_where([one]), "_id": one.end.push.application_id}, _set([one]))
+            for n, one in enumerate(wanted)
+        ]
+        changed = await update_each(self._applications, changes)
+        for key, reason in changed.refused.items():
+            application = str(wanted[int(key)].end.push.application_id)
+            log.warning("clearview_refused_stage", application_id=application, reason=reason)
 
     async def _record_changes(self, moved: Sequence[tuple[Done, Moved]]) -> None:
         await insert_missing(
@@ -221,23 +244,28 @@ def _reason_write(end: Done, to: Moved) -> _OwnWrite:
 
 
 def _own_write(alike: Sequence[_OwnWrite]) -> UpdateMany:
+    return UpdateMany(_where(alike), _set(alike))
+
+
+def _where(alike: Sequence[_OwnWrite]) -> Row:
+    one = alike[0]
+    return {
+        "_id": {"$in": [write.end.push.application_id for write in alike]},
+        "status": one.end.push.status,
+        **one.unless,
+    }
+
+
+def _set(alike: Sequence[_OwnWrite]) -> Row:
     """`import_id`, new with each, marks the write as the daemon's own: it is no event."""
     one = alike[0]
-    mark = derived_id(one.end.push.id, *sorted(one.fields))
-    return UpdateMany(
-        {
-            "_id": {"$in": [write.end.push.application_id for write in alike]},
-            "status": one.end.push.status,
-            **one.unless,
-        },
-        {
-            "$set": {
-                **one.fields,
-                "import_id": mark,
-                "updated_at": max(write.end.at for write in alike),
-            }
-        },
-    )
+    return {
+        "$set": {
+            **one.fields,
+            "import_id": derived_id(one.end.push.id, *sorted(one.fields)),
+            "updated_at": max(write.end.at for write in alike),
+        }
+    }
 
 
 def _shown(end: Done, to: Moved) -> NamedRef:

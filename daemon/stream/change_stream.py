@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReadPreference
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
+from daemon.core.push_plan import StatusEvent
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import Batch, Position, PositionLost, StreamInterrupted
 from daemon.store.connection import Mongo, Row
+from daemon.store.foreign import RAW, decoded
 from daemon.stream.events import event_time, is_status_event, status_event, token_time
 from daemon.stream.failures import stream_failure
 from daemon.stream.pipeline import COLLECTION, PIPELINE, fingerprint
@@ -61,8 +65,8 @@ class ApplicationStream:
 
     async def _watch(
         self, database: AsyncDatabase[Row], token: Mapping[str, Any] | None
-    ) -> AsyncChangeStream[Row]:
-        return await database.watch(
+    ) -> AsyncChangeStream[RawBSONDocument]:
+        return await database.with_options(codec_options=RAW).watch(
             PIPELINE,
             start_after=token,
             max_await_time_ms=self._idle_ms,
@@ -92,11 +96,10 @@ class ApplicationStream:
 
     async def window_seconds(self) -> float | None:
         try:
-            local = self._client.get_database("local")
-            stats = await local.command("collStats", "oplog.rs")
+            stats = await self._oplog_stats()
             if stats["size"] < stats.get("maxSize", stats["size"] + 1) * _FULL_ENOUGH:
                 return None
-            oplog = local["oplog.rs"]
+            oplog = self._local["oplog.rs"]
             first = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", 1)])
             last = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", -1)])
         except OperationFailure:
@@ -105,11 +108,28 @@ class ApplicationStream:
             raise StreamInterrupted(type(error).__name__) from error
         return float(last["ts"].time - first["ts"].time) if first and last else None
 
+    async def window_is_readable(self) -> bool:
+        """False if the user may not look at the oplog, or a router hides it."""
+        try:
+            await self._oplog_stats()
+        except OperationFailure:
+            return False
+        return True
+
+    @property
+    def _local(self) -> AsyncDatabase[Row]:
+        return self._client.get_database("local", read_preference=ReadPreference.PRIMARY)
+
+    async def _oplog_stats(self) -> Row:
+        return await self._local.command("collStats", "oplog.rs")
+
 
 class Tail:
     """An open stream. One task reads on while the last batch is being worked on."""
 
-    def __init__(self, stream: AsyncChangeStream[Row], clock: Clock, *, epoch: int) -> None:
+    def __init__(
+        self, stream: AsyncChangeStream[RawBSONDocument], clock: Clock, *, epoch: int
+    ) -> None:
         self._stream = stream
         self._clock = clock
         self._epoch = epoch
@@ -121,14 +141,14 @@ class Tail:
     def _position(self, token: Mapping[str, Any] | None) -> Position:
         if token is None:
             raise StreamInterrupted("the server gave no position")
-        return Position(token, token_time(token) or self._clock.now())
+        return Position(dict(token), token_time(token) or self._clock.now())
 
     async def _read_on(self) -> None:
         try:
             while not self._closing:
                 change = await self._stream.try_next()
                 if change is not None:
-                    await self._received.put(change)
+                    await self._received.put(decoded(change))
                 elif self._stream.alive:
                     await self._received.put(self._position(self._stream.resume_token))
                 else:
@@ -137,8 +157,8 @@ class Tail:
             await self._received.put(stream_failure(error, positioned=True))
         except (PositionLost, StreamInterrupted) as ended:
             await self._received.put(ended)
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of any end
-            await self._received.put(StreamInterrupted(type(error).__name__))
+        except Exception as error:  # noqa: BLE001 - the reader waits for any end
+            await self._received.put(StreamInterrupted(type(error).__name__, by_content=True))
 
     async def next_batch(self) -> Batch:
         changes, idle = _raise_alone(await self._received.get())
@@ -157,10 +177,16 @@ class Tail:
         ended = [c["operationType"] for c in changes if not is_status_event(c)]
         position = idle or Position(changes[-1]["_id"], event_time(changes[-1]))
         return Batch(
-            events=[status_event(c, epoch=self._epoch) for c in changes if is_status_event(c)],
+            events=[self._event(change) for change in changes if is_status_event(change)],
             position=position,
             lost=f"ClearView's applications: {ended[-1]}" if ended else None,
         )
+
+    def _event(self, change: Row) -> StatusEvent:
+        try:
+            return status_event(change, epoch=self._epoch)
+        except Exception as error:
+            raise StreamInterrupted(type(error).__name__, by_content=True) from error
 
     async def close(self) -> None:
         """Let the read under way end: the driver takes a cancelled one for a broken connection,

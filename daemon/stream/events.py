@@ -1,17 +1,24 @@
 """Change events in the words of the push."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from bson.objectid import ObjectId
+
 from daemon.core.push_plan import StatusEvent
+from daemon.core.stream_order import event_key, sequence
+from daemon.store.foreign import as_text, as_uuid, odd_type
 from models.candidate import NamedRef
 from models.ids import NAMESPACE, derived_id
 from models.times import to_milliseconds
 
 _DOCUMENT_EVENTS = frozenset({"insert", "update", "replace"})
 _TOKEN_WITH_TIME = "82"  # noqa: S105 - the type byte of a timestamp, no secret
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+"""An id that may be shown: it is no name and no address."""
 
 
 def is_status_event(change: Mapping[str, Any]) -> bool:
@@ -21,41 +28,48 @@ def is_status_event(change: Mapping[str, Any]) -> bool:
 
 def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
     """The change as it was at that moment, whatever the document says by now."""
-    event_id = str(change["_id"]["_data"])
+    token = str(change["_id"]["_data"])
+    status, stage = as_text(change.get("status")), _stage(change)
     return StatusEvent(
-        event_id=event_id,
-        sequence=sequence(epoch, event_id),
-        application_id=document_id(change["documentKey"]["_id"]),
+        event_id=event_key(token),
+        sequence=sequence(epoch, token),
+        application_id=_application_id(change.get("document"), event_key(token)),
+        is_whole=change["operationType"] != "update",
+        document=shown_id(change.get("document")),
         at=event_time(change),
-        status=_text(change.get("status")),
-        stage=_stage(change),
-        rejection_reason=_text(change.get("rejection_reason")),
+        status=status,
+        stage=stage,
+        problem=_problem(change, followed=status is not None or stage is not None),
+        rejection_reason=as_text(change.get("rejection_reason")),
         integration_id=as_uuid(change.get("integration_id")),
-        external_id=_text(change.get("external_id")),
+        external_id=as_text(change.get("external_id")),
         candidate_id=as_uuid(change.get("candidate_id")),
     )
 
 
-def sequence(epoch: int, token: str) -> str:
-    """Sorts as text in stream order, also when a new stream had to be begun."""
-    return f"{epoch:06d}:{token}"
-
-
-def epoch_of(row_sequence: str) -> int:
-    return int(row_sequence.split(":", 1)[0])
+def _application_id(value: Any, event_id: str) -> UUID:
+    """Ids that are too long or of an odd type are not sent: such an event is on its own."""
+    return document_id(value if odd_type(value) is None else event_id)
 
 
 def document_id(value: Any) -> UUID:
     """ClearView's own id; a stand-in for an id that is no UUID, which no import ever made."""
-    return value if isinstance(value, UUID) else derived_id(NAMESPACE, "foreign", str(value))
+    return as_uuid(value) or derived_id(NAMESPACE, "foreign", str(value))
 
 
-def as_uuid(value: Any) -> UUID | None:
-    return value if isinstance(value, UUID) else None
+def shown_id(value: Any) -> str | None:
+    """An id that is no UUID, as far as it may be shown."""
+    if as_uuid(value) is not None:
+        return None
+    if (odd := odd_type(value)) is not None:
+        return f"with an _id of type {odd}"
+    if isinstance(value, str):
+        return value if _PLAIN_ID.fullmatch(value) else "with an _id of type string"
+    return str(value) if isinstance(value, int | float | ObjectId) else None
 
 
 def event_time(change: Mapping[str, Any]) -> datetime:
-    """When the write happened, by the server's clock."""
+    """The time of the write, by the server's clock."""
     wall = change.get("wallTime")
     if isinstance(wall, datetime):
         return to_milliseconds(wall)
@@ -75,14 +89,31 @@ def token_time(token: Mapping[str, Any]) -> datetime | None:
 
 
 def _stage(change: Mapping[str, Any]) -> NamedRef | None:
+    """The stage that the write named, as a whole or by one of its fields."""
     whole = change.get("stage")
-    if isinstance(whole, Mapping):
-        return NamedRef(external_id=_text(whole.get("external_id")), name=_text(whole.get("name")))
-    name, external_id = _text(change.get("stage_name")), _text(change.get("stage_external_id"))
-    if name is None and external_id is None:
+    if isinstance(whole, Mapping) and odd_type(whole) is None:
+        named = whole.get("external_id"), whole.get("name")
+    else:
+        named = change.get("stage_external_id"), change.get("stage_name")
+    external_id, name = map(as_text, named)
+    if external_id is None and name is None:
         return None
     return NamedRef(external_id=external_id, name=name)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _problem(change: Mapping[str, Any], *, followed: bool) -> str | None:
+    """The first field that holds something else than a text, where that matters.
+
+    A stage that cannot be read is left out where a status says what to do.
+    """
+    whole = change.get("stage")
+    inner = whole if isinstance(whole, Mapping) else {}
+    stage = {
+        "stage": whole if odd_type(whole) is not None else None,
+        "stage.external_id": inner.get("external_id") or change.get("stage_external_id"),
+        "stage.name": inner.get("name") or change.get("stage_name"),
+    }
+    for name, value in {"status": change.get("status"), **({} if followed else stage)}.items():
+        if (odd := odd_type(value)) is not None:
+            return f"{name} is of type {odd}"
+    return "stage is of type string" if isinstance(whole, str) and not followed else None

@@ -1,12 +1,15 @@
-"""What the server shall send of ClearView's changes: little, and nothing of the daemon's own.
+"""The parts of ClearView's changes that the server sends: little, and nothing of the daemon's own.
 
-Only ids and the fields of a status change travel, so that no document is too large for an event.
-Writes of an import set `import_id` and stay on the server.
+Only ids and the texts of a status change travel, each of a bounded size, so that no document is too
+large for an event and none holds what cannot be decoded. Writes of an import set `import_id` and
+stay on the server.
 """
 
 import hashlib
 import json
 from typing import Any
+
+from daemon.store.foreign import identity, text
 
 COLLECTION = "applications"
 _TOUCHED = ("status", "stage", "stage.name", "stage.external_id")
@@ -25,6 +28,14 @@ def _is_set(expression: Any) -> dict[str, Any]:
 def _of_either(field: str) -> dict[str, Any]:
     """From the whole document of an insert or replace, else from what an update set."""
     return {"$ifNull": [f"$fullDocument.{field}", _updated(field)]}
+
+
+def _stage() -> dict[str, Any]:
+    """Two texts of a stage that is a document; the type of anything else."""
+    whole = {"name": text("$$stage.name"), "external_id": text("$$stage.external_id")}
+    is_document = {"$eq": [{"$type": "$$stage"}, "object"]}
+    parts = {"$cond": [is_document, whole, text("$$stage")]}
+    return {"$let": {"vars": {"stage": _of_either("stage")}, "in": parts}}
 
 
 _DOCUMENT_EVENT = {
@@ -56,15 +67,15 @@ PIPELINE: list[dict[str, Any]] = [
             "operationType": 1,
             "clusterTime": 1,
             "wallTime": 1,
-            "documentKey._id": 1,
-            "status": _of_either("status"),
-            "stage": _of_either("stage"),
-            "stage_name": _updated("stage.name"),
-            "stage_external_id": _updated("stage.external_id"),
-            "rejection_reason": _of_either("rejection_reason"),
-            "integration_id": "$fullDocument.integration_id",
-            "external_id": "$fullDocument.external_id",
-            "candidate_id": "$fullDocument.candidate_id",
+            "document": identity("$documentKey._id"),
+            "status": text(_of_either("status")),
+            "stage": _stage(),
+            "stage_name": text(_updated("stage.name")),
+            "stage_external_id": text(_updated("stage.external_id")),
+            "rejection_reason": text(_of_either("rejection_reason")),
+            "integration_id": identity("$fullDocument.integration_id"),
+            "external_id": text("$fullDocument.external_id"),
+            "candidate_id": identity("$fullDocument.candidate_id"),
         }
     },
 ]

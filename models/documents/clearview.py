@@ -3,11 +3,21 @@
 from typing import Any
 from uuid import UUID
 
+from bson.binary import Binary
 from pydantic import Field
 from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 from models.status import ApplicationStatus
+
+IMPORTED: dict[str, Any] = {
+    "integration_id": {"$gte": Binary(b"")},
+    "external_id": {"$gte": ""},
+}
+"""The documents that the daemon writes: they have both ids, of these types. Those of other shapes are
+ClearView's alone: no index of ours holds or refuses them. A query that is to use the partial index
+has to say this as well.
+"""
 
 
 class ClearViewCandidate(StoredDocument):
@@ -43,6 +53,7 @@ class ClearViewCandidate(StoredDocument):
                 [("integration_id", ASCENDING), ("external_id", ASCENDING)],
                 name="integration_external_id",
                 unique=True,
+                partialFilterExpression=IMPORTED,
             ),
         ]
 
@@ -78,6 +89,7 @@ class ClearViewApplication(StoredDocument):
                 [("integration_id", ASCENDING), ("external_id", ASCENDING)],
                 name="integration_external_id",
                 unique=True,
+                partialFilterExpression=IMPORTED,
             ),
             IndexModel([("candidate_id", ASCENDING)], name="candidate"),
             IndexModel(

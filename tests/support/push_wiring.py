@@ -26,6 +26,7 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.failures import is_outage
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.open_conflicts import MongoOpenConflicts
@@ -58,7 +59,11 @@ def build_intake(
     outbox = MongoOutbox(mongo)
     clearview = MongoClearViewApplications(mongo)
     intake = EventIntake(
-        outbox=outbox, known=MongoKnownApplications(mongo), clearview=clearview, clock=clock
+        outbox=outbox,
+        known=MongoKnownApplications(mongo),
+        clearview=clearview,
+        clock=clock,
+        is_outage=is_outage,
     )
     repair = Repair(RepairPorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
     ports = IntakePorts(

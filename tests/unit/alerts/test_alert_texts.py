@@ -37,6 +37,7 @@ EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
         lambda: texts.dead_push(OF, application=UUID(int=3), status="hired", reason="422."),
     ),
     (
+        lambda: texts.dead_pushes(OF, pushes=2),
         lambda: texts.dead_records(OF, records=1),
         lambda: texts.dead_records(OF, records=20),
     ),

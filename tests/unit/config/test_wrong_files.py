@@ -328,6 +328,28 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         "version: 1\nclearview: {mongodb: {uri: 'postgres://u:CANARY-SECRET@h'}}\n",
         ["2:28  clearview.mongodb.uri: must start with mongodb:// or mongodb+srv://"],
     ),
+    "a misspelt option in a database address": (
+        "version: 1\nclearview: {mongodb: {uri: 'mongodb://CANARY-SECRET/?replicaset=x&W=1&readPreferance=y'}}\n",
+        [
+            (
+                "2:28  clearview.mongodb.uri: option 3 has a name that MongoDB's drivers do not "
+                "know; did you mean readPreference?"
+            ),
+        ],
+    ),
+    "the server's own database": (
+        "version: 1\nclearview: {mongodb: {database: local}}\n",
+        [
+            (
+                "2:33  clearview.mongodb.database: must not be admin, local or config: these are "
+                "the server's own"
+            ),
+        ],
+    ),
+    "a database name that MongoDB does not allow": (
+        "version: 1\nclearview: {mongodb: {database: clear view}}\n",
+        ["2:33  clearview.mongodb.database: must match the pattern ^[A-Za-z0-9_-]{1,63}$"],
+    ),
     "an unknown mode": (
         "version: 1\nclearview: {candidates: {mode: htp, url: 'https://x.example'}}\n",
         ['2:32  clearview.candidates.mode: must be one of mongodb, http (did you mean "http"?)'],

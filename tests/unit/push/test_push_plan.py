@@ -89,6 +89,15 @@ def test_the_stage_that_a_whole_document_repeats_was_not_named() -> None:
     assert decided.stage is None
 
 
+def test_a_whole_document_repeats_the_stage_that_a_push_has_not_moved_yet() -> None:
+    behind = Earlier(S.INTERVIEW, None)
+    whole = plan(replace(an_event("offer", APPLIED), is_whole=True), earlier=behind)
+    named = plan(an_event("offer", APPLIED), earlier=behind)
+
+    assert whole == Push(S.OFFER, None, expected=None)
+    assert named == Push(S.OFFER, APPLIED, expected=None)
+
+
 def test_a_new_name_beside_the_old_id_names_a_stage() -> None:
     decided = plan(an_event("interview", NamedRef(external_id="1", name="Onsite")))
 
@@ -106,13 +115,32 @@ def test_a_write_of_a_stage_only_keeps_the_status() -> None:
     ("decided", "reason", "failed"),
     [
         (plan(an_event("bogus")), "not_canonical", True),
-        (plan(an_event(), rules=None), "unknown_integration", False),
+        (plan(an_event("bogus"), rules=None), "unknown_integration", False),
+        (plan(replace(an_event(None), problem="status is of type date")), "wrong_type", True),
+        (plan(an_event(None)), "no_status", False),
         (plan(an_event(), rules=PushRules(enabled=False)), "push_disabled", False),
         (plan(an_event(), replace(known(), gone=True)), "not_at_ats", False),
     ],
 )
 def test_what_cannot_be_sent_says_why(decided: Skip, reason: str, failed: bool) -> None:
     assert (decided.reason, decided.failed) == (reason, failed)
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ("on_hold", "'on_hold' is no canonical status; allowed are new, reviewing, "),
+        ("ada@example.com", "the status is no canonical status; allowed are new, "),
+        ("x" * 41, "the status is no canonical status; allowed are new, "),
+    ],
+)
+def test_another_word_is_named_with_the_allowed_ones_unless_it_may_be_personal(
+    status: str, shown: str
+) -> None:
+    decided = plan(an_event(status))
+
+    assert isinstance(decided, Skip)
+    assert (decided.message or "").startswith(shown)
 
 
 def test_an_application_without_a_snapshot_is_not_at_the_ats() -> None:

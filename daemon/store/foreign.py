@@ -1,0 +1,138 @@
+"""ClearView's documents: others write them, so any field may hold anything.
+
+The server sends the texts and ids that are needed, each of a bounded size, and the type's name
+where a field holds something else. Whatever is sent can be decoded.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import bson
+from bson.binary import UUID_SUBTYPE, Binary, UuidRepresentation
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.decimal128 import Decimal128
+from bson.errors import BSONError
+from bson.objectid import ObjectId
+from bson.raw_bson import RawBSONDocument
+
+Row = dict[str, Any]
+LONGEST_TEXT = 4096
+"""In bytes. A longer text is no status, stage, reason or id."""
+TOLERANT: CodecOptions[Row] = CodecOptions(
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+"""Decodes dates beyond the year 9999 and texts that are not UTF-8."""
+_WITHOUT_UUIDS = TOLERANT.with_options(uuid_representation=UuidRepresentation.UNSPECIFIED)
+"""Also decodes UUIDs that are not 16 bytes long."""
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+"""Leaves each document to `decoded`, so that one that cannot be decoded fails by itself."""
+_NUMBERS = ("int", "long", "double", "decimal", "objectId")
+"""Types that some systems write where an id is expected; decoding them cannot fail."""
+_ODD = "odd"
+_TOO_LONG = f"string of more than {LONGEST_TEXT} bytes"
+
+
+def text(value: Any) -> Row:
+    """An aggregation expression: the text, a number or object id, else `{odd: <type>}`.
+
+    A missing field stays missing.
+    """
+    return _guarded(
+        {
+            "$switch": {
+                "branches": [
+                    {"case": _has_type("missing"), "then": "$$REMOVE"},
+                    {"case": _has_type("null", "undefined"), "then": None},
+                    {"case": _has_type(*_NUMBERS), "then": "$$value"},
+                    {"case": _is_short_text(), "then": "$$value"},
+                    {"case": _has_type("string"), "then": {_ODD: _TOO_LONG}},
+                ],
+                "default": {_ODD: "$$type"},
+            }
+        },
+        value,
+    )
+
+
+def plain_text(value: Any) -> Row:
+    """An aggregation expression: the text, or null: for what is only counted or shown."""
+    as_it_is = {"$cond": [_is_short_text(), "$$value", None]}
+    is_number = _has_type(*_NUMBERS)
+    return _guarded({"$cond": [is_number, {"$toString": "$$value"}, as_it_is]}, value)
+
+
+def identity(value: Any) -> Row:
+    """An aggregation expression: a UUID, or what `text` makes of the value."""
+    uuid_like = {
+        "$cond": [
+            _has_type("binData"),
+            {"$eq": [{"$binarySize": "$$value"}, 16]},
+            False,
+        ]
+    }
+    return _guarded({"$cond": [uuid_like, "$$value", text("$$value")]}, value)
+
+
+def _guarded(expression: Row, value: Any) -> Row:
+    inner = {"$let": {"vars": {"type": {"$type": "$$value"}}, "in": expression}}
+    return {"$let": {"vars": {"value": value}, "in": inner}}
+
+
+def _has_type(*names: str) -> Row:
+    return {"$in": ["$$type", list(names)]}
+
+
+def _is_short_text() -> Row:
+    length = {"$cond": [_has_type("string"), {"$strLenBytes": "$$value"}, LONGEST_TEXT + 1]}
+    return {"$lte": [length, LONGEST_TEXT]}
+
+
+def decoded(raw: RawBSONDocument) -> Row:
+    """The document, whatever it holds.
+
+    Raises:
+        BSONError: it is no BSON at all, which no server sends.
+    """
+    try:
+        return bson.decode(raw.raw, TOLERANT)
+    except BSONError:
+        return bson.decode(raw.raw, _WITHOUT_UUIDS)
+
+
+def as_text(value: Any) -> str | None:
+    """A text of the field; None where it is absent or holds no text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, int | Decimal128 | ObjectId):
+        return str(value)
+    return None
+
+
+def as_uuid(value: Any) -> UUID | None:
+    """A UUID of the field; None where it holds anything else."""
+    if isinstance(value, UUID):
+        return value
+    if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == 16:
+        return UUID(bytes=bytes(value))
+    return None
+
+
+def odd_type(value: Any) -> str | None:
+    """The BSON type of a field that held neither a text nor an id."""
+    if isinstance(value, Mapping) and isinstance(value.get(_ODD), str):
+        return str(value[_ODD])
+    return None

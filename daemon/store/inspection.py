@@ -1,0 +1,104 @@
+"""The two databases as an operator should know of them; nothing is changed."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from daemon.store.connection import Mongo, places
+from daemon.store.foreign import Row
+from daemon.store.indexes import Compared, compare_indexes, keys_of
+from daemon.store.preparation import Place, collections_of, indexes_of
+from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
+
+Weight = Literal["ok", "note", "bad"]
+_FAILS_ALONE = "a record that it refuses is logged Failed and kept in failed_records"
+_CLASH = (
+    "its index {} is on ({}) instead of ({}); it is kept, and the daemon does not start beside it: "
+    "drop it or give it another name"
+)
+_MISSING = (
+    "lacks the index {} on ({}); the daemon's start makes it, unless documents with equal values "
+    "are in the way"
+)
+_KEPT = (
+    "its index {} on ({}) differs in {} from the declared one and is kept; to have that one, drop it "
+    "and start the daemon again"
+)
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """One thing about a collection."""
+
+    place: str
+    weight: Weight
+    words: str
+
+
+async def inspect_databases(mongo: Mongo) -> AsyncIterator[Observation]:
+    """Collections, validators and indexes of both databases.
+
+    Raises:
+        UserError: they may not be looked at.
+    """
+    own, clearview = places(mongo)
+    for place, documents in ((own, OWN_DOCUMENTS), (clearview, CLEARVIEW_DOCUMENTS)):
+        found = [one async for one in _inspect(place, documents)]
+        for observation in found:
+            yield observation
+        if not found:
+            yield Observation(place.database.name, "ok", "collections and indexes are complete")
+
+
+async def _inspect(place: Place, documents: Sequence[Any]) -> AsyncIterator[Observation]:
+    options = await collections_of(place)
+    for document in documents:
+        name = document.get_settings().name
+        if name not in options:
+            yield _about(place, name, "note", "is not there yet; the daemon's start makes it")
+            continue
+        for words in _validator_words(place, document, options[name]):
+            yield _about(place, name, "note", words)
+        existing = await indexes_of(place, name)
+        declared = [each.index for each in document.get_settings().indexes]
+        for weight, words in _index_words(compare_indexes(declared, existing)):
+            yield _about(place, name, weight, words)
+        if not place.is_ours:
+            for words in _foreign_words(declared, existing):
+                yield _about(place, name, "note", words)
+
+
+def _about(place: Place, name: str, weight: Weight, words: str) -> Observation:
+    return Observation(f"{place.database.name}.{name}", weight, words)
+
+
+def _validator_words(place: Place, document: Any, options: Row) -> Iterable[str]:
+    ours = {"$jsonSchema": document.json_schema_validator()}
+    has = options.get("validator")
+    if place.is_ours and has != ours:
+        yield "has another validator than this version's; the daemon's start brings it up to date"
+    elif not place.is_ours and has and has != ours:
+        action = options.get("validationAction", "error")
+        yield f"has a validator of its own (validationAction {action}), which is kept; {_FAILS_ALONE}"
+
+
+def _index_words(compared: Iterable[Compared]) -> Iterable[tuple[Weight, str]]:
+    for one in compared:
+        match one.verdict:
+            case "clash":
+                yield "bad", _CLASH.format(one.name, one.found, one.keys)
+            case "missing":
+                yield "note", _MISSING.format(one.name, one.keys)
+            case "kept":
+                yield "note", _KEPT.format(one.found, one.keys, ", ".join(one.differs))
+
+
+def _foreign_words(declared: Sequence[Any], existing: Sequence[Row]) -> Iterable[str]:
+    """Unique indexes that are not the daemon's: each may refuse a record."""
+    known = [dict(index.document["key"]) for index in declared]
+    for index in existing:
+        if index.get("unique") and dict(index["key"]) not in known:
+            yield (
+                f"has a unique index of its own, {index['name']} on ({keys_of(index)}); "
+                f"{_FAILS_ALONE}"
+            )

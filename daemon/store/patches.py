@@ -1,0 +1,96 @@
+"""Updates of many documents, each for itself: one that is refused or gone does not stop the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, WriteError
+
+from daemon.store.encoding import encode, encoded_or_reason
+from daemon.store.failures import is_outage, refusal
+from daemon.store.foreign import Row
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An update of one document, known by its key."""
+
+    key: str
+    where: Row
+    update: Row
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What became of many updates."""
+
+    sent: Sequence[str]
+    """Keys of those that MongoDB was asked to make and did not refuse."""
+    matched: int
+    refused: Mapping[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """True if each of those sent has found its document."""
+        return self.matched >= len(self.sent)
+
+
+async def update_each(collection: AsyncCollection[Any], changes: Sequence[Change]) -> Changed:
+    """Update documents one by one, in one request.
+
+    Raises:
+        PyMongoError: MongoDB is away; all of it may be repeated.
+    """
+    keys: list[str] = []
+    writes: list[UpdateOne] = []
+    refused: dict[str, str] = {}
+    for change in changes:
+        update = encoded_or_reason(change.update, encode)
+        if isinstance(update, str):
+            refused[change.key] = update
+        else:
+            keys.append(change.key)
+            writes.append(UpdateOne(change.where, update))
+    matched, errors = await _written(collection, writes)
+    refused |= {keys[error["index"]]: refusal(error) for error in errors}
+    return Changed([key for key in keys if key not in refused], matched, refused)
+
+
+async def _written(
+    collection: AsyncCollection[Any], writes: list[UpdateOne]
+) -> tuple[int, Sequence[Mapping[str, Any]]]:
+    """How many documents were found, and the errors of those that were refused."""
+    if not writes:
+        return 0, ()
+    try:
+        result = await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        if is_outage(error):
+            raise
+        return int(error.details.get("nMatched", 0)), error.details.get("writeErrors", [])
+    return result.matched_count, ()
+
+
+async def update_alike(
+    collection: AsyncCollection[Any], where: Row, update: Row
+) -> list[tuple[Row, str]]:
+    """Update all that match alike.
+
+    Returns the documents that MongoDB refuses (`_id`, `candidate_id`) with the reason.
+
+    Raises:
+        PyMongoError: MongoDB is away; all of it may be repeated.
+    """
+    try:
+        await collection.update_many(where, update)
+    except WriteError as error:
+        if is_outage(error):
+            raise
+    else:
+        return []
+    # The first refusal ends an update of many; documents that it has reached match no more, or may
+    # be written once more.
+    rows = await collection.find(where, {"_id": 1, "candidate_id": 1}).to_list()
+    changes = [Change(str(n), {**where, "_id": row["_id"]}, update) for n, row in enumerate(rows)]
+    changed = await update_each(collection, changes)
+    return [(rows[int(key)], reason) for key, reason in changed.refused.items()]

@@ -1,0 +1,113 @@
+"""The privileges that the daemon and its commands need on MongoDB, as `createRole` commands."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from beanie import Document
+
+from daemon.store.preparation import RETIRED
+from models.documents import (
+    Alert,
+    AlertMute,
+    ClearViewApplication,
+    ClearViewCandidate,
+    IntegrationSettings,
+    Lease,
+    StatusOutboxEntry,
+    StatusUpdateLog,
+)
+
+Role = Literal["daemon", "reader", "operator"]
+ROLES: Mapping[Role, str] = {
+    "daemon": "runs `ats-sync run`, and every command",
+    "reader": "runs the commands that look: status, history, doctor, plan, verify, lists",
+    "operator": "runs those as well, and pause, resume, mute, replay, drop; asks a running daemon "
+    "for a poll",
+}
+_LOOK = ("find", "listCollections", "listIndexes")
+_CHANGE = ("insert", "update", "remove")
+_MAKE = ("createCollection", "createIndex", "collMod")
+_WATCH = ("changeStream",)
+_OPERATED: Mapping[type[Document], tuple[str, ...]] = {
+    IntegrationSettings: ("update",),
+    Alert: ("update",),
+    AlertMute: _CHANGE,
+    StatusOutboxEntry: ("update",),
+    StatusUpdateLog: ("insert", "remove"),
+    Lease: ("insert", "update"),
+}
+"""What an operator's commands change."""
+
+
+class Databases(msgspec.Struct, frozen=True):
+    """Where the two databases are."""
+
+    own: str
+    clearview: str
+    apart: bool = False
+    """They are on two clusters, each with roles of its own."""
+    writes_candidates: bool = True
+    """False in `mode: http`: ClearView's service writes its collections."""
+
+
+class RoleOn(msgspec.Struct, frozen=True):
+    """A role on one cluster."""
+
+    cluster: str
+    """The setting that names it."""
+    command: Mapping[str, Any]
+    """For the database `admin`."""
+
+
+def role_commands(role: Role, databases: Databases) -> list[RoleOn]:
+    """`createRole` for each cluster."""
+    own, clearview = _own(role, databases), _clearview(role, databases)
+    name = f"ats_sync_{role}"
+    if not databases.apart:
+        return [RoleOn("ATS_SYNC_MONGODB_URI", _create(name, [*own, *clearview]))]
+    return [
+        RoleOn("ATS_SYNC_MONGODB_URI", _create(name, own)),
+        RoleOn("clearview.mongodb.uri", _create(name, clearview)),
+    ]
+
+
+def _create(name: str, privileges: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"createRole": name, "privileges": list(privileges), "roles": []}
+
+
+def _name(document: type[Document]) -> str:
+    settings: Any = document.Settings
+    return str(settings.name)
+
+
+def _on(database: str, collection: str, actions: Sequence[str]) -> Mapping[str, Any]:
+    resource = {"db": database, "collection": collection}
+    return {"resource": resource, "actions": list(actions)}
+
+
+def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
+    if role == "daemon":
+        retired = [_on(databases.own, name, ("dropCollection",)) for name in RETIRED]
+        return [_on(databases.own, "", (*_LOOK, *_CHANGE, *_MAKE)), *retired]
+    looks = [_on(databases.own, "", _LOOK)]
+    if role == "reader":
+        return looks
+    return [
+        *looks,
+        *(_on(databases.own, _name(document), actions) for document, actions in _OPERATED.items()),
+    ]
+
+
+def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
+    """The oplog is ClearView's cluster's: the age of the stream's position is compared with it."""
+    oplog = _on("local", "oplog.rs", ("find", "collStats"))
+    if role != "daemon":
+        return [_on(databases.clearview, "", _LOOK), oplog]
+    candidates, applications = _name(ClearViewCandidate), _name(ClearViewApplication)
+    writes = ("insert", "update", "createCollection", "createIndex")
+    if databases.writes_candidates:
+        written = [_on(databases.clearview, name, writes) for name in (candidates, applications)]
+    else:
+        written = [_on(databases.clearview, applications, ("update",))]
+    return [_on(databases.clearview, "", (*_LOOK, *_WATCH)), *written, oplog]
