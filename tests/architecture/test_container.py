@@ -12,6 +12,7 @@ import yaml
 
 from config.durations import parse_duration
 from config.settings import Settings, variable
+from daemon.cli import health
 from daemon.lifecycle import MARGIN
 
 ROOT = Path(__file__).parents[2]
@@ -73,11 +74,12 @@ def test_downloads_are_checked_against_their_hashes() -> None:
 
 
 def test_the_health_check_asks_the_daemon_by_exec_form() -> None:
-    command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
-    compile(command[2], "healthcheck", "exec")
+    options, _, command = last("HEALTHCHECK").partition("CMD ")
+    limit = re.search(r"--timeout=(\S+)", options)
 
-    assert command[:2] == ["python", "-c"]
-    assert "/healthz" in command[2]
+    assert json.loads(command) == ["ats-sync", "health"]
+    assert limit is not None
+    assert parse_duration(limit[1]) > timedelta(seconds=health.LIMIT_S)
 
 
 def test_every_setting_in_image_and_compose_file_exists() -> None:
