@@ -27,8 +27,9 @@ RUN case ",${EXTRAS}," in *,embedded,*) \
         && apt-get install --yes --no-install-recommends libcurl4 \
         && rm -rf /var/lib/apt/lists/* ;; \
     esac
+# A platform may choose another user; its group is then root's, which has no right but this one.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin ats-sync \
-    && install --directory --owner=ats-sync --group=ats-sync /data
+    && install --directory --owner=ats-sync --group=root --mode=0770 /data
 COPY --from=build /opt/ats-sync /opt/ats-sync
 ENV PATH=/opt/ats-sync/bin:$PATH \
     PYTHONUNBUFFERED=1 \
