@@ -54,7 +54,9 @@ class FolderClaim:
     def release(self) -> None:
         """Gives the folder back and leaves no lock file; does nothing the second time."""
         if self._descriptor >= 0:
-            with suppress(OSError):  # the folder is not writable any more: the file alone does no harm
+            with suppress(
+                OSError
+            ):  # the folder is not writable any more: the file alone does no harm
                 self._path.unlink()
             self._close()
 

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 TOOLS = ("buildah", "debootstrap")
@@ -28,6 +29,8 @@ path-exclude=/usr/share/locale/*
 """
 """Nothing here has to survive a power failure, or to be read."""
 KEPT_S = 7 * 24 * 3600
+APT = ("apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3")
+"""Another apt may be at work; a mirror may be busy."""
 _LISTED = "$(CODENAME) $(COMPONENT) $(LABEL) $(REPO_URI)"
 
 
@@ -68,19 +71,25 @@ def prepare_tools() -> None:
         raise CannotRun("building and entering a container takes root; run the tests as root")
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing and shutil.which("apt-get") is None:
-        raise CannotRun(
-            f"{' and '.join(missing)} are missing, and there is no apt-get to install them"
-        )
+        raise CannotRun(f"{' and '.join(missing)} are missing, and no apt-get could install them")
     if missing:
-        _apt("update")
-        _apt("install", "--yes", "--no-install-recommends", *PACKAGES)
-
-
-def _apt(*words: str) -> None:
-    """Another apt may be at work; a mirror may be busy."""
-    options = ("--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3")
+        _update()
+        _install()
     try:
-        run("apt-get", *options, *words)
+        run("unshare", "--mount", "--pid", "--fork", "true")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotRun(f"root may make no name spaces here (CAP_SYS_ADMIN): {error}") from None
+
+
+def _update() -> None:
+    """A source of other packages that fails is no reason to stop."""
+    with suppress(subprocess.SubprocessError):
+        run(*APT, "update")
+
+
+def _install() -> None:
+    try:
+        run(*APT, "install", "--yes", "--no-install-recommends", *PACKAGES)
     except subprocess.SubprocessError as error:
         raise CannotRun(
             f"Debian's packages {', '.join(PACKAGES)} cannot be installed; "
@@ -130,15 +139,17 @@ def _debootstrap(scratch: Path) -> Path:
     except subprocess.SubprocessError as error:
         raise CannotRun(f"debootstrap could not make a base of {SUITE}: {error}") from None
     for unused in ("var/cache/apt", "var/lib/apt/lists"):
-        shutil.rmtree(folder / unused)
+        shutil.rmtree(folder / unused, ignore_errors=True)
     return folder
 
 
 def _mirror() -> str:
     """The mirror of Debian that this machine's apt uses, best one of the wanted suite."""
+    if shutil.which("apt-get") is None:
+        raise CannotRun("the base comes from the mirror that apt uses, and there is no apt here")
     found = _mirrors()
     if not found:
-        _apt("update")  # before that apt does not know what a mirror has
+        _update()  # before that apt does not know what a mirror has
         found = _mirrors()
     if not found:
         raise CannotRun("apt is configured with no mirror of Debian to make a base from")
@@ -156,7 +167,8 @@ def _mirrors() -> dict[str, str]:
 
 
 def _proxy() -> dict[str, str]:
-    """What apt is told of a proxy, as debootstrap wants to be told."""
-    told = run("apt-config", "shell", "http_proxy", "Acquire::http::Proxy")
-    pairs = (word.partition("=") for word in shlex.split(told))
+    """The proxies of apt's configuration, as debootstrap reads them."""
+    wanted = (f"{kind}_proxy Acquire::{kind}::Proxy" for kind in ("http", "https"))
+    found = run("apt-config", "shell", *" ".join(wanted).split())
+    pairs = (word.partition("=") for word in shlex.split(found))
     return {name: value for name, _, value in pairs if value not in {"", "DIRECT", "false"}}

@@ -59,6 +59,13 @@ def built_image(folder: Path) -> Iterator[Image]:
     finally:
         with suppress(subprocess.SubprocessError):
             buildah("rm", "--all")
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Nothing of the machine may be mounted below what root removes."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    if not any(Path(point).is_relative_to(folder) for point in mounted):
         shutil.rmtree(folder, ignore_errors=True)
 
 
