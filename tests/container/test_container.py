@@ -19,7 +19,7 @@ from tests.support.mongo import TestMongo
 pytestmark = [
     pytest.mark.container,
     pytest.mark.slow,
-    pytest.mark.timeout(900),  # the first one builds the image
+    pytest.mark.timeout(1200),  # the first one builds the image
     pytest.mark.xdist_group("container"),
 ]
 

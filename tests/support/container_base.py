@@ -38,7 +38,7 @@ class CannotRun(Exception):
     """This machine cannot build a container; the text says why, and what would help."""
 
 
-def run(*command: str | Path, limit_s: float = 400, env: dict[str, str] | None = None) -> str:
+def run(*command: str | Path, limit_s: float = 600, env: dict[str, str] | None = None) -> str:
     """The output of a command.
 
     Raises:
@@ -130,12 +130,13 @@ def _replace(archive: Path, folder: Path) -> None:
 
 def _debootstrap(scratch: Path) -> Path:
     folder, mirror, environment = scratch / "base", _mirror(), _proxy()
-    command = ("debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", SUITE, folder)
+    alone = ("unshare", "--mount")  # what it mounts ends with it, however it ends
+    wanted = ("--variant=minbase", f"--include={','.join(INCLUDED)}")
     settings = folder / "etc" / "dpkg" / "dpkg.cfg.d" / "base"
     settings.parent.mkdir(parents=True)
     settings.write_text(DPKG)
     try:
-        run(*command, mirror, env=environment)
+        run(*alone, "debootstrap", *wanted, SUITE, folder, mirror, env=environment)
     except subprocess.SubprocessError as error:
         raise CannotRun(f"debootstrap could not make a base of {SUITE}: {error}") from None
     for unused in ("var/cache/apt", "var/lib/apt/lists"):
