@@ -102,6 +102,8 @@ def _at(host: str, port: int) -> str:
 def _words(error: OSError | HTTPException) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "refused the connection: the daemon does not run, or is still starting"
+    if isinstance(error, ConnectionError):
+        return "closed the connection without an answer"
     if isinstance(error, TimeoutError):
         return f"did not answer within {LIMIT_S:g} s"
     if isinstance(error, OSError) and error.strerror:

@@ -15,6 +15,7 @@ from tests.support.ats_sync import RunningDaemon, Workbench, workbench
 from tests.support.container_image import Image
 from tests.support.container_run import Container
 from tests.support.mongo import TestMongo
+from tests.support.network import has_ipv6
 
 pytestmark = [
     pytest.mark.container,
@@ -24,6 +25,7 @@ pytestmark = [
 ]
 
 OWN, ANY = "10001:10001", "1000650000:0"
+EVERYWHERE = "::" if has_ipv6() else "127.0.0.1"
 GRACE = Settings.model_fields["shutdown_grace"].default
 MEGABYTE = 1024 * 1024
 KUBERNETES = {
@@ -71,8 +73,7 @@ async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
 def container(image: Image, bench: Workbench, user: str, folder: Path, host: str) -> Container:
     """Beside the bench's MongoDB and ATS; /data is a volume that belongs to root."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     own = {
         name: value
@@ -84,7 +85,7 @@ def container(image: Image, bench: Workbench, user: str, folder: Path, host: str
     return Container(image, folder, user, own | KUBERNETES | PROXIES, mounts)
 
 
-@pytest.mark.parametrize(("user", "host"), [(OWN, "0.0.0.0"), (ANY, "127.0.0.1")])
+@pytest.mark.parametrize(("user", "host"), [(OWN, "0.0.0.0"), (ANY, EVERYWHERE)])
 async def test_it_imports_is_healthy_and_drains_as_any_user_on_a_root_that_is_read_only(
     image: Image, bench: Workbench, tmp_path: Path, user: str, host: str
 ) -> None:

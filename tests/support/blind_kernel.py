@@ -2,7 +2,7 @@
 
 Run as a program: `python -m tests.support.blind_kernel KIND MODULE [ARGUMENT ...]` prepares the
 process and then runs the module in it. Limits are those of a user namespace of its own; where the
-machine allows none, and for errors that no limit brings, a seccomp filter answers in the kernel's place.
+machine allows none, and for errors that no limit brings, a seccomp filter answers instead.
 """
 
 import ctypes

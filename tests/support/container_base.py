@@ -120,7 +120,7 @@ def _is_ours_and_young(archive: Path) -> bool:
 
 
 def _replace(archive: Path, folder: Path) -> None:
-    """Whoever reads the archive sees a whole one."""
+    """A reader of the archive sees a whole one."""
     descriptor, draft = tempfile.mkstemp(dir=archive.parent, prefix=f"{archive.name}.")
     os.close(descriptor)
     run("tar", "--numeric-owner", "-C", folder, "-cf", draft, ".")

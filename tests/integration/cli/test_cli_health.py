@@ -1,9 +1,8 @@
 """`ats-sync health` against a port that is served as the daemon serves it, or in some wrong way."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -12,19 +11,11 @@ from daemon.cli import health
 from daemon.http.heartbeat import DEAD_AFTER_S, Heartbeat
 from daemon.http.probes import Probes
 from tests.support.command_line import Answer, ats_sync
+from tests.support.network import has_ipv6
 
 PROXIES = dict.fromkeys(
     ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"), "http://127.0.0.1:9"
 )
-
-
-def has_ipv6() -> bool:
-    with closing(socket.socket(socket.AF_INET6)) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            return False
-        return True
 
 
 HOSTS = ["127.0.0.1", "0.0.0.0", "localhost", "127.0.0.2"]
@@ -76,7 +67,8 @@ async def answering(raw: bytes | None) -> AsyncIterator[int]:
     """A port that sends these bytes, or none at all."""
     over = asyncio.Event()
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         if raw is None:
             await over.wait()
         else:
@@ -99,7 +91,7 @@ async def answering(raw: bytes | None) -> AsyncIterator[int]:
         (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "answered 302"),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 12\r\n\r\none\r\ntwo\x1b[2J", "answered 500 one"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
-        (b"", "does not speak HTTP"),
+        (b"", "closed the connection without an answer"),
         (None, "did not answer within 0.3 s"),
     ],
     ids=["no page", "a redirect", "an error", "no HTTP", "no bytes", "no answer"],
