@@ -8,11 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from config.durations import parse_duration
 from config.messages import known_words, sentence
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
+from config.platform_variables import platform_variables
 from config.problems import ConfigError, Problem, did_you_mean
 
 PREFIX = "ATS_SYNC_"
@@ -97,6 +103,25 @@ class Settings(BaseSettings):
         default=0.5, ge=0.25, le=1024, description="The embedded MongoDB's cache, in GB."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic gives the signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """A Service `ats-sync-http` sets ATS_SYNC_HTTP_PORT to an address: that is no setting."""
+        if isinstance(env_settings, EnvSettingsSource):
+            foreign = {name.lower() for name in platform_variables(os.environ, PREFIX)}
+            env_settings.env_vars = {
+                name: value
+                for name, value in env_settings.env_vars.items()
+                if name.lower() not in foreign
+            }
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
 
 def load_settings(**overrides: object) -> Settings:
     """The settings of this process; a command line option, given here, wins over the environment.
@@ -121,10 +146,11 @@ def variable(field: str) -> str:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """A misspelt variable would otherwise mean nothing at all, which nobody notices."""
+    """A misspelt variable would otherwise mean nothing at all, and be noticed by no one."""
     known = [variable(field) for field in Settings.model_fields]
+    foreign = platform_variables(environ, PREFIX)
     for name in sorted(environ):
-        if name.upper().startswith(DEMO_PREFIX):
+        if name.upper().startswith(DEMO_PREFIX) or name in foreign:
             continue
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             yield _at(name, "unknown setting", did_you_mean(name, known))

@@ -1,16 +1,24 @@
-"""Notices when the configuration, or a file that it refers to, has really changed."""
+"""Notices when the configuration, or a file that it refers to, has really changed.
+
+Notifications of the kernel make that fast and are never needed: a machine may have none left, and a
+network file system none to give. The files are read at intervals all the same.
+"""
 
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path as FilePath
 
+import structlog
 from watchfiles import awatch
 
 from config.document import Document
 from config.references import referenced_files
+
+log = structlog.get_logger("config.watch")
 
 Files = Callable[[], Iterable[FilePath]]
 
@@ -47,16 +55,18 @@ async def watch_files(
 ) -> AsyncIterator[str]:
     """Yields the new digest each time that the files' content differs from the last one known.
 
-    `files` is asked again after every change, so that newly referenced files are watched too.
+    `files` is called again after every change, so that newly referenced files are watched too.
     `since` is a digest taken before the files were loaded, so that no change falls in between.
     Folders are watched rather than files, because editors and Kubernetes replace files; and the
-    content is looked at every `recheck`, because some file systems tell nobody anything.
+    content is looked at every `recheck`, because some file systems notify of nothing, and because
+    the kernel may refuse to notify at all: that is logged once, and tried again each time.
     """
     known = content_digest(files()) if since is None else since
+    hints = _Hints(stop, debounce, recheck)
     while not stop.is_set():
         folders = watched_folders(files())
-        async with aclosing(_hints(folders, stop, debounce, recheck)) as hints:
-            async for _ in hints:
+        async with aclosing(hints.of(folders)) as changes:
+            async for _ in changes:
                 digest = await _settled(files, known, debounce)
                 if digest != known:
                     known = digest
@@ -70,7 +80,14 @@ def watched_folders(files: Iterable[FilePath]) -> set[FilePath]:
     folders = {
         folder for file in files for folder in (file.absolute().parent, _target(file).parent)
     }
-    return {folder for folder in folders if folder.is_dir()}
+    return {folder for folder in folders if _is_folder(folder)}
+
+
+def _is_folder(path: FilePath) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # no permission to look, or a network mount that is gone
+        return False
 
 
 def _target(file: FilePath) -> FilePath:
@@ -80,29 +97,71 @@ def _target(file: FilePath) -> FilePath:
         return file.absolute()
 
 
-async def _hints(
-    folders: set[FilePath], stop: asyncio.Event, debounce: timedelta, recheck: timedelta
-) -> AsyncGenerator[None]:
-    """Something may have changed: at once, then after events, then every so often."""
-    yield
-    if not folders:
-        await _wait(stop, recheck)
-        return
-    async for _ in awatch(
-        *folders,
-        watch_filter=None,
-        recursive=False,
-        stop_event=stop,
-        debounce=_milliseconds(debounce),
-        step=_milliseconds(_STEP),
-        rust_timeout=_milliseconds(recheck),
-        yield_on_timeout=True,
-    ):
+@dataclass(slots=True)
+class _Hints:
+    """Says when something may have changed: at once, then after events, then every so often."""
+
+    stop: asyncio.Event
+    debounce: timedelta
+    recheck: timedelta
+    blind: bool = False
+    """The kernel notifies of nothing: said once, until it does again."""
+
+    async def of(self, folders: set[FilePath]) -> AsyncGenerator[None]:
+        """Ends after one interval where nothing notifies, so that it is tried again."""
         yield
+        if folders:
+            async with aclosing(self._notified(folders)) as events:
+                async for _ in events:
+                    yield
+            if not self.blind:
+                return
+        await _wait(self.stop, self.recheck)
+
+    async def _notified(self, folders: set[FilePath]) -> AsyncGenerator[None]:
+        events = awatch(
+            *folders,
+            watch_filter=None,
+            recursive=False,
+            stop_event=self.stop,
+            debounce=_milliseconds(self.debounce),
+            step=_milliseconds(_STEP),
+            rust_timeout=_milliseconds(self.recheck),
+            yield_on_timeout=True,
+        )
+        try:
+            async with aclosing(events):
+                async for _ in events:
+                    self._sees()
+                    yield
+        except (OSError, RuntimeError, ExceptionGroup) as error:
+            self._is_blind(error)
+
+    def _is_blind(self, error: Exception) -> None:
+        if not self.blind:
+            seconds = self.recheck.total_seconds()
+            log.warning(
+                "config_notifications_unavailable",
+                reason=_first_of(error),
+                remedy=f"the files are read every {seconds:g} s instead; for less delay raise the "
+                "limits fs.inotify.max_user_instances and fs.inotify.max_user_watches",
+            )
+        self.blind = True
+
+    def _sees(self) -> None:
+        if self.blind:
+            log.info("config_notifications_available")
+        self.blind = False
+
+
+def _first_of(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 async def _settled(files: Files, known: str, pause: timedelta) -> str:
-    """The digest once nobody is writing any more; a half-written file is nobody's wish."""
+    """The digest once the writing has ended: a half-written file is no edit."""
     digest = content_digest(files())
     while digest != known:
         await asyncio.sleep(pause.total_seconds())

@@ -13,6 +13,7 @@ from daemon.cli import (
     analytics,
     configuration,
     connectors,
+    health,
     inspect,
     integrations,
     operating,
@@ -31,6 +32,7 @@ Exit codes: 0 fine, 1 the thing failed, 2 wrong usage or configuration."""
 PARTS = (
     operating,
     inspect,
+    health,
     outbox,
     alerts,
     integrations,

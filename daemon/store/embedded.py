@@ -13,7 +13,7 @@ from pathlib import Path
 from daemon.store import embedded_guard
 from daemon.store.embedded_binary import explain_unloadable, locate_mongod
 from daemon.store.embedded_errors import EmbeddedMongoError, Failure, explain, refuse_full_disk
-from daemon.store.embedded_folder import FolderClaim
+from daemon.store.embedded_folder import FolderClaim, cannot_be_used
 from daemon.store.embedded_replica_set import make_primary
 
 START_SECONDS = 60.0
@@ -119,7 +119,10 @@ async def _start(
     claim: FolderClaim, command: list[str], port: int, replica_set: str
 ) -> EmbeddedMongo:
     logpath = claim.dbpath / "mongod.log"
-    log_from = _begin_log(logpath)
+    try:
+        log_from = _begin_log(logpath)
+    except OSError as error:
+        raise cannot_be_used(claim.dbpath, error) from error
     guard = await _launch([*command, "--port", str(port)], logpath)
     try:
         pid = await _read_pid(guard)
@@ -218,7 +221,8 @@ def _free_port() -> int:
 
 def _begin_log(logpath: Path) -> int:
     """Where this start begins in the log; one earlier log is kept, so that it does not fill the disk."""
-    size = logpath.stat().st_size if logpath.exists() else 0
+    with logpath.open("ab") as log:
+        size = log.tell()
     if size <= LOG_BYTES_KEPT:
         return size
     logpath.replace(logpath.with_suffix(".log.1"))

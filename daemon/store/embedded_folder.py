@@ -1,8 +1,10 @@
 """The data folder of the embedded MongoDB: one owner at a time, and free of a mongod that still runs."""
 
 import asyncio
+import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from daemon.store.embedded_errors import USE_YOUR_OWN, EmbeddedMongoError
@@ -21,8 +23,20 @@ class FolderClaim:
         self._descriptor = -1
 
     async def take(self) -> None:
-        """Claims the folder; an owner that lives is an error, a mongod whose owner died is waited for."""
-        self._make_folder()
+        """Claims the folder; an owner that lives is an error, a mongod whose owner died is waited for.
+
+        Raises:
+            EmbeddedMongoError: it is in use, or cannot be used by this user.
+        """
+        try:
+            await self._take()
+        except OSError as error:
+            raise cannot_be_used(self.dbpath, error) from error
+
+    async def _take(self) -> None:
+        self.dbpath.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.dbpath, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             await self._lock()
@@ -40,23 +54,15 @@ class FolderClaim:
     def release(self) -> None:
         """Gives the folder back and leaves no lock file; does nothing the second time."""
         if self._descriptor >= 0:
-            self._path.unlink(missing_ok=True)
+            with suppress(
+                OSError
+            ):  # the folder is not writable any more: the file alone does no harm
+                self._path.unlink()
             self._close()
 
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
-
-    def _make_folder(self) -> None:
-        try:
-            self.dbpath.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.dbpath, os.W_OK):
-                raise PermissionError(13, "Permission denied")
-        except OSError as error:
-            raise EmbeddedMongoError(
-                f"The data folder {self.dbpath} cannot be used: {error.strerror}.",
-                remedy=f"Make it writable, set ATS_SYNC_DATA_DIR to another folder, {USE_YOUR_OWN}.",
-            ) from error
 
     def _read(self) -> tuple[int, int]:
         numbers = [
@@ -79,6 +85,17 @@ class FolderClaim:
             if holder != orphan or asyncio.get_running_loop().time() > deadline:
                 raise _in_use(self.dbpath, holder)
             await asyncio.sleep(POLL_SECONDS)
+
+
+def cannot_be_used(dbpath: Path, error: OSError) -> EmbeddedMongoError:
+    """A folder or a file in it that another user owns, a read-only volume, a file in its place."""
+    other = error.filename not in {None, str(dbpath)}
+    reason = f"{error.filename}: {error.strerror}" if other else error.strerror
+    return EmbeddedMongoError(
+        f"The data folder {dbpath} cannot be used: {reason}.",
+        remedy=f"Make it writable for user {os.geteuid()}, "
+        f"set ATS_SYNC_DATA_DIR to another folder, {USE_YOUR_OWN}.",
+    )
 
 
 def mongod_holding(dbpath: Path) -> int | None:

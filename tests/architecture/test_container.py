@@ -12,6 +12,7 @@ import yaml
 
 from config.durations import parse_duration
 from config.settings import Settings, variable
+from daemon.cli import health
 from daemon.lifecycle import MARGIN
 
 ROOT = Path(__file__).parents[2]
@@ -73,11 +74,12 @@ def test_downloads_are_checked_against_their_hashes() -> None:
 
 
 def test_the_health_check_asks_the_daemon_by_exec_form() -> None:
-    command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
-    compile(command[2], "healthcheck", "exec")
+    options, _, command = last("HEALTHCHECK").partition("CMD ")
+    limit = re.search(r"--timeout=(\S+)", options)
 
-    assert command[:2] == ["python", "-c"]
-    assert "/healthz" in command[2]
+    assert json.loads(command) == ["ats-sync", "health"]
+    assert limit is not None
+    assert parse_duration(limit[1]) > timedelta(seconds=health.LIMIT_S)
 
 
 def test_every_setting_in_image_and_compose_file_exists() -> None:
@@ -119,16 +121,52 @@ def test_the_daemon_waits_for_a_replica_set_that_accepts_writes() -> None:
     assert services["ats-sync"]["depends_on"]["mongodb"]["condition"] == "service_healthy"
     assert "rs.initiate" in check
     assert "isWritablePrimary" in check
-    assert "--replSet" in services["mongodb"]["command"]
+    assert "--replSet=rs0" in services["mongodb"]["command"]
     assert "replicaSet=rs0" in services["ats-sync"]["environment"]["ATS_SYNC_MONGODB_URI"]
 
 
-def test_only_this_machine_reaches_the_port_and_no_secret_stands_in_the_file() -> None:
-    service = compose()["services"]["ats-sync"]
+def test_mongodb_wants_a_user_and_members_a_key() -> None:
+    mongodb = compose()["services"]["mongodb"]
+    [key_file] = [
+        word.removeprefix("--keyFile=") for word in mongodb["command"] if "--keyFile" in word
+    ]
+
+    assert "--auth" in mongodb["command"]
+    assert f"> {key_file}" in mongodb["entrypoint"][2]
+    assert "umask 077" in mongodb["entrypoint"][2]
+    assert mongodb["tmpfs"] == [str(Path(key_file).parent)]
+    assert mongodb["entrypoint"][2].rstrip().endswith('exec docker-entrypoint.sh "$$@"')
+
+
+def test_a_password_that_is_missing_stops_compose_with_words() -> None:
+    wanted = compose()["services"]["mongodb"]["environment"]
+
+    for name in ("MONGODB_ROOT_PASSWORD", "MONGODB_PASSWORD"):
+        assert wanted[name].startswith(f"${{{name}:?")
+
+
+def test_the_daemon_logs_in_as_a_user_of_its_own_and_never_sees_the_root_password() -> None:
+    environment = compose()["services"]["ats-sync"]["environment"]
+
+    assert environment["ATS_SYNC_MONGODB_URI"].startswith(
+        "mongodb://ats-sync:${MONGODB_PASSWORD}@mongodb:27017/?"
+    )
+    assert "authSource=admin" in environment["ATS_SYNC_MONGODB_URI"]
+    assert environment["MONGODB_ROOT_PASSWORD"] == ""
+
+
+def test_only_this_machine_reaches_the_port_and_no_secret_is_in_the_file() -> None:
+    services = compose()["services"]
+    service = services["ats-sync"]
+    values = [*service["environment"].items(), *services["mongodb"]["environment"].items()]
 
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-    token = service["environment"]["ATS_SYNC_ADMIN_TOKEN"]
-    assert token == "${ATS_SYNC_ADMIN_TOKEN:-}"
+    assert "ports" not in services["mongodb"]
+    assert service["environment"]["ATS_SYNC_ADMIN_TOKEN"] == "${ATS_SYNC_ADMIN_TOKEN:-}"
+    for name, value in values:
+        if "PASSWORD" in name:
+            assert value == "" or value.startswith("${")
+    assert ".env" in (ROOT / ".gitignore").read_text().split()
 
 
 def test_the_container_is_killed_only_after_the_daemon_had_its_grace() -> None:

@@ -30,7 +30,11 @@ NOT_RUN = {
     "make test": "it is what runs this test",
     "make check": "it runs the linters over everything, for minutes on a busy machine",
     "make format": "it changes files",
-    "docker compose up --build": "it wants Docker; tests/architecture/test_container.py reads the files",
+    "docker compose up --build": "it wants Docker; tests/container runs the image, "
+    "tests/e2e/test_compose_mongodb.py the MongoDB of compose.yaml",
+    'for name in MONGODB_ROOT_PASSWORD MONGODB_PASSWORD; do echo "$name=$(openssl rand -hex 24)"; done >> .env': (
+        "it writes into the folder; compose.yaml asks for what it writes"
+    ),
 }
 PAGES = ("README.md", "CONTRIBUTING.md", "models/README.md", "daemon/README.md", "tests/README.md")
 

@@ -58,3 +58,13 @@ def _refuse_unless_local(host: str) -> None:
 
 def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address.is_loopback or address.is_unspecified
+
+
+def has_ipv6() -> bool:
+    """True if this machine has a loopback address of IPv6."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+        return True

@@ -17,6 +17,7 @@ COMMAND = Path(sys.executable).parent / "ats-sync"
 COMMANDS = [
     "run", "demo", "poll", "plan", "verify", "doctor", "status", "history", "outbox",
     "alerts", "integrations", "analytics", "connectors", "validate", "explain", "version", "simulate",
+    "health",
 ]  # fmt: skip
 VALID = """\
 version: 1
