@@ -78,34 +78,32 @@ def auth_refused(of: Of, *, status: int | None) -> Condition:
     )
 
 
-def dead_push(of: Of, *, application: UUID, status: str, reason: str) -> Condition:
-    """A status change was given up."""
+def dead_push(
+    of: Of,
+    *,
+    reason: str,
+    count: int = 1,
+    application: UUID | None = None,
+    status: str | None = None,
+) -> Condition:
+    """Status changes were given up. `application` is named where it is a single one."""
+    subject = "" if application is None else f"Application {application} to {status}: "
     return Condition(
         kind=AlertKind.DEAD_LETTERS,
         severity="error",
-        title=f"{of.name}: a status change was given up",
-        message=f"Application {application} to {status}: {_ended(reason)} It is kept, and not tried "
-        "again by itself. Read the reasons with `ats-sync outbox list --state dead`, correct the "
-        "cause, then `ats-sync outbox replay`.",
+        title=f"{of.name}: {_count(count, 'status change')} given up",
+        message=f"{subject}{_ended(reason)} What is given up is kept, and not tried again by itself. "
+        "Read the reasons with `ats-sync outbox list --state dead`, correct the cause, then "
+        "`ats-sync outbox replay`.",
         integration=of.name,
         integration_id=of.id,
         subject=PUSH,
-        details={"application_id": application, "status": status, "reason": reason},
-    )
-
-
-def dead_pushes(of: Of, *, pushes: int) -> Condition:
-    """Several status changes were given up together."""
-    return Condition(
-        kind=AlertKind.DEAD_LETTERS,
-        severity="error",
-        title=f"{of.name}: {_count(pushes, 'status change')} given up",
-        message="They are kept, and not tried again by themselves. Read the reasons with "
-        "`ats-sync outbox list --state dead`, correct the cause, then `ats-sync outbox replay`.",
-        integration=of.name,
-        integration_id=of.id,
-        subject=PUSH,
-        details={"pushes": pushes},
+        details={
+            "application_id": application,
+            "status": status,
+            "reason": reason,
+            "pushes": count,
+        },
     )
 
 

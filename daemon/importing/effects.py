@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from daemon.core.alert_texts import conflicts_open, dead_pushes
+from daemon.core.alert_texts import conflicts_open, dead_push
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
@@ -81,7 +81,10 @@ async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> N
     name = context.connector.integration
     log.warning("pushes_lost_at_ats", integration=name, count=len(lost), given_up=given_up)
     if given_up:
-        await context.ports.alerts.raise_condition(dead_pushes(context.of, pushes=given_up))
+        reason = "The ATS accepted it twice and did not make it"
+        await context.ports.alerts.raise_condition(
+            dead_push(context.of, count=given_up, reason=reason)
+        )
 
 
 async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:

@@ -9,7 +9,7 @@ import structlog
 from daemon.core.alert_texts import (
     AGAIN,
     Of,
-    dead_pushes,
+    dead_push,
     stream_position_at_risk,
     stream_position_lost,
     unreadable_changes,
@@ -21,6 +21,7 @@ from daemon.ports.pushes import NewRow
 from daemon.pushing.intake import RulesOf
 from daemon.pushing.place import FIRST_START
 
+NOT_PUSHABLE = "What ClearView holds there cannot be pushed"
 log = structlog.get_logger(__name__)
 
 WARN_AT = 0.25
@@ -64,7 +65,7 @@ class StreamAlerts:
                 await self._alerts.raise_condition(unreadable_changes(count=count))
             else:
                 of = Of(known.integration, integration_id)
-                await self._alerts.raise_condition(dead_pushes(of, pushes=count))
+                await self._alerts.raise_condition(dead_push(of, count=count, reason=NOT_PUSHABLE))
 
     async def lost(self, reason: str, found: Recovery) -> None:
         log.error("stream_position_lost", reason=reason, in_a_row=found.number)

@@ -37,9 +37,12 @@ EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
         lambda: texts.dead_push(OF, application=UUID(int=3), status="hired", reason="422."),
     ),
     (
-        lambda: texts.dead_pushes(OF, pushes=2),
         lambda: texts.dead_records(OF, records=1),
         lambda: texts.dead_records(OF, records=20),
+    ),
+    (
+        lambda: texts.unreadable_changes(count=1),
+        lambda: texts.unreadable_changes(count=2),
     ),
     (
         lambda: texts.stream_position_at_risk(age=3 * HOUR, window=9 * HOUR),
