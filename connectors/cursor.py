@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from connectors.base import Cursor, Window
+from connectors.definition.bodies import body_entry
 from connectors.definition.lists import Cursor as CursorKind
 from connectors.definition.lists import SyncTokenCursor, UpdatedAtCursor
 from connectors.definition.placeholders import fill
@@ -37,8 +38,10 @@ def asked(kind: CursorKind | None, window: Window, *, now: datetime) -> Asked:
         case UpdatedAtCursor():
             return _since(kind, window, now)
         case SyncTokenCursor():
-            parameter = {kind.parameter: window.cursor["token"]}
-            return Asked({}, parameter) if kind.send_in == "body" else Asked(parameter, {})
+            token = window.cursor["token"]
+            if kind.send_in == "body":
+                return Asked({}, body_entry(kind.parameter, token))
+            return Asked({kind.parameter: token}, {})
     return NOTHING_ASKED
 
 

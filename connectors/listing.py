@@ -13,6 +13,7 @@ from yarl import URL
 from connectors.base import Page, Position, RawRecord, Window
 from connectors.clock import Clock
 from connectors.cursor import CLOCK_DOUBT, asked, next_cursor
+from connectors.definition.bodies import merged
 from connectors.definition.lists import (
     CursorPagination,
     List,
@@ -387,7 +388,7 @@ def _with(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Dr
     if query:
         draft = replace(draft, url=draft.url.update_query(query))
     if body:
-        draft = replace(draft, body={**(draft.body or {}), **body})
+        draft = replace(draft, body=merged(draft.body or {}, body))
     return draft
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
+from connectors.definition.bodies import body_entry
 from connectors.definition.lists import (
     CursorPagination,
     LinkPagination,
@@ -73,7 +74,7 @@ def _parameter(
     if pagination.send_in == "path":
         return PageRequest({}, {}, path={pagination.parameter: str(value)})
     if pagination.send_in == "body":
-        return PageRequest({}, {pagination.parameter: value}, alone=alone)
+        return PageRequest({}, body_entry(pagination.parameter, value), alone=alone)
     return PageRequest({pagination.parameter: str(value)}, {}, alone=alone)
 
 

@@ -137,7 +137,7 @@ class Drafts:
         return {**self._headers, **_texts(request.headers, values or self._settings.resolver())}
 
     def _url(self, request: Request, values: Values) -> URL:
-        path = _filled_path(request.path, values)
+        path = _filled_path(request.path, values).replace("{", "%7B").replace("}", "%7D")
         address = path if "://" in path else self.base + "/" + path.lstrip("/")
         url = URL(address, encoded=True)
         query = _texts(request.query, values)

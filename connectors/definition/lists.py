@@ -21,8 +21,9 @@ class NoPagination(ConfigModel):
 class _Counted(ConfigModel):
     send_in: Literal["query", "body", "path"] = Field(
         default="query",
-        description="Where the parameter goes. `path`: `{<parameter>}` stands in the request's "
-        "path, such as `/people/page/{page}`.",
+        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+        "`variables.page`. `path`: `{<parameter>}` stands in the request's path, such as "
+        "`/people/page/{page}`.",
         examples=["query"],
     )
     more: JmesPath | None = Field(
@@ -64,7 +65,10 @@ class CursorPagination(ConfigModel):
     kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
     send_in: Place = Field(
-        default="query", description="Where the parameter goes.", examples=["body"]
+        default="query",
+        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+        '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`.',
+        examples=["body"],
     )
     at: JmesPath | None = Field(
         default=None, description="Where the answer has the next cursor.", examples=["nextCursor"]
@@ -142,7 +146,8 @@ class UpdatedAtCursor(ConfigModel):
     )
     body: dict[str, object] = Field(
         default_factory=dict,
-        description="The same, in a JSON body.",
+        description="The same, in a JSON body; an object under a name that the request has too is "
+        "merged into it.",
         examples=[{"updatedAfter": "{from}"}],
     )
     format: Filled = Field(
@@ -186,7 +191,12 @@ class SyncTokenCursor(ConfigModel):
 
     kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
-    send_in: Place = Field(default="body", description="Where it goes.", examples=["body"])
+    send_in: Place = Field(
+        default="body",
+        description="Where it goes. In a body a dot leads into an object, such as "
+        "`variables.syncToken`.",
+        examples=["body"],
+    )
     at: JmesPath = Field(description="Where the last page has it.", examples=["syncToken"])
 
 

@@ -16,7 +16,8 @@ class Request(ConfigModel):
     """One request: a method with its path, and what goes with it.
 
     `{name}` in a path, query, header, form or body is replaced by a value. An entry that is only
-    a placeholder without a value is left out.
+    a placeholder without a value is left out. A brace of the text itself is written twice: a
+    GraphQL query is `"query {{ candidates {{ id }} }}"`.
     """
 
     get: Filled | None = Field(default=None, description="GET this path.", examples=["/candidates"])
