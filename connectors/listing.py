@@ -258,7 +258,8 @@ class Listing:
     def _page_draft(self, first: Draft, place: Place) -> Draft:
         wanted = page_request(self.spec.pagination, place)
         if wanted.url is not None:
-            url = self._drafts.follow(wanted.url, first.url)
+            keeps = getattr(self.spec.pagination, "keep_origin", False)
+            url = self._drafts.follow(wanted.url, first, keep_origin=keeps)
             if isinstance(self.spec.pagination, NextUrlPagination):
                 url = carried(url, first.url, self.spec.pagination.carry)
             return replace(first, url=url)

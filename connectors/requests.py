@@ -9,6 +9,7 @@ import msgspec
 from yarl import URL
 
 from config.operator import Integration
+from connectors.addresses import next_address
 from connectors.clock import Clock
 from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values, fill, fill_text
 from connectors.definition.requests import Api, Request
@@ -143,9 +144,19 @@ class Drafts:
         query = _texts(request.query, values)
         return url.update_query(query) if query else url
 
-    def follow(self, address: str, current: URL) -> URL:
-        """The address of a next page, as it was given."""
-        return current.join(URL(address, encoded=True))
+    def follow(self, address: str, first: Draft, *, keep_origin: bool = False) -> URL:
+        """The address of a next page, as it was given; `first` is the request for the first one.
+
+        Raises:
+            Misdirected: it is not on the integration's own origin; see `connectors.addresses`.
+        """
+        return next_address(
+            address,
+            current=first.url,
+            origin=self.origin,
+            keep_origin=keep_origin,
+            operation=first.operation,
+        )
 
 
 def _filled_path(path: str, values: Values) -> str:

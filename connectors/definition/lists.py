@@ -97,7 +97,17 @@ class CursorPagination(ConfigModel):
         return self
 
 
-class LinkPagination(ConfigModel):
+class _Followed(ConfigModel):
+    keep_origin: bool = Field(
+        default=False,
+        description="`true`: an address on the endpoint's host is followed with the endpoint's own "
+        "scheme and port, for vendors that write `http://` behind a TLS proxy. Without it such an "
+        "address is refused, and one on another host always is.",
+        examples=[True],
+    )
+
+
+class LinkPagination(_Followed):
     """The next page's address in the `Link` header, followed as it is."""
 
     kind: Literal["link_header"] = Field(
@@ -106,7 +116,7 @@ class LinkPagination(ConfigModel):
     rel: Filled = Field(default="next", description="The link's relation.", examples=["next"])
 
 
-class NextUrlPagination(ConfigModel):
+class NextUrlPagination(_Followed):
     """The next page's address in the body, followed as it is."""
 
     kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])
