@@ -91,7 +91,7 @@ def test_an_endpoint_with_a_port_keeps_it() -> None:
 def test_another_host_and_what_is_no_address_are_refused_whatever_the_definition_says(
     address: str, keep_origin: bool
 ) -> None:
-    with pytest.raises(Misdirected, match="^people: the next address ") as raised:
+    with pytest.raises(Misdirected, match=r"^people: the next address ") as raised:
         followed(address, keep_origin=keep_origin)
 
     assert "elsewhere" not in str(raised.value)
