@@ -153,6 +153,8 @@ def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> Place | No
         cursor: Any = answer.headers.get(pagination.header)
     else:
         cursor = compile_path(pagination.at or "@")(answer.body)
+    if pagination.scroll and not answer.count:
+        return None
     return None if cursor is None or cursor == "" else {"cursor": cursor}
 
 

@@ -89,6 +89,14 @@ class CursorPagination(ConfigModel):
         description="`true`: the cursor must be the only parameter.",
         examples=[True],
     )
+    scroll: bool = Field(
+        default=False,
+        description="`true`: the vendor keeps the place of the walk and may send the same cursor "
+        "on every page. An empty page is the end; a page whose answer was lost is not asked for "
+        "again, and an interrupted walk begins from the front. Without it the same cursor may "
+        "come again too, but the end must be told by `more` or a missing cursor.",
+        examples=[True],
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> "CursorPagination":
