@@ -116,9 +116,10 @@ class RestConnector:
 
     def _mappers(self) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
+        zone = self._parts.drafts.zone(None)
         return Mappers(
-            CandidateMapper(model.candidate, extras) if model.candidate else None,
-            ApplicationMapper(model.application, self._rules, extras)
+            CandidateMapper(model.candidate, extras, zone) if model.candidate else None,
+            ApplicationMapper(model.application, self._rules, extras, zone)
             if model.application
             else None,
         )
@@ -187,6 +188,8 @@ class RestConnector:
             "statuses": {status.value: names for status, names in operator.statuses.items()},
             "fields": operator.fields,
         }
+        if self._model.api.time_zone is not None:
+            part["time_zone"] = str(self._parts.drafts.zone(None))
         return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
 
     @cached_property

@@ -131,6 +131,7 @@ class Listing:
         self._slice = slicer(spec.records, around)
         cursor = spec.cursor
         self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
+        self._zone = drafts.zone(self._timed.time_zone if self._timed else None)
         times = [self._timed.field] if self._timed else []
         self._probe = probe([spec.id, *times])
         always = spec.detail is not None and spec.detail.when == "always"
@@ -224,7 +225,7 @@ class Listing:
 
     def _first_draft(self, window: Window, scope: str | None = None) -> Draft:
         draft = self.draft({"scope": scope})
-        more = asked(self.spec.cursor, window, now=self._clock.now())
+        more = asked(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)
         return _with(draft, more.query, more.body)
 
     async def _fetch(self, first: Draft, place: Place, *, kind: Kind) -> _Fetched:
@@ -328,7 +329,7 @@ class Listing:
         format_name = self._timed.field_format or self._timed.format
         for value in worth_reading(told.times):
             try:
-                moment = read_time(value, format_name)
+                moment = read_time(value, format_name, self._zone)
             except ValueError:
                 continue
             if moment is not None and (seen is None or moment > seen):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,7 +16,7 @@ from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http import Outgoing
-from connectors.times import write_time
+from connectors.times import time_zone, write_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,19 @@ class Drafts:
         self.base = base_address(api, endpoint, values)
         self.origin = URL(self.base)
         self._headers = _texts(api.headers, values)
+        self._time_zone = api.time_zone
+
+    def zone(self, name: str | None) -> tzinfo:
+        """The zone that this text names, or else the API's own; UTC where none is given.
+
+        Raises:
+            ValueError: the IANA database has no such zone.
+        """
+        for text in (name, self._time_zone):
+            found = None if text is None else fill(text, self._settings.resolver())
+            if isinstance(found, str) and found:
+                return time_zone(found)
+        return UTC
 
     def draft(
         self,

@@ -179,6 +179,12 @@ class UpdatedAtCursor(ConfigModel):
         description="How records write them, where that differs from `format`.",
         examples=["iso"],
     )
+    time_zone: Filled | None = Field(
+        default=None,
+        description="The IANA zone in which the vendor reads and writes these moments where they "
+        "carry none; `{options.…}` where each account has its own. `api.time_zone` otherwise, else UTC.",
+        examples=["Europe/Berlin"],
+    )
     inclusive: bool = Field(
         default=True,
         description="Whether a record changed exactly at `{from}` is returned.",

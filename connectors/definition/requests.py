@@ -113,6 +113,12 @@ class Api(ConfigModel):
         description="Headers of every request, such as the version a vendor demands.",
         examples=[{"Accept": "application/json"}],
     )
+    time_zone: Filled | None = Field(
+        default=None,
+        description="The IANA zone of moments that carry none, in filters and in records; "
+        "`{options.…}` where each account has its own. UTC otherwise.",
+        examples=["{options.time_zone}"],
+    )
     check: Request = Field(
         description="A cheap authorised request that tells whether the credential is good.",
         examples=[{"get": "/users", "query": {"per_page": "1"}}],
