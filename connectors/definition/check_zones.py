@@ -18,9 +18,9 @@ def check_zones(document: Document, model: DefinitionModel) -> None:
     """Report time zones that are none, and those without effect."""
     names = settings_names(model)
     for path, text in _zones(model):
-        if PLACEHOLDER.fullmatch(text) or names_in(text):
+        if PLACEHOLDER.fullmatch(text):
             check_placeholders(document, path, text, names)
-        if not PLACEHOLDER.fullmatch(text):
+        else:
             _check_name(document, path, text)
     for name in zone_options(model):
         option = model.options.get(name)
