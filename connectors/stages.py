@@ -24,6 +24,10 @@ class Stage(msgspec.Struct, frozen=True):
     position: float
     scope: str | None
     verdict: Verdict | None
+    is_fixed: bool = False
+    """The vendor has it in every account and for every job."""
+    yields: bool = False
+    """A push that names no stage goes to the fixed one of the same kind instead."""
 
     @property
     def status(self) -> ApplicationStatus | None:
@@ -54,7 +58,7 @@ class StageReader:
     def fixed(self) -> list[Stage]:
         """The stages that every account has."""
         return [
-            self._stage(each.id, each.name, each.kind, at, None, None)
+            self._stage(each.id, each.name, each.kind, at, None, None, is_fixed=True)
             for at, each in enumerate(self.spec.fixed)
         ]
 
@@ -96,9 +100,12 @@ class StageReader:
         position: float,
         slug: str | None,
         scope: str | None,
+        *,
+        is_fixed: bool = False,
     ) -> Stage:
         verdict = self._rules.verdict(external_id, name, kind)
-        return Stage(external_id, name, kind, slug, position, scope, verdict)
+        yields = self.spec.prefer_fixed and not is_fixed
+        return Stage(external_id, name, kind, slug, position, scope, verdict, is_fixed, yields)
 
 
 def push_target(
@@ -112,7 +119,14 @@ def push_target(
     fitting = [
         stage for stage in stages if stage.verdict is not None and stage.verdict.status == status
     ]
-    return min(fitting, key=_preference, default=None)
+    found = min(fitting, key=_preference, default=None)
+    return _fixed_instead(stages, found) if found is not None and found.yields else found
+
+
+def _fixed_instead(stages: Sequence[Stage], found: Stage) -> Stage:
+    """Nothing says that the application's own job has the listed stage."""
+    alike = (stage for stage in stages if stage.is_fixed and stage.kind == found.kind)
+    return next(alike, found)
 
 
 def _preference(stage: Stage) -> tuple[int, float, str]:

@@ -41,6 +41,13 @@ class Stages(ConfigModel):
         description="Stages that the vendor fixes, besides or instead of a list.",
         examples=[[{"name": "NEW", "kind": "NEW"}]],
     )
+    prefer_fixed: bool = Field(
+        default=False,
+        description="`true`: a push goes to the fixed stage of the same kind, even where a listed "
+        "one says more. A listed stage is entered only if the integration's `statuses`, or the "
+        "change itself, names it: for vendors where the job decides which listed stages there are.",
+        examples=[True],
+    )
     external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     kind: Text = Field(default=None, description="Its kind.", examples=["type"])

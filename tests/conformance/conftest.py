@@ -65,7 +65,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     results = item.config.stash.setdefault(RESULTS, {})
     behaviour = item.originalname if isinstance(item, pytest.Function) else item.name
-    case = item.callspec.id.removeprefix(vendor_name).lstrip("-")  # type: ignore[attr-defined]  # it has params
+    case = item.callspec.id.removeprefix(vendor_name).removesuffix(vendor_name).strip("-")  # type: ignore[attr-defined]  # it has params
     told = behaviour.removeprefix("test_").replace("_", " ")
     key = (f"{told}: {case}" if case else told, vendor_name)
     mark = MARKS[report.outcome]
