@@ -35,8 +35,10 @@ async def imported(simulator: Simulator, connector: Connector) -> Imported:
 @only("teamtailor")
 async def test_records_made_in_one_instant_are_all_there(account: Account) -> None:
     simulator, connector = await account()
-    for record in (*simulator.world.people.values(), *simulator.world.applications.values()):
-        record.created_ms = 1_790_000_000_000
+    for person in simulator.world.people.values():
+        person.created_ms = 1_790_000_000_000
+    for application in simulator.world.applications.values():
+        application.created_ms = 1_790_000_000_000
 
     await imported(simulator, connector)
 
@@ -80,7 +82,7 @@ async def test_a_push_sends_the_bare_status_whatever_hiring_process_the_job_has(
         plan = await pushed(connector, ref, PushTarget(status))
         again = await connector.plan_push(ref, await now(connector, ref), PushTarget(status))
 
-        assert isinstance(plan, AlreadyThere) or plan.status is shown
+        assert isinstance(plan, AlreadyThere) or (isinstance(plan, Steps) and plan.status is shown)
         assert again == AlreadyThere()
         assert (await now(connector, ref))["status"] is shown
 
