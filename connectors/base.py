@@ -32,6 +32,9 @@ class ListFacts(msgspec.Struct, frozen=True):
     """True: `fetch` is available."""
     mapping_version: str
     """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
+    read_again_in_sweeps: bool = False
+    """True: parts of a record may change without a trace in the list. A sweep maps every record
+    again, which reads it in full."""
 
 
 class Window(msgspec.Struct, frozen=True):

@@ -288,10 +288,11 @@ class Join(ConfigModel):
 class Detail(ConfigModel):
     """Reads each record in full, because the list shows only part of it."""
 
-    when: Literal["changed", "always"] = Field(
+    when: Literal["changed", "swept", "always"] = Field(
         default="changed",
         description="`changed`: only when the list's record changed. `always`: with every walk, "
-        "for parts whose changes the list does not show.",
+        "for parts whose changes the list does not show. `swept`: with every sweep, and in between "
+        "when the list's record changed, where reading all of them at each poll takes too long.",
         examples=["changed"],
     )
 
