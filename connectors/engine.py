@@ -380,10 +380,18 @@ class RestConnector:
         if self._is_scoped(name):
             if scope is None:
                 return []
-            rows = await self._lookups.rows(name, scope, max_age_s=max_age_s)
-            return reader.read(rows, scope)
-        stages = reader.read(await self._lookups.rows(name, max_age_s=max_age_s))
+            return await self._read_stages(reader, name, max_age_s, scope)
+        stages = await self._read_stages(reader, name, max_age_s)
         return [each for each in stages if path is None or each.scope in (None, scope)]
+
+    async def _read_stages(
+        self, reader: StageReader, name: str, max_age_s: float, scope: str | None = None
+    ) -> list[Stage]:
+        rows = await self._lookups.rows(name, scope, max_age_s=max_age_s)
+        shown = [
+            await self._lookups.rows(each, max_age_s=max_age_s) for each in reader.spec.kinds_from
+        ]
+        return reader.read(rows, scope, shown)
 
     def _is_scoped(self, list_name: str) -> bool:
         return "scope" in self._model.lists[list_name].request.placeholders
@@ -479,14 +487,13 @@ class RestConnector:
         if spec.list is None:
             return reader.fixed()
         if not self._is_scoped(spec.list):
-            listed = reader.read(await self._lookups.rows(spec.list, max_age_s=0.0))
+            listed = await self._read_stages(reader, spec.list, 0.0)
             return [*reader.fixed(), *listed]
         if spec.scopes is None:
             return []
         found: list[Stage] = []
         for scope in await self._load_scopes(spec.scopes):
-            rows = await self._lookups.rows(spec.list, scope, max_age_s=_SETUP_AGE_S)
-            found += reader.read(rows, scope)
+            found += await self._read_stages(reader, spec.list, _SETUP_AGE_S, scope)
         return found
 
     def _targets(self, stages: Sequence[Stage]) -> list[Stage]:

@@ -14,7 +14,7 @@ from connectors.definition.lists import Join, List
 from connectors.definition.paths import names_read
 from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
-from connectors.lookups import Lookups, Rows, index_rows
+from connectors.lookups import SPARSE_STALE_S, STALE_S, Lookups, Rows, index_rows
 from connectors.mapping import FieldFailed
 from connectors.paths import compile_path
 from connectors.reads import Mappers, Reads
@@ -265,7 +265,8 @@ class ListReader:
             return {}
         async with self._tolerant(join):
             if join.load == "all":
-                return await self._lookups.ensure(join.list, by, keys)
+                stale_s = SPARSE_STALE_S if join.sparse else STALE_S
+                return await self._lookups.ensure(join.list, by, keys, stale_s=stale_s)
             return await self._needed(join, by, keys)
         return {}
 

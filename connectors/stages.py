@@ -1,6 +1,7 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from connectors.records import identifier
 from connectors.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -52,8 +55,8 @@ class StageReader:
             name: getter(getattr(spec, name))
             for name in ("external_id", "name", "kind", "slug", "position", "scope")
         }
-        self._read_before: dict[str | None, tuple[Iterable[Mapping[str, Any]], list[Stage]]] = {}
-        """By scope: the rows, and what they were read as."""
+        self._read_before: dict[str | None, tuple[Sequence[object], list[Stage]]] = {}
+        """By scope: the lists of rows, and what they were read as."""
 
     def fixed(self) -> list[Stage]:
         """The stages that every account has."""
@@ -62,16 +65,21 @@ class StageReader:
             for at, each in enumerate(self.spec.fixed)
         ]
 
-    def read(self, rows: Iterable[Mapping[str, Any]], scope: str | None = None) -> list[Stage]:
-        """The stages of a list; `scope` is that of rows which do not tell theirs."""
+    def read(self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()) -> list[Stage]:
+        """The stages of a list; `scope` is that of rows which do not tell theirs.
+
+        `shown` are the rows of the lists that show kinds.
+        """
         before = self._read_before.get(scope)
-        if before is not None and before[0] is rows:
+        given = (rows, *shown)
+        if before is not None and _are_same(before[0], given):
             return before[1]
-        stages = [self._read(row, at, scope) for at, row in enumerate(self._each(rows))]
-        self._read_before[scope] = (rows, stages)
+        kinds = {identifier(row.get("id")): text(row.get("kind")) for part in shown for row in part}
+        stages = [self._read(row, at, scope, kinds) for at, row in enumerate(self._each(rows))]
+        self._read_before[scope] = (given, stages)
         return stages
 
-    def _each(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    def _each(self, rows: Rows) -> Iterator[Mapping[str, Any]]:
         if self.spec.each is None:
             yield from rows
             return
@@ -80,13 +88,20 @@ class StageReader:
             for item in inner(row) or []:
                 yield {**item, "record": row} if isinstance(item, dict) else item
 
-    def _read(self, row: Mapping[str, Any], at: int, scope: str | None) -> Stage:
+    def _read(
+        self,
+        row: Mapping[str, Any],
+        at: int,
+        scope: str | None,
+        kinds: Mapping[str | None, str | None],
+    ) -> Stage:
         found = {name: get(row) for name, get in self._get.items()}
         position = found["position"]
+        external_id = identifier(found["external_id"])
         return self._stage(
-            identifier(found["external_id"]),
+            external_id,
             text(found["name"]) or "",
-            text(found["kind"]),
+            kinds.get(external_id) or text(found["kind"]),
             at if not isinstance(position, int | float) else position,
             text(found["slug"]),
             identifier(found["scope"]) or scope,
@@ -106,6 +121,11 @@ class StageReader:
         verdict = self._rules.verdict(external_id, name, kind)
         yields = self.spec.prefer_fixed and not is_fixed
         return Stage(external_id, name, kind, slug, position, scope, verdict, is_fixed, yields)
+
+
+def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """Lists are the same lists, whatever is in them."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def push_target(

@@ -245,7 +245,7 @@ def lists_named(model: DefinitionModel) -> set[str]:
     writes, analytics = model.writes, model.analytics
     found: set[str | None] = set()
     if writes.stages is not None:
-        found |= {writes.stages.list, writes.stages.scopes}
+        found |= {writes.stages.list, writes.stages.scopes, *writes.stages.kinds_from}
     if writes.reasons is not None:
         found |= {writes.reasons.list, *writes.reasons.more}
     for write in writes.operations().values():

@@ -283,6 +283,12 @@ class Join(ConfigModel):
         "other list, or the account has none. It is told once; the fields stay empty.",
         examples=[True],
     )
+    sparse: bool = Field(
+        default=False,
+        description="`true`: that the other list has no record for a key is an answer too. Without "
+        "it, keys that find nothing are counted on the run and warned of once.",
+        examples=[True],
+    )
 
 
 class Detail(ConfigModel):

@@ -51,6 +51,12 @@ class Stages(ConfigModel):
     external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     kind: Text = Field(default=None, description="Its kind.", examples=["type"])
+    kinds_from: ListNames = Field(
+        default=(),
+        description="Lookup lists that show the kinds of stages where their own list does not: "
+        "their records have a stage's `id` and its `kind`.",
+        examples=[["hired_statuses"]],
+    )
     slug: Text = Field(
         default=None,
         description="What `{stage_slug}` stands for; nothing for fixed stages.",

@@ -13,13 +13,8 @@ from tests.support.ats import connect
 
 VENDORS = sorted(find_definitions())
 OPERATORS: dict[str, dict[str, Any]] = {
-    # This vendor's statuses have no kinds, so what ends an application is for the operator to say.
-    "bamboohr": {
-        "statuses": {
-            "rejected": ["Not a fit", "Lacking skills", "Position filled", "Other"],
-            "withdrawn": ["Withdrew", "Withdrew: accepted another offer"],
-        }
-    }
+    # This vendor's API says which statuses end an application, and not who turned whom down.
+    "bamboohr": {"statuses": {"withdrawn": ["Withdrew", "Withdrew: accepted another offer"]}}
 }
 Account = Callable[..., Awaitable[tuple[Simulator, Connector]]]
 RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()

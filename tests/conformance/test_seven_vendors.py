@@ -1,5 +1,7 @@
 """What single vendors demand beyond the behaviours that all share."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.base import (
@@ -128,3 +130,69 @@ async def pushed(connector: Connector, ref: ApplicationRef, target: PushTarget) 
     for step in plan.steps if isinstance(plan, Steps) else ():
         await connector.perform(step)
     return plan
+
+
+@only("bamboohr")
+async def test_statuses_end_an_application_by_their_group_and_not_by_their_names(
+    account: Account,
+) -> None:
+    operator = {"statuses": {"withdrawn": ["Absage 4", "Absage 5"], "reviewing": ["Rejected"]}}
+    simulator, connector = await account(operator=operator)
+    world = simulator.world
+    for number, reason in list(world.reasons.items()):
+        world.reasons[number] = replace(reason, name=f"Absage {number}")
+    stages = {stage.name: stage for stage in world.stages.values()}
+    simulator.actions.rename_stage(stages["Hired"], "Eingestellt")
+    simulator.actions.rename_stage(stages["Reviewed"], "Rejected")
+
+    found = await imported(simulator, connector)
+
+    by_stage = {a["stage"]["name"]: a["status"] for a in found.applications.values()}
+    assert by_stage["Absage 1"] is Status.REJECTED
+    assert by_stage["Absage 4"] is Status.WITHDRAWN
+    assert by_stage["Eingestellt"] is Status.HIRED
+    assert by_stage["Rejected"] is Status.REVIEWING
+    assert simulator.violations == []
+
+
+@only("bamboohr")
+async def test_a_push_ends_an_application_in_a_status_of_the_right_group(account: Account) -> None:
+    simulator, connector = await account()
+    world = simulator.world
+    for number, reason in list(world.reasons.items()):
+        world.reasons[number] = replace(reason, name=f"Absage {number}")
+    hired = next(stage for stage in world.stages.values() if stage.name == "Hired")
+    simulator.actions.rename_stage(hired, "Eingestellt")
+    found = await imported_without_truth(connector)
+    first, second = open_applications(found, {Status.NEW})[:2]
+
+    await pushed(connector, first, PushTarget(Status.REJECTED))
+    await pushed(connector, second, PushTarget(Status.HIRED))
+
+    rejected, hired_now = await now(connector, first), await now(connector, second)
+    assert rejected["status"] is Status.REJECTED
+    assert str(rejected["stage"]["name"]).startswith("Absage")
+    assert (hired_now["status"], hired_now["stage"]["name"]) == (Status.HIRED, "Eingestellt")
+
+
+@only("bamboohr")
+async def test_an_account_without_an_ended_application_is_asked_for_its_status(
+    account: Account,
+) -> None:
+    simulator, connector = await account(candidates=20, operator={"statuses": {}})
+    world = simulator.world
+    for application in world.applications.values():
+        if application.state != "active":
+            simulator.actions.unreject(application)
+    [ref, *_] = open_applications(await imported(simulator, connector), {Status.NEW})
+
+    plan = await connector.plan_push(ref, await now(connector, ref), PushTarget(Status.REJECTED))
+
+    assert isinstance(plan, Impossible)
+    assert "integrations.acme.statuses.rejected" in plan.reason
+
+
+async def imported_without_truth(connector: Connector) -> Imported:
+    found = Imported()
+    await found.walk(connector, full=True)
+    return found
