@@ -56,12 +56,13 @@ class ReadIssue(msgspec.Struct, frozen=True):
     | page | `<list> page 3` or `<list> offset 200` | its records were not read |
     | scope | `<list> of <scope id>` | the records of this job or position were not read |
     | join | the optional list | records come without what it adds |
+    | key | the lookup list | records hold a key for which it has no record: what it would add is empty |
     | row | the lookup list | this odd row of it was left out |
     | field | `candidate.phones`, `candidate.custom_fields.<key>` | the field of a record was left out; a custom field keeps its raw value |
     | body | the list | an answer was decoded after a repair (invalid UTF-8, control characters, ...) |
     """
 
-    kind: Literal["page", "scope", "join", "row", "field", "body"]
+    kind: Literal["page", "scope", "join", "key", "row", "field", "body"]
     name: str
     reason: str
     """For an operator: HTTP facts and types, never content."""

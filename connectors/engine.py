@@ -134,7 +134,7 @@ class RestConnector:
                 lookups=self._lookups,
                 fetcher=self._fetcher,
                 load_at_most=self._load_at_most,
-                warn=self._parts.transport.warn,
+                issues=self._issues,
             )
             for name, spec in self._model.lists.items()
             if spec.holds != "lookup"
