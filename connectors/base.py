@@ -198,6 +198,8 @@ class StageFacts(msgspec.Struct, frozen=True):
     job_external_id: str | None
     status: ApplicationStatus | None
     is_push_target: bool
+    stands_in_for: tuple[ApplicationStatus, ...] = ()
+    """Other statuses that a push brings here, because no stage is for them alone."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):

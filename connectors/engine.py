@@ -477,7 +477,13 @@ class RestConnector:
         targets = self._targets(stages)
         return [
             StageFacts(
-                each.external_id, each.name, each.kind, each.scope, each.status, each in targets
+                each.external_id,
+                each.name,
+                each.kind,
+                each.scope,
+                each.status,
+                is_push_target=each in targets,
+                stands_in_for=tuple(s for s in targets.get(each, ()) if s is not each.status),
             )
             for each in stages
         ]
@@ -496,14 +502,17 @@ class RestConnector:
             found += await self._read_stages(reader, spec.list, _SETUP_AGE_S, scope)
         return found
 
-    def _targets(self, stages: Sequence[Stage]) -> list[Stage]:
+    def _targets(self, stages: Sequence[Stage]) -> Mapping[Stage, list[ApplicationStatus]]:
+        """By stage: the statuses that a push brings there."""
         operators = self._parts.operator.statuses
-        scopes = {stage.scope for stage in stages}
-        found = []
-        for scope in scopes:
+        found: dict[Stage, list[ApplicationStatus]] = {}
+        for scope in {stage.scope for stage in stages}:
             own = [stage for stage in stages if stage.scope == scope]
-            found += [push_target(own, status, operators) for status in ApplicationStatus]
-        return [stage for stage in found if stage is not None]
+            for status in ApplicationStatus:
+                target = push_target(own, status, operators)
+                if target is not None:
+                    found.setdefault(target, []).append(status)
+        return found
 
     # Analytics
 

@@ -140,7 +140,8 @@ def push_target(
         stage for stage in stages if stage.verdict is not None and stage.verdict.status == status
     ]
     found = min(fitting, key=_preference, default=None)
-    return _fixed_instead(stages, found) if found is not None and found.yields else found
+    yields = found is not None and found.yields and status.is_open
+    return _fixed_instead(stages, found) if found is not None and yields else found
 
 
 def _fixed_instead(stages: Sequence[Stage], found: Stage) -> Stage:

@@ -92,6 +92,31 @@ async def test_kinds_are_read_again_with_the_lists_that_show_them() -> None:
     assert (before["Absage"], after["Absage"]) == (None, Status.REJECTED)
 
 
+async def test_a_fixed_stage_stands_in_for_what_only_listed_ones_say() -> None:
+    rows = [
+        {"id": 1, "name": "Phone screen", "type": "REVIEW"},
+        {"id": 2, "name": "Onsite interview", "type": "INTERVIEW"},
+        {"id": 3, "name": "Assessment", "type": "OTHER"},
+        {"id": 4, "name": "Declined offer", "type": "INTERVIEW"},
+    ]
+    text = DEFINITION.replace(
+        "kinds_from: [ended, hired]}",
+        "kinds_from: [ended, hired], prefer_fixed: true, "
+        "fixed: [{name: REVIEW, kind: REVIEW}, {name: INTERVIEW, kind: INTERVIEW}]}",
+    ).replace("names_close: false", "coarse_kinds: {REVIEW: reviewing, INTERVIEW: interview}")
+
+    found = await stages_of(Account(stages=rows), text)
+
+    assert {name: (stage.is_push_target, stage.stands_in_for) for name, stage in found.items()} == {
+        "REVIEW": (True, (Status.SCREENING,)),
+        "INTERVIEW": (True, ()),
+        "Phone screen": (False, ()),
+        "Onsite interview": (False, ()),
+        "Assessment": (True, ()),
+        "Declined offer": (True, ()),
+    }
+
+
 @pytest.mark.parametrize("name", ["Hired", "rejected", "Withdrew", "Not a fit", "Declined offer"])
 async def test_a_usual_name_ends_an_application_only_where_the_definition_lets_it(
     name: str,
