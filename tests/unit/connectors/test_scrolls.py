@@ -61,6 +61,32 @@ async def test_the_same_cursor_on_every_page_is_no_loop(
 
 
 @pytest.mark.parametrize(
+    "pagination",
+    [
+        "{kind: next_url, at: next}",
+        "{kind: link_header}",
+        "{kind: cursor, parameter: after, header: X-Next}",
+    ],
+)
+async def test_the_same_address_or_header_may_bring_another_page_each_time_too(
+    pagination: str,
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        at = len(ats.asked)
+        following = "/scroll/abc" if at < 4 else None
+        headers = {"Link": f'<{following}>; rel="next"', "X-Next": "abc"} if following else {}
+        body = {"rows": [{"id": at, "name": "N"}], "next": following}
+        return web.json_response(body, headers=headers)
+
+    async with tiny_ats(answer) as ats:
+        connector = tiny_connector(ats, definition_text(pagination=pagination))
+        found = await ids_of(connector)
+        await connector.close()
+
+    assert found == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
     "answers",
     [
         [([1, 2], "same")],
