@@ -51,7 +51,7 @@ def in_turn(*answers: web.Response) -> Answer:
         (SCROLL, [page([1, 2], "a"), page([3, 4], "b"), page([5], "b"), page([], "c")]),
         (PLAIN, [page([1, 2]), page([3, 4]), page([5], token=None)]),
         (PLAIN, [page([1, 2]), page([3, 4]), page([5]), page([], token="")]),
-        (FLAGGED, [page([1, 2], more=1), page([3, 4], more=1), page([5], more=0)]),
+        (FLAGGED, [page([1, 2], more=True), page([3, 4], more=True), page([5], more=False)]),
     ],
 )
 async def test_the_same_cursor_on_every_page_is_no_loop(
