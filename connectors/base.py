@@ -32,6 +32,9 @@ class ListFacts(msgspec.Struct, frozen=True):
     """True: `fetch` is available."""
     mapping_version: str
     """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
+    read_again_in_sweeps: bool = False
+    """True: parts of a record may change without a trace in the list. A sweep maps every record
+    again, which reads it in full."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -53,12 +56,13 @@ class ReadIssue(msgspec.Struct, frozen=True):
     | page | `<list> page 3` or `<list> offset 200` | its records were not read |
     | scope | `<list> of <scope id>` | the records of this job or position were not read |
     | join | the optional list | records come without what it adds |
+    | key | the lookup list | records hold a key for which it has no record: what it would add is empty |
     | row | the lookup list | this odd row of it was left out |
     | field | `candidate.phones`, `candidate.custom_fields.<key>` | the field of a record was left out; a custom field keeps its raw value |
     | body | the list | an answer was decoded after a repair (invalid UTF-8, control characters, ...) |
     """
 
-    kind: Literal["page", "scope", "join", "row", "field", "body"]
+    kind: Literal["page", "scope", "join", "key", "row", "field", "body"]
     name: str
     reason: str
     """For an operator: HTTP facts and types, never content."""
@@ -196,6 +200,8 @@ class StageFacts(msgspec.Struct, frozen=True):
     job_external_id: str | None
     status: ApplicationStatus | None
     is_push_target: bool
+    stands_in_for: tuple[ApplicationStatus, ...] = ()
+    """Other statuses that a push brings here, because no stage is for them alone."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):

@@ -9,10 +9,12 @@ from config.loading import Loaded
 from config.nodes import Path, show_path
 from config.operator import Integration, OperatorConfig
 from config.problems import Problem, did_you_mean
+from connectors.definition.check_zones import zone_hint, zone_options
 from connectors.definition.load import Definition
 from connectors.definition.paths import checked_path
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
+from connectors.times import time_zone
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
 from models.status import CLOSED
 
@@ -68,6 +70,15 @@ class _Checker(msgspec.Struct, frozen=True):
             option = self.model.options.get(name)
             if option and option.pattern and not re.fullmatch(option.pattern, value):
                 self.wrong(("options", name), f"must match the pattern {option.pattern}")
+        for name in zone_options(self.model):
+            self._check_zone(name, self.operator.options.get(name))
+
+    def _check_zone(self, name: str, value: str | None) -> None:
+        try:
+            if value is not None:
+                time_zone(value)
+        except ValueError as error:
+            self.wrong(("options", name), str(error), hint=zone_hint(value or ""))
 
     def _check_address(self) -> None:
         """Options that only the base address needs are not needed beside an endpoint."""

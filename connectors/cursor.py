@@ -1,16 +1,17 @@
 """Which changes a poll asks for, and what the next poll may rely on. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
 from connectors.base import Cursor, Window
+from connectors.definition.bodies import body_entry
 from connectors.definition.lists import Cursor as CursorKind
 from connectors.definition.lists import SyncTokenCursor, UpdatedAtCursor
 from connectors.definition.placeholders import fill
-from connectors.times import read_time, write_time
+from connectors.times import read_time, write_time, written_twice
 from models.times import iso
 
 CLOCK_DOUBT = timedelta(minutes=10)
@@ -29,27 +30,37 @@ class Asked(msgspec.Struct, frozen=True):
 NOTHING_ASKED = Asked({}, {})
 
 
-def asked(kind: CursorKind | None, window: Window, *, now: datetime) -> Asked:
-    """The parameters that ask for what changed since the window's cursor."""
+def asked(kind: CursorKind | None, window: Window, *, now: datetime, zone: tzinfo = UTC) -> Asked:
+    """The parameters that ask for what changed since the window's cursor.
+
+    `zone` is the one in which the vendor reads moments without a zone.
+    """
     if window.cursor is None:
         return NOTHING_ASKED
     match kind:
         case UpdatedAtCursor():
-            return _since(kind, window, now)
+            return _since(kind, window, now, zone)
         case SyncTokenCursor():
-            parameter = {kind.parameter: window.cursor["token"]}
-            return Asked({}, parameter) if kind.send_in == "body" else Asked(parameter, {})
+            token = window.cursor["token"]
+            if kind.send_in == "body":
+                return Asked({}, body_entry(kind.parameter, token))
+            return Asked({kind.parameter: token}, {})
     return NOTHING_ASKED
 
 
-def _since(kind: UpdatedAtCursor, window: Window, now: datetime) -> Asked:
+def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -> Asked:
     since = read_time((window.cursor or {}).get("updated_at"))
     if since is None:
         return NOTHING_ASKED
     since -= window.overlap
     if not kind.inclusive:
         since -= _unit(kind.format)
-    bounds = {"from": write_time(since, kind.format), "to": write_time(now, kind.format)}
+    # A time that clocks show twice may be read as the later one, which would pass over changes.
+    since -= written_twice(since, zone)
+    bounds = {
+        "from": write_time(since, kind.format, zone),
+        "to": write_time(now, kind.format, zone),
+    }
     query: Any = fill(kind.query, bounds.get)
     body: Any = fill(kind.body, bounds.get)
     return Asked(query, body)

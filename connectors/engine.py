@@ -127,9 +127,10 @@ class RestConnector:
 
     def _mappers(self) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
+        zone = self._parts.drafts.zone(None)
         return Mappers(
-            CandidateMapper(model.candidate, extras) if model.candidate else None,
-            ApplicationMapper(model.application, self._rules, extras)
+            CandidateMapper(model.candidate, extras, zone) if model.candidate else None,
+            ApplicationMapper(model.application, self._rules, extras, zone)
             if model.application
             else None,
         )
@@ -144,7 +145,7 @@ class RestConnector:
                 lookups=self._lookups,
                 fetcher=self._fetcher,
                 load_at_most=self._load_at_most,
-                warn=self._parts.transport.warn,
+                issues=self._issues,
             )
             for name, spec in self._model.lists.items()
             if spec.holds != "lookup"
@@ -186,6 +187,8 @@ class RestConnector:
                 complete_listing_proves_absence=reader.spec.absence_is_deletion,
                 reads_by_id=reader.spec.fetch is not None,
                 mapping_version=version,
+                read_again_in_sweeps=reader.spec.detail is not None
+                and reader.spec.detail.when == "swept",
             )
             for name, reader in self._readers.items()
         ]
@@ -198,6 +201,8 @@ class RestConnector:
             "statuses": {status.value: names for status, names in operator.statuses.items()},
             "fields": operator.fields,
         }
+        if self._model.api.time_zone is not None:
+            part["time_zone"] = str(self._parts.drafts.zone(None))
         return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
 
     @cached_property
@@ -406,10 +411,18 @@ class RestConnector:
         if self._is_scoped(name):
             if scope is None:
                 return []
-            rows = await self._lookups.rows(name, scope, max_age_s=max_age_s)
-            return reader.read(rows, scope)
-        stages = reader.read(await self._lookups.rows(name, max_age_s=max_age_s))
+            return await self._read_stages(reader, name, max_age_s, scope)
+        stages = await self._read_stages(reader, name, max_age_s)
         return [each for each in stages if path is None or each.scope in (None, scope)]
+
+    async def _read_stages(
+        self, reader: StageReader, name: str, max_age_s: float, scope: str | None = None
+    ) -> list[Stage]:
+        rows = await self._lookups.rows(name, scope, max_age_s=max_age_s)
+        shown = [
+            await self._lookups.rows(each, max_age_s=max_age_s) for each in reader.spec.kinds_from
+        ]
+        return reader.read(rows, scope, shown)
 
     def _is_scoped(self, list_name: str) -> bool:
         return "scope" in self._model.lists[list_name].request.placeholders
@@ -492,7 +505,13 @@ class RestConnector:
         targets = self._targets(stages)
         return [
             StageFacts(
-                each.external_id, each.name, each.kind, each.scope, each.status, each in targets
+                each.external_id,
+                each.name,
+                each.kind,
+                each.scope,
+                each.status,
+                is_push_target=each in targets,
+                stands_in_for=tuple(s for s in targets.get(each, ()) if s is not each.status),
             )
             for each in stages
         ]
@@ -502,24 +521,26 @@ class RestConnector:
         if spec.list is None:
             return reader.fixed()
         if not self._is_scoped(spec.list):
-            listed = reader.read(await self._lookups.rows(spec.list, max_age_s=0.0))
+            listed = await self._read_stages(reader, spec.list, 0.0)
             return [*reader.fixed(), *listed]
         if spec.scopes is None:
             return []
         found: list[Stage] = []
         for scope in await self._load_scopes(spec.scopes):
-            rows = await self._lookups.rows(spec.list, scope, max_age_s=_SETUP_AGE_S)
-            found += reader.read(rows, scope)
+            found += await self._read_stages(reader, spec.list, _SETUP_AGE_S, scope)
         return found
 
-    def _targets(self, stages: Sequence[Stage]) -> list[Stage]:
+    def _targets(self, stages: Sequence[Stage]) -> Mapping[Stage, list[ApplicationStatus]]:
+        """By stage: the statuses that a push brings there."""
         operators = self._parts.operator.statuses
-        scopes = {stage.scope for stage in stages}
-        found = []
-        for scope in scopes:
+        found: dict[Stage, list[ApplicationStatus]] = {}
+        for scope in {stage.scope for stage in stages}:
             own = [stage for stage in stages if stage.scope == scope]
-            found += [push_target(own, status, operators) for status in ApplicationStatus]
-        return [stage for stage in found if stage is not None]
+            for status in ApplicationStatus:
+                target = push_target(own, status, operators)
+                if target is not None:
+                    found.setdefault(target, []).append(status)
+        return found
 
     # Analytics
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from connectors.base import ReadIssue
 
-IssueKind = Literal["page", "scope", "join", "row", "field", "body"]
+IssueKind = Literal["page", "scope", "join", "key", "row", "field", "body"]
 _MOST = 500
 """Different issues that are kept; a run that has more of them has named enough."""
 
@@ -17,6 +17,8 @@ class IssueLog:
         """Nothing happened yet."""
         self._warn = warn
         self._counts: dict[tuple[IssueKind, str, str], int] = {}
+        self._missing_keys: set[str] = set()
+        """Lists whose missing keys were warned of: a poll that maps no record says nothing of them."""
 
     def note(self, kind: IssueKind, name: str, reason: str, count: int = 1) -> None:
         """Remember an issue."""
@@ -25,7 +27,9 @@ class IssueLog:
             self._counts[key] += count
         elif len(self._counts) < _MOST:
             self._counts[key] = count
-            self._warn(f"{name}: {reason}")
+            if kind != "key" or name not in self._missing_keys:
+                self._warn(f"{name}: {reason}")
+            self._missing_keys |= {name} if kind == "key" else set()
 
     def take(self) -> Sequence[ReadIssue]:
         """Everything since the last call, in the order of appearance."""

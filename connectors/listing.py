@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import xxhash
 from msgspec.structs import replace
 from yarl import URL
 
+from connectors.answers import Kind
 from connectors.base import Page, Position, RawRecord, Window
 from connectors.clock import Clock
 from connectors.cursor import CLOCK_DOUBT, asked, next_cursor
+from connectors.definition.bodies import merged
 from connectors.definition.lists import (
     CursorPagination,
     List,
@@ -44,6 +45,7 @@ from connectors.records import (
     whole_print,
     with_scope,
 )
+from connectors.repeats import PagesRead
 from connectors.requests import Draft, Drafts
 from connectors.times import http_date, read_time, worth_reading
 from connectors.transport import Transport
@@ -129,17 +131,20 @@ class Listing:
         self._slice = slicer(spec.records, around)
         cursor = spec.cursor
         self._timed = cursor if isinstance(cursor, UpdatedAtCursor) else None
+        self._zone = drafts.zone(self._timed.time_zone if self._timed else None)
         times = [self._timed.field] if self._timed else []
         self._probe = probe([spec.id, *times])
         always = spec.detail is not None and spec.detail.when == "always"
         self._digest_of = None if always else digest_of
+        self._scrolls = isinstance(spec.pagination, CursorPagination) and spec.pagination.scroll
+        """The ATS keeps the place: a page is had only once, and no walk can go on later."""
 
     async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
         """Every page of a walk."""
         state = _State.of(position) if position is not None else _State({})
         scopes = await self._scopes(state.scope)
         state = replace(state, scope=scopes[0]) if state.scope is None else state
-        visited = {_mark(state)}
+        read = PagesRead(self.name)
         fetched = await self._fetch_at(window, state)
         earlier = _Repeats([], 0)
         while True:
@@ -148,7 +153,7 @@ class Listing:
             if following is None:
                 yield page
                 return
-            self._refuse_loop(following, visited)
+            read.note([state.scope, state.place], _ids(page.records, fetched))
             ahead = asyncio.create_task(
                 self._fetch_at(window, following), name=f"page of {self.name}"
             )
@@ -171,12 +176,13 @@ class Listing:
     async def _fetch_at(self, window: Window, state: _State) -> _Fetched:
         if self.spec.scopes is None:
             first = self._first_draft(window)
-            return await self._fetch(first, state.place, state.page)
+            return await self._fetch(first, state.place, kind="page" if state.page else "list")
         if state.scope is None:
             return _NOTHING
         first = self._first_draft(window, state.scope)
         try:
-            fetched = await self._fetch(first, state.place, len(state.place))
+            kind: Kind = "page" if state.place else "list"
+            fetched = await self._fetch(first, state.place, kind=kind)
         except NotFound:
             # Its owner may have gone since the walk began; then so have its records.
             if state.scope in await self._load_scopes(self.spec.scopes):
@@ -196,16 +202,16 @@ class Listing:
         """Every record of a short list, parsed; None as soon as there are more than `most`."""
         found: list[Any] = []
         place: Place = {}
-        visited = {_mark(_State(place))}
+        read = PagesRead(self.name)
         while True:
-            fetched = await self._fetch(draft, place, len(visited) - 1, kind="lookup")
+            fetched = await self._fetch(draft, place, kind="lookup")
             found += [msgspec.json.decode(raw) for raw in fetched.records]
             if most is not None and len(found) > most:
                 return None
             following = self._next(place, fetched) if pagination else None
             if following is None:
                 return found
-            self._refuse_loop(_State(following), visited)
+            read.note(place, _ids(self._told(fetched.records).records, fetched))
             place = following
 
     def _refuse_repetition(self, page: Page, earlier: _Repeats) -> _Repeats:
@@ -217,31 +223,16 @@ class Listing:
             raise BrokenAnswer(message, operation=self.name)
         return repeats
 
-    def _refuse_loop(self, state: _State, visited: set[int]) -> None:
-        mark = _mark(state)
-        if mark in visited:
-            raise BrokenAnswer(
-                f"{self.name}: the ATS names a page as the next that was already read",
-                operation=self.name,
-            )
-        visited.add(mark)
-
     def _first_draft(self, window: Window, scope: str | None = None) -> Draft:
         draft = self.draft({"scope": scope})
-        more = asked(self.spec.cursor, window, now=self._clock.now())
+        more = asked(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)
         return _with(draft, more.query, more.body)
 
-    async def _fetch(
-        self,
-        first: Draft,
-        place: Place,
-        number: int,
-        *,
-        kind: str | None = None,
-    ) -> _Fetched:
+    async def _fetch(self, first: Draft, place: Place, *, kind: Kind) -> _Fetched:
         request = self._page_draft(first, place).outgoing()
-        reads = kind or ("page" if number else "list")
-        good = await self._transport.read(request, reads, self._parse)  # type: ignore[arg-type]  # one of the kinds
+        # Whoever asks a scroll once more gets the page after the one whose answer was lost.
+        again = not (place and self._scrolls)
+        good = await self._transport.read(request, kind, self._parse, again=again)
         sliced = good.payload or Sliced(None, ())
         if sliced.records is None:
             raise UnexpectedPayload(
@@ -257,7 +248,8 @@ class Listing:
     def _page_draft(self, first: Draft, place: Place) -> Draft:
         wanted = page_request(self.spec.pagination, place)
         if wanted.url is not None:
-            url = self._drafts.follow(wanted.url, first.url)
+            keeps = getattr(self.spec.pagination, "keep_origin", False)
+            url = self._drafts.follow(wanted.url, first, keep_origin=keeps)
             if isinstance(self.spec.pagination, NextUrlPagination):
                 url = carried(url, first.url, self.spec.pagination.carry)
             return replace(first, url=url)
@@ -287,13 +279,18 @@ class Listing:
         if following is not None:
             page = Page(
                 told.records,
-                following.position(),
+                self._position(state, following),
                 last=False,
                 failed=told.failed,
                 expected_total=self._total(fetched),
             )
             return page, following
         return self._last_page(window, told, seen, started, fetched), None
+
+    def _position(self, state: _State, following: _State) -> Position | None:
+        """Where a later run may go on; the same cursor for another page would pass over one."""
+        stays = (following.scope, following.place) == (state.scope, state.place)
+        return None if self._scrolls or stays else following.position()
 
     def _following(
         self, state: _State, fetched: _Fetched, scopes: Sequence[str | None]
@@ -332,7 +329,7 @@ class Listing:
         format_name = self._timed.field_format or self._timed.format
         for value in worth_reading(told.times):
             try:
-                moment = read_time(value, format_name)
+                moment = read_time(value, format_name, self._zone)
             except ValueError:
                 continue
             if moment is not None and (seen is None or moment > seen):
@@ -387,10 +384,11 @@ def _with(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Dr
     if query:
         draft = replace(draft, url=draft.url.update_query(query))
     if body:
-        draft = replace(draft, body={**(draft.body or {}), **body})
+        draft = replace(draft, body=merged(draft.body or {}, body))
     return draft
 
 
-def _mark(state: _State) -> int:
-    where = [state.scope, dict(state.place)]
-    return xxhash.xxh3_64_intdigest(msgspec.json.encode(where, order="sorted"))
+def _ids(records: Sequence[RawRecord], fetched: _Fetched) -> list[str]:
+    """What a page is told by: bytes may differ each time, as signed addresses do."""
+    ids = [record.external_id for record in records]
+    return ids or [whole_print(raw).hex() for raw in fetched.records]

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from connectors.clock import Clock
 from connectors.paths import compile_path
 from connectors.records import identifier
@@ -14,7 +16,8 @@ LoadAll = Callable[[str, str | None], Awaitable[Rows]]
 """From a list's name and a scope to all its records."""
 
 STALE_S = 30.0
-"""A table that lacks a key is loaded again, unless it is fresher than this."""
+SPARSE_STALE_S = 300.0
+"""Where most keys have no record, a table that lacks one is not worth loading again so soon."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,11 @@ class _Table:
         if by not in self.indexes:
             self.indexes[by] = index_rows(self.rows, by)
         return self.indexes[by]
+
+
+def distinct(rows: Rows) -> Rows:
+    """Each row once: pages may overlap, and of many records only a few values may be of use."""
+    return list({msgspec.json.encode(row, order="sorted"): row for row in rows}.values())
 
 
 def index_rows(rows: Rows, by: str) -> dict[str, Rows]:
@@ -63,11 +71,16 @@ class Lookups:
         newest = self._clock.monotonic() - max_age_s
         return (await self._loaded(name, scope, newer_than=newest)).rows
 
-    async def ensure(self, name: str, by: str, keys: Iterable[str]) -> Mapping[str, Rows]:
-        """An index that has these keys, if the ATS has them."""
+    async def ensure(
+        self, name: str, by: str, keys: Iterable[str], *, stale_s: float = STALE_S
+    ) -> Mapping[str, Rows]:
+        """An index that has these keys, if the ATS has them.
+
+        A table that lacks one of them is loaded again, unless it is fresher than `stale_s`.
+        """
         table = await self._loaded(name, None, newer_than=float("-inf"))
         if any(key not in table.index(by) for key in keys):
-            newest = self._clock.monotonic() - STALE_S
+            newest = self._clock.monotonic() - stale_s
             table = await self._loaded(name, None, newer_than=newest)
         return table.index(by)
 
@@ -80,6 +93,6 @@ class Lookups:
             table = self._tables.get(key)
             if table is None or table.loaded_at < newer_than:
                 at = self._clock.monotonic()
-                table = _Table(await self._load(name, scope), at)
+                table = _Table(distinct(await self._load(name, scope)), at)
                 self._tables[key] = table
             return table

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,31 +34,32 @@ WHOLE = "record"
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INT64 = 2**63
 _WRAPPING = frozenset({"name", "type", "title"})
+Convert = Callable[[Any], Any]
 
 
 class FieldFailed(ValueError):
     """One field of a record could not be read; the message has no content of it."""
 
 
-def getter(source: Source) -> Getter:
-    """A function from a record to the source's value."""
+def getter(source: Source, zone: tzinfo = UTC) -> Getter:
+    """A function from a record to the source's value; `zone` is that of times without one."""
     match source:
         case PathSource():
             get = compile_path(source.path)
         case Constant():
             get = _constant(source.value)
         case FirstOf():
-            get = _first_of([getter(each) for each in source.sources])
+            get = _first_of([getter(each, zone) for each in source.sources])
         case ParseTime():
-            get = _time(getter(source.source), source.format)
+            get = _time(getter(source.source), source.format, zone)
         case SplitName():
             get = _split_name(getter(source.source), first=source.part == "first")
         case MapValues():
             get = _mapped(getter(source.source), source.values, source.otherwise)
         case JoinText():
-            get = _joined([getter(each) for each in source.sources], source.separator)
+            get = _joined([getter(each, zone) for each in source.sources], source.separator)
         case Each():
-            get = _each(source)
+            get = _each(source, zone)
     return get
 
 
@@ -71,8 +74,8 @@ def _constant(value: object) -> Getter:
     return lambda _: value
 
 
-def _time(get: Getter, format_name: str) -> Getter:
-    return lambda record: read_time(get(record), format_name)
+def _time(get: Getter, format_name: str, zone: tzinfo) -> Getter:
+    return lambda record: read_time(get(record), format_name, zone)
 
 
 def _first_of(getters: list[Getter]) -> Getter:
@@ -114,10 +117,10 @@ def _joined(getters: list[Getter], separator: str) -> Getter:
     return join
 
 
-def _each(source: Each) -> Getter:
+def _each(source: Each, zone: tzinfo) -> Getter:
     find = compile_path(source.path)
     keyed = [name for name, each in source.fields.items() if each == PathSource(KEY)]
-    fields = [(name, getter(e)) for name, e in source.fields.items() if name not in keyed]
+    fields = [(name, getter(e, zone)) for name, e in source.fields.items() if name not in keyed]
     by_key = keyed or (
         [] if "key" in source.fields or source.fields.keys() >= {"type"} else ["key"]
     )
@@ -175,9 +178,9 @@ def identity(value: Any) -> str:
     return found
 
 
-def moment(value: Any) -> Any:
+def moment(value: Any, zone: tzinfo = UTC) -> Any:
     """A moment; text is read as ISO 8601."""
-    return read_time(value) if isinstance(value, str) else _number_is_no_time(value)
+    return read_time(value, zone=zone) if isinstance(value, str) else _number_is_no_time(value)
 
 
 def _number_is_no_time(value: Any) -> Any:
@@ -289,7 +292,7 @@ def storable(value: Any) -> Any:
             return value
 
 
-_CANDIDATE: dict[str, Callable[[Any], Any]] = {
+_CANDIDATE: dict[str, Convert] = {
     "external_id": identity,
     "first_name": text,
     "last_name": text,
@@ -307,7 +310,7 @@ _CANDIDATE: dict[str, Callable[[Any], Any]] = {
     "external_created_at": moment,
     "external_updated_at": moment,
 }
-_APPLICATION: dict[str, Callable[[Any], Any]] = {
+_APPLICATION: dict[str, Convert] = {
     "external_id": identity,
     "candidate_external_id": identity,
     "rejection_reason": text,
@@ -349,10 +352,11 @@ class _Fields:
         self,
         part: str,
         mapping: Any,
-        kinds: Mapping[str, Callable[[Any], Any]],
+        kinds: Mapping[str, Convert],
         extras: Extras,
+        zone: tzinfo,
     ) -> None:
-        fields = list(_fields(part, mapping, kinds, extras))
+        fields = list(_fields(part, mapping, _in_zone(kinds, zone), extras, zone))
         custom = _extra_custom_fields(part, extras)
         self._part = part
         self._none_yet = dict.fromkeys(each.name for each in fields)
@@ -385,13 +389,27 @@ class _Fields:
         return found
 
 
+def _in_zone(kinds: Mapping[str, Convert], zone: tzinfo) -> Mapping[str, Convert]:
+    """The same, with times that carry no zone read in this one."""
+    if zone is UTC:
+        return kinds
+    at = partial(moment, zone=zone)
+    return {name: at if convert is moment else convert for name, convert in kinds.items()}
+
+
 def _fields(
-    part: str, mapping: Any, kinds: Mapping[str, Callable[[Any], Any]], extras: Extras
+    part: str,
+    mapping: Any,
+    kinds: Mapping[str, Convert],
+    extras: Extras,
+    zone: tzinfo,
 ) -> Iterator[_Field]:
     for name, convert in kinds.items():
         own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
         source = PathSource(own) if own else getattr(mapping, name)
-        yield _Field(name, getter(source), convert, tuple(paths_in(source)), plain_key(source))
+        yield _Field(
+            name, getter(source, zone), convert, tuple(paths_in(source)), plain_key(source)
+        )
 
 
 def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:
@@ -410,9 +428,9 @@ def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:
 class CandidateMapper:
     """Reads candidates."""
 
-    def __init__(self, mapping: CandidateMapping, extras: Extras) -> None:
-        """Compile every field once."""
-        self._fields = _Fields("candidate", mapping, _CANDIDATE, extras)
+    def __init__(self, mapping: CandidateMapping, extras: Extras, zone: tzinfo = UTC) -> None:
+        """Compile every field once; `zone` is that of times without one."""
+        self._fields = _Fields("candidate", mapping, _CANDIDATE, extras, zone)
         self.paths = self._fields.paths
         """Every path that a candidate is read from."""
 
@@ -436,11 +454,13 @@ class ReadApplication(msgspec.Struct, frozen=True):
 class ApplicationMapper:
     """Reads applications."""
 
-    def __init__(self, mapping: ApplicationMapping, rules: StatusRules, extras: Extras) -> None:
-        """Compile every field once."""
+    def __init__(
+        self, mapping: ApplicationMapping, rules: StatusRules, extras: Extras, zone: tzinfo = UTC
+    ) -> None:
+        """Compile every field once; `zone` is that of times without one."""
         self._rules = rules
         self._each = compile_path(mapping.each) if mapping.each else None
-        self._fields = _Fields("application", mapping, _APPLICATION, extras)
+        self._fields = _Fields("application", mapping, _APPLICATION, extras, zone)
         job: list[Any] = [mapping.job.external_id, mapping.job.name]
         stage: list[Any] = [mapping.stage.external_id, mapping.stage.name, mapping.stage.kind]
         self._job = tuple(getter(part) for part in job)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
+from connectors.definition.bodies import body_entry
 from connectors.definition.lists import (
     CursorPagination,
     LinkPagination,
@@ -73,7 +74,7 @@ def _parameter(
     if pagination.send_in == "path":
         return PageRequest({}, {}, path={pagination.parameter: str(value)})
     if pagination.send_in == "body":
-        return PageRequest({}, {pagination.parameter: value}, alone=alone)
+        return PageRequest({}, body_entry(pagination.parameter, value), alone=alone)
     return PageRequest({pagination.parameter: str(value)}, {}, alone=alone)
 
 
@@ -152,6 +153,8 @@ def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> Place | No
         cursor: Any = answer.headers.get(pagination.header)
     else:
         cursor = compile_path(pagination.at or "@")(answer.body)
+    if pagination.scroll and not answer.count:
+        return None
     return None if cursor is None or cursor == "" else {"cursor": cursor}
 
 

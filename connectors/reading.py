@@ -14,7 +14,8 @@ from connectors.definition.lists import Join, List
 from connectors.definition.paths import names_read
 from connectors.errors import Forbidden, NotFound
 from connectors.fetching import Fetcher
-from connectors.lookups import Lookups, Rows, index_rows
+from connectors.issues import IssueLog
+from connectors.lookups import SPARSE_STALE_S, STALE_S, Lookups, Rows, index_rows
 from connectors.mapping import FieldFailed
 from connectors.paths import compile_path
 from connectors.reads import Mappers, Reads
@@ -67,7 +68,7 @@ class ListReader:
         lookups: Lookups,
         fetcher: Fetcher,
         load_at_most: Callable[[str, int], Awaitable[Rows | None]],
-        warn: Callable[[str], None],
+        issues: IssueLog,
     ) -> None:
         """Compile what records are read with; `mappers` and `reads` are those of the list."""
         self.name = name
@@ -84,7 +85,7 @@ class ListReader:
         self._print = printer(reads.names, self.spec.volatile)
         self._prune = pruner(self.spec.volatile)
         self._id = compile_path(self.spec.id)
-        self._warn = warn
+        self._issues = issues
         self._load_at_most = load_at_most
         self._closed: set[str] = set()
         self._asked: Counter[str] = Counter()
@@ -258,6 +259,13 @@ class ListReader:
         for context, key in zip(contexts, keys, strict=True):
             rows = index.get(key, []) if key is not None else []
             context["joined"][name] = rows if join.many else rows[0] if rows else None
+        self._note_missing(join, sum(key is not None and key not in index for key in keys))
+
+    def _note_missing(self, join: Join, missing: int) -> None:
+        """Reports keys for which the other list has no record, unless that is an answer too."""
+        if missing and not (join.many or join.sparse or join.list in self._closed):
+            reason = "has no record for a key that other records hold: what it would add is empty"
+            self._issues.note("key", join.list, reason, missing)
 
     async def _index(self, join: Join, keys: set[str]) -> Mapping[str, Rows]:
         by = join.by or self._lists[join.list].id
@@ -265,7 +273,8 @@ class ListReader:
             return {}
         async with self._tolerant(join):
             if join.load == "all":
-                return await self._lookups.ensure(join.list, by, keys)
+                stale_s = SPARSE_STALE_S if join.sparse else STALE_S
+                return await self._lookups.ensure(join.list, by, keys, stale_s=stale_s)
             return await self._needed(join, by, keys)
         return {}
 
@@ -300,9 +309,8 @@ class ListReader:
             if not join.optional:
                 raise
             self._closed.add(join.list)
-            self._warn(
-                f"{join.list} cannot be read (HTTP {error.status}): what it adds stays empty"
-            )
+            reason = f"cannot be read (HTTP {error.status}): what it adds stays empty"
+            self._issues.note("join", join.list, reason)
 
     async def _needed_rows(self, join: Join, keys: set[str]) -> Rows:
         """Each record once, also where pages overlap."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,12 +10,13 @@ import msgspec
 from yarl import URL
 
 from config.operator import Integration
+from connectors.addresses import next_address
 from connectors.clock import Clock
 from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values, fill, fill_text
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http import Outgoing
-from connectors.times import write_time
+from connectors.times import time_zone, write_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,19 @@ class Drafts:
         self.base = base_address(api, endpoint, values)
         self.origin = URL(self.base)
         self._headers = _texts(api.headers, values)
+        self._time_zone = api.time_zone
+
+    def zone(self, name: str | None) -> tzinfo:
+        """The zone that this text names, or else the API's own; UTC where none is given.
+
+        Raises:
+            ValueError: the IANA database has no such zone.
+        """
+        for text in (name, self._time_zone):
+            found = None if text is None else fill(text, self._settings.resolver())
+            if isinstance(found, str) and found:
+                return time_zone(found)
+        return UTC
 
     def draft(
         self,
@@ -137,15 +152,25 @@ class Drafts:
         return {**self._headers, **_texts(request.headers, values or self._settings.resolver())}
 
     def _url(self, request: Request, values: Values) -> URL:
-        path = _filled_path(request.path, values)
+        path = _filled_path(request.path, values).replace("{", "%7B").replace("}", "%7D")
         address = path if "://" in path else self.base + "/" + path.lstrip("/")
         url = URL(address, encoded=True)
         query = _texts(request.query, values)
         return url.update_query(query) if query else url
 
-    def follow(self, address: str, current: URL) -> URL:
-        """The address of a next page, as it was given."""
-        return current.join(URL(address, encoded=True))
+    def follow(self, address: str, first: Draft, *, keep_origin: bool = False) -> URL:
+        """The address of a next page, as it was given; `first` is the request for the first one.
+
+        Raises:
+            Misdirected: it is not on the integration's own origin; see `connectors.addresses`.
+        """
+        return next_address(
+            address,
+            current=first.url,
+            origin=self.origin,
+            keep_origin=keep_origin,
+            operation=first.operation,
+        )
 
 
 def _filled_path(path: str, values: Values) -> str:

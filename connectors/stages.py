@@ -1,6 +1,7 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from connectors.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
+Rows = Sequence[Mapping[str, Any]]
 IsActive = Callable[[Any], bool]
 _IN_USE = frozenset({"active", "isactive", "enabled", "isenabled"})
 _OUT_OF_USE = frozenset(
@@ -70,6 +72,8 @@ class Stage(msgspec.Struct, frozen=True):
     is_fixed: bool = False
     """The vendor has it in every account and for every job."""
     is_active: bool = True
+    yields: bool = False
+    """A push that names no stage goes to the fixed one of the same kind instead."""
 
     @property
     def status(self) -> ApplicationStatus | None:
@@ -95,8 +99,8 @@ class StageReader:
             for name in ("external_id", "name", "kind", "slug", "position", "scope")
         }
         self._is_active = activity(spec.active)
-        self._read_before: dict[str | None, tuple[Iterable[Mapping[str, Any]], list[Stage]]] = {}
-        """By scope: the rows, and what they were read as."""
+        self._read_before: dict[str | None, tuple[Sequence[object], list[Stage]]] = {}
+        """By scope: the lists of rows, and what they were read as."""
 
     def fixed(self) -> list[Stage]:
         """The stages that every account has."""
@@ -105,16 +109,21 @@ class StageReader:
             for at, each in enumerate(self.spec.fixed)
         ]
 
-    def read(self, rows: Iterable[Mapping[str, Any]], scope: str | None = None) -> list[Stage]:
-        """The stages of a list; `scope` is that of rows which do not tell theirs."""
+    def read(self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()) -> list[Stage]:
+        """The stages of a list; `scope` is that of rows which do not tell theirs.
+
+        `shown` are the rows of the lists that show kinds.
+        """
         before = self._read_before.get(scope)
-        if before is not None and before[0] is rows:
+        given = (rows, *shown)
+        if before is not None and _are_same(before[0], given):
             return before[1]
-        stages = [self._read(row, at, scope) for at, row in enumerate(self._each(rows))]
-        self._read_before[scope] = (rows, stages)
+        kinds = {identifier(row.get("id")): text(row.get("kind")) for part in shown for row in part}
+        stages = [self._read(row, at, scope, kinds) for at, row in enumerate(self._each(rows))]
+        self._read_before[scope] = (given, stages)
         return stages
 
-    def _each(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    def _each(self, rows: Rows) -> Iterator[Mapping[str, Any]]:
         if self.spec.each is None:
             yield from rows
             return
@@ -123,13 +132,20 @@ class StageReader:
             for item in inner(row) or []:
                 yield {**item, "record": row} if isinstance(item, dict) else item
 
-    def _read(self, row: Mapping[str, Any], at: int, scope: str | None) -> Stage:
+    def _read(
+        self,
+        row: Mapping[str, Any],
+        at: int,
+        scope: str | None,
+        kinds: Mapping[str | None, str | None],
+    ) -> Stage:
         found = {name: get(row) for name, get in self._get.items()}
         position = found["position"]
+        external_id = identifier(found["external_id"])
         return self._stage(
-            identifier(found["external_id"]),
+            external_id,
             text(found["name"]) or "",
-            text(found["kind"]),
+            kinds.get(external_id) or text(found["kind"]),
             at if not isinstance(position, int | float) else position,
             text(found["slug"]),
             identifier(found["scope"]) or scope,
@@ -150,8 +166,15 @@ class StageReader:
     ) -> Stage:
         verdict = self._rules.verdict(external_id, name, kind)
         return Stage(
-            external_id, name, kind, slug, position, scope, verdict, is_fixed, is_active=is_active
+            *(external_id, name, kind, slug, position, scope, verdict, is_fixed),
+            is_active=is_active,
+            yields=self.spec.prefer_fixed and not is_fixed,
         )
+
+
+def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """Lists are the same lists, whatever is in them."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def push_target(
@@ -159,22 +182,24 @@ def push_target(
 ) -> Stage | None:
     """The stage where a status goes: the operator's first, else the surest, lowest one.
 
-    One that is out of use is never chosen. Where the vendor fixes a stage for every job, those of
-    the same kind that some hiring process adds below it are chosen only by name: nothing says that
-    the application's own process has them.
+    One that is out of use is never chosen. Where the definition prefers the vendor's fixed stages,
+    one that some hiring process adds below them is chosen only by name.
     """
     stages = [stage for stage in stages if stage.is_active]
     for wanted in operators.get(status, ()):
         for stage in stages:
             if wanted == stage.external_id or folded(wanted) == folded(stage.name):
                 return stage
-    fixed_kinds = {stage.kind for stage in stages if stage.is_fixed and stage.kind is not None}
-    fitting = [
-        stage
-        for stage in stages
-        if stage.status == status and (stage.is_fixed or stage.kind not in fixed_kinds)
-    ]
-    return min(fitting, key=_preference, default=None)
+    fitting = [stage for stage in stages if stage.status == status]
+    found = min(fitting, key=_preference, default=None)
+    yields = found is not None and found.yields and status.is_open
+    return _fixed_instead(stages, found) if found is not None and yields else found
+
+
+def _fixed_instead(stages: Sequence[Stage], found: Stage) -> Stage:
+    """Nothing says that the application's own job has the listed stage."""
+    alike = (stage for stage in stages if stage.is_fixed and stage.kind == found.kind)
+    return next(alike, found)
 
 
 def _preference(stage: Stage) -> tuple[int, float, str]:

@@ -77,8 +77,9 @@ class StatusRules:
         self._operators = {
             folded(name): status for status, names in operators.items() for name in names
         }
-        self._names = _by_name(_DEFAULT_NAMES)
-        self._names.update(_by_name(statuses.names))
+        usual = _by_name(_DEFAULT_NAMES) | _by_name(statuses.names)
+        closes = statuses.names_close
+        self._names = {name: status for name, status in usual.items() if closes or status.is_open}
         self._reasons = {
             folded(name): ApplicationStatus(status)
             for status, names in statuses.reasons.items()

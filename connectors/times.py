@@ -1,15 +1,18 @@
 """Moments as vendors write them, read to and written from UTC milliseconds."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from models.times import EPOCH, iso, to_milliseconds
+from models.times import EPOCH, to_milliseconds
 
 TIME_FORMATS = ("iso", "iso_seconds", "iso_space", "epoch_ms", "epoch_s", "date")
-_PATTERNS = {"iso_seconds": "%Y-%m-%dT%H:%M:%SZ", "iso_space": "%Y-%m-%d %H:%M:%S"}
+_ISO_UNITS = {"iso": "milliseconds", "iso_seconds": "seconds"}
+_PATTERNS = {"iso_space": "%Y-%m-%d %H:%M:%S", "date": "%Y-%m-%d"}
 _MS = timedelta(milliseconds=1)
+_NONE = timedelta(0)
 _OUT_OF_RANGE = "the time is out of range"
 
 
@@ -18,8 +21,22 @@ def is_time_format(value: object) -> bool:
     return isinstance(value, str) and (value in TIME_FORMATS or "%" in value)
 
 
-def read_time(value: object, format_name: str = "iso") -> datetime | None:
+def time_zone(name: str) -> ZoneInfo:
+    """The zone of that name.
+
+    Raises:
+        ValueError: the IANA database has no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, OSError, ValueError):
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin") from None
+
+
+def read_time(value: object, format_name: str = "iso", zone: tzinfo = UTC) -> datetime | None:
     """The moment, in UTC and whole milliseconds; None where nothing is written.
+
+    `zone` is that of a time without one. An hour that comes twice is taken for the first of them.
 
     Raises:
         ValueError: the value is not a time of this format.
@@ -27,7 +44,7 @@ def read_time(value: object, format_name: str = "iso") -> datetime | None:
     if value is None or value == "" or _is_zero_date(value):
         return None
     try:
-        return _read(value, format_name)
+        return _read(value, format_name, zone)
     except OverflowError:
         raise ValueError(_OUT_OF_RANGE) from None
     except TypeError as error:
@@ -42,14 +59,14 @@ def _is_zero_date(value: object) -> bool:
     return isinstance(value, str) and value.startswith("0000-00-00")
 
 
-def _read(value: object, format_name: str) -> datetime:
+def _read(value: object, format_name: str, zone: tzinfo) -> datetime:
     if format_name in {"epoch_ms", "epoch_s"}:
         return _from_epoch(value, 1 if format_name == "epoch_ms" else 1000)
     if not isinstance(value, str):
         raise TypeError(f"expected a time as text ({format_name})")
     if "%" in format_name:
-        return _utc(datetime.strptime(value, format_name))  # noqa: DTZ007 (the zone is set below)
-    return _utc(datetime.fromisoformat(value))
+        return _utc(datetime.strptime(value, format_name), zone)  # noqa: DTZ007 (set there)
+    return _utc(datetime.fromisoformat(value), zone)
 
 
 def _from_epoch(value: object, scale: int) -> datetime:
@@ -59,24 +76,31 @@ def _from_epoch(value: object, scale: int) -> datetime:
     return EPOCH + timedelta(milliseconds=int(number * scale))
 
 
-def _utc(moment: datetime) -> datetime:
-    """Vendors that write no zone mean UTC."""
+def _utc(moment: datetime, zone: tzinfo) -> datetime:
+    """Vendors that write no zone mean UTC, or that of the account."""
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=zone)
     return to_milliseconds(moment)
 
 
-def write_time(moment: datetime, format_name: str = "iso") -> str:
-    """The moment as the vendor wants it in a query."""
-    if format_name == "iso":
-        return iso(moment)
+def write_time(moment: datetime, format_name: str = "iso", zone: tzinfo = UTC) -> str:
+    """The moment as the vendor wants it in a query, by the clocks of a zone."""
     if format_name == "epoch_ms":
         return str((moment - EPOCH) // _MS)
     if format_name == "epoch_s":
         return str((moment - EPOCH) // _MS // 1000)
-    if format_name == "date":
-        return moment.astimezone(UTC).strftime("%Y-%m-%d")
-    return moment.astimezone(UTC).strftime(_PATTERNS.get(format_name, format_name))
+    local = moment.astimezone(zone)
+    if format_name in _ISO_UNITS:
+        text = local.isoformat(timespec=_ISO_UNITS[format_name])
+        return text.removesuffix("+00:00") + "Z" if zone is UTC else text
+    return local.strftime(_PATTERNS.get(format_name, format_name))
+
+
+def written_twice(moment: datetime, zone: tzinfo) -> timedelta:
+    """How much later clocks show the same time once more, when they are put back; else nothing."""
+    local = moment.astimezone(zone)
+    first, second = local.replace(fold=0), local.replace(fold=1)
+    return (first.utcoffset() or _NONE) - (second.utcoffset() or _NONE) if not local.fold else _NONE
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -87,7 +111,7 @@ def http_date(text: str | None) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
         return None
-    return _utc(moment)
+    return _utc(moment, UTC)
 
 
 def worth_reading(values: Sequence[object]) -> Iterable[object]:

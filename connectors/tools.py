@@ -1,7 +1,7 @@
 """What `ats-sync connectors` shows and makes: pure functions that return values."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -9,10 +9,12 @@ import msgspec
 
 from config.problems import ConfigError
 from connectors.definition.load import CATALOG, Definition, find_definitions, load_definition
-from connectors.definition.root import DefinitionTest
+from connectors.definition.placeholders import fill
+from connectors.definition.root import DefinitionModel, DefinitionTest
 from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
 from connectors.starter import starter
 from connectors.statuses import StatusRules
+from connectors.times import time_zone
 from models.times import iso
 
 
@@ -105,10 +107,11 @@ def _differences(definition: Definition, test: DefinitionTest) -> list[str]:
     found: list[str] = []
     try:
         if test.candidate is not None and model.candidate is not None:
-            candidate = CandidateMapper(model.candidate, {}).read(record)
+            candidate = CandidateMapper(model.candidate, {}, _zone(model)).read(record)
             found += _compared("candidate", test.candidate, dict(candidate))
         if test.application is not None and model.application is not None:
-            mapper = ApplicationMapper(model.application, StatusRules(model.statuses, {}), {})
+            rules = StatusRules(model.statuses, {})
+            mapper = ApplicationMapper(model.application, rules, {}, _zone(model))
             parts = [{**part, "joined": test.joined} for part in mapper.parts(record)]
             if not parts:
                 return [*found, "application: the record has none"]
@@ -117,6 +120,13 @@ def _differences(definition: Definition, test: DefinitionTest) -> list[str]:
     except FieldFailed as error:
         found.append(str(error))
     return found
+
+
+def _zone(model: DefinitionModel) -> tzinfo:
+    """The definition's own time zone, or that of an option's default."""
+    defaults = {f"options.{name}": option.default for name, option in model.options.items()}
+    name = fill(model.api.time_zone, defaults.get)
+    return time_zone(name) if isinstance(name, str) else UTC
 
 
 def _compared(part: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -75,12 +75,16 @@ class Transport:
     jitter: Callable[[], float] = random.random
     requests_sent: int = 0
 
-    async def read(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
-        """The answer to a read, which is repeated while that may help."""
+    async def read(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload], *, again: bool = True
+    ) -> Good[Payload]:
+        """The answer to a read, which is repeated while that may help, unless `again` is false."""
         deadline = self.clock.monotonic() + RATE_PATIENCE_S
         try:
             return await self._patiently(request, kind, parse, deadline)
         except (Unavailable, BrokenAnswer) as error:
+            if not again:
+                raise
             return await self._again(request, kind, parse, deadline, error)
 
     async def _again(

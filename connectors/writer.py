@@ -85,6 +85,8 @@ class Planner(msgspec.Struct, frozen=True):
     def _steps(self, task: "_Task") -> PushPlan:
         name, write = self._operation(task)
         stage = self._stage(task, write)
+        if name == "move" and stage is not None and _is_as_near(task, stage):
+            return AlreadyThere()
         reason = self._reason(task, name, write)
         reopening = self._reopening(task, name, write)
         steps = [self._step("unreject", reopening, task, None, None)] if reopening else []
@@ -238,7 +240,7 @@ def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
 
 
 def _arrived(task: _Task, name: Operation, stage: Stage | None) -> ApplicationStatus:
-    if name == "move" and task.target.stage is not None and stage is not None:
+    if name == "move" and stage is not None:
         return stage.status or task.target.status
     return task.target.status
 
@@ -251,6 +253,13 @@ def _is_there(current: Mapping[str, Any], target: PushTarget, stage: Stage | Non
     if stage is not None:
         return bool(current["stage"]["external_id"] == stage.external_id)
     return bool(current["status"] == target.status)
+
+
+def _is_as_near(task: _Task, stage: Stage) -> bool:
+    """True in the stage that has to do for a status which no stage is for."""
+    stands_in = stage.status is not None and stage.status != task.target.status
+    is_alike = task.current["status"] == stage.status
+    return stands_in and is_alike and _is_there(task.current, task.target, stage)
 
 
 def _same_stage(current: NamedRef, wanted: NamedRef) -> bool:

@@ -5,6 +5,7 @@ import re
 from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
+from connectors.definition.bodies import obstacle
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.lists import (
     Fetch,
@@ -98,8 +99,10 @@ def _check_use(document: Document, path: Path, spec: List) -> None:
         document.error((*path, "pagination", "send_in"), message)
     if getattr(pagination, "send_in", None) == "body":
         _needs_json_body(document, (*path, "pagination", "send_in"), spec)
+        _check_entry(document, (*path, "pagination"), spec, getattr(pagination, "parameter", ""))
     if isinstance(spec.cursor, SyncTokenCursor) and spec.cursor.send_in == "body":
         _needs_json_body(document, (*path, "cursor"), spec)
+        _check_entry(document, (*path, "cursor"), spec, spec.cursor.parameter)
     if spec.rotates and not spec.volatile:
         document.error((*path, "rotates"), "has no meaning without `volatile`")
 
@@ -139,6 +142,21 @@ def _check_scoped_parts(document: Document, path: Path, spec: List) -> None:
 def _needs_json_body(document: Document, path: Path, spec: List) -> None:
     if spec.request.method == "GET" or not isinstance(spec.request.body, dict):
         document.error(path, "is sent in the body, but the request has no JSON body")
+
+
+def _check_entry(document: Document, path: Path, spec: List, parameter: str) -> None:
+    """Report a dotted name that leads nowhere in the request's body, or in that of `fetch`."""
+    place = (*path, "parameter")
+    fetch = spec.fetch if spec.fetch is not None and spec.fetch.paginated else None
+    for request in (spec.request, *([fetch.request] if fetch else [])):
+        body = request.body if isinstance(request.body, dict) else {}
+        try:
+            found = obstacle(body, parameter)
+        except ValueError as error:
+            document.error(place, str(error))
+            return
+        if found is not None:
+            document.error(place, f"{found} is no object in the request's body")
 
 
 def _check_lookup(document: Document, path: Path, spec: List) -> None:
@@ -227,7 +245,7 @@ def lists_named(model: DefinitionModel) -> set[str]:
     writes, analytics = model.writes, model.analytics
     found: set[str | None] = set()
     if writes.stages is not None:
-        found |= {writes.stages.list, writes.stages.scopes}
+        found |= {writes.stages.list, writes.stages.scopes, *writes.stages.kinds_from}
     if writes.reasons is not None:
         found |= {writes.reasons.list, *writes.reasons.more}
     for write in writes.operations().values():

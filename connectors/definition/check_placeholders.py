@@ -23,7 +23,9 @@ def check_placeholders(document: Document, path: Path, value: object, known: Ite
     names = set(known)
     for place, text in malformed_in(value, path):
         document.error(
-            place, f"{text} is no placeholder; write {{name}}, {{name:int}} or {{name:number}}"
+            place,
+            f"{text} is no placeholder; write {{name}}, {{name:int}} or {{name:number}}, and each "
+            "brace that belongs to the text itself twice: {{ or }}",
         )
     for use in names_in(value, path):
         if use.name not in names:

@@ -108,6 +108,8 @@ def _check_sources(document: Document, model: DefinitionModel) -> None:
         path: Path = ("writes", "stages")
         _check_list(document, model, (*path, "list"), writes.stages.list)
         _check_list(document, model, (*path, "scopes"), writes.stages.scopes)
+        for at, name in enumerate(writes.stages.kinds_from):
+            _check_list(document, model, (*path, "kinds_from", at), name)
         if writes.stages.list is None and not writes.stages.fixed:
             document.error(path, "needs `list` or `fixed`")
         _check_scope(document, model)

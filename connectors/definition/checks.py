@@ -5,6 +5,7 @@ from connectors.definition.check_lists import check_lists
 from connectors.definition.check_mapping import check_mapping, check_tests
 from connectors.definition.check_settings import check_settings
 from connectors.definition.check_writes import check_analytics, check_webhook, check_writes
+from connectors.definition.check_zones import check_zones
 from connectors.definition.root import DefinitionModel
 
 
@@ -13,6 +14,7 @@ def check(document: Document, model: DefinitionModel) -> None:
     for one in (
         check_settings,
         check_lists,
+        check_zones,
         check_mapping,
         check_writes,
         check_analytics,

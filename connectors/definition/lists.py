@@ -21,8 +21,9 @@ class NoPagination(ConfigModel):
 class _Counted(ConfigModel):
     send_in: Literal["query", "body", "path"] = Field(
         default="query",
-        description="Where the parameter goes. `path`: `{<parameter>}` stands in the request's "
-        "path, such as `/people/page/{page}`.",
+        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+        "`variables.page`. `path`: `{<parameter>}` stands in the request's path, such as "
+        "`/people/page/{page}`.",
         examples=["query"],
     )
     more: JmesPath | None = Field(
@@ -64,7 +65,10 @@ class CursorPagination(ConfigModel):
     kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
     send_in: Place = Field(
-        default="query", description="Where the parameter goes.", examples=["body"]
+        default="query",
+        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+        '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`.',
+        examples=["body"],
     )
     at: JmesPath | None = Field(
         default=None, description="Where the answer has the next cursor.", examples=["nextCursor"]
@@ -85,6 +89,14 @@ class CursorPagination(ConfigModel):
         description="`true`: the cursor must be the only parameter.",
         examples=[True],
     )
+    scroll: bool = Field(
+        default=False,
+        description="`true`: the vendor keeps the place of the walk and may send the same cursor "
+        "on every page. An empty page is the end; a page whose answer was lost is not asked for "
+        "again, and an interrupted walk begins from the front. Without it the same cursor may "
+        "come again too, but the end must be told by `more` or a missing cursor.",
+        examples=[True],
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> "CursorPagination":
@@ -93,7 +105,17 @@ class CursorPagination(ConfigModel):
         return self
 
 
-class LinkPagination(ConfigModel):
+class _Followed(ConfigModel):
+    keep_origin: bool = Field(
+        default=False,
+        description="`true`: an address on the endpoint's host is followed with the endpoint's own "
+        "scheme and port, for vendors that write `http://` behind a TLS proxy. Without it such an "
+        "address is refused, and one on another host always is.",
+        examples=[True],
+    )
+
+
+class LinkPagination(_Followed):
     """The next page's address in the `Link` header, followed as it is."""
 
     kind: Literal["link_header"] = Field(
@@ -102,7 +124,7 @@ class LinkPagination(ConfigModel):
     rel: Filled = Field(default="next", description="The link's relation.", examples=["next"])
 
 
-class NextUrlPagination(ConfigModel):
+class NextUrlPagination(_Followed):
     """The next page's address in the body, followed as it is."""
 
     kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])
@@ -142,7 +164,8 @@ class UpdatedAtCursor(ConfigModel):
     )
     body: dict[str, object] = Field(
         default_factory=dict,
-        description="The same, in a JSON body.",
+        description="The same, in a JSON body; an object under a name that the request has too is "
+        "merged into it.",
         examples=[{"updatedAfter": "{from}"}],
     )
     format: Filled = Field(
@@ -155,6 +178,12 @@ class UpdatedAtCursor(ConfigModel):
         default=None,
         description="How records write them, where that differs from `format`.",
         examples=["iso"],
+    )
+    time_zone: Filled | None = Field(
+        default=None,
+        description="The IANA zone in which the vendor reads and writes these moments where they "
+        "carry none; `{options.…}` where each account has its own. `api.time_zone` otherwise, else UTC.",
+        examples=["Europe/Berlin"],
     )
     inclusive: bool = Field(
         default=True,
@@ -186,7 +215,12 @@ class SyncTokenCursor(ConfigModel):
 
     kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
-    send_in: Place = Field(default="body", description="Where it goes.", examples=["body"])
+    send_in: Place = Field(
+        default="body",
+        description="Where it goes. In a body a dot leads into an object, such as "
+        "`variables.syncToken`.",
+        examples=["body"],
+    )
     at: JmesPath = Field(description="Where the last page has it.", examples=["syncToken"])
 
 
@@ -249,15 +283,22 @@ class Join(ConfigModel):
         "other list, or the account has none. It is told once; the fields stay empty.",
         examples=[True],
     )
+    sparse: bool = Field(
+        default=False,
+        description="`true`: that the other list has no record for a key is an answer too. Without "
+        "it, keys that find nothing are counted on the run and warned of once.",
+        examples=[True],
+    )
 
 
 class Detail(ConfigModel):
     """Reads each record in full, because the list shows only part of it."""
 
-    when: Literal["changed", "always"] = Field(
+    when: Literal["changed", "swept", "always"] = Field(
         default="changed",
         description="`changed`: only when the list's record changed. `always`: with every walk, "
-        "for parts whose changes the list does not show.",
+        "for parts whose changes the list does not show. `swept`: with every sweep, and in between "
+        "when the list's record changed, where reading all of them at each poll takes too long.",
         examples=["changed"],
     )
 

@@ -1,4 +1,7 @@
-"""Placeholders `{name}` in addresses, queries and bodies: a closed set of names, no expressions."""
+"""Placeholders `{name}` in addresses, queries and bodies: a closed set of names, no expressions.
+
+`{{` and `}}` are a brace each, for texts that hold braces of their own, such as GraphQL queries.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,7 +11,10 @@ import msgspec
 from config.nodes import Path
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.-]*)(?::(int|number|text))?\}")
-_LOOKS_LIKE = re.compile(r"\{[^{}]{0,80}\}")
+_TOKEN = re.compile(rf"(?:{PLACEHOLDER.pattern}|\{{\{{|\}}\}})")
+"""A placeholder, or the escape of a brace. Read from the left: `{{{x}}}` is `{x}` in braces."""
+_NO_TOKEN = re.compile(rf"{_TOKEN.pattern}|(\{{[^{{}}]{{0,60}}\}}|[{{}}])")
+"""The third group: what is in braces and is no token, or a brace on its own."""
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -22,8 +28,9 @@ def names_in(value: object, path: Path = ()) -> Iterator[Use]:
     """Every placeholder in a value, however deep."""
     match value:
         case str():
-            for match in PLACEHOLDER.finditer(value):
-                yield Use(path, match[1])
+            for match in _TOKEN.finditer(value):
+                if match[1]:
+                    yield Use(path, match[1])
         case dict():
             for key, item in value.items():
                 yield from names_in(item, (*path, str(key)))
@@ -33,12 +40,12 @@ def names_in(value: object, path: Path = ()) -> Iterator[Use]:
 
 
 def malformed_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Everything in braces that is no placeholder."""
+    """In each text the first that is in braces and is neither a placeholder nor an escape."""
     match value:
         case str():
-            for match in _LOOKS_LIKE.finditer(value):
-                if not PLACEHOLDER.fullmatch(match[0]):
-                    yield path, match[0]
+            odd = next((each[3] for each in _NO_TOKEN.finditer(value) if each[3]), None)
+            if odd is not None:
+                yield path, odd
         case dict():
             for key, item in value.items():
                 yield from malformed_in(item, (*path, str(key)))
@@ -56,19 +63,21 @@ class MissingValue(LookupError):
 
 
 def fill_text(text: str, values: Values, *, quote: Callable[[str], str] = str) -> str:
-    """The text with every placeholder replaced.
+    """The text with every placeholder replaced, and `{{` and `}}` by single braces.
 
     Raises:
         MissingValue: one of them has no value.
     """
 
     def one(match: re.Match[str]) -> str:
+        if not match[1]:
+            return match[0][0]
         value = values(match[1])
         if value is None or value == "":
             raise MissingValue(match[1])
         return quote(as_text(value))
 
-    return PLACEHOLDER.sub(one, text)
+    return _TOKEN.sub(one, text)
 
 
 OMIT = object()

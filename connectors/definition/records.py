@@ -121,6 +121,12 @@ class Statuses(ConfigModel):
         description="Usual names of stages, whatever the case.",
         examples=[{"screening": ["Phone screen"]}],
     )
+    names_close: bool = Field(
+        default=True,
+        description="`false`: no usual name means that an application has ended. Where the vendor "
+        "itself tells that, a name of the account's own must not decide it.",
+        examples=[False],
+    )
     reasons: dict[Literal["rejected", "withdrawn"], Names] = Field(
         default_factory=dict,
         description="Usual names of rejection reasons that tell rejected from withdrawn.",

@@ -16,7 +16,8 @@ class Request(ConfigModel):
     """One request: a method with its path, and what goes with it.
 
     `{name}` in a path, query, header, form or body is replaced by a value. An entry that is only
-    a placeholder without a value is left out.
+    a placeholder without a value is left out. A brace of the text itself is written twice: a
+    GraphQL query is `"query {{ candidates {{ id }} }}"`.
     """
 
     get: Filled | None = Field(default=None, description="GET this path.", examples=["/candidates"])
@@ -111,6 +112,12 @@ class Api(ConfigModel):
         default_factory=dict,
         description="Headers of every request, such as the version a vendor demands.",
         examples=[{"Accept": "application/json"}],
+    )
+    time_zone: Filled | None = Field(
+        default=None,
+        description="The IANA zone of moments that carry none, in filters and in records; "
+        "`{options.…}` where each account has its own. UTC otherwise.",
+        examples=["{options.time_zone}"],
     )
     check: Request = Field(
         description="A cheap authorised request that tells whether the credential is good.",

@@ -41,9 +41,22 @@ class Stages(ConfigModel):
         description="Stages that the vendor fixes, besides or instead of a list.",
         examples=[[{"name": "NEW", "kind": "NEW"}]],
     )
+    prefer_fixed: bool = Field(
+        default=False,
+        description="`true`: a push goes to the fixed stage of the same kind, even where a listed "
+        "one says more. A listed stage is entered only if the integration's `statuses`, or the "
+        "change itself, names it: for vendors where the job decides which listed stages there are.",
+        examples=[True],
+    )
     external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
     name: Text = Field(default="name", description="Its name.", examples=["text"])
     kind: Text = Field(default=None, description="Its kind.", examples=["type"])
+    kinds_from: ListNames = Field(
+        default=(),
+        description="Lookup lists that show the kinds of stages where their own list does not: "
+        "their records have a stage's `id` and its `kind`.",
+        examples=[["hired_statuses"]],
+    )
     slug: Text = Field(
         default=None,
         description="What `{stage_slug}` stands for; nothing for fixed stages.",

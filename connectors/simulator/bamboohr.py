@@ -138,7 +138,7 @@ class BambooHr(Simulator):
         return super().truth_candidate(person) | {
             "emails": contacts(person.emails[:1], typed=False),
             "phones": contacts(person.phones[:1], typed=False),
-            "addresses": [],
+            "addresses": contacts(person.addresses[:1], typed=False),
             "links": links,
             "tags": [],
             "custom_fields": {},

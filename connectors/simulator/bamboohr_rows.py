@@ -121,13 +121,20 @@ def _more(person: Person) -> Row:
     links = links_of(person)
     return {
         "phoneNumber": person.phones[0].value if person.phones else None,
-        "address": None,
+        "address": _address(person),
         "linkedinUrl": links.get("linkedin"),
         "twitterUsername": None,
         "websiteUrl": links.get("website"),
         "availableStartDate": None,
         "education": None,
     }
+
+
+def _address(person: Person) -> Row | None:
+    if not person.addresses:
+        return None
+    city = person.addresses[0].value
+    return {"addressLine1": None, "city": city, "state": None, "country": None}
 
 
 def links_of(person: Person) -> dict[str, str]:

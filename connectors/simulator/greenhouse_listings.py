@@ -220,6 +220,11 @@ class GreenhouseListings:
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(notes[n - 1].person)},
         )
 
+    @staticmethod
+    def _is_default_reason(number: int) -> bool:
+        """True for those that Greenhouse gives to every account."""
+        return number % rows.DEFAULT_REASONS == 0
+
     def _setup(self, name: str) -> Listing:
         found = rows.setup_rows(self._account.world, name)
         by_job = {"job_ids": lambda n: found[n - 1].get("job_id")} if name != "jobs" else {}
@@ -230,6 +235,9 @@ class GreenhouseListings:
             encode=lambda n: msgspec.json.encode(found[n - 1]),
             ids={"ids": lambda n: found[n - 1]["id"], **by_job},
             choices={"show_service_accounts": lambda _: "true"} if name == "users" else {},
+            on_demand={"include_defaults": self._is_default_reason}
+            if name == "rejection_reasons"
+            else {},
         )
 
 

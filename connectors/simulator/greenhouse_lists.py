@@ -32,11 +32,13 @@ class Listing:
     ids: Mapping[str, Callable[[int], object]] = field(default_factory=dict)
     choices: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
     numbers_of: Mapping[str, Callable[[str], Iterable[int]]] = field(default_factory=dict)
+    on_demand: Mapping[str, Callable[[int], bool]] = field(default_factory=dict)
+    """By parameter: the records that are shown only where it is true."""
 
     @property
     def allowed(self) -> set[str]:
         """Every query parameter of a first request."""
-        return {"per_page", "fields", *self.times, *self.ids, *self.choices}
+        return {"per_page", "fields", *self.times, *self.ids, *self.choices, *self.on_demand}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,15 @@ def _filters(listing: Listing, query: Mapping[str, str]) -> Keep:
             tests.append(_id_filter(listing.ids[name], name, value))
         elif name in listing.choices:
             tests.append(_choice_filter(listing.choices[name], value))
+    tests += [_hides(name, hidden, query) for name, hidden in listing.on_demand.items()]
     return lambda number: all(test(number) for test in tests)
+
+
+def _hides(name: str, hidden: Callable[[int], bool], query: Mapping[str, str]) -> Keep:
+    value = query.get(name, "false")
+    if value not in {"true", "false"}:
+        raise Refusal(422, f"{name} must be true or false", rule="flag_malformed")
+    return lambda number: value == "true" or not hidden(number)
 
 
 def _time_filter(time_of: Callable[[int], int | None], name: str, value: str) -> Keep:

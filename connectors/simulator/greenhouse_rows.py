@@ -26,6 +26,8 @@ SOURCE_IDS = NumberIds(130_000_000)
 FIELD_IDS = NumberIds(140_000_000)
 
 STATUS = {"active": "in_process", "rejected": "rejected", "hired": "hired"}
+DEFAULT_REASONS = 3
+"""Every third reason is one that Greenhouse gives to every account; the others are its own."""
 REASON_TYPES = {"rejected": "WE_REJECTED_THEM", "withdrawn": "THEY_REJECTED_US"}
 FIELDS: tuple[tuple[str, str, str], ...] = (
     ("candidate", "notice_period", "short_text"),

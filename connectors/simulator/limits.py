@@ -1,6 +1,7 @@
 """Rate limits as vendors keep them: fixed windows, token buckets, parallel calls."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,6 +79,37 @@ class FixedWindow:
         if self._names.retry_after:
             headers[self._names.retry_after] = str(math.ceil(self._ends - now))
         return headers
+
+
+class SlidingWindow:
+    """So many requests in any stretch of time of that length, wherever it begins."""
+
+    def __init__(self, limit: int, window_s: float, *, names: HeaderNames | None = None) -> None:
+        self.limit = limit
+        self.window_s = window_s
+        self._names = names or HeaderNames()
+        self._admitted: deque[float] = deque()
+
+    def admit(self, now: float) -> Denied | None:
+        """None while fewer than the limit were admitted in the window that ends now."""
+        self._forget(now)
+        if len(self._admitted) >= self.limit:
+            return Denied(self._admitted[0] + self.window_s - now, self.headers(now))
+        self._admitted.append(now)
+        return None
+
+    def headers(self, now: float) -> dict[str, str]:
+        """Limit and remaining under the vendor's names."""
+        self._forget(now)
+        said = {
+            self._names.limit: str(self.limit),
+            self._names.remaining: str(self.limit - len(self._admitted)),
+        }
+        return {name: value for name, value in said.items() if name}
+
+    def _forget(self, now: float) -> None:
+        while self._admitted and self._admitted[0] <= now - self.window_s:
+            self._admitted.popleft()
 
 
 class TokenBucket:

@@ -324,7 +324,8 @@ class Simulator(Account):
         if kind == "endless_next":
             return Page(page.rows, page.here or page.next, page.here)
         if kind == "duplicate_row" and page.rows:
-            again = self._last_row.get(call.route.name, page.rows[0])
+            before = self._last_row.get(call.route.name) if call.page > 1 else None
+            again = before or page.rows[0]
             return Page([again, *page.rows], page.next, page.here)
         if kind == "missing_row":
             return Page(page.rows[:-1], page.next, page.here)

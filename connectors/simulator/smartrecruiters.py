@@ -4,7 +4,7 @@ from typing import ClassVar, Unpack
 
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.account import Shared
-from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
+from connectors.simulator.limits import Denied, HeaderNames, Limit, SlidingWindow
 from connectors.simulator.server import Simulator
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists, expect
@@ -93,12 +93,14 @@ class SmartRecruiters(Simulator):
         same_status_refused: bool = False,
         reason_required: bool = False,
         spelling: rows.Spelling = "candidate",
+        hiring_processes: int = 2,
         **shared: Unpack[Shared],
     ) -> None:
         """All but the rate are unverified or vary by account (2026-11-23).
 
         `secondary_bumps_updated` lets a status change of a further assignment change the
-        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do.
+        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do. Jobs go by
+        one of several hiring processes in turn, and each sub-status belongs to one of them.
         """
         super().__init__(**shared)
         self.updated_after_inclusive = updated_after_inclusive
@@ -109,7 +111,18 @@ class SmartRecruiters(Simulator):
             self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed
         )
         self.page_ids_begin_ms = 0
-        self._limit = FixedWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
+        self.hiring_processes = hiring_processes
+        self._limit = SlidingWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
+        self._transfer_some()
+
+    def _transfer_some(self) -> None:
+        """Of those who applied to two jobs, every third was put from the first into the second."""
+        several = [p for p in self.world.people.values() if len(p.applications) > 1]
+        for person in several[::3]:
+            first = self.world.applications[person.applications[0]]
+            if first.state == "active":
+                first.state, first.transferred = "rejected", True
+                first.rejected_ms = first.activity_ms
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -238,7 +251,7 @@ class SmartRecruiters(Simulator):
         found: dict[str, list[Record]] = {
             "rejection-reasons": others,
             "withdrawal-reasons": own,
-            "hiring-processes": [rows.hiring_process(self.world)],
+            "hiring-processes": rows.hiring_processes(self.world, self.hiring_processes),
             "candidate-properties": rows.property_rows(),
             "sources": [
                 {"id": f"source-{n}", "label": s} for n, s in enumerate(self.world.sources)

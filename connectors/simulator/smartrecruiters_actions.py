@@ -1,7 +1,7 @@
 """What happens in a SmartRecruiters account, where an application is a candidate and a job."""
 
 from connectors.simulator.actions import ActionRefused, Actions
-from connectors.simulator.world import Application, Job, Person, Stage, World
+from connectors.simulator.world import Application, Job, Person, Reason, Stage, World
 
 
 class SmartRecruitersActions(Actions):
@@ -17,6 +17,34 @@ class SmartRecruitersActions(Actions):
         if any(a.job == job.number for a in self.world.applications_of(person)):
             raise ActionRefused("the candidate has already applied to this job")
         return super().apply(person, job, stage=stage)
+
+    def transfer(self, application: Application, job: Job) -> Application:
+        """Put the person into another job's pipeline; this application ends there."""
+        person = self.world.people[application.person]
+        moved = self.apply(person, job)
+        application.state, application.reason, application.transferred = "rejected", None, True
+        application.rejected_ms = self.world.clock.now_ms()
+        self._touch_application(application)
+        return moved
+
+    def reject(
+        self, application: Application, reason: Reason | None = None, *, user: int = 1
+    ) -> None:
+        """Turn the application down, whether or not it had ended by a transfer."""
+        application.transferred = False
+        super().reject(application, reason, user=user)
+
+    def unreject(
+        self, application: Application, *, stage: Stage | None = None, user: int = 1
+    ) -> None:
+        """Open the application again."""
+        application.transferred = False
+        super().unreject(application, stage=stage, user=user)
+
+    def hire(self, application: Application, *, user: int = 1) -> None:
+        """Mark the application as hired."""
+        application.transferred = False
+        super().hire(application, user=user)
 
     def merge(self, primary: Person, duplicate: Person) -> None:
         """Of two applications to one job, the primary's stays."""

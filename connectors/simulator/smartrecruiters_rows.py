@@ -124,9 +124,11 @@ class SmartRecruitersRows:
 
 
 def closed_status(world: World, application: Application) -> str | None:
-    """REJECTED or WITHDRAWN, which take the place of the status before; None while open."""
+    """What takes the place of the status before, once it has ended; None while open."""
     if application.state != "rejected":
         return None
+    if application.transferred:
+        return "TRANSFERRED"
     return "WITHDRAWN" if world.status_of(application) == "withdrawn" else "REJECTED"
 
 
@@ -191,16 +193,33 @@ def job_row(job: Job) -> Row:
     }
 
 
-def hiring_process(world: World) -> Row:
-    """The labels that exist under each status that may have some."""
+def process_of(world: World, job: int, processes: int) -> int:
+    """The number of the hiring process that a job goes by."""
+    return sorted(world.jobs).index(job) % processes
+
+
+def labels_of(world: World, process: int, processes: int) -> dict[str, list[str]]:
+    """The labels under each status that may have some: each is of one process only."""
     stages = world.stages_of(next(iter(world.jobs)))
+    known = [stage for stage in stages if sub_status_of(stage) is not None]
     labels: dict[str, list[str]] = {status: [] for status in WITH_SUB_STATUS}
-    for stage in stages:
-        label = sub_status_of(stage)
-        if label is not None:
-            labels[stage.kind].append(label)
-    key = "hiring-process-1"
-    return {"id": key, "name": "Default", "active": True, "subStatuses": labels}
+    for at, stage in enumerate(known):
+        if at % processes == process:
+            labels[stage.kind].append(stage.name)
+    return labels
+
+
+def hiring_processes(world: World, processes: int) -> list[Row]:
+    """Every hiring process of the account."""
+    return [
+        {
+            "id": f"hiring-process-{n + 1}",
+            "name": f"Process {n + 1}",
+            "active": True,
+            "subStatuses": labels_of(world, n, processes),
+        }
+        for n in range(processes)
+    ]
 
 
 def property_rows() -> list[Row]:

@@ -115,8 +115,17 @@ class SmartRecruitersWrites:
         label = given.get("subStatus")
         for stage in self._simulator.world.stages_of(job):
             if stage.kind == status and rows.sub_status_of(stage) == label:
+                self._check_process(job, status, label)
                 return stage
         raise _wrong_label(status)
+
+    def _check_process(self, job: int, status: str, label: object) -> None:
+        """A label counts only in the hiring process that the job goes by."""
+        world, processes = self._simulator.world, self._simulator.hiring_processes
+        process = rows.process_of(world, job, processes)
+        if label is not None and label not in rows.labels_of(world, process, processes)[status]:
+            message = "subStatus does not exist in the hiring process of this job"
+            raise Refusal(422, message, rule="substatus_of_another_process")
 
     def _set_properties(self, call: Call) -> Reply:
         """An array of ids and values; one without a value is reset."""

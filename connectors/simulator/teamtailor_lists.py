@@ -1,5 +1,6 @@
 """Teamtailor's lists: numbered pages over rows that may move while somebody walks."""
 
+import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -106,13 +107,16 @@ class TeamtailorLists:
         asked = sorted(
             f"{n}={v}" for n, v in call.query.items() if n.startswith(("filter[", "sort"))
         )
-        key = (call.path, *asked)
+        orders = _orders_of(call)
+        # Which of two equal records comes first is another matter on each page.
+        page = "" if orders[-1].removeprefix("-") == "id" else call.query.get("page[number]", "1")
+        key = (call.path, page, *asked)
         if key not in self._orders:
             if len(self._orders) >= KEPT:
                 self._orders.clear()
             keep = self._filter(call, kind)
             numbers = [n for n in self._numbers(call, kind) if keep(n)]
-            self._orders[key] = self._sorted(call, kind, numbers)
+            self._orders[key] = self._sorted(kind, orders, _shuffled(numbers, page))
         return self._orders[key]
 
     def _numbers(self, call: Call, kind: str) -> Iterable[int]:
@@ -200,11 +204,15 @@ class TeamtailorLists:
         }
         return lambda n: moments[name](known[n])
 
-    def _sorted(self, call: Call, kind: str, numbers: list[int]) -> list[int]:
-        asked = call.query.get("sort", "")
-        backwards, name = asked.startswith("-"), asked.removeprefix("-").replace("_", "-")
-        if name in {"", "id"}:
-            return numbers[::-1] if backwards else numbers
+    def _sorted(self, kind: str, orders: list[str], numbers: list[int]) -> list[int]:
+        for order in reversed(orders):
+            place = self._place(kind, order.removeprefix("-"))
+            numbers = sorted(numbers, key=place, reverse=order.startswith("-"))
+        return numbers
+
+    def _place(self, kind: str, name: str) -> Callable[[int], Key]:
+        if name == "id":
+            return lambda number: (number,)
         if name not in TIMES.get(kind, set()):
             raise Refusal(400, f"{name} is no sort order", rule="sort_not_allowed")
         moment_of = self._moment_of(kind, name)
@@ -213,10 +221,21 @@ class TeamtailorLists:
             at = moment_of(number)
             return LATEST if at is None else (at,)
 
-        return sorted(numbers, key=place, reverse=backwards)
+        return place
 
     def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
         self._orders.clear()
+
+
+def _orders_of(call: Call) -> list[str]:
+    """What records are sorted by, the first first."""
+    asked = call.query.get("sort", "").replace("_", "-").split(",")
+    return [each for each in asked if each] or ["id"]
+
+
+def _shuffled(numbers: list[int], page: str) -> list[int]:
+    """A page's own order, for what is not sorted any further."""
+    return sorted(numbers, key=lambda n: zlib.crc32(f"{page}:{n}".encode())) if page else numbers
 
 
 def includes_of(call: Call, kind: str) -> rows.Includes:

@@ -152,6 +152,8 @@ class Application:
     rejected_ms: int | None = None
     hired_ms: int | None = None
     sequence: int = 0
+    transferred: bool = False
+    """Ended because the person was put into another job's pipeline."""
 
 
 class Note(NamedTuple):
@@ -231,5 +233,7 @@ class World:
             return "hired"
         if application.state == "active":
             return self.stages[application.stage].status
+        if application.transferred:
+            return "withdrawn"
         reason = self.reasons.get(application.reason or 0)
         return "withdrawn" if reason is not None and reason.kind == "withdrawn" else "rejected"

@@ -169,6 +169,7 @@ async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo)
     unmapped = {stage.name for stage in stages if stage.status is None}
     counts = await _applications_in(mongo, integration_id(name), unmapped)
     targets = {stage.status for stage in stages if stage.is_push_target}
+    targets |= {status for stage in stages for status in stage.stands_in_for}
     missing = [status.value for status in PUSHED if status not in targets]
     findings = []
     if unmapped:
@@ -182,6 +183,13 @@ async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo)
         findings.append(Finding(name, "ok", "every stage has a status"))
     if missing:
         words = f"no stage for {', '.join(missing)}: such a status cannot be pushed"
+        findings.append(Finding(name, "note", words))
+    coarse = {s.name: s.stands_in_for for s in stages if s.stands_in_for}
+    if coarse:
+        each = "; ".join(f"{', '.join(stood)} to {stage}" for stage, stood in coarse.items())
+        words = (
+            f"pushed to a stage that says less: {each}; name one in integrations.{name}.statuses"
+        )
         findings.append(Finding(name, "note", words))
     return findings
 

@@ -72,7 +72,8 @@ class ListImport:
     def _anew(self, window: Window) -> bool:
         """Whether records are mapped although they are as they were: a complete walk can."""
         changed = self._context.state.needs_mapping_anew(self._facts.name, self._lookups)
-        return window.is_full and changed
+        swept = self._walk.sweep and self._facts.read_again_in_sweeps
+        return window.is_full and (changed or swept)
 
     def _fall_back(self, window: Window) -> bool:
         """A refused position restarts the window; a refused cursor makes it a complete walk."""

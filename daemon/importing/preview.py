@@ -81,7 +81,9 @@ class Preview:
         lookups = await self.connector.prepare_mapping(facts.name)
         at = walk.positions[facts.name]
         window = window_of(state, facts, full=at.full, overlap=self.rules.overlap)
-        anew = window.is_full and state.needs_mapping_anew(facts.name, lookups)
+        swept = walk.sweep and facts.read_again_in_sweeps
+        changed = state.needs_mapping_anew(facts.name, lookups)
+        anew = window.is_full and (changed or swept)
         failing = await self.ports.failed.all_ids(facts.name)
         looking = _Looking(self._reading(facts, failing, anew=anew))
         async for page in self._pages(facts, window, at.position, looking):

@@ -10,6 +10,8 @@ from daemon.importing.failures import are_many
 from daemon.importing.list_failures import cause_of
 from daemon.ports.alerts import AlertKind, alert_key
 
+_NO_ALERT = frozenset({"body", "key"})
+"""Nothing is missing of what the ATS answered."""
 NAMED = 20
 """So many issues are named on a run; the rest are counted."""
 
@@ -32,7 +34,7 @@ async def report_issues(
         context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
         context.run.details["issue_count"] = sum(issue.count for issue in issues)
     key = alert_key(AlertKind.IMPORT_INCOMPLETE, context.connector.integration)
-    parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind != "body"]
+    parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind not in _NO_ALERT]
     if failure is not None and cause_of(failure) != "outage":
         parts.append(str(failure))
     if parts:

@@ -13,13 +13,8 @@ from tests.support.ats import connect
 
 VENDORS = sorted(find_definitions())
 OPERATORS: dict[str, dict[str, Any]] = {
-    # This vendor's statuses have no kinds, so what ends an application is for the operator to say.
-    "bamboohr": {
-        "statuses": {
-            "rejected": ["Not a fit", "Lacking skills", "Position filled", "Other"],
-            "withdrawn": ["Withdrew", "Withdrew: accepted another offer"],
-        }
-    }
+    # This vendor's API says which statuses end an application, and not who turned whom down.
+    "bamboohr": {"statuses": {"withdrawn": ["Withdrew", "Withdrew: accepted another offer"]}}
 }
 Account = Callable[..., Awaitable[tuple[Simulator, Connector]]]
 RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()
@@ -65,7 +60,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     results = item.config.stash.setdefault(RESULTS, {})
     behaviour = item.originalname if isinstance(item, pytest.Function) else item.name
-    case = item.callspec.id.removeprefix(vendor_name).lstrip("-")  # type: ignore[attr-defined]  # it has params
+    case = item.callspec.id.removeprefix(vendor_name).removesuffix(vendor_name).strip("-")  # type: ignore[attr-defined]  # it has params
     told = behaviour.removeprefix("test_").replace("_", " ")
     key = (f"{told}: {case}" if case else told, vendor_name)
     mark = MARKS[report.outcome]

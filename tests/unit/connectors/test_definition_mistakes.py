@@ -61,7 +61,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "{options.version}",
         "{ options.version }",
         [
-            "6:28  api.headers.X-Api-Version: { options.version } is no placeholder; write {name}, {name:int} or {name:number}",
+            "6:28  api.headers.X-Api-Version: { options.version } is no placeholder; write {name}, {name:int} or {name:number}, and each brace that belongs to the text itself twice: {{ or }}",
             "13:3  options.version: is declared but used nowhere",
         ],
     ),

@@ -174,7 +174,7 @@ async def test_a_next_page_that_was_already_read_ends_the_walk_with_an_error() -
             await ids_of(connector)
         await connector.close()
 
-    assert len(ats.asked) == 2
+    assert len(ats.asked) == 3
 
 
 @pytest.mark.parametrize("body", ['{"error": "no"}', '{"rows": null}', '{"rows": {}}', "[]"])

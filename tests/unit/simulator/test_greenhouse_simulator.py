@@ -85,7 +85,7 @@ async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, s
     entries = {e["id"]: e for e in await client.rows("application_stages", per_page="500")}
     names = {s["id"]: s["name"] for s in await client.rows("job_interview_stages")}
     jobs = {j["id"]: j["name"] for j in await client.rows("jobs")}
-    reasons = {r["id"]: r for r in await client.rows("rejection_reasons")}
+    reasons = {r["id"]: r for r in await client.rows("rejection_reasons", include_defaults="true")}
     details = {d["application_id"]: d for d in await client.rows("rejection_details")}
     truth = client.simulator.truth()
 
@@ -136,6 +136,17 @@ async def test_a_parameter_beside_the_cursor_is_refused(client):
     assert status == 422
     assert "cursor" in body["errors"][0]
     assert rules(client) == ["parameter_beside_cursor"]
+
+
+async def test_greenhouse_s_own_reasons_are_shown_only_to_those_who_ask_for_them(client):
+    own = await client.rows("rejection_reasons", per_page="1")
+    both = await client.rows("rejection_reasons", per_page="1", include_defaults="true")
+    refused, _, _ = await client.call(
+        "GET", "/rejection_reasons", params={"include_defaults": "yes"}
+    )
+
+    assert {r["name"] for r in both} - {r["name"] for r in own} == {"Position filled", "Other"}
+    assert (refused, rules(client)) == (422, ["flag_malformed"])
 
 
 @pytest.mark.parametrize(

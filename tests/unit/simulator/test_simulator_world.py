@@ -12,7 +12,7 @@ from connectors.simulator import UnknownSimulator, create_simulator, names, serv
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import SimClock, iso, parse_ms
 from connectors.simulator.ids import NumberIds, UuidIds
-from connectors.simulator.limits import FixedWindow, TokenBucket
+from connectors.simulator.limits import FixedWindow, SlidingWindow, TokenBucket
 from connectors.simulator.orders import UnknownOrder, carry_out
 from connectors.simulator.rows import Ordered
 from connectors.simulator.world import Contact
@@ -203,6 +203,20 @@ def test_a_fixed_window_never_admits_more_than_its_limit(gaps):
 
     two_windows_later = zip(admitted, admitted[6:], strict=False)
     assert all(later - earlier >= 2.0 - 1e-9 for earlier, later in two_windows_later)
+
+
+@given(gaps=st.lists(st.floats(min_value=0, max_value=3), max_size=60))
+def test_a_sliding_window_admits_its_limit_in_any_stretch_of_its_length(gaps):
+    window, now, admitted = SlidingWindow(3, 2.0), 10.0, []
+    for gap in gaps:
+        now += gap
+        if window.admit(now) is None:
+            admitted.append(now)
+
+    assert all(
+        later - earlier >= 2.0 - 1e-9
+        for earlier, later in zip(admitted, admitted[3:], strict=False)
+    )
 
 
 @given(gaps=st.lists(st.floats(min_value=0, max_value=1), max_size=60))

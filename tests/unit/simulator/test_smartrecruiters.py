@@ -9,6 +9,7 @@ from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
 from connectors.simulator.orders import live
+from connectors.simulator.smartrecruiters_rows import process_of
 
 
 class Client:
@@ -100,7 +101,12 @@ async def walk_and_compare(client: Client) -> None:
         assert found["source"] == expected["source"]
         reason = found["reasonOfRejection"] or found["reasonOfWithdrawal"] or {"label": None}
         assert reason["label"] == expected["rejection_reason"]
-        closed = {"HIRED": "hired", "REJECTED": "rejected", "WITHDRAWN": "withdrawn"}
+        closed = {
+            "HIRED": "hired",
+            "REJECTED": "rejected",
+            "WITHDRAWN": "withdrawn",
+            "TRANSFERRED": "withdrawn",
+        }
         if found["status"] in closed:
             assert closed[found["status"]] == expected["status"]
 
@@ -284,8 +290,18 @@ async def test_a_status_change_answers_204_and_the_second_has_no_effect(client):
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
+def in_process(client: Client, number: int):
+    """An open application to a job of that hiring process."""
+    world = client.simulator.world
+    return next(
+        a
+        for a in world.applications.values()
+        if a.state == "active" and process_of(world, a.job, 2) == number
+    )
+
+
 async def test_a_sub_status_belongs_to_its_status(client):
-    application = one(client)
+    application = in_process(client, 0)
     label = "Phone screen"
 
     wrong, _ = await client.put(application, "status", {"status": "OFFERED", "subStatus": label})
@@ -296,6 +312,34 @@ async def test_a_sub_status_belongs_to_its_status(client):
     assert (found["status"], found["subStatus"]) == ("IN_REVIEW", label)
     assert client.simulator.world.status_of(application) == "screening"
     assert rules(client) == ["substatus_not_of_status"]
+
+
+async def test_a_sub_status_of_another_job_s_hiring_process_is_refused(client):
+    processes = await client.rows("/configuration/hiring-processes")
+    label = "Phone screen"
+    body = {"status": "IN_REVIEW", "subStatus": label}
+
+    own, _ = await client.put(in_process(client, 0), "status", body)
+    others, _ = await client.put(in_process(client, 1), "status", body)
+
+    assert [label in each["subStatuses"]["IN_REVIEW"] for each in processes] == [True, False]
+    assert (own, others) == (204, 422)
+    assert rules(client) == ["substatus_of_another_process"]
+
+
+async def test_a_transfer_ends_one_application_and_begins_another(client):
+    world = client.simulator.world
+    application = one(client)
+    person = world.people[application.person]
+    taken = {a.job for a in world.applications_of(person)}
+    job = next(job for job in world.jobs.values() if job.number not in taken)
+
+    moved = client.simulator.actions.transfer(application, job)
+    _, old, _ = await client.call("GET", client.path(application))
+    _, new, _ = await client.call("GET", client.path(moved))
+
+    assert (old["status"], old["subStatus"], new["status"]) == ("TRANSFERRED", None, "LEAD")
+    assert old["reasonOfRejection"] is None
 
 
 @pytest.mark.parametrize("given", ["IN_REVIEW", "IN-REVIEW"])
@@ -473,9 +517,10 @@ async def test_a_candidate_applies_once_to_a_job_also_after_a_merge(client):
 async def test_odd_sub_statuses_belong_to_a_review(start, http):
     client = Client(await start("smartrecruiters", unknown_stages=2), http)
 
-    (process,) = await client.rows("/configuration/hiring-processes")
+    processes = await client.rows("/configuration/hiring-processes")
 
-    assert len(process["subStatuses"]["IN_REVIEW"]) == 4
+    labels = [label for each in processes for label in each["subStatuses"]["IN_REVIEW"]]
+    assert len(set(labels)) == len(labels) == 4
     with pytest.raises(ActionRefused):
         client.simulator.actions.rename_stage(client.simulator.world.stages[1], "Other")
 

@@ -193,6 +193,22 @@ async def test_rows_that_move_shift_the_pages(client):
     assert keys.count(simulator.person_key(ordered[0])) == 2
 
 
+@pytest.mark.parametrize(
+    ("sort", "is_whole"),
+    [("created-at", False), ("created-at,id", True), ("-created-at,-id", True)],
+)
+async def test_equal_times_come_in_any_order_unless_the_id_decides(client, sort, is_whole):
+    people = client.simulator.world.people.values()
+    for person in people:
+        person.created_ms = 1_790_000_000_000
+
+    rows, _ = await client.rows("/candidates", sort=sort)
+
+    shown = [row["id"] for row in rows]
+    assert (set(shown) == {client.simulator.person_key(person) for person in people}) is is_whole
+    assert len(shown) == len(people)
+
+
 async def test_deleting_a_row_shifts_the_pages_too(client):
     simulator = client.simulator
     world = simulator.world

@@ -1,0 +1,81 @@
+"""What the list of an ATS does not show is found by the next sweep."""
+
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from connectors.base import Connector
+from connectors.simulator import Simulator, create_simulator
+from daemon.store.connection import open_mongo
+from tests.support.ats import connect
+from tests.support.fake_ats import START, FakeConnector
+from tests.support.importing import ImportBench
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    account = create_simulator("bamboohr", candidates=6, unlimited=True)
+    await account.start()
+    yield account
+    await account.stop()
+
+
+@pytest.fixture
+async def bench(mongo: TestMongo, simulator: Simulator) -> AsyncIterator[ImportBench]:
+    opened = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    connector: Connector = connect(simulator)
+    yield ImportBench(opened, cast("FakeConnector", connector), MovingClock(START))
+    await connector.close()
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("phones", "+49 30 1234567"),
+        ("addresses", "Windhoek"),
+        ("links", "https://example.net/new"),
+    ],
+)
+async def test_what_no_row_of_bamboohr_shows_is_imported_with_the_next_sweep(
+    bench: ImportBench, simulator: Simulator, field: str, value: str
+) -> None:
+    await bench.poll()
+    person = next(iter(simulator.world.people.values()))
+    simulator.actions.edit_person(person, {field: [value]})
+
+    async def shown() -> list[Any]:
+        [row] = await bench.rows("candidates", external_id=simulator.person_key(person))
+        return [point["value"] for point in row[field]]
+
+    await bench.poll()
+    before = await shown()
+    run = await bench.poll(sweep=True)
+    after = await shown()
+
+    assert value not in before
+    assert after == [value]
+    assert (run.counts.updated, run.counts.created) == (1, 0)
+
+
+async def test_a_sweep_that_finds_nothing_new_reads_every_record_and_writes_none(
+    bench: ImportBench, simulator: Simulator
+) -> None:
+    await bench.poll()
+    before = await bench.contents()
+    applications = len(simulator.world.applications)
+
+    idle = await bench.poll()
+    swept = await bench.poll(sweep=True)
+    after = await bench.contents()
+
+    for name in ("candidates", "applications", "candidate_snapshots", "candidates_import_log"):
+        assert after[name] == before[name], name
+    assert idle.counts.requests < applications <= swept.counts.requests
