@@ -123,6 +123,9 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     provisional: bool = False
     """True: an optional list did not answer, so that fields are missing. Store no digest with this
     record, so that the next poll maps it again although its bytes are the same."""
+    failed_fields: frozenset[str] = frozenset()
+    """Mapped fields that could not be read and are empty for that reason only, such as
+    `candidate.phones`: what is known of them from before is better."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):

@@ -48,7 +48,7 @@ from connectors.http import AtsHttp, Outgoing
 from connectors.issues import IssueLog
 from connectors.listing import Listing
 from connectors.lookups import Lookups, Rows
-from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
+from connectors.mapping import ApplicationMapper, CandidateMapper, RecordFailed
 from connectors.paths import compile_path
 from connectors.proof import EMPTY, Written, doubt, written
 from connectors.reading import Context, ListReader
@@ -310,7 +310,7 @@ class RestConnector:
             return None
         try:
             found = await reader.applications(record)
-        except FieldFailed as error:
+        except RecordFailed as error:
             raise Rejected(f"{spec.list}: record {key} cannot be read: {error}") from None
         for application, context in found:
             if application["external_id"] == ref.external_id:

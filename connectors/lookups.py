@@ -64,6 +64,10 @@ class Lookups:
         for name in names:
             await self._loaded(name, None, newer_than=self._clock.monotonic())
 
+    def has(self, name: str) -> bool:
+        """True if the list was loaded before, however long ago."""
+        return (name, None) in self._tables
+
     async def rows(
         self, name: str, scope: str | None = None, *, max_age_s: float = float("inf")
     ) -> Rows:

@@ -2,23 +2,33 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from connectors.base import Mapped, MappingFailed, RawRecord, Unchanged
+from connectors.decoding import FAILURES
 from connectors.definition.lists import Join, List
 from connectors.definition.paths import names_read
-from connectors.errors import Forbidden, NotFound
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    Forbidden,
+    Misdirected,
+    NotFound,
+    Rejected,
+    Unavailable,
+    UnexpectedPayload,
+)
 from connectors.fetching import Fetcher
 from connectors.issues import IssueLog
 from connectors.lookups import SPARSE_STALE_S, STALE_S, Lookups, Rows, index_rows
-from connectors.mapping import FieldFailed
+from connectors.mapping import BROKEN, FieldIssue, RecordFailed
 from connectors.paths import compile_path
 from connectors.reads import Mappers, Reads
+from connectors.record_caps import oversize, too_deep
 from connectors.records import (
     SCOPE,
     Decode,
@@ -55,6 +65,12 @@ class _Fresh(msgspec.Struct, gc=False):
     fingerprint: bytes
 
 
+UNSURE = "?"
+"""Stands among a record's joins, where no join can be called so, if one of them did not answer."""
+_CLOSED = (Forbidden, NotFound)
+_FAILING = (BrokenAnswer, Misdirected, Rejected, Unavailable, UnexpectedPayload)
+
+
 class ListReader:
     """Maps the records of one list."""
 
@@ -87,7 +103,8 @@ class ListReader:
         self._id = compile_path(self.spec.id)
         self._issues = issues
         self._load_at_most = load_at_most
-        self._closed: set[str] = set()
+        self._closed: dict[str, bool] = {}
+        """Optional lists that cannot be read in this run; True: it may be otherwise next time."""
         self._asked: Counter[str] = Counter()
         self._read_whole: dict[str, dict[str, Rows] | None] = {}
         """Lists read whole since `prepare`; None for those that turned out too large."""
@@ -100,9 +117,17 @@ class ListReader:
         joins = {**self._candidate_joins, **self._application_joins}
         whole = {join.list: join for join in joins.values() if join.load == "all"}
         for _, join in sorted(whole.items()):
-            async with self._tolerant(join):
-                await self._lookups.refresh([join.list])
+            await self._refresh(join)
         return await self._digest([(n, j) for n, j in sorted(joins.items()) if j.load == "all"])
+
+    async def _refresh(self, join: Join) -> None:
+        """Load a list; an optional one that fails for now is used as it was last read."""
+        try:
+            await self._lookups.refresh([join.list])
+        except (*_CLOSED, *_FAILING) as error:
+            self._close_or_raise(join, error)
+            if self._lookups.has(join.list) and self._closed[join.list]:
+                del self._closed[join.list]
 
     async def _digest(self, joins: Sequence[tuple[str, Join]]) -> str:
         """Of what the mapping reads of lists that it looks up whole, in whatever order they come."""
@@ -121,7 +146,7 @@ class ListReader:
     def _said(self, name: str, join: Join, row: Context) -> bytes:
         behind = self._read_of_joins.get(name)
         known_by = names_read([join.by or self._lists[join.list].id])
-        if behind is None or known_by is None:
+        if behind is None or known_by is None or not isinstance(row, dict):
             return fingerprint(row)
         return fingerprint({key: row.get(key) for key in behind | known_by})
 
@@ -129,13 +154,16 @@ class ListReader:
         """The applications of one record that was read by id, each with what it was read from.
 
         Raises:
-            FieldFailed: the record cannot be read.
+            RecordFailed: the record cannot be read.
         """
         if self._applications is None:
             return []
         parts = self._parts(record)
         await self._join([record], parts)
-        return [(self._applications.read(part).application, part) for part in parts]
+        issues: list[FieldIssue] = []
+        found = [(self._applications.read(part, issues).application, part) for part in parts]
+        self._note_fields(issues)
+        return found
 
     def known_as(self, record: Context) -> str | None:
         """How the record is known; None if it has no id."""
@@ -149,9 +177,7 @@ class ListReader:
         if self.spec.detail is None:
             judged = [self._looked_at(record, known) for record in records]
         else:
-            contexts = await self._detailed(
-                records, [_decoded(each, self._decode) for each in records]
-            )
+            contexts = await self._detailed(records, [self._decoded(each) for each in records])
             judged = [
                 self._judged(record, context, known.get(record.external_id))
                 for record, context in zip(records, contexts, strict=True)
@@ -209,7 +235,25 @@ class ListReader:
             print_ = record.digest if self.spec.rotates else self._print(record.raw)
             if print_ is not None and print_ == old:
                 return Unchanged(record.external_id)
-        return self._judged(record, _decoded(record, self._decode), old, None if old else print_)
+        return self._judged(record, self._decoded(record), old, None if old else print_)
+
+    def _decoded(self, record: RawRecord) -> Context | MappingFailed:
+        too_much = oversize(record.raw) or too_deep(record.raw)
+        if too_much is not None:
+            return _failed(record, f"the record {too_much}")
+        try:
+            value = self._decode(record.raw, self._note_repair)
+        except FAILURES as error:
+            return _failed(record, f"the record {error}")
+        return value if isinstance(value, dict) else _failed(record, "the record is no object")
+
+    def _note_repair(self, reason: str) -> None:
+        self._issues.note("body", self.name, f"a record {reason}")
+
+    def _note_fields(self, issues: Iterable[FieldIssue]) -> None:
+        for each in issues:
+            became = "it is kept as it came" if each.kept else "it is left out"
+            self._issues.note("field", each.name, f"{each.reason}; {became}")
 
     def _judged(
         self,
@@ -220,16 +264,24 @@ class ListReader:
     ) -> _Fresh | Unchanged | MappingFailed:
         if isinstance(context, MappingFailed):
             return context
-        if print_ is None:
-            print_ = fingerprint(self._prune(context))
-            if print_ == old:
-                return Unchanged(record.external_id)
-        return _Fresh(record, context, self._parts(context), print_)
+        try:
+            if print_ is None:
+                print_ = fingerprint(self._prune(context))
+                if print_ == old:
+                    return Unchanged(record.external_id)
+            return _Fresh(record, context, self._parts(context), print_)
+        except BROKEN as error:
+            return _failed(record, _because(error))
 
     async def _detailed(
         self, records: Sequence[RawRecord], decoded: Sequence[Context | MappingFailed]
     ) -> list[Context | MappingFailed]:
-        rows = await self._fetcher.rows(self.name, [record.external_id for record in records])
+        ids = [
+            record.external_id
+            for record, each in zip(records, decoded, strict=True)
+            if not isinstance(each, MappingFailed)
+        ]
+        rows = await self._fetcher.rows(self.name, ids) if ids else []
         by_id = {self.known_as(row): row for row in rows}
         return [
             each
@@ -256,9 +308,12 @@ class ListReader:
         key_of = compile_path(join.key)
         keys = [identifier(key_of(context)) for context in contexts]
         index = await self._index(join, {key for key in keys if key is not None})
+        unsure = self._closed.get(join.list, False)
         for context, key in zip(contexts, keys, strict=True):
             rows = index.get(key, []) if key is not None else []
             context["joined"][name] = rows if join.many else rows[0] if rows else None
+            if unsure and key is not None:
+                context["joined"][UNSURE] = True
         self._note_missing(join, sum(key is not None and key not in index for key in keys))
 
     def _note_missing(self, join: Join, missing: int) -> None:
@@ -271,12 +326,23 @@ class ListReader:
         by = join.by or self._lists[join.list].id
         if join.list in self._closed:
             return {}
-        async with self._tolerant(join):
+        try:
             if join.load == "all":
                 stale_s = SPARSE_STALE_S if join.sparse else STALE_S
                 return await self._lookups.ensure(join.list, by, keys, stale_s=stale_s)
             return await self._needed(join, by, keys)
-        return {}
+        except (*_CLOSED, *_FAILING) as error:
+            self._close_or_raise(join, error)
+            return {}
+
+    def _close_or_raise(self, join: Join, error: AtsError) -> None:
+        """A list that only adds to a record may fail; it is left alone until the next run."""
+        if not join.optional:
+            raise error
+        self._closed[join.list] = not isinstance(error, _CLOSED)
+        answered = f"HTTP {error.status}" if error.status else type(error).__name__
+        reason = f"cannot be read ({answered}): what it adds stays empty"
+        self._issues.note("join", join.list, reason)
 
     async def _needed(self, join: Join, by: str, keys: set[str]) -> Mapping[str, Rows]:
         """By key; once many keys of a run were asked for, a list that is not large is read whole."""
@@ -300,18 +366,6 @@ class ListReader:
             self._read_whole[name] = None if rows is None else index_rows(rows, by)
         return self._read_whole[name]
 
-    @asynccontextmanager
-    async def _tolerant(self, join: Join) -> AsyncIterator[None]:
-        """A list that only adds to a record may be closed to this credential."""
-        try:
-            yield
-        except (Forbidden, NotFound) as error:
-            if not join.optional:
-                raise
-            self._closed.add(join.list)
-            reason = f"cannot be read (HTTP {error.status}): what it adds stays empty"
-            self._issues.note("join", join.list, reason)
-
     async def _needed_rows(self, join: Join, keys: set[str]) -> Rows:
         """Each record once, also where pages overlap."""
         id_of = compile_path(self._lists[join.list].id)
@@ -321,37 +375,45 @@ class ListReader:
     def _mapped(self, fresh: _Fresh) -> Mapped | MappingFailed:
         try:
             return self._read(fresh.record, fresh.context, fresh.parts, fresh.fingerprint)
-        except FieldFailed as error:
-            return _failed(fresh.record, str(error))
+        except BROKEN as error:
+            return _failed(fresh.record, _because(error))
 
     def _read(
         self, record: RawRecord, context: Context, parts: Sequence[Context], print_: bytes
     ) -> Mapped:
-        candidate = self._candidates.read(context) if self._candidates else None
+        issues: list[FieldIssue] = []
+        candidate = self._candidates.read(context, issues) if self._candidates else None
         applications: list[ApplicationRecord] = []
         unmapped: list[NamedRef] = []
         for part in parts:
             if self._applications is not None:
-                found = self._applications.read(part)
+                found = self._applications.read(part, issues)
                 applications.append(found.application)
                 if not found.is_mapped:
                     unmapped.append(found.application["stage"])
+        if issues:
+            self._note_fields(issues)
+        unsure = bool(self._closed) and any(_is_unsure(each) for each in (context, *parts))
         return Mapped(
             record.external_id,
-            print_,
+            fingerprint([print_, UNSURE]) if unsure else print_,
             candidate,
             tuple(applications),
             tuple(unmapped),
             _filled(candidate, applications),
+            provisional=unsure,
+            failed_fields=frozenset(each.name for each in issues if not each.kept),
         )
 
 
-def _decoded(record: RawRecord, decode: Decode) -> Context | MappingFailed:
-    try:
-        value = decode(record.raw)
-    except msgspec.DecodeError:
-        return _failed(record, "the record is no JSON")
-    return value if isinstance(value, dict) else _failed(record, "the record is no object")
+def _is_unsure(context: Context) -> bool:
+    return UNSURE in context.get("joined", ())
+
+
+def _because(error: Exception) -> str:
+    """Our own words, or only the kind of error: others may quote the record."""
+    known = isinstance(error, RecordFailed)
+    return str(error) if known else f"the record cannot be read ({type(error).__name__})"
 
 
 def _failed(record: RawRecord, why: str) -> MappingFailed:

@@ -1,7 +1,5 @@
 """Cuts a page into records without parsing them, and tells when two records are the same."""
 
-import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
@@ -11,12 +9,14 @@ import xxhash
 from msgspec import UNSET, UnsetType
 
 from connectors.base import MappingFailed, RawRecord
+from connectors.decoding import FAILURES, Note, decode, unnoted
 from connectors.definition.paths import SIMPLE_PATH, top_names
+from connectors.ids import identifier, scoped_id, unusable
+from connectors.page_split import split_array
 from connectors.paths import Getter, compile_path
 
 Probe = Callable[[bytes | memoryview], tuple[Any, ...]]
-Decode = Callable[[bytes | memoryview], Any]
-_SURROGATE = re.compile("[\ud800-\udfff]")
+Decode = Callable[[bytes | memoryview, Note], Any]
 _RECORDS = "f0"
 
 
@@ -26,6 +26,10 @@ class Sliced(msgspec.Struct, frozen=True):
     around: Any
     records: Sequence[bytes | memoryview] | None
     """None where the answer has no list at the path that the definition says."""
+    is_null: bool = False
+    """True: it has null there, as some vendors write an empty list; `records` is empty then."""
+    repairs: Sequence[str] = ()
+    """What had to be repaired before the page could be read."""
 
 
 Slice = Callable[[bytes], Sliced]
@@ -35,7 +39,7 @@ def slicer(records: str, around: Iterable[str]) -> Slice:
     """Cuts pages whose records are at a path; `around` are paths that are read from the rest."""
     needed = names_in(around)
     if not _is_plain(records, needed):
-        return _decoded(compile_path(records))
+        return _decoded(records)
     return _array if records == "@" else _envelope(records, sorted(needed))
 
 
@@ -57,52 +61,79 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 def _array(body: bytes) -> Sliced:
     try:
         return Sliced(None, [memoryview(raw) for raw in _RAWS.decode(body)])
-    except msgspec.ValidationError:
-        return Sliced(decode(body), None)
-    except msgspec.DecodeError:
-        return _decoded(compile_path("@"))(body)
+    except FAILURES:
+        return _decoded("@")(body)
 
 
 def _envelope(name: str, others: Sequence[str]) -> Slice:
-    fields: list[tuple[str, Any, Any]] = [(_RECORDS, list[msgspec.Raw] | None, None)]
-    fields += [(f"f{at}", Any, None) for at in range(1, len(others) + 1)]
+    fields: list[tuple[str, Any, Any]] = [
+        (_RECORDS, list[msgspec.Raw] | UnsetType | None, UNSET),
+        *((f"f{at}", Any, None) for at in range(1, len(others) + 1)),
+    ]
     names = {f"f{at}": other for at, other in enumerate((name, *others))}
     decoder = msgspec.json.Decoder(msgspec.defstruct("Envelope", fields, rename=names))
-    generic = _decoded(compile_path(name))
+    generic = _decoded(name)
 
     def cut(body: bytes) -> Sliced:
         try:
             found = decoder.decode(body)
-        except msgspec.DecodeError:
+        except FAILURES:
             return generic(body)
         around = {other: getattr(found, f"f{at}") for at, other in enumerate(others, start=1)}
         raws = getattr(found, _RECORDS)
-        return Sliced(around, None if raws is None else [memoryview(raw) for raw in raws])
+        if raws is None or raws is UNSET:
+            return Sliced(around, None if raws is UNSET else (), raws is None)
+        return Sliced(around, [memoryview(raw) for raw in raws])
 
     return cut
 
 
-def _decoded(find: Getter) -> Slice:
+def _decoded(records: str) -> Slice:
+    """Cuts a page by decoding it whole; records that no decoder takes stay as they came."""
+    find = compile_path(records)
+
     def cut(body: bytes) -> Sliced:
-        whole = decode(body)
-        found = find(whole)
-        if not isinstance(found, list):
-            return Sliced(whole, None)
-        return Sliced(whole, [msgspec.json.encode(item) for item in found])
+        repairs: list[str] = []
+        try:
+            whole = decode(body, repairs.append)
+            found = find(whole)
+            raws = None if not isinstance(found, list) else [msgspec.json.encode(i) for i in found]
+        except FAILURES:
+            return _split(body, records)
+        if found is None and _is_null_at(whole, records):
+            return Sliced(whole, (), is_null=True, repairs=repairs)
+        return Sliced(whole, raws, repairs=repairs)
 
     return cut
 
 
-def decode(raw: bytes | memoryview) -> Any:
-    """JSON as Python values; half characters that JSON allows and UTF-8 does not are replaced.
+def _is_null_at(whole: Any, records: str) -> bool:
+    if not SIMPLE_PATH.fullmatch(records):
+        return False
+    *names, last = records.split(".")
+    holder = compile_path(".".join(names) or "@")(whole)
+    return isinstance(holder, dict) and last in holder
+
+
+def _split(body: bytes, records: str) -> Sliced:
+    """Each record by itself; one that cannot be read at all is kept, to be told as failed.
 
     Raises:
-        msgspec.DecodeError: it is no JSON.
+        msgspec.DecodeError: the page itself is no JSON, or its records are not at plain names.
     """
+    if records != "@" and not SIMPLE_PATH.fullmatch(records):
+        raise msgspec.DecodeError("is no JSON")
+    outer, items = split_array(body, [] if records == "@" else records.split("."))
+    repairs = ["held records that are no JSON"]
+    return Sliced(decode(outer.encode()), [_cleaned(item) for item in items], repairs=repairs)
+
+
+def _cleaned(item: str) -> bytes:
+    raw = item.encode("utf-8", "replace")
     try:
-        return msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        return _leniently(raw, error)
+        return msgspec.json.encode(decode(raw))
+    except FAILURES:
+        return raw
 
 
 def partly(names: Sequence[str]) -> Decode:
@@ -116,37 +147,21 @@ def partly(names: Sequence[str]) -> Decode:
     decoder = msgspec.json.Decoder(msgspec.defstruct("Part", fields, rename=renamed))
     wanted = frozenset(names)
 
-    def of_object(raw: bytes | memoryview) -> Any:
+    def of_object(raw: bytes | memoryview, note: Note = unnoted) -> Any:
         try:
             found = msgspec.structs.astuple(decoder.decode(raw))
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError as error:
-            whole = _leniently(raw, error)
+        except FAILURES:
+            whole = _object(decode(raw, note))
             return {name: value for name, value in whole.items() if name in wanted}
         return {name: value for name, value in zip(names, found, strict=True) if value is not UNSET}
 
     return of_object
 
 
-def _leniently(raw: bytes | memoryview, error: msgspec.DecodeError) -> Any:
-    try:
-        return sanitised(json.loads(bytes(raw)))
-    except (ValueError, RecursionError):
-        raise error from None
-
-
-def sanitised(value: Any) -> Any:
-    """The value with every lone surrogate replaced."""
-    match value:
-        case str():
-            return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
-        case list():
-            return [sanitised(item) for item in value]
-        case dict():
-            return {sanitised(key): sanitised(item) for key, item in value.items()}
-        case _:
-            return value
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise msgspec.ValidationError("is no object")
+    return value
 
 
 def probe(paths: Sequence[str]) -> Probe:
@@ -154,7 +169,7 @@ def probe(paths: Sequence[str]) -> Probe:
     getters = [compile_path(path) for path in paths]
 
     def fully(raw: bytes | memoryview) -> tuple[Any, ...]:
-        record = decode(raw)
+        record = _object(decode(raw))
         return tuple(get(record) for get in getters)
 
     if not all(SIMPLE_PATH.fullmatch(path) and "." not in path for path in paths):
@@ -168,9 +183,7 @@ def probe(paths: Sequence[str]) -> Probe:
     def quickly(raw: bytes | memoryview) -> tuple[Any, ...]:
         try:
             return msgspec.structs.astuple(decoder.decode(raw))
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
+        except FAILURES:
             return fully(raw)
 
     return quickly
@@ -197,9 +210,9 @@ def tell_apart(raws: Sequence[bytes | memoryview], read: Probe, digest_of: Print
     """Each record with its id. `read` gives the id and, if the list has one, the time."""
     try:
         found = [read(raw) for raw in raws]
-    except msgspec.DecodeError:
+    except FAILURES:
         return _told_one_by_one(raws, read, digest_of)
-    ids = [str(each[0]) if type(each[0]) is int else identifier(each[0]) for each in found]
+    ids = [identifier(each[0]) for each in found]
     if None in ids:
         return _told_one_by_one(raws, read, digest_of)
     digests = map(digest_of, raws) if digest_of is not None else repeat(None)
@@ -212,20 +225,20 @@ def _told_one_by_one(
 ) -> Told:
     """The same where something is wrong with a record: it stops no other."""
     told = Told([], [], [])
-    for at, raw in enumerate(raws):
+    for at, raw in enumerate(raws, start=1):
         try:
             found = read(raw)
-        except msgspec.DecodeError:
-            told.failed.append(MappingFailed(None, f"record {at + 1} of the page is no object"))
+        except FAILURES as error:
+            told.failed.append(MappingFailed(None, f"record {at} of the page {error}"))
             continue
         external_id = identifier(found[0])
         if external_id is None:
-            told.failed.append(MappingFailed(None, f"record {at + 1} of the page has no id"))
-            continue
-        digest = digest_of(raw) if digest_of is not None else None
-        told.records.append(RawRecord(external_id, raw, digest))
-        if len(found) > 1:
-            told.times.append(found[1])
+            why = f"record {at} of the page {unusable(found[0])}"
+            told.failed.append(MappingFailed(None, why))
+        else:
+            digest = digest_of(raw) if digest_of is not None else None
+            told.records.append(RawRecord(external_id, raw, digest))
+            told.times.extend(found[1:])
     return told
 
 
@@ -234,18 +247,16 @@ SCOPE = "_scope"
 
 
 def with_scope(raw: bytes | memoryview, scope: str) -> bytes:
-    """The record with its scope in front of its own fields; what is no object stays as it is."""
-    body = bytes(raw)
-    if not body.startswith(b"{"):
+    """The record with its scope as its last field, which outweighs one of its own of that name.
+
+    What is no object stays as it is.
+    """
+    body = bytes(raw).strip()
+    if not (body.startswith(b"{") and body.endswith(b"}")):
         return body
-    own = body[1:].lstrip()
-    comma = b"" if own.startswith(b"}") else b","
-    return b'{"%s":%s%s%s' % (SCOPE.encode(), msgspec.json.encode(scope), comma, own)
-
-
-def scoped_id(scope: str, external_id: str) -> str:
-    """How a record of a list with scopes is known: its own id may need the scope to be read."""
-    return f"{scope}:{external_id}"
+    own = body[:-1].rstrip()
+    comma = b"" if own == b"{" else b","
+    return b'%s%s"%s":%s}' % (own, comma, SCOPE.encode(), msgspec.json.encode(scope))
 
 
 def scoped(told: Told) -> Told:
@@ -259,15 +270,6 @@ _scope_of = msgspec.json.Decoder(msgspec.defstruct("Scoped", [("f0", str)], rena
 def _scoped(record: RawRecord) -> RawRecord:
     scope = getattr(_scope_of.decode(record.raw), "f0")  # noqa: B009 (made at run time)
     return record._replace(external_id=scoped_id(scope, record.external_id))
-
-
-def identifier(value: Any) -> str | None:
-    """An id as text; None for what cannot be one."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return None
 
 
 Prune = Callable[[Mapping[str, Any]], Any]
@@ -360,8 +362,33 @@ def printer(names: Collection[str] | None, volatile: Sequence[str]) -> Print:
             for at, name in enumerate(looked_into, start=len(whole)):
                 if found[at] is not UNSET:
                     parts[at] = _SORTED.encode(prune({name: msgspec.json.decode(found[at])}))
-        except msgspec.DecodeError:
+        except FAILURES:
             return None
         return _OF_BYTES + xxhash.xxh3_128_digest(_BETWEEN.join(parts))
 
     return printed
+
+
+__all__ = [
+    "SCOPE",
+    "Decode",
+    "Print",
+    "Probe",
+    "Sliced",
+    "Told",
+    "decode",
+    "fingerprint",
+    "identifier",
+    "is_of_bytes",
+    "names_in",
+    "partly",
+    "printer",
+    "probe",
+    "pruner",
+    "scoped",
+    "scoped_id",
+    "slicer",
+    "tell_apart",
+    "whole_print",
+    "with_scope",
+]

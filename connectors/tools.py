@@ -11,7 +11,7 @@ from config.problems import ConfigError
 from connectors.definition.load import CATALOG, Definition, find_definitions, load_definition
 from connectors.definition.placeholders import fill
 from connectors.definition.root import DefinitionModel, DefinitionTest
-from connectors.mapping import ApplicationMapper, CandidateMapper, FieldFailed
+from connectors.mapping import ApplicationMapper, CandidateMapper, FieldIssue, RecordFailed
 from connectors.starter import starter
 from connectors.statuses import StatusRules
 from connectors.times import time_zone
@@ -105,9 +105,10 @@ def _differences(definition: Definition, test: DefinitionTest) -> list[str]:
     model = definition.model
     record: dict[str, Any] = {**test.given, "joined": test.joined}
     found: list[str] = []
+    issues: list[FieldIssue] = []
     try:
         if test.candidate is not None and model.candidate is not None:
-            candidate = CandidateMapper(model.candidate, {}, _zone(model)).read(record)
+            candidate = CandidateMapper(model.candidate, {}, _zone(model)).read(record, issues)
             found += _compared("candidate", test.candidate, dict(candidate))
         if test.application is not None and model.application is not None:
             rules = StatusRules(model.statuses, {})
@@ -115,11 +116,11 @@ def _differences(definition: Definition, test: DefinitionTest) -> list[str]:
             parts = [{**part, "joined": test.joined} for part in mapper.parts(record)]
             if not parts:
                 return [*found, "application: the record has none"]
-            application = mapper.read(parts[0]).application
+            application = mapper.read(parts[0], issues).application
             found += _compared("application", test.application, dict(application))
-    except FieldFailed as error:
+    except RecordFailed as error:
         found.append(str(error))
-    return found
+    return [*found, *(f"{each.name}: {each.reason}" for each in issues)]
 
 
 def _zone(model: DefinitionModel) -> tzinfo:
