@@ -72,7 +72,7 @@ class Verdicts:
         """None for success. `body` is None where it is no JSON."""
         good = status < 400 and (self._ok is None or body is None or bool(self._ok(body)))
         for rule in self._rules:
-            if _fits(rule, status, headers, body, kind) and not (good and _only_status(rule)):
+            if _fits(rule, status, headers, body, kind) and not (good and _means_no(rule)):
                 return rule.then
         if good:
             return None
@@ -96,9 +96,9 @@ class Verdicts:
         return harmless(said)
 
 
-def _only_status(rule: ErrorRule) -> bool:
-    """A rule of mere statuses that include 2xx is meant for bodies that say no."""
-    return rule.when is None and rule.header is None
+def _means_no(rule: ErrorRule) -> bool:
+    """A rule of mere statuses that include 2xx is meant for bodies that say no; but 204 may skip."""
+    return rule.when is None and rule.header is None and rule.then != "skip"
 
 
 def _fits(rule: ErrorRule, status: int, headers: Mapping[str, str], body: Any, kind: Kind) -> bool:
@@ -145,4 +145,14 @@ def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
     found = shown if re.fullmatch(r"[\w.+/-]{1,60}", shown) else "an odd content type"
     return BrokenAnswer(
         f"{operation}: expected JSON, got {found}", status=status, operation=operation
+    )
+
+
+def empty_answer(operation: str, status: int) -> BrokenAnswer:
+    """The error for a success without a body where records are due."""
+    return BrokenAnswer(
+        f"{operation}: answered {status} without a body; if that is how this ATS says that nothing "
+        f"is there, the definition needs the rule {{status: [{status}], then: skip}} in `errors`",
+        status=status,
+        operation=operation,
     )

@@ -316,7 +316,10 @@ class Connector(Protocol):
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
-        """Read records by id; None for an id that the ATS says does not exist."""
+        """Read records by id; None for an id that the ATS says does not exist.
+
+        An id of which the answer does not tell is missing from what is returned.
+        """
         ...
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:

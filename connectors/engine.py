@@ -37,16 +37,17 @@ from connectors.definition.requests import Request
 from connectors.definition.root import DefinitionModel
 from connectors.definition.writes import ReportAnalytics, ValueAnalytics
 from connectors.errors import (
+    BrokenAnswer,
     GuardRefused,
     NotFound,
     NotSupported,
     OutcomeUnknown,
     Rejected,
 )
-from connectors.fetching import Fetcher, encoded
+from connectors.fetching import Fetcher
 from connectors.http import AtsHttp, Outgoing
 from connectors.issues import IssueLog
-from connectors.listing import Listing
+from connectors.listing import Listing, Scopes
 from connectors.lookups import Lookups, Rows
 from connectors.mapping import ApplicationMapper, CandidateMapper, RecordFailed
 from connectors.paths import compile_path
@@ -103,6 +104,7 @@ class RestConnector:
                 transport=parts.transport,
                 clock=parts.clock,
                 load_scopes=self._load_scopes,
+                issues=self._issues,
                 digest_of=printer(reads[name].names, spec.volatile)
                 if spec.rotates
                 else whole_print,
@@ -113,7 +115,9 @@ class RestConnector:
         self._choices = ChoiceFinder(
             self._lookups, self._load_rows, parts.settings, parts.name, self._model.title
         )
-        self._fetcher = Fetcher(self._model.lists, self._listings, parts.drafts, parts.transport)
+        self._fetcher = Fetcher(
+            self._model.lists, self._listings, parts.drafts, parts.transport, self._issues
+        )
         self._readers = self._all_readers(mappers, reads)
         self._stage_reader = (
             StageReader(self._model.writes.stages, self._rules)
@@ -284,11 +288,15 @@ class RestConnector:
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
-        """Read records by id; None for an id that the ATS does not have."""
-        rows = await self._fetcher.rows(list_name, external_ids)
-        told = self._listings[list_name].tell([encoded(row) for row in rows])
-        by_id = {record.external_id: record for record in told}
-        return {external_id: by_id.get(external_id) for external_id in external_ids}
+        """Read records by id; None for an id that the ATS does not have.
+
+        An id of which the answer does not tell is left out.
+        """
+        found = await self._fetcher.read(list_name, external_ids)
+        told = self._listings[list_name].tell(found.encoded())
+        by_id = {record.external_id: record for record in told.records}
+        known = [each for each in external_ids if each in by_id or each not in found.doubtful]
+        return {external_id: by_id.get(external_id) for external_id in known}
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         """What the ATS holds right now; None if the application is gone."""
@@ -302,11 +310,13 @@ class RestConnector:
         key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
         reader = self._readers[spec.list]
         try:
-            rows = await self._fetcher.rows(spec.list, [key], urgent=True)
+            read = await self._fetcher.read(spec.list, [key], urgent=True)
         except NotFound:
             return None
-        record = next((row for row in rows if reader.known_as(row) == key), None)
+        record = next((row for row in read.rows if reader.known_as(row) == key), None)
         if record is None:
+            if key in read.doubtful:
+                raise BrokenAnswer(f"{spec.list}: the answer does not show the record {key}")
             return None
         try:
             found = await reader.applications(record)
@@ -339,11 +349,14 @@ class RestConnector:
         listing = self._listings[name]
         return await listing.rows(listing.draft({"scope": scope})) or []
 
-    async def _load_scopes(self, name: str) -> list[str]:
+    async def _load_scopes(self, name: str) -> Scopes:
         """The ids of a lookup list's records as they are now."""
         id_of = compile_path(self._model.lists[name].id)
         rows = await self._lookups.rows(name, max_age_s=0.0)
-        return [found for row in rows if (found := identifier(id_of(row))) is not None]
+        ids = [found for row in rows if (found := identifier(id_of(row))) is not None]
+        if odd := len(rows) - len(ids):
+            self._issues.note("scope", f"a row of {name}", "has no usable id", odd)
+        return Scopes(ids, odd)
 
     async def _load_at_most(self, name: str, most: int) -> Rows | None:
         listing = self._listings[name]
@@ -526,7 +539,7 @@ class RestConnector:
         if spec.scopes is None:
             return []
         found: list[Stage] = []
-        for scope in await self._load_scopes(spec.scopes):
+        for scope in (await self._load_scopes(spec.scopes)).ids:
             found += await self._read_stages(reader, spec.list, _SETUP_AGE_S, scope)
         return found
 

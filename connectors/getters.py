@@ -114,7 +114,9 @@ def _each(source: Each, zone: tzinfo) -> Getter:
         for name, _ in fields
         if plain_key(source.fields[name])
     ]
-    takes_bare_items = any("@" in path for path in paths_in(source))
+    takes_bare_items = any(
+        "@" in path for each in source.fields.values() for path in paths_in(each)
+    )
 
     def entry(item: Any) -> Any:
         if type(item) is dict and len(plain) == len(fields):

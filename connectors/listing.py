@@ -1,18 +1,18 @@
-"""Walks a list page by page: request, slice, tell records apart, go on. One page is read ahead."""
+"""One list of a connector: requests its pages, cuts them into records, judges what each proves."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from yarl import URL
 
 from connectors.answers import Kind
-from connectors.base import Page, Position, RawRecord, Window
+from connectors.base import Page, Position, Window
 from connectors.clock import Clock
 from connectors.cursor import CLOCK_DOUBT, asked, next_cursor
+from connectors.decoding import FAILURES, decode
 from connectors.definition.bodies import merged
 from connectors.definition.lists import (
     CursorPagination,
@@ -20,17 +20,21 @@ from connectors.definition.lists import (
     NextUrlPagination,
     OffsetPagination,
     PagePagination,
+    Pagination,
     SyncTokenCursor,
     UpdatedAtCursor,
 )
-from connectors.errors import BrokenAnswer, CursorRefused, NotFound, UnexpectedPayload
+from connectors.errors import BrokenAnswer, Misdirected, NotFound
+from connectors.issues import IssueLog
 from connectors.pagination import (
+    Inconclusive,
     PageAnswer,
     Place,
     carried,
     next_place,
     on_page,
     page_request,
+    passed_over,
     path_marks,
 )
 from connectors.paths import compile_path
@@ -48,62 +52,30 @@ from connectors.records import (
 from connectors.repeats import PagesRead
 from connectors.requests import Draft, Drafts
 from connectors.times import http_date, read_time, worth_reading
-from connectors.transport import Transport
-from models.times import iso
+from connectors.transport import Good, Transport
+from connectors.walk import Check, Walk
+from connectors.walk_state import NOTHING, Fetched, WalkState
 
 
-class _State(msgspec.Struct, frozen=True):
-    """How far a walk got; its JSON form is the position that the daemon stores."""
+class Scopes(msgspec.Struct, frozen=True):
+    """What a list is walked for."""
 
-    place: Mapping[str, Any]
-    page: int = 0
-    seen: datetime | None = None
-    started: datetime | None = None
-    scope: str | None = None
-
-    def position(self) -> Position:
-        """As plain JSON."""
-        scoped = {} if self.scope is None else {"scope": self.scope}
-        return scoped | {
-            "place": dict(self.place),
-            "page": self.page,
-            "seen": iso(self.seen) if self.seen else None,
-            "started": iso(self.started) if self.started else None,
-        }
-
-    @classmethod
-    def of(cls, position: Position) -> "_State":
-        """From what `position` gave."""
-        try:
-            return cls(
-                position["place"],
-                int(position["page"]),
-                read_time(position["seen"]),
-                read_time(position["started"]),
-                position.get("scope"),
-            )
-        except (KeyError, ValueError, TypeError):
-            raise CursorRefused("the stored page position cannot be read") from None
-
-
-class _Fetched(msgspec.Struct, frozen=True):
-    around: Any
-    records: Sequence[bytes | memoryview]
-    headers: Mapping[str, str]
-    url: URL
-
-
-_NOTHING = _Fetched(None, (), {}, URL())
-LoadScopes = Callable[[str], Awaitable[list[str]]]
-"""From a lookup list's name to the ids of its records, in their order."""
-
-_REPEATS = 3
-"""A record may come twice, and a small page then looks like the one before; not so often."""
-
-
-class _Repeats(msgspec.Struct, frozen=True):
     ids: list[str]
-    times: int
+    """Ids of the lookup list's records, in their order."""
+    odd: int = 0
+    """Rows of the lookup list without a usable id: what belongs to them cannot be read."""
+
+
+LoadScopes = Callable[[str], Awaitable[Scopes]]
+"""From a lookup list's name to the scopes as they are now."""
+
+
+class _Unproved(BrokenAnswer):
+    """A page whose records are good and whose end is not; it is asked for again."""
+
+    def __init__(self, page: Fetched) -> None:
+        super().__init__(str(page.doubt))
+        self.page = page
 
 
 class Listing:
@@ -118,6 +90,7 @@ class Listing:
         transport: Transport,
         clock: Clock,
         load_scopes: LoadScopes,
+        issues: IssueLog,
         digest_of: Print = whole_print,
     ) -> None:
         """Compile what pages are read with."""
@@ -127,6 +100,7 @@ class Listing:
         self._transport = transport
         self._clock = clock
         self._load_scopes = load_scopes
+        self._issues = issues
         around = [*_around(spec), *transport.verdicts.paths]
         self._slice = slicer(spec.records, around)
         cursor = spec.cursor
@@ -136,60 +110,52 @@ class Listing:
         self._probe = probe([spec.id, *times])
         always = spec.detail is not None and spec.detail.when == "always"
         self._digest_of = None if always else digest_of
-        self._scrolls = isinstance(spec.pagination, CursorPagination) and spec.pagination.scroll
+        pagination = spec.pagination
+        self.scrolls = isinstance(pagination, CursorPagination) and pagination.scroll
         """The ATS keeps the place: a page is had only once, and no walk can go on later."""
+        self.counts = isinstance(pagination, PagePagination | OffsetPagination)
+        self._keeps_origin = getattr(pagination, "keep_origin", False)
+        self._tells_ends = _tells_ends(pagination)
+        self._counted_at = spec.total or getattr(pagination, "total", None)
 
     async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
         """Every page of a walk."""
-        state = _State.of(position) if position is not None else _State({})
-        scopes = await self._scopes(state.scope)
-        state = replace(state, scope=scopes[0]) if state.scope is None else state
-        read = PagesRead(self.name)
-        fetched = await self._fetch_at(window, state)
-        earlier = _Repeats([], 0)
-        while True:
-            page, following = self._page(window, state, fetched, scopes)
-            earlier = self._refuse_repetition(page, earlier)
-            if following is None:
+        start = WalkState.of(position) if position is not None else WalkState()
+        scopes = None
+        if self.spec.scopes is not None:
+            loaded = await self._load_scopes(self.spec.scopes)
+            scopes = sorted(each for each in loaded.ids if each >= (start.scope or ""))
+            start = _first_scope(start, scopes, partial=loaded.odd > 0)
+        walk = Walk(self, window, scopes=scopes, issues=self._issues)
+        async with aclosing(walk.run(start, resumed=position is not None)) as pages:
+            async for page in pages:
                 yield page
-                return
-            read.note([state.scope, state.place], _ids(page.records, fetched))
-            ahead = asyncio.create_task(
-                self._fetch_at(window, following), name=f"page of {self.name}"
-            )
-            try:
-                yield page
-                fetched = await ahead
-            finally:
-                ahead.cancel()
-                await asyncio.wait([ahead])
-            state = following
 
-    async def _scopes(self, reached: str | None) -> list[str | None]:
-        """What the list is walked for: the scopes not yet done, or once for all."""
+    async def fetch_page(
+        self, window: Window, state: WalkState, check: Check, *, again: bool = True
+    ) -> Fetched:
+        """The page there; the answer is asked for again while it proves too little."""
+        kind: Kind = "page" if state.place else "list"
         if self.spec.scopes is None:
-            return [None]
-        known = await self._load_scopes(self.spec.scopes)
-        left = sorted(each for each in known if reached is None or each >= reached)
-        return [*left] or [None]
-
-    async def _fetch_at(self, window: Window, state: _State) -> _Fetched:
-        if self.spec.scopes is None:
-            first = self._first_draft(window)
-            return await self._fetch(first, state.place, kind="page" if state.page else "list")
-        if state.scope is None:
-            return _NOTHING
+            kind = "page" if state.page else "list"
         first = self._first_draft(window, state.scope)
+        takes_null = not window.is_full and not state.place
         try:
-            kind: Kind = "page" if state.place else "list"
-            fetched = await self._fetch(first, state.place, kind=kind)
+            fetched = await self._fetch(
+                first, state.place, kind=kind, check=check, again=again, takes_null=takes_null
+            )
         except NotFound:
             # Its owner may have gone since the walk began; then so have its records.
-            if state.scope in await self._load_scopes(self.spec.scopes):
+            if self.spec.scopes is None or await self._is_listed(state.scope):
                 raise
-            return _NOTHING
+            return NOTHING
+        if state.scope is None:
+            return fetched
         records = [with_scope(raw, state.scope) for raw in fetched.records]
         return replace(fetched, records=records)
+
+    async def _is_listed(self, scope: str | None) -> bool:
+        return scope in (await self._load_scopes(self.spec.scopes or "")).ids
 
     def draft(self, extra: Mapping[str, object] | None = None) -> Draft:
         """The list's request, filled but for what differs from page to page."""
@@ -205,41 +171,114 @@ class Listing:
         read = PagesRead(self.name)
         while True:
             fetched = await self._fetch(draft, place, kind="lookup")
-            found += [msgspec.json.decode(raw) for raw in fetched.records]
+            if fetched.doubt is not None and pagination:
+                raise fetched.doubt
+            found += self._parsed(fetched.records)
             if most is not None and len(found) > most:
                 return None
-            following = self._next(place, fetched) if pagination else None
-            if following is None:
+            if fetched.following is None or not pagination:
                 return found
-            read.note(place, _ids(self._told(fetched.records).records, fetched))
-            place = following
+            told = self.identify(fetched)
+            ids = [record.external_id for record in told.records]
+            read.note(place, ids or [whole_print(raw).hex() for raw in fetched.records])
+            place = fetched.following
 
-    def _refuse_repetition(self, page: Page, earlier: _Repeats) -> _Repeats:
-        """Some positions change although the page does not: then only its records tell."""
-        ids = [record.external_id for record in page.records]
-        repeats = _Repeats(ids, earlier.times + 1 if ids and ids == earlier.ids else 0)
-        if repeats.times >= _REPEATS:
-            message = f"{self.name}: the ATS sends the same page again and again"
-            raise BrokenAnswer(message, operation=self.name)
-        return repeats
+    def _parsed(self, raws: Sequence[bytes | memoryview]) -> list[Any]:
+        """The rows of a page without the odd ones; a list of bare names has no objects at all."""
+        rows: list[Any] = []
+        for raw in raws:
+            try:
+                rows.append(decode(raw, self._note_repair))
+            except FAILURES:
+                self._issues.note("row", self.name, "a row that is no JSON was left out")
+        kept: list[Any] = [row for row in rows if isinstance(row, dict)]
+        kept = kept or [row for row in rows if isinstance(row, str)]
+        if odd := len(rows) - len(kept):
+            self._issues.note("row", self.name, "a row that is no object was left out", odd)
+        return kept
+
+    def _note_repair(self, reason: str) -> None:
+        self._issues.note("body", self.name, reason)
 
     def _first_draft(self, window: Window, scope: str | None = None) -> Draft:
         draft = self.draft({"scope": scope})
         more = asked(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)
         return _with(draft, more.query, more.body)
 
-    async def _fetch(self, first: Draft, place: Place, *, kind: Kind) -> _Fetched:
+    async def _fetch(
+        self,
+        first: Draft,
+        place: Place,
+        *,
+        kind: Kind,
+        check: Check | None = None,
+        again: bool = True,
+        takes_null: bool = False,
+    ) -> Fetched:
+        """One page. `takes_null`: null in place of the list cannot be taken for an end here."""
+
+        def judged(good: Good[Sliced]) -> Fetched:
+            return self._judged(good, place, check, takes_null=takes_null)
+
+        def accept(good: Good[Sliced]) -> None:
+            page = judged(good)
+            if isinstance(page.doubt, BrokenAnswer):
+                raise _Unproved(page)
+
         request = self._page_draft(first, place).outgoing()
         # Whoever asks a scroll once more gets the page after the one whose answer was lost.
-        again = not (place and self._scrolls)
-        good = await self._transport.read(request, kind, self._parse, again=again)
-        sliced = good.payload or Sliced(None, ())
-        if sliced.records is None:
-            raise UnexpectedPayload(
-                f"{self.name}: the answer has no list at `{self.spec.records}`",
-                operation=self.name,
+        again = again and not (place and self.scrolls)
+        try:
+            good = await self._transport.read(
+                request, kind, self._parse, again=again, accept=accept
             )
-        return _Fetched(sliced.around, sliced.records, good.headers, good.url)
+        except _Unproved as unproved:
+            return unproved.page
+        for repair in good.payload.repairs if good.payload else ():
+            self._note_repair(repair)
+        return judged(good)
+
+    def _judged(
+        self, good: Good[Sliced], place: Place, check: Check | None, *, takes_null: bool
+    ) -> Fetched:
+        """The page, with what it proves of the next one.
+
+        Raises:
+            BrokenAnswer: it has no list of records.
+        """
+        sliced = good.payload or Sliced(None, ())
+        is_empty = sliced.is_null and (takes_null or self._tells_ends)
+        if sliced.records is None or (sliced.is_null and not is_empty):
+            message = f"{self.name}: the answer has no list at `{self.spec.records}`"
+            raise BrokenAnswer(message, operation=self.name)
+        page = Fetched(
+            sliced.around,
+            sliced.records,
+            good.headers,
+            good.url,
+            nothing=good.skipped,
+            total=self._total(self._counted_at, sliced.around),
+        )
+        try:
+            page = replace(page, following=self._next(place, page))
+            if check is not None:
+                check(page)
+        except Inconclusive as error:
+            doubt = BrokenAnswer(f"{self.name}: the answer {error}", operation=self.name)
+            return replace(page, following=None, doubt=doubt)
+        except Misdirected as error:
+            return replace(page, following=None, doubt=error)
+        return page
+
+    def _next(self, place: Place, page: Fetched) -> Place | None:
+        """Where the next page is; an address is judged before anybody can store it."""
+        answer = PageAnswer(page.around, page.headers, len(page.records), page.nothing)
+        following = next_place(self.spec.pagination, place, answer)
+        if following is None or "url" not in following:
+            return following
+        here = Draft(self.name, "GET", page.url.with_query(None), {}, None, {})
+        url = self._drafts.follow(following["url"], here, keep_origin=self._keeps_origin)
+        return {"url": str(url)}
 
     def _parse(self, body: bytes) -> tuple[Any, Sliced]:
         sliced = self._slice(body)
@@ -248,8 +287,7 @@ class Listing:
     def _page_draft(self, first: Draft, place: Place) -> Draft:
         wanted = page_request(self.spec.pagination, place)
         if wanted.url is not None:
-            keeps = getattr(self.spec.pagination, "keep_origin", False)
-            url = self._drafts.follow(wanted.url, first, keep_origin=keeps)
+            url = self._drafts.follow(wanted.url, first, keep_origin=self._keeps_origin)
             if isinstance(self.spec.pagination, NextUrlPagination):
                 url = carried(url, first.url, self.spec.pagination.carry)
             return replace(first, url=url)
@@ -260,67 +298,56 @@ class Listing:
             return replace(first, url=on_page(first.url, wanted.path))
         return _with(first, wanted.query, wanted.body)
 
-    def _next(self, place: Place, fetched: _Fetched) -> Place | None:
-        answer = PageAnswer(fetched.around, fetched.headers, len(fetched.records))
-        return next_place(self.spec.pagination, place, answer)
+    def after(self, state: WalkState, fetched: Fetched, told: Told) -> WalkState:
+        """The state with this page behind it."""
+        return replace(
+            state,
+            page=state.page + 1,
+            seen=self._latest(told, state.seen),
+            started=state.started or self._vendor_time(fetched.headers),
+            counted=state.counted.page(len(fetched.records), fetched.total),
+        )
 
-    def _page(
-        self,
-        window: Window,
-        state: _State,
-        fetched: _Fetched,
-        scopes: Sequence[str | None],
-    ) -> tuple[Page, _State | None]:
-        told = self._told(fetched.records)
-        seen = self._latest(told, state.seen)
-        started = state.started or self._vendor_time(fetched.headers)
-        reached = replace(state, page=state.page + 1, seen=seen, started=started)
-        following = self._following(reached, fetched, scopes)
-        if following is not None:
-            page = Page(
-                told.records,
-                self._position(state, following),
-                last=False,
-                failed=told.failed,
-                expected_total=self._total(fetched),
-            )
-            return page, following
-        return self._last_page(window, told, seen, started, fetched), None
+    def passed_over(self, state: WalkState, latest: Fetched, most: int) -> WalkState | None:
+        """The state after a page that cannot be read; None where pages are not counted."""
+        answer = PageAnswer(latest.around, latest.headers, len(latest.records))
+        try:
+            place = passed_over(self.spec.pagination, state.place, answer, most)
+        except Inconclusive:
+            return None
+        if place is None:
+            return replace(state, partial=True, ended=True)
+        return replace(state, partial=True, page=state.page + 1, place=place)
 
-    def _position(self, state: _State, following: _State) -> Position | None:
-        """Where a later run may go on; the same cursor for another page would pass over one."""
-        stays = (following.scope, following.place) == (state.scope, state.place)
-        return None if self._scrolls or stays else following.position()
+    def page(self, state: WalkState, following: WalkState, fetched: Fetched, told: Told) -> Page:
+        """A page that others follow; it can be resumed unless the same position brings another."""
+        stays = following.where == state.where
+        return Page(
+            told.records,
+            None if self.scrolls or stays else following.position(),
+            last=False,
+            failed=told.failed,
+            expected_total=self._total(self.spec.total, fetched.around),
+        )
 
-    def _following(
-        self, state: _State, fetched: _Fetched, scopes: Sequence[str | None]
-    ) -> _State | None:
-        """The next page, or the next scope's first one."""
-        place = None if fetched is _NOTHING else self._next(state.place, fetched)
-        if place is not None:
-            return replace(state, place=place)
-        later = [each for each in scopes if each is not None and each > (state.scope or "")]
-        return replace(state, place={}, scope=later[0]) if later else None
-
-    def _last_page(
-        self,
-        window: Window,
-        told: Told,
-        seen: datetime | None,
-        started: datetime,
-        fetched: _Fetched,
-    ) -> Page:
+    def last_page(self, window: Window, state: WalkState, fetched: Fetched, told: Told) -> Page:
+        """The last page, with the cursor of the next poll unless something was passed over."""
         cursor = next_cursor(
-            self.spec.cursor, window, seen=seen, started=started, token=self._token(fetched)
+            self.spec.cursor,
+            window,
+            seen=state.seen,
+            started=state.started or self._vendor_time(fetched.headers),
+            token=self._token(fetched),
         )
         return Page(
             told.records,
             None,
             last=True,
-            next_cursor=cursor,
-            complete=window.is_full and self.spec.absence_is_deletion,
+            next_cursor=None if state.partial else cursor,
+            complete=window.is_full and self.spec.absence_is_deletion and not state.partial,
             failed=told.failed,
-            expected_total=self._total(fetched),
+            expected_total=self._total(self.spec.total, fetched.around),
+            partial=state.partial,
         )
 
     def _latest(self, told: Told, seen: datetime | None) -> datetime | None:
@@ -339,25 +366,48 @@ class Listing:
     def _vendor_time(self, headers: Mapping[str, str]) -> datetime:
         return http_date(headers.get("Date")) or self._clock.now() - CLOCK_DOUBT
 
-    def _token(self, fetched: _Fetched) -> object:
+    def _token(self, fetched: Fetched) -> object:
         cursor = self.spec.cursor
         if not isinstance(cursor, SyncTokenCursor):
             return None
-        return compile_path(cursor.at)(fetched.around)
+        token = compile_path(cursor.at)(fetched.around)
+        return token if isinstance(token, str) or type(token) is int else None
 
-    def _total(self, fetched: _Fetched) -> int | None:
-        if self.spec.total is None:
-            return None
-        total = compile_path(self.spec.total)(fetched.around)
-        return total if isinstance(total, int) else None
+    @staticmethod
+    def _total(path: str | None, around: Any) -> int | None:
+        total = compile_path(path)(around) if path else None
+        return total if type(total) is int and total >= 0 else None
 
-    def tell(self, raws: list[bytes]) -> list[RawRecord]:
+    def tell(self, raws: list[bytes]) -> Told:
         """Records that were read by id, as a page would have held them."""
-        return self._told(raws).records
+        return self._told(raws)
+
+    def identify(self, fetched: Fetched) -> Told:
+        """The page's records, each with its id."""
+        return self._told(fetched.records)
 
     def _told(self, raws: Sequence[bytes | memoryview]) -> Told:
         told = tell_apart(raws, self._probe, self._digest_of)
         return scoped(told) if self.spec.scopes else told
+
+
+def _first_scope(start: WalkState, scopes: Sequence[str], *, partial: bool) -> WalkState:
+    if start.scope is None and not scopes:
+        return replace(start, ended=True, partial=partial)
+    return replace(
+        start,
+        scope=start.scope if start.scope is not None else scopes[0],
+        partial=start.partial or partial,
+    )
+
+
+def _tells_ends(pagination: Pagination) -> bool:
+    """True if answers say by a marker whether they are the last, so that empty ones prove it."""
+    if isinstance(pagination, PagePagination):
+        return bool(pagination.more or pagination.done or pagination.pages)
+    if isinstance(pagination, OffsetPagination):
+        return bool(pagination.more or pagination.done or pagination.total)
+    return isinstance(pagination, CursorPagination) and pagination.more is not None
 
 
 def _around(spec: List) -> list[str]:
@@ -386,9 +436,3 @@ def _with(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Dr
     if body:
         draft = replace(draft, body=merged(draft.body or {}, body))
     return draft
-
-
-def _ids(records: Sequence[RawRecord], fetched: _Fetched) -> list[str]:
-    """What a page is told by: bytes may differ each time, as signed addresses do."""
-    ids = [record.external_id for record in records]
-    return ids or [whole_print(raw).hex() for raw in fetched.records]

@@ -22,7 +22,7 @@ from connectors.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from connectors.fetching import Fetcher
+from connectors.fetching import Fetcher, ReadRows
 from connectors.issues import IssueLog
 from connectors.lookups import SPARSE_STALE_S, STALE_S, Lookups, Rows, index_rows
 from connectors.mapping import BROKEN, FieldIssue, RecordFailed
@@ -281,14 +281,28 @@ class ListReader:
             for record, each in zip(records, decoded, strict=True)
             if not isinstance(each, MappingFailed)
         ]
-        rows = await self._fetcher.rows(self.name, ids) if ids else []
-        by_id = {self.known_as(row): row for row in rows}
+        read = await self._details(ids)
+        by_id = {self.known_as(row): row for row in read.rows}
+        missing = read.doubtful - by_id.keys()
         return [
             each
             if isinstance(each, MappingFailed)
+            else _failed(record, "its details cannot be read")
+            if record.external_id in missing
             else _merged(each, by_id.get(record.external_id))
             for record, each in zip(records, decoded, strict=True)
         ]
+
+    async def _details(self, ids: Sequence[str]) -> ReadRows:
+        """The records in full; a single one that the ATS fails at is no outage by itself."""
+        if not ids:
+            return ReadRows([])
+        try:
+            return await self._fetcher.read(self.name, ids)
+        except (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload) as error:
+            if len(ids) > 1 or error.status is None:
+                raise
+            return ReadRows([], frozenset(ids))
 
     def _parts(self, record: Context) -> list[Context]:
         return [] if self._applications is None else self._applications.parts(record)

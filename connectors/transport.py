@@ -12,11 +12,12 @@ from multidict import CIMultiDictProxy
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from yarl import URL
 
-from connectors.answers import Kind, Verdicts, error_of, not_json
+from connectors.answers import Kind, Verdicts, empty_answer, error_of, not_json
 from connectors.auth import Applied, Authenticator
 from connectors.base import Observer
 from connectors.budget import Budget, Purpose
 from connectors.clock import Clock
+from connectors.decoding import decode, in_utf8
 from connectors.definition.limits import ErrorClass
 from connectors.errors import (
     AtsError,
@@ -27,7 +28,6 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.http import Answer, AtsHttp, Outgoing, same_origin
-from connectors.records import decode
 
 Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
@@ -52,6 +52,21 @@ class Good(msgspec.Struct, Generic[Payload], frozen=True):
 
 Parse = Callable[[bytes], tuple[Any, Payload]]
 """From a body to what error rules look at, and what the caller wants."""
+Accept = Callable[[Good[Payload]], None]
+"""Raises `BrokenAnswer` for an answer that proves too little to go by."""
+_SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading(Generic[Payload]):
+    """A read, until it has an answer."""
+
+    request: Outgoing
+    kind: Kind
+    parse: Parse[Payload]
+    accept: Accept[Payload] | None
+    deadline: float
+    """When being sent back by rate limits ends, on the monotonic clock."""
 
 
 def whole(body: bytes) -> tuple[Any, Any]:
@@ -76,25 +91,27 @@ class Transport:
     requests_sent: int = 0
 
     async def read(
-        self, request: Outgoing, kind: Kind, parse: Parse[Payload], *, again: bool = True
-    ) -> Good[Payload]:
-        """The answer to a read, which is repeated while that may help, unless `again` is false."""
-        deadline = self.clock.monotonic() + RATE_PATIENCE_S
-        try:
-            return await self._patiently(request, kind, parse, deadline)
-        except (Unavailable, BrokenAnswer) as error:
-            if not again:
-                raise
-            return await self._again(request, kind, parse, deadline, error)
-
-    async def _again(
         self,
         request: Outgoing,
         kind: Kind,
         parse: Parse[Payload],
-        deadline: float,
-        failed: AtsError | None,
+        *,
+        again: bool = True,
+        accept: Accept[Payload] | None = None,
     ) -> Good[Payload]:
+        """The answer to a read, which is repeated while that may help, unless `again` is false.
+
+        `accept` may refuse an answer by raising `BrokenAnswer`: that counts as a failed attempt.
+        """
+        reading = _Reading(request, kind, parse, accept, self.clock.monotonic() + RATE_PATIENCE_S)
+        try:
+            return await self._patiently(reading)
+        except (Unavailable, BrokenAnswer) as error:
+            if not again:
+                raise
+            return await self._again(reading, error)
+
+    async def _again(self, reading: "_Reading[Payload]", failed: AtsError | None) -> Good[Payload]:
         """The read once more, until it has failed as often as it may; `failed` was the first time."""
         attempts = AsyncRetrying(
             retry=retry_if_exception_type((Unavailable, BrokenAnswer)),
@@ -108,23 +125,25 @@ class Transport:
                 if failed is not None:
                     first, failed = failed, None
                     raise first
-                return await self._patiently(request, kind, parse, deadline)
+                return await self._patiently(reading)
         raise AssertionError("retrying ends by returning or raising")
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter, doubling."""
         return self.jitter() * min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
 
-    async def _patiently(
-        self, request: Outgoing, kind: Kind, parse: Parse[Payload], deadline: float
-    ) -> Good[Payload]:
+    async def _patiently(self, reading: "_Reading[Payload]") -> Good[Payload]:
         """Being told to slow down is no failure: the budget waits, then the read goes again."""
         while True:
             try:
-                return await self.once(request, kind, parse)
+                good = await self.once(reading.request, reading.kind, reading.parse)
             except RateLimited:
-                if self.clock.monotonic() >= deadline:
+                if self.clock.monotonic() >= reading.deadline:
                     raise
+                continue
+            if reading.accept is not None:
+                reading.accept(good)
+            return good
 
     async def once(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
         """Send once; a 401 is answered by one more try if there is a fresher credential."""
@@ -134,6 +153,8 @@ class Transport:
         if found == "auth" and await self.authenticator.renew(applied):
             applied = await self.authenticator.apply(self._send_token)
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
+        if found is None and payload is None and kind in _SHOWS_SOMETHING:
+            raise empty_answer(request.operation, answer.status)
         if found is None or found == "skip":
             return Good(
                 None if found else payload,
@@ -201,10 +222,10 @@ class Transport:
             return None, None
         if answer.status >= 400:
             return _if_json(answer.body), None
+        content_type = answer.headers.get("Content-Type", "")
         try:
-            return parse(answer.body)
+            return parse(in_utf8(answer.body, content_type))
         except msgspec.DecodeError:
-            content_type = answer.headers.get("Content-Type", "")
             raise not_json(request.operation, answer.status, content_type) from None
 
     async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:

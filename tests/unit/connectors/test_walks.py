@@ -16,7 +16,6 @@ from connectors.errors import (
     Misdirected,
     RateLimited,
     Unavailable,
-    UnexpectedPayload,
 )
 from connectors.registry import Commons
 from tests.support.ats import QuickClock
@@ -184,7 +183,7 @@ async def test_an_answer_without_the_promised_list_is_no_empty_listing(body: str
 
     async with tiny_ats(answer) as ats:
         connector = tiny_connector(ats, definition_text())
-        with pytest.raises(UnexpectedPayload, match="no list at `rows`"):
+        with pytest.raises(BrokenAnswer, match="no list at `rows`"):
             await ids_of(connector)
         await connector.close()
 
