@@ -60,7 +60,9 @@ class OffsetPagination(_Counted):
 
 
 class CursorPagination(ConfigModel):
-    """An opaque cursor, taken from each answer and sent with the next request."""
+    """An opaque cursor, taken from each answer and sent with the next request. It may be the same on
+    every page; only a page that comes again is refused.
+    """
 
     kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
@@ -116,7 +118,9 @@ class _Followed(ConfigModel):
 
 
 class LinkPagination(_Followed):
-    """The next page's address in the `Link` header, followed as it is."""
+    """The next page's address in the `Link` header, followed as it is; a blank and whatever else
+    cannot stand in an address is percent-encoded.
+    """
 
     kind: Literal["link_header"] = Field(
         description="Addresses in the Link header.", examples=["link_header"]
@@ -125,7 +129,9 @@ class LinkPagination(_Followed):
 
 
 class NextUrlPagination(_Followed):
-    """The next page's address in the body, followed as it is."""
+    """The next page's address in the body, followed as it is; a blank and whatever else cannot
+    stand in an address is percent-encoded.
+    """
 
     kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])
     at: JmesPath = Field(description="Where the address is.", examples=["paging.next"])
