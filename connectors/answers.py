@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from connectors.definition.limits import ErrorClass, ErrorRule, Errors
@@ -101,7 +102,13 @@ def _header_fits(rule: ErrorRule, headers: Mapping[str, str]) -> bool:
 
 
 def error_of(
-    found: ErrorClass, *, status: int, operation: str, kind: Kind, code: str = ""
+    found: ErrorClass,
+    *,
+    status: int,
+    operation: str,
+    kind: Kind,
+    code: str = "",
+    until: datetime | None = None,
 ) -> AtsError:
     """The error of a class (not `rate` and `skip`, which are no errors of their own)."""
     message = f"{operation}: {_SAYS.get(found, 'the ATS refuses this request')}"
@@ -110,7 +117,7 @@ def error_of(
         error: type[AtsError] = OutcomeUnknown if kind == "write" and status >= 500 else Unavailable
     else:
         error = _ERRORS[found]
-    return error(message, status=status, operation=operation)
+    return error(message, status=status, operation=operation, until=until)
 
 
 def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:

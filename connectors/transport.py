@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from multidict import CIMultiDictProxy
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from yarl import URL
 
 from connectors.answers import Kind, Verdicts, error_of, not_json
@@ -24,6 +24,7 @@ from connectors.errors import (
     Misdirected,
     OutcomeUnknown,
     RateLimited,
+    TokenUnavailable,
     Unavailable,
 )
 from connectors.http import Answer, AtsHttp, Outgoing, same_origin
@@ -33,7 +34,10 @@ Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
 RATE_PATIENCE_S = 900.0
 """How long a read may be sent back by rate limits before it fails."""
+OUTAGE_PATIENCE_S = 60.0
+"""An ATS that is out of order for longer, as it says itself, fails a read at once."""
 _LONGEST_BACKOFF_S = 30.0
+_LEAST_BACKOFF_S = 0.25
 
 ANALYTICS = "analytics"
 """The operation that never keeps polls and pushes from an ATS."""
@@ -90,7 +94,7 @@ class Transport:
     ) -> Good[Payload]:
         """The read once more, until it has failed as often as it may; `failed` was the first time."""
         attempts = AsyncRetrying(
-            retry=retry_if_exception_type((Unavailable, BrokenAnswer)),
+            retry=retry_if_exception(self._may_pass),
             stop=stop_after_attempt(READ_ATTEMPTS),
             wait=self._backoff,
             sleep=self.clock.sleep,
@@ -104,9 +108,17 @@ class Transport:
                 return await self._patiently(request, kind, parse, deadline)
         raise AssertionError("retrying ends by returning or raising")
 
+    def _may_pass(self, error: BaseException) -> bool:
+        """True if the same read may succeed within a minute, with no one correcting anything."""
+        if isinstance(error, TokenUnavailable) or not isinstance(error, Unavailable | BrokenAnswer):
+            return False
+        patience = timedelta(seconds=OUTAGE_PATIENCE_S)
+        return error.until is None or error.until - self.clock.now() <= patience
+
     def _backoff(self, state: RetryCallState) -> float:
-        """Full jitter, doubling."""
-        return self.jitter() * min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+        """Full jitter above a floor, doubling."""
+        nominal = min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+        return max(self.jitter() * nominal, _LEAST_BACKOFF_S)
 
     async def _patiently(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], deadline: float
@@ -129,24 +141,27 @@ class Transport:
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found is None or found == "skip":
             return Good(None if found else payload, answer.headers, answer.url)
-        if found == "rate":
-            raise RateLimited(
-                f"{request.operation}: the ATS asks to slow down",
-                until=self.budget.refused(self._purpose(request), answer.headers),
-                status=answer.status,
-                operation=request.operation,
-            )
         raise self._error(request, kind, answer, found, envelope)
 
     def _error(
         self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
     ) -> AtsError:
+        purpose, until = self._purpose(request), None
+        if found == "rate":
+            until = self.budget.refused(purpose, answer.headers)
+            message = f"{request.operation}: the ATS asks to slow down"
+            return RateLimited(
+                message, until=until, status=answer.status, operation=request.operation
+            )
+        if found == "retry":
+            until = self.budget.put_off(purpose, answer.headers)
         return error_of(
             found,
             status=answer.status,
             operation=request.operation,
             kind=kind,
             code=self.verdicts.code(envelope),
+            until=until,
         )
 
     def _refuse_other_origin(self, request: Outgoing) -> None:
@@ -173,12 +188,10 @@ class Transport:
             answer = await self._exchange(request, applied)
         self.budget.learn(purpose, answer.headers)
         envelope, payload = self._parsed(request, answer, parse)
-        return (
-            answer,
-            envelope,
-            payload,
-            self.verdicts.classify(answer.status, answer.headers, envelope, kind),
-        )
+        found = self.verdicts.classify(answer.status, answer.headers, envelope, kind)
+        if found != "rate":
+            self.budget.accepted(purpose)
+        return answer, envelope, payload, found
 
     def _parsed(
         self, request: Outgoing, answer: Answer, parse: Parse[Payload]

@@ -20,6 +20,7 @@ STATE_IS_GOOD_FOR_S = 1.0
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 900.0
 UNSTATED_LIMIT = timedelta(seconds=30)
+LEAST_LIMIT = timedelta(milliseconds=100)
 
 Way = Literal["open", "probe", "shut"]
 
@@ -140,7 +141,8 @@ class Gate:
         match error:
             case RateLimited():
                 now = self._clock.now()
-                self._limited_until = max(error.until or now + UNSTATED_LIMIT, now)
+                asked = error.until if error.until is not None else now + UNSTATED_LIMIT
+                self._limited_until = max(asked, now + LEAST_LIMIT)
             case AuthRefused():
                 await self._refused(error)
             case Forbidden():
