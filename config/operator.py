@@ -140,6 +140,12 @@ class Integration(ConfigModel):
         description="Whatever else the connector's definition declares.",
         examples=[{"token_url": "https://auth.greenhouse.io/token"}],
     )
+    token_file: FilePath | None = Field(
+        default=None,
+        description="Where a refresh token that the ATS replaces is kept, relative to this file; its "
+        "folder must be writable. Without it, in MongoDB, encrypted with `ATS_SYNC_ENCRYPTION_KEY`.",
+        examples=["/var/lib/ats-sync/acme.tokens.json"],
+    )
     enabled: bool = Field(
         default=True,
         description="`false` keeps the integration and everything known about it, but does nothing.",

@@ -134,10 +134,10 @@ class Transport:
     async def once(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
         """Send once; a 401 is answered by one more try if there is a fresher credential."""
         self._refuse_other_origin(request)
-        applied = await self.authenticator.apply(self._send_token)
+        applied = await self._credential()
         answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found == "auth" and await self.authenticator.renew(applied):
-            applied = await self.authenticator.apply(self._send_token)
+            applied = await self._credential()
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found is None or found == "skip":
             return Good(None if found else payload, answer.headers, answer.url)
@@ -229,6 +229,16 @@ class Transport:
                 seconds=self.clock.monotonic() - began,
             )
 
+    async def _credential(self) -> Applied:
+        applied = await self.authenticator.apply(self._send_token)
+        if applied.warning is not None:
+            self.warn(applied.warning)
+        return applied
+
+    async def finish(self) -> None:
+        """Called before the connection is closed: a token under way should be stored first."""
+        await self.authenticator.finish(self._send_token)
+
     async def _send_token(self, request: Outgoing) -> Answer:
         """Token requests have a budget of their own and carry no other credential."""
         purpose = Purpose("token", is_token=True)
@@ -237,12 +247,28 @@ class Transport:
                 answer = await self._exchange(request, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
+        except Misdirected as error:
+            was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
+            message = f"the token address {was}; correct it where the configuration names it"
+            raise TokenUnavailable(message, status=error.status, operation="token") from None
         self.budget.learn(purpose, answer.headers)
-        if answer.status == 429:
-            until = self.budget.refused(purpose, answer.headers)
-            message = "token: the ATS asks to slow down"
-            raise RateLimited(message, until=until, operation="token")
+        self._obey_pause_of(purpose, answer)
         return answer
+
+    def _obey_pause_of(self, purpose: Purpose, answer: Answer) -> None:
+        """The token address may be limited or out of order by itself."""
+        status = answer.status
+        if status == 429:
+            until = self.budget.refused(purpose, answer.headers)
+            raise RateLimited("token: the ATS asks to slow down", until=until, operation="token")
+        self.budget.accepted(purpose)
+        if status >= 500 or status in {408, 425}:
+            raise Unavailable(
+                f"the token address answered {status}",
+                status=status,
+                operation="token",
+                until=self.budget.put_off(purpose, answer.headers),
+            )
 
     def _waiting(self, until: datetime, reason: str) -> None:
         self.observer.waiting(integration=self.integration, until=until, reason=reason)

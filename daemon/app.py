@@ -31,6 +31,7 @@ from daemon.assembly import (
     assemble_sender,
     assemble_worker,
 )
+from daemon.assembly_import import token_store_of
 from daemon.checked_config import load_checked_config
 from daemon.core.alert_texts import Of, config_refused, version_sunset
 from daemon.http.api import Desk
@@ -97,6 +98,7 @@ class Daemon:
             definition=self.config.checked.definition_of(name),
             observer=self.shared.observer,
             commons=self.shared.commons,
+            token_store=token_store_of(self.shared, self.config.loaded, name),
         )
 
     async def close(self) -> None:

@@ -73,12 +73,14 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
     for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
         yield Finding(note.integration, "note", note.message)
     try:
-        async with database(settings_for(config), checked.loaded.value, prepare=True) as mongo:
+        settings = settings_for(config)
+        async with database(settings, checked.loaded.value, prepare=True) as mongo:
+            shared = ImportParts(mongo, encryption_key=settings.encryption_key)
             async for finding in _look_at_mongo(mongo):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
-                    for finding in await _look_at_integration(name, checked, mongo):
+                    for finding in await _look_at_integration(name, checked, shared):
                         yield finding
     except UserError as error:
         yield Finding("MongoDB", "bad", f"{error} {error.remedy}")
@@ -102,8 +104,10 @@ async def _look_at_mongo(mongo: Mongo) -> AsyncIterator[Finding]:
         yield Finding("oplog", "ok", f"it reaches back {window / 3600:.0f} h")
 
 
-async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) -> list[Finding]:
-    connector = Bench(name, checked, ImportParts(mongo)).connector()
+async def _look_at_integration(
+    name: str, checked: CheckedConfig, shared: ImportParts
+) -> list[Finding]:
+    connector = Bench(name, checked, shared).connector()
     await connector.open()
     try:
         await connector.check()
@@ -113,7 +117,7 @@ async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) 
     finally:
         await connector.close()
     found = [Finding(name, "ok", f"{connector.ats_name} takes the credential")]
-    return [*found, *await _look_at_stages(name, stages, mongo)]
+    return [*found, *await _look_at_stages(name, stages, shared.mongo)]
 
 
 async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:

@@ -107,7 +107,12 @@ async def opened(
     try:
         mongo = await _connect(settings, checked, embedded)
         try:
-            shared = Shared(mongo, checked.loaded.value.clearview, policy=policy)
+            shared = Shared(
+                mongo,
+                checked.loaded.value.clearview,
+                policy=policy,
+                encryption_key=settings.encryption_key,
+            )
             if embedded is not None:
                 # Its data folder has one owner at a time: whoever held leases before is dead.
                 await shared.leases.end_all()
