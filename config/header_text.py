@@ -1,7 +1,5 @@
 """Text that can be sent in an HTTP header."""
 
-LINE_BREAKS = "\r\n"
-
 
 def unusable_in_header(text: str) -> str | None:
     """Why a text cannot stand in a header; None where it can. Quotes nothing of it."""

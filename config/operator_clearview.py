@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from config.values import ConfigModel, Filled, HttpUrl
+from config.values import ConfigModel, Filled, HttpUrl, Secret
 
 _URI_START = ("mongodb://", "mongodb+srv://")
 
@@ -12,7 +12,7 @@ _URI_START = ("mongodb://", "mongodb+srv://")
 class ClearViewDatabase(ConfigModel):
     """ClearView's MongoDB."""
 
-    uri: SecretStr | None = Field(
+    uri: Secret | None = Field(
         default=None,
         description="Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
         examples=["${env:CLEARVIEW_MONGODB_URI}"],
@@ -46,7 +46,7 @@ class ByHttp(ConfigModel):
     url: HttpUrl = Field(
         description="The service's base address.", examples=["https://candidates.example"]
     )
-    token: SecretStr = Field(
+    token: Secret = Field(
         description="The bearer token of the service, as a reference.",
         examples=["${file:/run/secrets/clearview-token}"],
     )
@@ -61,7 +61,7 @@ class NotifyByHttp(ConfigModel):
     url: HttpUrl = Field(
         description="The service's base address.", examples=["https://notify.example"]
     )
-    token: SecretStr = Field(
+    token: Secret = Field(
         description="The bearer token of the service, as a reference.",
         examples=["${env:NOTIFY_TOKEN}"],
     )
@@ -73,7 +73,7 @@ class NotifyByApprise(ConfigModel):
     kind: Literal["apprise"] = Field(
         description="`apprise`: chat, mail or a pager, by Apprise address.", examples=["apprise"]
     )
-    url: SecretStr = Field(
+    url: Secret = Field(
         description="The Apprise address. It usually contains a secret: write a reference.",
         examples=["${env:SLACK_URL}"],
     )

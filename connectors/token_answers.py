@@ -126,15 +126,17 @@ def life_of(body: dict[str, Any], path: str, answer: Answer, now: datetime) -> t
 
     None where the answer does not say. A moment counts by the vendor's own clock.
     """
-    within, at = beside(body, path, "expires_in"), beside(body, path, "expires_at")
+    now = http_date(answer.headers.get("Date")) or now
     try:
-        if isinstance(within, int | float | str) and float(within) > 0 and within is not True:
-            life = timedelta(seconds=float(within))
-        else:
-            ends = read_time(at, "epoch_s" if isinstance(at, int | float) else "iso")
-            if ends is None:
-                return None
-            life = max(ends - (http_date(answer.headers.get("Date")) or now), timedelta(0))
-        return life if life < _LONGEST_LIFE else None
+        life = _life(beside(body, path, "expires_in"), beside(body, path, "expires_at"), now)
     except (ValueError, OverflowError):
         return None
+    return life if life is not None and life < _LONGEST_LIFE else None
+
+
+def _life(within: Any, at: Any, now: datetime) -> timedelta | None:
+    seconds = float(within) if isinstance(within, int | float | str) and within is not True else 0.0
+    if seconds > 0:
+        return timedelta(seconds=seconds)
+    ends = read_time(at, "epoch_s" if isinstance(at, int | float) else "iso")
+    return None if ends is None else max(ends - now, timedelta(0))
