@@ -18,6 +18,7 @@ from connectors.token_renewal import AccessToken, SendToken, TokenRenewal, early
 from connectors.token_store import StoredTokens, TokenClaim, TokenStore, grant_of
 
 _ASSUMED_LIFE = timedelta(minutes=30)
+_STORE_AGAIN_S = (1.0, 3.0)
 
 
 class OAuth2Auth:
@@ -90,7 +91,7 @@ class OAuth2Auth:
     async def _keep(self, claim: TokenClaim, given: StoredTokens) -> AccessToken:
         """What cannot be stored is kept for the next attempt: the token before it is spent."""
         self._unstored = (claim.tokens, given)
-        kept = await claim.keep(given)
+        kept = await self._store_patiently(claim, given)
         self._unstored = None
         if kept:
             return self._adopt(given)
@@ -98,6 +99,15 @@ class OAuth2Auth:
             message = "another process replaced the refresh token meanwhile; it is used next"
             raise TokenUnavailable(message, operation="token")
         return self._adopt(claim.tokens)
+
+    async def _store_patiently(self, claim: TokenClaim, given: StoredTokens) -> bool:
+        """Within the claim, for its next holder would spend the old token once more."""
+        for pause in _STORE_AGAIN_S:
+            try:
+                return await claim.keep(given)
+            except TokenUnavailable:
+                await self._clock.sleep(pause)
+        return await claim.keep(given)
 
     def _adopt(self, tokens: StoredTokens) -> AccessToken:
         self._last_access = tokens.access

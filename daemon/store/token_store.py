@@ -76,19 +76,20 @@ class MongoTokenStore:
 
     async def _try(self, grant: Grant, owner: UUID) -> Row | None:
         await self._ensure_row(grant)
-        latest = {"$add": ["$$NOW", self._milliseconds]}
+        # No claim reaches as far as twice its length: a clock was set back. Once its length is no
+        # limit: of two commands at the same moment the later one may have the earlier $$NOW.
+        too_far = {"$add": ["$$NOW", 2 * self._milliseconds]}
         return await self._collection.find_one_and_update(
             {
                 "_id": grant.id,
                 "$expr": {
                     "$or": [
                         {"$lte": [_CLAIMED_UNTIL, "$$NOW"]},
-                        # No claim reaches that far: a clock was set back, or someone wrote it.
-                        {"$gt": [_CLAIMED_UNTIL, latest]},
+                        {"$gt": [_CLAIMED_UNTIL, too_far]},
                     ]
                 },
             },
-            [{"$set": {"owner": owner, "claimed_until": latest}}],
+            [{"$set": {"owner": owner, "claimed_until": self._expiry}}],
             return_document=ReturnDocument.AFTER,
         )
 
@@ -106,14 +107,17 @@ class MongoTokenStore:
     def _milliseconds(self) -> int:
         return int(self._times.ttl.total_seconds() * 1000)
 
+    @property
+    def _expiry(self) -> Row:
+        return {"$add": ["$$NOW", self._milliseconds]}
+
     async def _renew(self, grant: Grant, owner: UUID) -> None:
         """A token request may have to wait for a rate limit longer than a claim lasts."""
-        until = {"$add": ["$$NOW", self._milliseconds]}
         while True:
             await asyncio.sleep(self._times.ttl.total_seconds() / 3)
             with suppress(PyMongoError):
                 await self._collection.update_one(
-                    {"_id": grant.id, "owner": owner}, [{"$set": {"claimed_until": until}}]
+                    {"_id": grant.id, "owner": owner}, [{"$set": {"claimed_until": self._expiry}}]
                 )
 
     async def _release(self, grant: Grant, owner: UUID) -> None:
