@@ -20,7 +20,6 @@ STATE_IS_GOOD_FOR_S = 1.0
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 900.0
 UNSTATED_LIMIT = timedelta(seconds=30)
-LEAST_LIMIT = timedelta(milliseconds=100)
 
 Way = Literal["open", "probe", "shut"]
 
@@ -141,8 +140,8 @@ class Gate:
         match error:
             case RateLimited():
                 now = self._clock.now()
-                asked = error.until if error.until is not None else now + UNSTATED_LIMIT
-                self._limited_until = max(asked, now + LEAST_LIMIT)
+                is_stated = error.until is not None and error.until > now
+                self._limited_until = error.until if is_stated else now + UNSTATED_LIMIT
             case AuthRefused():
                 await self._refused(error)
             case Forbidden():
