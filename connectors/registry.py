@@ -16,6 +16,7 @@ from connectors.budget import Budget
 from connectors.clock import Clock, SystemClock
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
+from connectors.definition.placeholders import names_in
 from connectors.engine import Parts, RestConnector
 from connectors.http import AtsHttp, Outgoing, TimeOuts
 from connectors.login import DraftLogin, LoginSessionAuth
@@ -108,7 +109,7 @@ def create_connector(
             drafts,
             settings,
             commons,
-            _token_key(credential, integration),
+            _token_key(credential, model.auth, settings, integration),
             token_store or commons.token_store,
         ),
         verdicts=Verdicts(model.errors),
@@ -159,9 +160,11 @@ def _credential_key(connector: str, origin: str, settings: Settings) -> str:
     return sha256(repr((connector, origin, secrets)).encode()).hexdigest()
 
 
-def _token_key(credential: str, integration: Integration) -> str:
-    """Names what may share access tokens: made in one user's name, and kept in one place."""
-    parts = (credential, integration.acting_user, str(integration.token_file))
+def _token_key(credential: str, auth: Auth, settings: Settings, integration: Integration) -> str:
+    """Names what may share access tokens: asked for in the same way, and kept in one place."""
+    used = {use.name for use in names_in(auth.model_dump())}
+    values = sorted(item for item in settings.values.items() if item[0] in used)
+    parts = (credential, values, integration.acting_user, str(integration.token_file))
     return sha256(repr(parts).encode()).hexdigest()
 
 

@@ -25,7 +25,7 @@ _CLAIMED_UNTIL = {"$ifNull": ["$claimed_until", EPOCH]}
 class ClaimTimes(msgspec.Struct, frozen=True):
     """How long a claim lasts without renewal, and how long another one is waited for."""
 
-    ttl: timedelta = timedelta(seconds=30)
+    ttl: timedelta = timedelta(seconds=12)
     patience: timedelta = timedelta(seconds=45)
     look_every: timedelta = timedelta(milliseconds=200)
 
