@@ -7,6 +7,7 @@ import msgspec
 from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
+from config.secret_text import check_header_text
 
 
 class DeclaredNames(msgspec.Struct, frozen=True):
@@ -17,6 +18,10 @@ class DeclaredNames(msgspec.Struct, frozen=True):
     required_options: Collection[str] = ()
     needs_acting_user: bool = False
     optional_credentials: Collection[str] = ()
+    in_headers: Collection[Path] = ()
+    """What goes into a header, query or basic authentication, counted from the integration."""
+    basic_users: Collection[Path] = ()
+    """User names of basic authentication."""
 
 
 Lookup = Callable[[str], DeclaredNames | None]
@@ -59,6 +64,16 @@ def _check_integration(
     _require(document, options, connector, declared.required_options)
     if declared.needs_acting_user:
         _require(document, base, connector, ["acting_user"])
+    _check_sent(document, base, declared)
+
+
+def _check_sent(document: Document, base: Path, declared: DeclaredNames) -> None:
+    for path in declared.in_headers:
+        check_header_text(document, (*base, *path))
+    for path in declared.basic_users:
+        if ":" in (document.text((*base, *path)) or ""):
+            message = "has a colon, which ends the user name in basic authentication (RFC 7617)"
+            document.error((*base, *path), message)
 
 
 def _check_names(document: Document, path: Path, connector: str, declared: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from config.loading import Check, Loaded, load_yaml_model
 from config.nodes import Path, Scalar, Sequence
 from config.operator import OperatorConfig
 from config.problems import ConfigError, Problem
+from config.secret_text import check_secrets
 
 _HOW_TO_CREATE = (
     "no such file; copy the sample config/ats-sync.yaml there, "
@@ -37,7 +38,7 @@ def load_operator_config(
         path,
         OperatorConfig,
         resolve_references=True,
-        checks=[_connector_paths_exist, *checks],
+        checks=[_connector_paths_exist, _token_files_can_be_written, check_secrets, *checks],
         environment=environment,
     )
     _warn_of_written_secrets(loaded)
@@ -76,6 +77,29 @@ def _connector_paths_exist(document: Document) -> None:
             document.error(
                 ("connector_paths", index), "no such folder; it is relative to this file"
             )
+
+
+def _token_files_can_be_written(document: Document) -> None:
+    for name in document.keys(("integrations",)):
+        path: Path = ("integrations", name, "token_file")
+        node = document.node(path)
+        if isinstance(node, Scalar) and not node.unresolved and node.text:
+            why = _unwritable(document.path.parent / node.text)
+            if why is not None:
+                document.error(path, why)
+
+
+def _unwritable(file: FilePath) -> str | None:
+    """Why a file cannot be made or replaced: a new one takes its place, so that its folder counts."""
+    if not _is_folder(file.parent):
+        return "its folder does not exist; it is relative to this file"
+    if _is_folder(file):
+        return "is a directory; name a file in it"
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        return "its folder may not be written by this user: a new refresh token could not be kept"
+    if file.exists() and not os.access(file, os.R_OK):
+        return "may not be read by this user"
+    return None
 
 
 def _is_folder(path: FilePath) -> bool:

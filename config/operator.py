@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from config.mistakes import Mistake
 from config.operator_clearview import ClearView
@@ -13,6 +13,7 @@ from config.values import (
     Duration,
     Filled,
     HttpUrl,
+    Secret,
     Share,
     Slug,
     at_most,
@@ -124,7 +125,7 @@ class Integration(ConfigModel):
         description="The address of the ATS's API. Without it, the definition's own.",
         examples=["https://harvest.greenhouse.io/v3"],
     )
-    credentials: dict[str, SecretStr] = Field(
+    credentials: dict[str, Secret] = Field(
         default_factory=dict,
         description="What the ATS asks for, named as the ATS names it (`ats-sync connectors show` "
         "lists the names). Write references, not secrets.",
@@ -139,6 +140,12 @@ class Integration(ConfigModel):
         default_factory=dict,
         description="Whatever else the connector's definition declares.",
         examples=[{"token_url": "https://auth.greenhouse.io/token"}],
+    )
+    token_file: FilePath | None = Field(
+        default=None,
+        description="Where a refresh token that the ATS replaces is kept, relative to this file; its "
+        "folder must be writable. Without it, in MongoDB, encrypted with `ATS_SYNC_ENCRYPTION_KEY`.",
+        examples=["/var/lib/ats-sync/acme.tokens.json"],
     )
     enabled: bool = Field(
         default=True,

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
-from config.values import ConfigModel, HttpUrl
+from config.values import ConfigModel, HttpUrl, Secret
 
 
 class ClearViewDatabase(ConfigModel):
     """ClearView's MongoDB."""
 
-    uri: Annotated[SecretStr, AfterValidator(checked_uri)] | None = Field(
+    uri: Annotated[Secret, AfterValidator(checked_uri)] | None = Field(
         default=None,
         description="Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
         examples=["${env:CLEARVIEW_MONGODB_URI}"],
@@ -39,7 +39,7 @@ class ByHttp(ConfigModel):
     url: HttpUrl = Field(
         description="The service's base address.", examples=["https://candidates.example"]
     )
-    token: SecretStr = Field(
+    token: Secret = Field(
         description="The bearer token of the service, as a reference.",
         examples=["${file:/run/secrets/clearview-token}"],
     )
@@ -54,7 +54,7 @@ class NotifyByHttp(ConfigModel):
     url: HttpUrl = Field(
         description="The service's base address.", examples=["https://notify.example"]
     )
-    token: SecretStr = Field(
+    token: Secret = Field(
         description="The bearer token of the service, as a reference.",
         examples=["${env:NOTIFY_TOKEN}"],
     )
@@ -66,7 +66,7 @@ class NotifyByApprise(ConfigModel):
     kind: Literal["apprise"] = Field(
         description="`apprise`: chat, mail or a pager, by Apprise address.", examples=["apprise"]
     )
-    url: SecretStr = Field(
+    url: Secret = Field(
         description="The Apprise address. It usually contains a secret: write a reference.",
         examples=["${env:SLACK_URL}"],
     )

@@ -6,7 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -16,14 +23,18 @@ from pydantic_settings import (
 )
 
 from config.durations import parse_duration
+from config.encryption_key import HOW_TO_MAKE, encryption_keys
+from config.header_text import unusable_in_header
 from config.messages import known_words, sentence
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
 from config.platform_variables import platform_variables
 from config.problems import ConfigError, Problem, did_you_mean
+from config.secret_text import cleaned, left_out
 
 PREFIX = "ATS_SYNC_"
 DEMO_PREFIX = f"{PREFIX}DEMO_"
 """Starts the variables that the sample ats-sync.yaml refers to; they set nothing by themselves."""
+_SECRETS = ("mongodb_uri", "admin_token", "encryption_key")
 _LONGEST_GRACE = timedelta(minutes=10)
 
 
@@ -38,6 +49,18 @@ def _lower(value: object) -> object:
 def _grace(value: timedelta) -> timedelta:
     if not timedelta(0) < value <= _LONGEST_GRACE:
         raise ValueError("must be longer than nothing and at most 10m")
+    return value
+
+
+def _header_text(value: SecretStr) -> SecretStr:
+    if why := unusable_in_header(value.get_secret_value()):
+        raise ValueError(why)
+    return value
+
+
+def _keys(value: SecretStr) -> SecretStr:
+    if not encryption_keys(value.get_secret_value()):
+        raise ValueError(f"is empty; {HOW_TO_MAKE}")
     return value
 
 
@@ -72,13 +95,13 @@ class Settings(BaseSettings):
     http_port: int = Field(
         default=8080, ge=0, le=65535, description="The HTTP port; 0 takes a free one."
     )
-    admin_token: SecretStr | None = Field(
+    admin_token: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
         default=None, description="Bearer token of /api; absent = loopback only."
     )
-    encryption_key: SecretStr | None = Field(
+    encryption_key: Annotated[SecretStr, AfterValidator(_keys)] | None = Field(
         default=None,
-        description="Kept for credentials stored in MongoDB; those of the YAML file are stored as "
-        "references only, so nothing needs it yet.",
+        description="Encrypts the refresh tokens that ATSs replace (`openssl rand -base64 32`). Several "
+        "with commas: the first encrypts, all of them decrypt.",
     )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = Field(
         default="auto", description="auto = console on a terminal, json elsewhere."
@@ -122,6 +145,11 @@ class Settings(BaseSettings):
             }
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
+    @field_validator(*_SECRETS, mode="before")
+    @classmethod
+    def _without_line_breaks(cls, value: object) -> object:
+        return cleaned(value) if isinstance(value, str) else value
+
 
 def load_settings(**overrides: object) -> Settings:
     """The settings of this process; a command line option, given here, wins over the environment.
@@ -138,6 +166,17 @@ def load_settings(**overrides: object) -> Settings:
     if unknown:
         raise ConfigError(unknown)
     return settings
+
+
+def settings_warnings(environment: Mapping[str, str] | None = None) -> list[Problem]:
+    """What is unwise in the environment, and works."""
+    values = {key.upper(): value for key, value in (environment or os.environ).items()}
+    names = [variable(field) for field in _SECRETS]
+    found = [_at(name, why) for name in names if (why := left_out(values.get(name, "")))]
+    key = variable("encryption_key")
+    if not all(each.is_random for each in encryption_keys(values.get(key, ""))):
+        found.append(_at(key, f"is a passphrase and no random key of 32 bytes; {HOW_TO_MAKE}"))
+    return found
 
 
 def variable(field: str) -> str:

@@ -11,12 +11,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    SecretStr,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
 from config.durations import format_duration, parse_duration
 from config.mistakes import Mistake
+from config.secret_text import cleaned
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%")
@@ -114,6 +116,14 @@ def _filled(value: str) -> str:
 
 Filled = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 """Text with something in it."""
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    return SecretStr(cleaned(value.get_secret_value()))
+
+
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+"""A secret without line breaks at its end; `config.secret_text` warns of them."""
 
 
 def _http_url(value: str) -> str:

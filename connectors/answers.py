@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from connectors.definition.limits import ErrorClass, ErrorRule, Errors
@@ -126,6 +127,7 @@ def error_of(
     kind: Kind,
     code: str = "",
     words: str = "",
+    until: datetime | None = None,
 ) -> AtsError:
     """The error of a class (not `rate` and `skip`, which are no errors of their own)."""
     message = f"{operation}: {_SAYS.get(found, 'the ATS refuses this request')}"
@@ -134,7 +136,7 @@ def error_of(
         error: type[AtsError] = OutcomeUnknown if kind == "write" and status >= 500 else Unavailable
     else:
         error = _ERRORS[found]
-    failed = error(message, status=status, operation=operation)
+    failed = error(message, status=status, operation=operation, until=until)
     failed.code, failed.words = code.strip(" ()"), words
     return failed
 

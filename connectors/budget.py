@@ -4,6 +4,7 @@ Nothing is counted back: a request that failed was still a request.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,13 +17,21 @@ from msgspec.structs import replace
 from connectors.clock import Clock, SystemClock
 from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
 from connectors.times import http_date
+from models.times import EPOCH
 
 Waiting = Callable[[datetime, str], None]
 SLOW_DOWN = "asked to slow down"
 """Why a request waits that the vendor sent back, other than for a limit that we keep ourselves."""
+NOT_WELL = "not well"
+"""Why a request waits for an ATS that said for how long it is out of order."""
+LEAST_PAUSE_S = 0.1
+"""No pause is shorter, whatever a header says."""
+_LEAST_PAUSE_IN_THE_END_S = 1.0
+"""What that grows to where pauses as short as asked for are refused again and again."""
 _EARLIEST_EPOCH_S = 1e9
 _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
+_NUMBER = re.compile(r"\s*[-+]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
 _BACKGROUND = 0.5
@@ -117,7 +126,7 @@ class Window:
             scale = 1.0 if self._limit.reset_as == "epoch_s" else 1000.0
             seconds = reset / scale - wall.timestamp()
         if -60 < seconds <= self._length * 1.5 + 1:
-            self._ends = now + max(0.0, seconds) + _MARGIN_S
+            self._ends = now + max(seconds + _MARGIN_S, LEAST_PAUSE_S)
 
 
 class Bucket:
@@ -168,8 +177,10 @@ class Budget:
     clock: Clock = field(default_factory=SystemClock)
     _meters: list[Meter] = field(init=False)
     _slots: list[tuple[ConcurrencyLimit, asyncio.Semaphore]] = field(init=False)
-    _quiet_until: dict[bool, float] = field(default_factory=dict)
-    _quiet_wall: dict[bool, datetime] = field(default_factory=dict)
+    _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
+    """Separately for token requests: until when no one sends."""
+    _refusals: dict[bool, int] = field(default_factory=dict)
+    """How often in a row the vendor asked to slow down."""
 
     def __post_init__(self) -> None:
         self._meters, self._slots = [], []
@@ -200,13 +211,13 @@ class Budget:
         while True:
             now = self.clock.monotonic()
             delays = [meter.delay(now, purpose) for meter in meters]
-            quiet = self._quiet_until.get(purpose.is_token, now) - now
-            delay = max([quiet, *delays], default=0.0)
+            quiet = self._quiet.get(purpose.is_token, _NOT_QUIET)
+            delay = max([quiet.until - now, *delays])
             if delay <= 0:
                 for meter in meters:
                     meter.take(now)
                 return
-            reason = SLOW_DOWN if quiet >= delay else "rate limit"
+            reason = quiet.reason if quiet.until - now >= delay else "rate limit"
             waiting(self.clock.now() + timedelta(seconds=delay), reason)
             await self.clock.sleep(delay)
 
@@ -220,32 +231,64 @@ class Budget:
         for meter in meters:
             meter.learn(headers, now, wall)
 
+    def accepted(self, purpose: Purpose) -> None:
+        """The vendor did not ask to slow down."""
+        self._refusals.pop(purpose.is_token, None)
+
     def refused(self, purpose: Purpose, headers: Mapping[str, str]) -> datetime:
-        """The vendor asked to slow down: nobody sends before the returned moment."""
-        seconds = self._pause(purpose, headers)
+        """The vendor asked to slow down: no one sends before the returned moment."""
+        seconds = max(self._pause(purpose, headers), self._least_pause(purpose))
+        return self._be_quiet(purpose, seconds, SLOW_DOWN)
+
+    def put_off(self, purpose: Purpose, headers: Mapping[str, str]) -> datetime | None:
+        """The vendor is not well: no one sends before the moment that it named, if it named one."""
+        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
+        if not asked:
+            return None
+        seconds = min(asked + _MARGIN_S, self.limits.longest_pause.total_seconds())
+        return self._be_quiet(purpose, max(seconds, LEAST_PAUSE_S), NOT_WELL)
+
+    def _be_quiet(self, purpose: Purpose, seconds: float, reason: str) -> datetime:
         until = self.clock.monotonic() + seconds
-        earlier = self._quiet_until.get(purpose.is_token, float("-inf"))
-        if until > earlier:
-            self._quiet_until[purpose.is_token] = until
-            self._quiet_wall[purpose.is_token] = self.clock.now() + timedelta(seconds=seconds)
-        return self._quiet_wall[purpose.is_token]
+        earlier = self._quiet.get(purpose.is_token, _NOT_QUIET)
+        if until > earlier.until:
+            wall = self.clock.now() + timedelta(seconds=seconds)
+            self._quiet[purpose.is_token] = earlier = _Quiet(until, wall, reason)
+        return earlier.wall
 
     def _pause(self, purpose: Purpose, headers: Mapping[str, str]) -> float:
         longest = self.limits.longest_pause.total_seconds()
-        told = pause_told(headers, self.limits.retry_after_header, self.clock.now())
-        if told is not None:
-            return min(told + _MARGIN_S, longest)
+        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
+        if asked:
+            return min(asked + _MARGIN_S, longest)
         now = self.clock.monotonic()
         first = replace(purpose, is_urgent=True, is_background=False)
         resets = [meter.delay(now, first) for meter in self._meters if meter.concerns(purpose)]
         known = max(resets, default=0.0)
         return min(known or self.limits.pause.total_seconds(), longest)
 
+    def _least_pause(self, purpose: Purpose) -> float:
+        earlier = self._refusals.get(purpose.is_token, 0)
+        self._refusals[purpose.is_token] = earlier + 1
+        return min(LEAST_PAUSE_S * 2.0 ** min(earlier, 16), _LEAST_PAUSE_IN_THE_END_S)
+
+
+class _Quiet(msgspec.Struct, frozen=True):
+    """No one sends before `until` (monotonic), which is `wall` by the calendar."""
+
+    until: float
+    wall: datetime
+    reason: str
+
+
+_NOT_QUIET = _Quiet(float("-inf"), EPOCH, "")
+
 
 def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
-    """Seconds that a header asks to wait; None if it does not.
+    """Seconds that a header asks to wait; None if it does not, or cannot be understood.
 
     It may be given as seconds, as a date, or as the moment in seconds or milliseconds since 1970.
+    0.0 is for none, negative ones and the past: that is no hint when to ask again.
     """
     text = headers.get(name)
     if text is None:
@@ -259,7 +302,7 @@ def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float |
 
 
 def _seconds_from(number: float, present: datetime) -> float:
-    """Nobody asks to wait for years: so large a number is a moment."""
+    """No one asks to wait for years: so large a number is a moment."""
     if number < _EARLIEST_EPOCH_S:
         return number
     epoch_s = number / 1000 if number >= _EARLIEST_EPOCH_S * 1000 else number
@@ -267,9 +310,6 @@ def _seconds_from(number: float, present: datetime) -> float:
 
 
 def _number(headers: Mapping[str, str], name: str | None) -> float | None:
-    if name is None:
-        return None
-    try:
-        return float(headers.get(name, ""))
-    except ValueError:
-        return None
+    """A finite number; anything else that stands in the header is no number."""
+    text = headers.get(name, "") if name is not None else ""
+    return float(text) if _NUMBER.fullmatch(text) else None

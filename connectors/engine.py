@@ -250,6 +250,7 @@ class RestConnector:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._transport.finish()
         await self._parts.http.close()
 
     async def check(self) -> None:

@@ -13,11 +13,18 @@ class AtsError(AtsSyncError):
     """The ATS did not do what was asked."""
 
     def __init__(
-        self, message: str = "", *, status: int | None = None, operation: str | None = None
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        operation: str | None = None,
+        until: datetime | None = None,
     ) -> None:
         super().__init__(message or self.__doc__ or "")
         self.status = status
         self.operation = operation
+        self.until = until
+        """Before this moment the ATS wants no further request, as far as it said."""
         self.code = ""
         """The vendor's own error code, fit to be shown."""
         self.words = ""
@@ -35,16 +42,23 @@ class RateLimited(Transient):
         self,
         message: str = "",
         *,
-        until: datetime | None = None,
         status: int | None = 429,
         operation: str | None = None,
+        until: datetime | None = None,
     ) -> None:
-        super().__init__(message, status=status, operation=operation)
-        self.until = until
+        super().__init__(message, status=status, operation=operation, until=until)
 
 
 class Unavailable(Transient):
     """The ATS could not be reached, or answered that it is not well; nothing was done."""
+
+
+class TokenUnavailable(Unavailable):
+    """No access token can be had, and the credential is not the reason; nothing was sent.
+
+    A wrong token address, a definition that asks in the wrong form, or a token store that fails:
+    work waits until a person has corrected it.
+    """
 
 
 class OutcomeUnknown(Transient):

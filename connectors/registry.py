@@ -10,22 +10,19 @@ from typing import Any
 
 from config.operator import Integration
 from connectors.answers import Verdicts
-from connectors.auth import (
-    Authenticator,
-    ForgetfulTokenStore,
-    OAuthTokens,
-    Session,
-    TokenStore,
-    fixed_authenticator,
-)
+from connectors.auth import Authenticator, static_auth
 from connectors.base import Connector, Observer
 from connectors.budget import Budget
 from connectors.clock import Clock, SystemClock
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
+from connectors.definition.placeholders import names_in
 from connectors.engine import Parts, RestConnector
 from connectors.http import AtsHttp, Outgoing, TimeOuts
+from connectors.login import DraftLogin, LoginSessionAuth
+from connectors.oauth import OAuth2Auth
 from connectors.requests import Drafts, Settings, settings_of
+from connectors.token_store import InMemoryTokenStore, TokenStore
 from connectors.transport import Transport
 
 ENTRY_POINTS = "ats_sync.connectors"
@@ -57,7 +54,7 @@ class Commons:
     Make one for the whole process and give it to every `create_connector`.
     """
 
-    token_store: TokenStore = field(default_factory=ForgetfulTokenStore)
+    token_store: TokenStore = field(default_factory=InMemoryTokenStore)
     _budgets: dict[str, Budget] = field(default_factory=dict)
     _authenticators: dict[str, Authenticator] = field(default_factory=dict)
 
@@ -82,10 +79,13 @@ def create_connector(
     observer: Observer | None = None,
     clock: Clock | None = None,
     commons: Commons | None = None,
+    token_store: TokenStore | None = None,
     time_outs: TimeOuts | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> Connector:
     """The connector that serves this integration. Nothing is sent before it is used.
+
+    `token_store` keeps this integration's tokens elsewhere than those of all others.
 
     Raises:
         MissingValue: a credential or option that the definition needs is not given; see
@@ -105,7 +105,15 @@ def create_connector(
         origin=drafts.origin,
         http=http,
         budget=budget,
-        authenticator=_authenticator(model.auth, drafts, settings, commons, credential, clock),
+        authenticator=_authenticator(
+            name,
+            model.auth,
+            drafts,
+            settings,
+            commons,
+            _token_key(credential, model.auth, settings, integration),
+            token_store or commons.token_store,
+        ),
         verdicts=Verdicts(model.errors),
         observer=observer or SilentObserver(),
         clock=clock,
@@ -117,31 +125,31 @@ def create_connector(
 
 
 def _authenticator(
+    name: str,
     auth: Auth,
     drafts: Drafts,
     settings: Settings,
     commons: Commons,
-    credential: str,
-    clock: Clock,
+    key: str,
+    store: TokenStore,
 ) -> Authenticator:
-    values = settings.resolver()
+    values, clock = settings.resolver(), settings.clock
     if not isinstance(auth, OAuth2 | LoginAuth):
-        return fixed_authenticator(auth, values)
-    key = sha256(f"{credential}|{values('acting_user')}".encode()).hexdigest()
+        return static_auth(auth, values)
 
-    def tokens(oauth2: OAuth2) -> OAuthTokens:
-        return OAuthTokens(oauth2, values, clock, key, commons.token_store)
+    def tokens(oauth2: OAuth2) -> OAuth2Auth:
+        return OAuth2Auth(oauth2, values, clock, store=store, integration=name)
 
     def made() -> Authenticator:
         if isinstance(auth, OAuth2):
             return tokens(auth)
         first = tokens(auth.oauth2) if auth.oauth2 else None
-        return Session(auth, values, _login(auth, drafts), clock, first)
+        return LoginSessionAuth(auth, _login(auth, drafts), clock, first)
 
     return commons.authenticator(f"{key}|{auth!r}", made)
 
 
-def _login(auth: LoginAuth, drafts: Drafts) -> Callable[[Mapping[str, object]], Outgoing]:
+def _login(auth: LoginAuth, drafts: Drafts) -> DraftLogin:
     def drafted(extra: Mapping[str, object]) -> Outgoing:
         return drafts.draft(auth.request, "token", extra).outgoing()
 
@@ -152,6 +160,14 @@ def _credential_key(connector: str, origin: str, settings: Settings) -> str:
     """Names a credential without telling it."""
     secrets = sorted(item for item in settings.values.items() if item[0].startswith("credentials."))
     return sha256(repr((connector, origin, secrets)).encode()).hexdigest()
+
+
+def _token_key(credential: str, auth: Auth, settings: Settings, integration: Integration) -> str:
+    """Names what may share access tokens: asked for in the same way, and kept in one place."""
+    used = {use.name for use in names_in(auth.model_dump())}
+    values = sorted(item for item in settings.values.items() if item[0] in used)
+    parts = (credential, values, integration.acting_user, str(integration.token_file))
+    return sha256(repr(parts).encode()).hexdigest()
 
 
 def hook(name: str) -> Callable[[Parts], Connector] | None:

@@ -108,10 +108,9 @@ def http_date(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        return _utc(parsedate_to_datetime(text), UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return _utc(moment, UTC)
 
 
 def worth_reading(values: Sequence[object]) -> Iterable[object]:

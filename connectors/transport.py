@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from multidict import CIMultiDictProxy
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from yarl import URL
 
 from connectors.answers import Kind, Verdicts, empty_answer, error_of, not_json
@@ -25,6 +25,7 @@ from connectors.errors import (
     Misdirected,
     OutcomeUnknown,
     RateLimited,
+    TokenUnavailable,
     Unavailable,
 )
 from connectors.http import Answer, AtsHttp, Outgoing, same_origin
@@ -33,7 +34,10 @@ Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
 RATE_PATIENCE_S = 900.0
 """How long a read may be sent back by rate limits before it fails."""
+OUTAGE_PATIENCE_S = 60.0
+"""An ATS that is out of order for longer, as it says itself, fails a read at once."""
 _LONGEST_BACKOFF_S = 30.0
+_LEAST_BACKOFF_S = 0.25
 
 ANALYTICS = "analytics"
 """The operation that never keeps polls and pushes from an ATS."""
@@ -114,7 +118,7 @@ class Transport:
     async def _again(self, reading: "_Reading[Payload]", failed: AtsError | None) -> Good[Payload]:
         """The read once more, until it has failed as often as it may; `failed` was the first time."""
         attempts = AsyncRetrying(
-            retry=retry_if_exception_type((Unavailable, BrokenAnswer)),
+            retry=retry_if_exception(self._may_pass),
             stop=stop_after_attempt(READ_ATTEMPTS),
             wait=self._backoff,
             sleep=self.clock.sleep,
@@ -128,9 +132,17 @@ class Transport:
                 return await self._patiently(reading)
         raise AssertionError("retrying ends by returning or raising")
 
+    def _may_pass(self, error: BaseException) -> bool:
+        """True if the same read may succeed within a minute, with no one correcting anything."""
+        if isinstance(error, TokenUnavailable) or not isinstance(error, Unavailable | BrokenAnswer):
+            return False
+        patience = timedelta(seconds=OUTAGE_PATIENCE_S)
+        return error.until is None or error.until - self.clock.now() <= patience
+
     def _backoff(self, state: RetryCallState) -> float:
-        """Full jitter, doubling."""
-        return self.jitter() * min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+        """Full jitter above a floor, doubling."""
+        nominal = min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+        return max(self.jitter() * nominal, _LEAST_BACKOFF_S)
 
     async def _patiently(self, reading: "_Reading[Payload]") -> Good[Payload]:
         """Being told to slow down is no failure: the budget waits, then the read goes again."""
@@ -148,10 +160,10 @@ class Transport:
     async def once(self, request: Outgoing, kind: Kind, parse: Parse[Payload]) -> Good[Payload]:
         """Send once; a 401 is answered by one more try if there is a fresher credential."""
         self._refuse_other_origin(request)
-        applied = await self.authenticator.apply(self._send_token)
+        applied = await self._credential()
         answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found == "auth" and await self.authenticator.renew(applied):
-            applied = await self.authenticator.apply(self._send_token)
+            applied = await self._credential()
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found is None and payload is None and kind in _SHOWS_SOMETHING:
             raise empty_answer(request.operation, answer.status)
@@ -163,18 +175,20 @@ class Transport:
                 status=answer.status,
                 skipped=found is not None,
             )
-        if found == "rate":
-            raise RateLimited(
-                f"{request.operation}: the ATS asks to slow down",
-                until=self.budget.refused(self._purpose(request), answer.headers),
-                status=answer.status,
-                operation=request.operation,
-            )
         raise self._error(request, kind, answer, found, envelope)
 
     def _error(
         self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
     ) -> AtsError:
+        purpose, until = self._purpose(request), None
+        if found == "rate":
+            until = self.budget.refused(purpose, answer.headers)
+            message = f"{request.operation}: the ATS asks to slow down"
+            return RateLimited(
+                message, until=until, status=answer.status, operation=request.operation
+            )
+        if found == "retry":
+            until = self.budget.put_off(purpose, answer.headers)
         return error_of(
             found,
             status=answer.status,
@@ -182,6 +196,7 @@ class Transport:
             kind=kind,
             code=self.verdicts.code(envelope),
             words=self.verdicts.words(answer.headers, envelope),
+            until=until,
         )
 
     def _refuse_other_origin(self, request: Outgoing) -> None:
@@ -208,12 +223,10 @@ class Transport:
             answer = await self._exchange(request, applied)
         self.budget.learn(purpose, answer.headers)
         envelope, payload = self._parsed(request, answer, parse)
-        return (
-            answer,
-            envelope,
-            payload,
-            self.verdicts.classify(answer.status, answer.headers, envelope, kind),
-        )
+        found = self.verdicts.classify(answer.status, answer.headers, envelope, kind)
+        if found != "rate":
+            self.budget.accepted(purpose)
+        return answer, envelope, payload, found
 
     def _parsed(
         self, request: Outgoing, answer: Answer, parse: Parse[Payload]
@@ -248,6 +261,16 @@ class Transport:
                 seconds=self.clock.monotonic() - began,
             )
 
+    async def _credential(self) -> Applied:
+        applied = await self.authenticator.apply(self._send_token)
+        if applied.warning is not None:
+            self.warn(applied.warning)
+        return applied
+
+    async def finish(self) -> None:
+        """Called before the connection is closed: a token under way should be stored first."""
+        await self.authenticator.finish(self._send_token)
+
     async def _send_token(self, request: Outgoing) -> Answer:
         """Token requests have a budget of their own and carry no other credential."""
         purpose = Purpose("token", is_token=True)
@@ -256,12 +279,28 @@ class Transport:
                 answer = await self._exchange(request, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
+        except Misdirected as error:
+            was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
+            message = f"the token address {was}; correct it where the configuration names it"
+            raise TokenUnavailable(message, status=error.status, operation="token") from None
         self.budget.learn(purpose, answer.headers)
-        if answer.status == 429:
-            until = self.budget.refused(purpose, answer.headers)
-            message = "token: the ATS asks to slow down"
-            raise RateLimited(message, until=until, operation="token")
+        self._obey_pause_of(purpose, answer)
         return answer
+
+    def _obey_pause_of(self, purpose: Purpose, answer: Answer) -> None:
+        """The token address may be limited or out of order by itself."""
+        status = answer.status
+        if status == 429:
+            until = self.budget.refused(purpose, answer.headers)
+            raise RateLimited("token: the ATS asks to slow down", until=until, operation="token")
+        self.budget.accepted(purpose)
+        if status >= 500 or status in {408, 425}:
+            raise Unavailable(
+                f"the token address answered {status}",
+                status=status,
+                operation="token",
+                until=self.budget.put_off(purpose, answer.headers),
+            )
 
     def _waiting(self, until: datetime, reason: str) -> None:
         self.observer.waiting(integration=self.integration, until=until, reason=reason)

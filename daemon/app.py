@@ -28,6 +28,7 @@ from daemon.assembly import (
     assemble_sender,
     assemble_worker,
 )
+from daemon.assembly_import import token_store_of
 from daemon.checked_config import CheckedConfig
 from daemon.config_watch import ConfigWatch
 from daemon.core.alert_texts import Of, version_sunset
@@ -126,6 +127,7 @@ class Daemon:
             definition=self.config.checked.definition_of(name),
             observer=self.shared.observer,
             commons=self.shared.commons,
+            token_store=token_store_of(self.shared, self.config.loaded, name),
         )
 
     async def close(self) -> None:

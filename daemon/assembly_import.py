@@ -7,9 +7,14 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from config.operator import Integration
+from pydantic import SecretStr
+
+from config.encryption_key import encryption_keys
+from config.loading import Loaded
+from config.operator import Integration, OperatorConfig
 from config.operator_clearview import ClearView
 from connectors.registry import Commons
+from connectors.token_store import TokenStore
 from daemon.clock import SystemClock
 from daemon.core.alerting import AlertPolicy
 from daemon.core.own_writes import DEFAULT_FIELD
@@ -21,6 +26,7 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_services import ClearViewServices
 from daemon.store.conflict_log import MongoConflictLog
 from daemon.store.connection import Mongo
+from daemon.store.encryption import Keyring
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations
@@ -28,6 +34,8 @@ from daemon.store.leases import MongoLeases
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
+from daemon.store.token_file import FileTokenStore
+from daemon.store.token_store import MongoTokenStore
 
 
 @dataclass(slots=True)
@@ -39,6 +47,8 @@ class ImportParts:
     """How ClearView's services are reached."""
     clock: Clock = field(default_factory=SystemClock)
     policy: AlertPolicy = field(default_factory=AlertPolicy)
+    encryption_key: SecretStr | None = None
+    """Of refresh tokens in MongoDB."""
     commons: Commons = field(default_factory=Commons)
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     """Room for pages that are being imported."""
@@ -50,6 +60,9 @@ class ImportParts:
     integrations: MongoIntegrations = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.encryption_key is not None:
+            keys = encryption_keys(self.encryption_key.get_secret_value())
+            self.commons.token_store = MongoTokenStore(self.mongo, Keyring(keys), self.clock)
         self.services = ClearViewServices(self.clearview, self.mongo, self.clock)
         self.leases = MongoLeases(self.mongo, self.clock)
         self.alerts = AlertStore(self.mongo, self.clock, self.policy)
@@ -67,6 +80,16 @@ class ImportParts:
             return None
         old, self.services = self.services, ClearViewServices(clearview, self.mongo, self.clock)
         return old
+
+
+def token_store_of(
+    shared: ImportParts, loaded: Loaded[OperatorConfig], name: str
+) -> TokenStore | None:
+    """The file in which this integration's tokens are kept; None: where those of all others are."""
+    path = loaded.value.integrations[name].token_file
+    return (
+        None if path is None else FileTokenStore(loaded.document.path.parent / path, shared.clock)
+    )
 
 
 def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:

@@ -1,5 +1,6 @@
 """The operator's file checked together with the connector definitions that it names."""
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,8 @@ from config.problems import ConfigError, Problems
 from config.yaml_tree import read_yaml
 from connectors.crosscheck import Note, check_integration, integration_notes
 from connectors.definition import Definition, find_definitions, load_definition
+from connectors.definition.header_values import basic_users, sent_in_headers
+from daemon.token_storage import check_token_storage
 
 
 class CheckedConfig(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ def load_checked_config(
     for name, integration in loaded.value.integrations.items():
         for problem in check_integration(loaded, name, definitions[integration.connector]):
             loaded.problems.error(problem)
+    check_token_storage(loaded, definitions, os.environ if environment is None else environment)
     loaded.problems.raise_errors()
     return CheckedConfig(loaded, definitions)
 
@@ -88,6 +92,8 @@ def declared_names(definition: Definition) -> DeclaredNames:
         required_options=[
             name for name, one in model.options.items() if one.required and one.default is None
         ],
+        in_headers=sorted(sent_in_headers(model)),
+        basic_users=sorted(basic_users(model)),
     )
 
 

@@ -48,12 +48,13 @@ class QueryAuth(ConfigModel):
 
 
 class OAuth2(ConfigModel):
-    """Access tokens that expire and are fetched anew, by one request at a time per credential."""
+    """Access tokens that expire and are renewed, by one request at a time per credential."""
 
     kind: Literal["oauth2"] = Field(description="OAuth 2.", examples=["oauth2"])
     grant: Literal["client_credentials", "refresh_token"] = Field(
         description="How a token is obtained. With `refresh_token`, a new refresh token in the "
-        "answer takes the place of the old one.",
+        "answer takes the place of the old one and is kept, encrypted with "
+        "`ATS_SYNC_ENCRYPTION_KEY`, or in the integration's `token_file`: one of them is needed.",
         examples=["client_credentials"],
     )
     token_url: Filled = Field(
@@ -73,13 +74,21 @@ class OAuth2(ConfigModel):
         description="Whether client id and secret go by HTTP Basic or in the form.",
         examples=["basic"],
     )
+    send_as: Literal["form", "json"] = Field(
+        default="form",
+        description="Whether the token request is a form or a JSON object.",
+        examples=["json"],
+    )
     form: dict[str, str] = Field(
         default_factory=dict,
-        description="More form fields; one that is only an unset placeholder is left out.",
+        description="More fields of the request; one that is only an unset placeholder is left out.",
         examples=[{"sub": "{acting_user}"}],
     )
     token: JmesPath = Field(
-        default="access_token", description="Where the token is.", examples=["access_token"]
+        default="access_token",
+        description="Where the token is. `refresh_token`, `expires_in` and `expires_at` are read "
+        "beside it, or else at the top of the answer.",
+        examples=["access_token"],
     )
     scheme: Filled = Field(
         default="Bearer", description="The word before the token.", examples=["Bearer"]

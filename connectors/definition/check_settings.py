@@ -8,6 +8,7 @@ from config.nodes import Path
 from config.problems import did_you_mean
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.header_values import check_headers
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
 
@@ -22,6 +23,7 @@ def check_settings(document: Document, model: DefinitionModel) -> None:
     _check_auth(document, model, names)
     _check_base_url(document, model)
     _check_refresh(document, model)
+    check_headers(document, model)
     _check_patterns(document, model)
     _check_limits(document, model)
     _check_unused(document, model)

@@ -45,9 +45,15 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _valid(checked: "CheckedConfig") -> dict[str, object]:
     return {
         "valid": True,
-        "warnings": [str(one) for one in checked.loaded.warnings],
+        "warnings": [str(one) for one in _warnings(checked)],
         "notes": [f"{n.integration}: {n.message}" for n in checked.notes(today=_today())],
     }
+
+
+def _warnings(checked: "CheckedConfig") -> "Sequence[Problem]":
+    from config.settings import settings_warnings
+
+    return (*settings_warnings(), *checked.loaded.warnings)
 
 
 def _today() -> date:
@@ -85,7 +91,7 @@ def _problems_of(config: Path) -> "Sequence[Problem]":
 def _show_valid(checked: "CheckedConfig") -> None:
     from daemon.cli.session import err, out
 
-    warnings = checked.loaded.warnings
+    warnings = _warnings(checked)
     for warning in warnings:
         err.print(f"warning  {warning}", markup=False)
     for note in checked.notes(today=_today()):

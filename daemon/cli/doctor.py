@@ -84,11 +84,12 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
         for finding in _look_at_uris(settings, checked.loaded.value):
             yield finding
         async with database(settings, checked.loaded.value, prepare=True) as mongo:
+            shared = ImportParts(mongo, encryption_key=settings.encryption_key)
             for finding in await _guarded("MongoDB", _look_at_mongo(mongo)):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
-                    look = _look_at_integration(name, checked, mongo)
+                    look = _look_at_integration(name, checked, shared)
                     for finding in await _guarded(name, look):
                         yield finding
     except BaseException as error:
@@ -150,8 +151,10 @@ async def _look_at_oplog(mongo: Mongo) -> Finding:
     return Finding("oplog", "ok", f"it reaches back {window / 3600:.0f} h")
 
 
-async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) -> list[Finding]:
-    connector = Bench(name, checked, ImportParts(mongo)).connector()
+async def _look_at_integration(
+    name: str, checked: CheckedConfig, shared: ImportParts
+) -> list[Finding]:
+    connector = Bench(name, checked, shared).connector()
     await connector.open()
     try:
         await connector.check()
@@ -161,7 +164,7 @@ async def _look_at_integration(name: str, checked: CheckedConfig, mongo: Mongo) 
     finally:
         await connector.close()
     found = [Finding(name, "ok", f"{connector.ats_name} takes the credential")]
-    return [*found, *await _look_at_stages(name, stages, mongo)]
+    return [*found, *await _look_at_stages(name, stages, shared.mongo)]
 
 
 async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:

@@ -13,7 +13,7 @@ import typer
 from config.problems import did_you_mean
 from connectors.base import Connector
 from connectors.registry import create_connector
-from daemon.assembly_import import ImportParts, import_ports, import_rules
+from daemon.assembly_import import ImportParts, import_ports, import_rules, token_store_of
 from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
@@ -66,6 +66,7 @@ class Bench(msgspec.Struct, frozen=True):
             definition=self.checked.definition_of(self.name),
             observer=observer,
             commons=self.shared.commons,
+            token_store=token_store_of(self.shared, self.checked.loaded, self.name),
         )
 
 
@@ -91,7 +92,9 @@ async def bench(
     """Everything that one integration needs; `prepare` makes collections where they lack."""
     settings = settings_for(config)
     async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
-        shared = ImportParts(mongo, checked.loaded.value.clearview)
+        shared = ImportParts(
+            mongo, checked.loaded.value.clearview, encryption_key=settings.encryption_key
+        )
         try:
             yield Bench(name, checked, shared)
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 import typer
 
-from config.settings import Settings
+from config.settings import Settings, settings_warnings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
 from daemon.checked_config import CheckedConfig, load_checked_config
@@ -45,7 +45,7 @@ def run(*, config: Path | None = None, once: bool = False) -> None:
         settings = settings_for(config)
         redactor = configure_logs(log_format=settings.log_format, level=settings.log_level)
         checked = load_checked_config(settings.config)
-        for warning in checked.loaded.warnings:
+        for warning in (*settings_warnings(), *checked.loaded.warnings):
             err.print(f"warning: {warning}", markup=False)
         raise typer.Exit(start(settings, checked, redactor, once=once))
 
@@ -59,7 +59,10 @@ def start(
     policy: AlertPolicy | None = None,
 ) -> int:
     """Serve until stopped; the exit code."""
-    for secret in secrets_of(checked.loaded):
+    own = [
+        each.get_secret_value() for each in (settings.admin_token, settings.encryption_key) if each
+    ]
+    for secret in (*own, *secrets_of(checked.loaded)):
         redactor.remember(secret)
     exit_code = 0
 
@@ -127,7 +130,12 @@ async def opened(
     try:
         mongo = await _connect(settings, checked, embedded)
         try:
-            shared = Shared(mongo, checked.loaded.value.clearview, policy=policy)
+            shared = Shared(
+                mongo,
+                checked.loaded.value.clearview,
+                policy=policy,
+                encryption_key=settings.encryption_key,
+            )
             if embedded is not None:
                 # Its data folder has one owner at a time: whoever held leases before is dead.
                 await shared.leases.end_all()

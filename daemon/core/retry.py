@@ -1,4 +1,4 @@
-"""When a failed push is tried again: full jitter, a cap, and a horizon after which a person looks."""
+"""When a failed push is tried again: jitter between a floor and a cap, and a horizon after which a person looks."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ Jitter = Callable[[], float]
 class RetryRule(msgspec.Struct, frozen=True):
     """How long to go on trying."""
 
+    floor: timedelta = timedelta(milliseconds=250)
     base: timedelta = timedelta(seconds=2)
     cap: timedelta = timedelta(minutes=30)
     horizon: timedelta = timedelta(days=7)
@@ -41,7 +42,7 @@ def next_attempt(
 
 
 def backoff(rule: RetryRule, attempts: int, fraction: float) -> timedelta:
-    """A random part of the exponentially growing, capped delay."""
+    """A random part of the exponentially growing, capped delay, but no less than the floor."""
     doublings = min(max(attempts - 1, 0), 40)
     ceiling: timedelta = min(rule.cap, rule.base * 2**doublings)
-    return ceiling * fraction
+    return max(ceiling * fraction, min(rule.floor, ceiling))

@@ -22,6 +22,8 @@ def note_list_failure(context: ImportContext, list_name: str, error: Exception) 
 def cause_of(error: Exception) -> FailureCause:
     """Tells an outage from what the position itself may cause."""
     match error:
+        case AtsError(operation="token"):
+            return "outage"  # nothing was asked of the list itself
         case RateLimited() | AuthRefused() | Forbidden() | OutcomeUnknown():
             return "outage"
         case Unavailable():

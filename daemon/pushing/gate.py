@@ -158,7 +158,8 @@ class Gate:
         match error:
             case RateLimited():
                 now = self._clock.now()
-                self._limited_until = max(error.until or now + UNSTATED_LIMIT, now)
+                is_stated = error.until is not None and error.until > now
+                self._limited_until = error.until if is_stated else now + UNSTATED_LIMIT
             case AuthRefused():
                 await self._refused(error)
             case Forbidden():

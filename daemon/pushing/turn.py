@@ -356,7 +356,8 @@ class PushAttempt:
         if isinstance(decision, GiveUp):
             attempt.tried = True
             return self._done(attempt, "dead", reason="horizon", message=_text_of(error))
-        return self._waits(attempt, decision.at, counted=True, error=error)
+        at = decision.at if error.until is None else max(decision.at, error.until)
+        return self._waits(attempt, at, counted=True, error=error)
 
     def _waits(
         self, attempt: Attempt, until: datetime, *, counted: bool, error: AtsError | None = None

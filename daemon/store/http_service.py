@@ -14,6 +14,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
+from connectors.budget import pause_told
 from daemon.ports.clock import Clock
 from daemon.ports.services import ServiceFailed, ServiceUnavailable
 
@@ -124,9 +125,8 @@ class ClearViewHttp:
             return
         sentence = f"{self._name} answered {status}."
         if status in {408, 425, 429} or status >= 500:
-            raise ServiceUnavailable(
-                sentence, status=status, retry_after_s=_seconds(answer.headers.get("Retry-After"))
-            )
+            asked = pause_told(answer.headers, "Retry-After", self._clock.now())
+            raise ServiceUnavailable(sentence, status=status, retry_after_s=asked)
         if 200 <= status < 300:
             raise ServiceUnavailable(f"{self._name} answered something that is not JSON.")
         raise ServiceFailed(sentence, status=status)
@@ -145,11 +145,6 @@ class ClearViewHttp:
                 timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._session
-
-
-def _seconds(text: str | None) -> float | None:
-    """A wait in whole seconds; any other form is left to the back-off."""
-    return float(text) if text and text.isascii() and text.isdigit() else None
 
 
 def _object(name: str, answer: bytes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
+from models.documents.oauth_token import OAuthToken
 from models.documents.outbox import StatusOutboxEntry
 from models.documents.snapshot import CandidateSnapshot
 from models.documents.status_update_log import StatusUpdateLog
@@ -32,6 +33,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     IntegrationSettings,
     Lease,
     NotificationDelivery,
+    OAuthToken,
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
@@ -59,6 +61,7 @@ __all__ = [
     "IntegrationSettings",
     "Lease",
     "NotificationDelivery",
+    "OAuthToken",
     "StatusOutboxEntry",
     "StatusUpdateLog",
     "SyncRun",

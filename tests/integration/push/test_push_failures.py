@@ -13,6 +13,7 @@ from connectors.errors import (
     OutcomeUnknown,
     RateLimited,
     Rejected,
+    TokenUnavailable,
     Unavailable,
 )
 from daemon.core.push_plan import PushRules
@@ -255,6 +256,49 @@ async def test_a_refused_credential_pauses_and_resumes_by_itself(
     after = await settings.find_one({})
     assert after is not None
     assert after["state"] == "active"
+
+
+async def test_a_token_that_cannot_be_had_costs_no_push(world: PushWorld) -> None:
+    settings = world.mongo.own["ats_integration_settings"]
+    await settings.insert_one(world.settings_row())
+    world.ats.down = TokenUnavailable("the token address answered 404", status=404)
+    await world.set_status("a1", "interview")
+    await world.settle()
+    during = (await world.states(), world.alerts.kinds)
+    world.ats.down = None
+
+    await settle_until_quiet(world)
+
+    assert during == (["retrying"], [])
+    assert world.ats.order_of("a1") == [S.INTERVIEW]
+    after = await settings.find_one({})
+    assert after is not None
+    assert after["state"] == "active"
+
+
+@pytest.mark.parametrize("passed", [timedelta(hours=-1), timedelta(0), None])
+async def test_a_rate_limit_without_a_moment_to_come_is_still_a_pause(
+    world: PushWorld, passed: timedelta | None
+) -> None:
+    until = None if passed is None else utc_now() + passed
+    world.ats.faults.extend(RateLimited("429", until=until) for _ in range(20))
+    await world.set_status("a1", "interview")
+
+    for _ in range(5):
+        await world.settle()
+
+    assert world.ats.writes <= 5
+
+
+async def test_an_outage_that_says_how_long_is_not_asked_before(world: PushWorld) -> None:
+    until = utc_now() + timedelta(minutes=20)
+    world.ats.faults.append(Unavailable("503", status=503, until=until))
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+    [waiting] = await world.outbox()
+
+    assert waiting["next_attempt_at"] >= until
 
 
 async def test_a_paused_integration_keeps_its_pushes(world: PushWorld) -> None:

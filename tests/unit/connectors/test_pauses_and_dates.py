@@ -3,11 +3,16 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from connectors.budget import pause_told
+from connectors.budget import Budget, Purpose, pause_told
+from connectors.definition.limits import Limits, WindowLimit
 from connectors.times import TIME_FORMATS, read_time
+from tests.support.ats import QuickClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+A_READ = Purpose("list")
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,125 @@ def test_a_wrong_time_is_told_without_its_value(format_name: str) -> None:
         read_time("1985 Ann Smith", format_name)
 
     assert "Ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "asked", ["0", "-5", "-0.0", "Mon, 23 Nov 2026 11:59:00 GMT", "1000000000"]
+)
+def test_a_pause_of_nothing_or_of_the_past_is_none(asked: str) -> None:
+    assert pause_told({"Retry-After": asked}, "Retry-After", NOW) == 0.0
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("", "soon", "nan", "inf", "-inf", "1e3", "1_0", "5s", "120, 60", "9" * 40),
+        "Mon, 23 Nov 99999999999999999999 12:01:00 GMT",
+        "Mon, 32 Nov 2026 12:00:00 GMT",
+    ],
+)
+def test_a_pause_that_cannot_be_understood_is_no_hint(asked: str) -> None:
+    assert pause_told({"Retry-After": asked}, "Retry-After", NOW) is None
+
+
+HEADER_TEXTS = (
+    st.text(st.characters(codec="latin-1"), max_size=40)
+    | st.floats().map(str)
+    | st.integers().map(str)
+    | st.datetimes().map(lambda at: at.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+)
+
+
+@given(HEADER_TEXTS, HEADER_TEXTS)
+def test_no_header_makes_a_pause_that_is_not_a_sane_number(asked: str, date: str) -> None:
+    found = pause_told({"Retry-After": asked, "Date": date}, "Retry-After", NOW)
+
+    assert found is None or 0.0 <= found < float("inf")
+
+
+@given(HEADER_TEXTS, HEADER_TEXTS, HEADER_TEXTS)
+async def test_no_rate_limit_header_ends_a_request(limit: str, remaining: str, reset: str) -> None:
+    clock, window = (
+        QuickClock(),
+        WindowLimit(
+            kind="window",
+            requests=5,
+            per="10s",
+            limit_header="L",
+            remaining_header="M",
+            reset_header="R",
+            reset_as="seconds_left",
+        ),
+    )
+    budget = Budget(Limits(budgets=[window]), clock)
+    for _ in range(3):
+        async with budget.turn(A_READ, lambda *_: None):
+            budget.learn(A_READ, {"L": limit, "M": remaining, "R": reset})
+
+    assert all(0.0 < slept <= 16.1 for slept in clock.slept)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "0"},
+        {"Retry-After": "-30"},
+        {"Retry-After": "Mon, 23 Nov 2020 11:00:00 GMT"},
+        {"Retry-After": "1600000000"},
+        {"Retry-After": "nan"},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_refusal_without_a_usable_hint_pauses_as_the_definition_says(
+    headers: dict[str, str],
+) -> None:
+    budget = Budget(Limits(pause="7s"), clock := QuickClock())
+
+    budget.refused(A_READ, headers)
+    async with budget.turn(A_READ, lambda *_: None):
+        pass
+
+    assert sum(clock.slept) == pytest.approx(7.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [("0.001", 16), ("0.05", 16), ("0.2", 16), ("1", 7)],
+)
+async def test_refusals_in_a_row_never_become_a_storm(asked: str, most: int) -> None:
+    budget, sent = Budget(Limits(), clock := QuickClock()), 0
+    ends = clock.monotonic() + 6.0
+
+    while clock.monotonic() < ends:
+        async with budget.turn(A_READ, lambda *_: None):
+            sent += 1
+        budget.refused(A_READ, {"Retry-After": asked})
+
+    assert sent <= most
+
+
+async def test_the_floor_falls_back_once_the_ats_takes_requests_again() -> None:
+    budget = Budget(Limits(), clock := QuickClock())
+    for _ in range(9):
+        budget.refused(A_READ, {"Retry-After": "0.01"})
+    async with budget.turn(A_READ, lambda *_: None):
+        budget.accepted(A_READ)
+    clock.slept.clear()
+
+    budget.refused(A_READ, {"Retry-After": "0.01"})
+    async with budget.turn(A_READ, lambda *_: None):
+        pass
+
+    assert sum(clock.slept) == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("asked", ["9999999", "Mon, 23 Nov 2099 12:00:00 GMT", "99999999999999"])
+async def test_an_absurdly_long_pause_is_cut_to_the_longest(asked: str) -> None:
+    budget = Budget(Limits(longest_pause="2m"), clock := QuickClock())
+
+    budget.refused(A_READ, {"Retry-After": asked})
+    async with budget.turn(A_READ, lambda *_: None):
+        pass
+
+    assert sum(clock.slept) == pytest.approx(120.0, abs=0.5)

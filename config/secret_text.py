@@ -1,0 +1,67 @@
+"""Secrets as they come from files and variables: with a line break at the end, or a mark in front."""
+
+from collections.abc import Iterator
+
+from config.document import Document
+from config.header_text import unusable_in_header
+from config.nodes import Path, Scalar, Sequence
+
+BYTE_ORDER_MARK = "\ufeff"
+_LINE_BREAKS = "\r\n"
+
+
+def cleaned(text: str) -> str:
+    """The secret without what editors, `echo` and Windows add to it."""
+    return text.lstrip(BYTE_ORDER_MARK).rstrip(_LINE_BREAKS)
+
+
+def left_out(text: str) -> str | None:
+    """What `cleaned` leaves out, for a warning; None where it leaves the text as it is."""
+    if text.startswith(BYTE_ORDER_MARK):
+        return "begins with a byte order mark, which is left out"
+    if text.endswith(tuple(_LINE_BREAKS)):
+        return "ends in a line break, which is left out; store it without one (printf, not echo)"
+    return None
+
+
+def check_secrets(document: Document) -> None:
+    """Warn of what is left out of secrets, and refuse those that can be nowhere sent."""
+    for path, scalar in _secrets(document):
+        if why := left_out(scalar.text):
+            document.warn(path, why)
+        if not cleaned(scalar.text):
+            document.error(path, "is empty; give it a value, or leave the key out")
+        elif path[-1] == "token":
+            check_header_text(document, path)
+
+
+def check_header_text(document: Document, path: Path) -> None:
+    """Refuse a value that is sent in a header and cannot stand in one."""
+    scalar = document.node(path)
+    if not isinstance(scalar, Scalar) or scalar.unresolved or scalar.is_null:
+        return
+    text = cleaned(scalar.text)
+    if text and (why := unusable_in_header(text)):
+        document.error(path, why)
+
+
+def _secrets(document: Document) -> Iterator[tuple[Path, Scalar]]:
+    for path in _paths(document):
+        node = document.node(path)
+        if isinstance(node, Scalar) and not (node.unresolved or node.is_null or node.is_empty):
+            yield path, node
+
+
+def _paths(document: Document) -> Iterator[Path]:
+    yield ("clearview", "mongodb", "uri")
+    for service in ("candidates", "analytics"):
+        yield ("clearview", service, "token")
+    channels = document.node(("clearview", "notifications"))
+    for index in range(len(channels.items) if isinstance(channels, Sequence) else 0):
+        yield ("clearview", "notifications", index, "token")
+        if document.text(("clearview", "notifications", index, "kind")) == "apprise":
+            yield ("clearview", "notifications", index, "url")
+    for name in document.keys(("integrations",)):
+        base: Path = ("integrations", name, "credentials")
+        for credential in document.keys(base):
+            yield (*base, credential)

@@ -1,0 +1,69 @@
+"""Encrypts what must not be readable in the database: AES-256-GCM under `ATS_SYNC_ENCRYPTION_KEY`."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from config.encryption_key import EncryptionKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+class UnknownKey(Exception):
+    """Something was encrypted under a key that is not configured; carries the key's id."""
+
+
+class Tampered(Exception):
+    """The stored bytes are not what was encrypted, or not for this document."""
+
+
+class Keyring:
+    """The configured keys: the first encrypts, all of them decrypt."""
+
+    def __init__(self, keys: Sequence[EncryptionKey]) -> None:
+        """At least one."""
+        self._keys = tuple(keys)
+
+    @property
+    def key_id(self) -> str:
+        """Names the key that encrypts, and gives nothing of it away."""
+        return next(iter(self._ciphers))
+
+    @cached_property
+    def _ciphers(self) -> "dict[str, AESGCM]":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        material = [key.material() for key in self._keys]
+        return {_id_of(each): AESGCM(each) for each in material}
+
+    def encrypt(self, plain: bytes, *, belongs_to: str) -> bytes:
+        """The nonce and the ciphertext, which can be read only together with what it belongs to."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._ciphers[self.key_id].encrypt(nonce, plain, belongs_to.encode())
+
+    def decrypt(self, sealed: bytes, *, key_id: str, belongs_to: str) -> bytes:
+        """What was encrypted.
+
+        Raises:
+            UnknownKey: that key is not configured.
+            Tampered: the bytes were changed, or moved from another document.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise UnknownKey(key_id)
+        nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            return cipher.decrypt(nonce, rest, belongs_to.encode())
+        except (InvalidTag, ValueError):
+            raise Tampered from None
+
+
+def _id_of(material: bytes) -> str:
+    return sha256(b"ats-sync key id\0" + material).hexdigest()[:12]
