@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import ApplicationRef, Impossible, PushPlan, PushTarget, Steps
+from connectors.base import ApplicationRef, PushPlan, PushTarget, Steps
 from connectors.definition.records import Statuses
 from connectors.definition.writes import Reasons, Stages
 from connectors.simulator import Simulator, create_simulator
@@ -140,11 +140,11 @@ async def test_a_sub_status_is_sent_that_was_named(smartrecruiters: Simulator) -
     assert by_operator.steps[0].body == by_person.steps[0].body == expected
 
 
-async def test_a_status_that_only_a_sub_status_has_is_left_to_the_operator(
+async def test_a_status_that_only_a_sub_status_has_goes_to_the_bare_status_above_it(
     smartrecruiters: Simulator,
 ) -> None:
     plan = await planned(smartrecruiters, PushTarget(Status.BACKGROUND_CHECK))
 
-    assert isinstance(plan, Impossible)
-    assert '"INTERVIEW"' in plan.reason
-    assert "add `integrations.acme.statuses.background_check:" in plan.reason
+    assert isinstance(plan, Steps)
+    assert plan.steps[0].body == {"status": "OFFERED"}
+    assert plan.status is Status.OFFER
