@@ -138,3 +138,13 @@ async def test_a_sub_status_is_sent_that_was_named(smartrecruiters: Simulator) -
     assert isinstance(by_operator, Steps)
     assert isinstance(by_person, Steps)
     assert by_operator.steps[0].body == by_person.steps[0].body == expected
+
+
+async def test_a_status_that_only_a_sub_status_has_goes_to_the_bare_status_above_it(
+    smartrecruiters: Simulator,
+) -> None:
+    plan = await planned(smartrecruiters, PushTarget(Status.BACKGROUND_CHECK))
+
+    assert isinstance(plan, Steps)
+    assert plan.steps[0].body == {"status": "OFFERED"}
+    assert plan.status is Status.OFFER
