@@ -42,7 +42,7 @@ from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.failures import is_outage
+from daemon.store.failures import fails_by_content
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.notification_queue import MongoNotificationQueue
@@ -251,7 +251,7 @@ def _event_intake(shared: ImportParts) -> EventIntake:
         known=MongoKnownApplications(shared.mongo),
         clearview=MongoClearViewApplications(shared.mongo),
         clock=shared.clock,
-        is_outage=is_outage,
+        fails_by_content=fails_by_content,
     )
 
 

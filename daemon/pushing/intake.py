@@ -50,13 +50,13 @@ class EventIntake:
         known: KnownApplications,
         clearview: ClearViewApplications,
         clock: Clock,
-        is_outage: Callable[[Exception], bool],
+        fails_by_content: Callable[[Exception], bool],
     ) -> None:
         self._outbox = outbox
         self._known = known
         self._clearview = clearview
         self._clock = clock
-        self._is_outage = is_outage
+        self._fails_by_content = fails_by_content
 
     async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
         """The rows of these events, in order; durable when it returns.
@@ -69,7 +69,7 @@ class EventIntake:
         try:
             return await self._take(events, rules)
         except Exception as error:
-            if self._is_outage(error):
+            if not self._fails_by_content(error):
                 raise
             log.warning("status_events_failed", events=len(events), error=type(error).__name__)
         return [row for event in events for row in await self._take_alone(event, rules)]
@@ -79,12 +79,12 @@ class EventIntake:
         try:
             return await self._take([event], rules)
         except Exception as error:
-            if self._is_outage(error):
+            if not self._fails_by_content(error):
                 raise
         try:
             return await self._take([await self._as_it_is_now(event)], rules)
         except Exception as error:
-            if self._is_outage(error):
+            if not self._fails_by_content(error):
                 raise
             return [await self._give_up(event, error)]
 
@@ -115,7 +115,7 @@ class EventIntake:
         try:
             await self._outbox.add(rows, at=self._clock.now())
         except Exception as error:
-            if self._is_outage(error):
+            if not self._fails_by_content(error):
                 raise
             if len(rows) == 1:
                 return [await self._give_up(rows[0].event, error)]

@@ -14,7 +14,7 @@ from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from daemon.store.failures import is_outage, is_own_document, refusal
+from daemon.store.failures import fails_by_content, is_own_document, refusal
 
 T = TypeVar("T")
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -185,7 +185,7 @@ def _split_errors(
     Raises:
         BulkWriteError: MongoDB is away; all of it may be repeated.
     """
-    if is_outage(error):
+    if not fails_by_content(error):
         raise error
     existing: set[str] = set()
     refused: dict[str, str] = {}

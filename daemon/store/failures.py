@@ -20,7 +20,7 @@ from pymongo.errors import (
 
 DUPLICATE_KEYS = frozenset({11000, 11001, 12582})
 REFUSED_BY_VALIDATOR = 121
-OUTAGES = frozenset(
+PASSING = frozenset(
     # Elections, shutdowns, lost connections, cursors, sessions and snapshots, moved chunks.
     {6, 7, 43, 63, 89, 90, 91, 117, 133, 134, 150, 175, 189, 202, 206, 225, 234, 237, 239, 246}
     | {249, 251, 267, 314, 317, 358, 384, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436}
@@ -32,6 +32,7 @@ OUTAGES = frozenset(
     | {146, 292, 12501, 14031}
 )
 """Error codes that say nothing about the document at hand."""
+_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "SystemOverloadedError")
 _ABOUT = {
     28: "a field that should hold fields holds something else in ClearView",
     56: "a field has an empty name",
@@ -46,28 +47,25 @@ _DUPLICATE_OF = re.compile(r"index: (\S+) dup key")
 _BY_DEFAULT = re.compile(r"_-?\d+$")
 
 
-def is_outage(error: Exception) -> bool:
-    """True if the same work can succeed later; False if it fails by what it holds."""
+def fails_by_content(error: Exception) -> bool:
+    """True if the work fails by what it holds; False if the same work can succeed later.
+
+    A missing privilege is no matter of a document: it concerns every other one as well.
+    """
     if isinstance(error, BulkWriteError):
-        return _is_bulk_outage(error)
+        return _bulk_fails_by_content(error)
     if isinstance(error, DocumentTooLarge | InvalidDocument | InvalidName | BSONError):
-        return False
+        return True
     if isinstance(error, OperationFailure):
-        return bool(error.timeout) or error.code is None or is_outage_code(error.code, error)
-    return isinstance(error, PyMongoError | OSError | TimeoutError)
+        passes = error.timeout or error.code is None or error.code in PASSING
+        return not (passes or any(error.has_error_label(label) for label in _PASSING_LABELS))
+    return not isinstance(error, PyMongoError | OSError | TimeoutError)
 
 
-def is_outage_code(code: int, error: OperationFailure | None = None) -> bool:
-    """The same of one code; labels of the server count as well."""
-    labels = ("RetryableWriteError", "TransientTransactionError", "SystemOverloadedError")
-    labelled = error is not None and any(error.has_error_label(label) for label in labels)
-    return code in OUTAGES or labelled
-
-
-def _is_bulk_outage(error: BulkWriteError) -> bool:
+def _bulk_fails_by_content(error: BulkWriteError) -> bool:
     details = error.details or {}
     codes = [int(each.get("code", 0)) for each in details.get("writeErrors", [])]
-    return bool(details.get("writeConcernErrors")) or not codes or any(map(is_outage_code, codes))
+    return bool(codes) and not details.get("writeConcernErrors") and PASSING.isdisjoint(codes)
 
 
 def is_own_document(write_error: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, WriteError
 
 from daemon.store.encoding import encode, encoded_or_reason
-from daemon.store.failures import is_outage, refusal
+from daemon.store.failures import fails_by_content, refusal
 from daemon.store.foreign import Row
 
 
@@ -65,7 +65,7 @@ async def _written(
     try:
         result = await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
-        if is_outage(error):
+        if not fails_by_content(error):
             raise
         return int(error.details.get("nMatched", 0)), error.details.get("writeErrors", [])
     return result.matched_count, ()
@@ -84,7 +84,7 @@ async def update_alike(
     try:
         await collection.update_many(where, update)
     except WriteError as error:
-        if is_outage(error):
+        if not fails_by_content(error):
             raise
     else:
         return []

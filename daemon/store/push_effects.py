@@ -16,7 +16,7 @@ from daemon.core.import_plan import STATUS_GROUP
 from daemon.ports.pushes import Done, FoundConflict, Moved, OpenPush
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
-from daemon.store.failures import is_outage
+from daemon.store.failures import fails_by_content
 from daemon.store.grouping import grouped
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing
@@ -85,7 +85,7 @@ class PushEffects:
         try:
             await repeated(lambda: self._applications.bulk_write(writes, ordered=False))
         except BulkWriteError as error:
-            if is_outage(error):
+            if not fails_by_content(error):
                 raise
             await self._follow_each(wanted)
 

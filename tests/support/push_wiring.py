@@ -26,7 +26,7 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.failures import is_outage
+from daemon.store.failures import fails_by_content
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.open_conflicts import MongoOpenConflicts
@@ -63,7 +63,7 @@ def build_intake(
         known=MongoKnownApplications(mongo),
         clearview=clearview,
         clock=clock,
-        is_outage=is_outage,
+        fails_by_content=fails_by_content,
     )
     repair = Repair(RepairPorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
     ports = IntakePorts(

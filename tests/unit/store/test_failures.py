@@ -15,7 +15,7 @@ from pymongo.errors import (
     WriteError,
 )
 
-from daemon.store.failures import is_outage, is_own_document, refusal
+from daemon.store.failures import fails_by_content, is_own_document, refusal
 
 
 def bulk(*codes: int, concern: bool = False) -> BulkWriteError:
@@ -50,7 +50,7 @@ def bulk(*codes: int, concern: bool = False) -> BulkWriteError:
     ids=repr,
 )
 def test_what_concerns_the_server_is_an_outage(error: Exception) -> None:
-    assert is_outage(error)
+    assert not fails_by_content(error)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_concerns_the_server_is_an_outage(error: Exception) -> None:
     ids=repr,
 )
 def test_what_concerns_a_document_is_none(error: Exception) -> None:
-    assert not is_outage(error)
+    assert fails_by_content(error)
 
 
 @pytest.mark.parametrize(
