@@ -1,6 +1,7 @@
 """The image, once for all tests that want it; where it cannot be built, the reason is the result."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -17,5 +18,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
             yield built
     except CannotRun as reason:
         if "CI" in os.environ:
-            pytest.fail(f"the container has to be tested here: {reason}")
+            pytest.fail(f"the container has to be tested here: {reason}", pytrace=False)
         pytest.skip(str(reason))
+    except subprocess.SubprocessError as failure:
+        pytest.fail(f"the image cannot be built: {failure}", pytrace=False)

@@ -54,7 +54,7 @@ def run(*command: str | Path, limit_s: float = 600, env: dict[str, str] | None =
         check=False,
     )
     if done.returncode:
-        end = re.sub(r"://[^/\s@]+@", "://", done.stdout[-3000:])
+        end = re.sub(r"://[^/\s@]+@", "://", done.stdout[-1500:])
         raise subprocess.SubprocessError(
             f"{Path(command[0]).name} ended with {done.returncode}: {end}"
         )
