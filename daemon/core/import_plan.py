@@ -396,6 +396,29 @@ def keep_missing(after: Snapshot, before: Snapshot) -> Snapshot:
     return replace(after, candidate=candidate, applications=applications)
 
 
+def keep_fields(after: Snapshot, before: Snapshot, names: frozenset[str]) -> Snapshot:
+    """Fields that could not be read stay as they were known.
+
+    `names` are those of `Mapped.failed_fields`, such as `candidate.phones`.
+    """
+    known = {a["external_id"]: a for a in before.applications}
+    of_application = [n for n in names if n.startswith("application.")]
+    of_candidate = [n for n in names if n.startswith("candidate.")]
+    applications = [
+        _with_fields(a, known[a["external_id"]], of_application) if a["external_id"] in known else a
+        for a in after.applications
+    ]
+    candidate = after.candidate
+    if candidate is not None and before.candidate is not None:
+        candidate = _with_fields(candidate, before.candidate, of_candidate)
+    return replace(after, candidate=candidate, applications=applications)
+
+
+def _with_fields(after: Record, before: Record, names: Sequence[str]) -> Record:
+    fields = {name.split(".")[1] for name in names}
+    return {**after, **{name: before[name] for name in fields & after.keys() & before.keys()}}
+
+
 def _application_kept(after: Record, before: Record) -> Record:
     same_stage = after["stage"].get("external_id") == before["stage"].get("external_id")
     kept = _kept(after, before)

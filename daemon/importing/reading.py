@@ -19,6 +19,7 @@ from daemon.core.import_plan import (
     RecordChange,
     changed_at,
     compare,
+    keep_fields,
     keep_missing,
     newest_candidates,
     record_changed_at,
@@ -99,6 +100,13 @@ def _changed_at(result: Mapped | Unchanged | MappingFailed) -> datetime:
     if not isinstance(result, Mapped):
         return EPOCH
     return record_changed_at(result.candidate, result.applications) or EPOCH
+
+
+def completed(snapshot: Snapshot, mapped: Mapped, old: Snapshot) -> Snapshot:
+    """The record with what is known from before of the fields that could not be read now."""
+    if mapped.failed_fields:
+        snapshot = keep_fields(snapshot, old, mapped.failed_fields)
+    return keep_missing(snapshot, old) if mapped.provisional else snapshot
 
 
 @dataclass(slots=True)
@@ -264,7 +272,7 @@ class PageReading:
         """
         now = self.last_stamp = max(self.clock.now(), self.last_stamp + timedelta(milliseconds=1))
         after = [self._snapshot(mapped, digest, now) for mapped, digest in prepared.changed]
-        provisional = {mapped.external_id for mapped, _ in prepared.changed if mapped.provisional}
+        mapped_as = {mapped.external_id: mapped for mapped, _ in prepared.changed}
         returned = frozenset(prepared.returned)
         before = await self._known_snapshots(prepared, after)
         before |= await self._moved_here(after, before)
@@ -275,8 +283,8 @@ class PageReading:
             old = before.get(snapshot.external_id)
             if old is not None and self._was_shown_newer(snapshot, old):
                 continue
-            if old is not None and snapshot.external_id in provisional:
-                snapshot = keep_missing(snapshot, old)  # noqa: PLW2901  # the same, completed
+            if old is not None:
+                snapshot = completed(snapshot, mapped_as[snapshot.external_id], old)  # noqa: PLW2901
             change = compare(
                 snapshot,
                 old,

@@ -26,6 +26,8 @@ class WildConnector(FakeConnector):
     issues: list[ReadIssue] = field(default_factory=list)
     join_is_away: bool = False
     """The optional list that candidates' companies come from."""
+    unreadable: frozenset[str] = frozenset()
+    """Mapped fields that cannot be read."""
     also_shown: dict[tuple[str, int], list[RawRecord]] = field(default_factory=dict)
     """By list and page: records that are shown once more in front of the page's own."""
 
@@ -77,6 +79,8 @@ class WildConnector(FakeConnector):
             return one
         if self.archive:
             one = replace(one, applications=())
-        if not self.join_is_away or one.candidate is None:
+        one = replace(one, failed_fields=self.unreadable)
+        if not (self.join_is_away or self.unreadable) or one.candidate is None:
             return one
-        return replace(one, candidate={**one.candidate, "company": None}, provisional=True)
+        candidate = {**one.candidate, "company": None}
+        return replace(one, candidate=candidate, provisional=self.join_is_away)
