@@ -17,6 +17,7 @@ from daemon.ports.clock import Clock
 
 log = structlog.get_logger("daemon.scheduler")
 
+LOOK_EVERY = timedelta(seconds=5)
 OVERDUE = timedelta(seconds=30)
 """A bell that is late by this much will not ring any more."""
 STEP = timedelta(seconds=30)
@@ -120,7 +121,7 @@ class Scheduler:
     async def _watch_clock(self, stop: asyncio.Event) -> None:
         wall, steady = self._clock.now(), self._clock.monotonic()
         while not stop.is_set():
-            await _wait(stop, timedelta(seconds=5))
+            await _wait(stop, LOOK_EVERY)
             passed = timedelta(seconds=self._clock.monotonic() - steady)
             if abs((self._clock.now() - wall) - passed) > STEP:
                 log.warning(
