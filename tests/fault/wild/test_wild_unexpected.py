@@ -196,6 +196,19 @@ async def test_commands_say_in_one_line_what_broke_and_look_at_the_others_all_th
         assert (alert["kind"], alert["integration"]) == ("unexpected_error", pages)
 
 
+async def test_a_credential_that_ends_in_a_line_break_stops_no_neighbour(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    secret = {"key": "secret-key\n"}
+    async with wild_bench(mongo, tmp_path, people, credentials=secret) as wild:
+        code, printed = await wild.run_once()
+
+        assert code in (0, 1), printed[-3000:]
+        assert (await wild.sees(code)).outcome in ("success", "failed")
+        assert "secret-key" not in printed
+        await wild.assert_neighbour_is_whole()
+
+
 async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everything_else(
     mongo: TestMongo, tmp_path: Path
 ) -> None:

@@ -1,0 +1,69 @@
+"""A settings document of an odd shape is one integration's, and stops no other."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from daemon.board import Board
+from daemon.clock import SystemClock
+from daemon.store.connection import Mongo, open_mongo
+from daemon.store.integrations import Configured, MongoIntegrations
+from tests.support.mongo import TestMongo
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
+    connection = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
+    yield connection
+    await connection.close()
+
+
+def configured(name: str) -> Configured:
+    return Configured(name, "Tiny", "tiny", "https://tiny.example", None, {}, enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "active"),
+    [
+        ({"$unset": {"state": 1}}, True),
+        ({"$set": {"state": 7}}, True),
+        ({"$set": {"state": None}}, True),
+        ({"$set": {"request": "sweep"}}, True),
+        ({"$set": {"request": ["sweep"]}}, True),
+        ({"$unset": {"name": 1}}, False),
+        ({"$set": {"name": {"first": "b"}}}, False),
+    ],
+    ids=repr,
+)
+async def test_the_states_of_all_others_are_read(
+    opened: Mongo, change: dict[str, Any], active: bool
+) -> None:
+    integrations = MongoIntegrations(opened, SystemClock())
+    await integrations.configure([configured("a"), configured("b")])
+    await opened.own.ats_integration_settings.update_one(
+        {"name": "b"}, change, bypass_document_validation=True
+    )
+    board = Board(integrations)
+    await board.refresh()
+
+    assert board.is_active("a")
+    assert board.is_active("b") is active
+
+
+async def test_a_request_that_was_stored_without_an_id_is_carried_out_once(opened: Mongo) -> None:
+    integrations = MongoIntegrations(opened, SystemClock())
+    await integrations.configure([configured("a")])
+    await opened.own.ats_integration_settings.update_one(
+        {"name": "a"}, {"$set": {"request": {"sweep": True}}}
+    )
+    asked = (await integrations.standings())["a"].request
+    await integrations.answered("a", None)
+    left = (await integrations.standings())["a"].request
+
+    assert asked == {"sweep": True}
+    assert left is None
