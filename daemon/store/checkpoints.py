@@ -8,6 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from daemon.ports.clock import Clock
 from daemon.ports.leases import LeaseLost
 from daemon.store.connection import Mongo
+from daemon.store.fencing import not_of_a_later_holder
 from models.documents import Checkpoint
 
 
@@ -25,7 +26,7 @@ class MongoCheckpoints:
     async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
         try:
             await self._collection.update_one(
-                {"_id": key, "fence": {"$not": {"$gt": fence}}},
+                {"_id": key, "fence": not_of_a_later_holder(fence)},
                 {
                     "$set": {
                         "value": dict(value),
