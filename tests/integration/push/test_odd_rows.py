@@ -8,11 +8,14 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.ports.leases import LeaseLost
+from daemon.pushing.place import FIRST_START, PlaceKeeper
+from daemon.store.analytics_log import MongoExportPosition
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from models.ids import integration_id
 from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW, a_push
 
 pytestmark = pytest.mark.mongo
@@ -101,3 +104,39 @@ async def test_a_position_is_kept_from_no_one_but_a_former_holder(
 
     assert lost is is_lost
     assert await checkpoints.load("poll:acme") == ({} if is_lost else {"new": True})
+
+
+ODD_VALUES: list[Any] = [
+    None,
+    "a text",
+    7,
+    [],
+    {},
+    {"token": "a text"},
+    {"epoch": "one", "token": {"_data": "82"}},
+    {"at": 7},
+    {"unknown": True},
+    {"exported_until": None},
+    {"exported_until": "2026-11-22"},
+    {"exported_until": NOW + timedelta(days=1)},
+]
+
+
+async def test_a_position_of_an_odd_shape_is_no_position_and_stops_no_one(store: Mongo) -> None:
+    checkpoints, clock = MongoCheckpoints(store, SystemClock()), MovingClock(NOW)
+    exports = MongoExportPosition(store, clock)
+    rows = store.own["checkpoints"]
+    for key in ("stream:applications", "export:acme"):
+        await rows.insert_one({"_id": key, "updated_at": NOW, "fence": FENCE})
+    read = []
+    for value in ODD_VALUES:
+        await rows.update_many({}, {"$set": {"value": value}})
+        keeper = PlaceKeeper(checkpoints, clock, fence=FENCE)
+        read.append((await keeper.load("p", None), await exports.load("acme")))
+    await rows.update_many({}, {"$unset": {"value": 1}})
+    absent = await PlaceKeeper(checkpoints, clock, fence=FENCE).load("p", None)
+
+    assert {place.token is None for place, _until in read} == {True}
+    assert {until for _place, until in read} == {None}
+    assert absent.repair == FIRST_START
+    assert all(place.repair for place, _until in read)
