@@ -10,9 +10,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from contextvars import Context
 from datetime import timedelta
 from types import FrameType
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from daemon.bounded import bounded
+from daemon.task_group import CANCEL_AGAIN_S, TaskDied, run_until_stopped
 from models.errors import AtsSyncError, UserError
 
 T = TypeVar("T")
@@ -30,14 +30,17 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
 EXIT_CUT_OFF = 75
+GRACE = timedelta(seconds=8)
 MARGIN = timedelta(seconds=1)
-CANCEL_AGAIN_S = 0.8
-"""A task that was cancelled has so long to end before it is cancelled again."""
+TIDY_UP_S = 4.0
+"""So long may what a signal has interrupted take to leave things as they were."""
+LAST_ROUNDS = 3
+LAST_ROUND_S = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class TaskDied(AtsSyncError):
-    """A task that must run as long as the daemon has ended with an error."""
+class StoppedEarly(AtsSyncError):
+    """A signal came before the daemon was at work; the message says what it was doing."""
 
 
 class Watchdog:
@@ -68,7 +71,13 @@ class Watchdog:
 
 @contextmanager
 def stop_on_signals(stop: asyncio.Event, watchdog: Watchdog) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once. Main thread only."""
+    """SIGTERM and SIGINT set `stop`; a second one ends the process at once.
+
+    Only the main thread hears signals: in any other one nothing happens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
     asked = False
 
@@ -101,11 +110,42 @@ def serve(
     """
     guard = watchdog or Watchdog(grace + MARGIN)
     try:
-        with asyncio.Runner() as runner:
-            return runner.run(_serve(main, guard))
+        return _run(_serve(main, guard))
     finally:
         if watchdog is None:
             guard.disarm()
+
+
+def run_command(work: Callable[[], Coroutine[Any, Any, T]], *, grace: timedelta = GRACE) -> T:
+    """What the work returns or raises; a signal cancels it, and it leaves things as they were.
+
+    Raises:
+        StoppedEarly: a signal came.
+    """
+    watchdog = Watchdog(grace + MARGIN)
+
+    async def main() -> T:
+        stop = asyncio.Event()
+        try:
+            with stop_on_signals(stop, watchdog):
+                return await unless_stopped(work(), stop, doing="the command was at work")
+        finally:
+            await _end_what_is_left()
+
+    try:
+        return _run(main())
+    finally:
+        watchdog.disarm()
+
+
+def _run(main: Coroutine[Any, Any, T]) -> T:
+    runner = asyncio.Runner()
+    try:
+        return runner.run(main)
+    finally:
+        # Closing waits for every task, and there are tasks that end by no cancellation.
+        if not asyncio.all_tasks(runner.get_loop()):
+            runner.close()
 
 
 async def _serve(main: Callable[[asyncio.Event], Awaitable[None]], watchdog: Watchdog) -> int:
@@ -114,6 +154,8 @@ async def _serve(main: Callable[[asyncio.Event], Awaitable[None]], watchdog: Wat
     with stop_on_signals(stop, watchdog):
         try:
             await main(stop)
+        except StoppedEarly as early:
+            log.info("shutdown_before_start", reason=f"a signal came while {early}")
         except TaskDied:
             return EXIT_FAILED
         except UserError:
@@ -122,9 +164,53 @@ async def _serve(main: Callable[[asyncio.Event], Awaitable[None]], watchdog: Wat
             log.exception("daemon_failed")
             return EXIT_FAILED
         finally:
-            arming.cancel()
             watchdog.arm()
+            arming.cancel()
+            await _end_what_is_left()
     return EXIT_OK
+
+
+async def _end_what_is_left() -> None:
+    """A cancellation can be lost, so there is more than one.
+
+    PyMongo's locks may even wait for a holder that is gone, whatever is cancelled (4.20).
+    """
+    own = asyncio.current_task()
+    for _ in range(LAST_ROUNDS):
+        left = asyncio.all_tasks() - {own}
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=LAST_ROUND_S)
+
+
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, *, doing: str) -> T:
+    """What the work returns or raises, unless `stop` comes first: that cancels it.
+
+    Raises:
+        StoppedEarly: `stop` came first.
+    """
+    task = asyncio.create_task(work, name=doing)
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise StoppedEarly(doing)
+    finally:
+        stopping.cancel()
+        await _end(task)
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancels a task, and again if that was lost; one that ends in no way is left behind."""
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    for patience in (TIDY_UP_S, CANCEL_AGAIN_S, CANCEL_AGAIN_S):
+        if task.done():
+            return
+        task.cancel()
+        await asyncio.wait({task}, timeout=patience)
 
 
 async def _arm_when_stopped(stop: asyncio.Event, watchdog: Watchdog) -> None:
@@ -133,7 +219,9 @@ async def _arm_when_stopped(stop: asyncio.Event, watchdog: Watchdog) -> None:
 
 
 async def close_within(
-    limit: timedelta, name: str, close: Callable[[], Coroutine[Any, Any, object]]
+    limit: timedelta,
+    name: str,
+    close: Callable[[], Coroutine[Any, Any, object]],
 ) -> None:
     """Closes something, or gives it up when that takes too long or fails.
 
@@ -150,98 +238,20 @@ def drain_share(grace: timedelta) -> timedelta:
     return grace * 3 / 4
 
 
-async def run_until_stopped(
-    start: Callable[[asyncio.TaskGroup], Coroutine[Any, Any, None]],
-    *,
-    stop: asyncio.Event,
-    grace: timedelta,
-) -> None:
-    """Runs what `start` puts into the group until `stop` is set, then lets it finish within `grace`.
-
-    Tasks watch `stop` themselves; those that have not finished in time are cancelled. The first task
-    that dies sets `stop`, cancels the others and is named in the log.
-
-    Raises:
-        UserError: one of them failed with it.
-        TaskDied: one of them failed otherwise.
-    """
-    group = _WatchedGroup(stop)
-    insisting = asyncio.create_task(_cancel_again(group), name="cancel again")
-    try:
-        async with asyncio.timeout(None) as deadline, group:
-            starting = group.create_task(start(group), name="start")
-            await stop.wait()
-            at = asyncio.get_running_loop().time() + grace.total_seconds()
-            deadline.reschedule(at)
-            asyncio.get_running_loop().call_at(at, group.ending.set)
-            log.info("shutdown_started", grace_s=grace.total_seconds(), tasks=len(group.running))
-            starting.cancel()
-    except TimeoutError:
-        log.warning("shutdown_deadline_reached", tasks=group.cut_off)
-    except BaseExceptionGroup as died:
-        raise _what_died(died) from died
-    finally:
-        insisting.cancel()
-        await asyncio.wait({insisting})
-    log.info("shutdown_finished")
-
-
-async def _cancel_again(group: "_WatchedGroup") -> None:
-    """A cancellation can be lost (`daemon.bounded`), and the group waits for every task.
-
-    Only once all tasks were told to end: before, one that is being cancelled may just have come to
-    the end of an `asyncio.timeout` of its own.
-    """
-    await group.ending.wait()
-    while True:
-        await asyncio.sleep(CANCEL_AGAIN_S)
-        for task in tuple(group.running):
-            task.cancel()
-
-
-class _WatchedGroup(asyncio.TaskGroup):
-    """A TaskGroup that knows its tasks by name and says which one died."""
-
-    def __init__(self, stop: asyncio.Event) -> None:
-        super().__init__()
-        self._stop = stop
-        self.running: set[asyncio.Task[Any]] = set()
-        self.cut_off: list[str] = []
-        self.ending = asyncio.Event()
-        """Every task was cancelled: one has died, or the deadline has passed."""
-
-    def create_task(
-        self,
-        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
-        *,
-        name: str | None = None,
-        context: Context | None = None,
-    ) -> asyncio.Task[T]:
-        task = super().create_task(coro, name=name, context=context)
-        self.running.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.running.discard(task)
-        if task.cancelled():
-            if self._stop.is_set():
-                self.cut_off.append(task.get_name())
-        elif (error := task.exception()) is not None:
-            self._stop.set()
-            self.ending.set()
-            if not isinstance(error, UserError):
-                log.error("task_died", task=task.get_name(), exc_info=error)
-
-
-def _what_died(died: BaseExceptionGroup) -> BaseException:
-    errors = list(_leaves(died))
-    return next((error for error in errors if isinstance(error, UserError)), TaskDied(str(died)))
-
-
-def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+__all__ = [
+    "EXIT_CUT_OFF",
+    "EXIT_FAILED",
+    "EXIT_OK",
+    "EXIT_WRONG_USAGE",
+    "MARGIN",
+    "StoppedEarly",
+    "TaskDied",
+    "Watchdog",
+    "close_within",
+    "drain_share",
+    "run_command",
+    "run_until_stopped",
+    "serve",
+    "stop_on_signals",
+    "unless_stopped",
+]

@@ -21,6 +21,7 @@ from daemon.cli import (
     roles,
     simulate,
 )
+from daemon.cli.early_signals import end_on_sigterm
 from daemon.cli.tuning import collect_rarely
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
@@ -62,6 +63,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """The console script."""
+    end_on_sigterm()
     collect_rarely()
     try:
         build_app()(prog_name="ats-sync")

@@ -100,7 +100,7 @@ async def _play(settings: Settings, stop: asyncio.Event) -> None:
             settings.config, environment={**os.environ, **stage.environment()}
         )
         policy = AlertPolicy(failed_runs=1, group_window=GROUPED_FOR)
-        async with opened(settings, checked, policy) as (daemon, embedded):
+        async with opened(settings, checked, policy, stop) as (daemon, embedded):
 
             async def begin(group: asyncio.TaskGroup) -> None:
                 await _begin(group, stop, daemon, embedded, stage, narrator, console)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 import typer
@@ -11,26 +12,33 @@ import typer
 from config.settings import Settings, settings_warnings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
+from daemon.bounded import bounded
 from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alerting import AlertPolicy
 from daemon.core.unexpected import stack
 from daemon.lifecycle import (
     MARGIN,
+    StoppedEarly,
     TaskDied,
     Watchdog,
     close_within,
     drain_share,
     run_until_stopped,
     serve,
+    unless_stopped,
 )
 from daemon.log_redaction import Redactor
 from daemon.logs import configure_logs
 from daemon.once import run_once
 from daemon.ports.runs import in_words
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import DatabaseError, Mongo, open_mongo
 from daemon.store.embedded import EmbeddedMongo, start_embedded
+from daemon.store.embedded_watch import watched
 from models.errors import UserError
+
+ANSWERS_WITHIN_S = 0.4
+AWAY = "{} does not answer: leases run out by themselves, the next start goes on with the work"
 
 log = structlog.get_logger("daemon")
 
@@ -64,21 +72,21 @@ def start(
     ]
     for secret in (*own, *secrets_of(checked.loaded)):
         redactor.remember(secret)
-    exit_code = 0
+    exit_code = EXIT_FAILED if once else 0
 
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
-        async with opened(settings, checked, policy or AlertPolicy()) as (daemon, embedded):
+        async with opened(settings, checked, policy or AlertPolicy(), stop) as (daemon, embedded):
             daemon.remember_secret = redactor.remember
             if once:
-                exit_code = await _run_once(daemon, stop)
+                exit_code = await _run_once(daemon, embedded, stop)
             else:
                 await _run(daemon, embedded, stop, settings)
 
     async def guarded(stop: asyncio.Event) -> None:
         try:
             await main(stop)
-        except (UserError, TaskDied):
+        except (UserError, TaskDied, StoppedEarly):
             raise
         except Exception as error:  # noqa: BLE001 - a traceback's text may quote anything
             log.error("daemon_failed", error=in_words(error), stack=stack(error))  # noqa: TRY400
@@ -88,18 +96,14 @@ def start(
     return serve(guarded, grace=settings.shutdown_grace, watchdog=watchdog) or exit_code
 
 
-async def _run_once(daemon: Daemon, stop: asyncio.Event) -> int:
+async def _run_once(daemon: Daemon, embedded: EmbeddedMongo | None, stop: asyncio.Event) -> int:
     """Everything once; a signal interrupts it, and what was done stays done."""
-    doing = asyncio.create_task(run_once(daemon), name="once")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not doing.done():
-        doing.cancel()
-        await asyncio.gather(doing, return_exceptions=True)
+    try:
+        async with watched(embedded):
+            outcome = await unless_stopped(run_once(daemon), stop, doing="it ran once")
+    except StoppedEarly:
         err.print("ats-sync: interrupted; the next run goes on from here", markup=False)
         return EXIT_FAILED
-    outcome = doing.result()
     for name, reason in outcome.failed.items():
         err.print(f"ats-sync: {name}: {reason}", markup=False)
     return EXIT_FAILED if outcome.failed else 0
@@ -119,16 +123,26 @@ async def _run(
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, checked: CheckedConfig, policy: AlertPolicy
+    settings: Settings, checked: CheckedConfig, policy: AlertPolicy, stop: asyncio.Event
 ) -> AsyncIterator[tuple[Daemon, EmbeddedMongo | None]]:
-    """The daemon on an open MongoDB, which is closed again at the end."""
+    """The daemon on an open MongoDB, which is closed again at the end.
+
+    Raises:
+        StoppedEarly: `stop` came before MongoDB was open.
+    """
     embedded = None
     if settings.mongodb_uri is None:
-        embedded = await start_embedded(
+        starting = start_embedded(
             settings.data_dir, binary=settings.mongod, cache_gb=settings.mongod_cache_gb
         )
+        log.info("mongodb_opening", kind="embedded")
+        embedded = await unless_stopped(starting, stop, doing="the embedded MongoDB was starting")
     try:
-        mongo = await _connect(settings, checked, embedded)
+        if embedded is None:
+            log.info("mongodb_opening", kind="configured")
+        async with watched(embedded):
+            connecting = _connect(settings, checked, embedded)
+            mongo = await unless_stopped(connecting, stop, doing="MongoDB was being looked for")
         try:
             shared = Shared(
                 mongo,
@@ -143,12 +157,32 @@ async def opened(
             try:
                 yield daemon, embedded
             finally:
-                await daemon.close()
+                await close_within(MARGIN, "services", daemon.close)
         finally:
-            await close_within(MARGIN, "mongodb", mongo.close)
+            await _close(mongo)
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+async def _close(mongo: Mongo) -> None:
+    """One that is away is named as the reason why the end took its time."""
+    clients = {"MongoDB": mongo.client, "ClearView's MongoDB": mongo.clearview_client}
+    if mongo.clearview_client is mongo.client:
+        del clients["ClearView's MongoDB"]
+    answers = await asyncio.gather(*map(_answers, clients.values()))
+    for name, answered in zip(clients, answers, strict=True):
+        if not answered:
+            log.warning("mongodb_unreachable_at_shutdown", reason=AWAY.format(name))
+    await close_within(MARGIN if all(answers) else MARGIN / 2, "mongodb", mongo.close)
+
+
+async def _answers(client: Any) -> bool:
+    try:
+        await bounded(client.admin.command("ping"), ANSWERS_WITHIN_S, name="ping")
+    except (DatabaseError, TimeoutError):
+        return False
+    return True
 
 
 async def _connect(

@@ -17,11 +17,13 @@ from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
+from daemon.lifecycle import StoppedEarly, run_command
 from daemon.logs import configure_logs
 from daemon.ports.runs import in_words
 from daemon.store.attach import running_embedded
 from daemon.store.connection import DatabaseError, Mongo, open_mongo
 from daemon.store.embedded import start_embedded
+from daemon.store.embedded_watch import watched
 from daemon.store.outages import is_outage
 from daemon.store.start_errors import command_error
 from models.errors import AtsSyncError, UserError
@@ -73,11 +75,12 @@ async def database(
         )
         address = embedded.uri
     try:
-        mongo = await open_mongo(address, **where)
-        try:
-            yield mongo
-        finally:
-            await mongo.close()
+        async with watched(embedded):
+            mongo = await open_mongo(address, **where)
+            try:
+                yield mongo
+            finally:
+                await mongo.close()
     finally:
         if embedded is not None:
             await embedded.stop()
@@ -91,7 +94,11 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     with showing_errors():
         configure_logs(log_format="console", level="warning")
-        return asyncio.run(work())
+        try:
+            return run_command(work)
+        except StoppedEarly:
+            err.print("ats-sync: interrupted by a signal", markup=False)
+            raise typer.Exit(EXIT_FAILED) from None
 
 
 class showing_errors:  # noqa: N801 - reads as what it does in a with statement

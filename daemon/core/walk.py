@@ -4,14 +4,16 @@ A walk is one pass over all lists of an integration. It is stored only when ther
 lose: before the first page that changes anything, and now and then on a long walk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
+T = TypeVar("T")
 SAME_PASS = timedelta(hours=1)
 """A pass that fails for longer than this begins to log new versions."""
 DOUBTFUL_AFTER = 2
@@ -127,7 +129,7 @@ class Walk(msgspec.Struct):
         return Walk(id=fresh, sweep=True, began_at=now)
 
     def _is_young(self, now: datetime) -> bool:
-        return now - self.began_at < SAME_PASS
+        return abs(now - self.began_at) < SAME_PASS
 
 
 class PollState(msgspec.Struct):
@@ -156,8 +158,11 @@ class PollState(msgspec.Struct):
         return self.lookups.get(list_name, "") != lookups
 
     def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
-        """A complete pass was finished longer ago than the operator wants."""
-        return self.swept_at is None or now - self.swept_at >= every
+        """A complete pass was finished longer ago than the operator wants.
+
+        One that lies as far ahead was dated by a clock that was wrong.
+        """
+        return self.swept_at is None or abs(now - self.swept_at) >= every
 
     def take_up(self, *, sweep: bool, now: datetime, fresh: UUID) -> Walk:
         """Go on with the pass under way, or begin one; a sweep begins from the front."""
@@ -201,14 +206,14 @@ def _walk_value(walk: Walk) -> dict[str, Any]:
 
 def _walk_from(value: Mapping[str, Any]) -> Walk:
     positions = {
-        name: ListPosition(at["position"], at["full"], at.get("failures", 0))
+        name: ListPosition(_mapping_or_none(at["position"]), at["full"], at.get("failures", 0))
         for name, at in value["positions"].items()
     }
     begun = frozenset(name for name, at in positions.items() if at.position is not None)
     return Walk(
-        id=value["id"],
+        id=_of(UUID, value["id"]),
         sweep=value["sweep"],
-        began_at=value["began_at"],
+        began_at=_of(datetime, value["began_at"]),
         done=list(value["done"]),
         positions=positions,
         taken_up=begun | frozenset(value["done"]),
@@ -230,30 +235,53 @@ def _deleting_value(deleting: Deleting) -> dict[str, Any]:
 
 def _applying_from(value: Mapping[str, Any]) -> Applying:
     return Applying(
-        value["list"],
-        tuple(value["external_ids"]),
-        value["import_id"],
+        _of(str, value["list"]),
+        tuple(_of(str, each) for each in _of(list, value["external_ids"])),
+        _of(UUID, value["import_id"]),
         value.get("attempts", 0),
     )
 
 
-def _deleting_from(value: Mapping[str, Any] | None) -> Deleting | None:
-    return None if value is None else Deleting(value["list"], tuple(value["external_ids"]))
+def _deleting_from(value: Mapping[str, Any]) -> Deleting:
+    ids = _of(list, value["external_ids"])
+    return Deleting(_of(str, value["list"]), tuple(_of(str, each) for each in ids))
+
+
+def _of(kind: type[T], value: object) -> T:
+    if isinstance(value, kind):
+        return value
+    raise TypeError(f"no {kind.__name__}")
+
+
+def _each(kind: type[T]) -> Callable[[Mapping[str, Any]], dict[str, T]]:
+    return lambda value: {name: _of(kind, each) for name, each in value.items()}
+
+
+def _mapping_or_none(value: object) -> dict[str, Any] | None:
+    return None if value is None else _of(dict, value)
 
 
 def state_from(value: Mapping[str, Any] | None) -> PollState:
-    """The state that was stored; a fresh one if none was."""
-    if value is None:
-        return PollState()
-    walk = value.get("walk")
+    """The state that was stored; a fresh one if none was.
+
+    A part of an odd shape is taken for absent: without its cursor a list is read from the front.
+    """
+    stored = value or {}
+
+    def part(name: str, read: Callable[[Any], T], absent: T) -> T:
+        try:
+            return absent if stored.get(name) is None else read(stored[name])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return absent
+
     return PollState(
-        cursors=dict(value.get("cursors", {})),
-        cursors_at=dict(value.get("cursors_at", {})),
-        mappings=dict(value.get("mappings", {})),
-        lookups=dict(value.get("lookups", {})),
-        filled=dict(value.get("filled", {})),
-        swept_at=value.get("swept_at"),
-        walk=None if walk is None else _walk_from(walk),
-        applying=[_applying_from(page) for page in value.get("applying") or ()],
-        deleting=_deleting_from(value.get("deleting")),
+        cursors=part("cursors", _each(dict), {}),
+        cursors_at=part("cursors_at", _each(datetime), {}),
+        mappings=part("mappings", _each(str), {}),
+        lookups=part("lookups", _each(str), {}),
+        filled=part("filled", _each(dict), {}),
+        swept_at=part("swept_at", partial(_of, datetime), None),
+        walk=part("walk", _walk_from, None),
+        applying=part("applying", lambda pages: [_applying_from(page) for page in pages], []),
+        deleting=part("deleting", _deleting_from, None),
     )

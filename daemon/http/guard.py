@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Middleware
 from pydantic import SecretStr
 
@@ -19,6 +19,13 @@ log = structlog.get_logger("daemon.http")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MOST_BYTES = 64 * 1024
 _TOO_LARGE = Problem(413, f"the body may have at most {MOST_BYTES} bytes")
+PROXY_HEADERS = frozenset({
+    *("forwarded", "via", "x-real-ip", "client-ip", "x-client-ip", "x-cluster-client-ip"),
+    *("true-client-ip", "x-originating-ip", "x-proxyuser-ip", "x-azure-clientip", "x-host"),
+    *("fastly-client-ip", "x-amzn-trace-id", "x-original-host", "x-original-url", "proxy-connection"),
+})  # fmt: skip
+PROXY_PREFIXES = ("x-forwarded", "x-original-forwarded", "x-envoy-", "cf-")
+"""What the common proxies add to a request that they pass on."""
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -96,8 +103,7 @@ def _require_this_machine(request: web.Request) -> None:
     """Nor may a web page use the operator's browser: by a name that leads here, or by a form."""
     if not (
         is_loopback(request.remote)
-        and "X-Forwarded-For" not in request.headers
-        and "Forwarded" not in request.headers
+        and not was_proxied(request)
         and is_loopback(_host_of(f"//{request.headers.get('Host', '')}"))
         and _is_own_origin(request)
     ):
@@ -106,6 +112,17 @@ def _require_this_machine(request: web.Request) -> None:
             "only for requests from this machine",
             "set ATS_SYNC_ADMIN_TOKEN to answer others, who then send it as bearer token",
         )
+
+
+def was_proxied(request: web.Request) -> bool:
+    """True if a proxy on this machine may have passed the request on.
+
+    nginx adds no header unless it is configured to, but asks by HTTP/1.0 (its default before 1.30).
+    """
+    names = [name.lower() for name in request.headers]
+    return request.version < HttpVersion11 or any(
+        name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES) for name in names
+    )
 
 
 def _is_own_origin(request: web.Request) -> bool:

@@ -8,8 +8,10 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from daemon.http.api import Api, Desk
+from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
 from daemon.http.guard import MOST_BYTES, add_headers, only_for_operators, problems
 from daemon.http.heartbeat import Heartbeat
+from daemon.http.listener import Listener
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes, ReadinessCheck
 from daemon.ports.clock import Clock
@@ -27,6 +29,7 @@ class HttpParts(msgspec.Struct, frozen=True):
     admin_token: SecretStr | None = None
     routes: Iterable[web.RouteDef] = msgspec.field(default=())
     """Further routes, such as those of webhooks."""
+    limits: HttpLimits = msgspec.field(default_factory=limits_of_process)
 
 
 class HttpServer:
@@ -36,6 +39,7 @@ class HttpServer:
         self._parts = parts
         self._heartbeat = heartbeat or Heartbeat()
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; 0 takes a free port. The result is the port that was bound.
@@ -43,22 +47,23 @@ class HttpServer:
         Raises:
             UserError: host or port cannot be had; names the setting to change.
         """
-        self._runner = web.AppRunner(
-            self._app(), access_log=None, shutdown_timeout=1.0, handle_signals=False
-        )
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=1.0, handle_signals=False)
         await self._runner.setup()
+        assert self._runner.server is not None
+        self._listener = Listener(self._runner.server, self._parts.limits)
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            bound = await self._listener.start(host, port)
         except OSError as error:
             await self.stop()
             raise _cannot_listen(host, port, error) from None
         self._heartbeat.start()
-        bound: int = self._runner.addresses[0][1]
         return bound
 
     async def stop(self) -> None:
         """Answer what is being answered, then close; stopping twice does nothing more."""
         runner, self._runner = self._runner, None
+        if self._listener is not None:
+            self._listener.stop()
         await self._heartbeat.stop()
         if runner is not None:
             await runner.cleanup()
@@ -66,7 +71,11 @@ class HttpServer:
     def _app(self) -> web.Application:
         parts = self._parts
         app = web.Application(
-            middlewares=[problems, only_for_operators(parts.admin_token)],
+            middlewares=[
+                problems,
+                only_for_operators(parts.admin_token),
+                whole_requests(parts.limits),
+            ],
             client_max_size=MOST_BYTES,
         )
         app.on_response_prepare.append(add_headers)

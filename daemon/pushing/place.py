@@ -1,9 +1,11 @@
 """The place in the change stream: when it is stored, and what makes it worthless."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from daemon.core.stream_order import sequence
 from daemon.ports.clock import Clock
@@ -78,7 +80,7 @@ class PlaceKeeper:
         """The place to open the stream at; without a token where it has to begin anew."""
         await self.save_now()
         value = await self._checkpoints.load(PLACE)
-        self.place = Place(repair=FIRST_START) if value is None else Place(**value)
+        self.place = Place(repair=FIRST_START) if value is None else _place_from(value)
         lost = None if value is None else _why_worthless(self.place, pipeline, origin)
         if lost is not None:
             self.place.repair, self.place.token = lost, None
@@ -132,6 +134,18 @@ class PlaceKeeper:
         self._saved_at = self._clock.monotonic()
         self._events_since = 0
         self._dirty = False
+
+
+def _place_from(value: Mapping[str, Any]) -> Place:
+    """A position of an odd shape is a lost one: everything is compared, nothing is skipped."""
+    known = {field.name for field in fields(Place)}
+    try:
+        place = msgspec.convert({k: v for k, v in value.items() if k in known}, Place)
+    except msgspec.ValidationError:
+        place = Place()
+    if place.token is None and place.repair is None:
+        place.repair = "the stored position cannot be read"
+    return place
 
 
 def _why_worthless(place: Place, pipeline: str, origin: str | None) -> str | None:

@@ -1,11 +1,12 @@
 """`alerts`: the truth about what is wrong. One open document per condition, whoever reports it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import structlog
+from msgspec.structs import replace
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
@@ -128,11 +129,24 @@ class AlertStore:
 
     async def due(self, now: datetime) -> Sequence[AlertState]:
         """Alerts about which a message is due."""
-        return await self._readable({"next_message_at": {"$lte": now}})
+        due: Row = {"next_message_at": {"$lte": now}}
+        stray: Row = {"next_message_at": {"$gt": self._latest_sensible()}}
+        found = await self._readable({"$or": [due, stray]})
+        return [self._without_stray(alert) for alert in found]
+
+    def _latest_sensible(self) -> datetime:
+        """Moments beyond the longest time between messages come of a clock that was wrong."""
+        return self._clock.now() + max(self._policy.reminders, default=timedelta()) * 2
+
+    def _without_stray(self, alert: AlertState) -> AlertState:
+        if alert.due_at is None or alert.due_at <= self._latest_sensible():
+            return alert
+        return replace(alert, due_at=self._clock.now())
 
     async def told_since(self, since: datetime) -> Sequence[AlertState]:
         """Alerts of which people were told after the given moment."""
-        return await self._readable({"told_at": {"$gt": since}})
+        until = self._clock.now() + self._policy.storm_window
+        return await self._readable({"told_at": {"$gt": since, "$lte": until}})
 
     async def _readable(self, which: Row) -> list[AlertState]:
         """One document of an odd shape must not keep people from hearing of all others."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from pymongo.errors import DuplicateKeyError
@@ -30,7 +30,8 @@ class MongoExportLog:
         if row is None:
             return Attempts()
         until = row["period_end"] if row["status"] == "Success" else None
-        return Attempts(row["attempts"], row["exported_at"], exported_until=until)
+        last_at = _past(row["exported_at"], self._clock)
+        return Attempts(row["attempts"], last_at, exported_until=until)
 
     async def record(
         self,
@@ -76,15 +77,21 @@ class MongoExportPosition:
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._checkpoints = MongoCheckpoints(mongo, clock)
+        self._clock = clock
 
     async def load(self, integration: str) -> datetime | None:
         """The end of the last exported period; None before the first export."""
         value = await self._checkpoints.load(_key(integration))
-        return None if value is None else cast("datetime", value["exported_until"])
+        return None if value is None else _past(value.get("exported_until"), self._clock)
 
     async def save(self, integration: str, until: datetime, *, fence: int) -> None:
         """Raises LeaseLost when a later holder has written."""
         await self._checkpoints.save(_key(integration), {"exported_until": until}, fence=fence)
+
+
+def _past(moment: object, clock: Clock) -> datetime | None:
+    """A stored moment; None if it is none, or lies ahead: a clock was wrong, and nothing waits for it."""
+    return moment if isinstance(moment, datetime) and moment <= clock.now() else None
 
 
 def _id(integration: UUID, period: Period) -> UUID:

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from pymongo.errors import DuplicateKeyError
 
 from daemon.ports.clock import Clock
 from daemon.ports.leases import LeaseLost
 from daemon.store.connection import Mongo
+from daemon.store.fencing import not_of_a_later_holder
 from models.documents import Checkpoint
+
+log = structlog.get_logger("daemon.checkpoints")
 
 
 class MongoCheckpoints:
@@ -19,13 +23,19 @@ class MongoCheckpoints:
         self._clock = clock
 
     async def load(self, key: str) -> dict[str, Any] | None:
-        row = await self._collection.find_one({"_id": key})
-        return None if row is None else dict(row["value"])
+        row = await self._collection.find_one({"_id": key}, {"value": 1})
+        if row is None:
+            return None
+        value = row.get("value")
+        if not isinstance(value, Mapping):
+            log.warning("checkpoint_unreadable", checkpoint=key)
+            return None
+        return dict(value)
 
     async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
         try:
             await self._collection.update_one(
-                {"_id": key, "fence": {"$not": {"$gt": fence}}},
+                {"_id": key, "fence": not_of_a_later_holder(fence)},
                 {
                     "$set": {
                         "value": dict(value),

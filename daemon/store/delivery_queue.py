@@ -5,13 +5,14 @@ one has taken up.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pymongo import UpdateMany, UpdateOne
 
 from daemon.ports.pushes import Done, Ended, OpenPush, Waits
 from daemon.store.connection import Mongo, Row
+from daemon.store.fencing import not_of_a_later_holder, of_another_holder
 from daemon.store.grouping import grouped
 from daemon.store.outbox_rows import WAITING, ended_of, open_push
 from daemon.store.push_effects import PushEffects
@@ -19,6 +20,9 @@ from daemon.store.repeat import repeated
 from models.documents import StatusOutboxEntry
 from models.documents.outbox import OPEN_STATES
 from models.status import ApplicationStatus
+
+LONGEST_WAIT = timedelta(hours=1)
+"""Beyond that a push is looked at again when its lease changes hands."""
 
 
 class MongoDeliveryQueue:
@@ -59,14 +63,20 @@ class MongoDeliveryQueue:
         return queues
 
     async def take_over(self, *, now: datetime) -> int:
+        """What an earlier holder had in hand, and what waits longer than anything is made to wait."""
+        due = {"next_attempt_at": now, "fence": self._fence}
+        left = {"state": "in_flight", "fence": of_another_holder(self._fence)}
+        # A clock that was wrong for a while leaves moments that are years away.
+        stray = self._waiting() | {
+            "next_attempt_at": {"$not": {"$lte": now + LONGEST_WAIT}},
+            "fence": not_of_a_later_holder(self._fence),
+        }
+
         async def take() -> int:
+            await self._rows.update_many(stray, {"$set": due})
             result = await self._rows.update_many(
-                {
-                    "ats_integration_id": self._integration,
-                    "state": "in_flight",
-                    "fence": {"$lt": self._fence},
-                },
-                {"$set": {"state": "retrying", "next_attempt_at": now, "fence": self._fence}},
+                {"ats_integration_id": self._integration} | left,
+                {"$set": due | {"state": "retrying"}},
             )
             return result.modified_count
 
@@ -104,7 +114,7 @@ class MongoDeliveryQueue:
         """Rows that are open and that no later holder has touched."""
         return query | {
             "state": {"$in": list(OPEN_STATES)},
-            "fence": {"$not": {"$gt": self._fence}},
+            "fence": not_of_a_later_holder(self._fence),
         }
 
     async def settle(self, ends: Sequence[Done | Waits]) -> None:

@@ -26,6 +26,11 @@ class Failure(msgspec.Struct, frozen=True):
     port: int
 
     @property
+    def signal(self) -> int:
+        """The signal that ended it, as a shell or as asyncio counts exit codes; 0: none."""
+        return max(self.exit_code - 128, -self.exit_code, 0)
+
+    @property
     def logpath(self) -> Path:
         return self.dbpath / "mongod.log"
 
@@ -78,6 +83,8 @@ _REASONS = (
 
 def explain(failure: Failure) -> EmbeddedMongoError:
     """The most helpful sentence that log, exit code and disk allow."""
+    if failure.signal in _ENDED_BY_OTHERS or failure.exit_code == 0:
+        return _ended_by_others(failure)
     reason = _known_reason(failure)
     if reason is None:
         return EmbeddedMongoError(
@@ -85,6 +92,23 @@ def explain(failure: Failure) -> EmbeddedMongoError:
             remedy=f"Read {failure.logpath}, {USE_YOUR_OWN}.",
         )
     return _error(reason, dbpath=failure.dbpath, port=failure.port)
+
+
+_ENDED_BY_OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+def _ended_by_others(failure: Failure) -> EmbeddedMongoError:
+    """Its log is of no use here: it had no time to say anything, or was asked to end and obeyed."""
+    if failure.signal == signal.SIGKILL:
+        return EmbeddedMongoError(
+            f"The embedded MongoDB was killed from outside (signal 9, exit code {failure.exit_code}).",
+            remedy="Start the daemon again, no acknowledged data is lost. A system that runs out of memory kills "
+            f"so (dmesg says it): then give it more, lower ATS_SYNC_MONGOD_CACHE_GB, {USE_YOUR_OWN}.",
+        )
+    return EmbeddedMongoError(
+        f"The embedded MongoDB was shut down from outside (exit code {failure.exit_code}).",
+        remedy=f"Start the daemon again and leave its mongod to it, {USE_YOUR_OWN}.",
+    )
 
 
 def refuse_full_disk(dbpath: Path) -> None:

@@ -52,12 +52,15 @@ class FolderClaim:
         os.pwrite(self._descriptor, f"{os.getpid()} {pid}\n".encode(), 0)
 
     def release(self) -> None:
-        """Gives the folder back and leaves no lock file; does nothing the second time."""
+        """Gives the folder back and leaves no lock file; does nothing the second time.
+
+        Where a mongod still runs the file stays, so that the next owner waits for the orphan.
+        """
         if self._descriptor >= 0:
-            with suppress(
-                OSError
-            ):  # the folder is not writable any more: the file alone does no harm
-                self._path.unlink()
+            if mongod_holding(self.dbpath) is None:
+                # Where the folder is not writable any more, the file alone does no harm.
+                with suppress(OSError):
+                    self._path.unlink()
             self._close()
 
     def _close(self) -> None:

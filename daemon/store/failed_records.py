@@ -23,6 +23,11 @@ def retry_after(attempts: int) -> timedelta | None:
     return min(LAST_RETRY, FIRST_RETRY * (1 << (attempts - 1)))
 
 
+def _later_than(now: datetime) -> dict[str, datetime]:
+    """Matches a moment to wait for. One beyond the longest wait comes of a clock that was wrong."""
+    return {"$gt": now, "$lte": now + LAST_RETRY}
+
+
 class MongoFailedRecords:
     """`failed_records` of one integration."""
 
@@ -44,7 +49,7 @@ class MongoFailedRecords:
             {
                 "ats_integration_id": self._integration,
                 "list": list_name,
-                "next_attempt_at": {"$lte": now},
+                "next_attempt_at": {"$not": _later_than(now)},
                 "state": "retrying",
             }
         )
@@ -59,7 +64,7 @@ class MongoFailedRecords:
         rows = self._collection.find(
             {
                 "_id": {"$in": [self._id(list_name, external_id) for external_id in failures]},
-                "$or": [{"state": "dead"}, {"next_attempt_at": {"$gt": now}}],
+                "$or": [{"state": "dead"}, {"next_attempt_at": _later_than(now)}],
             },
             {"external_id": 1, "error_message": 1},
         )
@@ -73,7 +78,7 @@ class MongoFailedRecords:
         """True if it is given up. Seen again before its time, as in the overlap, it is no new try."""
         key = {"_id": self._id(list_name, external_id)}
         early = await self._collection.update_one(
-            {**key, "next_attempt_at": {"$gt": now}}, {"$set": {"error_message": error}}
+            {**key, "next_attempt_at": _later_than(now)}, {"$set": {"error_message": error}}
         )
         if early.matched_count:
             return False

@@ -1,14 +1,21 @@
 """Leases in MongoDB: the server's clock, a fencing token that only grows, majority writes.
 
+A lease is held only if its end is a moment between now and its own length from now. Whatever else the
+row says (an end an hour ahead, because the server's clock was set back; no date at all) holds nothing.
+
+A token is the server's time in milliseconds, or the last token and one if that is more: it still grows
+if the row was deleted, restored from a backup, or edited.
+
 An operation that a dead holder left open on the server would block its successor's writes, so the
 holder's session is kept in the lease and ended by whoever takes over.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,14 +24,33 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from daemon.bounded import bounded
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease
 from daemon.store.connection import Mongo, Row
 from models.documents import Lease as LeaseDocument
 from models.times import EPOCH
 
+GIVE_BACK_S = 1.0
+"""A lease that is not given back runs out by itself: MongoDB being away keeps no one waiting for that."""
 _FREE = {"owner": None, "lsid": None, "expires_at": EPOCH}
-_EXPIRES = {"$ifNull": ["$expires_at", EPOCH]}
+_NOT_OVER = {
+    "$and": [{"$eq": [{"$type": "$expires_at"}, "date"]}, {"$gt": ["$expires_at", "$$NOW"]}]
+}
+_LARGEST_TOKEN = 2**53
+_KNOWN_TOKEN = {
+    "$cond": [
+        {
+            "$and": [
+                {"$in": [{"$type": "$token"}, ["int", "long"]]},
+                {"$lt": ["$token", _LARGEST_TOKEN]},
+            ]
+        },
+        "$token",
+        0,
+    ]
+}
+_NEXT_TOKEN = {"$max": [{"$add": [_KNOWN_TOKEN, 1]}, {"$toLong": "$$NOW"}]}
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
@@ -67,23 +93,29 @@ class MongoLeases:
         if key in self._held and self._still_held(key, self._held[key].lease.token):
             return None
         asked_at = self._clock.monotonic()
-        await self._ensure_row(key)
-        before = await self._collection.find_one_and_update(
-            {"_id": key, "$expr": {"$lte": [_EXPIRES, "$$NOW"]}},
-            [{"$set": self._taken() | {"token": {"$add": ["$token", 1]}}}],
-            return_document=ReturnDocument.BEFORE,
+        before = await self._row(key)
+        taken = await self._collection.find_one_and_update(
+            {"_id": key, "$expr": {"$not": [self._held_by_someone()]}},
+            [{"$set": self._taken() | {"token": _NEXT_TOKEN}}],
+            {"token": 1},
+            return_document=ReturnDocument.AFTER,
         )
-        if before is None:
+        if taken is None:
             return None
         await self._end_session_of(before)
-        return self._hold(key, int(before["token"]) + 1, asked_at)
+        return self._hold(key, int(taken["token"]), asked_at)
 
-    async def _ensure_row(self, key: str) -> None:
-        # An upsert cannot carry $expr, so the row has to be there first.
-        if await self._collection.find_one({"_id": key}, {"_id": 1}) is None:
+    def _held_by_someone(self) -> Row:
+        return {"$and": [_NOT_OVER, {"$lte": ["$expires_at", self._expiry()]}]}
+
+    async def _row(self, key: str) -> Row:
+        """The row as it is before it is taken; an upsert cannot carry $expr, so it has to be there."""
+        row = await self._collection.find_one({"_id": key}, {"owner": 1, "lsid": 1})
+        if row is None:
             await self._collection.update_one(
                 {"_id": key}, {"$setOnInsert": {"token": 0}}, upsert=True
             )
+        return row or {}
 
     def _taken(self) -> Row:
         return {
@@ -104,11 +136,12 @@ class MongoLeases:
         return self._session
 
     async def _end_session_of(self, before: Row) -> None:
-        if before.get("lsid") is None or before.get("owner") in (None, self.owner):
+        lsid, owner = before.get("lsid"), before.get("owner")
+        if not isinstance(lsid, UUID) or owner in (None, self.owner):
             return
         try:
             # Commands are encoded by the driver's defaults, which know no native UUIDs.
-            session = Binary.from_uuid(before["lsid"])
+            session = Binary.from_uuid(lsid)
             await self._client.admin.command("killSessions", [{"id": session}])
         except OperationFailure:
             # Without the privilege the session ends by itself: later, but it ends.
@@ -131,13 +164,12 @@ class MongoLeases:
         )
 
     async def release(self, lease: Lease) -> None:
+        """Lets another replica have it; one that cannot be given back now runs out by itself."""
         held = self._held.get(lease.key)
         if held is not None and held.lease.token == lease.token:
             del self._held[lease.key]
-        await self._collection.update_one(
-            {"_id": lease.key, "owner": self.owner, "token": lease.token},
-            {"$set": _FREE},
-        )
+        ours = {"_id": lease.key, "owner": self.owner, "token": lease.token}
+        await _soon(self._collection.update_one(ours, {"$set": _FREE}))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Renew everything held until stopped, then give it all back."""
@@ -171,7 +203,7 @@ class MongoLeases:
         ours = {
             "_id": {"$in": keys},
             "owner": self.owner,
-            "$expr": {"$gt": [_EXPIRES, "$$NOW"]},
+            "$expr": _NOT_OVER,
         }
         renewal = [{"$set": {"expires_at": self._expiry()}}]
         renewed = await self._collection.update_many(ours, renewal)
@@ -182,20 +214,23 @@ class MongoLeases:
 
     async def end_all(self) -> None:
         """Let every lease run out now: for one who knows that no other holder can be alive."""
-        await self._collection.update_many({}, {"$set": {"expires_at": EPOCH}})
+        await self._collection.update_many({}, [{"$set": _FREE | {"token": _KNOWN_TOKEN}}])
 
     async def close(self) -> None:
         """Give everything back; MongoDB being away is no reason to stay."""
         keys = list(self._held)
         self._held.clear()
         if keys:
-            with suppress(PyMongoError):
-                await self._collection.update_many(
-                    {"_id": {"$in": keys}, "owner": self.owner}, {"$set": _FREE}
-                )
-        if self._session is not None:
-            await self._session.end_session()
-            self._session = None
+            ours = {"_id": {"$in": keys}, "owner": self.owner}
+            await _soon(self._collection.update_many(ours, {"$set": _FREE}))
+        session, self._session = self._session, None
+        if session is not None:
+            await _soon(session.end_session())
+
+
+async def _soon(giving_back: Coroutine[Any, Any, object]) -> None:
+    with suppress(PyMongoError, TimeoutError):
+        await bounded(giving_back, GIVE_BACK_S, name="give back a lease")
 
 
 async def _pause(stop: asyncio.Event, duration: timedelta) -> None:

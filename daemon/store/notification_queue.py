@@ -7,7 +7,7 @@ from uuid import UUID
 from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from daemon.core.alerting import AlertState, Message, channels_for, payload_of
+from daemon.core.alerting import MAX_REST, AlertState, Message, channels_for, payload_of
 from daemon.ports.notifications import Delivery
 from daemon.store.connection import Mongo, Row
 from models.documents import NotificationDelivery
@@ -75,8 +75,10 @@ class MongoNotificationQueue:
         )
         if oldest is None:
             return None
+        # A moment beyond the longest rest comes of a clock that was wrong.
+        rests = {"$gt": now, "$lte": now + max(MAX_REST, self._claimed_for)}
         claimed = await self._queue.find_one_and_update(
-            {"_id": oldest["_id"], "state": "pending", "next_attempt_at": {"$lte": now}},
+            {"_id": oldest["_id"], "state": "pending", "next_attempt_at": {"$not": rests}},
             {"$set": {"next_attempt_at": now + self._claimed_for}, "$inc": {"attempts": 1}},
             return_document=ReturnDocument.AFTER,
         )

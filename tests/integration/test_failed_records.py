@@ -49,3 +49,33 @@ async def test_it_is_given_up_after_ten_tries_that_took_hours(
     assert row["attempts"] == 10
     assert now - START > timedelta(hours=8)
     assert await records.dead() == 1
+
+
+async def test_a_moment_that_a_wrong_clock_wrote_keeps_no_record_waiting(
+    failed: tuple[MongoFailedRecords, Mongo],
+) -> None:
+    records, opened = failed
+    for name in ("an hour ahead", "a year ahead", "null", "a text"):
+        await records.add("people", name, error="E", now=START)
+    for name, moment in (
+        ("an hour ahead", START + timedelta(hours=1)),
+        ("a year ahead", START + timedelta(days=366)),
+        ("null", None),
+        ("a text", "2099-01-01"),
+    ):
+        await opened.own.get_collection("failed_records").update_one(
+            {"external_id": name},
+            {"$set": {"next_attempt_at": moment}},
+            bypass_document_validation=True,
+        )
+
+    due = {record.external_id for record in await records.due("people", START)}
+    failures = dict.fromkeys(("an hour ahead", "a year ahead", "null", "a text"), "E")
+    waiting = await records.waiting("people", failures, now=START)
+    await records.add("people", "a year ahead", error="E", now=START)
+
+    row = await opened.own.failed_records.find_one({"external_id": "a year ahead"})
+    assert due == {"a year ahead", "null", "a text"}
+    assert waiting == {"an hour ahead"}
+    assert row is not None
+    assert (row["attempts"], row["next_attempt_at"]) == (2, START + timedelta(minutes=2))

@@ -20,7 +20,7 @@ from models.errors import UserError
 PREAMBLE = """
 import asyncio, sys, time
 from datetime import timedelta
-from daemon.lifecycle import Watchdog, run_until_stopped, serve
+from daemon.lifecycle import Watchdog, run_until_stopped, serve, unless_stopped
 from daemon.logs import configure_logs
 from models.errors import UserError
 
@@ -98,6 +98,69 @@ SLOW_START = """
 async def start(tasks, stop):
     ready()
     await asyncio.sleep(3600)
+"""
+
+OPENING = """
+async def open_database():
+    ready()
+    await asyncio.sleep(3600)
+
+async def opening(stop):
+    await unless_stopped(open_database(), stop, doing="the database was opened")
+
+def go(_start):
+    configure_logs(log_format="json")
+    sys.exit(serve(opening, grace=GRACE, watchdog=Watchdog(GRACE + timedelta(seconds=1))))
+
+start = None
+"""
+
+NESTED = """
+async def release():
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        await asyncio.sleep(3600)
+
+async def nest():
+    async with asyncio.TaskGroup() as inner:
+        inner.create_task(release())
+        ready()
+
+async def start(tasks, stop):
+    tasks.create_task(nest(), name="nest")
+"""
+
+UNDEAD = """
+async def undead():
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
+
+async def work(stop):
+    ready()
+    await stop.wait()
+
+async def start(tasks, stop):
+    tasks.create_task(work(stop), name="worker")
+
+def go(start):
+    configure_logs(log_format="json")
+    async def main(stop):
+        kept = asyncio.create_task(undead())
+        await run_until_stopped(lambda tasks: start(tasks, stop), stop=stop, grace=GRACE)
+    sys.exit(serve(main, grace=GRACE, watchdog=Watchdog(GRACE + timedelta(seconds=1))))
+"""
+
+MONGOD_DIES = """
+async def watch():
+    ready()
+    raise UserError("the mongod was killed", remedy="start again")
+
+async def start(tasks, stop):
+    tasks.create_task(watch(), name="mongod")
 """
 
 CRASHES = """
@@ -233,6 +296,40 @@ async def test_a_signal_during_start_up_is_heard() -> None:
 
     assert ended.code == 0
     assert ended.took < 5
+
+
+async def test_a_signal_while_something_is_opened_ends_it_and_says_what_it_was() -> None:
+    ended = await end(OPENING, signal.SIGTERM, grace=20)
+
+    assert (ended.code, ended.took < 5) == (0, True)
+    assert ended.named("shutdown_before_start")["reason"] == (
+        "a signal came while the database was opened"
+    )
+
+
+@pytest.mark.fault
+async def test_tasks_of_inner_groups_are_cancelled_again_too() -> None:
+    ended = await end(NESTED, signal.SIGTERM, grace=0.5)
+
+    assert ended.code == 0
+    assert ended.named("shutdown_finished")
+
+
+@pytest.mark.fault
+async def test_a_task_that_ends_by_no_cancellation_keeps_no_finished_daemon_from_its_exit() -> None:
+    ended = await end(UNDEAD, signal.SIGTERM, grace=8)
+
+    assert (ended.code, ended.took < 6) == (0, True)
+    assert "cut off" not in ended.err
+
+
+async def test_a_task_that_dies_for_a_person_to_act_is_named_at_once() -> None:
+    ended = await end(MONGOD_DIES)
+    died = ended.named("task_died")
+
+    assert ended.code == 1
+    assert (died["task"], died["error"]) == ("mongod", "the mongod was killed")
+    assert "exception" not in died
 
 
 async def test_a_dead_task_stops_the_daemon_loudly() -> None:

@@ -634,3 +634,48 @@ async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
     await desk.after(20 * SECONDS)
 
     assert said(services) == [("open", "acme")]
+
+
+@pytest.mark.parametrize("moment", [timedelta(days=3), timedelta(days=36_500)], ids=str)
+@pytest.mark.parametrize(
+    ("collection", "field"),
+    [
+        ("alerts", "next_message_at"),
+        ("notification_queue", "next_attempt_at"),
+    ],
+)
+async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
+    opened: Mongo,
+    channel: HttpChannel,
+    services: ClearViewServices,
+    collection: str,
+    field: str,
+    moment: timedelta,
+) -> None:
+    desk = Desk(opened, channel)
+    await desk.alerts.raise_condition(failing("acme"))
+    if collection == "notification_queue":
+        services.order(ServiceFault("status"))
+        await desk.after(20 * SECONDS)
+    wrong = desk.clock.now() + moment
+    await opened.own[collection].update_many({}, {"$set": {field: wrong}})
+
+    await desk.after(20 * SECONDS)
+
+    assert said(services) == [("open", "acme")]
+
+
+async def test_messages_that_a_wrong_clock_dated_count_for_no_storm(
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+) -> None:
+    desk = Desk(opened, channel)
+    for number in range(3):
+        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
+    await desk.after(20 * SECONDS)
+    future = {"$set": {"told_at": desk.clock.now() + timedelta(days=365)}}
+    await opened.own["alerts"].update_many({}, future)
+    await desk.alerts.raise_condition(failing("acme"))
+
+    await desk.after(20 * SECONDS)
+
+    assert said(services)[-1] == ("open", "acme")

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from daemon.http.api import Desk
+from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
@@ -33,12 +35,15 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
             checks: dict[str, ReadinessCheck] | None = None,
             heartbeat: Heartbeat | None = None,
             port: int = 0,
+            limits: HttpLimits | None = None,
+            version: aiohttp.HttpVersion = aiohttp.HttpVersion11,
         ) -> aiohttp.ClientSession:
             parts = _parts(mongo, None if token is None else SecretStr(token), checks or {})
+            parts = replace(parts, limits=limits or limits_of_process())
             server = HttpServer(parts, heartbeat=heartbeat)
             bound = await server.start("127.0.0.1", port)
             ending.push_async_callback(server.stop)
-            client = aiohttp.ClientSession(f"http://127.0.0.1:{bound}")
+            client = aiohttp.ClientSession(f"http://127.0.0.1:{bound}", version=version)
             return await ending.enter_async_context(client)
 
         yield start

@@ -4,7 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from daemon.http.guard import is_loopback
 from daemon.store.connection import Mongo, open_mongo
@@ -83,6 +83,15 @@ async def test_with_the_token_another_machine_is_answered(
     [
         {"X-Forwarded-For": "203.0.113.9"},
         {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"x-forwarded-proto": "https"},
+        {"X-Forwarded-Host": "127.0.0.1"},
+        {"X-Forwarded-Server": "proxy"},
+        {"X-Envoy-External-Address": "203.0.113.9"},
+        {"CF-Connecting-IP": "203.0.113.9"},
+        {"X-Amzn-Trace-Id": "Root=1-2-3"},
+        {"Via": ""},
         {"Host": "rebound.example"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
@@ -95,6 +104,23 @@ async def test_without_a_token_neither_proxies_nor_web_pages_get_through(
 
     async with client.post(f"{INTEGRATIONS}/acme/pause", headers=headers) as answer:
         assert answer.status == 403
+
+
+async def test_without_a_token_http_1_0_may_be_a_proxy_that_adds_no_header(serve: Serve) -> None:
+    old = await serve(version=HttpVersion10)
+    with_token = await serve("s3cret", version=HttpVersion10)
+
+    async with old.get(INTEGRATIONS) as api, old.get("/healthz") as health:
+        assert (api.status, health.status) == (403, 200)
+    async with with_token.get(INTEGRATIONS, headers=bearer("s3cret")) as api:
+        assert api.status == 200
+
+
+async def test_with_the_token_a_proxied_request_is_answered(serve: Serve) -> None:
+    client = await serve("s3cret")
+
+    async with client.get(INTEGRATIONS, headers=bearer("s3cret") | {"Via": "1.1 proxy"}) as answer:
+        assert answer.status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", INTEGRATIONS, "/nothing-here"])

@@ -1,6 +1,7 @@
 """The console script, before any command."""
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,10 @@ from daemon.cli import tuning
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    before = gc.get_threshold()
+    before, on_sigterm = gc.get_threshold(), signal.getsignal(signal.SIGTERM)
     yield
     gc.set_threshold(*before)
+    signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def test_every_command_spares_the_garbage_collector_pages_of_records(

@@ -37,6 +37,56 @@ def test_what_is_stored_comes_back(state: PollState) -> None:
     assert state_from(state.to_value()).to_value() == state.to_value()
 
 
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.uuids() | st.just(EPOCH),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+parts = sorted(PollState().to_value())
+walk_parts = ["id", "sweep", "began_at", "done", "positions"]
+
+
+@given(st.dictionaries(st.sampled_from(parts) | st.text(max_size=3), odd, max_size=5))
+def test_parts_of_any_shape_are_read_or_taken_for_absent(stored: dict[str, object]) -> None:
+    state = state_from(stored)
+
+    state.sweep_is_due(EPOCH, timedelta(hours=1))
+    assert state_from(state.to_value()).to_value() == state.to_value()
+
+
+@given(states, st.sampled_from(parts), odd)
+def test_one_odd_part_takes_no_other_with_it(state: PollState, name: str, value: object) -> None:
+    stored = state.to_value()
+
+    read = state_from(stored | {name: value}).to_value()
+
+    assert {n: v for n, v in read.items() if n != name} == {
+        n: v for n, v in stored.items() if n != name
+    }
+
+
+@given(walks, st.sampled_from(walk_parts), odd)
+def test_an_odd_part_of_a_pass_is_no_pass_or_one_that_can_be_stored(
+    walk: Walk, name: str, value: object
+) -> None:
+    stored = PollState(walk=walk).to_value()
+    stored["walk"][name] = value
+
+    state = state_from(stored)
+
+    state.take_up(sweep=True, now=EPOCH, fresh=UUID(int=1))
+    assert state_from(state.to_value()).to_value() == state.to_value()
+
+
+def test_a_sweep_that_a_wrong_clock_dated_keeps_none_from_being_due() -> None:
+    day = timedelta(days=1)
+    ahead = {days: PollState(swept_at=EPOCH + timedelta(days=days)) for days in (0.5, 2, 36_500)}
+
+    due = {days: state.sweep_is_due(EPOCH, day) for days, state in ahead.items()}
+
+    assert due == {0.5: False, 2: True, 36_500: True}
+
+
 @given(walks)
 def test_a_list_taken_up_half_way_proves_no_absence(walk: Walk) -> None:
     stored = PollState(walk=walk).to_value()
