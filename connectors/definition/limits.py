@@ -132,7 +132,7 @@ class ErrorRule(ConfigModel):
         "missing. not_found: there is no such record. rate: slow down. retry: the same may work "
         "later. cursor: the page position or sync token is refused. guard: the application is no "
         "longer where the write expected it. skip: it is fine, there is nothing there or nothing "
-        "to do. fatal: asking again cannot help.",
+        "to do; of a list this is an explicit end, as {status: [204], then: skip}. fatal: asking again cannot help.",
         examples=["cursor"],
     )
 

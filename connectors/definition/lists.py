@@ -28,12 +28,14 @@ class _Counted(ConfigModel):
     )
     more: JmesPath | None = Field(
         default=None,
-        description="A condition on the answer that holds while there are more pages.",
+        description="A condition on the answer that holds while there are more pages: true or "
+        "false. An answer where it is neither proves no end and is asked for again.",
         examples=["hasMore"],
     )
     done: JmesPath | None = Field(
         default=None,
-        description="A condition on the answer that holds on the last page.",
+        description="A condition on the answer that holds on the last page: true or false, as for "
+        "`more`.",
         examples=["paginationComplete"],
     )
 
@@ -285,8 +287,9 @@ class Join(ConfigModel):
     )
     optional: bool = Field(
         default=False,
-        description="Whether records are imported without it where the credential may not read the "
-        "other list, or the account has none. It is told once; the fields stay empty.",
+        description="Whether records are imported without it where the other list cannot be read: "
+        "the credential may not, the account has none, or it fails for now. The run names it; the "
+        "fields stay empty, and are read again in the last case.",
         examples=[True],
     )
     sparse: bool = Field(
@@ -342,7 +345,11 @@ class List(ConfigModel):
         examples=["jobs"],
     )
     total: JmesPath | None = Field(
-        default=None, description="Where the number of all records is.", examples=["meta.total"]
+        default=None,
+        description="Where the number of all records is. A walk that shows fewer, beyond what is "
+        "added and deleted meanwhile, is not complete. Leave it out where the vendor counts records "
+        "that the list does not show.",
+        examples=["meta.total"],
     )
     absence_is_deletion: bool = Field(
         default=True,

@@ -1,23 +1,206 @@
-"""Odd answers to a listing, and what the operator sees of each."""
+"""Odd answers to a listing, and what the operator sees of each.
 
+All rows of a table run in one process, each as an integration of its own beside a healthy one.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.support.mongo import TestMongo
-from tests.support.wild import Sees, wild_bench
+from tests.support.tiny_ats import definition_text
+from tests.support.wild import HOSTILE, Sees, WildBench, wild_bench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.fault]
 
+PAGES = "{kind: page, parameter: page, more: has_more}"
+CURSOR = "{kind: cursor, parameter: c, at: next}"
+OFFSET = "{kind: offset, parameter: offset, total: total}"
+LINK = "{kind: link_header}"
+NEXT_URL = "{kind: next_url, at: next}"
 
-async def test_an_ats_that_answers_as_promised_is_imported(
+
+def page(*ids: object, link: str = "", **more: Any) -> web.Response:
+    rows = [{"id": each, "name": f"N{each}"} for each in ids]
+    headers = {"Link": link} if link else None
+    return web.json_response({"rows": rows, **more}, headers=headers)
+
+
+def body(raw: bytes | str, kind: str = "application/json", status: int = 200) -> web.Response:
+    raw = raw.encode() if isinstance(raw, str) else raw
+    return web.Response(body=raw, headers={"Content-Type": kind}, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the ATS answers on its pages, and what comes of it."""
+
+    pages: dict[str, web.Response]
+    """By page, cursor or offset; the empty text is the first."""
+    people: set[str]
+    """Who is in ClearView afterwards."""
+    sees: Sees
+    pagination: str = PAGES
+    definition: str = ""
+    details: Callable[[dict[str, Any]], bool] = lambda details: True
+    """What else must hold of the run's details."""
+
+
+GOOD = Sees(0, "success")
+PARTIAL = Sees(1, "partial", ("import_incomplete",))
+
+
+def names(*parts: str) -> Callable[[dict[str, Any]], bool]:
+    """The run's details name these parts."""
+    return lambda details: all(part in json.dumps(details, default=str) for part in parts)
+
+
+def partial(says: str) -> Sees:
+    return Sees(1, "partial", ("import_incomplete",), says=says)
+
+
+FIRST = page(1, has_more=True, total=9, next="2")
+ENDS = {
+    "no-bytes": Row({"": FIRST, "2": body("")}, {"1"}, partial("without a body"), CURSOR),
+    "web-page": Row({"": FIRST, "2": body("<html>hello", "text/html")}, {"1"}, partial("text/html"),
+                    CURSOR),
+    "has-more-and-empty": Row({"": page(has_more=True)}, set(), partial("empty page")),
+    "three-of-nine": Row({"": page(1, 2, 3, total=9), "3": page(total=9)}, {"1", "2", "3"},
+                         partial(""), OFFSET),
+    "total-above": Row({"": page(1, 2, 3, total=9)}, {"1", "2", "3"}, partial("only 3 of 9"),
+                       CURSOR, "    total: total\n"),
+    "marker-null": Row({"": page(1, has_more=None)}, {"1"}, partial("at `has_more`")),
+    "token-list": Row({"": page(1, next=["a"])}, {"1"}, partial("a list at `next`"), CURSOR),
+    "link-garbage": Row({"": page(1, link="next page: 2")}, {"1"}, partial("Link header"), LINK),
+    "link-quoted-comma": Row(
+        {"": page(1, link='<?c=0>; title="a, b"; rel="prev", <?c=2>; title="x;y"; rel=NEXT'),
+         "2": page(2)}, {"1", "2"}, GOOD, LINK),
+    "foreign-next": Row({"": page(1, next="http://other.example/p")}, {"1"},
+                        partial("another host"), NEXT_URL),
+}  # fmt: skip
+PARTS = {
+    "page-500": Row({"": page(1, has_more=True), "2": body("", status=500),
+                     "3": page(3, has_more=False)}, {"1", "3"}, PARTIAL,
+                    details=names("people page 2", "answered 500")),
+    "cursor-500": Row({"": FIRST, "2": body("", status=500)}, {"1"}, partial("cannot be passed"),
+                      CURSOR),
+    "lone-c3": Row({"": body(b'{"rows": [{"id": 1, "name": "Ren\xc3"}], "has_more": false}')},
+                   {"1"}, GOOD, details=names("body", "replaced")),
+    "latin-1": Row({"": body('{"rows": [{"id": 1, "name": "Zo\xeb"}], "has_more": false}'
+                             .encode("latin-1"), "application/json; charset=latin-1")}, {"1"}, GOOD),
+    "line-break": Row({"": body('{"rows": [{"id": 1, "name": "a\nb"}], "has_more": false}')},
+                      {"1"}, GOOD, details=names("body")),
+    "deep-300": Row({"": body('{"rows": [{"id": 1}, {"id": 2, "name": %s}, {"id": 3}], '
+                              '"has_more": false}' % ("[" * 300 + "]" * 300))}, {"1", "3"}, GOOD),
+    "deep-100000": Row({"": body('{"rows": [{"id": 1}, {"id": 2, "x": %s}, {"id": 3}], '
+                                 '"has_more": false}' % ("[" * 100_000 + "]" * 100_000))},
+                       {"1", "3"}, GOOD),
+    "no-id": Row({"": page("", None, " ", 4, True, "x" * 10_000, has_more=False)}, {"4"}, GOOD),
+    "field-type": Row({"": body('{"rows": [{"id": 1, "name": {"en": "A"}}], "has_more": false}')},
+                      {"1"}, GOOD, details=names("candidate.first_name")),
+    "too-large": Row({"": body(json.dumps({"rows": [{"id": 1, "name": "x" * 2_000_000}, {"id": 2}],
+                                           "has_more": False}))}, {"2"}, GOOD),
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def wild(mongo: TestMongo, folder: Path, table: dict[str, Row]) -> AsyncIterator[WildBench]:
+    """Each row as an integration of its name, by a definition of its own."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        name = request.path.split("/")[1]
+        asked = request.query.get("page") or request.query.get("c") or request.query.get("offset")
+        found = table[name].pages.get("" if asked in (None, "0", "1") else asked)
+        found = found or table[name].pages[""]
+        return web.Response(status=found.status, body=found.body, headers=dict(found.headers))
+
+    async with wild_bench(mongo, folder, answer) as bench:
+        one = bench.bench.others.pop(HOSTILE)
+        for name, row in table.items():
+            text = definition_text(pagination=row.pagination, lists=row.definition)
+            text = text.replace("connector: tiny", f"connector: {name}")
+            (folder / "connectors" / f"{name}.yaml").write_text(text)
+            own = {"connector": name, "endpoint": f"{bench.ats.url}/{name}"}
+            bench.bench.others[name] = one | own
+        bench.bench.write_config(connector_paths=[str(folder / "connectors")])
+        yield bench
+
+
+async def assert_sees(bench: WildBench, table: dict[str, Row]) -> None:
+    """One run; the operator sees of each row what the table says, and of the neighbour all."""
+    code, printed = await bench.run_once()
+    wrong: dict[str, Any] = {}
+    for name, row in table.items():
+        seen = await bench.sees(code, name)
+        of = {"ats_integration_id": bench.bench.id_of(name)}
+        [run] = await bench.bench.own["sync_runs"].find(of).sort("started_at", -1).to_list(1)
+        people = {each["external_id"] for each in await bench.bench.documents("candidates", name)}
+        fits = (
+            (seen.outcome, people) == (row.sees.outcome, row.people)
+            and set(row.sees.alerts) <= set(seen.alerts)
+            and row.sees.says in seen.says
+            and seen.state == "active"
+            and row.details(run["details"])
+        )
+        if not fits:
+            wrong[name] = (seen, people, run["details"])
+    assert wrong == {}, printed[-1500:]
+    assert code == max(row.sees.exit_code for row in table.values())
+    await bench.assert_neighbour_is_whole()
+
+
+async def test_only_an_explicit_end_makes_a_run_a_success(mongo: TestMongo, tmp_path: Path) -> None:
+    async with wild(mongo, tmp_path, ENDS) as bench:
+        await assert_sees(bench, ENDS)
+
+
+async def test_one_bad_page_body_record_or_field_hides_nothing_else(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.json_response({"rows": [{"id": "1", "name": "Ada"}]})
+    async with wild(mongo, tmp_path, PARTS) as bench:
+        await assert_sees(bench, PARTS)
+        await assert_sees(bench, PARTS)
 
-    async with wild_bench(mongo, tmp_path, answer) as wild:
-        await wild.assert_sees(Sees(exit_code=0, outcome="success"))
+        failed = await bench.bench.own["failed_records"].find().to_list()
+        assert all(each["external_id"].strip() for each in failed)
+        assert {each["external_id"] for each in failed} <= {"1", "2"}
 
-        assert set(await wild.people()) == {"1"}
+
+async def test_who_is_hidden_by_a_broken_answer_is_not_deleted(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    whole = {
+        "": page(1, has_more=True, next="2", total=2),
+        "2": page(2, has_more=False, total=2),
+    }
+    broken = {
+        "empty": ({"2": body("")}, CURSOR),
+        "no-content": ({"2": body("", status=204)}, CURSOR),
+        "promise": ({"2": page(has_more=True)}, PAGES),
+        "nothing": ({"": page(has_more=True)}, PAGES),
+        "short": ({"": page(1, total=2)}, CURSOR),
+    }
+    table = {
+        name: Row(dict(whole), {"1", "2"}, GOOD, pagination, "    total: total\n")
+        for name, (_, pagination) in broken.items()
+    }
+    async with wild(mongo, tmp_path, table) as bench:
+        await assert_sees(bench, table)
+        for name, (pages, _) in broken.items():
+            table[name].pages.update(pages)
+
+        await bench.run_once()
+
+        for name in table:
+            people = await bench.bench.documents("candidates", name)
+            assert {each["external_id"]: each["deleted_at"] for each in people} == {
+                "1": None,
+                "2": None,
+            }, name
+            assert (await bench.sees(1, name)).outcome == "partial"
