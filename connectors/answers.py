@@ -44,6 +44,7 @@ _SAYS: dict[ErrorClass, str] = {
     "fatal": "the ATS refuses this request",
     "retry": "the ATS is not well",
 }
+_NO_CONTENT = 204
 _SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 
 
@@ -73,7 +74,7 @@ class Verdicts:
         """None for success. `body` is None where it is no JSON."""
         good = status < 400 and (self._ok is None or body is None or bool(self._ok(body)))
         for rule in self._rules:
-            if _fits(rule, status, headers, body, kind) and not (good and _means_no(rule)):
+            if _fits(rule, status, headers, body, kind) and not (good and _means_no(rule, status)):
                 return rule.then
         if good:
             return None
@@ -97,9 +98,13 @@ class Verdicts:
         return harmless(said)
 
 
-def _means_no(rule: ErrorRule) -> bool:
-    """A rule of mere statuses that include 2xx is meant for bodies that say no; but 204 may skip."""
-    return rule.when is None and rule.header is None and rule.then != "skip"
+def _means_no(rule: ErrorRule, status: int) -> bool:
+    """A rule of mere statuses that include 2xx is meant for bodies that say no.
+
+    204 has no body: there a rule may say that nothing is a good answer.
+    """
+    only_status = rule.when is None and rule.header is None
+    return only_status and not (rule.then == "skip" and status == _NO_CONTENT)
 
 
 def _fits(rule: ErrorRule, status: int, headers: Mapping[str, str], body: Any, kind: Kind) -> bool:
@@ -152,9 +157,10 @@ def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
 
 def empty_answer(operation: str, status: int) -> BrokenAnswer:
     """The error for a success without a body where records are due."""
-    return BrokenAnswer(
-        f"{operation}: answered {status} without a body; if that is how this ATS says that nothing "
-        f"is there, the definition needs the rule {{status: [{status}], then: skip}} in `errors`",
-        status=status,
-        operation=operation,
-    )
+    message = f"{operation}: answered {status} without a body"
+    if status == _NO_CONTENT:
+        message += (
+            "; if that is how this ATS says that nothing is there, the definition needs the rule "
+            "{status: [204], then: skip} in `errors`"
+        )
+    return BrokenAnswer(message, status=status, operation=operation)

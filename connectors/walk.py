@@ -117,7 +117,7 @@ class Walk:
         while True:
             told = self._source.identify(reached.fetched)
             if reached.error is not None:
-                if reached.fetched.records:
+                if reached.fetched is not NOTHING:
                     yield Page(told.records, None, last=False, failed=told.failed)
                 raise reached.error
             page, following = self._page(reached, told)
@@ -214,6 +214,7 @@ class Walk:
     ) -> _Reached:
         """The page there, or the next one that can be read, with what could be saved of the others."""
         saved: list[bytes | memoryview] = []
+        was_read = False
         first: AtsError | None = None
         for bad in range(_IN_A_ROW + 1):
             fetched = NOTHING
@@ -227,6 +228,7 @@ class Walk:
                 if fetched.doubt is None:
                     return self._arrived(state, fetched, saved)
                 saved += fetched.records
+                was_read = True
                 error = fetched.doubt
             first = first or error
             following = self._past(state)
@@ -237,7 +239,7 @@ class Walk:
                 break
             self._note(state, error)
             state = following
-        return _Reached(state, Fetched(records=saved), first)
+        return _Reached(state, Fetched(records=saved) if was_read else NOTHING, first)
 
     async def _fetch(self, state: WalkState, *, again: bool = True) -> Fetched:
         if state.ended:

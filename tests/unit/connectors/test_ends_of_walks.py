@@ -346,3 +346,15 @@ async def test_one_of_several_link_headers_has_the_next_page() -> None:
         await connector.close()
 
     assert ids(pages) == ["2", "3"]
+
+
+async def test_only_204_can_be_declared_to_mean_that_nothing_is_there() -> None:
+    rule = "errors: {rules: [{status: [200, 204], then: skip}]}"
+
+    full, error, _ = await walk(CURSOR, [rows(1, 2)], more=rule)
+    none, broken, _ = await walk(CURSOR, [text("")], more=rule)
+
+    assert (ids(full), error) == (["1", "2"], None)
+    assert none == []
+    assert isinstance(broken, BrokenAnswer)
+    assert "skip" not in str(broken)
