@@ -76,7 +76,7 @@ def report_members(integration: UUID, period: Period) -> Pipeline:
                 "$or": [{"deleted_at": None}, {"deleted_at": {"$gte": period.end}}],
             }
         },
-        {"$set": {"start": START, "source": plain_text("$source"), "job": _JOB}},
+        {"$set": {"start": START, "source": plain_text("$source"), "job": {"$mergeObjects": _JOB}}},
         {"$match": {"start": {"$gte": EARLIEST, "$lt": period.end}}},
     ]
 

@@ -19,6 +19,7 @@ def application_page(
         {"$sort": {"external_id": 1}},
         *report_members(integration, period),
         {"$limit": size},
+        {"$set": {"candidate_id": identity("$candidate_id")}},
         {
             "$lookup": {
                 "from": "candidates",
@@ -32,7 +33,7 @@ def application_page(
             "$project": {
                 "external_id": 1,
                 "_id": identity("$_id"),
-                "candidate_id": identity("$candidate_id"),
+                "candidate_id": 1,
                 "status": 1,
                 "start": 1,
                 "job": "$job.external_id",

@@ -106,7 +106,17 @@ def decoded(raw: RawBSONDocument) -> Row:
     try:
         return bson.decode(raw.raw, TOLERANT)
     except BSONError:
-        return bson.decode(raw.raw, _WITHOUT_UUIDS)
+        row: Row = _with_uuids(bson.decode(raw.raw, _WITHOUT_UUIDS))
+        return row
+
+
+def _with_uuids(value: Any) -> Any:
+    """The value with those UUIDs that are some."""
+    if isinstance(value, dict):
+        return {key: _with_uuids(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_uuids(inner) for inner in value]
+    return as_uuid(value) or value if isinstance(value, Binary) else value
 
 
 def as_text(value: Any) -> str | None:

@@ -17,6 +17,7 @@ from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.ports.services import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
 from daemon.store.connection import Mongo
+from daemon.store.foreign import as_uuid, identity, plain_text
 from daemon.store.http_candidate_orders import (
     ApplicationOrder,
     CandidateOrder,
@@ -78,29 +79,30 @@ class HttpCandidateManagement:
         return {key: Owner(candidate_id(self._integration, of), of) for key, of in named.items()}
 
     async def _owners_in_clearview(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
+        ids = {application_id(self._integration, e): e for e in external_ids}
+        owner = [{"$project": {"external_id": plain_text("$external_id")}}]
         cursor = await self._applications.aggregate(
             [
-                {
-                    "$match": {
-                        "_id": {"$in": [application_id(self._integration, e) for e in external_ids]}
-                    }
-                },
+                {"$match": {"_id": {"$in": list(ids)}}},
+                {"$project": {"candidate_id": identity("$candidate_id")}},
                 {
                     "$lookup": {
                         "from": "candidates",
                         "localField": "candidate_id",
                         "foreignField": "_id",
-                        "pipeline": [{"$project": {"external_id": 1}}],
+                        "pipeline": owner,
                         "as": "owner",
                     }
                 },
                 {"$unwind": "$owner"},
-                {"$project": {"external_id": 1, "owner": 1}},
+                {"$match": {"owner.external_id": {"$ne": None}}},
+                {"$project": {"owner": {"_id": identity("$owner._id"), "external_id": 1}}},
             ]
         )
         return {
-            row["external_id"]: Owner(row["owner"]["_id"], row["owner"]["external_id"])
+            ids[row["_id"]]: Owner(owner_id, row["owner"]["external_id"])
             async for row in cursor
+            if (owner_id := as_uuid(row["owner"]["_id"])) is not None
         }
 
     async def _send_all(

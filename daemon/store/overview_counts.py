@@ -11,6 +11,7 @@ from pymongo.errors import OperationFailure
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import DatabaseError, Mongo, Row
+from daemon.store.foreign import as_uuid, identity, plain_text
 from models.documents import (
     CandidateSnapshot,
     ClearViewApplication,
@@ -27,6 +28,24 @@ TIME_LIMIT_S = 3.0
 """A count that takes longer is left out: looking must not load what it looks at."""
 KEPT_FOR = timedelta(seconds=15)
 ALL = "all"
+OTHER = "other"
+"""What ClearView's documents have instead of a text."""
+_READABLE = {
+    "$project": {
+        "_id": {
+            "of": identity("$_id.of"),
+            "by": {
+                "$cond": [
+                    {"$eq": [{"$type": "$_id.by"}, "missing"]},
+                    "$$REMOVE",
+                    plain_text("$_id.by"),
+                ]
+            },
+        },
+        "count": 1,
+    }
+}
+"""After ClearView's documents were grouped: of their keys what can be decoded."""
 BAD_HINT = frozenset({2, 291})
 
 
@@ -90,8 +109,9 @@ class OverviewCounts:
         only: Row | None = None,
     ) -> Counts | None:
         fields = {key: 1, "_id": 0} | ({by: 1} if by else {})
-        wanted: list[Row] = [{"$match": only}] if only else []
-        stages = [*wanted, {"$project": fields}, *_grouped(key, by)]
+        stages: list[Row] = [{"$project": fields}, *_grouped(key, by)]
+        if only is not None:
+            stages = [{"$match": only}, *stages, _READABLE]
         name = str(document.get_settings().name)
         return await self._recent(name, lambda: self._counted(document, stages, hint=index))
 
@@ -110,8 +130,11 @@ class OverviewCounts:
         rows = await self._rows(document, stages, hint)
         counts: dict[UUID | None, dict[str, int]] = {}
         for row in rows:
-            of = counts.setdefault(row["_id"].get("of"), {})
-            of[str(row["_id"].get("by", ALL))] = row["count"]
+            key, by = row["_id"].get("of"), row["_id"].get("by", ALL)
+            if key is None or as_uuid(key) is not None:
+                of = counts.setdefault(key, {})
+                name = OTHER if by is None else str(by)
+                of[name] = of.get(name, 0) + row["count"]
         return counts
 
     async def _rows(
