@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 
 import msgspec
 
+from config.files import read_limited
 from config.nodes import (
     Entry,
     Mapping,
@@ -130,8 +131,7 @@ def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
 def _read_secret(written: str, folder: FilePath) -> str:
     name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in written)
     try:
-        with (folder / written).open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+        content = read_limited(folder / written, MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _UnresolvedError(f"file {name} does not exist") from None
     except IsADirectoryError:

@@ -16,7 +16,9 @@ import structlog
 from watchfiles import awatch
 
 from config.document import Document
+from config.files import read_limited
 from config.references import referenced_files
+from config.yaml_tree import MAX_BYTES
 
 log = structlog.get_logger("config.watch")
 
@@ -38,7 +40,7 @@ def content_digest(files: Iterable[FilePath]) -> str:
     digest = hashlib.sha256()
     for file in sorted(set(files)):
         try:
-            content = hashlib.sha256(file.read_bytes()).digest()
+            content = hashlib.sha256(read_limited(file, MAX_BYTES + 1, patience_s=0)).digest()
         except (OSError, ValueError):
             content = b"unreadable"
         digest.update(str(file).encode("utf-8", "surrogateescape") + b"\0" + content)

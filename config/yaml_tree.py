@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 
 import yaml
 
+from config.files import read_limited
 from config.nodes import Entry, Mapping, Mark, Node, Scalar, Sequence, show_path
 from config.problems import ConfigError, Problem, Problems
 from config.yaml_syntax import explain_syntax_error, not_utf8
@@ -48,8 +49,7 @@ def parse_yaml(content: bytes, file: str, problems: Problems) -> Node:
 
 def _read(path: FilePath) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        return read_limited(path, MAX_BYTES + 1)
     except FileNotFoundError:
         raise _unreadable(path, "no such file; create it, or name another one") from None
     except IsADirectoryError:

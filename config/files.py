@@ -1,0 +1,47 @@
+"""Reads the files that people name: never more than wanted, and never waiting for a pipe that no one writes."""
+
+import os
+import select
+import time
+from pathlib import Path
+
+PIPE_PATIENCE_S = 5.0
+_PIECE = 65_536
+
+
+def read_limited(path: Path, limit: int, *, patience_s: float = PIPE_PATIENCE_S) -> bytes:
+    """Returns the content, cut off after `limit` bytes.
+
+    A pipe (`--config <(...)`) is read to its end within the patience.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe that does not end.
+        ValueError: it is no usable file name.
+    """
+    if not path.is_fifo():
+        with path.open("rb") as stream:
+            return stream.read(limit)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return _read_pipe(descriptor, limit, time.monotonic() + patience_s)
+    finally:
+        os.close(descriptor)
+
+
+def _read_pipe(descriptor: int, limit: int, until: float) -> bytes:
+    content = b""
+    while len(content) < limit:
+        _wait(descriptor, until)
+        piece = os.read(descriptor, min(_PIECE, limit - len(content)))
+        if not piece:
+            break
+        content += piece
+    return content
+
+
+def _wait(descriptor: int, until: float) -> None:
+    """A pipe that no one has opened to write is not readable, one whose writers are gone is."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        raise TimeoutError(0, "it is a pipe that no one writes to its end")
