@@ -2,7 +2,6 @@
 
 import os
 import select
-import stat
 import time
 from pathlib import Path
 
@@ -19,22 +18,20 @@ def read_limited(path: Path, limit: int, *, patience_s: float = PIPE_PATIENCE_S)
         OSError: it cannot be read, or is a pipe that does not end.
         ValueError: it is no usable file name.
     """
+    if not path.is_fifo():
+        with path.open("rb") as stream:
+            return stream.read(limit)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(21, os.strerror(21))
-        until = time.monotonic() + patience_s if stat.S_ISFIFO(mode) else None
-        return _read(descriptor, limit, until)
+        return _read_pipe(descriptor, limit, time.monotonic() + patience_s)
     finally:
         os.close(descriptor)
 
 
-def _read(descriptor: int, limit: int, until: float | None) -> bytes:
+def _read_pipe(descriptor: int, limit: int, until: float) -> bytes:
     content = b""
     while len(content) < limit:
-        if until is not None:
-            _wait(descriptor, until)
+        _wait(descriptor, until)
         piece = os.read(descriptor, min(_PIECE, limit - len(content)))
         if not piece:
             break
