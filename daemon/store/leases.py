@@ -106,7 +106,12 @@ class MongoLeases:
         return self._hold(key, int(taken["token"]), asked_at)
 
     def _held_by_someone(self) -> Row:
-        return {"$and": [_NOT_OVER, {"$lte": ["$expires_at", self._expiry()]}]}
+        """Whether the end of the lease is one that a holder can have written.
+
+        A command that waited for another writer sees the moment at which it began as `$$NOW`: by
+        that clock the other's lease ends a little further ahead than its own length.
+        """
+        return {"$and": [_NOT_OVER, {"$lte": ["$expires_at", self._expiry(times=2)]}]}
 
     async def _row(self, key: str) -> Row:
         """The row as it is before it is taken; an upsert cannot carry $expr, so it has to be there."""
@@ -124,8 +129,8 @@ class MongoLeases:
             "expires_at": self._expiry(),
         }
 
-    def _expiry(self) -> Row:
-        milliseconds = int(self._times.ttl.total_seconds() * 1000)
+    def _expiry(self, *, times: int = 1) -> Row:
+        milliseconds = int(self._times.ttl.total_seconds() * 1000) * times
         return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}
 
     @property
