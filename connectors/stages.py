@@ -1,11 +1,13 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from operator import is_
 from typing import Any
 
 import msgspec
 
+from connectors.conversions import FieldFailed
 from connectors.definition.writes import Reasons, Stages
 from connectors.mapping import getter, text
 from connectors.paths import Getter, compile_path
@@ -119,7 +121,10 @@ class StageReader:
         if before is not None and _are_same(before[0], given):
             return before[1]
         kinds = {identifier(row.get("id")): text(row.get("kind")) for part in shown for row in part}
-        stages = [self._read(row, at, scope, kinds) for at, row in enumerate(self._each(rows))]
+        stages = []
+        for at, row in enumerate(self._each(rows)):
+            with suppress(FieldFailed):  # an odd row is no stage; the others are
+                stages.append(self._read(row, at, scope, kinds))
         self._read_before[scope] = (given, stages)
         return stages
 
@@ -230,10 +235,11 @@ class ReasonReader:
         """The reasons in use that have an id."""
         found = []
         for row in rows:
-            external_id = identifier(self._get["external_id"](row))
-            if external_id is not None and self._is_active(row):
-                name = text(self._get["name"](row)) or ""
-                found.append(Reason(external_id, name, self._status(row, name)))
+            with suppress(FieldFailed):  # an odd row is no reason; the others are
+                external_id = identifier(self._get["external_id"](row))
+                if external_id is not None and self._is_active(row):
+                    name = text(self._get["name"](row)) or ""
+                    found.append(Reason(external_id, name, self._status(row, name)))
         return found
 
     def _status(self, row: Mapping[str, Any], name: str) -> ApplicationStatus | None:

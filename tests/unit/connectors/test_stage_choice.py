@@ -57,6 +57,17 @@ def test_a_stage_in_use_is_chosen(flag: dict[str, Any]) -> None:
     assert push_target(stages, Status.OFFER, {}) is stages[0]
 
 
+@pytest.mark.parametrize("odd", [{"name": {"a": 1}}, {"name": ["a"]}, {"id": {}, "name": []}])
+def test_an_odd_row_is_no_stage_and_no_reason_and_the_others_are(odd: dict[str, Any]) -> None:
+    rows = [{"id": 7, **odd}, {"id": 1, "name": "Offer"}]
+
+    stages = StageReader(Stages(list="stages"), RULES).read(rows)
+    reasons = ReasonReader(Reasons(list="reasons"), RULES).read(rows)
+
+    assert [stage.name for stage in stages] == ["Offer"]
+    assert [reason.name for reason in reasons] == ["Offer"]
+
+
 @pytest.mark.parametrize("flag", OUT_OF_USE)
 def test_a_reason_out_of_use_is_never_chosen(flag: dict[str, Any]) -> None:
     rows = [{"id": 1, "name": "Too far", **flag}]
