@@ -22,6 +22,7 @@ from daemon.cli import (
     simulate,
 )
 from daemon.cli.early_signals import end_on_sigterm
+from daemon.cli.standard_streams import open_standard_streams
 from daemon.cli.tuning import collect_rarely
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
@@ -63,6 +64,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """The console script."""
+    open_standard_streams()
     end_on_sigterm()
     collect_rarely()
     try:
