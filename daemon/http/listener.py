@@ -61,6 +61,9 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):
+            if self._opening and self._connections.are_full(len(self._opening)):
+                # Those that are being opened wait a turn later, and then make room for the others.
+                return
             try:
                 accepted, _address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -209,6 +209,19 @@ async def test_connections_that_only_wait_make_room_for_a_health_check(serve: Se
         client.writer.close()
 
 
+async def test_a_burst_of_connections_keeps_no_health_check_out(serve: Serve) -> None:
+    session = await serve(limits=HttpLimits(connections=4, header_s=30, body_s=30, idle_s=30))
+    port = session._base_url.port  # type: ignore[union-attr]
+    burst = await asyncio.gather(*(connect_to(port) for _ in range(60)))
+
+    async with session.get("/healthz") as health:
+        status = health.status
+
+    assert status == 200
+    for client in burst:
+        client.writer.close()
+
+
 async def test_requests_under_way_are_not_cut_for_new_connections(serve: Serve) -> None:
     asked, go_on = asyncio.Event(), asyncio.Event()
 
