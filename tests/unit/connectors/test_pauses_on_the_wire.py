@@ -75,7 +75,9 @@ async def test_an_outage_of_more_than_a_minute_fails_the_read_at_once(
     assert sum(clock.slept) == pytest.approx(300, abs=1), "the next read has to wait, at most 5m"
 
 
-@pytest.mark.parametrize("asked", ["0", "-1", in_seconds(-60), "soon"])
+@pytest.mark.parametrize(
+    "asked", ["0", "-1", in_seconds(-60), "soon"], ids=["zero", "negative", "past", "a word"]
+)
 async def test_an_outage_without_a_usable_hint_is_asked_again_with_growing_pauses(
     asked: str,
 ) -> None:
