@@ -9,9 +9,11 @@ import msgspec
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+from daemon.core.unexpected import stack, unexpected
 from daemon.log_redaction import Redactor
+from models.errors import AtsSyncError
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -81,12 +83,25 @@ def _formatter(redactor: Redactor, console: Processor | None) -> ProcessorFormat
         foreign_pre_chain=[*_context(), structlog.stdlib.ExtraAdder(allow=())],
         processors=[
             ProcessorFormatter.remove_processors_meta,
-            # Plain tracebacks: structlog's own pretty and structured ones print local variables.
-            structlog.processors.format_exc_info,
+            _describe_exception,
             redactor,
             console or structlog.processors.JSONRenderer(serializer=_json),
         ],
     )
+
+
+def _describe_exception(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """An error as type and lines of code: its own text may quote a payload, a person or a secret.
+
+    Only errors of our own classes keep their sentence. structlog's renderers print texts, and the
+    pretty ones local variables as well.
+    """
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        said = f"{type(error).__name__}: {error}" if isinstance(error, AtsSyncError) else ""
+        event["exception"] = f"{said or unexpected(error)} | {stack(error)}"
+    return event
 
 
 def _json(event: Any, default: Callable[[Any], Any], **_: Any) -> str:

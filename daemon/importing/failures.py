@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.core.alert_texts import dead_records
+from daemon.core.unexpected import unexpected as describe
 from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
@@ -31,8 +32,8 @@ def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[
 
 
 def unexpected(error: BaseException) -> str:
-    """An error of no known kind, without its text: that may quote the record."""
-    return f"unexpected {type(error).__name__}"
+    """An error of no known kind as type and line, without its text: that may quote the record."""
+    return f"unexpected {describe(error)}"
 
 
 async def set_aside(context: ImportContext, page: Applying, reason: str) -> None:

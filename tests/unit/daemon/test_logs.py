@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from daemon.log_redaction import LOGGABLE, PATTERNS, REDACTED, SUSPICIOUS, Redactor
 from daemon.logs import configure_logs
+from models.errors import UserError
 
 
 class Colour(StrEnum):
@@ -153,8 +154,20 @@ def test_a_traceback_shows_no_local_variable(out: io.StringIO, log_format: str) 
         log.exception("poll_failed")
         logging.getLogger("apscheduler").exception("job raised")
 
-    assert out.getvalue().count("ValueError: 6") == 2
+    assert out.getvalue().count("ValueError at ") == 2
     assert "canary" not in out.getvalue()
+    assert "ValueError: 6" not in out.getvalue(), "an error's text may quote a person"
+
+
+def test_an_error_of_our_own_keeps_its_sentence(out: io.StringIO) -> None:
+    configure_logs(stream=out)
+    try:
+        raise UserError("MongoDB cannot be reached", remedy="start it")
+    except UserError:
+        structlog.get_logger().exception("daemon_failed")
+
+    [event] = events(out)
+    assert "UserError: MongoDB cannot be reached | " in str(event["exception"])
 
 
 def test_a_secret_in_an_error_message_or_traceback_does_not_show(out: io.StringIO) -> None:
