@@ -73,6 +73,7 @@ def report_members(integration: UUID, period: Period) -> Pipeline:
                 "_id": IMPORTED["integration_id"],
                 "integration_id": integration,
                 "status": {"$in": STATUSES},
+                "$expr": {"$in": ["$status", STATUSES]},  # of a list, any element would do above
                 "$or": [{"deleted_at": None}, {"deleted_at": {"$gte": period.end}}],
             }
         },
@@ -89,8 +90,8 @@ def standing(integration: UUID, period: Period, *, only: Sequence[UUID] | None =
         *report_members(integration, period),
         {
             "$group": {
-                "_id": {"job": "$job.external_id", "status": "$status"},
-                "name": {"$max": "$job.name"},
+                "_id": {"job": plain_text("$job.external_id"), "status": "$status"},
+                "name": {"$max": plain_text("$job.name")},
                 "count": {"$sum": 1},
             }
         },

@@ -205,7 +205,7 @@ async def test_several_pushes_between_two_polls_are_one_lost_change(bench: Pushe
     ]
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ended here."""
 
 

@@ -6,7 +6,7 @@ All rows of a table run in one process, each as an integration of its own beside
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,8 @@ async def test_one_bad_page_body_record_or_field_hides_nothing_else(
 ) -> None:
     async with wild(mongo, tmp_path, PARTS) as bench:
         await assert_sees(bench, PARTS)
-        await assert_sees(bench, PARTS)
+        again = {name: replace(row, details=lambda _: True) for name, row in PARTS.items()}
+        await assert_sees(bench, again)
 
         failed = await bench.bench.own["failed_records"].find().to_list()
         assert all(each["external_id"].strip() for each in failed)
