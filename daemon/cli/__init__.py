@@ -23,7 +23,7 @@ from daemon.cli import (
 )
 from daemon.cli.early_signals import end_on_sigterm
 from daemon.cli.standard_streams import open_standard_streams
-from daemon.cli.tuning import collect_rarely
+from daemon.cli.tuning import collect_rarely, keep_memory
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 
@@ -67,6 +67,7 @@ def main() -> None:
     open_standard_streams()
     end_on_sigterm()
     collect_rarely()
+    keep_memory()
     try:
         build_app()(prog_name="ats-sync")
     except BrokenPipeError:

@@ -47,11 +47,12 @@ async def _limit(spec: Spec) -> Cost | None:
 
 
 async def _ours(spec: Spec) -> Cost | None:
-    from daemon.cli.tuning import collect_rarely
+    from daemon.cli.tuning import collect_rarely, keep_memory
     from tests.bench.ours import Site, poll, verify
 
     # As every command does.
     collect_rarely()
+    keep_memory()
     site = Site(spec.uri, spec.database, spec.url, rotating=spec.work.startswith("volatile"))
     mongo, connector = await site.open(), site.connector()
     await connector.open()

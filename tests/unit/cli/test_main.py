@@ -2,6 +2,8 @@
 
 import gc
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -31,3 +33,30 @@ def test_every_command_spares_the_garbage_collector_pages_of_records(
     assert gc.get_threshold()[0] == tuning.GC_THRESHOLD
     assert left == [gc.freeze]
     assert "validate" in capsys.readouterr().out
+
+
+PAGES = """
+import resource, sys
+if sys.argv[1] == "kept":
+    from daemon.cli.tuning import keep_memory
+    assert keep_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def pages(count):
+    for _ in range(count):
+        pieces = [bytes(250_000) for _ in range(7)]
+        page = b"".join(pieces)
+pages(5)
+before = faults()
+pages(50)
+print(faults() - before)
+"""
+
+
+def test_the_memory_of_one_page_serves_the_next() -> None:
+    faults = {
+        how: int(subprocess.check_output([sys.executable, "-c", PAGES, how], text=True))
+        for how in ("kept", "as it is")
+    }
+
+    assert faults["kept"] * 10 < faults["as it is"]
