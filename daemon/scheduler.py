@@ -7,7 +7,7 @@ bells when wall time and monotonic time part.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -95,12 +95,6 @@ class Scheduler:
         """No more ringing under this name."""
         if self._bells.pop(name, None) is not None:
             self._scheduler.remove_job(name)
-
-    def next_at(self, name: str) -> datetime | None:
-        """When the bell rings next, if it is known."""
-        job = self._scheduler.get_job(name)
-        moment: datetime | None = getattr(job, "next_run_time", None)
-        return moment
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ring until stopped. Begun again after a failure it rings all bells anew.

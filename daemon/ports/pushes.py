@@ -286,10 +286,6 @@ class DeliveryQueue(Protocol):
         """Everything that follows from these ends; repeating it changes nothing more."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the next waiting push is due."""
-        ...
-
 
 class KnownApplications(Protocol):
     """Snapshots, asked by application."""

@@ -142,12 +142,6 @@ class MongoDeliveryQueue:
             followers = {"_id": {"$in": list(end.followers)}, "state": "pending"}
             yield UpdateMany(followers, {"$set": waits})
 
-    async def next_due(self) -> datetime | None:
-        row = await self._rows.find_one(
-            self._waiting(), {"next_attempt_at": 1}, sort=[("next_attempt_at", 1)]
-        )
-        return None if row is None else row["next_attempt_at"]
-
 
 def _how_it_ended(end: Done) -> Hashable:
     return (end.state, end.reason, end.message, end.attempts, end.base)

@@ -1,6 +1,6 @@
 """Leases in MongoDB: the server's clock, a fencing token that only grows, majority writes.
 
-A lease is held only if its end is a moment between now and its own length from now. Whatever else the
+A lease is held only if its end is a moment between now and twice its length from now (`_held_by_someone`). Whatever else the
 row says (an end an hour ahead, because the server's clock was set back; no date at all) holds nothing.
 
 A token is the server's time in milliseconds, or the last token and one if that is more: it still grows
