@@ -28,7 +28,7 @@ Lookup = Callable[[str], DeclaredNames | None]
 
 
 def check_connector_names(document: Document, lookup: Lookup, known: Collection[str]) -> None:
-    """Report connectors that nobody has defined, and names that the chosen one does not declare.
+    """Report connectors that no one has defined, and names that the chosen one does not declare.
 
     All of `credentials` are required, `optional_credentials` are not. Works on the tree, so that it reports together with all
     other mistakes, and leaves alone what is too broken to be looked at.

@@ -56,7 +56,7 @@ _WITH_CONTEXT: dict[str, str] = {
 
 
 def sentence(error: ErrorDetails) -> str:
-    """What the error says, in the words of somebody who edits YAML."""
+    """What the error says, in the words of someone who edits YAML."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error") or "is not valid")

@@ -148,7 +148,7 @@ def _mark_of(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mar
 
 
 def _stands_below(entry: Entry) -> bool:
-    """True for a value that nobody would look for at its own start: a block, or nothing at all."""
+    """True for a value that no one would look for at its own start: a block, or nothing at all."""
     if isinstance(entry.value, Scalar):
         return entry.value.is_empty
     return entry.value.mark.line > entry.mark.line

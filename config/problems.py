@@ -11,7 +11,7 @@ _CLOSE_ENOUGH = 0.6
 """Below this likeness a suggestion confuses more than it helps."""
 
 _MOST_SHOWN = 200
-"""Nobody reads on after this many."""
+"""No one reads on after this many."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Reads YAML's safe, plain subset into marked nodes, and says at once what it cannot read.
 
 Left out on purpose: anchors, aliases, merge keys, tags, several documents and typing by the look
-of a word. Values stay text until somebody knows what they should be, so that `NO`, `010`,
+of a word. Values stay text until someone knows what they should be, so that `NO`, `010`,
 `12:30:00` and dates arrive as they were written.
 """
 

@@ -10,7 +10,8 @@ import msgspec
 from yarl import URL
 
 from config.operator import Integration
-from connectors.base import (
+from connectors.clock import Clock
+from connectors.connector import (
     ApplicationRef,
     Capabilities,
     Impossible,
@@ -28,8 +29,7 @@ from connectors.base import (
     Unchanged,
     Window,
 )
-from connectors.choices import ChoiceFinder
-from connectors.clock import Clock
+from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import NoCursor
 from connectors.definition.load import Definition
 from connectors.definition.placeholders import fill_text
@@ -44,27 +44,27 @@ from connectors.errors import (
     OutcomeUnknown,
     Rejected,
 )
-from connectors.fetching import Fetcher
-from connectors.http import AtsHttp, Outgoing
-from connectors.issues import IssueLog
-from connectors.listing import Listing, Scopes
-from connectors.lookups import Lookups, Rows
-from connectors.mapping import ApplicationMapper, CandidateMapper, RecordFailed
-from connectors.paths import compile_path
-from connectors.proof import EMPTY, Written, doubt, written
-from connectors.reading import Context, ListReader
-from connectors.reads import Mappers, Reads, reads_of
-from connectors.records import identifier, printer, whole_print
-from connectors.requests import Draft, Drafts, Settings
-from connectors.stages import Reason, ReasonReader, Stage, StageReader, push_target
-from connectors.statuses import StatusRules
-from connectors.transport import Transport, whole
-from connectors.writer import Account, OperatorWishes, Planner
+from connectors.http.client import AtsHttp, Outgoing
+from connectors.http.requests import Draft, RequestBuilder, Settings
+from connectors.http.transport import Transport, whole
+from connectors.read.detail_fetcher import Fetcher
+from connectors.read.fields_read import Mappers, Reads, reads_of
+from connectors.read.issues import IssueLog
+from connectors.read.listing import Listing, Scopes
+from connectors.read.lookups import Lookups, Rows
+from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
+from connectors.read.record_reader import Context, ListReader
+from connectors.read.records import identifier, printer, whole_print
+from connectors.read.statuses import StatusRules
+from connectors.write.choices import ChoiceFinder
+from connectors.write.proof import EMPTY, Written, doubt, written
+from connectors.write.push_planner import Account, OperatorOverrides, Planner
+from connectors.write.stages import Reason, ReasonReader, Stage, StageReader, push_target
 from models.candidate import ApplicationRecord
 from models.status import CLOSED, ApplicationStatus
 
 ENGINE_VERSION = 1
-"""Raise it when the engine itself reads records differently, so that snapshots are mapped anew."""
+"""Raise it when the engine itself reads records differently, so that snapshots are mapped again."""
 
 _REMEMBERED = 2000
 _SETUP_AGE_S = 300.0
@@ -78,14 +78,14 @@ class Parts(msgspec.Struct, frozen=True):
     definition: Definition
     operator: Integration
     settings: Settings
-    drafts: Drafts
+    drafts: RequestBuilder
     http: AtsHttp
     transport: Transport
     clock: Clock
 
 
 class RestConnector:
-    """Serves one integration by its definition. Implements `connectors.base.Connector`."""
+    """Serves one integration by its definition. Implements `connectors.connector.Connector`."""
 
     def __init__(self, parts: Parts) -> None:
         """Compile everything; no request is sent."""
@@ -155,10 +155,10 @@ class RestConnector:
             if spec.holds != "lookup"
         }
 
-    def _wishes(self) -> OperatorWishes:
+    def _wishes(self) -> OperatorOverrides:
         operator, acting = self._parts.operator, self._model.acting_user
         missing = acting is not None and acting.needed == "writes" and not operator.acting_user
-        return OperatorWishes(
+        return OperatorOverrides(
             self._parts.name, operator.statuses, operator.rejection_reasons, missing
         )
 
@@ -269,7 +269,7 @@ class RestConnector:
         return self._listings[list_name].pages(window, position)
 
     async def prepare_mapping(self, list_name: str) -> str:
-        """Load the lists anew that mapping this one looks things up in; a digest of them."""
+        """Load the lists again that mapping this one looks things up in; a digest of them."""
         return await self._readers[list_name].prepare()
 
     async def map_records(

@@ -83,7 +83,7 @@ class Terminal(AtsError):
 
 
 class AuthRefused(Terminal):
-    """The ATS refused the credential: pause the integration until it is mended."""
+    """The ATS refused the credential: pause the integration until it is fixed."""
 
 
 class Forbidden(Terminal):
@@ -95,7 +95,7 @@ class NotFound(Terminal):
 
 
 class GuardRefused(Terminal):
-    """The record is not in the expected state any more: read it again and decide anew."""
+    """The record is not in the expected state any more: read it again and decide again."""
 
 
 class Rejected(Terminal):

@@ -9,28 +9,28 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from config.operator import Integration
-from connectors.answers import Verdicts
-from connectors.auth import Authenticator, static_auth
-from connectors.base import Connector, Observer
-from connectors.budget import Budget
 from connectors.clock import Clock, SystemClock
+from connectors.connector import Connector, Observer
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.placeholders import names_in
 from connectors.engine import Parts, RestConnector
-from connectors.http import AtsHttp, Outgoing, TimeOuts
-from connectors.login import DraftLogin, LoginSessionAuth
-from connectors.oauth import OAuth2Auth
-from connectors.requests import Drafts, Settings, settings_of
-from connectors.token_store import InMemoryTokenStore, TokenStore
-from connectors.transport import Transport
+from connectors.http.auth import Authenticator, static_auth
+from connectors.http.client import AtsHttp, Outgoing, TimeOuts
+from connectors.http.error_classifier import ErrorClassifier
+from connectors.http.login import DraftLogin, LoginSessionAuth
+from connectors.http.oauth import OAuth2Auth
+from connectors.http.rate_limits import Budget
+from connectors.http.requests import RequestBuilder, Settings, settings_of
+from connectors.http.token_store import InMemoryTokenStore, TokenStore
+from connectors.http.transport import Transport
 
 ENTRY_POINTS = "ats_sync.connectors"
 """Packages may offer `factory(name, integration, definition, **parts) -> Connector` here."""
 
 
 class SilentObserver:
-    """Told, and keeps it to itself."""
+    """IdentifiedRecords, and keeps it to itself."""
 
     def request_sent(self, *, integration: str, operation: str) -> None:
         """Nothing."""
@@ -48,7 +48,7 @@ class SilentObserver:
 
 
 @dataclass(slots=True)
-class Commons:
+class SharedLimits:
     """What integrations with the same credential share in a process: budget and access token.
 
     Make one for the whole process and give it to every `create_connector`.
@@ -78,7 +78,7 @@ def create_connector(
     *,
     observer: Observer | None = None,
     clock: Clock | None = None,
-    commons: Commons | None = None,
+    commons: SharedLimits | None = None,
     token_store: TokenStore | None = None,
     time_outs: TimeOuts | None = None,
     jitter: Callable[[], float] = random.random,
@@ -89,12 +89,12 @@ def create_connector(
 
     Raises:
         MissingValue: a credential or option that the definition needs is not given; see
-            `connectors.crosscheck.check_integration`, which tells it with its place.
+            `connectors.integration_checks.check_integration`, which tells it with its place.
     """
-    clock, commons = clock or SystemClock(), commons or Commons()
+    clock, commons = clock or SystemClock(), commons or SharedLimits()
     model = definition.model
     settings = settings_of(model, integration, clock)
-    drafts = Drafts(model.api, integration.endpoint, settings)
+    drafts = RequestBuilder(model.api, integration.endpoint, settings)
     http = AtsHttp(time_outs=time_outs)
     credential = _credential_key(definition.name, str(drafts.origin.origin()), settings)
     # With the limits in the name an edit of them is in force as soon as it is applied.
@@ -114,7 +114,7 @@ def create_connector(
             _token_key(credential, model.auth, settings, integration),
             token_store or commons.token_store,
         ),
-        verdicts=Verdicts(model.errors),
+        verdicts=ErrorClassifier(model.errors),
         observer=observer or SilentObserver(),
         clock=clock,
         jitter=jitter,
@@ -127,9 +127,9 @@ def create_connector(
 def _authenticator(
     name: str,
     auth: Auth,
-    drafts: Drafts,
+    drafts: RequestBuilder,
     settings: Settings,
-    commons: Commons,
+    commons: SharedLimits,
     key: str,
     store: TokenStore,
 ) -> Authenticator:
@@ -149,7 +149,7 @@ def _authenticator(
     return commons.authenticator(f"{key}|{auth!r}", made)
 
 
-def _login(auth: LoginAuth, drafts: Drafts) -> DraftLogin:
+def _login(auth: LoginAuth, drafts: RequestBuilder) -> DraftLogin:
     def drafted(extra: Mapping[str, object]) -> Outgoing:
         return drafts.draft(auth.request, "token", extra).outgoing()
 
@@ -180,8 +180,8 @@ def hook(name: str) -> Callable[[Parts], Connector] | None:
 
 
 __all__ = [
-    "Commons",
     "Definition",
+    "SharedLimits",
     "SilentObserver",
     "create_connector",
     "find_definitions",

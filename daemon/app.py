@@ -17,9 +17,10 @@ from config.loader import secret_paths
 from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.settings import Settings
-from connectors.base import Connector
-from connectors.crosscheck import SUNSET_NOTICE
+from connectors.connector import Connector
+from connectors.integration_checks import SUNSET_NOTICE
 from connectors.registry import create_connector
+from daemon.alerts.channels import Channels
 from daemon.assembly import (
     CurrentConfig,
     Deliveries,
@@ -29,25 +30,24 @@ from daemon.assembly import (
     assemble_worker,
 )
 from daemon.assembly_import import token_store_of
-from daemon.checked_config import CheckedConfig
-from daemon.config_watch import ConfigWatch
 from daemon.core.alert_texts import Of, version_sunset
 from daemon.http.api import Desk
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
-from daemon.notify.channels import Channels
 from daemon.ports.alerts import AlertKind, alert_key
-from daemon.pushing.due_watch import DueWatch
-from daemon.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
-from daemon.settings_documents import configured_integrations
+from daemon.pushing.outbox_poller import DueWatch
+from daemon.runtime.checked_config import CheckedConfig
+from daemon.runtime.config_watch import ConfigWatch
+from daemon.runtime.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
+from daemon.runtime.settings_documents import configured_integrations
+from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
+from daemon.runtime.worker import BACKOFF, IntegrationWorker
+from daemon.runtime.worker_pool import WorkerPool
+from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
-from daemon.store.outbox_desk import MongoOutboxDesk
+from daemon.store.outbox_admin import MongoOutboxDesk
 from daemon.store.overview import Overview
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
-from daemon.store.settled_alerts import SettledAlerts
-from daemon.supervision import Backoff, stopped_within, supervise, until_stopped
-from daemon.worker import BACKOFF, IntegrationWorker
-from daemon.workforce import Workforce
 from models.ids import integration_id
 
 log = structlog.get_logger("daemon.app")
@@ -82,7 +82,7 @@ class Daemon:
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = assemble_sender(shared, self.channels.open)
         self.loops = shared.loops
-        self.workforce = Workforce(self.hire, self._dismiss, self.loops)
+        self.workforce = WorkerPool(self.hire, self._worker_stopped, self.loops)
         self.watch = ReadinessWatch(self.checks, self.loops, shared.alerts, shared.clock)
         self._calendar_read_at = shared.clock.monotonic()
 
@@ -104,13 +104,13 @@ class Daemon:
         self.deliveries.add(integration_id(name), worker.jobs.delivery)
         return worker
 
-    def _dismiss(self, name: str) -> None:
+    def _worker_stopped(self, name: str) -> None:
         self.shared.scheduler.forget(f"poll:{name}")
         self.shared.scheduler.forget(f"export:{name}")
         self.deliveries.remove(integration_id(name))
 
     def _wanted(self) -> dict[str, object]:
-        """By integration, everything that its worker is made of: what differs is made anew."""
+        """By integration, everything that its worker is made of: what differs is made again."""
         config, checked = self.config.loaded.value, self.config.checked
         services = (config.clearview.candidates, config.clearview.analytics)
         return {

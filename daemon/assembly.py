@@ -9,15 +9,13 @@ from uuid import UUID
 
 from config.loading import Loaded
 from config.operator import Integration, OperatorConfig
-from connectors.base import Connector
+from connectors.connector import Connector
+from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.assembly_import import ImportParts, import_ports, import_rules
-from daemon.board import Board
-from daemon.checked_config import CheckedConfig
 from daemon.core.alert_texts import Of
-from daemon.core.own_writes import DEFAULT_FIELD
+from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.core.push_plan import PushRules
 from daemon.exporting.values import ExportSettings, ExportStores
-from daemon.health import Health
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.status_push import (
@@ -27,17 +25,20 @@ from daemon.jobs.status_push import (
     PushSettings,
     StatusIntake,
 )
-from daemon.loop_health import LoopHealth
-from daemon.metrics import ConnectorMetrics, PrometheusMetrics
-from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.notifications import Channel
 from daemon.ports.pushes import NewRow
+from daemon.pushing.admission import Integration as PushIntegration
 from daemon.pushing.delivery import DeliveryLimits
-from daemon.pushing.gate import Integration as PushIntegration
 from daemon.pushing.intake import EventIntake, RulesOf
-from daemon.pushing.repair import Repair, RepairPorts
-from daemon.rate_watch import RateWatch
-from daemon.scheduler import Scheduler
+from daemon.pushing.reconcile import Repair, RepairPorts
+from daemon.runtime.checked_config import CheckedConfig
+from daemon.runtime.health import Health
+from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
+from daemon.runtime.rate_limit_monitor import RateWatch
+from daemon.runtime.scheduler import Scheduler
+from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
@@ -49,7 +50,6 @@ from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
 from daemon.stream.change_stream import ApplicationStream
-from daemon.worker import Bells, IntegrationWorker, Jobs, Surroundings
 from models.ids import integration_id
 
 QUIET = DeliveryLimits(look_every_s=60.0)
@@ -67,7 +67,7 @@ class Shared(ImportParts):
     states: MongoIntegrationStates = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
-    board: Board = field(init=False)
+    board: IntegrationStateCache = field(init=False)
     scheduler: Scheduler = field(init=False)
     loops: LoopHealth = field(init=False)
 
@@ -78,13 +78,13 @@ class Shared(ImportParts):
         self.states = MongoIntegrationStates(self.mongo)
         self.outbox = MongoOutbox(self.mongo)
         self.known = MongoKnownApplications(self.mongo)
-        self.board = Board(self.integrations)
+        self.board = IntegrationStateCache(self.integrations)
         self.scheduler = Scheduler(self.clock)
         self.loops = LoopHealth(self.alerts, self.clock)
 
     @property
-    def around(self) -> Surroundings:
-        return Surroundings(
+    def around(self) -> SharedServices:
+        return SharedServices(
             leases=self.leases,
             board=self.board,
             integrations=self.integrations,
@@ -109,14 +109,14 @@ def assemble_worker(
         delivery=_delivery(shared, wanted, connector, identity),
         export=export,
     )
-    bells = Bells(
+    triggers = Triggers(
         poll=shared.scheduler.every(wanted.poll.every, f"poll:{name}", jitter=wanted.poll.jitter),
         export=None
         if export is None or wanted.analytics is None
         else shared.scheduler.every(_look_for_periods(wanted.analytics.every), f"export:{name}"),
     )
     health = Health(Of(name, identity), shared.alerts, shared.clock, shared.policy)
-    return IntegrationWorker(identity, connector, jobs, bells, health, shared.around)
+    return IntegrationWorker(identity, connector, jobs, triggers, health, shared.around)
 
 
 def _look_for_periods(every: timedelta) -> timedelta:

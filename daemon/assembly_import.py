@@ -13,13 +13,13 @@ from config.encryption_key import encryption_keys
 from config.loading import Loaded
 from config.operator import Integration, OperatorConfig
 from config.operator_clearview import ClearView
-from connectors.registry import Commons
-from connectors.token_store import TokenStore
-from daemon.clock import SystemClock
+from connectors.http.token_store import TokenStore
+from connectors.registry import SharedLimits
 from daemon.core.alerting import AlertPolicy
-from daemon.core.own_writes import DEFAULT_FIELD
+from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
 from daemon.ports.clock import Clock
+from daemon.runtime.clock import SystemClock
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints
@@ -49,7 +49,7 @@ class ImportParts:
     policy: AlertPolicy = field(default_factory=AlertPolicy)
     encryption_key: SecretStr | None = None
     """Of refresh tokens in MongoDB."""
-    commons: Commons = field(default_factory=Commons)
+    commons: SharedLimits = field(default_factory=SharedLimits)
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     """Room for pages that are being imported."""
     services: ClearViewServices = field(init=False)
@@ -107,7 +107,7 @@ def import_ports(shared: ImportParts, identity: UUID) -> ImportPorts:
         runs=shared.runs,
         alerts=shared.alerts,
         clock=shared.clock,
-        room=shared.pages,
+        page_slots=shared.pages,
     )
 
 

@@ -57,7 +57,7 @@ class Actions:
         return self.apply(applicant, target, stage=stage)
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
-        """Somebody who is known applies to one more job."""
+        """Someone who is known applies to one more job."""
         now = self.world.clock.now_ms()
         first = stage or self.world.open_stages(job.number)[0]
         application = new_application(self.world, person, job, stage=first, created_ms=now, user=1)

@@ -173,7 +173,7 @@ def tag_row(world: World, title: str) -> Row:
 
 
 def source_row(world: World, title: str | None) -> Row | None:
-    """Where somebody came from."""
+    """Where someone came from."""
     if title is None:
         return None
     number = world.sources.index(title) + 1 if title in world.sources else 100_000

@@ -32,7 +32,7 @@ class AshbyWalks:
         self._begins_ms = self._account.clock.now_ms() + 1
 
     def rows(self, call: Call, given: Record, found: list[Record]) -> Reply:
-        """One page of a short list; behind a sync token it never has anything new."""
+        """One page of a short list; after a sync token it never has anything new."""
 
         def keep(number: int, since: int) -> bool:
             return number <= len(found) and since < 0

@@ -20,7 +20,7 @@ AS_XML = "xml"
 class BambooHr(Simulator):
     """A BambooHR account as its API shows it (vendor docs, read 2026-11-23).
 
-    Statuses belong to the company. Turning somebody down is a status too, so every reject reason
+    Statuses belong to the company. Turning someone down is a status too, so every reject reason
     of the account is one of its statuses, and there is no reason beside it.
     """
 

@@ -87,7 +87,7 @@ class BambooHrLists:
         return Reply(200, body)
 
     def _order(self, call: Call) -> list[int]:
-        """Which applications, in which order: computed anew as soon as anything has changed."""
+        """Which applications, in which order: computed again as soon as anything has changed."""
         asked = tuple(sorted(f"{n}={v}" for n, v in call.query.items() if n != "page"))
         if asked not in self._orders:
             if len(self._orders) >= KEPT:

@@ -13,7 +13,7 @@ PERSON_IDS = NumberIds(1_057)
 JOB_IDS = NumberIds(20)
 STAGE_IDS = NumberIds(0)
 CLOSED_IDS = NumberIds(100)
-"""A reason for turning somebody down is a status of its own."""
+"""A reason for turning someone down is a status of its own."""
 USER_IDS = NumberIds(7_000)
 FILE_IDS = NumberIds(400)
 Row = dict[str, object]
@@ -184,7 +184,7 @@ def job_row(world: World, job: Job) -> Row:
 
 
 def lead_row(user: User) -> Row:
-    """Somebody who hires."""
+    """Someone who hires."""
     return {
         "employeeId": USER_IDS.of(user.number),
         "firstName": user.first_name,

@@ -18,7 +18,7 @@ Fields = dict[str, Any]
 
 
 class CandidateBook(Protocol):
-    """Where candidates and applications end up; a demo may put ClearView's database behind it."""
+    """Where candidates and applications end up; a demo may put ClearView's database after it."""
 
     async def upsert(self, candidate: CandidateUpsert) -> Result: ...
 

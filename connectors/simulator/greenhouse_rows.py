@@ -169,7 +169,7 @@ class GreenhouseRows:
         }
 
     def attachment(self, person: Person, file: File, *, origin: str, now_ms: int) -> Row:
-        """A file with an address that is signed anew in every answer."""
+        """A file with an address that is signed again in every answer."""
         self._signed += 1
         expires = now_ms + FILE_LIFE_MS
         signature = sha256(f"{file.number}:{expires}:{self._signed}".encode()).hexdigest()[:24]

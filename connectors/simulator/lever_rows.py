@@ -177,7 +177,7 @@ def contact(person: Person) -> Row:
 
 
 def user_row(world: World, number: int) -> Row:
-    """Somebody who works in the account."""
+    """Someone who works in the account."""
     user = world.users[number]
     return {
         "id": USER_IDS.of(number),

@@ -51,7 +51,7 @@ class Scheduled:
 
 
 class Schedule:
-    """Orders carried out between two pages of somebody's walk."""
+    """Orders carried out between two pages of someone's walk."""
 
     def __init__(self, account: "Account") -> None:
         self._account = account

@@ -124,7 +124,7 @@ class Simulator(Account):
             self._runner = None
 
     def facts(self) -> dict[str, object]:
-        """What somebody needs to connect to this simulator."""
+        """What someone needs to connect to this simulator."""
         return {
             "connector": self.NAME,
             "endpoint": self.url,

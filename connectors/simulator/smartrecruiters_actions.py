@@ -13,7 +13,7 @@ class SmartRecruitersActions(Actions):
         self._secondary_bumps = secondary_bumps
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
-        """Somebody who is known applies to a job that is new to them."""
+        """Someone who is known applies to a job that is new to them."""
         if any(a.job == job.number for a in self.world.applications_of(person)):
             raise ActionRefused("the candidate has already applied to this job")
         return super().apply(person, job, stage=stage)

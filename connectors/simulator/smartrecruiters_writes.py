@@ -168,7 +168,7 @@ class SmartRecruitersWrites:
         return Reply(204)
 
     def _share(self, call: Call) -> Reply:
-        """A note; `#` names the candidate, `@` sends somebody an e-mail."""
+        """A note; `#` names the candidate, `@` sends someone an e-mail."""
         content = str(_body(call, SHARE).get("content") or "")
         named = re.search(r"#\[CANDIDATE:([^\]]+)\]", content)
         person = self._simulator.find_person(named.group(1)) if named else None

@@ -1,4 +1,4 @@
-"""Teamtailor's lists: numbered pages over rows that may move while somebody walks."""
+"""Teamtailor's lists: numbered pages over rows that may move while someone walks."""
 
 import zlib
 from collections.abc import Callable, Iterable
@@ -103,7 +103,7 @@ class TeamtailorLists:
             raise Refusal(400, f"{name} is not allowed", rule=rule)
 
     def _order(self, call: Call, kind: str) -> list[int]:
-        """Which records, in which order: computed anew as soon as anything has changed."""
+        """Which records, in which order: computed again as soon as anything has changed."""
         asked = sorted(
             f"{n}={v}" for n, v in call.query.items() if n.startswith(("filter[", "sort"))
         )

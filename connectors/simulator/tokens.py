@@ -16,7 +16,7 @@ class Tokens:
         self.issued = 0
 
     def issue(self, subject: str) -> tuple[str, str | None]:
-        """A new token in the name of somebody, and when it ends (ISO 8601)."""
+        """A new token in the name of someone, and when it ends (ISO 8601)."""
         if self._single:
             self._live.clear()
         self.issued += 1

@@ -218,7 +218,7 @@ def reason_row(reason: Reason) -> Row:
 
 
 def member_row(user: User) -> Row:
-    """Somebody in whose name writes can be made."""
+    """Someone in whose name writes can be made."""
     role = "admin" if user.is_admin else "simple"
     return {
         "id": MEMBER_IDS.text(user.number),

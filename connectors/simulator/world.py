@@ -89,7 +89,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who works in the ATS."""
+    """Someone who works in the ATS."""
 
     number: int
     first_name: str

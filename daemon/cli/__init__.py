@@ -14,16 +14,16 @@ from daemon.cli import (
     configuration,
     connectors,
     health,
-    inspect,
     integrations,
-    operating,
     outbox,
     roles,
     simulate,
 )
+from daemon.cli import commands as operating
+from daemon.cli import status as inspect
 from daemon.cli.early_signals import end_on_sigterm
+from daemon.cli.process_tuning import collect_rarely, keep_memory
 from daemon.cli.standard_streams import open_standard_streams
-from daemon.cli.tuning import collect_rarely, keep_memory
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 

@@ -1,4 +1,4 @@
-"""`ats-sync alerts`: what is wrong, and what nobody shall be told of for a while."""
+"""`ats-sync alerts`: what is wrong, and what no one shall be told of for a while."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -47,7 +47,7 @@ def list_alerts(
 ) -> None:
     """List open alerts, the latest first, and what is muted."""
     from daemon.cli.session import print_json
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
     from daemon.store.overview import AlertFilter, Overview
 
     which = AlertFilter(state="all" if every else "open", integration=integration)
@@ -76,12 +76,12 @@ def mute(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell nobody of some conditions for a while, be they open yet or not.
+    """Tell no one of some conditions for a while, be they open yet or not.
 
     They are still recorded. What is open when the mute ends is told then; what was told before is
     told to be over.
     """
-    from daemon.cli.looking import moment
+    from daemon.cli.rendering import moment
     from daemon.cli.session import out, usage_error
     from daemon.core.mutes import mute_end
     from models.times import utc_now
@@ -101,7 +101,7 @@ def mute(
 
 def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
     """Tell people again, at once if something is open that they should have been told of."""
-    from daemon.cli.looking import moment
+    from daemon.cli.rendering import moment
     from daemon.cli.session import out
     from models.errors import UserError
 
@@ -122,7 +122,7 @@ async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
     Raises:
         typer.Exit: 2, because nothing is called so; a typing error would mute nothing.
     """
-    from daemon.cli.looking import require_known
+    from daemon.cli.rendering import require_known
     from daemon.ports.alerts import AlertKind
     from daemon.store.integrations import MongoIntegrations
 
@@ -166,7 +166,7 @@ def _unknown(what: str, known: Sequence[str]) -> typer.Exit:
 def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
     from rich.markup import escape
 
-    from daemon.cli.looking import colored, moment
+    from daemon.cli.rendering import colored, moment
     from daemon.cli.session import out
     from daemon.http.page_parts import mute_of
     from models.times import utc_now
@@ -187,9 +187,9 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
 
 
 def _with_mutes(config: Path | None, work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]") -> Any:
-    from daemon.cli.looking import store
+    from daemon.cli.rendering import store
     from daemon.cli.session import run_async
-    from daemon.clock import SystemClock
+    from daemon.runtime.clock import SystemClock
     from daemon.store.alert_mutes import AlertMutes
 
     async def run() -> Any:

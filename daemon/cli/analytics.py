@@ -51,7 +51,7 @@ def show(
     Without --from it is the last period that is over, as it was or will be exported.
     """
     from daemon.cli.session import print_json, run_async
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
 
     metrics = run_async(lambda: _counted(name, start, end, config))
     if as_json:
@@ -73,9 +73,9 @@ def export(
 async def _counted(
     name: str, start: str | None, end: str | None, config: Path | None
 ) -> Mapping[str, Any]:
-    from daemon.cli.looking import require_known
+    from daemon.cli.rendering import require_known
     from daemon.cli.session import database, operator_config, settings_for
-    from daemon.clock import SystemClock
+    from daemon.runtime.clock import SystemClock
     from daemon.store.clearview_services import ClearViewServices
     from models.ids import integration_id
 

@@ -12,7 +12,7 @@ from daemon.cli.options import ConfigOption, JsonOption
 if TYPE_CHECKING:
     from config.explain import Explained
     from config.problems import Problem
-    from daemon.checked_config import CheckedConfig
+    from daemon.runtime.checked_config import CheckedConfig
 
 PANEL = "Configuration"
 
@@ -65,8 +65,8 @@ def _today() -> date:
 def _checked(config: Path | None) -> "CheckedConfig":
     """The whole configuration; mistakes of the environment and of the file come together."""
     from config.problems import ConfigError
-    from daemon.checked_config import load_checked_config
     from daemon.cli.session import settings_for
+    from daemon.runtime.checked_config import load_checked_config
 
     try:
         path = settings_for(config).config
@@ -79,7 +79,7 @@ def _checked(config: Path | None) -> "CheckedConfig":
 
 def _problems_of(config: Path) -> "Sequence[Problem]":
     from config.problems import ConfigError
-    from daemon.checked_config import load_checked_config
+    from daemon.runtime.checked_config import load_checked_config
 
     try:
         load_checked_config(config)

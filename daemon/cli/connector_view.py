@@ -5,7 +5,7 @@ from typing import Any
 
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
-    """The facts that `connectors.tools.show_definition` found."""
+    """The facts that `connectors.introspection.show_definition` found."""
     version = f" {facts['version']}" if facts["version"] else ""
     lines = [f"{facts['title']}{version}  {facts['file']}", f"  address      {facts['address']}"]
     if facts["sunset"]:

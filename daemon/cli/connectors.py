@@ -10,7 +10,7 @@ from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from connectors.definition import Definition
-    from connectors.tools import Listed, TestResult
+    from connectors.introspection import Listed, TestResult
 
 PathsOption = Annotated[
     list[Path] | None,
@@ -43,9 +43,9 @@ def list_connectors(
     path: PathsOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """List every definition, those of connector_paths first. Broken ones are listed, too."""
-    from connectors.tools import list_definitions
+    from connectors.introspection import list_definitions
     from daemon.cli.session import print_json, showing_errors
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
 
     with showing_errors():
         found = list_definitions(_folders(path, config))
@@ -69,7 +69,7 @@ def _listed(one: "Listed") -> dict[str, Any]:
 def _show_list(found: "Sequence[Listed]") -> None:
     from rich.markup import escape
 
-    from daemon.cli.looking import table
+    from daemon.cli.rendering import table
     from daemon.cli.session import err, out
 
     lines = table("name", "ATS", "API", "from")
@@ -89,10 +89,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a connector asks for, and what it can and cannot do."""
-    from connectors.tools import show_definition
+    from connectors.introspection import show_definition
     from daemon.cli.connector_view import lines_of
     from daemon.cli.session import out, print_json, showing_errors
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
 
     with showing_errors():
         facts = show_definition(_definition(name, _folders(path, config)))
@@ -136,7 +136,7 @@ def check_definitions(
 def _passes(name: str, folders: Sequence[Path]) -> bool:
     """Whether a definition is in order; what is not is printed."""
     from config.problems import ConfigError
-    from connectors.tools import run_definition_tests
+    from connectors.introspection import run_definition_tests
     from daemon.cli.session import err, out
 
     try:
@@ -174,7 +174,7 @@ def new(
     ] = None,
 ) -> None:
     """Print a commented definition to start from. Put it as NAME.yaml into a connector_paths folder."""
-    from connectors.tools import new_definition
+    from connectors.introspection import new_definition
     from daemon.cli.session import EXIT_USAGE, show_error
     from models.errors import UserError
 
@@ -192,8 +192,8 @@ def _folders(given: Sequence[Path] | None, config: Path | None) -> list[Path]:
     Raises:
         typer.Exit: 2, because a folder was named that is not there.
     """
-    from daemon.checked_config import connector_folders_of
     from daemon.cli.session import settings_for, showing_errors, usage_error
+    from daemon.runtime.checked_config import connector_folders_of
 
     for folder in given or ():
         if not folder.is_dir():

@@ -16,17 +16,17 @@ from rich.console import Console
 
 from config.settings import Settings, load_settings
 from daemon.app import Daemon
-from daemon.checked_config import load_checked_config
 from daemon.cli.run import opened
 from daemon.cli.session import err, showing_errors
 from daemon.core.alerting import AlertPolicy
 from daemon.demo.actors import Breakdown, BusyAts, Recruiter
 from daemon.demo.narrator import Narrator
 from daemon.demo.stage import Stage, set_stage
-from daemon.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
-from daemon.logs import configure_logs
-from daemon.store.attach import owner_is_alive, running_embedded
-from daemon.store.embedded import EmbeddedMongo
+from daemon.runtime.checked_config import load_checked_config
+from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
+from daemon.runtime.logs import configure_logs
+from daemon.store.embedded.find_running_mongod import owner_is_alive, running_embedded
+from daemon.store.embedded.server import EmbeddedMongo
 from models.errors import UserError
 
 FOLDER = "demo"
@@ -76,7 +76,7 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def _fresh_folder(folder: Path) -> None:
-    """The simulated ATSs begin anew each time, so what was imported from them must too."""
+    """The simulated ATSs begin again each time, so what was imported from them must too."""
     if running_embedded(folder) is not None and owner_is_alive(folder):
         raise UserError(
             f"a demo is running already, with its data in {folder}",

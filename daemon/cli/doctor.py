@@ -14,10 +14,9 @@ from rich.table import Table
 from config.mongodb_uri import overruled_options
 from config.operator import OperatorConfig
 from config.settings import Settings, variable
-from connectors.base import StageFacts
+from connectors.connector import StageFacts
 from connectors.errors import AtsError
 from daemon.assembly_import import ImportParts
-from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.poll import Bench
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -30,11 +29,12 @@ from daemon.cli.session import (
     shown_as,
 )
 from daemon.ports.pushes import StreamInterrupted
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.supervision import must_pass
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.foreign import plain_text
 from daemon.store.inspection import inspect_databases
 from daemon.stream.change_stream import ApplicationStream
-from daemon.supervision import must_pass
 from models.documents import ClearViewApplication
 from models.ids import integration_id
 from models.status import ApplicationStatus

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the integrations that the daemon knows, with their state."""
     from daemon.cli.session import print_json, run_async
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
 
     rows = run_async(lambda: _rows(config))
     if as_json:
@@ -32,8 +32,8 @@ def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) 
 
 
 async def _rows(config: Path | None) -> list[dict[str, Any]]:
-    from daemon.cli.looking import store
-    from daemon.clock import SystemClock
+    from daemon.cli.rendering import store
+    from daemon.runtime.clock import SystemClock
     from daemon.store.overview import Overview
 
     async with store(config) as mongo:
@@ -43,7 +43,7 @@ async def _rows(config: Path | None) -> list[dict[str, Any]]:
 def _show(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
 
-    from daemon.cli.looking import colored, moment, table
+    from daemon.cli.rendering import colored, moment, table
     from daemon.cli.session import out
 
     if not rows:
@@ -81,8 +81,8 @@ def _set(config: Path | None, name: str, state: Any, reason: str | None) -> None
 
 
 async def _stored(config: Path | None, name: str, state: Any, reason: str | None) -> None:
-    from daemon.cli.looking import require_known, store
-    from daemon.clock import SystemClock
+    from daemon.cli.rendering import require_known, store
+    from daemon.runtime.clock import SystemClock
     from daemon.store.integrations import MongoIntegrations
     from models.errors import UserError
 

@@ -10,7 +10,7 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
-    from daemon.store.outbox_desk import MongoOutboxDesk, OutboxFilter, Ruling
+    from daemon.store.outbox_admin import MongoOutboxDesk, OutboxFilter, Ruling
 
 StateOption = Annotated[
     list[str] | None,
@@ -65,7 +65,7 @@ def list_pushes(
 ) -> None:
     """List pushes, the latest first."""
     from daemon.cli.session import print_json
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
 
     which = _filter(state, integration, application, older_than)
     rows, count = _with_desk(config, lambda desk: _listed(desk, which, limit))
@@ -82,7 +82,7 @@ async def _listed(desk: "MongoOutboxDesk", which: "OutboxFilter", limit: int) ->
 def show(entry: IdArgument, config: ConfigOption = None) -> None:
     """Show one push as JSON, with what the log has about its event."""
     from daemon.cli.session import print_json
-    from daemon.plain import plain
+    from daemon.runtime.json_values import plain
     from models.errors import UserError
 
     async def look(desk: "MongoOutboxDesk") -> Any:
@@ -151,7 +151,7 @@ def _filter(
     from config.durations import parse_duration
     from config.problems import did_you_mean
     from daemon.cli.session import usage_error
-    from daemon.store.outbox_desk import STATES, OutboxFilter
+    from daemon.store.outbox_admin import STATES, OutboxFilter
     from models.times import utc_now
 
     for state in states or ():
@@ -212,7 +212,7 @@ def _say_dry_run() -> None:
 
 
 def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
-    from daemon.cli.looking import colored, moment, table
+    from daemon.cli.rendering import colored, moment, table
     from daemon.cli.session import out
 
     lines = table("id", "made (UTC)", "state", "change", "tries")
@@ -226,10 +226,10 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
 
 
 def _with_desk(config: Path | None, work: "Callable[[MongoOutboxDesk], Awaitable[Any]]") -> Any:
-    from daemon.cli.looking import store
+    from daemon.cli.rendering import store
     from daemon.cli.session import run_async
-    from daemon.clock import SystemClock
-    from daemon.store.outbox_desk import MongoOutboxDesk
+    from daemon.runtime.clock import SystemClock
+    from daemon.store.outbox_admin import MongoOutboxDesk
 
     async def run() -> Any:
         async with store(config) as mongo:

@@ -11,10 +11,9 @@ import msgspec
 import typer
 
 from config.problems import did_you_mean
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.registry import create_connector
 from daemon.assembly_import import ImportParts, import_ports, import_rules, token_store_of
-from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -27,11 +26,12 @@ from daemon.cli.session import (
     usage_error,
 )
 from daemon.core.alert_texts import Of
-from daemon.health import Health
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.ports.leases import Lease
 from daemon.ports.runs import RunCounts
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.outages import is_outage
 from models.documents import SyncRun
@@ -195,7 +195,7 @@ def _words(failed: ImportFailed) -> str:
 async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row | Lease:
     """The run of the daemon that works on it, which is asked for one.
 
-    Or the lease, once it is free: that daemon has died or ended, and nobody else will answer.
+    Or the lease, once it is free: that daemon has died or ended, and no one else will answer.
     """
     clock, integrations = on.shared.clock, on.shared.integrations
     asked_at = clock.now()

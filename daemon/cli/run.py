@@ -12,12 +12,12 @@ import typer
 from config.settings import Settings, settings_warnings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
-from daemon.bounded import bounded
-from daemon.checked_config import CheckedConfig, load_checked_config
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alerting import AlertPolicy
 from daemon.core.unexpected import stack
-from daemon.lifecycle import (
+from daemon.ports.runs import in_words
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.lifecycle import (
     MARGIN,
     StoppedEarly,
     TaskDied,
@@ -28,13 +28,13 @@ from daemon.lifecycle import (
     serve,
     unless_stopped,
 )
-from daemon.log_redaction import Redactor
-from daemon.logs import configure_logs
-from daemon.once import run_once
-from daemon.ports.runs import in_words
+from daemon.runtime.log_redaction import Redactor
+from daemon.runtime.logs import configure_logs
+from daemon.runtime.once import run_once
+from daemon.runtime.timeouts import bounded
 from daemon.store.connection import DatabaseError, Mongo, open_mongo
-from daemon.store.embedded import EmbeddedMongo, start_embedded
-from daemon.store.embedded_watch import watched
+from daemon.store.embedded.server import EmbeddedMongo, start_embedded
+from daemon.store.embedded.watch import watched
 from models.errors import UserError
 
 ANSWERS_WITHIN_S = 0.4

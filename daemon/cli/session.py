@@ -17,13 +17,13 @@ from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
-from daemon.lifecycle import StoppedEarly, run_command
-from daemon.logs import configure_logs
 from daemon.ports.runs import in_words
-from daemon.store.attach import running_embedded
+from daemon.runtime.lifecycle import StoppedEarly, run_command
+from daemon.runtime.logs import configure_logs
 from daemon.store.connection import DatabaseError, Mongo, open_mongo
-from daemon.store.embedded import start_embedded
-from daemon.store.embedded_watch import watched
+from daemon.store.embedded.find_running_mongod import running_embedded
+from daemon.store.embedded.server import start_embedded
+from daemon.store.embedded.watch import watched
 from daemon.store.outages import is_outage
 from daemon.store.start_errors import command_error
 from models.errors import AtsSyncError, UserError

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from daemon.cli.looking import colored, moment, table
+from daemon.cli.rendering import colored, moment, table
 from daemon.cli.session import out
 from daemon.http.page_parts import OPEN, age, counted, mute_of, number, total
 

@@ -166,7 +166,7 @@ def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Cond
         kind=AlertKind.STREAM_POSITION_LOST,
         severity="critical",
         title="The position in ClearView's change stream is lost again and again",
-        message=f"{found.number} times in a row. {what} Until the cause is mended status changes "
+        message=f"{found.number} times in a row. {what} Until the cause is fixed status changes "
         f"reach the ATSs by such comparisons only, up to {found.pause.total_seconds():.0f} s apart. "
         "Make the oplog larger with replSetResizeOplog if its history is too short (`ats-sync "
         "doctor` shows it), and stop whatever drops, renames or restores `applications`.",

@@ -6,7 +6,7 @@ keep coming (`group_window` apart, and `longest_hold` at most) and are told in o
 `storm_size` of them; while that storm lasts (`storm_window` after the latest message) the rest wait
 and are told together. A muted condition neither opens nor reminds until
 the mute ends, and is then told if it is still open. Its end is told even under a mute if its opening
-was, so that whoever keeps it as open can close it; otherwise nobody ever hears of it.
+was, so that whoever keeps it as open can close it; otherwise no one ever hears of it.
 """
 
 from collections import defaultdict
@@ -241,7 +241,7 @@ def _is_muted(alert: AlertState, now: datetime) -> bool:
 
 
 def _came_and_went(alert: AlertState) -> bool:
-    """Opened and resolved while it was held back: nobody knew, nobody need know."""
+    """Opened and resolved while it was held back: no one knew, no one need know."""
     return alert.told == 0 and alert.resolved_at is not None
 
 

@@ -65,7 +65,7 @@ def floor_to(moment: datetime, every: timedelta) -> datetime:
 
 
 def latest_complete(now: datetime, every: timedelta) -> Period:
-    """The last period that is over: what a report shows when nobody names another one."""
+    """The last period that is over: what a report shows when no one names another one."""
     end = floor_to(now, every)
     return Period(end - every, end)
 

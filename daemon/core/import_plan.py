@@ -147,11 +147,11 @@ def _vanished(after: Snapshot, before: Snapshot | None) -> tuple[str, ...]:
     return tuple(a["external_id"] for a in before.applications if a["external_id"] not in left)
 
 
-def hold_stale(change: RecordChange, asked_at: datetime) -> RecordChange:
+def ignore_stale_status(change: RecordChange, asked_at: datetime) -> RecordChange:
     """What the ATS listed before a push reached it is no news about that application's status.
 
     `asked_at` is a moment before the page was asked for. The status stays what the push made it,
-    and the record is compared anew when it is listed again.
+    and the record is compared again when it is listed again.
     """
     if not change.applications or not any(_is_stale(a, asked_at) for a in change.applications):
         return change

@@ -53,7 +53,7 @@ class PreviewCounts(msgspec.Struct):
 
 
 def previewed(plan: RecordPlan, list_name: str, *, is_new: bool) -> PreviewedChange | None:
-    """What a plan comes to; None if nobody would hear of it.
+    """What a plan comes to; None if no one would hear of it.
 
     `is_new`: the candidate is created, and no earlier record of this preview has created it.
     """

@@ -92,7 +92,7 @@ class Push(msgspec.Struct, frozen=True):
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """No work, and why in one word. `failed`: somebody should have a look."""
+    """No work, and why in one word. `failed`: someone should have a look."""
 
     reason: str
     message: str | None = None

@@ -24,7 +24,7 @@ class Recovery(msgspec.Struct, frozen=True):
 
     number: int
     pause: timedelta
-    """Before the stream is opened anew."""
+    """Before the stream is opened again."""
     needs_person: bool
 
 

@@ -26,7 +26,7 @@ class Unexpected(msgspec.Struct, frozen=True):
     """The server's or the operating system's number for it, where it has one."""
 
     def __str__(self) -> str:
-        """One clause, such as `KeyError at connectors.mapping:120`."""
+        """One clause, such as `KeyError at connectors.read.mapping:120`."""
         code = "" if self.code is None else f" (code {self.code})"
         raised = "" if self.raised_in is None else f" (raised in {self.raised_in})"
         return f"{self.error}{code} at {self.location}{raised}"

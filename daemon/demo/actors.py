@@ -10,9 +10,9 @@ from typing import Any
 from connectors.simulator import Fault, Simulator
 from connectors.simulator.orders import carry_out
 from daemon.demo.stage import Stage
+from daemon.runtime.supervision import stopped_within
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
-from daemon.supervision import stopped_within
 from models.documents import ClearViewApplication
 from models.ids import integration_id
 from models.status import ApplicationStatus
@@ -135,7 +135,7 @@ class Breakdown:
             if await stopped_within(stop, timedelta(seconds=6)):
                 return
             simulator.faults.clear()
-            self.tell("mended", self.name, "the ATS takes the credential again")
+            self.tell("recovered", self.name, "the ATS takes the credential again")
             await self._ask_for_a_poll()
             wait = timedelta(minutes=2)
 

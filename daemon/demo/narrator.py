@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from daemon.demo.stage import Stage
+from daemon.runtime.supervision import stopped_within
 from daemon.store.connection import DatabaseError, Mongo
-from daemon.supervision import stopped_within
 from models.documents import (
     Alert,
     AnalyticsExportLog,
@@ -32,7 +32,7 @@ STYLES = {
     "resolved": "bold green",
     "notified": "yellow",
     "breaks": "red",
-    "mended": "green",
+    "recovered": "green",
 }
 
 

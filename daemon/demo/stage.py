@@ -12,7 +12,7 @@ from connectors.simulator.clearview_services import ClearViewServices
 CANDIDATES = 2_000
 NOTIFY_TOKEN = "demo-notify-token"  # noqa: S105 - of a service that lives as long as the demo
 HURRY = 0.04
-"""The vendors' rate limits, with windows this much shorter: nobody watches a demo for an hour."""
+"""The vendors' rate limits, with windows this much shorter: no one watches a demo for an hour."""
 
 
 class Stage(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.base import ApplicationRef, Connector
+from connectors.connector import ApplicationRef, Connector
 from connectors.errors import (
     AtsError,
     AuthRefused,
@@ -25,9 +25,9 @@ from connectors.errors import (
     Terminal,
     Transient,
 )
-from connectors.proof import harmless
+from connectors.write.proof import harmless
 from daemon.core.analytics import Period, Standpoint
-from daemon.core.own_writes import DEFAULT_FIELD
+from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.ports.analytics import (
     ExportLog,
     ExportPosition,

@@ -9,7 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from config.problems import did_you_mean
-from daemon.plain import plain
+from daemon.runtime.json_values import plain
 from models.times import to_milliseconds
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Row
 from daemon.store.integrations import MongoIntegrations, Standing, State
-from daemon.store.outbox_desk import STATES, MongoOutboxDesk, OutboxFilter
+from daemon.store.outbox_admin import STATES, MongoOutboxDesk, OutboxFilter
 from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
 
 OUTCOMES = ("running", "success", "partial", "failed", "interrupted", "waiting")
@@ -129,7 +129,7 @@ class Api:
         return answered({"alerts": await self._desk.overview.alerts(which, limit=limit_of(query))})
 
     async def mute(self, request: web.Request) -> web.Response:
-        """Tell nobody of this condition for a while, however often it comes and goes meanwhile."""
+        """Tell no one of this condition for a while, however often it comes and goes meanwhile."""
         body = await json_object(request)
         _take_only(body, "for", "until")
         until = self._end_of(body)

@@ -86,7 +86,7 @@ def alerts(open_alerts: Sequence[Row], now: datetime) -> Html | None:
 
 
 def mute_of(alert: Row, now: datetime) -> datetime | None:
-    """Until when nobody is told of it; None if it is not muted."""
+    """Until when no one is told of it; None if it is not muted."""
     until: datetime | None = alert.get("muted_until")
     return until if until is not None and until > now else None
 

@@ -8,9 +8,9 @@ import structlog
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from daemon.bounded import bounded
 from daemon.http.answers import answered
 from daemon.http.heartbeat import Heartbeat
+from daemon.runtime.timeouts import bounded
 
 log = structlog.get_logger("daemon.http")
 

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.base import Connector, ListFacts
+from connectors.connector import Connector, ListFacts
 from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
-from daemon.core.walk import PollState, Walk
-from daemon.importing.seen import SeenIds
+from daemon.core.poll_state import ListingPass, PollState
+from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
 from daemon.ports.clock import Clock
@@ -47,7 +47,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     runs: RunLog
     alerts: Alerts
     clock: Clock
-    room: asyncio.Semaphore = msgspec.field(
+    page_slots: asyncio.Semaphore = msgspec.field(
         default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE)
     )
     """One place for each page that is being mapped or written: all imports of a process share it,
@@ -69,7 +69,7 @@ class ImportRules(msgspec.Struct, frozen=True):
 class ShownList(msgspec.Struct, frozen=True):
     """What a complete walk of one list has shown."""
 
-    seen: SeenIds
+    seen: HashedIdSet
     began_empty: bool
     """The list had no snapshot when the walk began."""
 
@@ -81,7 +81,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Nobody is watching."""
+    """No one is watching."""
 
     def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
         """Nothing to show."""
@@ -148,7 +148,7 @@ class ImportContext:
         return self.walked_everything and bool(details.get("sweep")) and not details.get("resumed")
 
     @property
-    def walk(self) -> Walk:
+    def walk(self) -> ListingPass:
         """The pass under way."""
         if self.state.walk is None:
             raise AssertionError("no walk under way")

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from connectors.base import Connector, ListFacts
+from connectors.connector import Connector, ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
-from daemon.core.safety import Brake, judge_deletions
-from daemon.core.walk import Deleting
+from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
+from daemon.core.poll_state import Deleting
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
-from daemon.importing.seen import SeenIds
+from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import LogLine, Snapshot, Snapshots
 
@@ -73,7 +73,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
         context.state.deleting = None
 
 
-async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: SeenIds) -> bool:
+async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: HashedIdSet) -> bool:
     """Whether counting alone proves that nothing is missing.
 
     It does where each record that was shown has a snapshot of its own, and there are no others.
@@ -85,7 +85,11 @@ async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: SeenId
 
 
 async def find_missing(
-    snapshots: Snapshots, facts: ListFacts, seen: SeenIds, *, elsewhere: Sequence[SeenIds] = ()
+    snapshots: Snapshots,
+    facts: ListFacts,
+    seen: HashedIdSet,
+    *,
+    elsewhere: Sequence[HashedIdSet] = (),
 ) -> Missing:
     """Live snapshots whose records a complete listing did not show.
 
@@ -123,7 +127,7 @@ async def ask_for_missing(
 
 
 async def _allowed(
-    context: ImportContext, facts: ListFacts, seen: SeenIds, missing: Missing
+    context: ImportContext, facts: ListFacts, seen: HashedIdSet, missing: Missing
 ) -> bool:
     verdict = judge_deletions(
         known=missing.known,
@@ -133,7 +137,7 @@ async def _allowed(
         accepted=context.request.accept_deletions,
     )
     alerts, name = context.ports.alerts, context.connector.integration
-    if isinstance(verdict, Brake):
+    if isinstance(verdict, DeletionBlocked):
         context.run.details.setdefault("brakes", []).append(verdict.reason)
         await alerts.raise_condition(
             deletion_brake(

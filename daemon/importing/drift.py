@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.base import ListFacts
+from connectors.connector import ListFacts
 from daemon.core.alert_texts import schema_drift
 from daemon.importing.context import ImportContext
 from daemon.ports.alerts import AlertKind, alert_key

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.core.alert_texts import dead_records
+from daemon.core.poll_state import PageInFlight
 from daemon.core.unexpected import unexpected as describe
-from daemon.core.walk import Applying
 from daemon.importing.context import ImportContext
 from daemon.ports.imports import LogLine
 
@@ -36,7 +36,7 @@ def unexpected(error: BaseException) -> str:
     return f"unexpected {describe(error)}"
 
 
-async def set_aside(context: ImportContext, page: Applying, reason: str) -> None:
+async def set_aside(context: ImportContext, page: PageInFlight, reason: str) -> None:
     """Take the records of a page that cannot be written out of the way.
 
     They are as unknown as before the page, and retried like any record that failed.

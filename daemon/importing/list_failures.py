@@ -9,7 +9,7 @@ from connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from daemon.core.walk import FailureCause
+from daemon.core.poll_state import FailureCause
 from daemon.importing.context import ImportContext
 
 

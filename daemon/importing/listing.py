@@ -10,19 +10,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from connectors.base import Cursor, ListFacts, Page, Window
+from connectors.connector import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
-from daemon.core.walk import ListPosition, PollState
-from daemon.importing.ahead import read_ahead
+from daemon.core.poll_state import ListPosition, PollState
+from daemon.importing.change_detection import PreparedPage
 from daemon.importing.context import ImportContext, ShownList
 from daemon.importing.drift import watch_fields
+from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.page import PageImport, page_import
-from daemon.importing.reading import PreparedPage
-from daemon.importing.seen import SeenIds
+from daemon.importing.prefetch import prefetched
 from models.times import EPOCH
 
 RENEW_IDLE_CURSOR = timedelta(hours=1)
-HOLDS_ITS_PLACE_S = 2.0
+SLOT_PATIENCE_S = 2.0
 
 
 def window_of(state: PollState, facts: ListFacts, *, full: bool, overlap: timedelta) -> Window:
@@ -44,9 +44,9 @@ class ListImport:
         self._began_empty = False
         self._may_prove_absence = False
         self._records = 0
-        self._seen = SeenIds()
+        self._seen = HashedIdSet()
         """What the walk has shown so far."""
-        self._places = 0
+        self._slots_taken = 0
         """How much of the room for pages is taken."""
 
     async def run(self) -> None:
@@ -69,9 +69,9 @@ class ListImport:
         overlap = self._context.rules.overlap
         return window_of(self._context.state, self._facts, full=self._at.full, overlap=overlap)
 
-    def _anew(self, window: Window) -> bool:
+    def _remap_all(self, window: Window) -> bool:
         """Whether records are mapped although they are as they were: a complete walk can."""
-        changed = self._context.state.needs_mapping_anew(self._facts.name, self._lookups)
+        changed = self._context.state.needs_remapping(self._facts.name, self._lookups)
         swept = self._walk.sweep and self._facts.read_again_in_sweeps
         return window.is_full and (changed or swept)
 
@@ -89,16 +89,18 @@ class ListImport:
         self._began_empty = window.is_full and not await context.ports.snapshots.has_any(name)
         self._may_prove_absence = (
             window.is_full
-            and name not in self._walk.taken_up
+            and name not in self._walk.resumed_lists
             and self._facts.complete_listing_proves_absence
         )
-        anew = self._anew(window)
-        self._seen = SeenIds()
+        remap_all = self._remap_all(window)
+        self._seen = HashedIdSet()
         last: Page | None = None
         try:
             async with (
-                page_import(context, self._facts, failing, anew=anew, shown=self._seen) as pages,
-                aclosing(read_ahead(self._prepared_pages(pages, window))) as ready,
+                page_import(
+                    context, self._facts, failing, remap_all=remap_all, shown=self._seen
+                ) as pages,
+                aclosing(prefetched(self._prepared_pages(pages, window))) as ready,
             ):
                 async for prepared in ready:
                     context.require_lease()
@@ -107,38 +109,38 @@ class ListImport:
                     last = prepared.page
                     del prepared
         finally:
-            while self._places:
-                self._leave_place()
+            while self._slots_taken:
+                self._release_slot()
         await self._finish(pages, last, window)
 
     async def _arrival(self, pages: AsyncIterator[Page]) -> Page | None:
-        """The next page, which has a place from before it is asked for; None behind the last one.
+        """The next page, which has a place from before it is asked for; None after the last one.
 
-        An ATS that lets us wait keeps nobody else from the room: the place is left meanwhile.
+        An ATS that lets us wait keeps no one else from the room: the place is left meanwhile.
         """
-        await self._take_place()
+        await self._acquire_slot()
         coming = asyncio.ensure_future(_next_of(pages))
         try:
-            if not (await asyncio.wait({coming}, timeout=HOLDS_ITS_PLACE_S))[0]:
-                self._leave_place()
+            if not (await asyncio.wait({coming}, timeout=SLOT_PATIENCE_S))[0]:
+                self._release_slot()
                 await asyncio.wait({coming})
-                await self._take_place()
+                await self._acquire_slot()
             page = await coming
         finally:
             if not coming.done():
                 coming.cancel()
                 await asyncio.wait({coming})
         if page is None:
-            self._leave_place()
+            self._release_slot()
         return page
 
-    async def _take_place(self) -> None:
-        await self._context.ports.room.acquire()
-        self._places += 1
+    async def _acquire_slot(self) -> None:
+        await self._context.ports.page_slots.acquire()
+        self._slots_taken += 1
 
-    def _leave_place(self) -> None:
-        self._places -= 1
-        self._context.ports.room.release()
+    def _release_slot(self) -> None:
+        self._slots_taken -= 1
+        self._context.ports.page_slots.release()
 
     async def _prepared_pages(
         self, pages: PageImport, window: Window
@@ -166,7 +168,7 @@ class ListImport:
             prepared,
             asked_at=ready.asked_at,
             written=lambda: self._moved(page),
-            done=self._leave_place,
+            done=self._release_slot,
         )
         self._records += prepared.seen
         self._seen.add_all(prepared.external_ids)
@@ -194,7 +196,7 @@ class ListImport:
             self._move_cursor(last.next_cursor)
         if window.is_full:
             context.state.mappings[name] = self._facts.mapping_version
-            if name not in self._walk.taken_up:
+            if name not in self._walk.resumed_lists:
                 context.state.lookups[name] = self._lookups
 
     def _move_cursor(self, cursor: Cursor) -> None:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from connectors.base import Mapped
+from connectors.connector import Mapped
+from daemon.core.exported_field import own_value
 from daemon.core.import_plan import RecordChange
-from daemon.core.own_writes import own_value
 from daemon.importing.context import ImportContext
 from models.ids import application_id
 

@@ -17,22 +17,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from connectors.base import ListFacts, Page
+from connectors.connector import ListFacts, Page
 from connectors.errors import AtsError
-from daemon.core.import_plan import RecordChange, RecordPlan, hold_stale
+from daemon.core.import_plan import RecordChange, RecordPlan, ignore_stale_status
 from daemon.core.lost_push import keep_unless_made
-from daemon.core.walk import Applying
+from daemon.core.poll_state import PageInFlight
+from daemon.importing.apply import deliver, log_plans, plan_changes
+from daemon.importing.change_detection import ChangeDetector, PreparedPage
 from daemon.importing.context import ImportContext
-from daemon.importing.effects import deliver, log_plans, plan_changes
 from daemon.importing.failures import (
     note_failures,
     note_unidentified,
     set_aside,
     unexpected,
 )
-from daemon.importing.lane import Lane
 from daemon.importing.own_values import compare_values
-from daemon.importing.reading import PageReading, PreparedPage
+from daemon.importing.sequential_stage import SequentialStage
 from daemon.ports.imports import Snapshot
 from daemon.ports.leases import LeaseLost
 from daemon.ports.services import ServiceFailed
@@ -42,7 +42,7 @@ STEPS_BEHIND = 3
 
 
 def _nothing() -> None:
-    """Nobody waits to be told."""
+    """No one waits to be told."""
 
 
 @dataclass(slots=True)
@@ -51,12 +51,14 @@ class PageImport:
 
     context: ImportContext
     facts: ListFacts
-    reading: PageReading
+    reading: ChangeDetector
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
-    writing: Lane = field(default_factory=lambda: Lane("write snapshots"))
-    delivering: Lane = field(default_factory=lambda: Lane("deliver to ClearView"))
-    logging: Lane = field(default_factory=lambda: Lane("log"))
+    writing: SequentialStage = field(default_factory=lambda: SequentialStage("write snapshots"))
+    delivering: SequentialStage = field(
+        default_factory=lambda: SequentialStage("deliver to ClearView")
+    )
+    logging: SequentialStage = field(default_factory=lambda: SequentialStage("log"))
     under_way: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=STEPS_BEHIND))
     """What the pages in these three are about."""
 
@@ -85,19 +87,19 @@ class PageImport:
         about = self._about(prepared)
         if not all(about.isdisjoint(other) for other in self.under_way):
             # ClearView and the log are told what the snapshots say, which are about to change.
-            await self.settle()
+            await self.join()
         page = await self._announce(prepared)
-        await self.writing.settle()
+        await self.writing.join()
         self._count_seen(prepared)
         changes = await self._changes(prepared, asked_at)
         await self.context.ports.snapshots.mark_seen(self.facts.name, prepared.found_again)
         if not changes:
-            await self._pass_over(page, prepared.mended)
+            await self._pass_over(page, prepared.recovered)
             written()
             done()
             return
         self.under_way.append(about)
-        self.writing.begin(self._write(page, changes, prepared.mended, written, done))
+        self.writing.begin(self._write(page, changes, prepared.recovered, written, done))
 
     async def commit_each(
         self,
@@ -123,11 +125,11 @@ class PageImport:
         under_way = len(self.context.state.applying)
         try:
             await self.commit(part, asked_at=asked_at)
-            await self.settle()
+            await self.join()
         except (AtsError, ServiceFailed, LeaseLost):
             raise
         except Exception as error:
-            await self.stand_still()
+            await self.drain()
             announced = self.context.state.applying[under_way:]
             if not announced:
                 raise
@@ -147,10 +149,10 @@ class PageImport:
         ]
         return frozenset((*records, *prepared.failures, *candidates))
 
-    async def _announce(self, prepared: PreparedPage) -> Applying:
+    async def _announce(self, prepared: PreparedPage) -> PageInFlight:
         """Let the checkpoint name the records before any of them is written."""
         ids = tuple(mapped.external_id for mapped, _ in prepared.changed)
-        page = Applying(self.facts.name, ids, uuid4())
+        page = PageInFlight(self.facts.name, ids, uuid4())
         if ids:
             self.context.state.applying.append(page)
             await self.context.save()
@@ -168,21 +170,21 @@ class PageImport:
         self.context.mapped += len(prepared.changed)
 
     async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
-        """What the page changes; what it does not change is known anew where it has to be."""
+        """What the page changes; what it does not change is known again where it has to be."""
         compared = await self.reading.compare(prepared)
         fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
-        changes = [keep_unless_made(hold_stale(change, asked_at)) for change in fresh]
+        changes = [keep_unless_made(ignore_stale_status(change, asked_at)) for change in fresh]
         empty = [change for change in changes if change.is_empty]
         marked = [change.after for change in empty if _is_marked_anew(change)]
         await self.context.ports.snapshots.refresh(self.facts.name, marked)
         self.context.run.counts.unchanged += len(empty) + len(prepared.changed) - len(compared)
         return [change for change in changes if not change.is_empty] if empty else changes
 
-    async def _pass_over(self, page: Applying, mended: Sequence[str]) -> None:
+    async def _pass_over(self, page: PageInFlight, recovered: Sequence[str]) -> None:
         """The page changes nothing."""
         if page.external_ids:
             self.context.state.applying.remove(page)
-        await self.context.ports.failed.remove(self.facts.name, mended)
+        await self.context.ports.failed.remove(self.facts.name, recovered)
         if self._checkpoint_is_old():
             await self.context.save()
 
@@ -192,9 +194,9 @@ class PageImport:
 
     async def _write(
         self,
-        page: Applying,
+        page: PageInFlight,
         changes: Sequence[RecordChange],
-        mended: Sequence[str],
+        recovered: Sequence[str],
         written: Callable[[], None],
         done: Callable[[], None],
     ) -> None:
@@ -209,15 +211,15 @@ class PageImport:
         await note_failures(context, name, unstored)
         written()
         stored = [p for p in plans if p.change.external_id not in unstored]
-        mended = [e for e in mended if e not in unstored]
-        await self.delivering.settle()
-        self.delivering.begin(self._deliver(page, stored, mended, done))
+        recovered = [e for e in recovered if e not in unstored]
+        await self.delivering.join()
+        self.delivering.begin(self._deliver(page, stored, recovered, done))
 
     async def _deliver(
         self,
-        page: Applying,
+        page: PageInFlight,
         plans: Sequence[RecordPlan],
-        mended: Sequence[str],
+        recovered: Sequence[str],
         done: Callable[[], None],
     ) -> None:
         """Give the page to ClearView, then begin to log it."""
@@ -226,31 +228,31 @@ class PageImport:
             taken = [p for p in plans if p.change.external_id not in refused]
             self._count_taken(taken)
             await self.context.ports.failed.remove(
-                self.facts.name, [e for e in mended if e not in refused]
+                self.facts.name, [e for e in recovered if e not in refused]
             )
-            await self.logging.settle()
+            await self.logging.join()
             self.logging.begin(self._log(page, taken))
         finally:
             done()
 
-    async def _log(self, page: Applying, plans: Sequence[RecordPlan]) -> None:
+    async def _log(self, page: PageInFlight, plans: Sequence[RecordPlan]) -> None:
         await log_plans(self.context, plans)
         self.context.state.applying.remove(page)
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Return when ClearView has every page, and all of them are logged.
 
         Raises:
             Exception: what the last of them could not be written, delivered or logged for.
         """
         for lane in (self.writing, self.delivering, self.logging):
-            await lane.settle()
+            await lane.join()
         self.under_way.clear()
 
-    async def stand_still(self) -> None:
+    async def drain(self) -> None:
         """Return when nothing is written any more, however it ended."""
         for lane in (self.writing, self.delivering, self.logging):
-            await lane.stand_still()
+            await lane.drain()
 
     def _count_taken(self, plans: Sequence[RecordPlan]) -> None:
         counts = self.context.run.counts
@@ -280,21 +282,21 @@ async def page_import(
     facts: ListFacts,
     failing: frozenset[str],
     *,
-    anew: bool = False,
+    remap_all: bool = False,
     shown: Container[str] = (),
 ) -> AsyncIterator[PageImport]:
     """The import of one list's pages, all of them in ClearView and logged when it ends.
 
-    `failing` are the records that failed before; with `anew` equal records are mapped, too.
+    `failing` are the records that failed before; with `again` equal records are mapped, too.
     `shown` grows with the external ids of the pages that were committed.
     """
-    reading = PageReading(
+    reading = ChangeDetector(
         facts=facts,
         connector=context.connector,
         snapshots=context.ports.snapshots,
         clock=context.ports.clock,
         failing=failing,
-        anew=anew,
+        remap_all=remap_all,
         own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
         walk_began_at=context.walk.began_at,
@@ -304,9 +306,9 @@ async def page_import(
     pages = PageImport(context, facts, reading)
     try:
         yield pages
-        await pages.settle()
+        await pages.join()
     finally:
-        await pages.stand_still()
+        await pages.drain()
 
 
 def _stamped(change: RecordChange, import_id: UUID) -> Snapshot:

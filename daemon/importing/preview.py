@@ -4,20 +4,20 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from connectors.base import Connector, ListFacts, Page, Position, Window
+from connectors.connector import Connector, ListFacts, Page, Position, Window
 from connectors.errors import CursorRefused
+from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.import_plan import RecordChange
 from daemon.core.lost_push import keep_unless_made
+from daemon.core.poll_state import ListingPass, PollState, state_from
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
-from daemon.core.safety import Brake, judge_deletions
-from daemon.core.walk import PollState, Walk, state_from
+from daemon.importing.apply import plan_changes
+from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.context import ImportPorts, ImportRules, peers_of
 from daemon.importing.deletions import ask_for_missing, find_missing
-from daemon.importing.effects import plan_changes
+from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.listing import window_of
-from daemon.importing.reading import PageReading
 from daemon.importing.recovery import changes_left, leave_out_taken
-from daemon.importing.seen import SeenIds
 
 Progress = Callable[[str, PreviewCounts, int | None], None]
 """Told behind each page: the list, the counts so far, and how many records are expected."""
@@ -37,9 +37,9 @@ class Preview:
     sweep: bool = False
     progress: Progress = nobody_watches
     counts: PreviewCounts = field(default_factory=PreviewCounts)
-    _created: SeenIds = field(default_factory=SeenIds)
-    _looked_at: SeenIds = field(default_factory=SeenIds)
-    _shown: dict[str, SeenIds] = field(default_factory=dict)
+    _created: HashedIdSet = field(default_factory=HashedIdSet)
+    _looked_at: HashedIdSet = field(default_factory=HashedIdSet)
+    _shown: dict[str, HashedIdSet] = field(default_factory=dict)
     """By list: what a complete listing has shown."""
 
     async def changes(self) -> AsyncIterator[PreviewedChange]:
@@ -54,7 +54,7 @@ class Preview:
             yield self.counts.note(item)
         now = self.ports.clock.now()
         sweep = self.sweep or state.sweep_is_due(now, self.rules.sweep_every)
-        walk = state.take_up(sweep=sweep, now=now, fresh=uuid4())
+        walk = state.resume_or_begin(sweep=sweep, now=now, fresh=uuid4())
         for facts in self.connector.lists:
             if facts.name in walk.done:
                 continue
@@ -74,7 +74,7 @@ class Preview:
                 yield item
 
     async def _list(
-        self, facts: ListFacts, state: PollState, walk: Walk
+        self, facts: ListFacts, state: PollState, walk: ListingPass
     ) -> AsyncIterator[PreviewedChange]:
         full = walk.sweep or state.needs_full(facts.name, facts.mapping_version)
         walk.begin(facts.name, full=full)
@@ -82,10 +82,10 @@ class Preview:
         at = walk.positions[facts.name]
         window = window_of(state, facts, full=at.full, overlap=self.rules.overlap)
         swept = walk.sweep and facts.read_again_in_sweeps
-        changed = state.needs_mapping_anew(facts.name, lookups)
-        anew = window.is_full and (changed or swept)
+        changed = state.needs_remapping(facts.name, lookups)
+        remap_all = window.is_full and (changed or swept)
         failing = await self.ports.failed.all_ids(facts.name)
-        looking = _Looking(self._reading(facts, failing, anew=anew))
+        looking = _Looking(self._reading(facts, failing, remap_all=remap_all))
         async for page in self._pages(facts, window, at.position, looking):
             for item in await self._page(looking, page):
                 yield item
@@ -97,15 +97,15 @@ class Preview:
             self._shown[facts.name] = looking.seen
 
     def _reading(
-        self, facts: ListFacts, failing: frozenset[str], *, anew: bool = False
-    ) -> PageReading:
-        return PageReading(
+        self, facts: ListFacts, failing: frozenset[str], *, remap_all: bool = False
+    ) -> ChangeDetector:
+        return ChangeDetector(
             facts=facts,
             connector=self.connector,
             snapshots=self.ports.snapshots,
             clock=self.ports.clock,
             failing=failing,
-            anew=anew,
+            remap_all=remap_all,
             own_field=self.rules.own_field,
             peers=peers_of(self.connector, facts),
         )
@@ -121,7 +121,7 @@ class Preview:
         except CursorRefused:
             if position is None and window.is_full:
                 raise
-            looking.seen = SeenIds()
+            looking.seen = HashedIdSet()
             again = window if position is not None else Window()
             async for page in self._pages(facts, again, None, looking):
                 yield page
@@ -176,7 +176,7 @@ class Preview:
             max_percent=self.rules.max_percent,
             accepted=False,
         )
-        if isinstance(verdict, Brake):
+        if isinstance(verdict, DeletionBlocked):
             self.counts.brakes.append(f"{facts.name}: {verdict.reason}")
             return []
         if self.rules.deletions == "ignore" or not len(missing):
@@ -203,8 +203,8 @@ class Preview:
 
 @dataclass(slots=True)
 class _Looking:
-    reading: PageReading
-    seen: SeenIds = field(default_factory=SeenIds)
+    reading: ChangeDetector
+    seen: HashedIdSet = field(default_factory=HashedIdSet)
     proves_absence: bool = False
     is_doubtful: bool = False
     """A record without a usable id was shown: it may be any that seems to be missing."""

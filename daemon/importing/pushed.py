@@ -2,7 +2,7 @@
 
 import structlog
 
-from connectors.base import ListFacts, Page
+from connectors.connector import ListFacts, Page
 from connectors.errors import AtsError, AuthRefused
 from daemon.importing.context import ImportContext
 from daemon.importing.page import page_import

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
 from daemon.core.lost_push import keep_unless_made
-from daemon.core.walk import Applying
+from daemon.core.poll_state import PageInFlight
+from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
-from daemon.importing.effects import deliver, log_plans, plan_changes
 from daemon.importing.failures import set_aside, unexpected
 from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
 from daemon.ports.leases import LeaseLost
@@ -32,7 +32,7 @@ async def finish_interrupted(context: ImportContext) -> None:
     await _finish_deletions(context)
 
 
-async def _finish_each(context: ImportContext, page: Applying) -> None:
+async def _finish_each(context: ImportContext, page: PageInFlight) -> None:
     """Finish a page that two runs could not finish; the record that fails alone is set aside."""
     for external_id in page.external_ids:
         alone = replace(page, external_ids=(external_id,))
@@ -44,7 +44,7 @@ async def _finish_each(context: ImportContext, page: Applying) -> None:
             await set_aside(context, alone, unexpected(error))
 
 
-async def _finish_page(context: ImportContext, applying: Applying) -> None:
+async def _finish_page(context: ImportContext, applying: PageInFlight) -> None:
     """From the snapshots alone; what ClearView has of it already, people may have edited since."""
     clearview = context.ports.clearview
     changes = await changes_left(context.ports.snapshots, applying)
@@ -86,7 +86,7 @@ def _leave_out(plan: RecordPlan, taken: Taken) -> None:
     plan.conflicts = [c for c in plan.conflicts if c.application_external_id not in done]
 
 
-async def changes_left(snapshots: Snapshots, applying: Applying) -> list[RecordChange]:
+async def changes_left(snapshots: Snapshots, applying: PageInFlight) -> list[RecordChange]:
     """The page's changes once more, each snapshot compared with what it replaced."""
     loaded = await snapshots.load(applying.list_name, applying.external_ids)
     order = {external_id: n for n, external_id in enumerate(applying.external_ids)}
@@ -98,7 +98,7 @@ async def changes_left(snapshots: Snapshots, applying: Applying) -> list[RecordC
 
 
 async def _compare_again(
-    snapshots: Snapshots, applying: Applying, mine: Sequence[Snapshot]
+    snapshots: Snapshots, applying: PageInFlight, mine: Sequence[Snapshot]
 ) -> list[RecordChange]:
     before = {s.external_id: _what_it_replaced(s) for s in mine}
     known = [b for b in before.values() if b is not None]

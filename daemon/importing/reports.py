@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.base import ReadIssue
+from connectors.connector import ReadIssue
 from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import are_many

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from connectors.base import Connector, ListFacts, Page, RawRecord
+from connectors.connector import Connector, ListFacts, Page, RawRecord
 from connectors.errors import AtsError, AuthRefused, Transient
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures, unexpected

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from connectors.base import Connector, ListFacts, Mapped, RawRecord, Window
+from connectors.connector import Connector, ListFacts, Mapped, RawRecord, Window
+from daemon.core.exported_field import without_own
 from daemon.core.import_plan import newest_candidates
-from daemon.core.own_writes import without_own
 from daemon.core.verification import (
     Drift,
     Held,
@@ -19,7 +19,7 @@ from daemon.core.verification import (
     compare_record,
 )
 from daemon.importing.context import peers_of
-from daemon.importing.seen import SeenIds
+from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.imports import Known, Record, Snapshot, Snapshots
 from daemon.ports.verification import ClearViewReader
 
@@ -46,8 +46,8 @@ class Verification:
     """What our own analytics export writes to: not compared."""
     progress: Progress = nobody_watches
     counts: VerificationCounts = field(default_factory=VerificationCounts)
-    _candidates: SeenIds = field(default_factory=SeenIds)
-    _applications: SeenIds = field(default_factory=SeenIds)
+    _candidates: HashedIdSet = field(default_factory=HashedIdSet)
+    _applications: HashedIdSet = field(default_factory=HashedIdSet)
 
     async def differences(self) -> AsyncIterator[Drift]:
         """Every difference, as it is found; `counts` is complete when this ends.
@@ -55,7 +55,7 @@ class Verification:
         Raises:
             AtsError: the ATS could not be read to the end.
         """
-        listed = {facts.name: SeenIds() for facts in self.connector.lists}
+        listed = {facts.name: HashedIdSet() for facts in self.connector.lists}
         for facts in self.connector.lists:
             await self.connector.prepare_mapping(facts.name)
             async for item in self._compare_list(facts, listed[facts.name]):
@@ -67,7 +67,7 @@ class Verification:
         async for item in self._strays():
             yield self.counts.note(item)
 
-    async def _compare_list(self, facts: ListFacts, listed: SeenIds) -> AsyncIterator[Drift]:
+    async def _compare_list(self, facts: ListFacts, listed: HashedIdSet) -> AsyncIterator[Drift]:
         async for page in self.connector.pages(facts.name, Window()):
             for failure in page.failed:
                 yield Drift("cannot be mapped", "record", failure.external_id or "", facts.name)
@@ -125,7 +125,9 @@ class Verification:
             pending=await self.clearview.pending_pushes(sorted(applications)),
         )
 
-    async def _unlisted(self, facts: ListFacts, listed: Sequence[SeenIds]) -> AsyncIterator[Drift]:
+    async def _unlisted(
+        self, facts: ListFacts, listed: Sequence[HashedIdSet]
+    ) -> AsyncIterator[Drift]:
         """Live snapshots that no listing of their kind showed: gone, or only hidden from it."""
         batch: list[str] = []
         async for external_id, _ in self.snapshots.live_ids(facts.name):
@@ -184,7 +186,7 @@ def _said(list_name: str, mapped: Mapped, own_field: str | None) -> Said:
     )
 
 
-def _add_new(ids: SeenIds, external_ids: Iterable[str]) -> int:
+def _add_new(ids: HashedIdSet, external_ids: Iterable[str]) -> int:
     """How many of them were not there yet; each person counts once."""
     new = [external_id for external_id in dict.fromkeys(external_ids) if external_id not in ids]
     for external_id in new:

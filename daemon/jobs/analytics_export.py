@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.errors import NotSupported
 from daemon.core.alert_texts import Of, export_missed
 from daemon.core.analytics import Period, due_periods, retry_at, values_to_send
@@ -21,7 +21,7 @@ from daemon.ports.analytics import Attempts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease, LeaseLost, Leases
 from daemon.ports.runs import Run, RunFailed, RunLog, in_words
-from daemon.supervision import must_pass
+from daemon.runtime.supervision import must_pass
 from models.errors import AtsSyncError
 
 

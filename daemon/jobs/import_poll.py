@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused
+from daemon.core.poll_state import state_from
 from daemon.core.unexpected import first_unlike, stack, unexpected
-from daemon.core.walk import state_from
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.deletions import settle_absences
 from daemon.importing.list_failures import cause_of, note_list_failure
@@ -31,7 +31,7 @@ from daemon.importing.retry import retry_failed
 from daemon.ports.leases import LeaseLost
 from daemon.ports.runs import Outcome, Run, RunFailed, in_words
 from daemon.ports.services import ServiceFailed
-from daemon.supervision import must_pass
+from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)
 
@@ -144,8 +144,8 @@ class ImportPoll:
     def _begin_walk(self, context: ImportContext) -> None:
         now = self._ports.clock.now()
         sweep = context.request.sweep or context.state.sweep_is_due(now, self._rules.sweep_every)
-        walk = context.state.take_up(sweep=sweep, now=now, fresh=uuid4())
-        context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.taken_up)}
+        walk = context.state.resume_or_begin(sweep=sweep, now=now, fresh=uuid4())
+        context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.resumed_lists)}
 
     async def _walk_lists(self, context: ImportContext) -> AtsError | None:
         """Walk the lists in order, candidates before what refers to them.
@@ -185,8 +185,8 @@ class ImportPoll:
         state, walk, now = context.state, context.walk, self._ports.clock.now()
         if not complete:
             state.walk = walk.after_failure(now, uuid4())
-        elif walk.sweep and walk.taken_up:
-            # Two halves by two runs prove nobody's absence: the next run looks at everything.
+        elif walk.sweep and walk.resumed_lists:
+            # Two halves by two runs prove no one's absence: the next run looks at everything.
             state.walk = walk.as_sweep(now, uuid4())
         else:
             state.swept_at = context.run.started_at if walk.sweep else state.swept_at

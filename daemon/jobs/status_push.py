@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import Recovery, RecoveryRule, recovery
 from daemon.core.retry import Jitter, RetryRule
@@ -37,15 +37,15 @@ from daemon.ports.pushes import (
     PositionLost,
     StreamInterrupted,
 )
+from daemon.pushing.admission import AdmissionControl, Integration
 from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
-from daemon.pushing.gate import Gate, Integration
-from daemon.pushing.inbox import Inbox
+from daemon.pushing.delivery_attempt import AttemptContext
 from daemon.pushing.intake import TRIES, EventIntake, RulesOf
-from daemon.pushing.place import PLACE, Place, PlaceKeeper
-from daemon.pushing.repair import Repair
+from daemon.pushing.reconcile import Repair
 from daemon.pushing.stream_alerts import StreamAlerts
-from daemon.pushing.turn import TurnTools
-from daemon.supervision import stopped_within
+from daemon.pushing.stream_checkpoint import PLACE, CheckpointWriter, StreamCheckpoint
+from daemon.pushing.wakeup_queue import LocalWakeupQueue
+from daemon.runtime.supervision import stopped_within
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ class StatusIntake:
 
     async def _read(self, lease: Lease, stop: asyncio.Event) -> None:
         """Open, read until it breaks off, open again; a lost position is repaired in between."""
-        keeper = PlaceKeeper(self._ports.checkpoints, self._ports.clock, fence=lease.token)
+        keeper = CheckpointWriter(self._ports.checkpoints, self._ports.clock, fence=lease.token)
         if self.last_progress is None:
             self.last_progress = self._ports.clock.monotonic()
         while not stop.is_set() and lease.still_held():
@@ -143,7 +143,7 @@ class StatusIntake:
         self._unread = self._unread + 1 if error.by_content else 0
         return self._unread >= TRIES
 
-    async def _give_up(self, keeper: PlaceKeeper, lost: PositionLost) -> Recovery:
+    async def _give_up(self, keeper: CheckpointWriter, lost: PositionLost) -> Recovery:
         await keeper.give_up(lost.reason)
         found = recovery(self._times.recoveries, keeper.place.losses)
         await self._alerts.lost(lost.reason, found)
@@ -154,7 +154,7 @@ class StatusIntake:
         doubled = self._times.reopen_after * 2 ** min(self._failures - 1, 16)
         await stopped_within(stop, min(doubled, self._times.reopen_at_most))
 
-    async def _open(self, keeper: PlaceKeeper) -> OpenStream:
+    async def _open(self, keeper: CheckpointWriter) -> OpenStream:
         """The stream at the stored place; at a new one if there is none, and then repaired.
 
         The new stream is open, and its start stored, before anything is compared: a change that
@@ -177,7 +177,7 @@ class StatusIntake:
             raise
         return stream
 
-    async def _repair(self, place: Place, keeper: PlaceKeeper) -> None:
+    async def _repair(self, place: StreamCheckpoint, keeper: CheckpointWriter) -> None:
         occasion = f"{place.epoch}"
         rows = await self._ports.repair.run(
             self._rules(), sequence=place.repair_sequence, occasion=occasion
@@ -188,7 +188,7 @@ class StatusIntake:
         await keeper.repaired()
 
     async def _follow(
-        self, stream: OpenStream, keeper: PlaceKeeper, lease: Lease, stop: asyncio.Event
+        self, stream: OpenStream, keeper: CheckpointWriter, lease: Lease, stop: asyncio.Event
     ) -> None:
         clock = self._ports.clock
         compare_at = clock.monotonic() + self._times.repair_every.total_seconds()
@@ -207,7 +207,7 @@ class StatusIntake:
                 await self._compare(keeper)
                 compare_at = now + self._times.repair_every.total_seconds()
 
-    async def _take(self, batch: Batch, keeper: PlaceKeeper) -> None:
+    async def _take(self, batch: Batch, keeper: CheckpointWriter) -> None:
         """The rows first, the place second: a crash in between repeats work and loses none."""
         await self._account(await self._ports.intake.take(batch.events, self._rules()))
         if batch.lost is not None:
@@ -216,7 +216,7 @@ class StatusIntake:
         self.last_progress = self._ports.clock.monotonic()
         self._failures = self._unread = 0
 
-    async def _compare(self, keeper: PlaceKeeper) -> None:
+    async def _compare(self, keeper: CheckpointWriter) -> None:
         """Every now and then the stream's work is checked against the definition of work."""
         place = keeper.place
         rows = await self._ports.repair.run(
@@ -226,7 +226,7 @@ class StatusIntake:
         if rows:
             log.warning("status_differences_queued", count=len(rows))
 
-    async def _watch_window(self, place: Place) -> None:
+    async def _watch_window(self, place: StreamCheckpoint) -> None:
         await self._alerts.window(
             place.age(self._ports.clock.now()), await self._ports.source.window_seconds()
         )
@@ -254,13 +254,13 @@ class StatusIntake:
         if lease is None:
             return self.counts
         try:
-            keeper = PlaceKeeper(self._ports.checkpoints, self._ports.clock, fence=lease.token)
+            keeper = CheckpointWriter(self._ports.checkpoints, self._ports.clock, fence=lease.token)
             await self._catch_up(keeper)
         finally:
             await self._ports.leases.release(lease)
         return self.counts
 
-    async def _catch_up(self, keeper: PlaceKeeper) -> None:
+    async def _catch_up(self, keeper: CheckpointWriter) -> None:
         until = await self._ports.source.latest()
         for _ in range(2 * TRIES):
             try:
@@ -298,7 +298,7 @@ class PushPorts(msgspec.Struct, frozen=True):
     """The outside of one integration's deliveries."""
 
     queue: Callable[[int], DeliveryQueue]
-    """The outbox as the holder of a lease with this fencing token works it off."""
+    """The outbox as the holder of a lease with this fencing token processes it."""
     known: KnownApplications
     states: IntegrationStates
     leases: Leases
@@ -337,8 +337,8 @@ class PushDelivery:
         self._connector = connector
         self._ports = ports
         self._settings = settings or PushSettings()
-        self._inbox = Inbox()
-        self._gate = Gate(
+        self._inbox = LocalWakeupQueue()
+        self._gate = AdmissionControl(
             integration,
             connector.check,
             states=ports.states,
@@ -348,7 +348,7 @@ class PushDelivery:
 
     def wake(self) -> None:
         """There is new work: look at once."""
-        self._inbox.look()
+        self._inbox.request_scan()
 
     def announce(self, row: NewRow) -> None:
         """A row was stored just now; where everything about it is known, nothing is read."""
@@ -403,8 +403,8 @@ class PushDelivery:
             limits=self._settings.limits,
         )
 
-    def _tools(self, claim: Callable[[OpenPush], Awaitable[bool]]) -> TurnTools:
-        return TurnTools(
+    def _tools(self, claim: Callable[[OpenPush], Awaitable[bool]]) -> AttemptContext:
+        return AttemptContext(
             connector=self._connector,
             gate=self._gate,
             rules=self._settings.rules,

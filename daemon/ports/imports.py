@@ -287,7 +287,7 @@ class Checkpoints(Protocol):
         """Durable when it returns.
 
         Raises:
-            LeaseLost: somebody with a later fencing token has written it since.
+            LeaseLost: someone with a later fencing token has written it since.
         """
         ...
 

@@ -8,7 +8,7 @@ import msgspec
 
 
 class LeaseLost(Exception):
-    """The lease went to somebody else: stop this work; what was done so far is safe."""
+    """The lease went to someone else: stop this work; what was done so far is safe."""
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ class Metrics(Protocol):
 
 
 class NoMetrics:
-    """Nobody is counting."""
+    """No one is counting."""
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         """Nothing to keep."""

@@ -181,7 +181,7 @@ class Waits(msgspec.Struct, frozen=True):
     sent_at: datetime | None
     error: str | None
     followers: Sequence[UUID] = ()
-    """Pushes behind it, which wait as long."""
+    """Pushes after it, which wait as long."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -191,7 +191,7 @@ class Done(msgspec.Struct, frozen=True):
     state: DoneState
     outcome: Outcome
     base: ApplicationStatus
-    """What both sides agreed on before: stored, for whatever comes behind it."""
+    """What both sides agreed on before: stored, for whatever comes after it."""
     at: datetime
     attempts: int
     reason: str | None = None
@@ -262,7 +262,7 @@ class Outbox(Protocol):
 
 
 class DeliveryQueue(Protocol):
-    """The outbox of one integration, as the holder of its lease works it off."""
+    """The outbox of one integration, as the holder of its lease processes it."""
 
     async def due(
         self, *, now: datetime, limit: int, busy: Sequence[UUID]
@@ -312,7 +312,7 @@ class IntegrationStates(Protocol):
         ...
 
     async def recovered(self, integration_id: UUID, *, at: datetime) -> None:
-        """Activate it again, unless somebody paused it meanwhile."""
+        """Activate it again, unless someone paused it meanwhile."""
         ...
 
 

@@ -26,11 +26,11 @@ from daemon.ports.pushes import (
     OpenPush,
     Waits,
 )
-from daemon.pushing.gate import Gate, Integration, Way
+from daemon.pushing.admission import Admission, AdmissionControl, Integration
+from daemon.pushing.delivery_attempt import AttemptContext
 from daemon.pushing.group_commit import GroupCommit
-from daemon.pushing.inbox import Inbox, WorkedOff, push_in_hand
 from daemon.pushing.queue import ApplicationQueue, QueueTools
-from daemon.pushing.turn import TurnTools
+from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_in_hand
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +73,10 @@ class Delivery:
         integration: Integration,
         ports: DeliveryPorts,
         *,
-        gate: Gate,
-        turn: Callable[[Callable[[OpenPush], Awaitable[bool]]], TurnTools],
+        gate: AdmissionControl,
+        turn: Callable[[Callable[[OpenPush], Awaitable[bool]]], AttemptContext],
         still_held: Callable[[], bool],
-        inbox: Inbox,
+        inbox: LocalWakeupQueue,
         limits: DeliveryLimits,
     ) -> None:
         self._integration = integration
@@ -96,7 +96,7 @@ class Delivery:
         self._busy: set[UUID] = set()
         self._missed: set[UUID] = set()
         """Applications that got new work while they were busy."""
-        self._worked_off = WorkedOff()
+        self._worked_off = ProcessedSequences()
         self._look_since: float | None = float("-inf")
         """Since when a look is wanted, by the loop's clock; None: it is not."""
         self._look_at = 0.0
@@ -154,7 +154,7 @@ class Delivery:
         self._shut = way != "open"
         if self._shut:
             self._inbox.forget()
-        if self._inbox.wants_look() or _monotonic() >= self._look_at:
+        if self._inbox.needs_scan() or _monotonic() >= self._look_at:
             self._want_look()
         started = 0
         # Rows in hand come first, but not for ever: a look also finds what has to be tried again.
@@ -187,7 +187,7 @@ class Delivery:
         self._start([push], row.known, tasks)
         return True
 
-    async def _look(self, way: Way, tasks: asyncio.TaskGroup) -> int:
+    async def _look(self, way: Admission, tasks: asyncio.TaskGroup) -> int:
         """Start turns for what the outbox has."""
         room = 1 if way == "probe" else self._room
         crowded = self._busy if way == "probe" else room * 2 < self._limits.applications
@@ -257,7 +257,7 @@ class Delivery:
             self._busy.discard(application_id)
             if application_id in self._missed or not _all_done(ends):
                 self._missed.discard(application_id)
-                self._inbox.look()
+                self._inbox.request_scan()
             self._inbox.arrived.set()
 
     async def _claim(self, pushes: Sequence[OpenPush]) -> frozenset[UUID]:

@@ -1,4 +1,4 @@
-"""Writes that many tasks want at once, made together: one alone waits for nobody."""
+"""Writes that many tasks want at once, made together: one alone waits for no one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +18,7 @@ class GroupCommit(Generic[T, R]):
         gather_s: float = 0.0,
         limit: int = 500,
     ) -> None:
-        """`gather_s`: how long a batch waits for more, where nobody is in a hurry."""
+        """`gather_s`: how long a batch waits for more, where no one is in a hurry."""
         self._write = write
         self._gather_s = gather_s
         self._limit = limit

@@ -1,4 +1,4 @@
-"""One application's queue of pushes, worked off until it is empty or has to wait."""
+"""One application's queue of pushes, processed until it is empty or has to wait."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from daemon.core.push_plan import KnownApplication, PushRules, Standing, superseded
 from daemon.ports.pushes import Done, Ended, OpenPush, Waits
-from daemon.pushing.turn import NotOurs, PushAttempt, TurnTools
+from daemon.pushing.delivery_attempt import AttemptContext, NotOurs, PushAttempt
 from models.status import ApplicationStatus
 
 
 class QueueTools(msgspec.Struct, frozen=True):
-    """What a queue is worked off with."""
+    """What a queue is processed with."""
 
-    turn: TurnTools
+    turn: AttemptContext
     settle: Callable[[Done | Waits], Awaitable[None]]
     before: Callable[[OpenPush], Awaitable[Ended | None]]
     may_go_on: Callable[[], bool]

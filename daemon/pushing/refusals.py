@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.errors import AtsError, GuardRefused, NotFound
-from connectors.proof import harmless
+from connectors.write.proof import harmless
 from daemon.core.push_plan import Standing
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus

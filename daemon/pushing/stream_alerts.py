@@ -19,7 +19,7 @@ from daemon.ports.alerts import AlertKind, Alerts, alert_key
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import NewRow
 from daemon.pushing.intake import RulesOf
-from daemon.pushing.place import FIRST_START
+from daemon.pushing.stream_checkpoint import FIRST_START
 
 NOT_PUSHABLE = "What ClearView holds there cannot be pushed"
 log = structlog.get_logger(__name__)

@@ -62,7 +62,7 @@ class MongoExportLog:
                 upsert=True,
             )
         except DuplicateKeyError:
-            # Somebody else exported the period in the meantime, and theirs is the record.
+            # Someone else exported the period in the meantime, and theirs is the record.
             return
 
     async def listed(self, integration_id: UUID, *, limit: int = 50) -> list[Row]:

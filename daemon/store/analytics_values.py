@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period, Standpoint
-from daemon.core.own_writes import is_shown
+from daemon.core.exported_field import is_shown
 from daemon.ports.clock import Clock
 from daemon.store import analytics_value_pipelines as pipelines
 from daemon.store.connection import Mongo, Row

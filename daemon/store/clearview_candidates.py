@@ -9,11 +9,11 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Record, Taken
+from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field
 from daemon.store.foreign import text
 from daemon.store.patches import Change, Changed, update_alike, update_each
-from daemon.store.stored_ids import StoredIds, stored
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.ids import application_id, candidate_id, candidate_name
 from models.status import ApplicationStatus

@@ -16,10 +16,10 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from daemon.store.binding import DECIDING, Row, bind
 from daemon.store.encoding import RAW_OPTIONS as OWN
 from daemon.store.encoding import Encodings
 from daemon.store.foreign import TOLERANT
+from daemon.store.init_collections import DECIDING, Row, bind
 from daemon.store.preparation import Place, drop_retired, prepare_all, prepare_as_allowed
 from daemon.store.start_errors import explained, unusable_uri
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
@@ -102,7 +102,7 @@ class Mongo:
         )
 
     def collection(self, document: type[Document]) -> AsyncCollection[Row]:
-        """The collection behind a document of either database."""
+        """The collection after a document of either database."""
         database = self.clearview if document in CLEARVIEW_DOCUMENTS else self.own
         return database[document.get_settings().name or ""]
 

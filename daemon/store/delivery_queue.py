@@ -1,4 +1,4 @@
-"""The outbox of one integration as the holder of its lease works it off.
+"""The outbox of one integration as the holder of its lease processes it.
 
 Every write carries the lease's fencing token, so that an earlier holder cannot touch what a later
 one has taken up.
@@ -14,9 +14,9 @@ from daemon.ports.pushes import Done, Ended, OpenPush, Waits
 from daemon.store.connection import Mongo, Row
 from daemon.store.fencing import not_of_a_later_holder, of_another_holder
 from daemon.store.grouping import grouped
+from daemon.store.mongo_retry import repeated
 from daemon.store.outbox_rows import WAITING, ended_of, open_push
-from daemon.store.push_effects import PushEffects
-from daemon.store.repeat import repeated
+from daemon.store.push_results import PushEffects
 from models.documents import StatusOutboxEntry
 from models.documents.outbox import OPEN_STATES
 from models.status import ApplicationStatus

@@ -126,7 +126,7 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Verdicts:
+class ErrorClassifier:
     """What the service said about each record, by external id."""
 
     failed_applications: dict[str, str] = field(default_factory=dict)

@@ -21,8 +21,8 @@ from daemon.store.foreign import as_uuid, identity, plain_text
 from daemon.store.http_candidate_orders import (
     ApplicationOrder,
     CandidateOrder,
+    ErrorClassifier,
     Owner,
-    Verdicts,
     orders_of,
 )
 from daemon.store.http_service import ClearViewHttp
@@ -58,7 +58,9 @@ class HttpCandidateManagement:
         """Write one page; raises ServiceUnavailable, with nothing lost, while the service is down."""
         owners = await self._owners([patch.external_id for patch in batch.application_patches])
         orders, ownerless = orders_of(batch, self._integration, owners)
-        verdicts = Verdicts(dict.fromkeys(ownerless, "ClearView does not know the application."))
+        verdicts = ErrorClassifier(
+            dict.fromkeys(ownerless, "ClearView does not know the application.")
+        )
         await self._send_all(orders, batch.import_id, verdicts)
         if verdicts.moved:
             again = [_without_status(order, verdicts.moved) for order in orders]
@@ -106,13 +108,13 @@ class HttpCandidateManagement:
         }
 
     async def _send_all(
-        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: Verdicts
+        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: ErrorClassifier
     ) -> None:
         for start in range(0, len(orders), self._max_batch):
             await self._send(orders[start : start + self._max_batch], import_id, verdicts)
 
     async def _send(
-        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: Verdicts
+        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: ErrorClassifier
     ) -> None:
         """One request; a batch that is refused as a whole is halved until the culprit is found."""
         body = {"candidates": [order.body(import_id) for order in orders]}

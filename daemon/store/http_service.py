@@ -14,7 +14,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from connectors.budget import pause_told
+from connectors.http.rate_limits import pause_told
 from daemon.ports.clock import Clock
 from daemon.ports.services import ServiceFailed, ServiceUnavailable
 

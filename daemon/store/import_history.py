@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 
 from daemon.core.import_plan import merge_lines
 from daemon.ports.imports import ChangeLine, LogLine
+from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
     assembled,
@@ -21,7 +22,6 @@ from daemon.store.encoding import (
     text_field,
     uuid_field,
 )
-from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 

@@ -1,4 +1,4 @@
-"""`ats_integration_settings`: what is configured, what state it is in, and what somebody asked for."""
+"""`ats_integration_settings`: what is configured, what state it is in, and what someone asked for."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -24,9 +24,9 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
-from daemon.bounded import bounded
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Lease
+from daemon.runtime.timeouts import bounded
 from daemon.store.connection import Mongo, Row
 from models.documents import Lease as LeaseDocument
 from models.times import EPOCH
@@ -89,7 +89,7 @@ class MongoLeases:
         self._session: AsyncClientSession | None = None
 
     async def acquire(self, key: str) -> Lease | None:
-        """The lease under a new fencing token, or None while somebody holds it, this owner too."""
+        """The lease under a new fencing token, or None while someone holds it, this owner too."""
         if key in self._held and self._still_held(key, self._held[key].lease.token):
             return None
         asked_at = self._clock.monotonic()

@@ -8,7 +8,7 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.store.connection import Mongo
-from daemon.store.repeat import repeated
+from daemon.store.mongo_retry import repeated
 from models.documents import Conflict
 
 

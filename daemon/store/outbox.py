@@ -13,6 +13,7 @@ from daemon.core.stream_order import epoch_of
 from daemon.ports.pushes import ClearViewApplication, LatestPush, NewRow
 from daemon.store.connection import Mongo, Row
 from daemon.store.failures import is_own_document
+from daemon.store.mongo_retry import repeated
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox_rows import (
     ENDED,
@@ -22,7 +23,6 @@ from daemon.store.outbox_rows import (
     identity_of,
     outbox_row,
 )
-from daemon.store.repeat import repeated
 from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OPEN_STATES
 
@@ -51,7 +51,7 @@ class MongoOutbox:
         return [row for row in rows if row.id in stored]
 
     async def _agree(self, echoes: Sequence[NewRow], at: datetime) -> None:
-        """Both sides are equal again, so nobody has to decide any more."""
+        """Both sides are equal again, so no one has to decide any more."""
         if echoes:
             ids = [row.event.application_id for row in echoes]
             await close_conflicts(self._conflicts, ids, at)

@@ -8,6 +8,7 @@ from uuid import UUID
 from pymongo import ReplaceOne, UpdateOne
 
 from daemon.ports.imports import Known, Record, Snapshot
+from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
     assembled,
@@ -19,7 +20,6 @@ from daemon.store.encoding import (
     text_field,
     uuid_field,
 )
-from daemon.store.stored_ids import StoredIds, stored
 from models.documents import CandidateSnapshot
 from models.documents.snapshot import UNCOMPARED
 from models.ids import snapshot_name
@@ -180,7 +180,7 @@ class MongoSnapshots:
         mine = self._among(list_name, external_ids) | {"import_id": import_id}
         await self._collection.delete_many(mine | {"previous": None})
         restore = {"candidate": "$previous.candidate", "applications": "$previous.applications"}
-        # An impossible fingerprint makes the next poll compare the record anew.
+        # An impossible fingerprint makes the next poll compare the record again.
         await self._collection.update_many(
             mine,
             [

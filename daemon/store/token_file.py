@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from connectors.errors import TokenUnavailable
-from connectors.token_store import Grant, StoredTokens, TokenClaim
+from connectors.http.token_store import Grant, StoredTokens, TokenClaim
 from daemon.ports.clock import Clock
 
 PATIENCE = timedelta(seconds=45)
@@ -22,7 +22,7 @@ _Tokens = dict[str, StoredTokens]
 
 
 class FileTokenStore:
-    """`connectors.token_store.TokenStore` in one JSON file, readable by its owner alone.
+    """`connectors.http.token_store.TokenStore` in one JSON file, readable by its owner alone.
 
     A claim is a lock on a second file beside it, which the system lifts when a process dies; the file
     itself is replaced as a whole.
@@ -126,7 +126,7 @@ class FileTokenStore:
 
 @dataclass(slots=True)
 class _FileClaim:
-    """`connectors.token_store.TokenClaim`."""
+    """`connectors.http.token_store.TokenClaim`."""
 
     store: FileTokenStore
     grant: Grant

@@ -12,7 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from connectors.errors import TokenUnavailable
-from connectors.token_store import Grant, StoredTokens, TokenClaim
+from connectors.http.token_store import Grant, StoredTokens, TokenClaim
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
@@ -31,7 +31,7 @@ class ClaimTimes(msgspec.Struct, frozen=True):
 
 
 class MongoTokenStore:
-    """`connectors.token_store.TokenStore` in MongoDB, for all replicas.
+    """`connectors.http.token_store.TokenStore` in MongoDB, for all replicas.
 
     A claim is a lease in the grant's own document, by the server's clock; tokens replace only the
     version that their writer has read.
@@ -173,7 +173,7 @@ class MongoTokenStore:
 
 @dataclass(slots=True)
 class _MongoClaim:
-    """`connectors.token_store.TokenClaim`."""
+    """`connectors.http.token_store.TokenClaim`."""
 
     store: MongoTokenStore
     grant: Grant

@@ -28,7 +28,7 @@ class Alert(StoredDocument):
     details: dict[str, Any] = Field(default_factory=dict)
     muted_until: UtcTime | None = None
     told: int = 0
-    """Messages about it so far: 0 = nobody knows yet, 1 = opening told, more = reminders."""
+    """Messages about it so far: 0 = no one knows yet, 1 = opening told, more = reminders."""
     told_at: UtcTime | None = None
     next_message_at: UtcTime | None = None
     """When the next message about it is due; None once nothing is left to say."""

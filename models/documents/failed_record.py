@@ -18,7 +18,7 @@ class FailedRecord(StoredDocument):
     attempts: int
     first_failed_at: UtcTime
     next_attempt_at: UtcTime | None
-    """None: a dead letter, tried again only when the record changes or somebody asks."""
+    """None: a dead letter, tried again only when the record changes or someone asks."""
     error_message: str
     state: Literal["retrying", "dead"] = "retrying"
 

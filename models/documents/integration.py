@@ -26,7 +26,7 @@ class IntegrationSettings(StoredDocument):
     state: IntegrationState = "active"
     state_reason: str | None = None
     request: dict[str, Any] | None = None
-    """A poll that somebody asked for and nobody has carried out yet."""
+    """A poll that someone asked for and no one has carried out yet."""
     created_at: UtcTime
     updated_at: UtcTime
 

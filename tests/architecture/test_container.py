@@ -13,7 +13,7 @@ import yaml
 from config.durations import parse_duration
 from config.settings import Settings, variable
 from daemon.cli import health
-from daemon.lifecycle import MARGIN
+from daemon.runtime.lifecycle import MARGIN
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,8 +20,8 @@ from daemon.cli import build_app
 from daemon.http.api import Api
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
-from daemon.metrics import PREFIX
 from daemon.ports.alerts import AlertKind
+from daemon.runtime.metrics import PREFIX
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
 

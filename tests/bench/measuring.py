@@ -20,7 +20,7 @@ class Cost:
     mongod_cpu_s: float
     peak_mb: float
     others_percent: float
-    """Share of the machine's CPU that somebody else used meanwhile."""
+    """Share of the machine's CPU that someone else used meanwhile."""
     counts: dict[str, int]
     """What the work itself says it did."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.definition import Definition, load_definition, load_definition_text
 from connectors.registry import create_connector
 from daemon.assembly_import import ImportParts, import_ports, import_rules

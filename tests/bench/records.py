@@ -11,7 +11,7 @@ import msgspec
 
 PER_PAGE = 500
 PLAIN, ROTATING = "plain", "rotating"
-"""Names of listings: always the same; with addresses that are signed anew for each answer."""
+"""Names of listings: always the same; with addresses that are signed again for each answer."""
 TEMPLATES = 4
 """Different pages: 2,000 different people, again and again. Compression looks better for it."""
 _PAGE = b"700000"

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from pymongo import AsyncMongoClient
 
-from daemon.store.embedded import start_embedded
+from daemon.store.embedded.server import start_embedded
 from tests.bench.measuring import Watched
 
 CACHE_GB = 4.0
@@ -37,7 +37,7 @@ class Stage:
         return f"{self.ats}/{variant}/{records}"
 
     async def prepare(self, variant: str, records: int) -> None:
-        """Have the listing's pages made; one that rotates is signed anew."""
+        """Have the listing's pages made; one that rotates is signed again."""
         await self.ask("POST", f"/{variant}/{records}/prepare")
 
     @asynccontextmanager

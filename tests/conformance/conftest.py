@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.definition import find_definitions
 from connectors.simulator import Simulator, create_simulator
 from connectors.simulator import names as simulated

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.base import Window
+from connectors.connector import Window
 from connectors.errors import AuthRefused
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock

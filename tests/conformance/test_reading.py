@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Connector, Window
 from connectors.clock import SystemClock
+from connectors.connector import Connector, Window
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
 from connectors.simulator import Fault, Simulator
 from models.status import ApplicationStatus
@@ -84,7 +84,7 @@ def _withdraw(simulator: Simulator) -> None:
     simulator.actions.withdraw(_open(simulator))
 
 
-def _hire(simulator: Simulator) -> None:
+def _make_worker(simulator: Simulator) -> None:
     simulator.actions.hire(_open(simulator))
 
 
@@ -92,7 +92,7 @@ def _anonymise(simulator: Simulator) -> None:
     simulator.actions.anonymise(next(iter(simulator.world.people.values())))
 
 
-MUTATIONS = [_edit, _apply, _move, _reject, _withdraw, _hire, _anonymise]
+MUTATIONS = [_edit, _apply, _move, _reject, _withdraw, _make_worker, _anonymise]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.__name__.strip("_"))
@@ -225,7 +225,7 @@ async def test_a_passing_fault_costs_no_record(account: Account, fault: Fault) -
 
 
 async def _persistently(found: Imported, connector: Connector) -> None:
-    """Where a vendor's page positions end with its tokens, a walk has to begin anew."""
+    """Where a vendor's page positions end with its tokens, a walk has to begin again."""
     for _ in range(3):
         try:
             await found.walk(connector)

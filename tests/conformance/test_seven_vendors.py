@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.base import (
+from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
     Connector,

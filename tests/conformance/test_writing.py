@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from connectors.base import AlreadyThere, ApplicationRef, Connector, Impossible, PushTarget, Steps
+from connectors.connector import (
+    AlreadyThere,
+    ApplicationRef,
+    Connector,
+    Impossible,
+    PushTarget,
+    Steps,
+)
 from connectors.errors import AtsError, OutcomeUnknown
 from connectors.simulator import Fault
 from models.candidate import ApplicationRecord

@@ -18,7 +18,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from daemon.store.embedded_binary import locate_mongod
+from daemon.store.embedded.binary import locate_mongod
 from tests.support.ats_sync import Workbench, workbench
 from tests.support.command_line import Answer, ats_sync
 from tests.support.mongo import TestMongo

@@ -10,7 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from connectors.simulator import create_simulator
-from daemon.store.embedded import start_embedded
+from daemon.store.embedded.server import start_embedded
 from models.ids import integration_id
 from tests.support.ats_sync import Workbench
 from tests.support.mongo import TestMongo

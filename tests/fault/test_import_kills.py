@@ -1,4 +1,4 @@
-"""kill -9 at seeded moments of an import: afterwards everything is as if nobody had been killed.
+"""kill -9 at seeded moments of an import: afterwards everything is as if no one had been killed.
 
 A moment is a command about to be sent to MongoDB, one just acknowledged, or a page just read. A
 third of the restarts are killed as well. `FAULT_POINTS=all` visits every single moment.
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.support.fork_server import Edits, Kill, Zygote, fork_server
 
 from models.ids import application_id, integration_id
 from tests.support.victim_worlds import RECRUITER, TITLE, Phase, Scenario, Shape
-from tests.support.zygote import Edits, Kill, Zygote, zygote
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -33,7 +33,7 @@ State = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def victims(mongo_uri: str) -> Iterator[Zygote]:
-    with zygote(mongo_uri, uuid.uuid4().hex[:12]) as ready:
+    with fork_server(mongo_uri, uuid.uuid4().hex[:12]) as ready:
         yield ready
 
 
@@ -106,7 +106,7 @@ def _without(edits: Edits, name: str, rows: Sequence[State]) -> list[State]:
 
 
 def _unexpected(drift: Sequence[Sequence[str]], edited: Sequence[str]) -> list[Sequence[str]]:
-    """Drift beyond the statuses that a recruiter set, which nobody pushes here."""
+    """Drift beyond the statuses that a recruiter set, which no one pushes here."""
     return [item for item in drift if not (item[1] in edited and item[2] == "status")]
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from daemon.core.alerting import AlertPolicy
 from daemon.ports.alerts import AlertKind, Condition
+from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, open_mongo
-from daemon.store.settled_alerts import SettledAlerts
 from models.documents import Alert
 from models.ids import integration_id
 from tests.support.mongo import TestMongo

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.registry import find_definitions, load_definition
 from connectors.simulator import Simulator, create_simulator, names
 from daemon.ports.imports import ClearViewBatch

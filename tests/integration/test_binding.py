@@ -1,4 +1,4 @@
-"""Beanie's documents know their collections, and cost no connection until somebody uses them."""
+"""Beanie's documents know their collections, and cost no connection until someone uses them."""
 
 import threading
 from collections.abc import AsyncIterator

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.simulator import Simulator, create_simulator
 from daemon.store.connection import open_mongo
 from tests.support.ats import connect

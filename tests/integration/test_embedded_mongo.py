@@ -16,15 +16,15 @@ import psutil
 import pytest
 from pymongo import AsyncMongoClient
 
-from daemon.store.embedded import EmbeddedMongo, EmbeddedMongoError, start_embedded
-from daemon.store.embedded_binary import locate_mongod
+from daemon.store.embedded.binary import locate_mongod
+from daemon.store.embedded.server import EmbeddedMongo, EmbeddedMongoError, start_embedded
 
 pytestmark = pytest.mark.mongo
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from daemon.store.embedded import start_embedded
+from daemon.store.embedded.server import start_embedded
 
 async def main():
     mongo = await start_embedded(Path(sys.argv[1]), cache_gb=0.25)
@@ -88,7 +88,7 @@ def nearly_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         and subprocess.run(mount, check=False, capture_output=True).returncode == 0
     )
     if not mounted:
-        monkeypatch.setattr("daemon.store.embedded_errors.NEARLY_FULL_BYTES", 2**62)
+        monkeypatch.setattr("daemon.store.embedded.errors.NEARLY_FULL_BYTES", 2**62)
     try:
         yield
     finally:
@@ -212,7 +212,7 @@ async def test_mongod_ends_with_a_guard_that_is_killed(tmp_path: Path) -> None:
 async def test_a_frozen_mongod_is_still_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.store.embedded.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("daemon.store.embedded.server.STOP_SECONDS", 0.5)
     async with running(tmp_path) as server:
         os.kill(server.pid, signal.SIGSTOP)
 
@@ -279,7 +279,7 @@ async def test_a_free_port_lost_to_someone_else_is_replaced(
         free.bind(("127.0.0.1", 0))
         ports = iter([taken.getsockname()[1], free.getsockname()[1]])
         free.close()
-        monkeypatch.setattr("daemon.store.embedded._free_port", lambda: next(ports))
+        monkeypatch.setattr("daemon.store.embedded.server._free_port", lambda: next(ports))
         async with running(tmp_path) as server:
             assert server.port != taken.getsockname()[1]
 
@@ -340,7 +340,7 @@ async def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
 async def test_a_log_that_has_grown_is_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.store.embedded.LOG_BYTES_KEPT", 100)
+    monkeypatch.setattr("daemon.store.embedded.server.LOG_BYTES_KEPT", 100)
     (tmp_path / "mongodb").mkdir()
     (tmp_path / "mongodb" / "mongod.log").write_text("x" * 101)
     async with running(tmp_path):

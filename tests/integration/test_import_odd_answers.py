@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connectors.base import ReadIssue
+from connectors.connector import ReadIssue
 from connectors.errors import (
     AtsError,
     BrokenAnswer,

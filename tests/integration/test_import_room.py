@@ -1,4 +1,4 @@
-"""Many imports of one process share the room for pages, and an ATS that is slow keeps nobody out."""
+"""Many imports of one process share the room for pages, and an ATS that is slow keeps no one out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connectors.base import Page, Window
+from connectors.connector import Page, Window
 from daemon.importing import listing
 from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
@@ -66,10 +66,10 @@ class CountingSnapshots(MongoSnapshots):
 
 
 async def poll(
-    mongo: Mongo, connector: Any, room: asyncio.Semaphore, crowd: Crowd | None = None
+    mongo: Mongo, connector: Any, page_slots: asyncio.Semaphore, crowd: Crowd | None = None
 ) -> Run:
     identity, clock = integration_id(connector.integration), MovingClock(START)
-    ports = replace(import_ports(mongo, identity, clock), room=room)
+    ports = replace(import_ports(mongo, identity, clock), page_slots=page_slots)
     if crowd is not None:
         snapshots = CountingSnapshots(mongo, identity)
         snapshots.crowd = crowd
@@ -80,14 +80,14 @@ async def poll(
 async def test_so_many_pages_are_written_at_once_as_there_is_room_for_and_all_imports_end(
     mongo_opened: Mongo,
 ) -> None:
-    room, crowd = asyncio.Semaphore(2), Crowd()
+    page_slots, crowd = asyncio.Semaphore(2), Crowd()
     accounts = [account(f"acme-{n}", people=7) for n in range(12)]
 
-    runs = await asyncio.gather(*(poll(mongo_opened, each, room, crowd) for each in accounts))
+    runs = await asyncio.gather(*(poll(mongo_opened, each, page_slots, crowd) for each in accounts))
 
     assert [run.counts.created for run in runs] == [7] * 12
     assert 1 <= crowd.most <= 2
-    assert room._value == 2
+    assert page_slots._value == 2
 
 
 class SlowConnector(FakeConnector):
@@ -106,29 +106,29 @@ class SlowConnector(FakeConnector):
 async def test_an_ats_that_lets_us_wait_leaves_its_place_to_others_meanwhile(
     mongo_opened: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "HOLDS_ITS_PLACE_S", 0.01)
-    room = asyncio.Semaphore(1)
+    monkeypatch.setattr(listing, "SLOT_PATIENCE_S", 0.01)
+    page_slots = asyncio.Semaphore(1)
     slow = SlowConnector(account("slow", 1).ats, integration="slow")
     slow.answers, slow.asked = asyncio.Event(), asyncio.Event()
-    waiting = asyncio.create_task(poll(mongo_opened, slow, room))
+    waiting = asyncio.create_task(poll(mongo_opened, slow, page_slots))
     await slow.asked.wait()
 
-    run = await poll(mongo_opened, account("quick", people=7), room)
+    run = await poll(mongo_opened, account("quick", people=7), page_slots)
 
     assert run.counts.created == 7
     slow.answers.set()
     assert (await waiting).counts.created == 1
-    assert room._value == 1
+    assert page_slots._value == 1
 
 
 async def test_an_import_that_fails_leaves_its_places(mongo_opened: Mongo) -> None:
-    room = asyncio.Semaphore(3)
+    page_slots = asyncio.Semaphore(3)
     broken = account("broken", people=9)
     broken.fail_at = {("candidates", 1)}
     with pytest.raises(Exception, match="page failed"):
-        await poll(mongo_opened, broken, room)
+        await poll(mongo_opened, broken, page_slots)
 
-    assert room._value == 3
+    assert page_slots._value == 3
 
 
 @dataclass

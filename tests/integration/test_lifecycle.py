@@ -14,14 +14,20 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.lifecycle import TaskDied, Watchdog, close_within, drain_share, run_until_stopped
+from daemon.runtime.lifecycle import (
+    TaskDied,
+    Watchdog,
+    close_within,
+    drain_share,
+    run_until_stopped,
+)
 from models.errors import UserError
 
 PREAMBLE = """
 import asyncio, sys, time
 from datetime import timedelta
-from daemon.lifecycle import Watchdog, run_until_stopped, serve, unless_stopped
-from daemon.logs import configure_logs
+from daemon.runtime.lifecycle import Watchdog, run_until_stopped, serve, unless_stopped
+from daemon.runtime.logs import configure_logs
 from models.errors import UserError
 
 GRACE = timedelta(seconds=float(sys.argv[1]))

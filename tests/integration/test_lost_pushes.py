@@ -16,7 +16,7 @@ from daemon.store.connection import open_mongo
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
-from daemon.store.push_effects import PushEffects
+from daemon.store.push_results import PushEffects
 from models.candidate import NamedRef
 from models.ids import NAMESPACE, application_id, derived_id
 from models.status import ApplicationStatus as Status

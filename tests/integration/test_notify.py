@@ -11,12 +11,12 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from daemon.alerts.http_channel import HttpChannel
+from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.core.alert_texts import Of, auth_refused, integration_failing
 from daemon.core.alerting import AlertPolicy
-from daemon.loop_health import LoopHealth
-from daemon.notify.http_channel import HttpChannel
-from daemon.notify.sender import NotificationSender, SenderLimits
 from daemon.ports.notifications import Channel, ChannelFailed
+from daemon.runtime.loop_health import LoopHealth
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, open_mongo

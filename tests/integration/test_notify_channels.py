@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from config.operator_clearview import NotifyByApprise, NotifyByHttp
 from connectors.simulator.clearview_services import ClearViewServices
+from daemon.alerts.apprise_channel import AppriseChannel
+from daemon.alerts.channels import Channels
+from daemon.alerts.http_channel import HttpChannel
 from daemon.core.alerting import AlertState, Message, payload_of
-from daemon.notify.apprise_channel import AppriseChannel
-from daemon.notify.channels import Channels
-from daemon.notify.http_channel import HttpChannel
 from daemon.ports.notifications import ChannelFailed
 from models.errors import UserError
 from tests.support.moving_clock import START

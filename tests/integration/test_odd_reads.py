@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from config.operator_clearview import ClearView
-from daemon.clock import SystemClock
 from daemon.core.analytics import Period
 from daemon.core.verification import Held, Remembered, Said, compare_record
+from daemon.runtime.clock import SystemClock
 from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_values import MongoStandpoints
 from daemon.store.candidate_history import MongoCandidateHistory

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from daemon.board import Board
-from daemon.clock import SystemClock
+from daemon.runtime.clock import SystemClock
+from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.integrations import Configured, MongoIntegrations
 from tests.support.mongo import TestMongo
@@ -48,7 +48,7 @@ async def test_the_states_of_all_others_are_read(
     await opened.own.ats_integration_settings.update_one(
         {"name": "b"}, change, bypass_document_validation=True
     )
-    board = Board(integrations)
+    board = IntegrationStateCache(integrations)
     await board.refresh()
 
     assert board.is_active("a")

@@ -20,9 +20,9 @@ import asyncio, sys
 from datetime import timedelta
 from pathlib import Path
 from pymongo import AsyncMongoClient
-from daemon.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
-from daemon.logs import configure_logs
-from daemon.store.embedded import start_embedded
+from daemon.runtime.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
+from daemon.runtime.logs import configure_logs
+from daemon.store.embedded.server import start_embedded
 
 GRACE = timedelta(seconds=float(sys.argv[2]))
 

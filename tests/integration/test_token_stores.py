@@ -17,9 +17,9 @@ import pytest
 
 from config.encryption_key import encryption_keys
 from connectors.errors import TokenUnavailable
-from connectors.registry import Commons
-from connectors.token_store import Grant, StoredTokens, TokenStore
-from daemon.clock import SystemClock
+from connectors.http.token_store import Grant, StoredTokens, TokenStore
+from connectors.registry import SharedLimits
+from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.encryption import Keyring
 from daemon.store.token_file import FileTokenStore
@@ -110,7 +110,7 @@ async def test_processes_that_share_a_place_spend_each_refresh_token_once(
 
 def connector_with(ats: TinyAts, store: TokenStore) -> Any:
     text = definition_text(auth=rotating_auth(ats.url), credentials=CREDENTIALS)
-    return tiny_connector(ats, text, commons=Commons(token_store=store))
+    return tiny_connector(ats, text, commons=SharedLimits(token_store=store))
 
 
 async def test_a_restart_spends_the_token_that_was_given_last(make: Make) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import Connector, Cursor, Mapped, Window
+from connectors.connector import Connector, Cursor, Mapped, Window
 from connectors.registry import create_connector, load_definition
 from connectors.simulator import Simulator
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import WriteError
 
-from connectors.base import (
+from connectors.connector import (
     Connector,
     Mapped,
     MappingFailed,
@@ -20,7 +20,7 @@ from connectors.engine import Parts, RestConnector
 from tests.support.tiny_ats import definition_text
 
 PERSON = "Ada Lovelace ada@example.org +44 20 7946 0958"
-"""What the text of each of these errors quotes, and nobody may read anywhere."""
+"""What the text of each of these errors quotes, and no one may read anywhere."""
 
 
 class Panic(BaseException):

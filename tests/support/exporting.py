@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from connectors.base import ApplicationRef, Capabilities
+from connectors.connector import ApplicationRef, Capabilities
 from connectors.errors import AtsError
 from daemon.core.alerting import AlertPolicy
 from daemon.core.analytics import Period

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import xxhash
 
-from connectors.base import (
+from connectors.connector import (
     ApplicationRef,
     Capabilities,
     ListFacts,

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import ApplicationRef, Connector, Impossible, PushTarget, Steps
+from connectors.connector import ApplicationRef, Connector, Impossible, PushTarget, Steps
 from connectors.definition import load_definition_text
 from connectors.registry import create_connector
 from models.status import ApplicationStatus

@@ -31,7 +31,7 @@ class JazzHr(ForeignAts):
             self.add(f"pro{at:03}")
 
     def add(self, key: str) -> None:
-        """Somebody applies."""
+        """Someone applies."""
         self.applicants[key] = {
             "id": key,
             "first_name": f"Given{key}",

@@ -12,11 +12,11 @@ from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
-from daemon.metrics import PrometheusMetrics
+from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.outbox_desk import MongoOutboxDesk
+from daemon.store.outbox_admin import MongoOutboxDesk
 from daemon.store.overview import Overview
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW

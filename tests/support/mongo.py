@@ -19,9 +19,9 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from daemon.store import embedded_guard
-from daemon.store.embedded import EmbeddedMongo, start_embedded
-from daemon.store.embedded_binary import locate_mongod
+from daemon.store.embedded import guard as embedded_guard
+from daemon.store.embedded.binary import locate_mongod
+from daemon.store.embedded.server import EmbeddedMongo, start_embedded
 
 Client = AsyncMongoClient[dict[str, Any]]
 OP_MSG = 2013

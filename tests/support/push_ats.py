@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.base import (
+from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
     Capabilities,
@@ -75,7 +75,7 @@ class FakeAts:
         return record
 
     def move(self, external_id: str, status: S) -> None:
-        """Somebody moves the application at the ATS itself."""
+        """Someone moves the application at the ATS itself."""
         record = self.applications[external_id]
         record["status"], record["stage"] = status, STAGES[status]
         record["external_updated_at"] = datetime.now(UTC)

@@ -16,14 +16,14 @@ from functools import partial
 from typing import Any
 
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
-from daemon.clock import SystemClock
 from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushSettings
 from daemon.ports.metrics import NoMetrics
-from daemon.pushing.gate import Integration
+from daemon.pushing.admission import Integration
+from daemon.runtime.clock import SystemClock
+from daemon.runtime.supervision import Backoff, supervise
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
-from daemon.supervision import Backoff, supervise
 from models.candidate import ApplicationRecord
 from models.ids import integration_id
 from tests.support.push_ats import FakeAts, FakeConnector

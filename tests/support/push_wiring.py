@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.base import Connector
+from connectors.connector import Connector
 from daemon.core.retry import Jitter
 from daemon.jobs.status_push import (
     IntakePorts,
@@ -19,9 +19,9 @@ from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import NewRow
-from daemon.pushing.gate import Integration
+from daemon.pushing.admission import Integration
 from daemon.pushing.intake import EventIntake, RulesOf
-from daemon.pushing.repair import Repair, RepairPorts
+from daemon.pushing.reconcile import Repair, RepairPorts
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.connection import Mongo

@@ -12,7 +12,7 @@ from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
 from daemon.ports.alerts import Condition
 from daemon.ports.metrics import NoMetrics
-from daemon.pushing.gate import Integration
+from daemon.pushing.admission import Integration
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
 from models.candidate import ApplicationRecord

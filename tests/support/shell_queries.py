@@ -57,7 +57,7 @@ class Query:
 
 
 def read_queries(text: str, database: str) -> tuple[list[Query], str]:
-    """The statements of a block, and the database that is in use behind it."""
+    """The statements of a block, and the database that is in use after it."""
     found = []
     for line in filter(None, map(str.strip, text.splitlines())):
         if line.startswith("use "):

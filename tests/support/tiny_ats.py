@@ -1,4 +1,4 @@
-"""A web server that answers as a test tells it, for vendors that nobody simulates."""
+"""A web server that answers as a test tells it, for vendors that no one simulates."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,9 +10,9 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import Connector
+from connectors.connector import Connector
 from connectors.definition import load_definition_text
-from connectors.registry import Commons, create_connector
+from connectors.registry import SharedLimits, create_connector
 from tests.support.ats import QuickClock
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -88,7 +88,7 @@ def tiny_connector(
     text: str,
     *,
     clock: QuickClock | None = None,
-    commons: Commons | None = None,
+    commons: SharedLimits | None = None,
     **operator: Any,
 ) -> Connector:
     """A connector by this definition to this server."""
@@ -108,7 +108,7 @@ def tiny_connector(
 
 async def ids_of(connector: Connector, **window: Any) -> list[str]:
     """The ids of every record of a walk."""
-    from connectors.base import Window
+    from connectors.connector import Window
 
     found = []
     async for page in connector.pages("people", Window(**window)):

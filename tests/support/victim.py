@@ -135,12 +135,12 @@ async def _carry_out(order: dict[str, Any]) -> dict[str, Any]:
         clearview_database=order["clearview"],
         prepare=order["do"] == "prepare",
     )
-    victim = Victim(mongo, Scenario(**order["scenario"]), executioner)
+    child_process = Victim(mongo, Scenario(**order["scenario"]), executioner)
     work: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "prepare": _nothing,
-        "act": victim.act,
-        "edit": victim.edit,
-        "finish": victim.finish,
+        "act": child_process.act,
+        "edit": child_process.edit,
+        "finish": child_process.finish,
     }
     try:
         return await work[order["do"]]()

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from connectors.base import ListFacts, Mapped, MappingFailed, RawRecord
+from connectors.connector import ListFacts, Mapped, MappingFailed, RawRecord
 from models.candidate import NamedRef, empty_application
 from models.status import ApplicationStatus
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
@@ -94,7 +94,7 @@ class World:
             self.put(person, status="new", name=f"P{person}", company="Old", custom=custom)
 
     def second_day(self) -> None:
-        """Somebody disappears, to return on the third day."""
+        """Someone disappears, to return on the third day."""
         self.drop("5")
 
     def third_day(self, *, deletions: bool) -> None:
@@ -133,7 +133,7 @@ def _owner(person: str) -> str:
 
 
 def world_at(scenario: Scenario, *, day: int) -> World:
-    """The account on that day: 1 as first imported, 2 with somebody gone, 3 with all the edits."""
+    """The account on that day: 1 as first imported, 2 with someone gone, 3 with all the edits."""
     world = World(scenario.shape, FakeAts())
     world.first_day()
     if day > 1:

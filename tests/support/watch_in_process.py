@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from config.watch import content_digest, watch_files
-from daemon.logs import configure_logs
+from daemon.runtime.logs import configure_logs
 
 
 def leave_one_descriptor() -> None:

@@ -6,7 +6,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.base import ListFacts, Mapped, MappingFailed, Page, RawRecord, ReadIssue, Window
+from connectors.connector import (
+    ListFacts,
+    Mapped,
+    MappingFailed,
+    Page,
+    RawRecord,
+    ReadIssue,
+    Window,
+)
 from connectors.errors import Misdirected
 from tests.support.fake_ats import FakeConnector
 

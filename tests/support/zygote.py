@@ -57,7 +57,7 @@ class Zygote:
 
 
 @contextmanager
-def zygote(uri: str, name: str) -> Iterator[Zygote]:
+def fork_server(uri: str, name: str) -> Iterator[Zygote]:
     """A zygote with its databases made; it ends with the block."""
     where = {"uri": uri, "database": f"own_{name}", "clearview": f"cv_{name}"}
     with subprocess.Popen(

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from connectors.errors import Unavailable
 from daemon.core.conflict import decide_status
-from daemon.pushing.place import PLACE
+from daemon.pushing.stream_checkpoint import PLACE
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.outbox import MongoOutbox
-from daemon.store.push_effects import PushEffects
+from daemon.store.push_results import PushEffects
 from models.status import ApplicationStatus
 from tests.support.mongo import fresh_databases
 from tests.support.push_ats import STAGES, lost_answer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import RateLimited
-from daemon.supervision import Backoff, supervise
+from daemon.runtime.supervision import Backoff, supervise
 from models.status import ApplicationStatus
 from models.times import utc_now
 from tests.support.mongo import Member, ReplicaSet, TestMongo, _direct, _free_ports
@@ -126,7 +126,7 @@ class ForgetfulMember(Member):
     def _command(self) -> list[str]:
         command = super()._command()
         command[command.index("--oplogSize") + 1] = "16"
-        return [*command, "--syncdelay", "1"]  # history goes only behind a checkpoint
+        return [*command, "--syncdelay", "1"]  # history goes only after a checkpoint
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
         yield opened
 
 
-# What somebody writes beside a status that is fine: the status is pushed.
+# What someone writes beside a status that is fine: the status is pushed.
 BESIDE = {
     "stage.moved_at": "the year 275760",
     "stage": "the year 275760",
@@ -38,7 +38,7 @@ BESIDE = {
     "custom_fields": "a list of documents",
     "blob": "3 MB",
 }
-# What somebody writes as the status: state and reason of the push, and what the operator reads.
+# What someone writes as the status: state and reason of the push, and what the operator reads.
 AS_STATUS = {
     "another word": ("dead", "not_canonical", f"'on_hold' is no canonical status; {ALLOWED}"),
     "a decimal": ("dead", "not_canonical", f"the status is no canonical status; {ALLOWED}"),

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from pymongo import AsyncMongoClient
 
-from daemon.store.embedded import EmbeddedMongo, start_embedded
+from daemon.store.embedded.server import EmbeddedMongo, start_embedded
 from tests.support.ats_sync import RunningDaemon, Workbench
 from tests.support.mongo import TestMongo
 from tests.support.tiny_ats import definition_text, tiny_ats

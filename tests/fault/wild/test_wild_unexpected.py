@@ -92,7 +92,7 @@ class Brittle:
             await running.stop()
 
     async def assert_no_person_is_stored(self) -> None:
-        """Alerts, runs and logs of the hostile ones name nobody but who was imported."""
+        """Alerts, runs and logs of the hostile ones name no one but who was imported."""
         own = self.wild.bench.own
         for collection in ("alerts", "sync_runs", "notification_queue", "failed_records"):
             stored = repr(await own[collection].find().to_list())

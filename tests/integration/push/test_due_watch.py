@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from daemon.pushing.due_watch import OVERLAP, DueWatch
+from daemon.pushing.outbox_poller import OVERLAP, DueWatch
 from daemon.store.outbox import MongoOutbox
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world
@@ -56,8 +56,8 @@ async def test_whoever_has_a_push_that_became_due_is_woken_and_nobody_else(
         lambda: {each: (lambda each=each: woken.append(each)) for each in everybody},  # type: ignore[misc]
     )
 
-    await watch.look()
+    await watch.request_scan()
     assert woken == []
     world.clock.ahead += soon
-    await watch.look()
+    await watch.request_scan()
     assert woken == [due]

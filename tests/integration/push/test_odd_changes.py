@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from daemon.ports.pushes import StreamInterrupted
-from daemon.pushing.place import PLACE
+from daemon.pushing.stream_checkpoint import PLACE
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo

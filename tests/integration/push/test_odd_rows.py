@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from daemon.clock import SystemClock
 from daemon.ports.leases import LeaseLost
-from daemon.pushing.place import FIRST_START, PlaceKeeper
+from daemon.pushing.stream_checkpoint import FIRST_START, CheckpointWriter
+from daemon.runtime.clock import SystemClock
 from daemon.store.analytics_log import MongoExportPosition
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo, bind_documents
@@ -131,10 +131,10 @@ async def test_a_position_of_an_odd_shape_is_no_position_and_stops_no_one(store:
     read = []
     for value in ODD_VALUES:
         await rows.update_many({}, {"$set": {"value": value}})
-        keeper = PlaceKeeper(checkpoints, clock, fence=FENCE)
+        keeper = CheckpointWriter(checkpoints, clock, fence=FENCE)
         read.append((await keeper.load("p", None), await exports.load("acme")))
     await rows.update_many({}, {"$unset": {"value": 1}})
-    absent = await PlaceKeeper(checkpoints, clock, fence=FENCE).load("p", None)
+    absent = await CheckpointWriter(checkpoints, clock, fence=FENCE).load("p", None)
 
     assert {place.token is None for place, _until in read} == {True}
     assert {until for _place, until in read} == {None}

@@ -393,7 +393,7 @@ async def test_hired_against_rejected_stays_open_until_somebody_decides(world: P
 
 
 async def test_a_guard_that_refuses_leads_to_a_fresh_look(world: PushWorld) -> None:
-    """The same status in another stage: nobody disagrees, so the push goes on from there."""
+    """The same status in another stage: no one disagrees, so the push goes on from there."""
     world.ats.applications["a1"]["stage"] = {"external_id": "st-elsewhere", "name": "Elsewhere"}
     await world.set_status("a1", "interview")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.clock import SystemClock
+from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
 from tests.support.mongo import TestMongo

@@ -13,7 +13,7 @@ from daemon.core.push_plan import PushRules
 from daemon.core.recovery import RecoveryRule
 from daemon.jobs.status_push import IntakeTimes
 from daemon.ports.pushes import Batch, OpenStream, PositionLost
-from daemon.pushing.place import PLACE
+from daemon.pushing.stream_checkpoint import PLACE
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world, until

@@ -16,8 +16,8 @@ from daemon.ports.alerts import AlertKind, Condition
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 OF = texts.Of("acme", UUID(int=1))
-BROKE = Unexpected("KeyError", "connectors.mapping:120")
-OTHERWISE = Unexpected("OSError", "connectors.http:7", "asyncio.selector_events:93", 104)
+BROKE = Unexpected("KeyError", "connectors.read.mapping:120")
+OTHERWISE = Unexpected("OSError", "connectors.http.client:7", "asyncio.selector_events:93", 104)
 HOUR = timedelta(hours=1)
 EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
     (
@@ -202,7 +202,7 @@ def test_an_unexpected_error_is_told_with_its_run_and_without_its_text() -> None
     condition = texts.run_broke(OF, job="import_poll", run_id=UUID(int=4), found=BROKE)
 
     assert str(UUID(int=4)) in condition.message
-    assert "KeyError at connectors.mapping:120" in condition.message
+    assert "KeyError at connectors.read.mapping:120" in condition.message
     assert condition.details["run_id"] == str(UUID(int=4))
 
 

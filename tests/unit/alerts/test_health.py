@@ -7,10 +7,10 @@ import pytest
 from connectors.errors import AtsError, AuthRefused, RateLimited, Unavailable
 from daemon.core.alert_texts import Of
 from daemon.core.alerting import AlertPolicy
-from daemon.health import Health
-from daemon.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.ports.services import ServiceFailed
-from daemon.rate_watch import RateWatch
+from daemon.runtime.health import Health
+from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
+from daemon.runtime.rate_limit_monitor import RateWatch
 from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts

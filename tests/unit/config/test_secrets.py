@@ -12,7 +12,7 @@ from config.header_text import unusable_in_header
 from config.problems import ConfigError
 from config.settings import load_settings, settings_warnings
 from connectors.definition import load_definition_text
-from daemon.checked_config import load_checked_config
+from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text
 
 NEW_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.problems import ConfigError
-from daemon.checked_config import load_checked_config
+from daemon.runtime.checked_config import load_checked_config
 from tests.support.rotating_tokens import CREDENTIALS, rotating_auth
 from tests.support.tiny_ats import definition_text
 

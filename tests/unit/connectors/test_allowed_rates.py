@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.budget import Budget, Purpose
 from connectors.definition import load_definition
+from connectors.http.rate_limits import Budget, RequestClass
 from connectors.simulator.limits import FixedWindow, Limit, SlidingWindow
 
 REQUESTS = 600
@@ -28,7 +28,7 @@ class JumpingClock:
         self.seconds += max(seconds, 1e-6)
 
 
-async def refusals(limit: Limit, purpose: Purpose, *, slowest_s: float) -> tuple[int, float]:
+async def refusals(limit: Limit, purpose: RequestClass, *, slowest_s: float) -> tuple[int, float]:
     """Of many requests, as fast as the definition lets them: how many too many, and requests/s."""
     clock, delay = JumpingClock(), random.Random(7)
     budget = Budget(load_definition("smartrecruiters").model.limits, clock)
@@ -46,7 +46,7 @@ async def refusals(limit: Limit, purpose: Purpose, *, slowest_s: float) -> tuple
 async def test_smartrecruiters_never_gets_more_than_ten_requests_in_any_second(
     limit: type[SlidingWindow] | type[FixedWindow], slowest_s: float, is_write: bool
 ) -> None:
-    purpose = Purpose("candidates.fetch", is_write=is_write)
+    purpose = RequestClass("candidates.fetch", is_write=is_write)
 
     refused, per_second = await refusals(limit(10, 1.0), purpose, slowest_s=slowest_s)
 

@@ -15,10 +15,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import Connector, Mapped, MappingFailed, Window
+from connectors.connector import Connector, Mapped, MappingFailed, Window
 from connectors.definition.load import Definition, load_definition_text
 from connectors.errors import AtsError
-from connectors.http import Answer, AtsHttp, Outgoing
+from connectors.http.client import Answer, AtsHttp, Outgoing
 from connectors.registry import create_connector
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import definition_text

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.base import Connector, Mapped, MappingFailed, Page, ReadIssue, Window
+from connectors.connector import Connector, Mapped, MappingFailed, Page, ReadIssue, Window
 from connectors.errors import (
     AtsError,
     CursorRefused,

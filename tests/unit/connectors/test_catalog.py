@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.crosscheck import integration_notes
 from connectors.definition import (
     Definition,
     find_definitions,
@@ -20,7 +19,8 @@ from connectors.definition.publish import (
     definition_schema,
 )
 from connectors.definition.sources import PathSource
-from connectors.tools import (
+from connectors.integration_checks import integration_notes
+from connectors.introspection import (
     list_definitions,
     new_definition,
     run_definition_tests,

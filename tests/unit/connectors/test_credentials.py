@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from connectors.errors import AtsError, AuthRefused
-from connectors.registry import Commons
+from connectors.registry import SharedLimits
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
 CLIENT = "{client_id: {description: id}, client_secret: {description: secret}}"
@@ -105,7 +105,7 @@ async def test_many_requests_at_once_fetch_one_token() -> None:
 
     async with tiny_ats(server) as ats:
         text = definition_text(auth=OAUTH.format(url=ats.url, more=""), credentials=CLIENT)
-        commons = Commons()
+        commons = SharedLimits()
         several = [tiny_connector(ats, text, commons=commons) for _ in range(5)]
         await asyncio.gather(*(ids_of(connector) for connector in several))
         for connector in several:
@@ -123,7 +123,7 @@ async def test_a_token_that_was_withdrawn_is_replaced_once() -> None:
         text = definition_text(auth=OAUTH.format(url=ats.url, more=""), credentials=CLIENT)
         connector = tiny_connector(ats, text)
         await ids_of(connector)
-        server.given += 1  # somebody else fetched a token, which ends ours
+        server.given += 1  # someone else fetched a token, which ends ours
         await asyncio.gather(*(ids_of(connector) for _ in range(4)))
         await connector.close()
 

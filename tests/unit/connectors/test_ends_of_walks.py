@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.base import Page, Window
+from connectors.connector import Page, Window
 from connectors.errors import AtsError, BrokenAnswer, Misdirected
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 

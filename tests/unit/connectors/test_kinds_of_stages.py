@@ -7,9 +7,9 @@ import pytest
 from aiohttp import web
 
 from config.problems import ConfigError
-from connectors.base import StageFacts
+from connectors.connector import StageFacts
 from connectors.definition import load_definition_text
-from connectors.lookups import distinct
+from connectors.read.lookups import distinct
 from models.status import ApplicationStatus as Status
 from tests.support.tiny_ats import tiny_ats, tiny_connector
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.base import Mapped, ReadIssue, Window
+from connectors.connector import Mapped, ReadIssue, Window
 from connectors.definition import load_definition
 from connectors.simulator import Fault, create_simulator
 from tests.support.ats import Imported, connect

@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from connectors.addresses import next_address
 from connectors.errors import Misdirected
+from connectors.http.addresses import next_address
 from tests.support.tiny_ats import TinyAts, definition_text, ids_of, tiny_ats, tiny_connector
 
 ENDPOINT = URL("https://api.acme.example/v1/people?limit=2")

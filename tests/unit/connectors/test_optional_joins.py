@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.base import Mapped, Window
+from connectors.connector import Mapped, Window
 from connectors.errors import Forbidden
 from connectors.simulator import Fault, create_simulator
 from tests.support.ats import connect

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.definition.compiled_paths import compile_path
 from connectors.definition.paths import names_read
-from connectors.paths import compile_path
-from connectors.records import decode, partly
+from connectors.read.records import decode, partly
 
 names = st.sampled_from(["id", "name", "stage", "record", "list", "other"])
 values = st.recursive(

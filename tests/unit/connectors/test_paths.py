@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.paths import compile_path
+from connectors.definition.compiled_paths import compile_path
 
 PATHS = [
     "a", "a.b", "a.b.c", "@", "a[0]", "a[-1].b", "a || b", "a && b || c", "!a", "!a && b",

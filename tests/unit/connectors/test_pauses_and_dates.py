@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.budget import Budget, Purpose, pause_told
 from connectors.definition.limits import Limits, WindowLimit
+from connectors.http.rate_limits import Budget, RequestClass, pause_told
 from connectors.times import TIME_FORMATS, read_time
 from tests.support.ats import QuickClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-A_READ = Purpose("list")
+A_READ = RequestClass("list")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from connectors.errors import RateLimited, Unavailable
-from connectors.registry import Commons
+from connectors.registry import SharedLimits
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
@@ -113,7 +113,7 @@ async def test_being_asked_for_no_pause_at_all_is_no_reason_to_storm() -> None:
 
 
 async def test_what_one_integration_is_asked_holds_for_all_with_its_credential() -> None:
-    clock, commons = QuickClock(), Commons()
+    clock, commons = QuickClock(), SharedLimits()
 
     async def answer(request: web.Request) -> web.Response:
         if len(ats.asked) > 1:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.operator import Integration
-from connectors.base import Mapped, RawRecord, Unchanged
+from connectors.connector import Mapped, RawRecord, Unchanged
 from connectors.definition import load_definition_text
-from connectors.records import fingerprint, is_of_bytes, partly, printer, pruner
+from connectors.read.records import fingerprint, is_of_bytes, partly, printer, pruner
 from connectors.registry import create_connector
 from tests.bench.ours import CONNECTORS
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.base import (
+from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
     Connector,

@@ -15,7 +15,7 @@ from config.yaml_tree import parse_yaml
 from connectors.definition import load_definition
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import FUNCTIONS
-from connectors.tools import run_definition_tests
+from connectors.introspection import run_definition_tests
 from tests.support.definitions import ACME_FILE
 
 README = Path(connectors.__file__).with_name("README.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from itertools import cycle
 import pytest
 from aiohttp import web
 
-from connectors.base import Page, Window
+from connectors.connector import Page, Window
 from connectors.errors import BrokenAnswer, Unavailable
 from tests.support.tiny_ats import Answer, definition_text, ids_of, tiny_ats, tiny_connector
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from connectors.base import ApplicationRef, PushPlan, PushTarget, Steps
+from connectors.connector import ApplicationRef, PushPlan, PushTarget, Steps
 from connectors.definition.records import Statuses
 from connectors.definition.writes import Reasons, Stages
+from connectors.read.statuses import StatusRules
 from connectors.simulator import Simulator, create_simulator
-from connectors.stages import ReasonReader, StageReader, push_target, reason_for
-from connectors.statuses import StatusRules
+from connectors.write.stages import ReasonReader, StageReader, push_target, reason_for
 from models.candidate import empty_application
 from models.status import ApplicationStatus as Status
 from tests.support.ats import connect

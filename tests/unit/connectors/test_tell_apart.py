@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.records import identifier, probe, tell_apart, whole_print
+from connectors.read.records import identifier, identify_records, probe, whole_print
 
 IDS = st.one_of(st.integers(), st.text(max_size=5), st.booleans(), st.none(), st.lists(st.none()))
 RECORDS = st.one_of(
@@ -20,7 +20,7 @@ RECORDS = st.one_of(
 def test_each_record_with_an_id_is_told_and_each_other_one_fails(records: list[Any]) -> None:
     raws = [msgspec.json.encode(record) for record in records]
 
-    told = tell_apart(raws, probe(["id", "updated_at"]), whole_print)
+    told = identify_records(raws, probe(["id", "updated_at"]), whole_print)
 
     good = [
         (key, raw, whole_print(raw), record.get("updated_at"))
@@ -34,7 +34,7 @@ def test_each_record_with_an_id_is_told_and_each_other_one_fails(records: list[A
 
 
 def test_a_list_whose_details_are_read_has_no_digests_and_one_without_times_no_times() -> None:
-    told = tell_apart([b'{"id": 7}', b'{"id": "a"}'], probe(["id"]), None)
+    told = identify_records([b'{"id": 7}', b'{"id": "a"}'], probe(["id"]), None)
 
     assert [(r.external_id, r.digest) for r in told.records] == [("7", None), ("a", None)]
     assert (told.failed, told.times) == ([], [])

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from config.problems import ConfigError
-from connectors.base import Mapped, Window
-from connectors.cursor import asked
+from connectors.connector import Mapped, Window
 from connectors.definition import load_definition_text
 from connectors.definition.lists import UpdatedAtCursor
-from daemon.checked_config import load_checked_config
+from connectors.read.cursor import asked
+from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]

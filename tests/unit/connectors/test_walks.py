@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.base import Page, Window
+from connectors.connector import Page, Window
 from connectors.errors import (
     AuthRefused,
     BrokenAnswer,
@@ -17,7 +17,7 @@ from connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from connectors.registry import Commons
+from connectors.registry import SharedLimits
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
@@ -436,7 +436,7 @@ async def test_integrations_with_one_credential_share_its_budget() -> None:
 
     async with tiny_ats(answer) as ats:
         text = definition_text(more="limits: {budgets: [{kind: concurrency, at_once: 1}]}")
-        commons = Commons()
+        commons = SharedLimits()
         several = [tiny_connector(ats, text, commons=commons) for _ in range(4)]
         await asyncio.gather(*(ids_of(connector) for connector in several))
         for connector in several:
@@ -459,7 +459,10 @@ async def test_a_definition_with_other_limits_has_a_budget_of_its_own() -> None:
         return rows(1)
 
     async with tiny_ats(answer) as ats:
-        commons, limits = Commons(), "limits: {{budgets: [{{kind: concurrency, at_once: {}}}]}}"
+        commons, limits = (
+            SharedLimits(),
+            "limits: {{budgets: [{{kind: concurrency, at_once: {}}}]}}",
+        )
         before = tiny_connector(ats, definition_text(more=limits.format(1)), commons=commons)
         edited = definition_text(more=limits.format(8))
         after = [tiny_connector(ats, edited, commons=commons) for _ in range(2)]

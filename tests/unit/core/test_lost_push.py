@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from daemon.core.import_plan import STATUS_GROUP, RecordChange, compare, hold_stale
+from daemon.core.import_plan import STATUS_GROUP, RecordChange, compare, ignore_stale_status
 from daemon.core.lost_push import keep_unless_made, lost_pushes
 from daemon.ports.imports import Snapshot
 from models.candidate import NamedRef, empty_application
@@ -92,7 +92,7 @@ def test_a_page_that_was_asked_for_before_the_push_says_nothing_of_it() -> None:
     change = compare(
         snapshot(application(Status.NEW)), snapshot(pushed(), fingerprint=b""), candidate_base=None
     )
-    held = keep_unless_made(hold_stale(change, NOON - timedelta(seconds=1)))
+    held = keep_unless_made(ignore_stale_status(change, NOON - timedelta(seconds=1)))
     [found] = held.applications
 
     assert not found.is_lost

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.one_write import fold_candidates, patched
+from daemon.core.coalesce_batch import fold_candidates, patched
 from daemon.ports.imports import ClearViewBatch, Patch, Record
 from models.candidate import empty_candidate
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.safety import Brake, Proceed, judge_deletions
+from daemon.core.deletion_guard import DeletionBlocked, Proceed, judge_deletions
 
 counts = st.integers(0, 1000)
 
@@ -18,14 +18,14 @@ def test_more_than_the_allowed_share_is_never_deleted_without_a_persons_word(
         known=known, missing=missing, seen=1, max_percent=limit, accepted=False
     )
 
-    assert isinstance(verdict, Brake) == (missing * 100 > known * limit)
+    assert isinstance(verdict, DeletionBlocked) == (missing * 100 > known * limit)
 
 
 @given(known=st.integers(1, 1000))
 def test_an_emptied_listing_is_refused_at_any_percentage(known: int) -> None:
     verdict = judge_deletions(known=known, missing=known, seen=0, max_percent=100, accepted=False)
 
-    assert isinstance(verdict, Brake)
+    assert isinstance(verdict, DeletionBlocked)
 
 
 @given(known=counts, seen=counts)

@@ -6,13 +6,20 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.walk import SAME_PASS, Applying, ListPosition, PollState, Walk, state_from
+from daemon.core.poll_state import (
+    SAME_PASS,
+    ListingPass,
+    ListPosition,
+    PageInFlight,
+    PollState,
+    state_from,
+)
 from models.times import EPOCH
 
 names = st.sampled_from(["candidates", "applications"])
 positions = st.none() | st.dictionaries(st.text("ab", max_size=2), st.integers(), max_size=2)
 walks = st.builds(
-    Walk,
+    ListingPass,
     id=st.uuids(version=4),
     sweep=st.booleans(),
     began_at=st.just(EPOCH),
@@ -26,7 +33,7 @@ states = st.builds(
     swept_at=st.none() | st.just(EPOCH),
     walk=st.none() | walks,
     applying=st.lists(
-        st.builds(Applying, names, st.lists(st.text("12")).map(tuple), st.uuids(version=4)),
+        st.builds(PageInFlight, names, st.lists(st.text("12")).map(tuple), st.uuids(version=4)),
         max_size=2,
     ),
 )
@@ -67,14 +74,14 @@ def test_one_odd_part_takes_no_other_with_it(state: PollState, name: str, value:
 
 @given(walks, st.sampled_from(walk_parts), odd)
 def test_an_odd_part_of_a_pass_is_no_pass_or_one_that_can_be_stored(
-    walk: Walk, name: str, value: object
+    walk: ListingPass, name: str, value: object
 ) -> None:
     stored = PollState(walk=walk).to_value()
     stored["walk"][name] = value
 
     state = state_from(stored)
 
-    state.take_up(sweep=True, now=EPOCH, fresh=UUID(int=1))
+    state.resume_or_begin(sweep=True, now=EPOCH, fresh=UUID(int=1))
     assert state_from(state.to_value()).to_value() == state.to_value()
 
 
@@ -88,18 +95,18 @@ def test_a_sweep_that_a_wrong_clock_dated_keeps_none_from_being_due() -> None:
 
 
 @given(walks)
-def test_a_list_taken_up_half_way_proves_no_absence(walk: Walk) -> None:
+def test_a_list_taken_up_half_way_proves_no_absence(walk: ListingPass) -> None:
     stored = PollState(walk=walk).to_value()
 
-    taken_up = state_from(stored).walk
+    resumed_lists = state_from(stored).walk
 
-    assert taken_up is not None
+    assert resumed_lists is not None
     begun = {name for name, at in walk.positions.items() if at.position is not None}
-    assert taken_up.taken_up == begun | set(walk.done)
+    assert resumed_lists.resumed_lists == begun | set(walk.done)
 
 
 def test_a_pass_that_failed_goes_on_as_the_same_one_for_a_while_and_looks_at_every_list() -> None:
-    walk = Walk(id=uuid4(), sweep=True, began_at=EPOCH, done=["candidates"])
+    walk = ListingPass(id=uuid4(), sweep=True, began_at=EPOCH, done=["candidates"])
     walk.begin("applications", full=True)
     walk.move("applications", {"page": 7})
 

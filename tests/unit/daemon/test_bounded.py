@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from daemon import lifecycle
-from daemon.bounded import bounded
-from daemon.lifecycle import close_within, run_until_stopped
+from daemon.runtime import lifecycle
+from daemon.runtime.lifecycle import close_within, run_until_stopped
+from daemon.runtime.timeouts import bounded
 
 
 async def loses_one_cancellation(lost: asyncio.Event) -> None:

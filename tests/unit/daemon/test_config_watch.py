@@ -11,10 +11,10 @@ from pymongo.errors import AutoReconnect
 from structlog.testing import capture_logs
 
 from daemon.assembly import CurrentConfig
-from daemon.checked_config import CheckedConfig, load_checked_config
-from daemon.config_watch import ConfigWatch
 from daemon.ports.alerts import Condition
-from daemon.supervision import Backoff, supervise
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.config_watch import ConfigWatch
+from daemon.runtime.supervision import Backoff, supervise
 from models.errors import UserError
 from tests.support.push_world import RecordedAlerts
 from tests.support.tiny_ats import definition_text

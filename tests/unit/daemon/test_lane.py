@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from daemon.importing.lane import Lane
+from daemon.importing.sequential_stage import SequentialStage
 
 
 async def _until(event: asyncio.Event) -> None:
@@ -16,35 +16,35 @@ async def _failing() -> None:
 
 
 async def test_whoever_comes_next_waits_until_the_lane_is_free() -> None:
-    lane, ends = Lane("lane"), asyncio.Event()
+    lane, ends = SequentialStage("lane"), asyncio.Event()
     lane.begin(_until(ends))
 
-    settling = asyncio.create_task(lane.settle())
+    settling = asyncio.create_task(lane.join())
     await asyncio.wait([settling], timeout=0)
     assert not settling.done()
 
     ends.set()
     await settling
     lane.begin(_until(ends))
-    await lane.settle()
+    await lane.join()
 
 
 async def test_a_failure_is_raised_to_everybody_who_comes_until_one_stands_still() -> None:
-    lane = Lane("lane")
+    lane = SequentialStage("lane")
     lane.begin(_failing())
 
     for _ in range(2):
         with pytest.raises(RuntimeError, match="no"):
-            await lane.settle()
-    await lane.stand_still()
-    await lane.settle()
+            await lane.join()
+    await lane.drain()
+    await lane.join()
 
 
 async def test_whoever_is_cancelled_while_waiting_leaves_the_work_running() -> None:
-    lane, ends = Lane("lane"), asyncio.Event()
+    lane, ends = SequentialStage("lane"), asyncio.Event()
     lane.begin(_until(ends))
     work = lane.busy
-    settling = asyncio.create_task(lane.settle())
+    settling = asyncio.create_task(lane.join())
     await asyncio.wait([settling], timeout=0)
 
     settling.cancel()
@@ -53,4 +53,4 @@ async def test_whoever_is_cancelled_while_waiting_leaves_the_work_running() -> N
     assert work is not None
     assert not work.done()
     ends.set()
-    await lane.settle()
+    await lane.join()

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from daemon.log_redaction import LOGGABLE, PATTERNS, REDACTED, SUSPICIOUS, Redactor
-from daemon.logs import configure_logs
+from daemon.runtime.log_redaction import LOGGABLE, PATTERNS, REDACTED, SUSPICIOUS, Redactor
+from daemon.runtime.logs import configure_logs
 from models.errors import UserError
 
 

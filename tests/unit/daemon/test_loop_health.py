@@ -6,9 +6,9 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from daemon.core.alert_texts import Of
-from daemon.loop_health import LoopHealth
 from daemon.ports.alerts import AlertKind
 from daemon.ports.leases import LeaseLost
+from daemon.runtime.loop_health import LoopHealth
 from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts

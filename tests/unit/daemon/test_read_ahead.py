@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from daemon.importing.ahead import read_ahead
+from daemon.importing.prefetch import prefetched
 
 
 class Source:
@@ -36,12 +36,12 @@ async def settled() -> None:
 
 
 async def test_every_item_comes_once_and_in_order() -> None:
-    assert [item async for item in read_ahead(Source(5).items())] == [0, 1, 2, 3, 4]
+    assert [item async for item in prefetched(Source(5).items())] == [0, 1, 2, 3, 4]
 
 
 async def test_it_works_two_items_ahead_and_no_further() -> None:
     source = Source(9)
-    async with aclosing(read_ahead(source.items())) as ready:
+    async with aclosing(prefetched(source.items())) as ready:
         assert await anext(ready) == 0
         await settled()
 
@@ -49,7 +49,7 @@ async def test_it_works_two_items_ahead_and_no_further() -> None:
 
 
 async def test_an_error_comes_behind_the_items_before_it() -> None:
-    ready = read_ahead(Source(5, broken_at=2).items())
+    ready = prefetched(Source(5, broken_at=2).items())
 
     assert [await anext(ready), await anext(ready)] == [0, 1]
     with pytest.raises(ConnectionError):
@@ -58,7 +58,7 @@ async def test_an_error_comes_behind_the_items_before_it() -> None:
 
 async def test_closing_it_ends_the_work_ahead() -> None:
     source = Source(9)
-    async with aclosing(read_ahead(source.items())) as ready:
+    async with aclosing(prefetched(source.items())) as ready:
         await anext(ready)
 
     assert source.closed

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from daemon.loop_health import LoopHealth
 from daemon.ports.alerts import AlertKind
-from daemon.readiness_watch import ReadinessWatch
+from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.readiness_watch import ReadinessWatch
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
 

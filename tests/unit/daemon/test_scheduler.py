@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from apscheduler.triggers.base import BaseTrigger
 
-from daemon.clock import SystemClock
-from daemon.scheduler import BellsSilent, Scheduler
+from daemon.runtime.clock import SystemClock
+from daemon.runtime.scheduler import BellsSilent, Scheduler
 
 SECOND = timedelta(seconds=1)
 
@@ -37,9 +37,9 @@ class BrokenTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no ty
 
 
 async def test_bells_that_fall_silent_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.scheduler.LOOK_EVERY", timedelta(milliseconds=20))
-    monkeypatch.setattr("daemon.scheduler.OVERDUE", timedelta(milliseconds=100))
-    monkeypatch.setattr("daemon.scheduler.IntervalTrigger", lambda **_: BrokenTrigger())
+    monkeypatch.setattr("daemon.runtime.scheduler.LOOK_EVERY", timedelta(milliseconds=20))
+    monkeypatch.setattr("daemon.runtime.scheduler.OVERDUE", timedelta(milliseconds=100))
+    monkeypatch.setattr("daemon.runtime.scheduler.IntervalTrigger", lambda **_: BrokenTrigger())
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     scheduler = Scheduler(SystemClock())
     scheduler.every(SECOND, "poll:acme")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.checked_config import load_checked_config
-from daemon.settings_documents import configured_integrations
+from daemon.runtime.checked_config import load_checked_config
+from daemon.runtime.settings_documents import configured_integrations
 
 
 def test_a_credential_is_told_as_the_reference_that_stands_in_the_file(

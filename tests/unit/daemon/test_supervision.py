@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from daemon.supervision import (
+from daemon.runtime.supervision import (
     LONGEST_SETTLING,
     Backoff,
     LoopEnded,
@@ -116,7 +116,7 @@ async def test_a_failure_is_logged_by_type_and_line_and_its_text_by_nobody() -> 
         await supervise("poll", failing(1, nothing), QUICK, stop=asyncio.Event())
 
     [failed, _] = events
-    assert failed["error"].startswith("ValueError at daemon.supervision:")
+    assert failed["error"].startswith("ValueError at daemon.runtime.supervision:")
     assert failed["stack"].split(" < ")[0].startswith("tests.unit.daemon.test_supervision:")
     assert "exc_info" not in failed
 

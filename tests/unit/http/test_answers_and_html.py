@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daemon.http.heartbeat import DEAD_AFTER_S, Heartbeat
 from daemon.http.html import Html, el, joined
 from daemon.http.page_parts import age
-from daemon.plain import plain
+from daemon.runtime.json_values import plain
 from models.status import ApplicationStatus
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)

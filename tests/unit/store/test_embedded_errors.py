@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.store import embedded_binary
-from daemon.store.embedded_binary import explain_unloadable, locate_mongod
-from daemon.store.embedded_errors import EmbeddedMongoError, Failure, explain, last_words
+from daemon.store.embedded import binary as embedded_binary
+from daemon.store.embedded.binary import explain_unloadable, locate_mongod
+from daemon.store.embedded.errors import EmbeddedMongoError, Failure, explain, last_words
 
 
 def a_failure(log: str, *, exit_code: int = 1) -> Failure:

@@ -1,4 +1,4 @@
-"""Declared indexes beside those that somebody else made."""
+"""Declared indexes beside those that someone else made."""
 
 from typing import Any
 

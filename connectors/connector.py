@@ -1,0 +1,363 @@
+"""What the daemon asks of any ATS, and the values that go to and fro.
+
+The daemon decides when and in what order; a connector knows how. One connector serves one
+integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.status import ApplicationStatus
+
+Cursor = Mapping[str, Any]
+"""How far a poll got at one list. Opaque to the daemon; plain JSON values, stored as they are."""
+
+Position = Mapping[str, Any]
+"""Where in a page walk to go on. Opaque to the daemon; plain JSON values, stored as they are."""
+
+
+class ListFacts(msgspec.Struct, frozen=True):
+    """One list of a connector, in the order in which an import walks them."""
+
+    name: str
+    holds: Literal["candidates", "applications", "both"]
+    incremental: bool
+    """False: every walk is a complete listing (cursor kind `none`)."""
+    complete_listing_proves_absence: bool
+    reads_by_id: bool
+    """True: `fetch` is available."""
+    mapping_version: str
+    """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
+    read_again_in_sweeps: bool = False
+    """True: parts of a record may change without a trace in the list. A sweep maps every record
+    again, which reads it in full."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What a walk shall cover: everything (`cursor` None), or what changed since the cursor."""
+
+    cursor: Cursor | None = None
+    overlap: timedelta = timedelta(0)
+
+    @property
+    def is_full(self) -> bool:
+        return self.cursor is None
+
+
+class ReadIssue(msgspec.Struct, frozen=True):
+    """A part of the ATS's data that could not be read, or only after a repair; the rest was.
+
+    | kind | name | effect |
+    |---|---|---|
+    | page | `<list> page 3` or `<list> offset 200` | its records were not read |
+    | scope | `<list> of <scope id>` | the records of this job or position were not read |
+    | join | the optional list | records come without what it adds |
+    | key | the lookup list | records hold a key for which it has no record: what it would add is empty |
+    | row | the lookup list | this odd row of it was left out |
+    | field | `candidate.phones`, `candidate.custom_fields.<key>` | the field of a record was left out; a custom field keeps its raw value |
+    | body | the list | an answer was decoded after a repair (invalid UTF-8, control characters, ...) |
+    """
+
+    kind: Literal["page", "scope", "join", "key", "row", "field", "body"]
+    name: str
+    reason: str
+    """For an operator: HTTP facts and types, never content."""
+    count: int = 1
+
+    @property
+    def hides_records(self) -> bool:
+        """True: records exist that this run has not seen, so that the run is `partial`."""
+        return self.kind in {"page", "scope"}
+
+
+class RawRecord(NamedTuple):
+    """One record as it came, not yet decoded. A tuple, for it is made for every record of a poll.
+
+    `raw` is the JSON text of the record. `digest` is a fast hash of it: equal digests mean equal
+    records. Where the ATS rotates signed URLs in every answer it is made of what mapping reads,
+    without the URLs; it is None where even that cannot be told from bytes alone.
+    """
+
+    external_id: str
+    raw: bytes | memoryview
+    digest: bytes | None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a listing.
+
+    `position` resumes the walk after this page (None: this walk cannot be resumed there).
+    On the last page `last` is True, `next_cursor` is what to store once everything is durable
+    (None: keep the old one), and `complete` tells whether this walk was a full listing that
+    proves the absence of what it did not show.
+    """
+
+    records: Sequence[RawRecord]
+    position: Position | None
+    last: bool
+    next_cursor: Cursor | None = None
+    complete: bool = False
+    failed: Sequence["MappingFailed"] = ()
+    """Records of this page that could not even be told apart (no id, not an object)."""
+    expected_total: int | None = None
+    partial: bool = False
+    """On the last page: the walk passed over pages or scopes that could not be read. It covers
+    neither its window nor a new mapping; `complete` is False and `next_cursor` None then."""
+
+
+class Mapped(msgspec.Struct, frozen=True, gc=False):
+    """One record in canonical words."""
+
+    external_id: str
+    fingerprint: bytes
+    """Some 16 bytes over the record without its volatile paths; equal only for equal content."""
+    candidate: CandidateRecord | None
+    applications: tuple[ApplicationRecord, ...]
+    unmapped_stages: tuple[NamedRef, ...] = ()
+    filled: frozenset[str] = frozenset()
+    """Mapped fields that had a value: what schema drift is measured by."""
+    provisional: bool = False
+    """True: an optional list did not answer, so that fields are missing. Store no digest with this
+    record, so that the next poll maps it again although its bytes are the same."""
+    failed_fields: frozenset[str] = frozenset()
+    """Mapped fields that could not be read and are empty for that reason only, such as
+    `candidate.phones`: what is known of them from before is better."""
+
+
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
+    """A record whose content has the fingerprint that was already known; it was not mapped."""
+
+    external_id: str
+
+
+class MappingFailed(msgspec.Struct, frozen=True):
+    """A record that could not be mapped; the others go on. `external_id` is None if it had none."""
+
+    external_id: str | None
+    message: str
+
+
+class ApplicationRef(msgspec.Struct, frozen=True):
+    """How to find an application at the ATS."""
+
+    external_id: str
+    candidate_external_id: str
+    job_external_id: str | None
+
+
+class PushTarget(msgspec.Struct, frozen=True):
+    """What a push wants. A stage named in ClearView is the target itself; else the status is."""
+
+    status: ApplicationStatus
+    stage: NamedRef | None = None
+    rejection_reason: str | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One request of a push, exactly as it will be sent (credentials are added when it is)."""
+
+    operation: Literal["move", "reject", "unreject", "hire", "withdraw"]
+    method: str
+    url: str
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: Any = None
+    alternatives: tuple[Any, ...] = ()
+    """Bodies to try when the ATS refuses the first one's guard (documents disagree on its form)."""
+    form: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """A form body, for an ATS that wants one instead of JSON."""
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What to send, in order, and the state that will be true at the ATS afterwards."""
+
+    steps: tuple[Step, ...]
+    status: ApplicationStatus
+    stage: NamedRef
+    basis: str = ""
+    """Which stage, reason and other rows of the account were chosen: equal for an equal choice."""
+
+
+class AlreadyThere(msgspec.Struct, frozen=True):
+    """The ATS already holds what is wanted."""
+
+
+class Impossible(msgspec.Struct, frozen=True):
+    """This ATS, or this account's stages, cannot hold what is wanted. `reason` is for a person."""
+
+    reason: str
+
+
+PushPlan = Steps | AlreadyThere | Impossible
+
+
+class StageFacts(msgspec.Struct, frozen=True):
+    """A stage as the ATS has it now, and the status it maps to (None: unmapped)."""
+
+    external_id: str | None
+    name: str
+    kind: str | None
+    job_external_id: str | None
+    status: ApplicationStatus | None
+    is_push_target: bool
+    stands_in_for: tuple[ApplicationStatus, ...] = ()
+    """Other statuses that a push brings here, because no stage is for them alone."""
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What the definition says this ATS can do; what it cannot has its reason in `waivers`."""
+
+    moves: bool
+    rejects: bool
+    unrejects: bool
+    hires: bool
+    withdraws: bool
+    analytics: Literal["report", "per_application"] | None
+    reads_application: bool
+    guarded_writes: bool
+    read_before_write: bool
+    """True: a write that is repeated could take effect twice, so the daemon reads first."""
+    shows_values: bool = False
+    """True: the record of an application shows the analytics value that was written to it."""
+    waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """IdentifiedRecords what a connector is doing, for progress, metrics and logs. Must not raise."""
+
+    def request_sent(self, *, integration: str, operation: str) -> None: ...
+
+    def answer_received(
+        self, *, integration: str, operation: str, status: int | None, seconds: float
+    ) -> None: ...
+
+    def waiting(self, *, integration: str, until: datetime, reason: str) -> None: ...
+
+    def warned(self, *, integration: str, message: str) -> None: ...
+
+
+class Connector(Protocol):
+    """How to talk to one customer's account at one ATS."""
+
+    @property
+    def integration(self) -> str: ...
+
+    @property
+    def ats_name(self) -> str:
+        """The vendor as people call it."""
+        ...
+
+    @property
+    def lists(self) -> Sequence[ListFacts]: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests since this connector was made."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None:
+        """One cheap authorised request; returns if the ATS accepts the credential."""
+        ...
+
+    def pages(
+        self,
+        list_name: str,
+        window: Window,
+        *,
+        position: Position | None = None,
+    ) -> AsyncIterator[Page]:
+        """Walk a list. Transient errors are retried inside; what still fails is raised.
+
+        Raises:
+            CursorRefused: the position or cursor is not accepted (any more).
+        """
+        ...
+
+    async def prepare_mapping(self, list_name: str) -> str:
+        """Load the lookup lists (stages, reasons, jobs) again that mapping this list needs.
+
+        Returns a text that changes with what they say (empty if there are none): a stage may be
+        renamed while the records that stand in it stay as they are.
+        """
+        ...
+
+    async def map_records(
+        self,
+        list_name: str,
+        records: Sequence[RawRecord],
+        *,
+        known: Mapping[str, bytes] | None = None,
+    ) -> Sequence[Mapped | Unchanged | MappingFailed]:
+        """Decode and translate, in the order given; joins and detail reads happen here.
+
+        `known` has fingerprints by external id: what still has its own need not be translated, and
+        may be told as `Unchanged`.
+        """
+        ...
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        """Everything that could not be read, or only after a repair, since the last call.
+
+        Equal issues come once, with their count. Call it when a run begins (and drop what comes)
+        and when it ends, also where it ended by an error.
+        """
+        ...
+
+    async def fetch(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RawRecord | None]:
+        """Read records by id; None for an id that the ATS says does not exist.
+
+        An id of which the answer does not tell is missing from what is returned.
+        """
+        ...
+
+    async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
+        """What the ATS holds right now; None if the application is gone."""
+        ...
+
+    async def plan_push(
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        *,
+        refresh: bool = False,
+    ) -> PushPlan:
+        """Requests that bring the application from `current` to `target`. Sends no write.
+
+        With `refresh` the account's stages, reasons and the like are read again first.
+        """
+        ...
+
+    async def perform(self, step: Step) -> None:
+        """Send one write, once.
+
+        Raises:
+            OutcomeUnknown: it may have taken effect; with a `status` where the ATS answered, and
+                its answer does not show success.
+            GuardRefused: the application is no longer where the step expects it.
+        """
+        ...
+
+    async def stages(self) -> list[StageFacts]:
+        """The account's stages with what they map to, for coverage."""
+        ...
+
+    async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
+        """Deliver a whole analytics report (kind `report`); repeating the same key is harmless."""
+        ...
+
+    async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
+        """Deliver one application's analytics value (kind `per_application`); repeatable."""
+        ...

@@ -1,0 +1,1 @@
+"""How requests reach an ATS: credentials, rate limits, errors, one origin."""

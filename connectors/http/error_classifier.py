@@ -1,0 +1,166 @@
+"""What an answer means: success, or one of the error classes that say what to do next. Pure."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.limits import ErrorClass, ErrorRule, Errors
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    BrokenAnswer,
+    CursorRefused,
+    Forbidden,
+    GuardRefused,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    Unavailable,
+)
+from connectors.write.proof import harmless, words_in
+
+Kind = Literal["list", "page", "fetch", "lookup", "write", "check"]
+
+_BY_STATUS: dict[int, ErrorClass] = {
+    401: "auth", 403: "forbidden", 404: "not_found", 410: "not_found",
+    408: "retry", 425: "retry", 429: "rate",
+}  # fmt: skip
+_ERRORS: dict[ErrorClass, type[AtsError]] = {
+    "auth": AuthRefused,
+    "forbidden": Forbidden,
+    "not_found": NotFound,
+    "cursor": CursorRefused,
+    "guard": GuardRefused,
+    "fatal": Rejected,
+}
+_SAYS: dict[ErrorClass, str] = {
+    "auth": "the ATS refused the credential; check it in the integration's `credentials`",
+    "forbidden": "the credential may not do this; a permission or scope is missing at the ATS",
+    "not_found": "the ATS has no such record",
+    "cursor": "the ATS no longer accepts the page position or sync token",
+    "guard": "the application is no longer where this write expected it",
+    "fatal": "the ATS refuses this request",
+    "retry": "the ATS is not well",
+}
+_NO_CONTENT = 204
+_SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
+
+
+class ErrorClassifier:
+    """A definition's rules, compiled."""
+
+    def __init__(self, errors: Errors) -> None:
+        """Compile once."""
+        self._ok = compile_path(errors.ok_when) if errors.ok_when else None
+        self._code = compile_path(errors.code) if errors.code else None
+        self._message = compile_path(errors.message) if errors.message else None
+        self._message_header = errors.message_header
+        self._rules = errors.rules
+        self.reads_body = self._ok is not None or any(rule.when for rule in errors.rules)
+        self.paths = [
+            path
+            for path in (
+                *(errors.ok_when, errors.code, errors.message),
+                *(rule.when for rule in errors.rules),
+            )
+            if path
+        ]
+
+    def classify(
+        self, status: int, headers: Mapping[str, str], body: Any, kind: Kind
+    ) -> ErrorClass | None:
+        """None for success. `body` is None where it is no JSON."""
+        good = status < 400 and (self._ok is None or body is None or bool(self._ok(body)))
+        for rule in self._rules:
+            if _fits(rule, status, headers, body, kind) and not (good and _means_no(rule, status)):
+                return rule.then
+        if good:
+            return None
+        return _BY_STATUS.get(status) or ("retry" if status >= 500 else "fatal")
+
+    def code(self, body: Any) -> str:
+        """The vendor's own error code, if it is safe to show."""
+        found = self._code(body) if self._code is not None and body is not None else None
+        return f" ({found})" if isinstance(found, str) and _SAFE_CODE.fullmatch(found) else ""
+
+    @property
+    def judges_success(self) -> bool:
+        """True if a condition on the body decides, so that a body without JSON shows no success."""
+        return self._ok is not None
+
+    def words(self, headers: Mapping[str, str], body: Any) -> str:
+        """The vendor's words about a refusal, fit to be shown; empty if there are none."""
+        said = headers.get(self._message_header, "") if self._message_header else ""
+        if not said and body is not None:
+            said = words_in(body if self._message is None else self._message(body))
+        return harmless(said)
+
+
+def _means_no(rule: ErrorRule, status: int) -> bool:
+    """A rule of mere statuses that include 2xx is meant for bodies that say no.
+
+    204 has no body: there a rule may say that nothing is a good answer.
+    """
+    only_status = rule.when is None and rule.header is None
+    return only_status and not (rule.then == "skip" and status == _NO_CONTENT)
+
+
+def _fits(rule: ErrorRule, status: int, headers: Mapping[str, str], body: Any, kind: Kind) -> bool:
+    if rule.status and status not in rule.status:
+        return False
+    if rule.on and kind not in rule.on:
+        return False
+    if rule.header is not None and not _header_fits(rule, headers):
+        return False
+    return rule.when is None or (body is not None and bool(compile_path(rule.when)(body)))
+
+
+def _header_fits(rule: ErrorRule, headers: Mapping[str, str]) -> bool:
+    value = headers.get(rule.header or "")
+    if value is None:
+        return False
+    return rule.matches is None or re.search(rule.matches, value, re.IGNORECASE) is not None
+
+
+def error_of(
+    found: ErrorClass,
+    *,
+    status: int,
+    operation: str,
+    kind: Kind,
+    code: str = "",
+    words: str = "",
+    until: datetime | None = None,
+) -> AtsError:
+    """The error of a class (not `rate` and `skip`, which are no errors of their own)."""
+    message = f"{operation}: {_SAYS.get(found, 'the ATS refuses this request')}"
+    message += f" (answered {status}){code}"
+    if found == "retry":
+        error: type[AtsError] = OutcomeUnknown if kind == "write" and status >= 500 else Unavailable
+    else:
+        error = _ERRORS[found]
+    failed = error(message, status=status, operation=operation, until=until)
+    failed.code, failed.words = code.strip(" ()"), words
+    return failed
+
+
+def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
+    """The error for an answer that is no JSON although it claims success."""
+    shown = content_type.split(";", maxsplit=1)[0].strip() or "no content type"
+    found = shown if re.fullmatch(r"[\w.+/-]{1,60}", shown) else "an odd content type"
+    return BrokenAnswer(
+        f"{operation}: expected JSON, got {found}", status=status, operation=operation
+    )
+
+
+def empty_answer(operation: str, status: int) -> BrokenAnswer:
+    """The error for a success without a body where records are due."""
+    message = f"{operation}: answered {status} without a body"
+    if status == _NO_CONTENT:
+        message += (
+            "; if that is how this ATS says that nothing is there, the definition needs the rule "
+            "{status: [204], then: skip} in `errors`"
+        )
+    return BrokenAnswer(message, status=status, operation=operation)

@@ -1,0 +1,315 @@
+"""One budget per credential: every request waits here until the vendor's limits have room for it.
+
+Nothing is counted back: a request that failed was still a request.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.clock import Clock, SystemClock
+from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
+from connectors.times import http_date
+from models.times import EPOCH
+
+Waiting = Callable[[datetime, str], None]
+SLOW_DOWN = "asked to slow down"
+"""Why a request waits that the vendor sent back, other than for a limit that we keep ourselves."""
+NOT_WELL = "not well"
+"""Why a request waits for an ATS that said for how long it is out of order."""
+LEAST_PAUSE_S = 0.1
+"""No pause is shorter, whatever a header says."""
+_LEAST_PAUSE_IN_THE_END_S = 1.0
+"""What that grows to where pauses as short as asked for are refused again and again."""
+_EARLIEST_EPOCH_S = 1e9
+_MARGIN_S = 0.05
+"""Vendors' windows end a little later than their own headers say."""
+_NUMBER = re.compile(r"\s*[-+]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
+
+
+_BACKGROUND = 0.5
+
+
+class RequestClass(msgspec.Struct, frozen=True):
+    """What a request is for: its list or operation, and whether it writes or fetches a token."""
+
+    operation: str
+    is_write: bool = False
+    is_token: bool = False
+    is_urgent: bool = False
+    is_background: bool = False
+    """It can wait: analytics leave half of every limit to polls and pushes."""
+
+    def left_over(self, reserve: float) -> float:
+        """The share of a limit that this request leaves to others."""
+        if self.is_background:
+            return max(_BACKGROUND, reserve)
+        return 0.0 if self.is_write or self.is_urgent else reserve
+
+    def concerns(self, only: Iterable[str]) -> bool:
+        """Whether a limit with this `only` counts the request."""
+        names = set(only)
+        if not names:
+            return not self.is_token
+        kind = "writes" if self.is_write else "token" if self.is_token else None
+        return kind in names or self.operation in names
+
+
+class RateLimiter(Protocol):
+    """One limit, as far as time is concerned."""
+
+    def concerns(self, purpose: RequestClass) -> bool: ...
+
+    def delay(self, now: float, purpose: RequestClass) -> float:
+        """Seconds until there is room; 0 when there is room now."""
+        ...
+
+    def take(self, now: float) -> None: ...
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None: ...
+
+
+class Window:
+    """So many requests in a window that starts with the first of them or when the vendor says."""
+
+    def __init__(self, limit: WindowLimit, reserve: float) -> None:
+        """Start with a fresh window."""
+        self._limit = limit
+        self._length = limit.per.total_seconds()
+        self._allowed = limit.requests
+        self._reserve = reserve
+        self._ends = float("-inf")
+        self._left = self._allowed
+
+    def concerns(self, purpose: RequestClass) -> bool:
+        """Whether the request counts here."""
+        return purpose.concerns(self._limit.only)
+
+    def delay(self, now: float, purpose: RequestClass) -> float:
+        """Until the window ends, once it is used up."""
+        if now >= self._ends:
+            self._left = self._allowed
+            return 0.0
+        kept = _kept(self._allowed, purpose.left_over(self._reserve))
+        return self._ends - now if self._left <= kept else 0.0
+
+    def take(self, now: float) -> None:
+        """Count one request."""
+        if now >= self._ends:
+            self._ends, self._left = now + self._length, self._allowed
+        self._left -= 1
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        """Believe the vendor where it counts fewer than we do, and about the window's end."""
+        allowed = _number(headers, self._limit.limit_header)
+        if allowed is not None and 1 <= allowed <= 1_000_000:
+            self._left += int(allowed) - self._allowed
+            self._allowed = int(allowed)
+        left = _number(headers, self._limit.remaining_header)
+        if left is not None:
+            self._left = min(self._left, int(left))
+        self._learn_end(headers, now, wall)
+
+    def _learn_end(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        reset = _number(headers, self._limit.reset_header)
+        if reset is None:
+            return
+        seconds = reset
+        if self._limit.reset_as != "seconds_left":
+            scale = 1.0 if self._limit.reset_as == "epoch_s" else 1000.0
+            seconds = reset / scale - wall.timestamp()
+        if -60 < seconds <= self._length * 1.5 + 1:
+            self._ends = now + max(seconds + _MARGIN_S, LEAST_PAUSE_S)
+
+
+class Bucket:
+    """A token bucket that fills steadily."""
+
+    def __init__(self, limit: BucketLimit, reserve: float) -> None:
+        """Start full."""
+        self._limit = limit
+        self._rate = limit.requests / limit.per.total_seconds()
+        self._level = float(limit.burst)
+        self._at: float | None = None
+        self._reserve = reserve
+
+    def concerns(self, purpose: RequestClass) -> bool:
+        """Whether the request counts here."""
+        return purpose.concerns(self._limit.only)
+
+    def delay(self, now: float, purpose: RequestClass) -> float:
+        """Until there is a whole token, above the reserve for a read."""
+        self._fill(now)
+        wanted = 1 + _kept(self._limit.burst, purpose.left_over(self._reserve))
+        return max(0.0, (wanted - self._level) / self._rate)
+
+    def take(self, now: float) -> None:
+        """Take one token."""
+        self._fill(now)
+        self._level -= 1
+
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+        """Vendors with buckets tell nothing."""
+
+    def _fill(self, now: float) -> None:
+        if self._at is not None:
+            self._level = min(self._limit.burst, self._level + (now - self._at) * self._rate)
+        self._at = now
+
+
+def _kept(allowed: int, reserve: float) -> int:
+    """What reads leave to writes; a limit of few requests keeps none back."""
+    return min(int(allowed * reserve), allowed - 1)
+
+
+@dataclass(slots=True)
+class Budget:
+    """Everything that one credential may do at one vendor."""
+
+    limits: Limits
+    clock: Clock = field(default_factory=SystemClock)
+    _meters: list[RateLimiter] = field(init=False)
+    _slots: list[tuple[ConcurrencyLimit, asyncio.Semaphore]] = field(init=False)
+    _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
+    """Separately for token requests: until when no one sends."""
+    _refusals: dict[bool, int] = field(default_factory=dict)
+    """How often in a row the vendor asked to slow down."""
+
+    def __post_init__(self) -> None:
+        self._meters, self._slots = [], []
+        for limit in self.limits.budgets:
+            if isinstance(limit, WindowLimit):
+                self._meters.append(Window(limit, self.limits.write_reserve))
+            elif isinstance(limit, BucketLimit):
+                self._meters.append(Bucket(limit, self.limits.write_reserve))
+            else:
+                self._slots.append((limit, asyncio.Semaphore(limit.at_once)))
+
+    @asynccontextmanager
+    async def turn(self, purpose: RequestClass, waiting: Waiting) -> AsyncIterator[None]:
+        """Wait until a request of this purpose may go, and hold its place while it is under way."""
+        if not self._slots:
+            await self._wait(purpose, waiting)
+            yield
+            return
+        async with AsyncExitStack() as held:
+            for limit, slots in self._slots:
+                if purpose.concerns(limit.only):
+                    await held.enter_async_context(slots)
+            await self._wait(purpose, waiting)
+            yield
+
+    async def _wait(self, purpose: RequestClass, waiting: Waiting) -> None:
+        meters = [meter for meter in self._meters if meter.concerns(purpose)]
+        while True:
+            now = self.clock.monotonic()
+            delays = [meter.delay(now, purpose) for meter in meters]
+            quiet = self._quiet.get(purpose.is_token, _NOT_QUIET)
+            delay = max([quiet.until - now, *delays])
+            if delay <= 0:
+                for meter in meters:
+                    meter.take(now)
+                return
+            reason = quiet.reason if quiet.until - now >= delay else "rate limit"
+            waiting(self.clock.now() + timedelta(seconds=delay), reason)
+            await self.clock.sleep(delay)
+
+    def learn(self, purpose: RequestClass, headers: Mapping[str, str]) -> None:
+        """Take over what the vendor tells about its limits."""
+        meters = [meter for meter in self._meters if meter.concerns(purpose)]
+        if not meters:
+            return
+        now = self.clock.monotonic()
+        wall = http_date(headers.get("Date")) or self.clock.now()
+        for meter in meters:
+            meter.learn(headers, now, wall)
+
+    def accepted(self, purpose: RequestClass) -> None:
+        """The vendor did not ask to slow down."""
+        self._refusals.pop(purpose.is_token, None)
+
+    def refused(self, purpose: RequestClass, headers: Mapping[str, str]) -> datetime:
+        """The vendor asked to slow down: no one sends before the returned moment."""
+        seconds = max(self._pause(purpose, headers), self._least_pause(purpose))
+        return self._be_quiet(purpose, seconds, SLOW_DOWN)
+
+    def put_off(self, purpose: RequestClass, headers: Mapping[str, str]) -> datetime | None:
+        """The vendor is not well: no one sends before the moment that it named, if it named one."""
+        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
+        if not asked:
+            return None
+        seconds = min(asked + _MARGIN_S, self.limits.longest_pause.total_seconds())
+        return self._be_quiet(purpose, max(seconds, LEAST_PAUSE_S), NOT_WELL)
+
+    def _be_quiet(self, purpose: RequestClass, seconds: float, reason: str) -> datetime:
+        until = self.clock.monotonic() + seconds
+        earlier = self._quiet.get(purpose.is_token, _NOT_QUIET)
+        if until > earlier.until:
+            wall = self.clock.now() + timedelta(seconds=seconds)
+            self._quiet[purpose.is_token] = earlier = _Quiet(until, wall, reason)
+        return earlier.wall
+
+    def _pause(self, purpose: RequestClass, headers: Mapping[str, str]) -> float:
+        longest = self.limits.longest_pause.total_seconds()
+        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
+        if asked:
+            return min(asked + _MARGIN_S, longest)
+        now = self.clock.monotonic()
+        first = replace(purpose, is_urgent=True, is_background=False)
+        resets = [meter.delay(now, first) for meter in self._meters if meter.concerns(purpose)]
+        known = max(resets, default=0.0)
+        return min(known or self.limits.pause.total_seconds(), longest)
+
+    def _least_pause(self, purpose: RequestClass) -> float:
+        earlier = self._refusals.get(purpose.is_token, 0)
+        self._refusals[purpose.is_token] = earlier + 1
+        return min(LEAST_PAUSE_S * 2.0 ** min(earlier, 16), _LEAST_PAUSE_IN_THE_END_S)
+
+
+class _Quiet(msgspec.Struct, frozen=True):
+    """No one sends before `until` (monotonic), which is `wall` by the calendar."""
+
+    until: float
+    wall: datetime
+    reason: str
+
+
+_NOT_QUIET = _Quiet(float("-inf"), EPOCH, "")
+
+
+def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
+    """Seconds that a header asks to wait; None if it does not, or cannot be understood.
+
+    It may be given as seconds, as a date, or as the moment in seconds or milliseconds since 1970.
+    0.0 is for none, negative ones and the past: that is no hint when to ask again.
+    """
+    text = headers.get(name)
+    if text is None:
+        return None
+    present = http_date(headers.get("Date")) or wall
+    number = _number(headers, name)
+    if number is not None:
+        return max(0.0, _seconds_from(number, present))
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - present).total_seconds())
+
+
+def _seconds_from(number: float, present: datetime) -> float:
+    """No one asks to wait for years: so large a number is a moment."""
+    if number < _EARLIEST_EPOCH_S:
+        return number
+    epoch_s = number / 1000 if number >= _EARLIEST_EPOCH_S * 1000 else number
+    return epoch_s - present.timestamp()
+
+
+def _number(headers: Mapping[str, str], name: str | None) -> float | None:
+    """A finite number; anything else that stands in the header is no number."""
+    text = headers.get(name, "") if name is not None else ""
+    return float(text) if _NUMBER.fullmatch(text) else None

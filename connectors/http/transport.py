@@ -1,0 +1,321 @@
+"""One credential's way to an ATS: budget, credential, sending, judging, and repeating of reads."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+from multidict import CIMultiDictProxy
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from yarl import URL
+
+from connectors.clock import Clock
+from connectors.connector import Observer
+from connectors.definition.limits import ErrorClass
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    Misdirected,
+    OutcomeUnknown,
+    RateLimited,
+    TokenUnavailable,
+    Unavailable,
+)
+from connectors.http.auth import Applied, Authenticator
+from connectors.http.client import Answer, AtsHttp, Outgoing, same_origin
+from connectors.http.decoding import decode, in_utf8
+from connectors.http.error_classifier import ErrorClassifier, Kind, empty_answer, error_of, not_json
+from connectors.http.rate_limits import Budget, RequestClass
+
+Payload = TypeVar("Payload")
+READ_ATTEMPTS = 5
+RATE_PATIENCE_S = 900.0
+"""How long a read may be sent back by rate limits before it fails."""
+OUTAGE_PATIENCE_S = 60.0
+"""An ATS that is out of order for longer, as it says itself, fails a read at once."""
+_LONGEST_BACKOFF_S = 30.0
+_LEAST_BACKOFF_S = 0.25
+
+ANALYTICS = "analytics"
+"""The operation that never keeps polls and pushes from an ATS."""
+
+
+class SuccessResponse(msgspec.Struct, Generic[Payload], frozen=True):
+    """A successful answer, parsed. `payload` is None where the ATS said "nothing there"."""
+
+    payload: Payload | None
+    headers: CIMultiDictProxy[str]
+    url: URL
+    status: int = 200
+    skipped: bool = False
+    """A rule of the definition says that there was nothing to do."""
+
+
+Parse = Callable[[bytes], tuple[Any, Payload]]
+"""From a body to what error rules look at, and what the caller wants."""
+Accept = Callable[[SuccessResponse[Payload]], None]
+"""Raises `BrokenAnswer` for an answer that proves too little to go by."""
+_SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading(Generic[Payload]):
+    """A read, until it has an answer."""
+
+    request: Outgoing
+    kind: Kind
+    parse: Parse[Payload]
+    accept: Accept[Payload] | None
+    deadline: float
+    """When being sent back by rate limits ends, on the monotonic clock."""
+
+
+def whole(body: bytes) -> tuple[Any, Any]:
+    """Parses a body completely."""
+    value = decode(body)
+    return value, value
+
+
+@dataclass(slots=True)
+class Transport:
+    """Sends requests for one integration."""
+
+    integration: str
+    origin: URL
+    http: AtsHttp
+    budget: Budget
+    authenticator: Authenticator
+    verdicts: ErrorClassifier
+    observer: Observer
+    clock: Clock
+    jitter: Callable[[], float] = random.random
+    requests_sent: int = 0
+
+    async def read(
+        self,
+        request: Outgoing,
+        kind: Kind,
+        parse: Parse[Payload],
+        *,
+        again: bool = True,
+        accept: Accept[Payload] | None = None,
+    ) -> SuccessResponse[Payload]:
+        """The answer to a read, which is repeated while that may help, unless `again` is false.
+
+        `accept` may refuse an answer by raising `BrokenAnswer`: that counts as a failed attempt.
+        """
+        reading = _Reading(request, kind, parse, accept, self.clock.monotonic() + RATE_PATIENCE_S)
+        try:
+            return await self._patiently(reading)
+        except (Unavailable, BrokenAnswer) as error:
+            if not again:
+                raise
+            return await self._again(reading, error)
+
+    async def _again(
+        self, reading: "_Reading[Payload]", failed: AtsError | None
+    ) -> SuccessResponse[Payload]:
+        """The read once more, until it has failed as often as it may; `failed` was the first time."""
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(self._may_pass),
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=self._backoff,
+            sleep=self.clock.sleep,
+            reraise=True,
+        )
+        async for attempt in attempts:
+            with attempt:
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
+                return await self._patiently(reading)
+        raise AssertionError("retrying ends by returning or raising")
+
+    def _may_pass(self, error: BaseException) -> bool:
+        """True if the same read may succeed within a minute, with no one correcting anything."""
+        if isinstance(error, TokenUnavailable) or not isinstance(error, Unavailable | BrokenAnswer):
+            return False
+        patience = timedelta(seconds=OUTAGE_PATIENCE_S)
+        return error.until is None or error.until - self.clock.now() <= patience
+
+    def _backoff(self, state: RetryCallState) -> float:
+        """Full jitter above a floor, doubling."""
+        nominal = min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
+        return max(self.jitter() * nominal, _LEAST_BACKOFF_S)
+
+    async def _patiently(self, reading: "_Reading[Payload]") -> SuccessResponse[Payload]:
+        """Being told to slow down is no failure: the budget waits, then the read goes again."""
+        while True:
+            try:
+                good = await self.once(reading.request, reading.kind, reading.parse)
+            except RateLimited:
+                if self.clock.monotonic() >= reading.deadline:
+                    raise
+                continue
+            if reading.accept is not None:
+                reading.accept(good)
+            return good
+
+    async def once(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload]
+    ) -> SuccessResponse[Payload]:
+        """Send once; a 401 is answered by one more try if there is a fresher credential."""
+        self._refuse_other_origin(request)
+        applied = await self._credential()
+        answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
+        if found == "auth" and await self.authenticator.renew(applied):
+            applied = await self._credential()
+            answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
+        if found is None and payload is None and kind in _SHOWS_SOMETHING:
+            raise empty_answer(request.operation, answer.status)
+        if found is None or found == "skip":
+            return SuccessResponse(
+                None if found else payload,
+                answer.headers,
+                answer.url,
+                status=answer.status,
+                skipped=found is not None,
+            )
+        raise self._error(request, kind, answer, found, envelope)
+
+    def _error(
+        self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
+    ) -> AtsError:
+        purpose, until = self._purpose(request), None
+        if found == "rate":
+            until = self.budget.refused(purpose, answer.headers)
+            message = f"{request.operation}: the ATS asks to slow down"
+            return RateLimited(
+                message, until=until, status=answer.status, operation=request.operation
+            )
+        if found == "retry":
+            until = self.budget.put_off(purpose, answer.headers)
+        return error_of(
+            found,
+            status=answer.status,
+            operation=request.operation,
+            kind=kind,
+            code=self.verdicts.code(envelope),
+            words=self.verdicts.words(answer.headers, envelope),
+            until=until,
+        )
+
+    def _refuse_other_origin(self, request: Outgoing) -> None:
+        if not same_origin(request.url, self.origin):
+            raise Misdirected(
+                f"{request.operation}: the next address is on another host than "
+                f"{self.origin.host}; nothing was sent there",
+                operation=request.operation,
+            )
+
+    def _purpose(self, request: Outgoing) -> RequestClass:
+        return RequestClass(
+            request.operation,
+            is_write=request.is_write,
+            is_urgent=request.is_urgent,
+            is_background=request.operation == ANALYTICS,
+        )
+
+    async def _judged(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
+    ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
+        purpose = self._purpose(request)
+        async with self.budget.turn(purpose, self._waiting):
+            answer = await self._exchange(request, applied)
+        self.budget.learn(purpose, answer.headers)
+        envelope, payload = self._parsed(request, answer, parse)
+        found = self.verdicts.classify(answer.status, answer.headers, envelope, kind)
+        if found != "rate":
+            self.budget.accepted(purpose)
+        return answer, envelope, payload, found
+
+    def _parsed(
+        self, request: Outgoing, answer: Answer, parse: Parse[Payload]
+    ) -> tuple[Any, Payload | None]:
+        if not answer.body:
+            return None, None
+        if answer.status >= 400:
+            return _if_json(answer.body), None
+        content_type = answer.headers.get("Content-Type", "")
+        try:
+            return parse(in_utf8(answer.body, content_type))
+        except msgspec.DecodeError:
+            raise not_json(request.operation, answer.status, content_type) from None
+
+    async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
+        sent = request
+        if applied.query:
+            sent = replace(request, url=request.url.update_query(applied.query))
+        self.requests_sent += 1
+        self.observer.request_sent(integration=self.integration, operation=request.operation)
+        began = self.clock.monotonic()
+        status: int | None = None
+        try:
+            answer = await self.http.send(sent, applied.headers)
+            status = answer.status
+            return answer
+        finally:
+            self.observer.answer_received(
+                integration=self.integration,
+                operation=request.operation,
+                status=status,
+                seconds=self.clock.monotonic() - began,
+            )
+
+    async def _credential(self) -> Applied:
+        applied = await self.authenticator.apply(self._send_token)
+        if applied.warning is not None:
+            self.warn(applied.warning)
+        return applied
+
+    async def finish(self) -> None:
+        """Called before the connection is closed: a token under way should be stored first."""
+        await self.authenticator.finish(self._send_token)
+
+    async def _send_token(self, request: Outgoing) -> Answer:
+        """Token requests have a budget of their own and carry no other credential."""
+        purpose = RequestClass("token", is_token=True)
+        try:
+            async with self.budget.turn(purpose, self._waiting):
+                answer = await self._exchange(request, Applied())
+        except OutcomeUnknown as error:
+            raise Unavailable(str(error), operation="token") from error
+        except Misdirected as error:
+            was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
+            message = f"the token address {was}; correct it where the configuration names it"
+            raise TokenUnavailable(message, status=error.status, operation="token") from None
+        self.budget.learn(purpose, answer.headers)
+        self._obey_pause_of(purpose, answer)
+        return answer
+
+    def _obey_pause_of(self, purpose: RequestClass, answer: Answer) -> None:
+        """The token address may be limited or out of order by itself."""
+        status = answer.status
+        if status == 429:
+            until = self.budget.refused(purpose, answer.headers)
+            raise RateLimited("token: the ATS asks to slow down", until=until, operation="token")
+        self.budget.accepted(purpose)
+        if status >= 500 or status in {408, 425}:
+            raise Unavailable(
+                f"the token address answered {status}",
+                status=status,
+                operation="token",
+                until=self.budget.put_off(purpose, answer.headers),
+            )
+
+    def _waiting(self, until: datetime, reason: str) -> None:
+        self.observer.waiting(integration=self.integration, until=until, reason=reason)
+
+    def warn(self, message: str) -> None:
+        """Something that goes on working, and that someone should know of."""
+        self.observer.warned(integration=self.integration, message=message)
+
+
+def _if_json(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except msgspec.DecodeError:
+        return None

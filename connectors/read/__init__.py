@@ -1,0 +1,1 @@
+"""Reading an ATS: listings, pages, records, and their mapping to canonical words."""

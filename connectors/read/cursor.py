@@ -1,0 +1,97 @@
+"""Which changes a poll asks for, and what the next poll may rely on. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import msgspec
+
+from connectors.connector import Cursor, Window
+from connectors.definition.bodies import body_entry
+from connectors.definition.lists import Cursor as CursorKind
+from connectors.definition.lists import SyncTokenCursor, UpdatedAtCursor
+from connectors.definition.placeholders import fill
+from connectors.times import read_time, write_time, written_twice
+from models.times import iso
+
+CLOCK_DOUBT = timedelta(minutes=10)
+"""How far our clock may be ahead of a vendor that does not tell its own."""
+
+_TICK = timedelta(milliseconds=1)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a walk's requests carry besides the list's own parameters."""
+
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+NOTHING_ASKED = Asked({}, {})
+
+
+def asked(kind: CursorKind | None, window: Window, *, now: datetime, zone: tzinfo = UTC) -> Asked:
+    """The parameters that ask for what changed since the window's cursor.
+
+    `zone` is the one in which the vendor reads moments without a zone.
+    """
+    if window.cursor is None:
+        return NOTHING_ASKED
+    match kind:
+        case UpdatedAtCursor():
+            return _since(kind, window, now, zone)
+        case SyncTokenCursor():
+            token = window.cursor["token"]
+            if kind.send_in == "body":
+                return Asked({}, body_entry(kind.parameter, token))
+            return Asked({kind.parameter: token}, {})
+    return NOTHING_ASKED
+
+
+def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -> Asked:
+    since = read_time((window.cursor or {}).get("updated_at"))
+    if since is None:
+        return NOTHING_ASKED
+    since -= window.overlap
+    if not kind.inclusive:
+        since -= _unit(kind.format)
+    # A time that clocks show twice may be read as the later one, which would pass over changes.
+    since -= written_twice(since, zone)
+    bounds = {
+        "from": write_time(since, kind.format, zone),
+        "to": write_time(now, kind.format, zone),
+    }
+    query: Any = fill(kind.query, bounds.get)
+    body: Any = fill(kind.body, bounds.get)
+    return Asked(query, body)
+
+
+def _unit(format_name: str) -> timedelta:
+    """The smallest step a format can express: an exclusive bound has to start one earlier."""
+    if format_name in {"iso", "epoch_ms"}:
+        return _TICK
+    return timedelta(days=1) if format_name == "date" else timedelta(seconds=1)
+
+
+def next_cursor(
+    kind: CursorKind | None,
+    window: Window,
+    *,
+    seen: datetime | None,
+    started: datetime,
+    token: object,
+) -> Cursor | None:
+    """What to store once a whole walk is durable; None when there is nothing new to store.
+
+    Records may change behind the walk's back, so the cursor never passes the moment at which
+    the vendor began to answer.
+    """
+    if isinstance(kind, SyncTokenCursor):
+        return {"token": token} if token and token != (window.cursor or {}).get("token") else None
+    if not isinstance(kind, UpdatedAtCursor):
+        return None
+    old = read_time((window.cursor or {}).get("updated_at"))
+    if seen is None:
+        return None if old is not None else {"updated_at": iso(started)}
+    reached = min(seen, started)
+    return {"updated_at": iso(reached)} if old is None or reached > old else None

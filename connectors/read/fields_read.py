@@ -1,0 +1,67 @@
+"""What an import reads of a list's records, as far as the definition's paths tell."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from connectors.definition.lists import Join, List
+from connectors.definition.paths import joins_used, names_behind_joins, names_read
+from connectors.read.mapping import WHOLE, ApplicationMapper, CandidateMapper
+from connectors.read.records import SCOPE
+
+
+class Mappers(msgspec.Struct, frozen=True):
+    """What a connector's records are mapped with."""
+
+    candidate: CandidateMapper | None
+    application: ApplicationMapper | None
+
+    def of(self, spec: List) -> "Mappers":
+        """Those that a list's records need."""
+        return Mappers(
+            self.candidate if spec.holds in {"candidates", "both"} else None,
+            self.application if spec.holds in {"applications", "both"} else None,
+        )
+
+
+class Reads(msgspec.Struct, frozen=True):
+    """The joins that mapping needs, and what it reads of them and of the record itself."""
+
+    candidate_joins: Mapping[str, Join]
+    application_joins: Mapping[str, Join]
+    of_joins: Mapping[str, frozenset[str] | None]
+    """By join: what is read of its rows; None where that cannot be told."""
+    names: frozenset[str] | None
+    """The record's own keys; None where they cannot be told, or are not all in the list."""
+
+
+def reads_of(spec: List, mappers: Mappers) -> Reads:
+    """Worked out once for each list; `mappers` are those of the list."""
+    of_candidate = mappers.candidate.paths if mappers.candidate else ()
+    of_application = mappers.application.paths if mappers.application else ()
+    candidate_joins = _needed(spec, of_candidate)
+    application_joins = _needed(spec, of_application)
+    each = mappers.application.each if mappers.application else None
+    own = [spec.id, *of_candidate, *(join.key for join in candidate_joins.values())]
+    parts = [*of_application, *(join.key for join in application_joins.values())]
+    return Reads(
+        candidate_joins,
+        application_joins,
+        names_behind_joins((*of_candidate, *of_application)),
+        None if spec.detail is not None else _names(own, parts, each),
+    )
+
+
+def _names(own: list[str], parts: list[str], each: str | None) -> frozenset[str] | None:
+    of_record = names_read([*own, each] if each else [*own, *parts])
+    of_parts = names_read(parts, whole=WHOLE) if each else frozenset()
+    return None if of_record is None or of_parts is None else of_record | of_parts | {SCOPE}
+
+
+def _needed(spec: List, paths: Iterable[str]) -> dict[str, Join]:
+    """The joins that these paths read, also by way of other joins, in the order of the file."""
+    wanted = set().union(*(joins_used(path) for path in paths), set())
+    for name, join in reversed(spec.joins.items()):
+        if name in wanted:
+            wanted |= joins_used(join.key)
+    return {name: join for name, join in spec.joins.items() if name in wanted}

@@ -1,0 +1,306 @@
+"""One walk over a list: page after page, passing over what cannot be read where that is possible."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.connector import Page, Window
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    CursorRefused,
+    Forbidden,
+    Misdirected,
+    NotFound,
+    Rejected,
+    Unavailable,
+    UnexpectedPayload,
+    UnreadablePage,
+)
+from connectors.read.issues import IssueLog
+from connectors.read.page_cycles import PagesRead
+from connectors.read.pagination import Inconclusive
+from connectors.read.records import IdentifiedRecords, whole_print
+from connectors.read.walk_state import NOTHING, Counted, Distinct, Fetched, WalkState
+
+_BAD = (BrokenAnswer, NotFound, Rejected, Unavailable, UnexpectedPayload)
+"""What one page may fail with while others can be read."""
+_REFUSED = (Misdirected, NotFound, Rejected)
+"""What a position that leads nowhere any more fails with when a walk is resumed there."""
+_IN_A_ROW = 3
+"""So many bad pages or scopes one after the other are no exception: the walk ends with the error."""
+_REPEATS = 3
+"""A record may come twice, and a small page then looks like the one before; not so often."""
+_MOST_EMPTY = 1000
+"""A filter may leave pages empty that a cursor leads through, but not so many in a row."""
+
+Check = Callable[[Fetched], None]
+"""Raises `Inconclusive` for a page that contradicts what the walk has seen before."""
+
+
+class PageSource(Protocol):
+    """What a walk asks of its list."""
+
+    name: str
+    scrolls: bool
+    """True: the ATS keeps the place, so that asking for any page moves it."""
+    counts: bool
+    """True: positions are numbers, so that a page can be passed over."""
+
+    async def fetch_page(
+        self, window: Window, state: WalkState, check: Check, *, again: bool = True
+    ) -> Fetched:
+        """The page there. What is only wrong with its end is told by `doubt`."""
+        ...
+
+    def identify(self, fetched: Fetched) -> IdentifiedRecords: ...
+
+    def after(self, state: WalkState, fetched: Fetched, told: IdentifiedRecords) -> WalkState:
+        """The state with this page after it."""
+        ...
+
+    def passed_over(self, state: WalkState, latest: Fetched, most: int) -> WalkState | None:
+        """The state after a page that cannot be read; None where pages are not counted."""
+        ...
+
+    def page(
+        self, state: WalkState, following: WalkState, fetched: Fetched, told: IdentifiedRecords
+    ) -> Page:
+        """A page that others follow."""
+        ...
+
+    def last_page(
+        self, window: Window, state: WalkState, fetched: Fetched, told: IdentifiedRecords
+    ) -> Page: ...
+
+
+class _Reached(msgspec.Struct, frozen=True):
+    """A page, or the error that ends the walk, with what records could be saved."""
+
+    state: WalkState
+    fetched: Fetched
+    error: AtsError | None = None
+
+
+class Walk:
+    """A walk from a window's first page, or from where an earlier one got."""
+
+    def __init__(
+        self,
+        source: PageSource,
+        window: Window,
+        *,
+        scopes: Sequence[str] | None,
+        issues: IssueLog,
+    ) -> None:
+        """`scopes` are those of the list that are left, sorted; None where it has none."""
+        self._source = source
+        self._window = window
+        self._scopes = scopes
+        self._issues = issues
+        self._bad = _BAD if scopes is None else (*_BAD, Forbidden)
+        self._latest = NOTHING
+        self._most = 0
+        self._distinct = Distinct()
+        self._nameless = False
+        self._read = PagesRead(source.name)
+        self._before: Sequence[str] = ()
+        self._repeats = 0
+        self._empty = 0
+
+    async def run(self, start: WalkState, *, resumed: bool) -> AsyncGenerator[Page, None]:
+        """Every page from `start` on.
+
+        Raises:
+            CursorRefused: the walk was resumed where it cannot go on.
+        """
+        reached = await (self._resume(start) if resumed else self._reach(start))
+        while True:
+            told = self._source.identify(reached.fetched)
+            if reached.error is not None:
+                if reached.fetched is not NOTHING:
+                    yield Page(told.records, None, last=False, failed=told.failed)
+                raise reached.error
+            page, following = self._page(reached, told)
+            if following is None:
+                yield page
+                return
+            ahead = asyncio.create_task(self._reach(following), name=f"page of {self._source.name}")
+            try:
+                yield page
+                reached = await ahead
+            finally:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+
+    # What a page means
+
+    def _page(self, reached: _Reached, told: IdentifiedRecords) -> tuple[Page, WalkState | None]:
+        state, fetched = reached.state, reached.fetched
+        self._nameless |= any(failed.external_id is None for failed in told.failed)
+        ids = [record.external_id for record in told.records]
+        self._refuse_circles(state, ids, fetched)
+        if fetched.total is not None or state.counted.total is not None:
+            self._distinct.add(ids)
+        after = self._source.after(state, fetched, told)
+        following = self._following(after, fetched)
+        if following is not None:
+            return self._source.page(state, following, fetched, told), following
+        last = self._source.last_page(self._window, after, fetched, told)
+        return replace(last, complete=last.complete and not self._nameless), None
+
+    def _following(self, after: WalkState, fetched: Fetched) -> WalkState | None:
+        """The next page, or the next scope's first one."""
+        if fetched.following is not None:
+            return replace(after, place=fetched.following)
+        return None if after.ended else self._next_scope(after)
+
+    def _next_scope(self, state: WalkState) -> WalkState | None:
+        later = [each for each in self._scopes or () if each > (state.scope or "")]
+        if not later:
+            return None
+        self._distinct.clear()
+        return replace(state, place={}, scope=later[0], counted=Counted())
+
+    def _refuse_circles(self, state: WalkState, ids: Sequence[str], fetched: Fetched) -> None:
+        """Some positions change although the page does not: then only its records tell."""
+        name = self._source.name
+        self._repeats = self._repeats + 1 if ids and ids == self._before else 0
+        self._before = ids
+        self._empty = 0 if fetched.records else self._empty + 1
+        if self._repeats >= _REPEATS:
+            message = f"{name}: the ATS sends the same page again and again"
+            raise BrokenAnswer(message, operation=name)
+        if self._empty > _MOST_EMPTY:
+            message = f"{name}: the ATS sends empty pages without an end"
+            raise BrokenAnswer(message, operation=name)
+        if fetched.following is not None:
+            marks = ids or [whole_print(raw).hex() for raw in fetched.records]
+            self._read.note([state.scope, state.place], marks)
+
+    def _check(self, state: WalkState, fetched: Fetched) -> None:
+        """Whether the page can be what it says it is, beside those before it."""
+        same = len(fetched.records) > 1 and list(fetched.records) == list(self._latest.records)
+        if same and self._source.counts:
+            raise Inconclusive("is the same page as the one before it")
+        if fetched.following is not None or state.partial:
+            return
+        counted = state.counted.page(len(fetched.records), fetched.total)
+        if counted.least is None or fetched.nothing:
+            return
+        told = self._source.identify(fetched)
+        ids = [record.external_id for record in told.records]
+        shown = counted.shown - self._distinct.repeats(ids)
+        if shown < counted.least:
+            raise Inconclusive(
+                f"is said to be the last, but only {shown} of {counted.least} records were shown"
+            )
+
+    # Reading on
+
+    async def _resume(self, start: WalkState) -> _Reached:
+        try:
+            return await self._reach(start, refused=_REFUSED)
+        except _REFUSED as error:
+            answered = f"answered {error.status}" if error.status else "it leads elsewhere"
+            raise CursorRefused(
+                f"{self._source.name}: the stored page position cannot be followed ({answered}); "
+                "the window begins again",
+                status=error.status,
+                operation=self._source.name,
+            ) from None
+
+    async def _reach(
+        self, state: WalkState, *, refused: tuple[type[AtsError], ...] = ()
+    ) -> _Reached:
+        """The page there, or the next one that can be read, with what could be saved of the others."""
+        saved: list[bytes | memoryview] = []
+        was_read = False
+        first: AtsError | None = None
+        for bad in range(_IN_A_ROW + 1):
+            fetched = NOTHING
+            try:
+                fetched = await self._fetch(state)
+            except refused:
+                raise
+            except self._bad as failed:
+                error: AtsError = failed
+            else:
+                if fetched.doubt is None:
+                    return self._arrived(state, fetched, saved)
+                saved += fetched.records
+                was_read = True
+                error = fetched.doubt
+            first = first or error
+            following = self._past(state)
+            if not (fetched.doubt or await self._is_up(error, state, following)):
+                break
+            if following is None or bad == _IN_A_ROW:
+                first = self._unreadable(first)
+                break
+            self._note(state, error)
+            state = following
+        return _Reached(state, Fetched(records=saved) if was_read else NOTHING, first)
+
+    async def _fetch(self, state: WalkState, *, again: bool = True) -> Fetched:
+        if state.ended:
+            return NOTHING
+        return await self._source.fetch_page(
+            self._window, state, lambda fetched: self._check(state, fetched), again=again
+        )
+
+    def _arrived(
+        self, state: WalkState, fetched: Fetched, saved: Sequence[bytes | memoryview]
+    ) -> _Reached:
+        self._latest = fetched
+        self._most = max(self._most, len(fetched.records))
+        return _Reached(
+            state, replace(fetched, records=[*saved, *fetched.records]) if saved else fetched
+        )
+
+    def _past(self, state: WalkState) -> WalkState | None:
+        """The state after a bad page or scope; None where nothing can be passed over."""
+        if state.ended:
+            return None
+        if self._scopes is not None:
+            return replace(self._next_scope(state) or replace(state, ended=True), partial=True)
+        return self._source.passed_over(state, self._latest, self._most)
+
+    async def _is_up(self, error: AtsError, failed: WalkState, following: WalkState | None) -> bool:
+        """Whether the ATS answers anything else: else this is no bad page, but an outage."""
+        if not isinstance(error, Unavailable | BrokenAnswer):
+            return True
+        if self._source.scrolls:
+            return False
+        first = WalkState(scope=self._scopes[0] if self._scopes else None)
+        for state in (following, first):
+            if state is None or state.ended or state.where == failed.where:
+                continue
+            try:
+                await self._source.fetch_page(self._window, state, _unchecked, again=False)
+            except AtsError:
+                continue
+            return True
+        return False
+
+    def _note(self, state: WalkState, error: AtsError) -> None:
+        name, reason = self._source.name, str(error).removeprefix(f"{self._source.name}: ")
+        if state.scope is not None:
+            self._issues.note("scope", f"{name} of {state.scope}", reason)
+        else:
+            at = "".join(f" {key} {number}" for key, number in state.place.items())
+            self._issues.note("page", f"{name}{at or ', first page'}", reason)
+
+    def _unreadable(self, error: AtsError) -> AtsError:
+        """An error that is no outage, so that the position is not kept."""
+        if not isinstance(error, Unavailable):
+            return error
+        message = f"{error}; other pages can be read, this one cannot be passed over"
+        return UnreadablePage(message, status=error.status, operation=self._source.name)
+
+
+def _unchecked(_: Fetched) -> None:
+    """A page is looked at only to see if the ATS answers."""

@@ -1,0 +1,289 @@
+"""Decides which requests bring an application to a wanted status. Pure: it sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.connector import (
+    AlreadyThere,
+    ApplicationRef,
+    Impossible,
+    PushPlan,
+    PushTarget,
+    Step,
+    Steps,
+)
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.placeholders import MissingValue
+from connectors.definition.writes import Write, Writes
+from connectors.http.requests import RequestBuilder
+from connectors.read.statuses import Operators, folded
+from connectors.write.stages import Reason, Stage, push_target, reason_for
+from models.candidate import ApplicationRecord, NamedRef
+from models.status import TURNED_DOWN, ApplicationStatus
+
+Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
+_STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
+_REASON_NAMES = frozenset({"reason_id", "reason_name"})
+_STAGES_SHOWN = 30
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What the account has, as far as a push needs it."""
+
+    stages: Sequence[Stage]
+    reasons: Sequence[Reason]
+    chosen: Mapping[str, Mapping[str, object]]
+    """Values of `choose`, by write."""
+
+
+class OperatorOverrides(msgspec.Struct, frozen=True):
+    """The operator's part of a push."""
+
+    name: str
+    statuses: Operators
+    reasons: Mapping[str, str]
+    acting_user_missing: bool
+
+
+class _NotPossible(Exception):
+    """Carries the reason to the one place that reports it."""
+
+
+class Planner(msgspec.Struct, frozen=True):
+    """Plans pushes for one integration."""
+
+    writes: Writes
+    drafts: RequestBuilder
+    wishes: OperatorOverrides
+    title: str
+
+    def plan(
+        self,
+        ref: ApplicationRef,
+        current: ApplicationRecord,
+        target: PushTarget,
+        account: Account,
+        context: Mapping[str, Any],
+    ) -> PushPlan:
+        """Requests from `current` to `target`, or why there are none."""
+        if _is_there(current, target):
+            return AlreadyThere()
+        if self.wishes.acting_user_missing:
+            return Impossible(
+                f"{self.title} makes no write without a user; "
+                f"add `integrations.{self.wishes.name}.acting_user`"
+            )
+        try:
+            return self._steps(_Task(ref, current, target, account, context))
+        except _NotPossible as why:
+            return Impossible(str(why))
+        except MissingValue as missing:
+            return Impossible(f"the request needs `{{{missing.args[0]}}}`, which has no value")
+
+    def _steps(self, task: "_Task") -> PushPlan:
+        name, write = self._operation(task)
+        stage = self._stage(task, write)
+        if name == "move" and stage is not None and _is_as_near(task, stage):
+            return AlreadyThere()
+        reason = self._reason(task, name, write)
+        reopening = self._reopening(task, name, write)
+        steps = [self._step("unreject", reopening, task, None, None)] if reopening else []
+        basis = repr((stage, reason, dict(task.account.chosen)))
+        if reopening and _is_there(
+            {**task.current, "status": ApplicationStatus.REVIEWING}, task.target, stage
+        ):
+            return Steps(tuple(steps), task.target.status, task.current["stage"], basis)
+        steps.append(self._step(name, write, task, stage, reason))
+        arrival = _arrival(write, stage) or task.current["stage"]
+        return Steps(tuple(steps), _arrived(task, name, stage), arrival, basis)
+
+    def _operation(self, task: "_Task") -> tuple[Operation, Write]:
+        status = task.target.status
+        wanted: tuple[Operation, ...] = ("move",)
+        if status is ApplicationStatus.HIRED:
+            wanted = ("hire",)
+        elif status is ApplicationStatus.WITHDRAWN:
+            wanted = ("withdraw", "reject")
+        elif status is ApplicationStatus.REJECTED:
+            wanted = ("reject",)
+        for name in wanted:
+            write = getattr(self.writes, name)
+            if write is not None:
+                return name, write
+        raise _NotPossible(f"{self.title} offers no way to {wanted[0]} an application")
+
+    def _reopening(self, task: "_Task", name: Operation, write: Write) -> Write | None:
+        """The write that has to come first, because this one is not accepted from here."""
+        state = _state(task.current["status"])
+        if state in write.allowed_from:
+            return None
+        unreject = self.writes.unreject
+        if unreject is None or state not in unreject.allowed_from:
+            raise _NotPossible(f"{self.title} cannot {name} an application that is {state}")
+        return unreject
+
+    def _stage(self, task: "_Task", write: Write) -> Stage | None:
+        if not _uses(write, _STAGE_NAMES):
+            return None
+        named = task.target.stage
+        if named is not None and task.target.status.is_open:
+            return self._named_stage(task, named)
+        found = push_target(task.account.stages, task.target.status, self.wishes.statuses)
+        if found is None and task.target.status in TURNED_DOWN and _uses(write, _REASON_NAMES):
+            other = ApplicationStatus.REJECTED
+            found = push_target(task.account.stages, other, self.wishes.statuses)
+        if found is None:
+            status = task.target.status.value
+            raise _NotPossible(
+                f"{self.title} has no stage for the status {status} in this job. "
+                f"{_shown(task.account.stages)} Choose one and "
+                f'add `integrations.{self.wishes.name}.statuses.{status}: ["<stage>"]`'
+            )
+        return found
+
+    def _named_stage(self, task: "_Task", named: NamedRef) -> Stage:
+        called = [stage for stage in task.account.stages if stage.is_called(named)]
+        for stage in called:
+            if stage.is_active:
+                return stage
+        name = named["external_id"] or named["name"]
+        missing = f'the stage "{name}" is out of use' if called else f'there is no stage "{name}"'
+        raise _NotPossible(f"{missing} in this job at {self.title}. {_shown(task.account.stages)}")
+
+    def _reason(self, task: "_Task", name: Operation, write: Write) -> Reason | None:
+        if not _uses(write, _REASON_NAMES):
+            return None
+        status = task.target.status
+        found = reason_for(
+            task.account.reasons,
+            status,
+            named=task.target.rejection_reason,
+            operators=self.wishes.reasons,
+        )
+        if found is None and (write.needs_reason or _only_told_by_reason(name, status)):
+            raise _NotPossible(
+                f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
+                f'add `integrations.{self.wishes.name}.rejection_reasons: {{default: "<reason>"}}`'
+            )
+        return found
+
+    def _step(
+        self,
+        name: Operation,
+        write: Write,
+        task: "_Task",
+        stage: Stage | None,
+        reason: Reason | None,
+    ) -> Step:
+        values = task.values(stage, reason) | dict(task.account.chosen.get(name, {}))
+        guards = _guards(write, task.context) or [None]
+        drafts = [
+            self.drafts.draft(write.request, name, {**values, "guard": guard}, is_write=True)
+            for guard in guards
+        ]
+        first = drafts[0]
+        return Step(
+            operation=name,
+            method=first.method,
+            url=str(first.url.with_query(None)),
+            query=dict(first.url.query),
+            body=first.body,
+            alternatives=tuple(draft.body for draft in drafts[1:]),
+            form=dict(first.form),
+        )
+
+
+class _Task(msgspec.Struct, frozen=True):
+    ref: ApplicationRef
+    current: ApplicationRecord
+    target: PushTarget
+    account: Account
+    context: Mapping[str, Any]
+
+    def values(self, stage: Stage | None, reason: Reason | None) -> dict[str, object]:
+        """What placeholders of a write stand for."""
+        found: dict[str, object] = {
+            "application_id": self.ref.external_id,
+            "candidate_id": self.ref.candidate_external_id,
+            "job_id": self.ref.job_external_id or self.current["job"]["external_id"],
+        }
+        if stage is not None:
+            found["stage_id"] = stage.external_id
+            found["stage_name"] = stage.name
+            found["stage_slug"], found["stage_kind"] = stage.slug, stage.kind
+        if reason is not None:
+            found["reason_id"], found["reason_name"] = reason.external_id, reason.name
+        return found
+
+
+def _shown(stages: Sequence[Stage]) -> str:
+    """The stages among which a person may choose."""
+    names = list(dict.fromkeys(s.name or s.external_id or "?" for s in stages if s.is_active))
+    if not names:
+        return "The ATS shows no stage of this job to this credential."
+    shown = ", ".join(f'"{name}"' for name in names[:_STAGES_SHOWN])
+    more = len(names) - _STAGES_SHOWN
+    return f"Its stages are {shown}{f' and {more} more' if more > 0 else ''}."
+
+
+def _only_told_by_reason(name: Operation, status: ApplicationStatus) -> bool:
+    return name == "reject" and status is ApplicationStatus.WITHDRAWN
+
+
+def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
+    """The stage that the application will show, where the write tells."""
+    if write.arrives_at is not None:
+        return NamedRef(external_id=write.arrives_at, name=write.arrives_at)
+    return NamedRef(external_id=stage.external_id, name=stage.name) if stage else None
+
+
+def _arrived(task: _Task, name: Operation, stage: Stage | None) -> ApplicationStatus:
+    if name == "move" and stage is not None:
+        return stage.status or task.target.status
+    return task.target.status
+
+
+def _is_there(current: Mapping[str, Any], target: PushTarget, stage: Stage | None = None) -> bool:
+    """A named stage is there or not; without one, any stage of the status will do."""
+    named = target.stage
+    if named is not None and target.status.is_open:
+        return bool(current["status"].is_open) and _same_stage(current["stage"], named)
+    if stage is not None:
+        return bool(current["stage"]["external_id"] == stage.external_id)
+    return bool(current["status"] == target.status)
+
+
+def _is_as_near(task: _Task, stage: Stage) -> bool:
+    """True in the stage that has to do for a status which no stage is for."""
+    stands_in = stage.status is not None and stage.status != task.target.status
+    is_alike = task.current["status"] == stage.status
+    return stands_in and is_alike and _is_there(task.current, task.target, stage)
+
+
+def _same_stage(current: NamedRef, wanted: NamedRef) -> bool:
+    if wanted["external_id"] is not None:
+        return current["external_id"] == wanted["external_id"]
+    name, there = wanted["name"], current["name"]
+    return name is not None and there is not None and folded(name) == folded(there)
+
+
+def _state(status: ApplicationStatus) -> str:
+    return "open" if status.is_open else status.value
+
+
+def _uses(write: Write, names: frozenset[str]) -> bool:
+    return not names.isdisjoint(write.request.placeholders)
+
+
+def _guards(write: Write, context: Mapping[str, Any]) -> list[object]:
+    """The guard's values in the order of the definition, each once."""
+    found: list[object] = []
+    for path in write.guard:
+        value = compile_path(path)(context)
+        if value is not None and value not in found:
+            found.append(value)
+    if write.guard and not found:
+        raise _NotPossible("the application's record does not say where it is now")
+    return found

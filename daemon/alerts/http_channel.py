@@ -1,0 +1,65 @@
+"""ClearView's Notification Service as a channel."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import msgspec
+
+from daemon.ports.notifications import ChannelFailed, MessageRefused
+
+TOTAL_TIMEOUT_S = 20.0
+REFUSALS = frozenset({400, 413, 422})
+"""About this very message; any other refusal may pass once someone fixed the service."""
+
+
+class HttpChannel:
+    """Posts each message to `POST /notifications`. Redirects are refused: the token stays home."""
+
+    def __init__(self, url: str, token: str, *, timeout_s: float = TOTAL_TIMEOUT_S) -> None:
+        self.name = f"http:{url}"
+        self._address = url.rstrip("/") + "/notifications"
+        self._token = token
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
+        """Deliver once; the service knows a repetition by its Idempotency-Key."""
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(delivery_id),
+        }
+        try:
+            async with self._open_session().post(
+                self._address,
+                data=msgspec.json.encode(payload, enc_hook=str),
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ChannelFailed(
+                f"The Notification Service cannot be reached ({type(error).__name__})."
+            ) from None
+        _judge(status)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+def _judge(status: int) -> None:
+    if 200 <= status < 300:
+        return
+    if status in REFUSALS:
+        raise MessageRefused(f"The Notification Service refused the message ({status}).")
+    raise ChannelFailed(f"The Notification Service answered {status}.")

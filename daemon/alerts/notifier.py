@@ -1,0 +1,307 @@
+"""Tells people about conditions: plans messages from the alerts, and delivers the queue.
+
+Reads from `alerts`, writes to `notification_queue` and to the channels. Every channel has a task
+of its own, so a channel that hangs delays no other. Channels may come and go while it runs. Without
+any, open conditions wait for one: what no one was told of does not count as told.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from daemon.core.alert_texts import notification_undelivered
+from daemon.core.alerting import AlertPolicy, AlertState, plan_messages, retry_delay
+from daemon.core.unexpected import stack
+from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.clock import Clock
+from daemon.ports.notifications import (
+    AlertBook,
+    Channel,
+    ChannelFailed,
+    Delivery,
+    MessageRefused,
+    NotificationQueue,
+)
+from daemon.ports.runs import in_words
+from daemon.runtime.supervision import (
+    Backoff,
+    LoopObserver,
+    must_pass,
+    stopped_within,
+    supervise,
+    until_stopped,
+)
+
+log = structlog.get_logger(__name__)
+
+Jitter = Callable[[], float]
+UNEXPECTED_AT_MOST = 5
+"""Attempts at a message that ended by an error of no known kind: the cause may be the message."""
+LONGEST_PAUSE = timedelta(seconds=30)
+
+
+class SenderLimits(msgspec.Struct, frozen=True):
+    """How long is long."""
+
+    tick: timedelta = timedelta(seconds=5)
+    send_timeout: timedelta = timedelta(seconds=30)
+    horizon: timedelta = timedelta(hours=24)
+    """A message that no attempt got through for so long is given up."""
+    look_for_orphans_every: timedelta = timedelta(minutes=10)
+    """So often messages to channels that are gone are looked for."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What one drain came to."""
+
+    planned: int = 0
+    delivered: int = 0
+    failed: int = 0
+    dead: int = 0
+
+
+@dataclass(slots=True)
+class _Running:
+    """A channel that is being served."""
+
+    channel: Channel
+    task: asyncio.Task[None]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class NotificationSender:
+    """The one who speaks. Any number of replicas may run one."""
+
+    def __init__(
+        self,
+        *,
+        alerts: Alerts,
+        book: AlertBook,
+        queue: NotificationQueue,
+        channels: Sequence[Channel],
+        clock: Clock,
+        policy: AlertPolicy | None = None,
+        limits: SenderLimits | None = None,
+        jitter: Jitter = random.random,
+        observer: LoopObserver | None = None,
+    ) -> None:
+        self._alerts = alerts
+        self._book = book
+        self._queue = queue
+        self._channels = tuple(channels)
+        self._clock = clock
+        self._policy = policy or AlertPolicy()
+        self._limits = limits or SenderLimits()
+        self._jitter = jitter
+        self._observer = observer
+        self._changed = asyncio.Event()
+        self._looked_for_orphans: datetime | None = None
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The channels in force."""
+        return self._channels
+
+    def use(self, channels: Sequence[Channel]) -> None:
+        """Replace the channels; one that is left out finishes what it is sending and is closed."""
+        self._channels = tuple(channels)
+        self._changed.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plan and deliver until stopped; a message in flight is finished first."""
+        serving: list[_Running] = []
+        async with asyncio.TaskGroup() as tasks:
+            plan = self._kept("planning of messages", self._plan_quietly, stop)
+            tasks.create_task(plan, name="notify:plan")
+            stopping = tasks.create_task(self._notice(stop), name="notify:stop")
+            while not stop.is_set():
+                self._changed.clear()
+                serving = await self._serve(serving, tasks)
+                await self._changed.wait()
+            for one in serving:
+                one.stop.set()
+            stopping.cancel()
+
+    async def _notice(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._changed.set()
+
+    async def _serve(self, before: list[_Running], tasks: asyncio.TaskGroup) -> list[_Running]:
+        """Serve exactly the channels in force."""
+        gone = [one for one in before if one.channel not in self._channels]
+        for one in gone:
+            one.stop.set()
+            await asyncio.wait([one.task])
+            await _close(one.channel)
+        kept = [one for one in before if one not in gone]
+        served = [one.channel for one in kept]
+        return kept + [self._begin(c, tasks) for c in self._channels if c not in served]
+
+    def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _Running:
+        stop = asyncio.Event()
+        work = self._kept(f"messages to {channel.name}", self._deliverer(channel), stop)
+        return _Running(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
+
+    async def _kept(
+        self, name: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event
+    ) -> None:
+        async def repeat(stop: asyncio.Event) -> None:
+            await work()
+            while not await stopped_within(stop, self._limits.tick):
+                await work()
+
+        backoff = Backoff(base=self._limits.tick, cap=max(LONGEST_PAUSE, self._limits.tick))
+        await supervise(
+            name,
+            lambda: until_stopped(repeat, stop),
+            backoff,
+            stop=stop,
+            observer=self._observer,
+        )
+
+    async def drain_once(self) -> Sent:
+        """Plan what is due now, and offer every channel what is due to it, once."""
+        sent = Sent(planned=await self.plan())
+        await asyncio.gather(*(self._deliver_due(channel, sent) for channel in self._channels))
+        return sent
+
+    async def plan(self) -> int:
+        """Queue the messages that are due; returns how many were new."""
+        planned = 0
+        await self._give_up_orphans()
+        if not self._channels:
+            await self._pass_over_what_is_over()
+            return 0
+        while due := await self._unplanned():
+            now = self._clock.now()
+            recent = await self._book.told_since(now - self._policy.storm_window)
+            plan = plan_messages(due, recent, now=now, policy=self._policy)
+            for alert in plan.silent:
+                await self._book.mark_planned(alert, now=now, silent=True)
+            for message in plan.messages:
+                covered = await self._queue.enqueue(message, self._names, now=now)
+                for alert in (a for a in message.alerts if a.round in covered):
+                    await self._book.mark_planned(alert, now=now, silent=False)
+            planned += len(plan.messages)
+            if not plan.messages:
+                break
+        return planned
+
+    async def _pass_over_what_is_over(self) -> None:
+        """Without a channel: what came and went is history; what is open waits for a channel."""
+        now = self._clock.now()
+        for alert in await self._book.due(now):
+            if alert.resolved_at is not None:
+                await self._book.mark_planned(alert, now=now, silent=True)
+
+    async def _give_up_orphans(self) -> None:
+        """Not before the horizon: another replica may have a newer configuration."""
+        now, last = self._clock.now(), self._looked_for_orphans
+        if last is not None and now - last < self._limits.look_for_orphans_every:
+            return
+        gone = await self._queue.give_up_orphans(
+            self._names, created_before=now - self._limits.horizon, now=now
+        )
+        self._looked_for_orphans = now
+        if gone:
+            log.warning("notification_channel_gone", messages=gone)
+
+    async def _unplanned(self) -> Sequence[AlertState]:
+        """What is due or soon will be, after finishing what a killed planner had begun."""
+        now = self._clock.now()
+        due = await self._book.due(now + self._policy.group_window)
+        covered = await self._queue.finish_planned(due, self._names, now=now)
+        for alert in (a for a in due if a.round in covered):
+            await self._book.mark_planned(alert, now=now, silent=False)
+        return [alert for alert in due if alert.round not in covered]
+
+    @property
+    def _names(self) -> list[str]:
+        return [channel.name for channel in self._channels]
+
+    async def _plan_quietly(self) -> None:
+        await self.plan()
+
+    def _deliverer(self, channel: Channel) -> Callable[[], Awaitable[None]]:
+        async def deliver() -> None:
+            await self._deliver_due(channel, Sent())
+
+        return deliver
+
+    async def _deliver_due(self, channel: Channel, sent: Sent) -> None:
+        while delivery := await self._queue.claim(channel.name, now=self._clock.now()):
+            if not await self._deliver(channel, delivery, sent):
+                break
+
+    async def _deliver(self, channel: Channel, delivery: Delivery, sent: Sent) -> bool:
+        """True if the channel is worth another message right now."""
+        try:
+            async with asyncio.timeout(self._limits.send_timeout.total_seconds()):
+                await channel.send(delivery.payload, delivery_id=delivery.id)
+        except TimeoutError:
+            return await self._put_off(delivery, "The channel did not answer in time.", sent)
+        except ChannelFailed as error:
+            return await self._put_off(delivery, str(error), sent)
+        except MessageRefused as error:
+            return await self._give_up(delivery, str(error), sent)
+        except BaseException as error:
+            if must_pass(error):
+                raise
+            return await self._broke(channel, delivery, error, sent)
+        if self._observer is not None:
+            self._observer.worked(_sending(channel))
+        await self._queue.delivered(delivery, now=self._clock.now())
+        await self._alerts.resolve(
+            alert_key(AlertKind.NOTIFICATION_UNDELIVERED, None, channel.name)
+        )
+        sent.delivered += 1
+        return True
+
+    async def _put_off(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+        now = self._clock.now()
+        if now - delivery.created_at >= self._limits.horizon:
+            return await self._give_up(delivery, error, sent)
+        rest = retry_delay(delivery.attempts, jitter=self._jitter())
+        await self._queue.retry(delivery, at=now + rest, error=error)
+        log.warning("notification_put_off", channel=delivery.channel, attempts=delivery.attempts)
+        sent.failed += 1
+        return False
+
+    async def _give_up(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+        await self._queue.give_up(delivery, now=self._clock.now(), error=error)
+        condition = notification_undelivered(channel=delivery.channel, error=error)
+        await self._alerts.raise_condition(condition)
+        log.error("notification_given_up", channel=delivery.channel, attempts=delivery.attempts)
+        sent.dead += 1
+        return True
+
+    async def _broke(
+        self, channel: Channel, delivery: Delivery, error: BaseException, sent: Sent
+    ) -> bool:
+        """An error of no known kind: the channel's or the message's own, so no more than a few."""
+        log.error(
+            "notification_broke", channel=channel.name, error=in_words(error), stack=stack(error)
+        )
+        if self._observer is not None:
+            self._observer.failed(_sending(channel), error)
+        if delivery.attempts >= UNEXPECTED_AT_MOST:
+            return await self._give_up(delivery, in_words(error), sent)
+        return await self._put_off(delivery, in_words(error), sent)
+
+
+async def _close(channel: Channel) -> None:
+    try:
+        await channel.close()
+    except Exception as error:  # noqa: BLE001 - it is out of use whatever its library says
+        log.warning("channel_not_closed", channel=channel.name, error=in_words(error))
+
+
+def _sending(channel: Channel) -> str:
+    """Names what a channel does with messages apart from the loop around it, which goes on."""
+    return f"sending to {channel.name}"

@@ -1,0 +1,225 @@
+"""`verify` and `plan`: both look at everything and write nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import typer
+from msgspec.structs import asdict
+from yarl import URL
+
+from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
+from connectors.errors import AtsError
+from daemon.assembly import assemble_repair, push_rules
+from daemon.assembly_import import import_ports, import_rules
+from daemon.cli.poll import Bench, bench, checked_for
+from daemon.cli.poll_progress import Watcher
+from daemon.cli.session import (
+    EXIT_FAILED,
+    err,
+    out,
+    print_json,
+    run_async,
+    showing_errors,
+    shown_as,
+)
+from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
+from daemon.core.push_plan import PushRules
+from daemon.core.verification import Drift
+from daemon.importing.preview import Preview
+from daemon.importing.verify import Verification
+from daemon.ports.pushes import OpenPush
+from daemon.pushing.wakeup_queue import push_in_hand
+from daemon.runtime.checked_config import CheckedConfig
+from daemon.runtime.json_values import plain
+from daemon.runtime.supervision import must_pass
+from daemon.store.clearview_reader import MongoClearViewReader
+from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.snapshots import MongoSnapshots
+from models.errors import UserError
+from models.status import ApplicationStatus
+
+T = TypeVar("T")
+
+MOST_PUSHES = 200
+
+
+def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> None:
+    """Compare the ATS, the snapshots and ClearView completely.
+
+    Raises:
+        typer.Exit: 1 if they differ.
+    """
+    with showing_errors():
+        checked = checked_for(name, config)
+
+    async def work() -> int:
+        async with bench(name, checked, config, prepare=False) as on:
+            return await _verify(on, as_json=as_json)
+
+    if run_async(work):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _verify(on: Bench, *, as_json: bool) -> int:
+    rules = import_rules(on.checked.loaded.value.integrations[on.name])
+    async with _connected(on) as connector:
+        look = Verification(
+            connector,
+            MongoSnapshots(on.shared.mongo, on.id),
+            MongoClearViewReader(on.shared.mongo, on.id),
+            deletions=rules.deletions,
+            own_field=rules.own_field,
+        )
+        found: list[Drift] = [item async for item in _read(look.differences())]
+    if as_json:
+        print_json(plain(drift_data(on.name, found, look.counts)))
+    else:
+        render_drift(out, on.name, found, look.counts)
+    return look.counts.drift
+
+
+def plan(name: str | None, *, config: Path | None = None, as_json: bool = False) -> None:
+    """What the next poll and the next pushes would change.
+
+    Raises:
+        typer.Exit: 1 if an integration could not be looked at.
+    """
+    with showing_errors():
+        checked = checked_for(name, config)
+    integrations = checked.loaded.value.integrations
+    wanted = [name] if name is not None else [n for n, i in integrations.items() if i.enabled]
+
+    async def work() -> list[dict[str, Any]]:
+        if name is not None:
+            return [await _planned(name, checked, config, as_json=as_json)]
+        return [await _planned_or_why_not(one, checked, config, as_json=as_json) for one in wanted]
+
+    plans = run_async(work)
+    if as_json:
+        print_json(plain(plans[0] if name is not None else plans))
+    if any("error" in one for one in plans):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _planned(
+    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
+) -> dict[str, Any]:
+    async with bench(name, checked, config, prepare=False) as on:
+        return await _plan(on, as_json=as_json)
+
+
+async def _planned_or_why_not(
+    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
+) -> dict[str, Any]:
+    """One integration that cannot be looked at keeps no other from being shown."""
+    try:
+        return await _planned(name, checked, config, as_json=as_json)
+    except BaseException as error:
+        if must_pass(error):
+            raise
+        shown = shown_as(error)
+        err.print(f"ats-sync: {name}: {shown}", markup=False)
+        err.print(f"  -> {shown.remedy}", markup=False)
+        return {"integration": name, "error": str(shown)}
+
+
+async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
+    wanted = on.checked.loaded.value.integrations[on.name]
+    rules = import_rules(wanted)
+    async with _connected(on) as connector:
+        look = Preview(connector, import_ports(on.shared, on.id), rules)
+        changes = [item async for item in _read(look.changes())]
+        pushes = [await _push(on, connector, push) for push in await _waiting(on)]
+        pushes += [
+            await _push(on, connector, push) | {"state": "not queued yet"}
+            for push in await _to_come(on, push_rules(on.name, wanted))
+        ]
+    if not as_json:
+        render_preview(out, on.name, changes, look.counts)
+        _show_pushes(pushes)
+    return {**preview_data(on.name, changes, look.counts), "pushes": pushes}
+
+
+async def _waiting(on: Bench) -> list[OpenPush]:
+    """The oldest open push of each application that has one."""
+    queue = MongoDeliveryQueue(on.shared.mongo, on.id, fence=0)
+    now = on.shared.clock.now()
+    due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
+    return [pushes[0] for pushes in due.values() if pushes]
+
+
+async def _to_come(on: Bench, rules: PushRules) -> list[OpenPush]:
+    """What differs and is not in the outbox, because no daemon has read the change yet."""
+    found = await assemble_repair(on.shared).preview({on.id: rules})
+    return [push_in_hand(row, on.shared.clock.now()) for row in found[:MOST_PUSHES]]
+
+
+async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:
+    """One push with the exact requests that it would send."""
+    found: dict[str, Any] = {
+        "application": push.external_id,
+        "status": push.status,
+        "state": push.state,
+        "requests": [],
+    }
+    known = (await MongoKnownApplications(on.shared.mongo).load(on.id, [push.external_id])).get(
+        push.external_id
+    )
+    if known is None:
+        return found | {"reason": "no snapshot knows this application"}
+    record: Any = known.record
+    ref = ApplicationRef(
+        push.external_id, record["candidate_external_id"], record["job"]["external_id"]
+    )
+    target = PushTarget(ApplicationStatus(push.status), push.stage, push.rejection_reason)
+    planned = await connector.plan_push(ref, record, target)
+    if isinstance(planned, Steps):
+        return found | {"requests": [_request(asdict(step)) for step in planned.steps]}
+    return found | {"reason": getattr(planned, "reason", "the ATS holds this status already")}
+
+
+def _request(step: dict[str, Any]) -> dict[str, Any]:
+    sent = {key: step[key] for key in ("operation", "method", "url", "query", "body")}
+    return sent | ({"form": step["form"]} if step["form"] else {})
+
+
+def _show_pushes(pushes: list[dict[str, Any]]) -> None:
+    for push in pushes:
+        line = f"push application {push['application']} to {push['status']}"
+        out.print(f"{line}: {push['reason']}" if "reason" in push else line, markup=False)
+        for request in push["requests"]:
+            out.print(f"    {_as_sent(request)}", markup=False, soft_wrap=True)
+
+
+def _as_sent(request: dict[str, Any]) -> str:
+    address = str(URL(request["url"]).update_query(request["query"]))
+    content = request.get("form") or request["body"]
+    body = "" if content is None else msgspec.json.encode(content).decode()
+    return f"{request['method']} {address} {body}".rstrip()
+
+
+@asynccontextmanager
+async def _connected(on: Bench) -> AsyncIterator[Connector]:
+    """An open connector of the integration, watched as long as it is."""
+    with Watcher(on.name) as watcher:
+        connector = on.connector(watcher)
+        await connector.open()
+        try:
+            yield connector
+        finally:
+            await connector.close()
+
+
+async def _read(items: AsyncIterator[T]) -> AsyncIterator[T]:
+    try:
+        async for item in items:
+            yield item
+    except AtsError as error:
+        raise UserError(
+            f"the ATS could not be read: {type(error).__name__}: {error}",
+            remedy="see `ats-sync doctor`",
+        ) from error

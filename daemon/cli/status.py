@@ -1,0 +1,145 @@
+"""Commands that show what is going on, and what has been: `status` and `history`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
+
+if TYPE_CHECKING:
+    from daemon.store.candidate_history import Subject
+
+Row = Mapping[str, Any]
+PANEL = "Looking"
+LONGEST = 48
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    for command in (status, history):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every integration: how it stands, its last runs, what waits, and open alerts."""
+    from daemon.cli.session import print_json, run_async
+    from daemon.cli.status_view import show_status
+    from daemon.runtime.json_values import plain
+
+    picture = run_async(lambda: _picture(config))
+    if as_json:
+        print_json(plain(picture))
+    else:
+        show_status(picture)
+
+
+async def _picture(config: Path | None) -> Row:
+    from daemon.cli.rendering import store
+    from daemon.runtime.clock import SystemClock
+    from daemon.store.overview import Overview
+
+    async with store(config) as mongo:
+        return await Overview(mongo, SystemClock()).everything()
+
+
+def history(
+    candidate: Annotated[
+        str,
+        typer.Argument(
+            help="ClearView's id of the candidate, or the id that the ATS gave.", show_default=False
+        ),
+    ],
+    integration: IntegrationOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what happened to one candidate: when, on which side, what, and in which run."""
+    from daemon.cli.session import print_json, run_async
+    from daemon.runtime.json_values import plain
+
+    found = run_async(lambda: _history(candidate, integration, config))
+    if as_json:
+        print_json(plain(found))
+    else:
+        _show_history(found)
+
+
+async def _history(name: str, integration: str | None, config: Path | None) -> Row:
+    from daemon.cli.rendering import store
+    from daemon.store.candidate_history import MongoCandidateHistory
+
+    async with store(config) as mongo:
+        book = MongoCandidateHistory(mongo)
+        subject = _the_one(name, await book.find(name, integration=integration))
+        return {
+            "candidate": subject,
+            "applications": await book.applications(subject.id),
+            "events": await book.events(subject.id),
+        }
+
+
+def _the_one(name: str, found: "Sequence[Subject]") -> "Subject":
+    from models.errors import UserError
+
+    if not found:
+        raise UserError(
+            f'nothing is recorded about a candidate "{name}"',
+            remedy="give ClearView's id of the candidate, or exactly the id that the ATS gave",
+        )
+    if len(found) > 1:
+        named = ", ".join(sorted(one.integration or str(one.id) for one in found))
+        raise UserError(
+            f'"{name}" means a candidate in each of: {named}', remedy="choose with --integration"
+        )
+    return found[0]
+
+
+def _show_history(found: Row) -> None:
+    from rich.markup import escape
+
+    from daemon.cli.rendering import moment, table
+    from daemon.cli.session import out
+
+    subject = found["candidate"]
+    facts = (subject.name, subject.integration, subject.external_id, str(subject.id))
+    out.print(" · ".join(filter(None, facts)), markup=False, soft_wrap=True)
+    for one in found["applications"]:
+        job = _named(one.get("job")) or one.get("external_id")
+        line = f"  {job}: {one.get('status')} ({_named(one.get('stage'))})"
+        out.print(line, markup=False)
+    lines = table("when (UTC)", "side", "what", "run")
+    for event in found["events"]:
+        run = str(event["run_id"])[:8] if event["run_id"] else ""
+        lines.add_row(moment(event["at"]), event["by"], escape(sentence(event)), run)
+    out.print(lines)
+
+
+def _named(part: object) -> object:
+    """The name of a job or stage; people may have written something else there."""
+    return part.get("name") if isinstance(part, Mapping) else None
+
+
+def sentence(event: Row) -> str:
+    """What happened, in one line or two."""
+    match event["kind"]:
+        case "change":
+            return f"{event['path']}: {_short(event['old'])} -> {_short(event['new'])}"
+        case "import":
+            fields = f" ({', '.join(event['changed_fields'])})" if event["changed_fields"] else ""
+            failed = f": {event['error_message']}" if event["error_message"] else ""
+            return f"import {event['outcome']}: {event['change']}{fields}{failed}"
+        case "status_update":
+            why = f" ({event['reason']})" if event["reason"] else ""
+            return f"push {event['outcome']}: {event['previous_status']} -> {event['status']}{why}"
+    decided = f"{event['winner']} won" if event["winner"] else f"{event['state']}, nobody won"
+    return (
+        f"conflict: from {event['base']} to {event['ats']} at the ATS and to "
+        f"{event['clearview']} in ClearView; {decided}"
+    )
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

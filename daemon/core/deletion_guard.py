@@ -1,0 +1,39 @@
+"""The brake before deletions: a listing that lost many records is doubted, not believed."""
+
+import msgspec
+
+
+class Proceed(msgspec.Struct, frozen=True):
+    """The missing records may be dealt with."""
+
+
+class DeletionBlocked(msgspec.Struct, frozen=True):
+    """Nothing may be deleted until a person has looked. `reason` is a sentence for them."""
+
+    reason: str
+    missing: int
+    known: int
+
+
+def judge_deletions(
+    *, known: int, missing: int, seen: int, max_percent: float, accepted: bool
+) -> Proceed | DeletionBlocked:
+    """Whether a complete listing that lacks `missing` of `known` records may delete them.
+
+    An emptied listing is refused at any percentage; `accepted` is a person's word that it is true.
+    """
+    if accepted or missing == 0:
+        return Proceed()
+    if seen == 0:
+        return DeletionBlocked(
+            f"the listing came back empty, {known} records were known", missing, known
+        )
+    if missing * 100 > known * max_percent:
+        share = missing * 100 / known
+        return DeletionBlocked(
+            f"{missing} of {known} records ({share:.1f} %) are missing from a complete listing, "
+            f"more than the {max_percent:g} % allowed",
+            missing,
+            known,
+        )
+    return Proceed()

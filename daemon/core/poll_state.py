@@ -1,0 +1,287 @@
+"""How far an import got, as it is stored in the checkpoint `poll:<name>`.
+
+A walk is one pass over all lists of an integration. It is stored only when there is something to
+lose: before the first page that changes anything, and now and then on a long walk.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+T = TypeVar("T")
+SAME_PASS = timedelta(hours=1)
+"""A pass that fails for longer than this begins to log new versions."""
+DOUBTFUL_AFTER = 2
+FORGOTTEN_AFTER = 3
+"""Failures in a row at one position."""
+
+
+class PageInFlight(msgspec.Struct, frozen=True):
+    """A page that is being written: its records can be finished from their snapshots."""
+
+    list_name: str
+    external_ids: tuple[str, ...]
+    import_id: UUID
+    attempts: int = 0
+    """Runs that tried to finish it."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Two runs could not finish it: one of its records may be to blame."""
+        return self.attempts >= DOUBTFUL_AFTER
+
+
+class Deleting(msgspec.Struct, frozen=True):
+    """Records proved gone that are being marked deleted."""
+
+    list_name: str
+    external_ids: tuple[str, ...]
+
+
+class ListPosition(msgspec.Struct, frozen=True):
+    """How far the walk of one list got."""
+
+    position: Mapping[str, Any] | None
+    full: bool
+    """The list is walked completely, whatever its cursor says."""
+    failures: int = 0
+    """Runs in a row that ended at this position with more than an outage."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Two runs in a row failed here: the next page is written record by record."""
+        return self.failures >= DOUBTFUL_AFTER
+
+
+FailureCause = Literal["outage", "answer", "refusal", "unexpected"]
+"""Why a list could not be walked to its end.
+
+`outage`: no answer, a rate limit, ClearView's service away. `answer`: the ATS answered, but not with
+a page. `refusal`: asking again cannot help. `unexpected`: an error that is no known kind.
+"""
+
+
+class ListingPass(msgspec.Struct):
+    """One pass over all lists, resumable."""
+
+    id: UUID
+    sweep: bool
+    began_at: datetime
+    done: list[str] = msgspec.field(default_factory=list)
+    positions: dict[str, ListPosition] = msgspec.field(default_factory=dict)
+    """Lists under way."""
+    resumed_lists: frozenset[str] = frozenset()
+    """Lists that an earlier run began: what this one does not see of them proves nothing."""
+
+    def begin(self, list_name: str, *, full: bool) -> None:
+        """Start a list, unless an earlier run has left it half way."""
+        self.positions.setdefault(list_name, ListPosition(None, full))
+
+    def move(self, list_name: str, position: Mapping[str, Any] | None) -> None:
+        """The list got this far, durably."""
+        self.positions[list_name] = ListPosition(position, self.positions[list_name].full)
+
+    def restart(self, list_name: str, *, full: bool) -> None:
+        """The list begins again from its first page."""
+        self.positions[list_name] = ListPosition(None, full)
+        self.resumed_lists -= {list_name}
+
+    def failed(self, list_name: str, cause: FailureCause) -> bool:
+        """Count a failure at the list's position; True if the position is forgotten for it.
+
+        An outage says nothing about the position. Any other failure may come from the position
+        itself, which would fail every later run: a refusal forgets it at once, an answer that is no
+        page and an unexpected error when they repeat. The window begins again at the next run.
+        """
+        at = self.positions.get(list_name)
+        if at is None or cause == "outage":
+            return False
+        failures = at.failures + 1
+        forgotten = at.position is not None and (cause == "refusal" or failures >= FORGOTTEN_AFTER)
+        self.positions[list_name] = ListPosition(
+            None if forgotten else at.position, at.full, failures
+        )
+        return forgotten
+
+    def finish(self, list_name: str) -> None:
+        self.positions.pop(list_name, None)
+        self.done.append(list_name)
+
+    def after_failure(self, now: datetime, fresh: UUID) -> "ListingPass":
+        """The pass that goes on where a list failed and looks at all the others again.
+
+        It stays the same pass for a while, so that what the two halves say of one candidate is one
+        version.
+        """
+        if self._is_young(now):
+            return replace(self, done=[])
+        return ListingPass(id=fresh, sweep=self.sweep, began_at=now, positions=dict(self.positions))
+
+    def as_sweep(self, now: datetime, fresh: UUID) -> "ListingPass":
+        """The complete pass, from the first page, that this one turns into; the same for a while."""
+        if self._is_young(now):
+            return ListingPass(id=self.id, sweep=True, began_at=self.began_at)
+        return ListingPass(id=fresh, sweep=True, began_at=now)
+
+    def _is_young(self, now: datetime) -> bool:
+        return abs(now - self.began_at) < SAME_PASS
+
+
+class PollState(msgspec.Struct):
+    """Everything an import remembers between runs."""
+
+    cursors: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    cursors_at: dict[str, datetime] = msgspec.field(default_factory=dict)
+    """When each cursor was stored."""
+    mappings: dict[str, str] = msgspec.field(default_factory=dict)
+    lookups: dict[str, str] = msgspec.field(default_factory=dict)
+    """Per list: what its records were looked up in when it was last walked completely."""
+    filled: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    """Per list: how often mapped fields used to have values, for drift."""
+    swept_at: datetime | None = None
+    walk: ListingPass | None = None
+    applying: list[PageInFlight] = msgspec.field(default_factory=list)
+    """Pages under way, in their order: announced, being written, given to ClearView, or logged."""
+    deleting: Deleting | None = None
+
+    def needs_full(self, list_name: str, mapping_version: str) -> bool:
+        """No cursor yet, or what is stored was mapped by other rules."""
+        return list_name not in self.cursors or self.mappings.get(list_name) != mapping_version
+
+    def needs_remapping(self, list_name: str, lookups: str) -> bool:
+        """What records are looked up in has changed: equal records may say something else now."""
+        return self.lookups.get(list_name, "") != lookups
+
+    def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
+        """A complete pass was finished longer ago than the operator wants.
+
+        One that lies as far ahead was dated by a clock that was wrong.
+        """
+        return self.swept_at is None or abs(now - self.swept_at) >= every
+
+    def resume_or_begin(self, *, sweep: bool, now: datetime, fresh: UUID) -> ListingPass:
+        """Go on with the pass under way, or begin one; a sweep begins from the front."""
+        if self.walk is None:
+            self.walk = ListingPass(id=fresh, sweep=sweep, began_at=now)
+        elif sweep and not self.walk.sweep:
+            self.walk = self.walk.as_sweep(now, fresh)
+        return self.walk
+
+    def to_value(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
+            "cursors_at": dict(self.cursors_at),
+            "mappings": dict(self.mappings),
+            "lookups": dict(self.lookups),
+            "filled": dict(self.filled),
+            "swept_at": self.swept_at,
+            "walk": None if self.walk is None else _walk_value(self.walk),
+            "applying": [_applying_value(page) for page in self.applying],
+            "deleting": None if self.deleting is None else _deleting_value(self.deleting),
+        }
+
+
+def _walk_value(walk: ListingPass) -> dict[str, Any]:
+    return {
+        "id": walk.id,
+        "sweep": walk.sweep,
+        "began_at": walk.began_at,
+        "done": list(walk.done),
+        "positions": {
+            name: {
+                "position": None if at.position is None else dict(at.position),
+                "full": at.full,
+                "failures": at.failures,
+            }
+            for name, at in walk.positions.items()
+        },
+    }
+
+
+def _walk_from(value: Mapping[str, Any]) -> ListingPass:
+    positions = {
+        name: ListPosition(_mapping_or_none(at["position"]), at["full"], at.get("failures", 0))
+        for name, at in value["positions"].items()
+    }
+    begun = frozenset(name for name, at in positions.items() if at.position is not None)
+    return ListingPass(
+        id=_of(UUID, value["id"]),
+        sweep=value["sweep"],
+        began_at=_of(datetime, value["began_at"]),
+        done=list(value["done"]),
+        positions=positions,
+        resumed_lists=begun | frozenset(value["done"]),
+    )
+
+
+def _applying_value(applying: PageInFlight) -> dict[str, Any]:
+    return {
+        "list": applying.list_name,
+        "external_ids": list(applying.external_ids),
+        "import_id": applying.import_id,
+        "attempts": applying.attempts,
+    }
+
+
+def _deleting_value(deleting: Deleting) -> dict[str, Any]:
+    return {"list": deleting.list_name, "external_ids": list(deleting.external_ids)}
+
+
+def _applying_from(value: Mapping[str, Any]) -> PageInFlight:
+    return PageInFlight(
+        _of(str, value["list"]),
+        tuple(_of(str, each) for each in _of(list, value["external_ids"])),
+        _of(UUID, value["import_id"]),
+        value.get("attempts", 0),
+    )
+
+
+def _deleting_from(value: Mapping[str, Any]) -> Deleting:
+    ids = _of(list, value["external_ids"])
+    return Deleting(_of(str, value["list"]), tuple(_of(str, each) for each in ids))
+
+
+def _of(kind: type[T], value: object) -> T:
+    if isinstance(value, kind):
+        return value
+    raise TypeError(f"no {kind.__name__}")
+
+
+def _each(kind: type[T]) -> Callable[[Mapping[str, Any]], dict[str, T]]:
+    return lambda value: {name: _of(kind, each) for name, each in value.items()}
+
+
+def _mapping_or_none(value: object) -> dict[str, Any] | None:
+    return None if value is None else _of(dict, value)
+
+
+def state_from(value: Mapping[str, Any] | None) -> PollState:
+    """The state that was stored; a fresh one if none was.
+
+    A part of an odd shape is taken for absent: without its cursor a list is read from the front.
+    """
+    stored = value or {}
+
+    def part(name: str, read: Callable[[Any], T], absent: T) -> T:
+        try:
+            return absent if stored.get(name) is None else read(stored[name])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return absent
+
+    return PollState(
+        cursors=part("cursors", _each(dict), {}),
+        cursors_at=part("cursors_at", _each(datetime), {}),
+        mappings=part("mappings", _each(str), {}),
+        lookups=part("lookups", _each(str), {}),
+        filled=part("filled", _each(dict), {}),
+        swept_at=part("swept_at", partial(_of, datetime), None),
+        walk=part("walk", _walk_from, None),
+        applying=part("applying", lambda pages: [_applying_from(page) for page in pages], []),
+        deleting=part("deleting", _deleting_from, None),
+    )

@@ -1,0 +1,1 @@
+"""The process: lifecycle, supervision, scheduler, workers, log, metrics, clock."""

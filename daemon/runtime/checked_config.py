@@ -1,0 +1,136 @@
+"""The operator's file checked together with the connector definitions that it names."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from config.cross_checks import DeclaredNames, check_connector_names
+from config.document import Document
+from config.loader import load_operator_config
+from config.loading import Loaded
+from config.nodes import Scalar, Sequence
+from config.operator import OperatorConfig
+from config.problems import ConfigError, Problems
+from config.yaml_tree import read_yaml
+from connectors.definition import Definition, find_definitions, load_definition
+from connectors.definition.header_values import basic_users, sent_in_headers
+from connectors.integration_checks import Note, check_integration, integration_notes
+from daemon.runtime.token_storage import check_token_storage
+
+
+class CheckedConfig(msgspec.Struct, frozen=True):
+    """A file without mistakes, and every definition that its integrations use, by name."""
+
+    loaded: Loaded[OperatorConfig]
+    definitions: Mapping[str, Definition]
+
+    def notes(self, *, today: date) -> list[Note]:
+        """What the connectors in use cannot do, and what is about to end."""
+        return [
+            note
+            for name in self.loaded.value.integrations
+            for note in integration_notes(name, self.definition_of(name), today=today)
+        ]
+
+    def definition_of(self, integration: str) -> Definition:
+        """The definition by which an integration works."""
+        return self.definitions[self.loaded.value.integrations[integration].connector]
+
+
+def load_checked_config(
+    path: Path, *, environment: Mapping[str, str] | None = None
+) -> CheckedConfig:
+    """The operator's file and the definitions it uses.
+
+    Raises:
+        ConfigError: with every mistake in any of them.
+    """
+    definitions: dict[str, Definition] = {}
+    loaded = load_operator_config(
+        path, checks=[_definitions_into(definitions)], environment=environment
+    )
+    for name, integration in loaded.value.integrations.items():
+        for problem in check_integration(loaded, name, definitions[integration.connector]):
+            loaded.problems.error(problem)
+    check_token_storage(loaded, definitions, os.environ if environment is None else environment)
+    loaded.problems.raise_errors()
+    return CheckedConfig(loaded, definitions)
+
+
+def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> None:
+    """Refuses an edit of what is connected once, at the start.
+
+    Raises:
+        ConfigError: names each such setting at its place; values are never shown.
+    """
+    before, after = in_force.clearview.mongodb, checked.loaded.value.clearview.mongodb
+    for name in type(after).model_fields:
+        if getattr(before, name) != getattr(after, name):
+            checked.loaded.document.error(
+                ("clearview", "mongodb", name),
+                "cannot change while the daemon runs: restart it, or take this change back",
+            )
+    checked.loaded.problems.raise_errors()
+
+
+def connector_folders_of(path: Path) -> list[Path]:
+    """The folders of `connector_paths`, whatever else the file may be; none if there is no file."""
+    problems = Problems()
+    return _folders(Document(path, read_yaml(path, problems), problems)) if path.is_file() else []
+
+
+def declared_names(definition: Definition) -> DeclaredNames:
+    """What the definition asks an integration for."""
+    model = definition.model
+    return DeclaredNames(
+        credentials=[name for name, one in model.credentials.items() if one.required],
+        optional_credentials=[name for name, one in model.credentials.items() if not one.required],
+        options=list(model.options),
+        required_options=[
+            name for name, one in model.options.items() if one.required and one.default is None
+        ],
+        in_headers=sorted(sent_in_headers(model)),
+        basic_users=sorted(basic_users(model)),
+    )
+
+
+def _definitions_into(definitions: dict[str, Definition]) -> Callable[[Document], None]:
+    """A check that keeps the definitions it loads."""
+
+    def check(document: Document) -> None:
+        folders = _folders(document)
+        known = find_definitions(folders)
+        names = {document.text(("integrations", i, "connector")) for i in _integrations(document)}
+        broken = False
+        for name in sorted(n for n in names if n in known and n is not None):
+            try:
+                definitions[name] = load_definition(name, folders)
+            except ConfigError as error:
+                broken = True
+                for problem in error.problems:
+                    document.problems.error(problem)
+        # A definition with mistakes cannot say which names it knows.
+        if not broken:
+            check_connector_names(document, _lookup(definitions), known)
+
+    return check
+
+
+def _lookup(definitions: Mapping[str, Definition]) -> Callable[[str], DeclaredNames | None]:
+    def declared(name: str) -> DeclaredNames | None:
+        return declared_names(definitions[name]) if name in definitions else None
+
+    return declared
+
+
+def _integrations(document: Document) -> list[str]:
+    return document.keys(("integrations",))
+
+
+def _folders(document: Document) -> list[Path]:
+    node = document.node(("connector_paths",))
+    items = node.items if isinstance(node, Sequence) else ()
+    return [document.path.parent / item.text for item in items if isinstance(item, Scalar)]

@@ -1,0 +1,105 @@
+"""Health of an integration's runs: reported once when they fail, and once when they succeed again."""
+
+from datetime import datetime
+
+import structlog
+
+from connectors.errors import AtsError, AuthRefused, RateLimited
+from daemon.core.alert_texts import Of, auth_refused, integration_failing, run_broke
+from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
+from daemon.core.unexpected import unexpected
+from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
+from daemon.ports.clock import Clock
+from daemon.ports.runs import Job, RunFailed
+from daemon.ports.services import ServiceFailed
+
+log = structlog.get_logger("daemon.runtime.health")
+
+_ENDED_BY_A_GOOD_RUN = (
+    AlertKind.INTEGRATION_FAILING,
+    AlertKind.AUTH_REFUSED,
+    AlertKind.RATE_LIMITED,
+)
+
+
+class Health:
+    """The health of one integration, over all its jobs."""
+
+    def __init__(self, of: Of, alerts: Alerts, clock: Clock, policy: AlertPolicy) -> None:
+        self._of = of
+        self._alerts = alerts
+        self._clock = clock
+        self._policy = policy
+        self._streak = FailureStreak()
+        self._well: set[Job] = set()
+        """Jobs of which no alert about an unexpected error can be open."""
+
+    @property
+    def failures(self) -> int:
+        """Failed runs in a row."""
+        return self._streak.failures
+
+    async def run_failed(self, failed: RunFailed) -> None:
+        """Report a failed run by what its cause is."""
+        if isinstance(failed.cause, AtsError | ServiceFailed):
+            await self.failed(failed.cause)
+        else:
+            await self.broke(failed)
+
+    async def broke(self, failed: RunFailed) -> None:
+        """Report a run that ended by an error of no known kind, at once."""
+        job = failed.run.job
+        self._well.discard(job)
+        found = unexpected(failed.cause)
+        condition = run_broke(self._of, job=job, run_id=failed.run.id, found=found)
+        await self._alerts.raise_condition(condition)
+
+    async def worked(self, job: Job) -> None:
+        """A run of this job had no unexpected error: an alert about one is over."""
+        if job not in self._well:
+            key = alert_key(AlertKind.UNEXPECTED_ERROR, self._of.name, job)
+            await self._alerts.resolve(key)
+            self._well.add(job)
+
+    async def failed(self, error: AtsError | ServiceFailed) -> None:
+        """Count a failed run; a refused credential is told at once."""
+        now = self._clock.now()
+        if isinstance(error, RateLimited):
+            return  # no failure; the rate watch tells of it if it lasts
+        self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
+        if self._streak.failures == 1:
+            log.warning(
+                "integration_became_unavailable",
+                integration=self._of.name,
+                error=type(error).__name__,
+                status=error.status,
+            )
+        if isinstance(error, AuthRefused):
+            await self._alerts.raise_condition(auth_refused(self._of, status=error.status))
+        elif action == "open":
+            await self._alerts.raise_condition(self._failing(error, now))
+
+    def _failing(self, error: AtsError | ServiceFailed, now: datetime) -> Condition:
+        return integration_failing(
+            self._of,
+            failures=self._streak.failures,
+            since=self._streak.since or now,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    async def succeeded(self) -> None:
+        """A poll went well: what was open about this integration is over."""
+        await self.worked("import_poll")
+        before = self._streak
+        after, action = after_run(before, failed=False, now=self._clock.now(), policy=self._policy)
+        if before.failures and before.since is not None:
+            log.info(
+                "integration_recovered",
+                integration=self._of.name,
+                failed_runs=before.failures,
+                after_s=(self._clock.now() - before.since).total_seconds(),
+            )
+        if action == "resolve":
+            for kind in _ENDED_BY_A_GOOD_RUN:
+                await self._alerts.resolve(alert_key(kind, self._of.name))
+        self._streak = after

@@ -1,0 +1,180 @@
+"""`run --once`: every integration polled, the stream read up to now, everything due sent.
+
+Each step of each integration has a border of its own: what fails there is that integration's failure,
+and all others go on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from daemon.app import Daemon
+from daemon.core.alert_texts import Of
+from daemon.core.unexpected import stack
+from daemon.ports.leases import LeaseLost
+from daemon.ports.pushes import StreamInterrupted
+from daemon.ports.runs import in_words
+from daemon.runtime.supervision import must_pass, supervise
+from daemon.runtime.worker import BACKOFF, EXPORTS, POLLS, PUSHES, IntegrationWorker
+from daemon.runtime.worker_pool import WORKER
+from daemon.store.outages import is_outage
+from models.ids import integration_id
+
+log = structlog.get_logger("daemon.runtime.once")
+
+Step = Callable[[IntegrationWorker], Awaitable[str | None]]
+"""One kind of work of one integration; returns why it failed, if it did."""
+
+PATIENCE = timedelta(seconds=15)
+"""So long a replica that died may still hold a lease."""
+STREAM = "stream"
+"""The loop that reads changes, as alerts name it."""
+
+
+@dataclass(slots=True)
+class OnceOutcome:
+    """What became of each integration; empty `failed` is success."""
+
+    polled: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, name: str, reason: str) -> None:
+        """Note a failure; the first one of an integration says most."""
+        self.failed.setdefault(name, reason)
+
+
+async def run_once(daemon: Daemon) -> OnceOutcome:
+    """Do everything there is to do now, and return."""
+    await daemon.prepare()
+    done = asyncio.Event()
+    leases = daemon.shared.leases
+    renewing = asyncio.create_task(
+        supervise("leases", lambda: leases.run(done), BACKOFF, stop=done), name="leases"
+    )
+    once = _Once(daemon)
+    try:
+        await once.run()
+    finally:
+        done.set()
+        await renewing
+    return once.outcome
+
+
+class _Once:
+    """One round of all integrations."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self.outcome = OnceOutcome()
+
+    async def run(self) -> None:
+        async with self._workers() as workers:
+            await self._each(workers, POLLS, _poll)
+            self.outcome.polled += [w.name for w in workers if w.name not in self.outcome.failed]
+            await self._read_changes()
+            await self._each(workers, PUSHES, _deliver)
+            await self._each(workers, EXPORTS, _export)
+        await self._guarded("alerts", "conditions", self._tell_people)
+
+    async def _tell_people(self) -> None:
+        await self._daemon.look_at_conditions()
+        await self._daemon.loops.report()
+        await self._daemon.sender.drain_once()
+
+    @asynccontextmanager
+    async def _workers(self) -> AsyncIterator[list[IntegrationWorker]]:
+        """The workers that could be made, with open connectors."""
+        workers: list[IntegrationWorker] = []
+        for name in _active(self._daemon):
+            await self._integration(name, WORKER, partial(self._begin, name, workers))
+        try:
+            yield workers
+        finally:
+            await self._each(workers, WORKER, _close)
+
+    async def _begin(self, name: str, workers: list[IntegrationWorker]) -> None:
+        worker = self._daemon.hire(name)
+        await worker.connector.open()
+        workers.append(worker)
+
+    async def _each(self, workers: list[IntegrationWorker], subject: str, step: Step) -> None:
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                work = self._integration(worker.name, subject, partial(step, worker))
+                group.create_task(work, name=worker.name)
+
+    async def _integration(
+        self, name: str, subject: str, work: Callable[[], Awaitable[str | None]]
+    ) -> None:
+        loop = f"{name}: {subject}"
+        self._daemon.loops.belongs(loop, Of(name, integration_id(name)), subject)
+        await self._guarded(name, loop, work)
+
+    async def _read_changes(self) -> None:
+        async def catch_up() -> None:
+            await self._daemon.intake.catch_up()
+
+        await self._guarded("change stream", STREAM, catch_up)
+
+    async def _guarded(
+        self, name: str, loop: str, work: Callable[[], Awaitable[str | None]]
+    ) -> None:
+        try:
+            reason = await work()
+        except BaseException as error:
+            if must_pass(error):
+                raise
+            self._broke(name, loop, error)
+        else:
+            self._daemon.loops.worked(loop)
+            if reason is not None:
+                self.outcome.fail(name, reason)
+
+    def _broke(self, name: str, loop: str, error: BaseException) -> None:
+        self.outcome.fail(name, failure_in_words(error))
+        if not isinstance(error, StreamInterrupted):
+            self._daemon.loops.failed(loop, error)
+        log.error("step_failed", task=loop, error=in_words(error), stack=stack(error))
+
+
+def failure_in_words(error: BaseException) -> str:
+    """Returns what to tell of an error that ended a step."""
+    if is_outage(error):
+        return f"MongoDB did not answer ({type(error).__name__}); run it again once it does"
+    if isinstance(error, LeaseLost):
+        return "another process took over"
+    if isinstance(error, StreamInterrupted):
+        return f"it broke off and goes on at the next run: {error}"
+    return f"{in_words(error)}; see `ats-sync alerts list`, and report it if it comes again"
+
+
+def _active(daemon: Daemon) -> list[str]:
+    integrations = daemon.config.loaded.value.integrations
+    board = daemon.shared.board
+    return [name for name, one in integrations.items() if one.enabled and board.is_active(name)]
+
+
+async def _poll(worker: IntegrationWorker) -> str | None:
+    return await worker.once(PATIENCE)
+
+
+async def _deliver(worker: IntegrationWorker) -> str | None:
+    if worker.jobs.delivery is None:
+        return None
+    counts = await worker.jobs.delivery.deliver_due()
+    if counts.dead or counts.retried:
+        return "status changes could not be delivered"
+    return None
+
+
+async def _export(worker: IntegrationWorker) -> str | None:
+    return await worker.export_once(at_once=True)
+
+
+async def _close(worker: IntegrationWorker) -> None:
+    await worker.connector.close()

@@ -1,0 +1,145 @@
+"""When jobs are due. APScheduler only rings; whoever owns the job hears it and runs.
+
+Its own shutdown cancels coroutine jobs half way, and a clock that is set back silences it until the
+old time comes again: so runs belong to the daemon's tasks, and a watch over the clock rings all
+bells when wall time and monotonic time part.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from daemon.ports.clock import Clock
+
+log = structlog.get_logger("daemon.runtime.scheduler")
+
+LOOK_EVERY = timedelta(seconds=5)
+OVERDUE = timedelta(seconds=30)
+"""A bell that is late by this much will not ring any more."""
+STEP = timedelta(seconds=30)
+"""Wall time that moves by this much more or less than monotonic time was set, not passed."""
+
+
+class BellsSilent(Exception):
+    """APScheduler has stopped by itself: bells are overdue."""
+
+
+@dataclass(eq=False, slots=True)
+class Trigger:
+    """Rings when a job is due. Ringing again before it is heard changes nothing."""
+
+    name: str
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring(self) -> None:
+        self._due.set()
+
+    async def heard(self, stop: asyncio.Event) -> bool:
+        """Wait for the bell: True if it rang, False if `stop` came first."""
+        if not self._due.is_set():
+            await _first_of(self._due, stop)
+        if stop.is_set():
+            return False
+        self._due.clear()
+        return True
+
+
+async def _first_of(one: asyncio.Event, other: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+class Scheduler:
+    """Rings bells at intervals."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._triggers: dict[str, tuple[Trigger, IntervalTrigger]] = {}
+
+    def every(self, interval: timedelta, name: str, *, jitter: float = 0.0) -> Trigger:
+        """A bell that rings every interval, each time up to `jitter` of it off."""
+        bell = Trigger(name)
+        seconds = interval.total_seconds()
+        trigger = IntervalTrigger(
+            seconds=seconds, jitter=int(seconds * jitter) or None, timezone="UTC"
+        )
+        self._triggers[name] = (bell, trigger)
+        self._arm(bell, trigger)
+        return bell
+
+    def _arm(self, bell: Trigger, trigger: IntervalTrigger) -> None:
+        async def ring() -> None:
+            bell.ring()
+
+        self._scheduler.add_job(
+            ring,
+            trigger,
+            id=bell.name,
+            name=bell.name,
+            replace_existing=True,
+            misfire_grace_time=None,
+            coalesce=True,
+        )
+
+    def forget(self, name: str) -> None:
+        """No more ringing under this name."""
+        if self._triggers.pop(name, None) is not None:
+            self._scheduler.remove_job(name)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ring until stopped. Begun again after a failure it rings all bells again.
+
+        Raises:
+            BellsSilent: APScheduler has stopped by itself, as it does when a trigger raises.
+        """
+        # Its shutdown is not over when it returns, and takes all jobs along.
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        for bell, trigger in self._triggers.values():
+            self._arm(bell, trigger)
+        self._scheduler.start()
+        try:
+            await self._watch_clock(stop)
+        finally:
+            self._scheduler.shutdown(wait=False)
+
+    async def _watch_clock(self, stop: asyncio.Event) -> None:
+        wall, steady = self._clock.now(), self._clock.monotonic()
+        while not stop.is_set():
+            await _wait(stop, LOOK_EVERY)
+            passed = timedelta(seconds=self._clock.monotonic() - steady)
+            if abs((self._clock.now() - wall) - passed) > STEP:
+                log.warning(
+                    "clock_stepped", by_s=((self._clock.now() - wall) - passed).total_seconds()
+                )
+                self._ring_all()
+            else:
+                self._require_life()
+            wall, steady = self._clock.now(), self._clock.monotonic()
+
+    def _require_life(self) -> None:
+        earliest = next(iter(self._scheduler.get_jobs()), None)
+        due = None if earliest is None else earliest.next_run_time
+        if due is not None and self._clock.now() - due > OVERDUE:
+            raise BellsSilent
+
+    def _ring_all(self) -> None:
+        for bell, trigger in self._triggers.values():
+            self._arm(bell, trigger)
+            bell.ring()
+
+
+async def _wait(stop: asyncio.Event, duration: timedelta) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), duration.total_seconds())
+    except TimeoutError:
+        return

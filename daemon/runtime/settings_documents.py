@@ -1,0 +1,40 @@
+"""What the operator's file says of integrations, as it goes into `ats_integration_settings`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from daemon.runtime.checked_config import CheckedConfig
+from daemon.store.integrations import Configured
+
+MAIN_CREDENTIALS = ("api_key", "token", "client_secret")
+"""The credential that `api_key` stands for, by the vendors' names for it."""
+
+
+def configured_integrations(checked: CheckedConfig) -> list[Configured]:
+    """Every integration of the file, its credentials as references."""
+    return [_configured(checked, name) for name in checked.loaded.value.integrations]
+
+
+def _configured(checked: CheckedConfig, name: str) -> Configured:
+    wanted = checked.loaded.value.integrations[name]
+    model = checked.definition_of(name).model
+    credentials = dict(_references(checked, name))
+    main = next((n for n in MAIN_CREDENTIALS if n in credentials), next(iter(credentials), None))
+    return Configured(
+        name=name,
+        ats_name=model.title,
+        connector=wanted.connector,
+        endpoint=wanted.endpoint or model.api.base_url,
+        api_key=None if main is None else credentials[main],
+        credentials=credentials,
+        enabled=wanted.enabled,
+    )
+
+
+def _references(checked: CheckedConfig, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """`{"ref": "env:NAME"}`; a secret written into the file is referred to by its place there."""
+    loaded = checked.loaded
+    for credential in loaded.value.integrations[name].credentials:
+        origin = loaded.origin(("integrations", name, "credentials", credential))
+        parts = [f"{reference.kind}:{reference.name}" for reference in origin.references]
+        yield credential, {"ref": ", ".join(parts) or f"yaml:{origin.place}"}

@@ -1,0 +1,275 @@
+"""One integration's work: polls, deliveries and exports, side by side.
+
+Each has a lease of its own, so that any replica may do any of it, and one at a time does. What fails
+in one of them is counted and tried again; it neither stops the other two nor any other integration.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from connectors.connector import Connector
+from connectors.errors import AuthRefused
+from daemon.core.alert_texts import Of
+from daemon.importing.context import Request
+from daemon.jobs.analytics_export import AnalyticsExport
+from daemon.jobs.import_poll import ImportFailed, ImportPoll
+from daemon.jobs.status_push import PushDelivery
+from daemon.ports.clock import Clock
+from daemon.ports.leases import Lease, LeaseLost, Leases
+from daemon.ports.pushes import IntegrationStates
+from daemon.ports.runs import RunFailed
+from daemon.runtime.health import Health
+from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.scheduler import Trigger
+from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
+from daemon.store.connection import DatabaseError
+from daemon.store.integrations import MongoIntegrations, Standing
+from daemon.store.outages import is_outage
+
+log = structlog.get_logger("daemon.runtime.worker")
+
+LEASE_RETRY = timedelta(seconds=1)
+LEASE_WATCH = timedelta(seconds=3)
+"""How soon a poll that waits for its time notices that its lease has gone; one at work asks."""
+FINISH = timedelta(seconds=3)
+"""How long work in hand may take once the daemon is told to stop."""
+DATABASE_RETRY = timedelta(seconds=2)
+Work = Callable[[asyncio.Event], Awaitable[None]]
+
+POLLS, PUSHES, EXPORTS = "polls", "pushes", "exports"
+"""Its loops, as alerts name them."""
+BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    """What there is to do for one integration; None where the operator did not ask for it."""
+
+    poll: ImportPoll
+    delivery: PushDelivery | None
+    export: AnalyticsExport | None
+
+
+class Triggers(msgspec.Struct, frozen=True):
+    """When it is to be done."""
+
+    poll: Trigger
+    export: Trigger | None
+
+
+class SharedServices(msgspec.Struct, frozen=True):
+    """What all workers share."""
+
+    leases: Leases
+    board: IntegrationStateCache
+    integrations: MongoIntegrations
+    states: IntegrationStates
+    clock: Clock
+    loops: LoopHealth
+
+
+class IntegrationWorker:
+    """Works on one integration."""
+
+    def __init__(
+        self,
+        integration_id: UUID,
+        connector: Connector,
+        jobs: Jobs,
+        triggers: Triggers,
+        health: Health,
+        around: SharedServices,
+    ) -> None:
+        self.name = connector.integration
+        self.connector = connector
+        self.jobs = jobs
+        self._id = integration_id
+        self._triggers = triggers
+        self._health = health
+        self._around = around
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until stopped."""
+        await self.connector.open()
+        try:
+            self._around.board.listen(self.name, self._look_around)
+            async with asyncio.TaskGroup() as group:
+                loops = [
+                    group.create_task(self._keep(work, subject, stop), name=self.name)
+                    for subject, work in self._loops()
+                ]
+                await stop.wait()
+                # Whatever waits for a slow ATS by then is safe to cut off: it goes on where it was.
+                await asyncio.wait(loops, timeout=FINISH.total_seconds())
+                for loop in loops:
+                    loop.cancel()
+        finally:
+            await self.connector.close()
+
+    async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
+        loops, name = self._around.loops, self.loop_name(subject)
+        loops.belongs(name, Of(self.name, self._id), subject)
+        run = partial(until_stopped, work, stop)
+        await supervise(name, run, BACKOFF, stop=stop, observer=loops)
+
+    def loop_name(self, subject: str) -> str:
+        """The name of one of its loops, in logs and in `/readyz`."""
+        return f"{self.name}: {subject}"
+
+    def _look_around(self) -> None:
+        """It was resumed, or someone asks for a poll."""
+        self._triggers.poll.ring()
+        if self.jobs.delivery is not None:
+            self.jobs.delivery.wake()
+
+    async def once(self, patience: timedelta) -> str | None:
+        """One poll by itself, whatever the schedule says; returns why it failed, if it did.
+
+        A replica that died without giving its lease back is waited for.
+        """
+        waited_until = self._around.clock.monotonic() + patience.total_seconds()
+        while (lease := await self._around.leases.acquire(self.lease_key)) is None:
+            if self._around.clock.monotonic() >= waited_until:
+                log.warning("integration_is_busy", integration=self.name)
+                return "another process polls it just now"
+            await self._around.clock.sleep(LEASE_RETRY / 4)
+        try:
+            standing = self._around.board.standing(self.name)
+            failed = await self.poll_once(lease, asyncio.Event(), standing)
+        except LeaseLost:
+            return "another process took the poll over"
+        finally:
+            await self._around.leases.release(lease)
+        return None if failed is None else f"the poll failed: {failed}"
+
+    def _loops(self) -> Iterator[tuple[str, Work]]:
+        yield POLLS, self._polls
+        if self.jobs.delivery is not None:
+            yield PUSHES, self.jobs.delivery.run
+        if self.jobs.export is not None:
+            yield EXPORTS, self._exports
+
+    async def _polls(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            lease = await self._around.leases.acquire(self.lease_key)
+            if lease is None:
+                await stopped_within(stop, LEASE_RETRY)
+                continue
+            await self._poll_under(lease, stop)
+
+    @property
+    def lease_key(self) -> str:
+        """Who polls this integration."""
+        return f"poll:{self.name}"
+
+    async def _poll_under(self, lease: Lease, stop: asyncio.Event) -> None:
+        ended = asyncio.Event()
+        watch = asyncio.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
+        try:
+            await self._poll_loop(lease, ended)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            with suppress(DatabaseError):
+                await self._around.leases.release(lease)
+
+    async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
+        self._triggers.poll.ring()
+        while await self._triggers.poll.heard(ended):
+            standing = self._around.board.standing(self.name)
+            if standing is not None and standing.state in ("paused", "disabled"):
+                continue
+            try:
+                await self.poll_once(lease, ended, standing)
+            except LeaseLost:
+                continue
+            except DatabaseError as error:
+                if not is_outage(error):
+                    raise
+                log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
+                self._around.loops.failed(self.loop_name(POLLS), error)
+                await stopped_within(ended, DATABASE_RETRY)
+                self._triggers.poll.ring()
+            else:
+                self._around.loops.worked(self.loop_name(POLLS))
+
+    async def poll_once(
+        self, lease: Lease, ended: asyncio.Event, standing: Standing | None = None
+    ) -> str | None:
+        """One poll, with whatever was asked for; returns why it was no success, if it was none.
+
+        Raises:
+            DatabaseError: MongoDB went away meanwhile.
+            LeaseLost: another replica took over.
+        """
+        asked = (standing.request if standing is not None else None) or {}
+        request = Request(
+            fence=lease.token,
+            still_held=lambda: lease.still_held() and not ended.is_set(),
+            sweep=bool(asked.get("sweep")),
+            accept_deletions=bool(asked.get("accept_deletions")),
+        )
+        try:
+            run = await self.jobs.poll.run(request)
+        except ImportFailed as failed:
+            await self._note_failure(failed)
+            return str(failed)
+        else:
+            await self._note_success(standing)
+            return None if run.outcome == "success" else run.error or run.outcome
+        finally:
+            if asked:
+                await self._around.integrations.answered(self.name, asked.get("id"))
+
+    async def _note_failure(self, failed: RunFailed) -> None:
+        if is_outage(failed.cause):
+            raise failed.cause
+        await self._health.run_failed(failed)
+        if isinstance(failed.cause, AuthRefused):
+            reason = f"the ATS refused the credential (HTTP {failed.cause.status})"
+            await self._around.states.auth_failed(
+                self._id, reason=reason, at=self._around.clock.now()
+            )
+
+    async def _note_success(self, standing: Standing | None) -> None:
+        await self._health.succeeded()
+        if standing is not None and standing.state == "auth_failed":
+            await self._around.states.recovered(self._id, at=self._around.clock.now())
+
+    async def _exports(self, stop: asyncio.Event) -> None:
+        bell = self._triggers.export
+        if bell is None:
+            raise AssertionError("an export without a bell")
+        bell.ring()
+        while await bell.heard(stop):
+            if self._around.board.is_active(self.name):
+                await self.export_once()
+
+    async def export_once(self, *, at_once: bool = False) -> str | None:
+        """Export what is due; returns why not, if it was not exported."""
+        if self.jobs.export is None:
+            return None
+        try:
+            exported = await self.jobs.export.run(at_once=at_once)
+        except RunFailed as failed:
+            await self._note_failure(failed)
+            return f"the export failed: {failed}"
+        if exported.ok and exported.reason is None:
+            await self._health.worked("analytics_export")
+        return None if exported.ok else exported.reason or "the export failed"
+
+
+async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> None:
+    """Set `ended` when told to stop, or when the lease has gone."""
+    try:
+        while lease.still_held() and not stop.is_set():
+            await stopped_within(stop, LEASE_WATCH)
+    finally:
+        ended.set()

@@ -1,0 +1,202 @@
+"""`status_outbox` for operators: look at pushes, send dead letters again, drop what shall not be sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING
+
+from daemon.ports.clock import Clock
+from daemon.store.alert_expiry import SettledAlerts
+from daemon.store.alerts import AlertStore
+from daemon.store.connection import Mongo, Row
+from daemon.store.outbox import insert_missing
+from models.documents import StatusOutboxEntry, StatusUpdateLog
+from models.ids import derived_id, integration_id
+from models.status import ApplicationStatus
+
+STATES = ("pending", "in_flight", "retrying", "delivered", "skipped", "superseded", "dead")
+DROPPABLE = ("pending", "retrying", "dead")
+DROPPED = "dropped"
+
+Refusal = Literal["unknown", "not_dead", "cannot_be_sent", "overtaken", "being_sent", "ended"]
+_SENTENCES: dict[Refusal, str] = {
+    "unknown": "no push has this id",
+    "not_dead": "only a dead letter can be sent again; this push is none",
+    "cannot_be_sent": "this push names no application at an ATS, or no canonical status",
+    "overtaken": "the application has changed since; sending this push would undo that",
+    "being_sent": "this push is being sent right now",
+    "ended": "this push has ended already",
+}
+
+
+class OutboxFilter(msgspec.Struct, frozen=True):
+    """Which pushes; None leaves it open."""
+
+    states: Sequence[str] | None = None
+    integration: str | None = None
+    application: UUID | None = None
+    before: datetime | None = None
+    """Only those made before this moment."""
+
+    def query(self) -> Row:
+        """For MongoDB; always names the states, so that an index gives the order."""
+        query: Row = {"state": {"$in": list(self.states or STATES)}}
+        if self.integration is not None:
+            query["ats_integration_id"] = integration_id(self.integration)
+        if self.application is not None:
+            query["application_id"] = self.application
+        if self.before is not None:
+            query["created_at"] = {"$lt": self.before}
+        return query
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What became of a wish about one push; without a refusal, it was granted."""
+
+    id: UUID
+    refusal: Refusal | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Why not."""
+        return "" if self.refusal is None else _SENTENCES[self.refusal]
+
+
+class MongoOutboxDesk:
+    """The outbox of all integrations, as an operator sees and mends it."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._rows = mongo.collection(StatusOutboxEntry)
+        self._log = mongo.collection(StatusUpdateLog)
+        self._settled = SettledAlerts(mongo, AlertStore(mongo, clock))
+        self._clock = clock
+
+    async def listed(self, which: OutboxFilter, *, limit: int) -> list[Row]:
+        """Pushes, the latest first."""
+        rows = self._rows.find(which.query(), sort=[("sequence", DESCENDING)], limit=limit)
+        return await rows.to_list()
+
+    async def count(self, which: OutboxFilter) -> int:
+        """How many there are."""
+        return await self._rows.count_documents(which.query())
+
+    async def ids(self, which: OutboxFilter) -> list[UUID]:
+        """The ids of all of them, the earliest first."""
+        rows = self._rows.find(which.query(), {"_id": 1}, sort=[("sequence", ASCENDING)])
+        return [row["_id"] for row in await rows.to_list()]
+
+    async def shown(self, entry: UUID) -> Row | None:
+        """One push, and what the log has about its event."""
+        row = await self._rows.find_one({"_id": entry})
+        if row is None:
+            return None
+        log = self._log.find({"event_id": row["event_id"]}, sort=[("updated_at", 1)], limit=100)
+        return {"push": row, "log": await log.to_list()}
+
+    async def may_replay(self, entry: UUID) -> Ruling:
+        """Whether a push can be sent again; nothing is changed."""
+        row = await self._rows.find_one({"_id": entry})
+        return Ruling(entry, await self._against_replay(row))
+
+    async def replay(self, entry: UUID) -> Ruling:
+        """Make a dead letter due again. The ATS is read before anything is sent to it."""
+        row = await self._rows.find_one({"_id": entry})
+        refusal = await self._against_replay(row)
+        if row is None or refusal is not None:
+            return Ruling(entry, refusal)
+        await self._keep_log_of(entry)
+        now = self._clock.now()
+        result = await self._rows.update_one(
+            {"_id": entry, "state": "dead"},
+            {
+                "$set": {
+                    "state": "retrying",
+                    "reason": None,
+                    "attempts": 0,
+                    "next_attempt_at": now,
+                    "first_attempt_at": None,
+                    "sent_at": row.get("sent_at") or now,
+                    "finished_at": None,
+                }
+            },
+        )
+        if not result.modified_count:
+            return Ruling(entry, "not_dead")
+        await self._settled.look()
+        return Ruling(entry)
+
+    async def _against_replay(self, row: Row | None) -> Refusal | None:
+        if row is None:
+            return "unknown"
+        if row["state"] != "dead":
+            return "not_dead"
+        canonical = row["target_status"] in set(ApplicationStatus)
+        if row.get("ats_integration_id") is None or not row.get("external_id") or not canonical:
+            return "cannot_be_sent"
+        later = {
+            "application_id": row["application_id"],
+            "sequence": {"$gt": row["sequence"]},
+            "reason": {"$ne": DROPPED},
+        }
+        return "overtaken" if await self._rows.find_one(later, {"_id": 1}) else None
+
+    async def _keep_log_of(self, entry: UUID) -> None:
+        """The next outcome takes the id of the last one, which stays under another."""
+        row = await self._log.find_one({"_id": entry})
+        if row is not None:
+            kept = derived_id(entry, "replayed", row["updated_at"].isoformat())
+            await insert_missing(self._log, [row | {"_id": kept}])
+            await self._log.delete_one({"_id": entry})
+
+    async def may_drop(self, entry: UUID) -> Ruling:
+        """Whether a push can be dropped; nothing is changed."""
+        row = await self._rows.find_one({"_id": entry}, {"state": 1})
+        droppable = row is not None and row["state"] in DROPPABLE
+        return Ruling(entry, None if droppable else await self._against_drop(entry))
+
+    async def drop(self, entry: UUID) -> Ruling:
+        """End a push without sending it; ClearView and the ATS stay different."""
+        now = self._clock.now()
+        before = await self._rows.find_one_and_update(
+            {"_id": entry, "state": {"$in": list(DROPPABLE)}},
+            {
+                "$set": {
+                    "state": "skipped",
+                    "reason": DROPPED,
+                    "next_attempt_at": None,
+                    "finished_at": now,
+                }
+            },
+        )
+        if before is None:
+            return Ruling(entry, await self._against_drop(entry))
+        await insert_missing(self._log, [_dropped_log_row(before, now)])
+        await self._settled.look()
+        return Ruling(entry)
+
+    async def _against_drop(self, entry: UUID) -> Refusal:
+        row = await self._rows.find_one({"_id": entry}, {"state": 1})
+        if row is None:
+            return "unknown"
+        return "being_sent" if row["state"] == "in_flight" else "ended"
+
+
+def _dropped_log_row(row: Row, at: datetime) -> Row:
+    return {
+        # A dead letter has its own row in the log already.
+        "_id": derived_id(row["_id"], DROPPED) if row["state"] == "dead" else row["_id"],
+        "ats_integration_id": row.get("ats_integration_id"),
+        "candidate_id": row.get("candidate_id"),
+        "application_id": row["application_id"],
+        "status": row["target_status"],
+        "previous_status": row.get("expected_status"),
+        "updated_at": at,
+        "outcome": "Skipped",
+        "reason": DROPPED,
+        "error_message": None,
+        "attempts": row["attempts"],
+        "event_id": row["event_id"],
+    }
