@@ -30,11 +30,12 @@ from daemon.assembly import (
     assemble_worker,
 )
 from daemon.assembly_import import token_store_of
-from daemon.core.alert_texts import Of, version_sunset
+from daemon.core.alert_texts import version_sunset
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
 from daemon.http.api import Desk
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
-from daemon.ports.alerts import AlertKind, alert_key
 from daemon.pushing.outbox_poller import DueWatch
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.config_watch import ConfigWatch
@@ -199,7 +200,7 @@ class Daemon:
             if api.sunset is None or api.sunset - today > SUNSET_NOTICE:
                 await self.shared.alerts.resolve(alert_key(AlertKind.VERSION_SUNSET, name))
                 continue
-            of = Of(name, integration_id(name))
+            of = IntegrationRef(name, integration_id(name))
             await self.shared.alerts.raise_condition(
                 version_sunset(of, version=api.version or "", sunset=api.sunset, today=today)
             )

@@ -12,8 +12,8 @@ from config.operator import Integration, OperatorConfig
 from connectors.connector import Connector
 from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.assembly_import import ImportParts, import_ports, import_rules
-from daemon.core.alert_texts import Of
 from daemon.core.exported_field import DEFAULT_FIELD
+from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
 from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
@@ -115,7 +115,7 @@ def assemble_worker(
         if export is None or wanted.analytics is None
         else shared.scheduler.every(_look_for_periods(wanted.analytics.every), f"export:{name}"),
     )
-    health = Health(Of(name, identity), shared.alerts, shared.clock, shared.policy)
+    health = Health(IntegrationRef(name, identity), shared.alerts, shared.clock, shared.policy)
     return IntegrationWorker(identity, connector, jobs, triggers, health, shared.around)
 
 

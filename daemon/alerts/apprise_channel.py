@@ -9,7 +9,7 @@ from uuid import UUID
 
 import apprise
 
-from daemon.ports.notifications import ChannelFailed
+from daemon.core.notifications import ChannelFailed
 from models.errors import UserError
 
 _TYPES = {

@@ -7,7 +7,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from daemon.ports.notifications import ChannelFailed, MessageRefused
+from daemon.core.notifications import ChannelFailed, MessageRefused
 
 TOTAL_TIMEOUT_S = 20.0
 REFUSALS = frozenset({400, 413, 422})

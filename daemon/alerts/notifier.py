@@ -16,18 +16,13 @@ import structlog
 
 from daemon.core.alert_texts import notification_undelivered
 from daemon.core.alerting import AlertPolicy, AlertState, plan_messages, retry_delay
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.notifications import ChannelFailed, ChannelMessage, MessageRefused
+from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
-from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from daemon.ports.notifications import (
-    AlertBook,
-    Channel,
-    ChannelFailed,
-    Delivery,
-    MessageRefused,
-    NotificationQueue,
-)
-from daemon.ports.runs import in_words
+from daemon.ports.notifications import AlertBook, Channel, NotificationQueue
 from daemon.runtime.supervision import (
     Backoff,
     LoopObserver,
@@ -239,7 +234,7 @@ class NotificationSender:
             if not await self._deliver(channel, delivery, sent):
                 break
 
-    async def _deliver(self, channel: Channel, delivery: Delivery, sent: Sent) -> bool:
+    async def _deliver(self, channel: Channel, delivery: ChannelMessage, sent: Sent) -> bool:
         """True if the channel is worth another message right now."""
         try:
             async with asyncio.timeout(self._limits.send_timeout.total_seconds()):
@@ -263,7 +258,7 @@ class NotificationSender:
         sent.delivered += 1
         return True
 
-    async def _put_off(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+    async def _put_off(self, delivery: ChannelMessage, error: str, sent: Sent) -> bool:
         now = self._clock.now()
         if now - delivery.created_at >= self._limits.horizon:
             return await self._give_up(delivery, error, sent)
@@ -273,7 +268,7 @@ class NotificationSender:
         sent.failed += 1
         return False
 
-    async def _give_up(self, delivery: Delivery, error: str, sent: Sent) -> bool:
+    async def _give_up(self, delivery: ChannelMessage, error: str, sent: Sent) -> bool:
         await self._queue.give_up(delivery, now=self._clock.now(), error=error)
         condition = notification_undelivered(channel=delivery.channel, error=error)
         await self._alerts.raise_condition(condition)
@@ -282,7 +277,7 @@ class NotificationSender:
         return True
 
     async def _broke(
-        self, channel: Channel, delivery: Delivery, error: BaseException, sent: Sent
+        self, channel: Channel, delivery: ChannelMessage, error: BaseException, sent: Sent
     ) -> bool:
         """An error of no known kind: the channel's or the message's own, so no more than a few."""
         log.error(

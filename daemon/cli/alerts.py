@@ -123,12 +123,12 @@ async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
         typer.Exit: 2, because nothing is called so; a typing error would mute nothing.
     """
     from daemon.cli.rendering import require_known
-    from daemon.ports.alerts import AlertKind
+    from daemon.core.conditions import AlertKind
     from daemon.store.integrations import MongoIntegrations
 
     if key := await _key_of(what, mutes):
         return key
-    integrations = sorted(await MongoIntegrations(mongo, mutes.clock).standings())
+    integrations = sorted(await MongoIntegrations(mongo, mutes.clock).states())
     if what in integrations or await mutes.is_known(what):
         return what
     kind, subject = what.partition(":")[0], _subject(what)

@@ -88,6 +88,6 @@ async def _stored(config: Path | None, name: str, state: Any, reason: str | None
 
     async with store(config) as mongo:
         integrations = MongoIntegrations(mongo, SystemClock())
-        require_known(name, sorted(await integrations.standings()))
+        require_known(name, sorted(await integrations.states()))
         if not await integrations.set_state(name, state, reason=reason):
             raise UserError(f"{name} is disabled", remedy="enable it in the YAML file")

@@ -25,11 +25,11 @@ from daemon.cli.session import (
     showing_errors,
     usage_error,
 )
-from daemon.core.alert_texts import Of
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import Lease
+from daemon.core.runs import RunCounts
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.ports.leases import Lease
-from daemon.ports.runs import RunCounts
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
@@ -155,7 +155,7 @@ async def _lease(on: Bench) -> Lease | None:
 
 async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: bool) -> bool:
     shared = on.shared
-    health = Health(Of(on.name, on.id), shared.alerts, shared.clock, shared.policy)
+    health = Health(IntegrationRef(on.name, on.id), shared.alerts, shared.clock, shared.policy)
     with Watcher(on.name) as watcher:
         connector = on.connector(watcher)
         await connector.open()

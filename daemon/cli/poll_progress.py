@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from daemon.cli.session import err
-from daemon.ports.runs import Run
+from daemon.core.runs import Run
 
 if TYPE_CHECKING:
     from daemon.cli.poll_bar import PollBar

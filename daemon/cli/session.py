@@ -17,7 +17,7 @@ from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
-from daemon.ports.runs import in_words
+from daemon.core.runs import in_words
 from daemon.runtime.lifecycle import StoppedEarly, run_command
 from daemon.runtime.logs import configure_logs
 from daemon.store.connection import DatabaseError, Mongo, open_mongo

@@ -7,11 +7,10 @@ other module makes a `Condition`: whoever reports it, one key has one severity a
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-import msgspec
-
+from daemon.core.conditions import AlertKind, Condition
+from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import Recovery
 from daemon.core.unexpected import Unexpected
-from daemon.ports.alerts import AlertKind, Condition
 
 AGAIN = "again"
 """Loss after loss is an alert of its own, so that people are told at once and not with the next
@@ -26,14 +25,9 @@ GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET
 """The kinds whose severity grows with what they measure; every other key keeps its severity."""
 
 
-class Of(msgspec.Struct, frozen=True):
-    """Which integration a condition is about."""
-
-    name: str
-    id: UUID
-
-
-def integration_failing(of: Of, *, failures: int, since: datetime, error: str) -> Condition:
+def integration_failing(
+    of: IntegrationRef, *, failures: int, since: datetime, error: str
+) -> Condition:
     """Runs of the integration fail one after the other."""
     return Condition(
         kind=AlertKind.INTEGRATION_FAILING,
@@ -47,7 +41,7 @@ def integration_failing(of: Of, *, failures: int, since: datetime, error: str) -
     )
 
 
-def pushes_failing(of: Of, *, error: str) -> Condition:
+def pushes_failing(of: IntegrationRef, *, error: str) -> Condition:
     """The ATS answers no status change any more."""
     return Condition(
         kind=AlertKind.INTEGRATION_FAILING,
@@ -62,7 +56,7 @@ def pushes_failing(of: Of, *, error: str) -> Condition:
     )
 
 
-def auth_refused(of: Of, *, status: int | None) -> Condition:
+def auth_refused(of: IntegrationRef, *, status: int | None) -> Condition:
     """The ATS does not accept the credential, or not for what it is needed for."""
     answered = "" if status is None else f"It answered HTTP {status}. "
     return Condition(
@@ -79,7 +73,7 @@ def auth_refused(of: Of, *, status: int | None) -> Condition:
 
 
 def dead_push(
-    of: Of,
+    of: IntegrationRef,
     *,
     reason: str,
     count: int = 1,
@@ -107,7 +101,7 @@ def dead_push(
     )
 
 
-def dead_records(of: Of, *, records: int) -> Condition:
+def dead_records(of: IntegrationRef, *, records: int) -> Condition:
     """Records of the ATS were tried until their time ran out."""
     return Condition(
         kind=AlertKind.DEAD_LETTERS,
@@ -176,7 +170,7 @@ def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Cond
 
 
 def deletion_brake(
-    of: Of, *, list_name: str, missing: int, known: int, max_percent: float
+    of: IntegrationRef, *, list_name: str, missing: int, known: int, max_percent: float
 ) -> Condition:
     """A complete listing lacks far more records than anybody deletes."""
     return Condition(
@@ -193,7 +187,7 @@ def deletion_brake(
     )
 
 
-def schema_drift(of: Of, *, list_name: str, fields: list[str]) -> Condition:
+def schema_drift(of: IntegrationRef, *, list_name: str, fields: list[str]) -> Condition:
     """Fields that used to have values have none any more."""
     return Condition(
         kind=AlertKind.SCHEMA_DRIFT,
@@ -208,7 +202,7 @@ def schema_drift(of: Of, *, list_name: str, fields: list[str]) -> Condition:
     )
 
 
-def import_incomplete(of: Of, *, run_id: UUID, parts: list[str]) -> Condition:
+def import_incomplete(of: IntegrationRef, *, run_id: UUID, parts: list[str]) -> Condition:
     """Parts of what the ATS holds could not be read; the rest was imported."""
     named = "; ".join(parts[:MOST_NAMED])
     more = f"; and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
@@ -224,7 +218,7 @@ def import_incomplete(of: Of, *, run_id: UUID, parts: list[str]) -> Condition:
     )
 
 
-def records_failing(of: Of, *, failing: int, run_id: UUID) -> Condition:
+def records_failing(of: IntegrationRef, *, failing: int, run_id: UUID) -> Condition:
     """Many records of the integration cannot be imported."""
     return Condition(
         kind=AlertKind.RECORDS_FAILING,
@@ -239,7 +233,7 @@ def records_failing(of: Of, *, failing: int, run_id: UUID) -> Condition:
     )
 
 
-def zero_candidates(of: Of, *, list_name: str, known: int) -> Condition:
+def zero_candidates(of: IntegrationRef, *, list_name: str, known: int) -> Condition:
     """A complete listing is empty."""
     return Condition(
         kind=AlertKind.ZERO_CANDIDATES,
@@ -254,7 +248,7 @@ def zero_candidates(of: Of, *, list_name: str, known: int) -> Condition:
     )
 
 
-def unmapped_stages(of: Of, *, stages: list[str], applications: int) -> Condition:
+def unmapped_stages(of: IntegrationRef, *, stages: list[str], applications: int) -> Condition:
     """Stages that no rule translates."""
     return Condition(
         kind=AlertKind.UNMAPPED_STAGES,
@@ -268,7 +262,7 @@ def unmapped_stages(of: Of, *, stages: list[str], applications: int) -> Conditio
     )
 
 
-def conflicts_open(of: Of, *, count: int | None = None) -> Condition:
+def conflicts_open(of: IntegrationRef, *, count: int | None = None) -> Condition:
     """Both sides changed, and no rule may decide. `count` is how many there are, where known."""
     return Condition(
         kind=AlertKind.CONFLICTS_OPEN,
@@ -282,7 +276,7 @@ def conflicts_open(of: Of, *, count: int | None = None) -> Condition:
     )
 
 
-def rate_limited(of: Of, *, since: datetime, until: datetime | None) -> Condition:
+def rate_limited(of: IntegrationRef, *, since: datetime, until: datetime | None) -> Condition:
     """The ATS has been asking to slow down for long."""
     return Condition(
         kind=AlertKind.RATE_LIMITED,
@@ -296,7 +290,9 @@ def rate_limited(of: Of, *, since: datetime, until: datetime | None) -> Conditio
     )
 
 
-def export_missed(of: Of, *, period_start: datetime, period_end: datetime, error: str) -> Condition:
+def export_missed(
+    of: IntegrationRef, *, period_start: datetime, period_end: datetime, error: str
+) -> Condition:
     """A period's analytics could not be exported."""
     return Condition(
         kind=AlertKind.EXPORT_MISSED,
@@ -323,7 +319,7 @@ def config_refused(*, problems: list[str]) -> Condition:
     )
 
 
-def version_sunset(of: Of, *, version: str, sunset: date, today: date) -> Condition:
+def version_sunset(of: IntegrationRef, *, version: str, sunset: date, today: date) -> Condition:
     """The vendor is about to switch off the API version in use."""
     left = (sunset - today).days
     when = f"in {_count(left, 'day')}" if left > 0 else "as of today" if left == 0 else "already"
@@ -352,7 +348,7 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
     )
 
 
-def run_broke(of: Of, *, job: str, run_id: UUID, found: Unexpected) -> Condition:
+def run_broke(of: IntegrationRef, *, job: str, run_id: UUID, found: Unexpected) -> Condition:
     """A run ended by an error of no known kind."""
     return Condition(
         kind=AlertKind.UNEXPECTED_ERROR,
@@ -368,7 +364,7 @@ def run_broke(of: Of, *, job: str, run_id: UUID, found: Unexpected) -> Condition
     )
 
 
-def loop_broke(of: Of | None, *, loop: str, found: Unexpected) -> Condition:
+def loop_broke(of: IntegrationRef | None, *, loop: str, found: Unexpected) -> Condition:
     """A loop of the daemon ended by an error of no known kind, and is begun again."""
     whose = "" if of is None else f"{of.name}: "
     return Condition(

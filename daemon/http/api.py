@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from config.problems import did_you_mean
+from daemon.core.integrations import IntegrationState, State
 from daemon.core.mutes import mute_end
 from daemon.http.answers import (
     Problem,
@@ -22,7 +23,7 @@ from daemon.http.answers import (
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Row
-from daemon.store.integrations import MongoIntegrations, Standing, State
+from daemon.store.integrations import MongoIntegrations
 from daemon.store.outbox_admin import STATES, MongoOutboxDesk, OutboxFilter
 from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
 
@@ -217,9 +218,9 @@ class Api:
             raise Problem(404 if missing else 409, replayed.sentence)
         return answered({"id": entry, "state": "retrying"}, status=202)
 
-    async def _standing(self, request: web.Request, *, enabled: bool = False) -> Standing:
+    async def _standing(self, request: web.Request, *, enabled: bool = False) -> IntegrationState:
         name = request.match_info["name"]
-        standings = await self._desk.integrations.standings()
+        standings = await self._desk.integrations.states()
         if name not in standings:
             hint = did_you_mean(name, standings)
             detail = f'did you mean "{hint}"?' if hint else ""

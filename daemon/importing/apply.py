@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from daemon.core.alert_texts import conflicts_open, dead_push
 from daemon.core.coalesce_batch import fold_candidates
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
@@ -19,7 +20,6 @@ from daemon.core.import_plan import (
 from daemon.core.lost_push import lost_pushes
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
-from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from models.candidate import CANDIDATE_FIELDS
 

@@ -11,9 +11,11 @@ from uuid import UUID
 import msgspec
 
 from connectors.connector import Connector, ListFacts
-from daemon.core.alert_texts import Of
 from daemon.core.conflict import Policy
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import ListingPass, PollState
+from daemon.core.runs import Run
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
@@ -27,8 +29,7 @@ from daemon.ports.imports import (
     Pushes,
     Snapshots,
 )
-from daemon.ports.leases import LeaseLost
-from daemon.ports.runs import Run, RunLog
+from daemon.ports.runs import RunLog
 
 PAGES_AT_ONCE = 12
 
@@ -133,9 +134,9 @@ class ImportContext:
         return f"poll:{self.connector.integration}"
 
     @property
-    def of(self) -> Of:
+    def of(self) -> IntegrationRef:
         """Whom an alert is about."""
-        return Of(self.connector.integration, self.integration_id)
+        return IntegrationRef(self.connector.integration, self.integration_id)
 
     def peers_of(self, facts: ListFacts) -> list[str]:
         """Names of the other lists that hold the same kind of record."""

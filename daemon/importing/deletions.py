@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from connectors.connector import Connector, ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.poll_state import Deleting
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
 from daemon.importing.hashed_id_set import HashedIdSet
-from daemon.ports.alerts import AlertKind, alert_key
 from daemon.ports.imports import LogLine, Snapshot, Snapshots
 
 BY_ID_BATCH = 50

@@ -6,8 +6,8 @@ from typing import Any
 
 from connectors.connector import ListFacts
 from daemon.core.alert_texts import schema_drift
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext
-from daemon.ports.alerts import AlertKind, alert_key
 
 ENOUGH_RECORDS = 30
 """So many mapped records say something about any account; of a smaller one, half of it does."""

@@ -20,8 +20,10 @@ from uuid import UUID, uuid4
 from connectors.connector import ListFacts, Page
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, ignore_stale_status
+from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
+from daemon.core.service_errors import ServiceFailed
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector, PreparedPage
 from daemon.importing.context import ImportContext
@@ -34,8 +36,6 @@ from daemon.importing.failures import (
 from daemon.importing.own_values import compare_values
 from daemon.importing.sequential_stage import SequentialStage
 from daemon.ports.imports import Snapshot
-from daemon.ports.leases import LeaseLost
-from daemon.ports.services import ServiceFailed
 
 STEPS_BEHIND = 3
 """Writing, delivering, logging: so many pages may be under way when the next one comes."""

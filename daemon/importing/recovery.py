@@ -7,15 +7,15 @@ from msgspec.structs import replace
 
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
+from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
+from daemon.core.service_errors import ServiceFailed
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.failures import set_aside, unexpected
 from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
-from daemon.ports.leases import LeaseLost
-from daemon.ports.services import ServiceFailed
 
 
 async def finish_interrupted(context: ImportContext) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from connectors.connector import ReadIssue
 from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import are_many
 from daemon.importing.list_failures import cause_of
-from daemon.ports.alerts import AlertKind, alert_key
 
 _NO_ALERT = frozenset({"body", "key"})
 """Nothing is missing of what the ATS answered."""

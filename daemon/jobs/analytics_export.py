@@ -13,14 +13,18 @@ import msgspec
 
 from connectors.connector import Connector
 from connectors.errors import NotSupported
-from daemon.core.alert_texts import Of, export_missed
+from daemon.core.alert_texts import export_missed
 from daemon.core.analytics import Period, due_periods, retry_at, values_to_send
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import Lease, LeaseLost
+from daemon.core.runs import Run, RunFailed, in_words
 from daemon.exporting.values import ExportSettings, ExportStores, Sent, ValueSender
-from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import Attempts
 from daemon.ports.clock import Clock
-from daemon.ports.leases import Lease, LeaseLost, Leases
-from daemon.ports.runs import Run, RunFailed, RunLog, in_words
+from daemon.ports.leases import Leases
+from daemon.ports.runs import RunLog
 from daemon.runtime.supervision import must_pass
 from models.errors import AtsSyncError
 
@@ -203,7 +207,7 @@ class AnalyticsExport:
         )
         await self._alerts.raise_condition(
             export_missed(
-                Of(settings.integration, settings.integration_id),
+                IntegrationRef(settings.integration, settings.integration_id),
                 period_start=period.start,
                 period_end=period.end,
                 error=error,

@@ -13,7 +13,10 @@ import structlog
 
 from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused
+from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import state_from
+from daemon.core.runs import Outcome, Run, RunFailed, in_words
+from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.deletions import settle_absences
@@ -28,9 +31,6 @@ from daemon.importing.reports import (
     report_unmapped,
 )
 from daemon.importing.retry import retry_failed
-from daemon.ports.leases import LeaseLost
-from daemon.ports.runs import Outcome, Run, RunFailed, in_words
-from daemon.ports.services import ServiceFailed
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)

@@ -15,13 +15,14 @@ import msgspec
 import structlog
 
 from connectors.connector import Connector
+from daemon.core.leases import Lease, LeaseLost
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import Recovery, RecoveryRule, recovery
 from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
-from daemon.ports.leases import Lease, LeaseLost, Leases
+from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import (
     Batch,

@@ -1,62 +1,9 @@
-"""Conditions that a person should know of: opened once, resolved once."""
+"""The store of alerts, as those see it who report conditions."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Literal, Protocol
-from uuid import UUID
+from typing import Protocol
 
-import msgspec
-
-Severity = Literal["info", "warning", "error", "critical"]
-
-
-class AlertKind(StrEnum):
-    """Every condition the daemon can report."""
-
-    INTEGRATION_FAILING = "integration_failing"
-    AUTH_REFUSED = "auth_refused"
-    DEAD_LETTERS = "dead_letters"
-    STREAM_POSITION_AT_RISK = "stream_position_at_risk"
-    STREAM_POSITION_LOST = "stream_position_lost"
-    DELETION_BRAKE = "deletion_brake"
-    SCHEMA_DRIFT = "schema_drift"
-    IMPORT_INCOMPLETE = "import_incomplete"
-    RECORDS_FAILING = "records_failing"
-    ZERO_CANDIDATES = "zero_candidates"
-    UNMAPPED_STAGES = "unmapped_stages"
-    CONFLICTS_OPEN = "conflicts_open"
-    RATE_LIMITED = "rate_limited"
-    EXPORT_MISSED = "export_missed"
-    CONFIG_REFUSED = "config_refused"
-    VERSION_SUNSET = "version_sunset"
-    NOTIFICATION_UNDELIVERED = "notification_undelivered"
-    UNEXPECTED_ERROR = "unexpected_error"
-    NOT_READY = "not_ready"
-
-
-class Condition(msgspec.Struct, frozen=True):
-    """One thing that is wrong. `title` names it, `message` says what to do about it."""
-
-    kind: AlertKind
-    severity: Severity
-    title: str
-    message: str
-    integration: str | None = None
-    integration_id: UUID | None = None
-    subject: str = ""
-    """What tells two conditions of the same kind and integration apart (usually nothing)."""
-    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Two conditions with the same key are the same condition seen twice."""
-        return alert_key(self.kind, self.integration, self.subject)
-
-
-def alert_key(kind: AlertKind, integration: str | None, subject: str = "") -> str:
-    """The key under which a condition opens and resolves."""
-    return ":".join(part for part in (kind.value, integration or "", subject) if part)
+from daemon.core.conditions import AlertKind, Condition
 
 
 class Alerts(Protocol):

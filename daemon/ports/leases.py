@@ -1,24 +1,8 @@
-"""Who works on what: leases with monotonic fencing tokens, on the server's clock."""
+"""The coordination between replicas, on the server's clock."""
 
-from collections.abc import Callable
 from typing import Protocol
-from uuid import UUID
 
-import msgspec
-
-
-class LeaseLost(Exception):
-    """The lease went to someone else: stop this work; what was done so far is safe."""
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """A piece of work held. `token` grows with every new holder."""
-
-    key: str
-    owner: UUID
-    token: int
-    still_held: Callable[[], bool]
-    """False as soon as the local monotonic clock says that the lease may have run out."""
+from daemon.core.leases import Lease
 
 
 class Leases(Protocol):

@@ -5,18 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-import msgspec
-
 from daemon.core.alerting import AlertState, Message
-from models.errors import AtsSyncError
-
-
-class ChannelFailed(AtsSyncError):
-    """The channel did not take the message; it may take it later."""
-
-
-class MessageRefused(AtsSyncError):
-    """The channel works but will never take this very message."""
+from daemon.core.notifications import ChannelMessage
 
 
 class Channel(Protocol):
@@ -37,17 +27,6 @@ class Channel(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """One message to one channel, claimed for sending."""
-
-    id: UUID
-    channel: str
-    payload: Mapping[str, Any]
-    attempts: int
-    """Attempts so far, this one included."""
-    created_at: datetime
 
 
 class AlertBook(Protocol):
@@ -77,15 +56,15 @@ class NotificationQueue(Protocol):
         """Complete what a planner queued before it was killed; returns the rounds it covers."""
         ...
 
-    async def claim(self, channel: str, *, now: datetime) -> Delivery | None:
+    async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
         """The oldest message to the channel if it is due; other replicas pass it over a while."""
         ...
 
-    async def delivered(self, delivery: Delivery, *, now: datetime) -> None: ...
+    async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None: ...
 
-    async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None: ...
+    async def retry(self, delivery: ChannelMessage, *, at: datetime, error: str) -> None: ...
 
-    async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None: ...
+    async def give_up(self, delivery: ChannelMessage, *, now: datetime, error: str) -> None: ...
 
     async def give_up_orphans(
         self, channels: Sequence[str], *, created_before: datetime, now: datetime

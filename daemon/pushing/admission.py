@@ -16,9 +16,11 @@ from connectors.errors import (
     RateLimited,
     Transient,
 )
-from daemon.core.alert_texts import PUSH, Of, auth_refused, pushes_failing
+from daemon.core.alert_texts import PUSH, auth_refused, pushes_failing
 from daemon.core.breaker import Breaker
-from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
+from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import IntegrationState, IntegrationStates
 
@@ -189,11 +191,11 @@ class AdmissionControl:
         reason = f"{type(error).__name__}: {error}"
         await self._states.auth_failed(self._integration.id, reason=reason, at=self._clock.now())
         self._state_read_at = float("-inf")
-        of = Of(self._integration.name, self._integration.id)
+        of = IntegrationRef(self._integration.name, self._integration.id)
         await self._alerts.raise_condition(auth_refused(of, status=error.status))
 
     async def _tell_failing(self, error: AtsError) -> None:
         self._told_failing = True
-        of = Of(self._integration.name, self._integration.id)
+        of = IntegrationRef(self._integration.name, self._integration.id)
         failing = pushes_failing(of, error=f"{type(error).__name__}: {error}")
         await self._alerts.raise_condition(failing)

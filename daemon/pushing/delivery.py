@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from daemon.core.alert_texts import Of, conflicts_open, dead_push
+from daemon.core.alert_texts import conflicts_open, dead_push
+from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import KnownApplication
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
@@ -303,7 +304,7 @@ class Delivery:
             self._unlogged.clear()
 
     async def _alert(self, end: Done) -> None:
-        of = Of(self._integration.name, self._integration.id)
+        of = IntegrationRef(self._integration.name, self._integration.id)
         if end.state == "dead":
             condition = dead_push(
                 of,

@@ -8,14 +8,15 @@ import structlog
 
 from daemon.core.alert_texts import (
     AGAIN,
-    Of,
     dead_push,
     stream_position_at_risk,
     stream_position_lost,
     unreadable_changes,
 )
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import Recovery
-from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.ports.alerts import Alerts
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import NewRow
 from daemon.pushing.intake import RulesOf
@@ -64,7 +65,7 @@ class StreamAlerts:
             if integration_id is None or known is None:
                 await self._alerts.raise_condition(unreadable_changes(count=count))
             else:
-                of = Of(known.integration, integration_id)
+                of = IntegrationRef(known.integration, integration_id)
                 await self._alerts.raise_condition(dead_push(of, count=count, reason=NOT_PUSHABLE))
 
     async def lost(self, reason: str, found: Recovery) -> None:

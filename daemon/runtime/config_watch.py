@@ -15,9 +15,9 @@ from config.problems import ConfigError
 from config.watch import content_digest, files_of, watch_files
 from daemon.assembly import CurrentConfig
 from daemon.core.alert_texts import config_refused
+from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
-from daemon.ports.runs import in_words
 from daemon.runtime.checked_config import (
     CheckedConfig,
     load_checked_config,

@@ -5,13 +5,15 @@ from datetime import datetime
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
-from daemon.core.alert_texts import Of, auth_refused, integration_failing, run_broke
+from daemon.core.alert_texts import auth_refused, integration_failing, run_broke
 from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
+from daemon.core.conditions import AlertKind, Condition, alert_key
+from daemon.core.integrations import IntegrationRef
+from daemon.core.runs import Job, RunFailed
+from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import unexpected
-from daemon.ports.alerts import AlertKind, Alerts, Condition, alert_key
+from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from daemon.ports.runs import Job, RunFailed
-from daemon.ports.services import ServiceFailed
 
 log = structlog.get_logger("daemon.runtime.health")
 
@@ -25,7 +27,9 @@ _ENDED_BY_A_GOOD_RUN = (
 class Health:
     """The health of one integration, over all its jobs."""
 
-    def __init__(self, of: Of, alerts: Alerts, clock: Clock, policy: AlertPolicy) -> None:
+    def __init__(
+        self, of: IntegrationRef, alerts: Alerts, clock: Clock, policy: AlertPolicy
+    ) -> None:
         self._of = of
         self._alerts = alerts
         self._clock = clock

@@ -7,11 +7,13 @@ of a MongoDB that is away are not the loop's own: they count where MongoDB answe
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.core.alert_texts import Of, loop_broke
+from daemon.core.alert_texts import loop_broke
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import LeaseLost
 from daemon.core.unexpected import Unexpected, unexpected
-from daemon.ports.alerts import AlertKind, AlertLedger, alert_key
+from daemon.ports.alerts import AlertLedger
 from daemon.ports.clock import Clock
-from daemon.ports.leases import LeaseLost
 from daemon.store.outages import is_outage
 
 RED_AFTER = 2
@@ -26,7 +28,7 @@ MOST_NAMED = 10
 
 @dataclass(slots=True)
 class _Loop:
-    of: Of | None
+    of: IntegrationRef | None
     subject: str
     failures: int = 0
     """In a row, those left out that an outage explains."""
@@ -61,11 +63,11 @@ class LoopHealth:
         self._read_at: float | None = None
         self._outage_seen_at = float("-inf")
 
-    def belongs(self, loop: str, of: Of, subject: str) -> None:
+    def belongs(self, loop: str, of: IntegrationRef, subject: str) -> None:
         """Notes that a loop works for one integration; `subject` names it in the alert's key."""
         self._loops[loop] = _Loop(of, subject)
 
-    def forget(self, of: Of) -> None:
+    def forget(self, of: IntegrationRef) -> None:
         """Notes that an integration's loops have gone; its alerts are closed elsewhere."""
         gone = [name for name, one in self._loops.items() if one.of == of]
         for name in gone:

@@ -14,11 +14,11 @@ from functools import partial
 import structlog
 
 from daemon.app import Daemon
-from daemon.core.alert_texts import Of
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import LeaseLost
+from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
-from daemon.ports.leases import LeaseLost
 from daemon.ports.pushes import StreamInterrupted
-from daemon.ports.runs import in_words
 from daemon.runtime.supervision import must_pass, supervise
 from daemon.runtime.worker import BACKOFF, EXPORTS, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER
@@ -112,7 +112,7 @@ class _Once:
         self, name: str, subject: str, work: Callable[[], Awaitable[str | None]]
     ) -> None:
         loop = f"{name}: {subject}"
-        self._daemon.loops.belongs(loop, Of(name, integration_id(name)), subject)
+        self._daemon.loops.belongs(loop, IntegrationRef(name, integration_id(name)), subject)
         await self._guarded(name, loop, work)
 
     async def _read_changes(self) -> None:

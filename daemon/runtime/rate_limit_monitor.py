@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from daemon.core.alert_texts import Of, rate_limited
+from daemon.core.alert_texts import rate_limited
 from daemon.core.alerting import AlertPolicy, LimitStreak
-from daemon.ports.alerts import AlertKind, Alerts, alert_key
+from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.integrations import IntegrationRef
+from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from models.ids import integration_id
 
@@ -32,6 +34,6 @@ class RateWatch:
                 await self._alerts.resolve(alert_key(AlertKind.RATE_LIMITED, name))
                 del self._streaks[name]
             elif streak.is_long(self._policy):
-                of = Of(name, integration_id(name))
+                of = IntegrationRef(name, integration_id(name))
                 condition = rate_limited(of, since=streak.since, until=streak.until)
                 await self._alerts.raise_condition(condition)

@@ -7,8 +7,9 @@ from datetime import timedelta
 import structlog
 
 from daemon.core.alert_texts import not_ready
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.http.probes import ReadinessCheck, ask
-from daemon.ports.alerts import AlertKind, AlertLedger, alert_key
+from daemon.ports.alerts import AlertLedger
 from daemon.ports.clock import Clock
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.supervision import stopped_within

@@ -3,24 +3,24 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.checked_config import CheckedConfig
-from daemon.store.integrations import Configured
 
 MAIN_CREDENTIALS = ("api_key", "token", "client_secret")
 """The credential that `api_key` stands for, by the vendors' names for it."""
 
 
-def configured_integrations(checked: CheckedConfig) -> list[Configured]:
+def configured_integrations(checked: CheckedConfig) -> list[ConfiguredIntegration]:
     """Every integration of the file, its credentials as references."""
     return [_configured(checked, name) for name in checked.loaded.value.integrations]
 
 
-def _configured(checked: CheckedConfig, name: str) -> Configured:
+def _configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
     wanted = checked.loaded.value.integrations[name]
     model = checked.definition_of(name).model
     credentials = dict(_references(checked, name))
     main = next((n for n in MAIN_CREDENTIALS if n in credentials), next(iter(credentials), None))
-    return Configured(
+    return ConfiguredIntegration(
         name=name,
         ats_name=model.title,
         connector=wanted.connector,

@@ -16,22 +16,23 @@ import structlog
 
 from connectors.connector import Connector
 from connectors.errors import AuthRefused
-from daemon.core.alert_texts import Of
+from daemon.core.integrations import IntegrationRef, IntegrationState
+from daemon.core.leases import Lease, LeaseLost
+from daemon.core.runs import RunFailed
 from daemon.importing.context import Request
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.status_push import PushDelivery
 from daemon.ports.clock import Clock
-from daemon.ports.leases import Lease, LeaseLost, Leases
+from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
-from daemon.ports.runs import RunFailed
 from daemon.runtime.health import Health
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.scheduler import Trigger
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
 from daemon.store.connection import DatabaseError
-from daemon.store.integrations import MongoIntegrations, Standing
+from daemon.store.integrations import MongoIntegrations
 from daemon.store.outages import is_outage
 
 log = structlog.get_logger("daemon.runtime.worker")
@@ -115,7 +116,7 @@ class IntegrationWorker:
 
     async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
         loops, name = self._around.loops, self.loop_name(subject)
-        loops.belongs(name, Of(self.name, self._id), subject)
+        loops.belongs(name, IntegrationRef(self.name, self._id), subject)
         run = partial(until_stopped, work, stop)
         await supervise(name, run, BACKOFF, stop=stop, observer=loops)
 
@@ -141,7 +142,7 @@ class IntegrationWorker:
                 return "another process polls it just now"
             await self._around.clock.sleep(LEASE_RETRY / 4)
         try:
-            standing = self._around.board.standing(self.name)
+            standing = self._around.board.state_of(self.name)
             failed = await self.poll_once(lease, asyncio.Event(), standing)
         except LeaseLost:
             return "another process took the poll over"
@@ -183,7 +184,7 @@ class IntegrationWorker:
     async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
         self._triggers.poll.ring()
         while await self._triggers.poll.heard(ended):
-            standing = self._around.board.standing(self.name)
+            standing = self._around.board.state_of(self.name)
             if standing is not None and standing.state in ("paused", "disabled"):
                 continue
             try:
@@ -201,7 +202,7 @@ class IntegrationWorker:
                 self._around.loops.worked(self.loop_name(POLLS))
 
     async def poll_once(
-        self, lease: Lease, ended: asyncio.Event, standing: Standing | None = None
+        self, lease: Lease, ended: asyncio.Event, standing: IntegrationState | None = None
     ) -> str | None:
         """One poll, with whatever was asked for; returns why it was no success, if it was none.
 
@@ -238,7 +239,7 @@ class IntegrationWorker:
                 self._id, reason=reason, at=self._around.clock.now()
             )
 
-    async def _note_success(self, standing: Standing | None) -> None:
+    async def _note_success(self, standing: IntegrationState | None) -> None:
         await self._health.succeeded()
         if standing is not None and standing.state == "auth_failed":
             await self._around.states.recovered(self._id, at=self._around.clock.now())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from daemon.core.alert_texts import Of
+from daemon.core.integrations import IntegrationRef
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.supervision import supervise, until_stopped
 from daemon.runtime.worker import BACKOFF, IntegrationWorker
@@ -94,5 +94,5 @@ class WorkerPool:
         log.info("integration_stopped", integration=name)
 
 
-def _of(name: str) -> Of:
-    return Of(name, integration_id(name))
+def _of(name: str) -> IntegrationRef:
+    return IntegrationRef(name, integration_id(name))

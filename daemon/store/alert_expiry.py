@@ -3,7 +3,7 @@
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.alert_texts import PUSH, RECORD
-from daemon.ports.alerts import AlertKind
+from daemon.core.conditions import AlertKind
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, Row
 from models.documents import Alert, Conflict, FailedRecord, StatusOutboxEntry

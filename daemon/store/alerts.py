@@ -11,7 +11,7 @@ from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.alerting import AlertPolicy, AlertState, next_message_at
-from daemon.ports.alerts import AlertKind, Condition
+from daemon.core.conditions import AlertKind, Condition
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo, Row

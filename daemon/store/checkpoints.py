@@ -6,8 +6,8 @@ from typing import Any
 import structlog
 from pymongo.errors import DuplicateKeyError
 
+from daemon.core.leases import LeaseLost
 from daemon.ports.clock import Clock
-from daemon.ports.leases import LeaseLost
 from daemon.store.connection import Mongo
 from daemon.store.fencing import not_of_a_later_holder
 from models.documents import Checkpoint

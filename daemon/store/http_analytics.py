@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period
+from daemon.core.service_errors import ServiceFailed
 from daemon.ports.analytics import MetricsUnavailable
-from daemon.ports.services import ServiceFailed
 from daemon.store.http_service import ClearViewHttp
 from models.times import iso
 

@@ -15,8 +15,8 @@ from tenacity import (
 )
 
 from connectors.http.rate_limits import pause_told
+from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.clock import Clock
-from daemon.ports.services import ServiceFailed, ServiceUnavailable
 
 TOTAL_TIMEOUT_S = 30.0
 MAX_ANSWER = 32 * 1024 * 1024

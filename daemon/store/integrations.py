@@ -2,39 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
-
+from daemon.core.integrations import STATES, ConfiguredIntegration, IntegrationState, State
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings
 from models.ids import integration_id
-
-State = Literal["active", "paused", "auth_failed", "disabled"]
-STATES: tuple[State, ...] = get_args(State)
-
-
-class Configured(msgspec.Struct, frozen=True):
-    """One integration as the operator's file has it; credentials are references, never values."""
-
-    name: str
-    ats_name: str
-    connector: str
-    endpoint: str
-    api_key: Mapping[str, Any] | None
-    credentials: Mapping[str, Any]
-    enabled: bool
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """An integration's state, and what was asked for it since."""
-
-    name: str
-    state: State
-    reason: str | None
-    request: Mapping[str, Any] | None
 
 
 class MongoIntegrations:
@@ -44,7 +19,7 @@ class MongoIntegrations:
         self._collection = mongo.collection(IntegrationSettings)
         self._clock = clock
 
-    async def configure(self, integrations: Sequence[Configured]) -> None:
+    async def configure(self, integrations: Sequence[ConfiguredIntegration]) -> None:
         """Make the documents say what the file says; those no longer in the file are disabled."""
         now = self._clock.now()
         for one in integrations:
@@ -65,7 +40,7 @@ class MongoIntegrations:
             },
         )
 
-    async def _configure(self, one: Configured, now: datetime) -> None:
+    async def _configure(self, one: ConfiguredIntegration, now: datetime) -> None:
         key = {"_id": integration_id(one.name)}
         wanted = {
             "name": one.name,
@@ -90,19 +65,19 @@ class MongoIntegrations:
             upsert=True,
         )
 
-    def _next_state(self, one: Configured, found: Mapping[str, Any] | None) -> State:
+    def _next_state(self, one: ConfiguredIntegration, found: Mapping[str, Any] | None) -> State:
         """An edit gives a refused credential another chance; a person's pause stays."""
         if not one.enabled:
             return "disabled"
         return "paused" if found is not None and found.get("state") == "paused" else "active"
 
-    async def standings(self) -> dict[str, Standing]:
+    async def states(self) -> dict[str, IntegrationState]:
         """By name."""
         rows = self._collection.find(
             {}, {"name": 1, "state": 1, "state_reason": 1, "request": 1, "_id": 0}
         )
         return {
-            row["name"]: _standing(row)
+            row["name"]: _state(row)
             for row in await rows.to_list()
             if isinstance(row.get("name"), str)
         }
@@ -144,10 +119,10 @@ class MongoIntegrations:
         )
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
+def _state(row: Mapping[str, Any]) -> IntegrationState:
     """Reads what others may have edited: an odd document is one integration's, and runs as active."""
     state, request = row.get("state"), row.get("request")
-    return Standing(
+    return IntegrationState(
         name=row["name"],
         state=state if state in STATES else "active",
         reason=row.get("state_reason"),

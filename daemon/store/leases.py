@@ -24,8 +24,8 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from daemon.core.leases import Lease
 from daemon.ports.clock import Clock
-from daemon.ports.leases import Lease
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import Mongo, Row
 from models.documents import Lease as LeaseDocument

@@ -8,7 +8,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.alerting import MAX_REST, AlertState, Message, channels_for, payload_of
-from daemon.ports.notifications import Delivery
+from daemon.core.notifications import ChannelMessage
 from daemon.store.connection import Mongo, Row
 from models.documents import NotificationDelivery
 from models.ids import NAMESPACE, derived_id
@@ -65,7 +65,7 @@ class MongoNotificationQueue:
                     await self._insert(_copy(copies[0], channel, now))
         return {covered for row in rows for covered in row["covers"]}
 
-    async def claim(self, channel: str, *, now: datetime) -> Delivery | None:
+    async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
         """The oldest message to the channel if it is due; other replicas pass it over a while.
 
         A younger message never overtakes: "resolved" must not arrive before "open".
@@ -84,15 +84,15 @@ class MongoNotificationQueue:
         )
         return _delivery(claimed) if claimed else None
 
-    async def delivered(self, delivery: Delivery, *, now: datetime) -> None:
+    async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None:
         """The channel took it."""
         await self._finish(delivery, {"state": "delivered", "finished_at": now})
 
-    async def retry(self, delivery: Delivery, *, at: datetime, error: str) -> None:
+    async def retry(self, delivery: ChannelMessage, *, at: datetime, error: str) -> None:
         """The channel did not take it; try again then."""
         await self._finish(delivery, {"next_attempt_at": at, "last_error": error})
 
-    async def give_up(self, delivery: Delivery, *, now: datetime, error: str) -> None:
+    async def give_up(self, delivery: ChannelMessage, *, now: datetime, error: str) -> None:
         """The message is kept and never tried again."""
         change = {"state": "dead", "finished_at": now, "last_error": error}
         await self._finish(delivery, change)
@@ -112,7 +112,7 @@ class MongoNotificationQueue:
         )
         return result.modified_count
 
-    async def _finish(self, delivery: Delivery, change: Row) -> None:
+    async def _finish(self, delivery: ChannelMessage, change: Row) -> None:
         await self._queue.update_one(
             {"_id": delivery.id, "state": "pending", "attempts": delivery.attempts},
             {"$set": change},
@@ -159,8 +159,8 @@ def _delivery_id(message_id: UUID, channel: str) -> UUID:
     return derived_id(message_id, "channel", channel)
 
 
-def _delivery(row: Row) -> Delivery:
-    return Delivery(
+def _delivery(row: Row) -> ChannelMessage:
+    return ChannelMessage(
         id=row["_id"],
         channel=row["channel"],
         payload=row["payload"],

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import structlog
 from msgspec.structs import asdict
 
+from daemon.core.runs import Job, Outcome, Run
 from daemon.ports.clock import Clock
-from daemon.ports.runs import Job, Outcome, Run
 from daemon.store.connection import Mongo
 from models.documents import SyncRun
 

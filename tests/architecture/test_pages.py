@@ -17,10 +17,10 @@ from typer.main import get_group
 from config.durations import parse_duration
 from config.settings import Settings, variable
 from daemon.cli import build_app
+from daemon.core.conditions import AlertKind
 from daemon.http.api import Api
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
-from daemon.ports.alerts import AlertKind
 from daemon.runtime.metrics import PREFIX
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table

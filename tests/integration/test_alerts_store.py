@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.core.alerting import AlertPolicy
-from daemon.ports.alerts import AlertKind, Condition
+from daemon.core.conditions import AlertKind, Condition
 from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore

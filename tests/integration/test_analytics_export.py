@@ -23,7 +23,7 @@ from connectors.errors import (
     Unavailable,
 )
 from daemon.core.analytics import Period, floor_to
-from daemon.ports.runs import RunFailed
+from daemon.core.runs import RunFailed
 from daemon.store.connection import Mongo, open_mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.times import iso

@@ -18,10 +18,10 @@ from connectors.errors import (
     UnexpectedPayload,
     UnreadablePage,
 )
+from daemon.core.runs import Run, RunFailed
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Snapshot
-from daemon.ports.runs import Run, RunFailed
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import open_mongo
 from daemon.store.snapshots import MongoSnapshots

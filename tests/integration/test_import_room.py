@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.connector import Page, Window
+from daemon.core.runs import Run
 from daemon.importing import listing
 from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.imports import Snapshot
-from daemon.ports.runs import Run
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo, open_mongo
 from daemon.store.snapshots import MongoSnapshots

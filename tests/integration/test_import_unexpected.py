@@ -7,8 +7,8 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from connectors.errors import Unavailable
+from daemon.core.leases import LeaseLost
 from daemon.jobs.import_poll import ImportFailed
-from daemon.ports.leases import LeaseLost
 from daemon.store.connection import Mongo, open_mongo
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench

@@ -13,9 +13,11 @@ from pymongo.errors import AutoReconnect
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.alerts.http_channel import HttpChannel
 from daemon.alerts.notifier import NotificationSender, SenderLimits
-from daemon.core.alert_texts import Of, auth_refused, integration_failing
+from daemon.core.alert_texts import auth_refused, integration_failing
 from daemon.core.alerting import AlertPolicy
-from daemon.ports.notifications import Channel, ChannelFailed
+from daemon.core.integrations import IntegrationRef
+from daemon.core.notifications import ChannelFailed
+from daemon.ports.notifications import Channel
 from daemon.runtime.loop_health import LoopHealth
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
@@ -90,7 +92,7 @@ class Desk:
 
 def failing(name: str) -> Any:
     return integration_failing(
-        Of(name, integration_id(name)),
+        IntegrationRef(name, integration_id(name)),
         failures=3,
         since=MovingClock().now(),
         error="The ATS answered 503.",
@@ -185,7 +187,9 @@ async def test_a_muted_condition_is_silent_until_the_mute_ends(
     else:
         await desk.alerts.raise_condition(failing("acme"))
         await desk.mutes.mute(what, until)
-    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await desk.alerts.raise_condition(
+        auth_refused(IntegrationRef("b", integration_id("b")), status=401)
+    )
     (row,) = [r for r in await desk.alerts.listed() if r["integration"] == "acme"]
     await desk.after(timedelta(hours=2) - SECONDS)
     silent_so_far = said(services) == [("open", "b")]
@@ -282,7 +286,9 @@ async def test_a_refused_message_is_given_up_and_the_next_one_goes(
     services.order(ServiceFault("status", status=422))
     await desk.alerts.raise_condition(failing("acme"))
     await desk.after(20 * SECONDS)
-    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await desk.alerts.raise_condition(
+        auth_refused(IntegrationRef("b", integration_id("b")), status=401)
+    )
     await desk.after(20 * SECONDS)
 
     assert said(services) == [("open", "b")]
@@ -361,7 +367,7 @@ async def test_replicas_together_say_a_thing_once(
     senders = [desk.another_sender(channel) for _ in range(4)]
     for number in range(6):
         await desk.alerts.raise_condition(
-            auth_refused(Of(f"t{number}", UUID(int=number)), status=401)
+            auth_refused(IntegrationRef(f"t{number}", UUID(int=number)), status=401)
         )
         await desk.alerts.raise_condition(failing(f"f{number % 2}"))
     desk.clock.advance(20 * SECONDS)
@@ -549,7 +555,9 @@ async def test_a_channel_may_come_and_go_while_the_sender_runs(
     await until(lambda: first.told == ["acme"])
 
     desk.sender.use([channel])
-    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await desk.alerts.raise_condition(
+        auth_refused(IntegrationRef("b", integration_id("b")), status=401)
+    )
     await until(lambda: first.closed)
     desk.clock.advance(20 * SECONDS)
     await until(lambda: bool(services.notifications))
@@ -610,7 +618,9 @@ async def test_a_message_that_breaks_its_channel_again_and_again_holds_up_no_oth
     desk = Desk(opened, odd)
     await desk.alerts.raise_condition(failing("acme"))
     await desk.after(20 * SECONDS)
-    await desk.alerts.raise_condition(auth_refused(Of("b", integration_id("b")), status=401))
+    await desk.alerts.raise_condition(
+        auth_refused(IntegrationRef("b", integration_id("b")), status=401)
+    )
     for _ in range(5):
         await desk.after(120 * SECONDS)
 

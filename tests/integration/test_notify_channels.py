@@ -15,7 +15,7 @@ from daemon.alerts.apprise_channel import AppriseChannel
 from daemon.alerts.channels import Channels
 from daemon.alerts.http_channel import HttpChannel
 from daemon.core.alerting import AlertState, Message, payload_of
-from daemon.ports.notifications import ChannelFailed
+from daemon.core.notifications import ChannelFailed
 from models.errors import UserError
 from tests.support.moving_clock import START
 

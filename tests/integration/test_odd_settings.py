@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.store.connection import Mongo, open_mongo
-from daemon.store.integrations import Configured, MongoIntegrations
+from daemon.store.integrations import MongoIntegrations
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
@@ -23,8 +24,10 @@ async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
     await connection.close()
 
 
-def configured(name: str) -> Configured:
-    return Configured(name, "Tiny", "tiny", "https://tiny.example", None, {}, enabled=True)
+def configured(name: str) -> ConfiguredIntegration:
+    return ConfiguredIntegration(
+        name, "Tiny", "tiny", "https://tiny.example", None, {}, enabled=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,9 +64,9 @@ async def test_a_request_that_was_stored_without_an_id_is_carried_out_once(opene
     await opened.own.ats_integration_settings.update_one(
         {"name": "a"}, {"$set": {"request": {"sweep": True}}}
     )
-    asked = (await integrations.standings())["a"].request
+    asked = (await integrations.states())["a"].request
     await integrations.answered("a", None)
-    left = (await integrations.standings())["a"].request
+    left = (await integrations.states())["a"].request
 
     assert asked == {"sweep": True}
     assert left is None

@@ -10,9 +10,9 @@ from connectors.connector import ApplicationRef, Capabilities
 from connectors.errors import AtsError
 from daemon.core.alerting import AlertPolicy
 from daemon.core.analytics import Period
+from daemon.core.leases import Lease, LeaseLost
 from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
-from daemon.ports.leases import Lease, LeaseLost
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from daemon.core.runs import Run
 from daemon.importing.context import ImportPorts, ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
-from daemon.ports.runs import Run
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints

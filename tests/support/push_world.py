@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from daemon.core.conditions import Condition
 from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
-from daemon.ports.alerts import Condition
 from daemon.ports.metrics import NoMetrics
 from daemon.pushing.admission import Integration
 from daemon.store.connection import Mongo, bind_documents

@@ -9,7 +9,7 @@ import pytest
 from bson import MaxKey, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from daemon.ports.leases import Lease
+from daemon.core.leases import Lease
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import ConnectionOptions, Mongo, bind_documents
 from daemon.store.leases import MongoLeases

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.ports.leases import LeaseLost
+from daemon.core.leases import LeaseLost
 from daemon.pushing.stream_checkpoint import FIRST_START, CheckpointWriter
 from daemon.runtime.clock import SystemClock
 from daemon.store.analytics_log import MongoExportPosition

@@ -10,12 +10,13 @@ from uuid import UUID
 import pytest
 
 from daemon.core import alert_texts as texts
+from daemon.core.conditions import AlertKind, Condition
+from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import RecoveryRule, recovery
 from daemon.core.unexpected import Unexpected
-from daemon.ports.alerts import AlertKind, Condition
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-OF = texts.Of("acme", UUID(int=1))
+OF = IntegrationRef("acme", UUID(int=1))
 BROKE = Unexpected("KeyError", "connectors.read.mapping:120")
 OTHERWISE = Unexpected("OSError", "connectors.http.client:7", "asyncio.selector_events:93", 104)
 HOUR = timedelta(hours=1)

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from connectors.errors import AtsError, AuthRefused, RateLimited, Unavailable
-from daemon.core.alert_texts import Of
 from daemon.core.alerting import AlertPolicy
-from daemon.ports.services import ServiceFailed
+from daemon.core.integrations import IntegrationRef
+from daemon.core.service_errors import ServiceFailed
 from daemon.runtime.health import Health
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.runtime.rate_limit_monitor import RateWatch
@@ -15,7 +15,7 @@ from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
 
-ACME = Of("acme", integration_id("acme"))
+ACME = IntegrationRef("acme", integration_id("acme"))
 MINUTE = timedelta(minutes=1)
 DOWN = Unavailable("list: the ATS is not well", status=503, operation="list")
 

@@ -11,7 +11,7 @@ from pymongo.errors import AutoReconnect
 from structlog.testing import capture_logs
 
 from daemon.assembly import CurrentConfig
-from daemon.ports.alerts import Condition
+from daemon.core.conditions import Condition
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.supervision import Backoff, supervise

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from daemon.core.alert_texts import Of
-from daemon.ports.alerts import AlertKind
-from daemon.ports.leases import LeaseLost
+from daemon.core.conditions import AlertKind
+from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import LeaseLost
 from daemon.runtime.loop_health import LoopHealth
 from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
 
-ACME = Of("acme", integration_id("acme"))
+ACME = IntegrationRef("acme", integration_id("acme"))
 SECOND = timedelta(seconds=1)
 STREAM = "unexpected_error:stream"
 PUSHES = "unexpected_error:acme:pushes"

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from daemon.ports.alerts import AlertKind
+from daemon.core.conditions import AlertKind
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.readiness_watch import ReadinessWatch
 from tests.support.moving_clock import MovingClock

@@ -1,4 +1,4 @@
-"""What calling one of ClearView's services can come to."""
+"""Errors of calls to ClearView's services."""
 
 from models.errors import AtsSyncError
 

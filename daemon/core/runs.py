@@ -1,0 +1,66 @@
+"""Runs of jobs: what they count, how they end, and the words for what ended them."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from daemon.core.unexpected import unexpected
+from models.errors import AtsSyncError
+
+Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
+Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
+
+
+class RunCounts(msgspec.Struct):
+    """What a run came to; counted while it goes on."""
+
+    seen: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    unmapped: int = 0
+    conflicts: int = 0
+    pages: int = 0
+    requests: int = 0
+
+
+class Run(msgspec.Struct):
+    """One execution of one job."""
+
+    id: UUID
+    job: Job
+    integration: str | None
+    integration_id: UUID | None
+    started_at: datetime
+    counts: RunCounts = msgspec.field(default_factory=RunCounts)
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
+    outcome: Outcome = "running"
+    error: str | None = None
+    """The message of a run that was no success."""
+
+
+class RunFailed(Exception):
+    """A run ended without doing everything; what it did is safe. `cause` says why."""
+
+    def __init__(self, run: Run, cause: BaseException) -> None:
+        super().__init__(in_words(cause))
+        self.run = run
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """The cause in words that may be shown, and what to do about one of no known kind."""
+        said = in_words(self.cause)
+        if isinstance(self.cause, AtsSyncError):
+            return said
+        return f"{said}; if it comes again, report this with the run's id, {self.run.id}"
+
+
+def in_words(error: BaseException) -> str:
+    """Returns the words for an error; of one of no known kind its text is left out."""
+    if isinstance(error, AtsSyncError):
+        return f"{type(error).__name__}: {error}"
+    return f"unexpected {unexpected(error)}"
