@@ -10,9 +10,9 @@ from connectors.simulator.ashby_walks import AshbyWalks
 from connectors.simulator.ashby_writes import AshbyWrites
 from connectors.simulator.clock import iso
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
@@ -132,7 +132,7 @@ class Ashby(Simulator):
     def refused(self, refusal: Refusal) -> Reply:
         """An envelope without success; logical errors come with HTTP 200."""
         code = refusal.code or "invalid_input"
-        request_id = f"req-{sum(self.ledger.requests.values())}"
+        request_id = f"req-{sum(self.recorder.requests.values())}"
         body: Record = {"success": False, "errors": [refusal.message]}
         if self._bare_errors:
             parameter = refusal.message.split(" ", 1)[0]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from connectors.simulator.messages import Call, Page, Refusal, Reply, integer, seal, unseal
 from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Page, Refusal, Reply, integer, seal, unseal
 
 if TYPE_CHECKING:
     from connectors.simulator.ashby import Ashby

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from connectors.simulator import ashby_rows as rows
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Person, Reason, Stage
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class AshbyWrites:
         if self._simulator.archive_emails_fail:
             raise _not_found("Template not found", "communication_template_not_found")
         if application.state != "rejected":
-            self._simulator.ledger.emails_sent += 1
+            self._simulator.recorder.emails_sent += 1
 
     def _enter(
         self, call: Call, application: Application, stage: Stage, reason: Reason | None

@@ -8,9 +8,9 @@ from connectors.simulator.bamboohr_lists import BASE, BambooHrLists, expect
 from connectors.simulator.bamboohr_writes import BambooHrWrites
 from connectors.simulator.clock import moment
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record, contacts
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 XML = b'<?xml version="1.0"?>\n<result/>'

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.clock import EPOCH
+from connectors.simulator.messages import Call, Page, Refusal, Reply, Route, integer
 from connectors.simulator.rows import array
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Kind
 
 if TYPE_CHECKING:

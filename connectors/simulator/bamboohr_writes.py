@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_lists import BASE
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Contact, Reason, Stage
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from connectors.simulator.clearview_book import CandidateBook, MemoryBook
 from connectors.simulator.clearview_messages import (
     BatchUpsert,
     CandidateUpsert,
@@ -25,6 +24,7 @@ from connectors.simulator.clearview_messages import (
     Notification,
     Result,
 )
+from connectors.simulator.clearview_store import CandidateStore, InMemoryCandidates
 
 Service = Literal["candidates", "analytics", "notifications", "any"]
 FaultKind = Literal[
@@ -70,11 +70,11 @@ class ClearViewServices:
         self,
         *,
         token: str,
-        book: CandidateBook | None = None,
+        store: CandidateStore | None = None,
         metrics: MetricsOf | None = None,
     ) -> None:
         self.token = token
-        self.book = book or MemoryBook()
+        self.store = store or InMemoryCandidates()
         self.metrics = metrics or empty_metrics
         self.notifications: list[Notification] = []
         self.requests: list[str] = []
@@ -109,8 +109,8 @@ class ClearViewServices:
         """Let these go wrong, in this order."""
         self._faults.extend(faults)
 
-    def mend(self) -> None:
-        """From now on all goes well."""
+    def clear_faults(self) -> None:
+        """Removes every fault that was ordered."""
         self._faults.clear()
 
     def app(self) -> web.Application:
@@ -192,7 +192,7 @@ class ClearViewServices:
     async def _upsert(self, candidate: CandidateUpsert, *, refused: bool) -> Result:
         if refused:
             return Result(id=candidate.id, status="failed", error="Ordered by the tester.")
-        return await self.book.upsert(candidate)
+        return await self.store.upsert(candidate)
 
     async def _delete(self, request: web.Request) -> web.Response:
         try:
@@ -201,7 +201,7 @@ class ClearViewServices:
             raise Problem(404, "There is no such candidate.") from None
         body = await _json_body(request)
         order = _decode(body, Delete)
-        if not await self.book.delete(candidate_id, order):
+        if not await self.store.delete(candidate_id, order):
             raise Problem(404, "There is no such candidate.")
         return web.Response(status=204)
 

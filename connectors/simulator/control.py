@@ -8,9 +8,9 @@ from aiohttp import web
 
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso, parse_ms
+from connectors.simulator.commands import UnknownCommand, run_command
 from connectors.simulator.faults import fault_from
-from connectors.simulator.ledger import violation_json, write_json
-from connectors.simulator.orders import UnknownOrder, carry_out
+from connectors.simulator.recorder import violation_json, write_json
 
 if TYPE_CHECKING:
     from connectors.simulator.server import Simulator
@@ -28,7 +28,7 @@ async def answer(simulator: "Simulator", request: web.Request) -> web.Response:
         return _json({"error": "no such control endpoint", "known": known}, 404)
     try:
         return _json(found(simulator, await _body(request)))
-    except (UnknownOrder, ActionRefused, ValueError, KeyError, TypeError) as error:
+    except (UnknownCommand, ActionRefused, ValueError, KeyError, TypeError) as error:
         return _json({"error": f"{type(error).__name__}: {error}"}, 400)
 
 
@@ -37,13 +37,13 @@ def _endpoints() -> dict[tuple[str, str], Answer]:
         ("GET", ""): lambda s, _: s.facts(),
         ("GET", "truth"): _truth,
         ("GET", "counts"): lambda s, _: s.counts(),
-        ("GET", "requests"): lambda s, _: s.ledger.as_json(),
+        ("GET", "requests"): lambda s, _: s.recorder.as_json(),
         ("GET", "violations"): lambda s, _: [violation_json(v) for v in s.violations],
         ("GET", "writes"): lambda s, _: [write_json(w) for w in s.writes],
-        ("DELETE", "ledger"): lambda s, _: s.ledger.clear(),
+        ("DELETE", "ledger"): lambda s, _: s.recorder.clear(),
         ("GET", "clock"): _clock,
         ("POST", "clock"): _set_clock,
-        ("POST", "mutate"): carry_out,
+        ("POST", "mutate"): run_command,
         ("POST", "schedule"): _schedule,
         ("GET", "schedule"): lambda s, _: s.schedule.done,
         ("POST", "faults"): _add_fault,

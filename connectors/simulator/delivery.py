@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from connectors.simulator.faults import Fault
-from connectors.simulator.wire import Reply
+from connectors.simulator.messages import Reply
 
 HTML = b"<!doctype html><html><head><title>Maintenance</title></head><body>Back soon</body></html>"
 MEGABYTE = 1024 * 1024

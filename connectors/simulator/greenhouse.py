@@ -9,11 +9,11 @@ from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseLi
 from connectors.simulator.greenhouse_lists import page_of, walk_of
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.rows import array
 from connectors.simulator.server import Simulator
 from connectors.simulator.tokens import Tokens
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(

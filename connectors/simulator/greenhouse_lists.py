@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 
 from connectors.simulator.clock import parse_ms
-from connectors.simulator.wire import Call, Page, Refusal, integer, seal, unseal
+from connectors.simulator.messages import Call, Page, Refusal, integer, seal, unseal
 
 OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
     "gte": lambda value, bound: value >= bound,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from connectors.simulator import greenhouse_rows as rows
-from connectors.simulator.wire import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Person, Reason, Stage
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class GreenhouseWrites:
         if stage.number == application.stage:
             raise Refusal(422, "The application is already in this stage")
         self._simulator.actions.move(application, stage, user=call.actor)
-        self._simulator.ledger.emails_sent += 1
+        self._simulator.recorder.emails_sent += 1
         return self._done("move", call, application)
 
     def _present_stage_id(self, application: Application) -> int:
@@ -82,7 +82,7 @@ class GreenhouseWrites:
         self._must_be(application, "active")
         self._simulator.actions.reject(application, reason, user=call.actor)
         if "rejection_email" in body:
-            self._simulator.ledger.emails_sent += 1
+            self._simulator.recorder.emails_sent += 1
         return self._done("reject", call, application)
 
     def _unreject(self, call: Call) -> Reply:

@@ -11,10 +11,10 @@ from connectors.simulator.clock import moment
 from connectors.simulator.lever_filters import FILTERS, bounds, listing_filter
 from connectors.simulator.lever_writes import LeverWrites
 from connectors.simulator.limits import Limit, TokenBucket
+from connectors.simulator.messages import Call, Page, Refusal, Reply, Route, integer, seal, unseal
 from connectors.simulator.rows import Key, Ordered, array
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record, contacts
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer, seal, unseal
 from connectors.simulator.world import (
     Application,
     Blueprint,

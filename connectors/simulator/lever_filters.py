@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from connectors.simulator import lever_rows as rows
-from connectors.simulator.wire import Call, Refusal, integer
+from connectors.simulator.messages import Call, Refusal, integer
 from connectors.simulator.world import Application, World
 
 TIMES = ("created_at", "updated_at", "advanced_at", "archived_at")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from connectors.simulator import lever_rows as rows
-from connectors.simulator.wire import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application
 
 if TYPE_CHECKING:

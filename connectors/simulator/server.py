@@ -1,4 +1,4 @@
-"""The base of every simulator: an HTTP server that checks, limits, answers and keeps the book."""
+"""The base of every simulator: an HTTP server that checks, limits, answers and records."""
 
 import asyncio
 import re
@@ -9,12 +9,12 @@ from aiohttp import web
 from connectors.simulator import control
 from connectors.simulator.account import Account, PageHook, Shared
 from connectors.simulator.clock import http_date
+from connectors.simulator.commands import Schedule
 from connectors.simulator.delivery import HTML, Delivery
 from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
-from connectors.simulator.ledger import Ledger, Violation, Write
 from connectors.simulator.limits import Denied, Limit, Parallel
-from connectors.simulator.orders import Schedule
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Page, Refusal, Reply, Route
+from connectors.simulator.recorder import Recorder, Violation, Write
 from connectors.simulator.world import Application, Person
 
 OVERLAP_S = 0.002
@@ -36,7 +36,7 @@ class Simulator(Account):
         self.time_scale = shared.pop("time_scale", 1.0)
         self.unlimited = shared.pop("unlimited", False)
         super().__init__(**shared)  # type: ignore[misc]  # three keys were popped above
-        self.ledger = Ledger()
+        self.recorder = Recorder()
         self.faults = FaultPlan(seed=self.seed)
         self.schedule = Schedule(self)
         self.on_page: PageHook | None = None
@@ -97,12 +97,12 @@ class Simulator(Account):
     @property
     def violations(self) -> list[Violation]:
         """The rules that clients broke so far."""
-        return self.ledger.violations
+        return self.recorder.violations
 
     @property
     def writes(self) -> list[Write]:
         """The writes accepted so far."""
-        return self.ledger.writes
+        return self.recorder.writes
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one, and `url` tells which."""
@@ -139,7 +139,7 @@ class Simulator(Account):
 
     def violated(self, rule: str, endpoint: str, detail: str = "") -> None:
         """Record that a client broke a rule."""
-        self.ledger.violations.append(Violation(self.clock.now_ms(), rule, endpoint, detail))
+        self.recorder.violations.append(Violation(self.clock.now_ms(), rule, endpoint, detail))
 
     def wrote(
         self,
@@ -162,7 +162,7 @@ class Simulator(Account):
             effect=effect,
             answered=call.fault is None or call.fault.kind not in {"lost_answer", "unanswered"},
         )
-        self.ledger.writes.append(write)
+        self.recorder.writes.append(write)
 
     def turn_page(self, call: Call, page: Page) -> Page:
         """Apply ordered faults to a page, then let whoever waits for this page act."""
@@ -193,7 +193,7 @@ class Simulator(Account):
             ids={},
         )
         reply = await self._answer(call)
-        self.ledger.statuses[reply.status] += 1
+        self.recorder.statuses[reply.status] += 1
         reply.headers.setdefault("Date", http_date(self.clock.now_ms()))
         delivery = Delivery(request, reply, call.fault, stopping=self._stopping)
         return await delivery.send()
@@ -226,7 +226,7 @@ class Simulator(Account):
         raise Refusal(status, f"No such endpoint: {call.route.method}", rule="unknown_endpoint")
 
     async def _admitted(self, call: Call) -> Reply:
-        self.ledger.requests[call.route.name] += 1
+        self.recorder.requests[call.route.name] += 1
         self._check_quiet(call)
         self._check_secrets(call)
         slots = self._slots(call)
@@ -240,7 +240,7 @@ class Simulator(Account):
             return self._budgeted(call)
         finally:
             if slots is not None:
-                self.ledger.most_parallel = max(self.ledger.most_parallel, slots.most)
+                self.recorder.most_parallel = max(self.recorder.most_parallel, slots.most)
                 slots.leave()
 
     def _budgeted(self, call: Call) -> Reply:

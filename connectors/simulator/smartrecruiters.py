@@ -5,12 +5,12 @@ from typing import ClassVar, Unpack
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, HeaderNames, Limit, SlidingWindow
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.server import Simulator
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists, expect
 from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
 from connectors.simulator.truth import Record, contacts
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")

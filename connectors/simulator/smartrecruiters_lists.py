@@ -8,9 +8,9 @@ import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.messages import Call, Page, Refusal, Reply, Route, integer, seal, unseal
 from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer, seal, unseal
 from connectors.simulator.world import Application, Person
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Reason, Stage
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class SmartRecruitersWrites:
         if person is None:
             message = "content names no candidate"
             raise Refusal(400, message, rule="note_without_candidate" if named is None else None)
-        self._simulator.ledger.emails_sent += len(re.findall(r"@\[USER:[^\]]+\]", content))
+        self._simulator.recorder.emails_sent += len(re.findall(r"@\[USER:[^\]]+\]", content))
         note = self._simulator.actions.add_note(person, content)
         self._simulator.wrote(call.route.name, call, person=person)
         return Reply.of({"id": rows.MESSAGE_IDS.of(note.number)}, 201)

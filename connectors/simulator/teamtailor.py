@@ -6,6 +6,7 @@ from typing import ClassVar, Unpack
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.server import Simulator
 from connectors.simulator.teamtailor_lists import (
     BASE,
@@ -15,7 +16,6 @@ from connectors.simulator.teamtailor_lists import (
 )
 from connectors.simulator.teamtailor_writes import TeamtailorWrites
 from connectors.simulator.truth import Record, contacts
-from connectors.simulator.wire import Call, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Blueprint, Job, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.messages import Call, Page, Refusal, Reply, Route, integer
 from connectors.simulator.rows import Key, array
-from connectors.simulator.wire import Call, Page, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Kind, Person
 
 if TYPE_CHECKING:

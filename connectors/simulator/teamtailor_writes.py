@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Contact, Stage
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import ClassVar, Unpack
 from connectors.simulator import workable_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record, Truth, contacts
-from connectors.simulator.wire import Call, Refusal, Reply, Route, integer
 from connectors.simulator.workable_actions import WorkableActions
 from connectors.simulator.workable_lists import BASE, WorkableLists, expect
 from connectors.simulator.workable_writes import WorkableWrites

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from connectors.simulator import workable_rows as rows
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.wire import Call, Refusal, Reply, Route
 from connectors.simulator.world import Application, Contact, Stage
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from connectors.simulator import Fault, Simulator
-from connectors.simulator.orders import carry_out
+from connectors.simulator.commands import run_command
 from daemon.demo.stage import Stage
 from daemon.runtime.supervision import stopped_within
 from daemon.store.connection import Mongo
@@ -106,7 +106,7 @@ class BusyAts:
         order: dict[str, Any] = {"kind": kind}
         if kind == "edit_person":
             order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
-        done = carry_out(self.stage.simulators[name], order)
+        done = run_command(self.stage.simulators[name], order)
         who = done.get("application") or done.get("candidate") or "somebody"
         self.tell("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.clearview_book import MemoryBook
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
-from connectors.simulator.orders import carry_out
+from connectors.simulator.clearview_store import InMemoryCandidates
+from connectors.simulator.commands import run_command
 from daemon.store.connection import open_mongo
 from models.ids import application_id
 from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
-from tests.support.mongo_book import MongoBook
+from tests.support.mongo_candidates import MongoCandidates
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 
@@ -25,7 +25,7 @@ async def services(mongo: TestMongo) -> AsyncIterator[ClearViewServices]:
     opened = await open_mongo(
         mongo.uri, database=mongo.database, clearview_database=mongo.clearview
     )
-    async with ClearViewServices(token=TOKEN, book=MongoBook(opened)) as running:
+    async with ClearViewServices(token=TOKEN, store=MongoCandidates(opened)) as running:
         yield running
     await opened.close()
 
@@ -68,9 +68,9 @@ async def test_a_service_that_keeps_candidates_elsewhere_follows_every_change(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
     """Nothing of what the service holds is in the MongoDB that the daemon watches."""
-    book = MemoryBook()
+    store = InMemoryCandidates()
     async with (
-        ClearViewServices(token=TOKEN, book=book) as apart,
+        ClearViewServices(token=TOKEN, store=store) as apart,
         workbench(mongo, tmp_path, ["ashby", "lever"]) as bench,
     ):
         candidates = {"mode": "http", "url": apart.url, "token": TOKEN}
@@ -79,12 +79,12 @@ async def test_a_service_that_keeps_candidates_elsewhere_follows_every_change(
         first = await bench.run_once()
         for simulator in bench.simulators.values():
             for kind in ("move", "reject", "hire", "edit_person", "new_applicant"):
-                carry_out(simulator, {"kind": kind})
+                run_command(simulator, {"kind": kind})
         second = await bench.run_once()
         failed = await bench.documents("failed_records")
 
     assert (first[0], second[0], failed) == (0, 0, [])
-    held = {row["external_id"]: row["status"] for row in book.applications.values()}
+    held = {row["external_id"]: row["status"] for row in store.applications.values()}
     for simulator in bench.simulators.values():
         truth = simulator.truth().applications
         assert {key: held[key] for key in truth} == {k: a["status"] for k, a in truth.items()}
@@ -96,7 +96,7 @@ async def test_a_service_that_is_down_pauses_imports_and_loses_nothing(
     services.order(ServiceFault("status", service="candidates", count=500, status=503))
     failed, _ = await bench.run_once()
     imported = await bench.documents("candidates")
-    services.mend()
+    services.clear_faults()
     code, said = await bench.run_once()
 
     assert failed == 1
@@ -120,7 +120,7 @@ async def test_a_status_changed_in_clearview_is_pushed_and_an_imported_one_is_no
     )
     async with bench.daemon() as daemon:
         await daemon.heard("import_poll_finished")
-        carry_out(simulator, {"kind": "new_applicant"})
+        run_command(simulator, {"kind": "new_applicant"})
         await bench.clearview["applications"].update_one(
             {"_id": application_id(bench.id_of("lever"), key)}, {"$set": {"status": "interview"}}
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.simulator import Fault
-from connectors.simulator.orders import carry_out
+from connectors.simulator.commands import run_command
 from tests.support.ats_sync import THREE, RunningDaemon, Workbench, until, workbench
 from tests.support.mongo import TestMongo
 
@@ -81,7 +81,7 @@ async def test_a_plain_update_in_clearview_is_at_the_ats_once_and_logged_once(
 
         await until(logged)
         polls = len(await bench.documents("sync_runs"))
-        carry_out(simulator, {"kind": "new_applicant"})
+        run_command(simulator, {"kind": "new_applicant"})
         await bench.own["ats_integration_settings"].update_one(
             {"name": name}, {"$set": {"request": {"id": application["_id"], "sweep": False}}}
         )

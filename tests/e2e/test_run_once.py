@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.simulator.orders import carry_out
+from connectors.simulator.commands import run_command
 from tests.support.ats_sync import THREE, Workbench, workbench
 from tests.support.mongo import TestMongo
 
@@ -79,9 +79,9 @@ async def test_three_runs_import_everything_then_nothing_then_exactly_what_chang
     assert len([run for run in runs if run["job"] == "import_poll"]) == 6
 
     for name, simulator in bench.simulators.items():
-        carry_out(simulator, {"kind": "move"})
-        carry_out(simulator, {"kind": "new_applicant"})
-        carry_out(simulator, {"kind": "edit_person", "changes": {"title": "Astronaut"}})
+        run_command(simulator, {"kind": "move"})
+        run_command(simulator, {"kind": "new_applicant"})
+        run_command(simulator, {"kind": "edit_person", "changes": {"title": "Astronaut"}})
         assert name in THREE
     logged = len(await bench.documents("candidates_import_log"))
     third, said = await bench.run_once()

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.fork_server import Edits, Kill, Zygote, fork_server
 
 from models.ids import application_id, integration_id
-from tests.support.victim_worlds import RECRUITER, TITLE, Phase, Scenario, Shape
+from tests.support.child_worlds import RECRUITER, TITLE, Phase, Scenario, Shape
+from tests.support.fork_server import Edits, ForkServer, Kill, running_fork_server
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -32,8 +32,8 @@ State = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def victims(mongo_uri: str) -> Iterator[Zygote]:
-    with fork_server(mongo_uri, uuid.uuid4().hex[:12]) as ready:
+def server(mongo_uri: str) -> Iterator[ForkServer]:
+    with running_fork_server(mongo_uri, uuid.uuid4().hex[:12]) as ready:
         yield ready
 
 
@@ -57,27 +57,27 @@ def points(moments: Mapping[str, int], chance: random.Random) -> list[Kill]:
 
 
 def kill_and_restart(
-    victims: Zygote, scenario: Scenario, kill: Kill, chance: random.Random
+    server: ForkServer, scenario: Scenario, kill: Kill, chance: random.Random
 ) -> Restarted:
     again = ("before", chance.randint(1, 60)) if chance.random() < 1 / 3 else None
     where = f"{scenario.name}, killed at {kill}, then at {again}"
-    assert victims.act(scenario, kill) is None, f"{where}: it lived"
-    edits = victims.edit(scenario) if scenario.recruiter else Edits()
-    state = victims.finish(scenario, again) or victims.finish(scenario)
+    assert server.act(scenario, kill) is None, f"{where}: it lived"
+    edits = server.edit(scenario) if scenario.recruiter else Edits()
+    state = server.finish(scenario, again) or server.finish(scenario)
     assert state is not None
     return Restarted(state, edits, where)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_a_killed_import_ends_as_one_that_never_was(scenario: Scenario, victims: Zygote) -> None:
+def test_a_killed_import_ends_as_one_that_never_was(scenario: Scenario, server: ForkServer) -> None:
     chance = random.Random(f"{SEED} {scenario.name}")
-    moments, expected = victims.act(scenario), victims.finish(scenario)
+    moments, expected = server.act(scenario), server.finish(scenario)
     assert moments is not None
     assert expected is not None
     chosen = points(moments, chance)
 
     for kill in chosen:
-        found = kill_and_restart(victims, scenario, kill, chance)
+        found = kill_and_restart(server, scenario, kill, chance)
 
         assert found.state["twice"] == [], found.where
         assert _unexpected(found.state["drift"], found.edits.moved) == [], found.where

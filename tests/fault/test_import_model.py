@@ -31,10 +31,10 @@ from daemon.core.verification import Drift
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import open_mongo
 from models.status import ApplicationStatus
+from tests.support.child_state import verification
 from tests.support.fake_ats import START, FakeAts, FakeConnector, Row
 from tests.support.importing import ImportBench
 from tests.support.moving_clock import MovingClock
-from tests.support.victim_state import verification
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault]
 

@@ -62,21 +62,21 @@ async def test_values_arrive_once_and_break_no_rule_of_the_ats(
         return
     world = World(opened, MovingClock(), connector)  # type: ignore[arg-type]
     await import_into(world, connector)
-    before = len(simulator.ledger.writes)
+    before = len(simulator.recorder.writes)
     outcome = await world.job(field_name=FIELD).run()
-    writes = len(simulator.ledger.writes) - before
+    writes = len(simulator.recorder.writes) - before
     (row,) = await world.logged()
 
     assert outcome.ok, outcome.reason
     assert row["sent"] > 0
     assert row["error_message"] is None
     assert writes >= row["sent"]
-    assert simulator.ledger.violations == []
+    assert simulator.recorder.violations == []
 
     world.clock.advance(world.every)
     await world.job(field_name=FIELD).run()
 
-    assert len(simulator.ledger.writes) - before == writes
+    assert len(simulator.recorder.writes) - before == writes
 
 
 async def import_into(world: World, connector: Connector) -> None:

@@ -23,7 +23,7 @@ from models.candidate import empty_application, empty_candidate
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
-from tests.support.mongo_book import MongoBook
+from tests.support.mongo_candidates import MongoCandidates
 from tests.support.moving_clock import START, MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -41,7 +41,7 @@ async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
 
 @pytest.fixture
 async def services(opened: Mongo) -> AsyncIterator[ClearViewServices]:
-    async with ClearViewServices(token=TOKEN, book=MongoBook(opened)) as running:
+    async with ClearViewServices(token=TOKEN, store=MongoCandidates(opened)) as running:
         yield running
 
 
@@ -330,7 +330,7 @@ async def test_a_service_that_is_down_fails_the_page_and_loses_nothing(
     services.order(fault)
     with pytest.raises(error):
         await store.apply(batch)
-    services.mend()
+    services.clear_faults()
     await store.apply(batch)
 
     assert len(await state_of(opened, integration)) == 1

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from bson.binary import Binary
 
-from connectors.simulator.orders import carry_out
+from connectors.simulator.commands import run_command
 from tests.support.ats_sync import Workbench, until, workbench
 from tests.support.mongo import TestMongo
 from tests.support.odd_documents import ODD, raw_document
@@ -121,7 +121,7 @@ async def test_an_import_goes_on_whatever_clearview_holds_as_a_status(bench: Wor
         )
     before = simulator.truth().applications
     for row in (unset, *others):
-        carry_out(simulator, {"kind": "move", "application": row["external_id"]})
+        run_command(simulator, {"kind": "move", "application": row["external_id"]})
     after = simulator.truth().applications
     moved = {k: a["status"] for k, a in after.items() if a["status"] != before[k]["status"]}
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from connectors.simulator.clearview_book import MemoryBook
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator.clearview_store import InMemoryCandidates
 from daemon.core.analytics import Period
 from daemon.ports.analytics import MetricsUnavailable
 from daemon.store.http_analytics import HttpMetrics
@@ -120,8 +120,8 @@ async def test_custom_fields_are_merged_and_everything_else_is_replaced(
             "/candidates:batchUpsert", {"candidates": [a_candidate(**change)]}, key=str(number)
         )
 
-    assert isinstance(services.book, MemoryBook)
-    stored = services.book.candidates[ONE]
+    assert isinstance(services.store, InMemoryCandidates)
+    stored = services.store.candidates[ONE]
     assert stored["tags"] == ["c"]
     assert stored["custom_fields"] == {"y": 3}
     assert stored["first_name"] == "A"
@@ -143,8 +143,8 @@ async def test_a_status_that_moved_on_is_told_and_not_overwritten(
 
     (told,) = answer["results"][0]["applications"]
     assert (told["status"], told["error"]) == ("failed", "status_moved")
-    assert isinstance(services.book, MemoryBook)
-    assert services.book.applications[TWO]["status"] == "offer"
+    assert isinstance(services.store, InMemoryCandidates)
+    assert services.store.applications[TWO]["status"] == "offer"
 
 
 async def test_some_records_may_fail_while_others_are_written(
@@ -244,9 +244,9 @@ async def test_deleting_marks_once_and_knows_whom_it_does_not_know(
         order = {"deleted_at": START + timedelta(days=day)}
         await client.post(f"/candidates/{ONE}:delete", order, key=f"d{day}")
 
-    assert isinstance(services.book, MemoryBook)
-    assert services.book.candidates[ONE]["deleted_at"] == START
-    assert services.book.applications[TWO]["deleted_at"] == START
+    assert isinstance(services.store, InMemoryCandidates)
+    assert services.store.candidates[ONE]["deleted_at"] == START
+    assert services.store.applications[TWO]["deleted_at"] == START
     status, _ = await raw(
         services, f"/candidates/{TWO}:delete", {"deleted_at": "2026-03-02T09:00:00Z"}
     )

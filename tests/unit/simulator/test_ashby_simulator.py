@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 
 ACCEPT = "application/json; version=1"
 
@@ -73,7 +73,7 @@ async def change(client: Client, application, kind: str, **more: object) -> dict
 
 @pytest.mark.parametrize("steps", [0, 120])
 async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
-    live(client.simulator, steps=steps)
+    run_random_commands(client.simulator, steps=steps)
 
     candidates = await client.rows("candidate.list", limit=7)
     applications = await client.rows("application.list", limit=11)
@@ -399,5 +399,5 @@ async def test_short_lists_are_paged_too_except_those_that_are_not(client):
     assert len(sources) == len(client.simulator.world.sources)
     assert len(reasons) == len(client.simulator.world.reasons)
     assert [stage["type"] for stage in stages][-2:] == ["Hired", "Archived"]
-    assert client.simulator.ledger.requests["source.list"] > 2
+    assert client.simulator.recorder.requests["source.list"] > 2
     assert rules(client) == []

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 
 
 class Client:
@@ -78,7 +78,7 @@ def parsed(text: str | None) -> datetime | None:
 
 @pytest.mark.parametrize("steps", [0, 120])
 async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
-    live(client.simulator, steps=steps)
+    run_random_commands(client.simulator, steps=steps)
 
     candidates = await client.rows("candidates", per_page="7")
     applications = await client.rows("applications", per_page="13")
@@ -264,7 +264,7 @@ async def test_a_move_needs_the_present_stage_as_its_guard(client):
         there
     )
     assert [write.kind for write in client.simulator.writes] == ["move"]
-    assert client.simulator.ledger.emails_sent == 1
+    assert client.simulator.recorder.emails_sent == 1
     assert rules(client) == ["move_without_guard"]
 
 

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 
 
 class Client:
@@ -54,7 +54,7 @@ def one(client: Client, state: str = "active"):
 
 @pytest.mark.parametrize("steps", [0, 120])
 async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
-    live(client.simulator, steps=steps)
+    run_random_commands(client.simulator, steps=steps)
 
     found = await client.rows("opportunities", limit="7", expand="applications")
     stages = {s["id"]: s["text"] for s in await client.rows("stages")}

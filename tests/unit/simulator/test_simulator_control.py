@@ -100,7 +100,7 @@ async def test_a_scheduled_mutation_happens_between_two_pages(control, http):
     assert [entry["kind"] for entry in done] == ["new_applicant"]
 
 
-async def test_the_book_is_read_and_begun_anew(control, http):
+async def test_the_recorder_is_read_and_cleared(control, http):
     async with http.get(f"{control.simulator.url}/stages"):
         pass
     _, violations = await control("GET", "violations")

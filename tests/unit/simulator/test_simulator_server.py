@@ -9,7 +9,7 @@ import pytest
 
 import connectors.simulator
 from connectors.simulator import names
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 
 FOLDER = Path(connectors.simulator.__file__).parent
 ALLOWED = {"yaml", "aiohttp", "msgspec", "multidict"}
@@ -56,7 +56,7 @@ async def test_two_simulators_do_not_share_anything(start):
     first, second = await start("lever"), await start("lever")
     untouched = second.truth()
 
-    live(first, steps=20)
+    run_random_commands(first, steps=20)
 
     assert first.origin != second.origin
     assert first.truth() != untouched == second.truth()
@@ -113,7 +113,7 @@ async def test_a_scaled_window_opens_again_soon(start, http):
 def test_a_busy_while_is_seeded_and_does_most_of_what_there_is(name):
     accounts = [connectors.simulator.create_simulator(name, candidates=60) for _ in range(2)]
 
-    done = [live(account, steps=150, seed=5) for account in accounts]
+    done = [run_random_commands(account, steps=150, seed=5) for account in accounts]
 
     assert done[0] == done[1]
     assert len({entry["kind"] for entry in done[0]}) >= 9

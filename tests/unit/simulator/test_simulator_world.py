@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from connectors.simulator import UnknownSimulator, create_simulator, names, serve
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import SimClock, iso, parse_ms
+from connectors.simulator.commands import UnknownCommand, run_command
 from connectors.simulator.ids import NumberIds, UuidIds
 from connectors.simulator.limits import FixedWindow, SlidingWindow, TokenBucket
-from connectors.simulator.orders import UnknownOrder, carry_out
 from connectors.simulator.rows import Ordered
 from connectors.simulator.world import Contact
 
@@ -90,20 +90,20 @@ def test_stages_that_no_rule_maps_count_as_reviewing(name):
 @pytest.mark.parametrize("name", vendors())
 def test_every_order_is_carried_out_and_shows_in_the_truth(name):
     simulator = create_simulator(name, candidates=40)
-    new = carry_out(simulator, {"kind": "new_applicant", "changes": {"title": "Baker"}})
+    new = run_command(simulator, {"kind": "new_applicant", "changes": {"title": "Baker"}})
     key = new["application"]
     stages = simulator.world.stages.values()
     offer = next(stage.name for stage in stages if stage.status == "offer")
 
-    moved = carry_out(simulator, {"kind": "move", "application": key, "stage": offer})
+    moved = run_command(simulator, {"kind": "move", "application": key, "stage": offer})
     offered = simulator.truth().applications[key]["status"]
-    carry_out(simulator, {"kind": "withdraw", "application": key})
+    run_command(simulator, {"kind": "withdraw", "application": key})
     withdrawn = simulator.truth().applications[key]["status"]
-    carry_out(simulator, {"kind": "unreject", "application": key})
+    run_command(simulator, {"kind": "unreject", "application": key})
     reopened = simulator.truth().applications[key]["status"]
-    carry_out(simulator, {"kind": "hire", "application": key})
+    run_command(simulator, {"kind": "hire", "application": key})
     hired = simulator.truth().applications[key]["status"]
-    carry_out(simulator, {"kind": "delete_candidate", "candidate": new["candidate"]})
+    run_command(simulator, {"kind": "delete_candidate", "candidate": new["candidate"]})
 
     assert moved["candidate"] == new["candidate"]
     assert (offered, withdrawn, reopened, hired) == ("offer", "withdrawn", "offer", "hired")
@@ -123,8 +123,8 @@ def test_every_order_is_carried_out_and_shows_in_the_truth(name):
     ],
 )
 def test_an_order_for_what_does_not_exist_is_refused(order):
-    with pytest.raises((UnknownOrder, ActionRefused)):
-        carry_out(create_simulator("lever", candidates=20), order)
+    with pytest.raises((UnknownCommand, ActionRefused)):
+        run_command(create_simulator("lever", candidates=20), order)
 
 
 def test_an_edit_bumps_updated_at_unless_told_not_to():
@@ -145,7 +145,7 @@ def test_many_records_can_share_a_timestamp_or_have_none():
     simulator = create_simulator("lever", candidates=30, without_updated_at=0.5)
     missing = [p for p in simulator.world.people.values() if p.updated_ms is None]
 
-    carry_out(simulator, {"kind": "set_updated_at", "at": "2026-09-01T00:00:00Z", "first": 30})
+    run_command(simulator, {"kind": "set_updated_at", "at": "2026-09-01T00:00:00Z", "first": 30})
 
     assert 5 < len(missing) < 25
     assert {p.updated_ms for p in simulator.world.people.values()} == {1_788_220_800_000}

@@ -8,7 +8,7 @@ import pytest
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 from connectors.simulator.smartrecruiters_rows import process_of
 
 
@@ -119,7 +119,7 @@ async def test_a_correct_walk_finds_the_truth(client):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
-    done = live(client.simulator, steps=120, seed=seed)
+    done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
 
@@ -482,7 +482,7 @@ async def test_a_note_names_its_candidate_and_mentions_send_mail(client):
     )
 
     assert (lost, kept) == (400, 201)
-    assert client.simulator.ledger.emails_sent == 1
+    assert client.simulator.recorder.emails_sent == 1
     assert rules(client) == ["note_without_candidate"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
-from connectors.simulator.orders import live
+from connectors.simulator.commands import run_random_commands
 
 
 class Client:
@@ -103,7 +103,7 @@ async def test_a_correct_walk_finds_the_truth(client):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
-    done = live(client.simulator, steps=120, seed=seed)
+    done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from connectors.simulator.clearview_book import fields_of, merged, speaks_of_candidate
 from connectors.simulator.clearview_messages import (
     ApplicationUpsert,
     CandidateUpsert,
@@ -13,11 +12,12 @@ from connectors.simulator.clearview_messages import (
     Result,
     ResultStatus,
 )
+from connectors.simulator.clearview_store import fields_of, merged, speaks_of_candidate
 from daemon.store.connection import Mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 
 
-class MongoBook:
+class MongoCandidates:
     """What a real service would do, plainly: read, merge, replace."""
 
     def __init__(self, mongo: Mongo) -> None:

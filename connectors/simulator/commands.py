@@ -1,4 +1,4 @@
-"""Mutations as JSON orders, so that a tester, a schedule and the demo speak one language."""
+"""Mutations as JSON commands, so that a tester, a schedule and the demo speak one language."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,7 +14,7 @@ from connectors.simulator.world import Application, Person
 if TYPE_CHECKING:
     from connectors.simulator.account import Account
 
-Order = dict[str, object]
+Command = dict[str, object]
 Done = dict[str, object]
 T = TypeVar("T")
 
@@ -37,17 +37,17 @@ USUAL: Mapping[str, int] = MappingProxyType(
 """How often what happens in an account that is in use."""
 
 
-class UnknownOrder(ValueError):
-    """The order names nothing that exists."""
+class UnknownCommand(ValueError):
+    """The command names nothing that exists."""
 
 
 @dataclass(slots=True)
 class Scheduled:
-    """An order that waits for a page to be served."""
+    """A command that waits for a page to be served."""
 
     list: str
     after_page: int
-    order: Order
+    command: Command
 
 
 class Schedule:
@@ -58,50 +58,50 @@ class Schedule:
         self._waiting: list[Scheduled] = []
         self.done: list[Done] = []
 
-    def add(self, list_name: str, after_page: int, order: Order) -> None:
-        """Carry out the order once the page of that list has been put together."""
-        self._waiting.append(Scheduled(list_name, after_page, order))
+    def add(self, list_name: str, after_page: int, command: Command) -> None:
+        """Carry out the command once the page of that list has been put together."""
+        self._waiting.append(Scheduled(list_name, after_page, command))
 
     def page_served(self, list_name: str, page: int) -> None:
         """A page is on its way: whatever waited for it happens now."""
         due = [s for s in self._waiting if s.list == list_name and s.after_page == page]
         for scheduled in due:
             self._waiting.remove(scheduled)
-            self.done.append(carry_out(self._account, scheduled.order))
+            self.done.append(run_command(self._account, scheduled.command))
 
 
-def carry_out(account: "Account", order: Order) -> Done:
-    """Do what the order says; answers with the external ids of what it was done to.
+def run_command(account: "Account", command: Command) -> Done:
+    """Do what the command says; answers with the external ids of what it was done to.
 
     Raises:
-        UnknownOrder: the kind, the candidate, the application or the stage does not exist.
+        UnknownCommand: the kind, the candidate, the application or the stage does not exist.
         ActionRefused: the account's state does not allow it.
     """
-    return _Orders(account).carry_out(order)
+    return _Commands(account).run_command(command)
 
 
-def live(account: "Account", *, steps: int, seed: int = 1) -> list[Done]:
-    """A busy while in the account: so many seeded orders, those that its state allows."""
+def run_random_commands(account: "Account", *, steps: int, seed: int = 1) -> list[Done]:
+    """Runs so many seeded commands, of those that the account allows; returns what they did."""
     draw = Random(seed)
     done = []
     for kind in draw.choices(list(USUAL), weights=list(USUAL.values()), k=steps):
-        order: Order = {"kind": kind}
+        command: Command = {"kind": kind}
         if kind == "edit_person":
-            order["changes"] = {"title": f"Title {draw.randrange(100)}"}
+            command["changes"] = {"title": f"Title {draw.randrange(100)}"}
         elif kind == "merge":
             people = draw.sample(list(account.world.people.values()), 2)
             keys = [account.person_key(person) for person in people]
-            order |= {"candidate": keys[0], "duplicate": keys[1]}
-        with suppress(ActionRefused, UnknownOrder):
-            done.append(carry_out(account, order))
+            command |= {"candidate": keys[0], "duplicate": keys[1]}
+        with suppress(ActionRefused, UnknownCommand):
+            done.append(run_command(account, command))
     return done
 
 
-class _Orders:
+class _Commands:
     def __init__(self, account: "Account") -> None:
         self._account = account
         self._actions: Actions = account.actions
-        self._kinds: dict[str, Callable[[Order], Done]] = {
+        self._kinds: dict[str, Callable[[Command], Done]] = {
             "new_applicant": self._new_applicant,
             "edit_person": self._edit_person,
             "edit_application": self._edit_application,
@@ -118,110 +118,110 @@ class _Orders:
             "set_updated_at": self._set_updated_at,
         }
 
-    def carry_out(self, order: Order) -> Done:
-        kind = str(order.get("kind"))
+    def run_command(self, command: Command) -> Done:
+        kind = str(command.get("kind"))
         if kind not in self._kinds:
-            raise UnknownOrder(f"no order is called {kind!r}; there are {sorted(self._kinds)}")
-        return {"kind": kind, **self._kinds[kind](order)}
+            raise UnknownCommand(f"no command is called {kind!r}; there are {sorted(self._kinds)}")
+        return {"kind": kind, **self._kinds[kind](command)}
 
-    def _new_applicant(self, order: Order) -> Done:
-        return self._of(self._actions.new_applicant(changes=_changes(order)))
+    def _new_applicant(self, command: Command) -> Done:
+        return self._of(self._actions.new_applicant(changes=_changes(command)))
 
-    def _edit_person(self, order: Order) -> Done:
-        person = self._person(order)
-        self._actions.edit_person(person, _changes(order), bump=bool(order.get("bump", True)))
+    def _edit_person(self, command: Command) -> Done:
+        person = self._person(command)
+        self._actions.edit_person(person, _changes(command), bump=bool(command.get("bump", True)))
         return {"candidate": self._account.person_key(person)}
 
-    def _edit_application(self, order: Order) -> Done:
-        application = self._application(order)
-        bump = bool(order.get("bump", True))
-        self._actions.edit_application(application, _changes(order), bump=bump)
+    def _edit_application(self, command: Command) -> Done:
+        application = self._application(command)
+        bump = bool(command.get("bump", True))
+        self._actions.edit_application(application, _changes(command), bump=bump)
         return self._of(application)
 
-    def _move(self, order: Order) -> Done:
-        application = self._application(order, state="active")
-        wanted = str(order["stage"]) if "stage" in order else self._next_stage(application)
+    def _move(self, command: Command) -> Done:
+        application = self._application(command, state="active")
+        wanted = str(command["stage"]) if "stage" in command else self._next_stage(application)
         stage = self._account.find_stage(application.job, wanted)
         if stage is None:
-            raise UnknownOrder(f"the application's job has no stage {wanted!r}")
-        self._actions.move(application, stage, bump=bool(order.get("bump", True)))
+            raise UnknownCommand(f"the application's job has no stage {wanted!r}")
+        self._actions.move(application, stage, bump=bool(command.get("bump", True)))
         return self._of(application)
 
-    def _reject(self, order: Order) -> Done:
-        application = self._application(order, state="active")
-        wanted = order.get("reason")
+    def _reject(self, command: Command) -> Done:
+        application = self._application(command, state="active")
+        wanted = command.get("reason")
         known = self._account.world.reasons.values()
         reason = next((r for r in known if r.name == wanted), None)
         if wanted is not None and reason is None:
-            raise UnknownOrder(f"no reason is called {wanted!r}")
+            raise UnknownCommand(f"no reason is called {wanted!r}")
         self._actions.reject(application, reason)
         return self._of(application)
 
-    def _simply(self, action: Callable[[Application], None], order: Order) -> Done:
-        application = self._application(order)
+    def _simply(self, action: Callable[[Application], None], command: Command) -> Done:
+        application = self._application(command)
         action(application)
         return self._of(application)
 
-    def _anonymise(self, order: Order) -> Done:
-        person = self._person(order)
+    def _anonymise(self, command: Command) -> Done:
+        person = self._person(command)
         self._actions.anonymise(person)
         return {"candidate": self._account.person_key(person)}
 
-    def _merge(self, order: Order) -> Done:
-        primary, duplicate = self._person(order), self._person(order, name="duplicate")
+    def _merge(self, command: Command) -> Done:
+        primary, duplicate = self._person(command), self._person(command, name="duplicate")
         self._actions.merge(primary, duplicate)
-        return {"candidate": self._account.person_key(primary), "duplicate": order["duplicate"]}
+        return {"candidate": self._account.person_key(primary), "duplicate": command["duplicate"]}
 
-    def _delete_candidate(self, order: Order) -> Done:
-        person = self._person(order)
+    def _delete_candidate(self, command: Command) -> Done:
+        person = self._person(command)
         self._actions.delete_person(person)
         return {"candidate": self._account.person_key(person)}
 
-    def _delete_application(self, order: Order) -> Done:
-        done = self._of(application := self._application(order))
+    def _delete_application(self, command: Command) -> Done:
+        done = self._of(application := self._application(command))
         self._actions.delete_application(application)
         return done
 
-    def _rename_stage(self, order: Order) -> Done:
+    def _rename_stage(self, command: Command) -> Done:
         for stage in self._account.world.stages.values():
-            if order.get("stage") in {self._account.stage_key(stage), stage.name}:
-                self._actions.rename_stage(stage, str(order["name"]))
+            if command.get("stage") in {self._account.stage_key(stage), stage.name}:
+                self._actions.rename_stage(stage, str(command["name"]))
                 return {"stage": self._account.stage_key(stage)}
-        raise UnknownOrder(f"there is no stage {order.get('stage')!r}")
+        raise UnknownCommand(f"there is no stage {command.get('stage')!r}")
 
-    def _set_updated_at(self, order: Order) -> Done:
-        at = order.get("at")
+    def _set_updated_at(self, command: Command) -> Done:
+        at = command.get("at")
         at_ms = parse_ms(str(at)) if at is not None else None
         if at is not None and at_ms is None:
-            raise UnknownOrder("`at` must be an ISO 8601 moment with a zone, or null")
-        people = list(self._account.world.people.values())[: int(str(order.get("first", 10)))]
+            raise UnknownCommand("`at` must be an ISO 8601 moment with a zone, or null")
+        people = list(self._account.world.people.values())[: int(str(command.get("first", 10)))]
         applications = [a for p in people for a in self._account.world.applications_of(p)]
         records: list[Person | Application] = [*people, *applications]
         self._actions.set_updated_at(records, at_ms)
         return {"records": len(records)}
 
-    def _person(self, order: Order, *, name: str = "candidate") -> Person:
-        key = order.get(name)
+    def _person(self, command: Command, *, name: str = "candidate") -> Person:
+        key = command.get(name)
         if key is None:
             return self._any(list(self._account.world.people.values()))
         person = self._account.find_person(key)
         if person is None:
-            raise UnknownOrder(f"there is no candidate {key!r}")
+            raise UnknownCommand(f"there is no candidate {key!r}")
         return person
 
-    def _application(self, order: Order, *, state: str | None = None) -> Application:
-        key = order.get("application")
+    def _application(self, command: Command, *, state: str | None = None) -> Application:
+        key = command.get("application")
         if key is None:
             known = self._account.world.applications.values()
             return self._any([a for a in known if state in {None, a.state}])
         application = self._account.find_application(key)
         if application is None:
-            raise UnknownOrder(f"there is no application {key!r}")
+            raise UnknownCommand(f"there is no application {key!r}")
         return application
 
     def _any(self, of: list[T]) -> T:
         if not of:
-            raise UnknownOrder("there is none left to choose from")
+            raise UnknownCommand("there is none left to choose from")
         return Random(f"{self._account.seed}:{self._account.world.sequence}").choice(of)
 
     def _next_stage(self, application: Application) -> str:
@@ -238,8 +238,8 @@ class _Orders:
         }
 
 
-def _changes(order: Order) -> dict[str, object]:
-    changes = order.get("changes", {})
+def _changes(command: Command) -> dict[str, object]:
+    changes = command.get("changes", {})
     if not isinstance(changes, dict):
-        raise UnknownOrder("`changes` must be an object of field names and values")
+        raise UnknownCommand("`changes` must be an object of field names and values")
     return changes

@@ -30,8 +30,8 @@ class Write:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """The simulator's book of everything a test may want to ask about."""
+class Recorder:
+    """What clients did so far, for tests to read."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class Ledger:
     most_parallel: int = 0
 
     def clear(self) -> None:
-        """Begin a new book."""
+        """Forgets everything recorded so far."""
         self.requests.clear()
         self.statuses.clear()
         self.violations.clear()

@@ -1,7 +1,7 @@
-"""The process that is killed: it imports for real and sends itself SIGKILL at an appointed moment.
+"""The process that is killed: it imports for real and sends itself SIGKILL at a given moment.
 
-Started as a program it is a zygote: everything is imported once, then each order from stdin is
-carried out by a forked child with a loop and clients of its own, and answered on stdout.
+Started as a program it is a fork server: it imports every module once, then runs each command from stdin
+in a forked child with a loop and clients of its own, and answers on stdout.
 """
 
 import asyncio
@@ -19,11 +19,8 @@ from pymongo import monitoring
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import Mongo, open_mongo
 from models.ids import application_id, candidate_id, integration_id
-from tests.support.fake_ats import START
-from tests.support.importing import ImportBench
-from tests.support.moving_clock import MovingClock
-from tests.support.victim_state import clear_all, final_state
-from tests.support.victim_worlds import (
+from tests.support.child_state import clear_all, final_state
+from tests.support.child_worlds import (
     RECRUITER,
     TITLE,
     UNREADABLE,
@@ -31,6 +28,9 @@ from tests.support.victim_worlds import (
     connector_for,
     world_at,
 )
+from tests.support.fake_ats import START
+from tests.support.importing import ImportBench
+from tests.support.moving_clock import MovingClock
 
 ACT = timedelta(hours=20)
 """When the import that is killed begins."""
@@ -38,7 +38,7 @@ RESTART = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
-class Executioner(monitoring.CommandListener):
+class KillSwitch(monitoring.CommandListener):
     """Kills its own process at the n-th moment of one kind, once it is armed."""
 
     kind: str = ""
@@ -50,35 +50,35 @@ class Executioner(monitoring.CommandListener):
 
     def started(self, _event: monitoring.CommandStartedEvent) -> None:
         self.commands += self.armed
-        self._judge("before", self.commands)
+        self._kill_if_due("before", self.commands)
 
     def succeeded(self, _event: monitoring.CommandSucceededEvent) -> None:
         self.acknowledged += self.armed
-        self._judge("after", self.acknowledged)
+        self._kill_if_due("after", self.acknowledged)
 
     def failed(self, _event: monitoring.CommandFailedEvent) -> None:
         """A command that failed was no moment."""
 
     def page_read(self, _list_name: str, _number: int) -> None:
         self.pages += self.armed
-        self._judge("page", self.pages)
+        self._kill_if_due("page", self.pages)
 
-    def _judge(self, kind: str, count: int) -> None:
+    def _kill_if_due(self, kind: str, count: int) -> None:
         if self.armed and (kind, count) == (self.kind, self.at):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(slots=True)
-class Victim:
+class ChildImport:
     """One child's work on one pair of databases."""
 
     mongo: Mongo
     scenario: Scenario
-    executioner: Executioner
+    kill_switch: KillSwitch
 
     def bench(self, *, day: int, later: timedelta) -> ImportBench:
         connector = connector_for(world_at(self.scenario, day=day))
-        connector.on_page = self.executioner.page_read
+        connector.on_page = self.kill_switch.page_read
         bench = ImportBench(self.mongo, connector, MovingClock(START + later))
         bench.ruled(max_percent=50.0)
         return bench
@@ -92,20 +92,20 @@ class Victim:
         day = 1 if self.scenario.phase == "initial" else 3
         bench = self.bench(day=day, later=ACT)
         bench.connector.ats.broken.add(UNREADABLE)
-        self.executioner.armed = True
+        self.kill_switch.armed = True
         await bench.poll(sweep=self.scenario.phase in ("sweep", "gone"))
-        self.executioner.armed = False
-        seen = self.executioner
+        self.kill_switch.armed = False
+        seen = self.kill_switch
         return {"before": seen.commands, "after": seen.acknowledged, "page": seen.pages}
 
     async def finish(self) -> dict[str, Any]:
         """The restart: whatever was left is done, and two more sweeps find nothing."""
         day = 1 if self.scenario.phase == "initial" else 3
         bench = self.bench(day=day, later=ACT + RESTART)
-        self.executioner.armed = True
+        self.kill_switch.armed = True
         for _ in range(3):
             await bench.poll(sweep=True)
-        self.executioner.armed = False
+        self.kill_switch.armed = False
         return await final_state(bench)
 
     async def edit(self) -> dict[str, Any]:
@@ -125,25 +125,25 @@ class Victim:
         return {"moved": moved, "titled": titled}
 
 
-async def _carry_out(order: dict[str, Any]) -> dict[str, Any]:
-    kind, at = order.get("kill") or ("", 0)
-    executioner = Executioner(kind, at)
-    monitoring.register(executioner)
+async def _run_command(command: dict[str, Any]) -> dict[str, Any]:
+    kind, at = command.get("kill") or ("", 0)
+    kill_switch = KillSwitch(kind, at)
+    monitoring.register(kill_switch)
     mongo = await open_mongo(
-        order["uri"],
-        database=order["database"],
-        clearview_database=order["clearview"],
-        prepare=order["do"] == "prepare",
+        command["uri"],
+        database=command["database"],
+        clearview_database=command["clearview"],
+        prepare=command["do"] == "prepare",
     )
-    child_process = Victim(mongo, Scenario(**order["scenario"]), executioner)
+    child = ChildImport(mongo, Scenario(**command["scenario"]), kill_switch)
     work: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "prepare": _nothing,
-        "act": child_process.act,
-        "edit": child_process.edit,
-        "finish": child_process.finish,
+        "act": child.act,
+        "edit": child.edit,
+        "finish": child.finish,
     }
     try:
-        return await work[order["do"]]()
+        return await work[command["do"]]()
     finally:
         await mongo.close()
 
@@ -152,13 +152,13 @@ async def _nothing() -> dict[str, Any]:
     return {}
 
 
-def _in_a_child(order: dict[str, Any]) -> dict[str, Any]:
-    """Fork, carry out, and tell how it ended."""
+def _in_a_child(command: dict[str, Any]) -> dict[str, Any]:
+    """Forks, runs the command in the child, and returns how the child ended."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        _child(order, write_end)
+        _child(command, write_end)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         said = pipe.read()
@@ -167,17 +167,17 @@ def _in_a_child(order: dict[str, Any]) -> dict[str, Any]:
     return {"killed": killed, "status": status, "answer": json.loads(said) if said else None}
 
 
-def _child(order: dict[str, Any], write_end: int) -> None:
+def _child(command: dict[str, Any], write_end: int) -> None:
     code = 1
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # only answers go to the zygote's stdout
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # only answers go to the server's stdout
     try:
-        answer = asyncio.run(_carry_out(order))
+        answer = asyncio.run(_run_command(command))
         with os.fdopen(write_end, "wb") as pipe:
             pipe.write(json.dumps(answer).encode())
         code = 0
     except ImportFailed as error:
         sys.stderr.write(f"import failed: {error}\n")
-    except BaseException:  # the zygote must never go on in two processes
+    except BaseException:  # the server must never go on in two processes
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
@@ -185,7 +185,7 @@ def _child(order: dict[str, Any], write_end: int) -> None:
 
 
 def main() -> None:
-    """Orders and answers, one JSON document a line."""
+    """Commands and answers, one JSON document a line."""
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_in_a_child(json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -17,7 +17,7 @@ from connectors.simulator.clearview_messages import (
 Fields = dict[str, Any]
 
 
-class CandidateBook(Protocol):
+class CandidateStore(Protocol):
     """Where candidates and applications end up; a demo may put ClearView's database after it."""
 
     async def upsert(self, candidate: CandidateUpsert) -> Result: ...
@@ -27,7 +27,7 @@ class CandidateBook(Protocol):
         ...
 
 
-class MemoryBook:
+class InMemoryCandidates:
     """Candidates and applications in memory, by id."""
 
     def __init__(self) -> None:
@@ -92,18 +92,18 @@ def speaks_of_candidate(order: CandidateUpsert) -> bool:
 
 
 def _write(
-    book: dict[UUID, Fields],
+    stored: dict[UUID, Fields],
     key: UUID,
     fields: Mapping[str, Any],
     order: CandidateUpsert | ApplicationUpsert,
 ) -> ResultStatus:
-    before = book.get(key)
+    before = stored.get(key)
     if before is not None and order.if_absent:
         return "unchanged"
     after = merged(before or {}, fields, order.unset)
     if before == after:
         return "unchanged"
-    book[key] = after
+    stored[key] = after
     return "created" if before is None else "updated"
 
 

@@ -1,4 +1,4 @@
-"""Orders to the process whose children are killed (`tests.support.victim`)."""
+"""Commands to the process whose children are killed (`tests.support.child_process`)."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.victim_worlds import Scenario
+from tests.support.child_worlds import Scenario
 
 Kill = tuple[str, int]
 ROOT = Path(__file__).parents[2]
@@ -24,17 +24,17 @@ class Edits:
 
 
 @dataclass(slots=True)
-class Zygote:
-    """Forks one child per order, on one pair of databases."""
+class ForkServer:
+    """Forks one child per command, on one pair of databases."""
 
     process: subprocess.Popen[str]
     where: dict[str, str]
 
-    def order(self, do: str, scenario: Scenario, **more: Any) -> dict[str, Any]:
-        order = {**self.where, "do": do, "scenario": asdict(scenario), **more}
+    def send(self, do: str, scenario: Scenario, **more: Any) -> dict[str, Any]:
+        command = {**self.where, "do": do, "scenario": asdict(scenario), **more}
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         if not answer["killed"] and answer["status"] != 0:
@@ -43,32 +43,32 @@ class Zygote:
 
     def act(self, scenario: Scenario, kill: Kill | None = None) -> dict[str, int] | None:
         """How many moments of each kind there were; None if it was killed."""
-        answer: dict[str, int] | None = self.order("act", scenario, kill=kill)["answer"]
+        answer: dict[str, int] | None = self.send("act", scenario, kill=kill)["answer"]
         return answer
 
     def edit(self, scenario: Scenario) -> Edits:
         """What the recruiter really changed."""
-        return Edits(**self.order("edit", scenario)["answer"])
+        return Edits(**self.send("edit", scenario)["answer"])
 
     def finish(self, scenario: Scenario, kill: Kill | None = None) -> dict[str, Any] | None:
         """The final state; None if the restart was killed too."""
-        answer: dict[str, Any] | None = self.order("finish", scenario, kill=kill)["answer"]
+        answer: dict[str, Any] | None = self.send("finish", scenario, kill=kill)["answer"]
         return answer
 
 
 @contextmanager
-def fork_server(uri: str, name: str) -> Iterator[Zygote]:
-    """A zygote with its databases made; it ends with the block."""
+def running_fork_server(uri: str, name: str) -> Iterator[ForkServer]:
+    """Starts a server with its databases prepared, and stops it at the end of the block."""
     where = {"uri": uri, "database": f"own_{name}", "clearview": f"cv_{name}"}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.victim"],
+        [sys.executable, "-m", "tests.support.child_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     ) as process:
-        ready = Zygote(process, where)
-        ready.order("prepare", Scenario("split", "initial"))
+        ready = ForkServer(process, where)
+        ready.send("prepare", Scenario("split", "initial"))
         yield ready
         assert process.stdin is not None
         process.stdin.close()
