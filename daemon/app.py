@@ -36,7 +36,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.http.api import Desk
 from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
-from daemon.pushing.outbox_poller import DueWatch
+from daemon.pushing.outbox_poller import OutboxPoller
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
@@ -79,7 +79,7 @@ class Daemon:
         self.listening = asyncio.Event()
         self.http_port = 0
         self.intake = assemble_intake(shared, self.config, self.deliveries)
-        self.due_watch = DueWatch(shared.outbox, shared.clock, self.deliveries.wakers)
+        self.due_watch = OutboxPoller(shared.outbox, shared.clock, self.deliveries.wakers)
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = assemble_sender(shared, self.channels.open)
         self.loops = shared.loops

@@ -15,6 +15,7 @@ from daemon.assembly_import import ImportParts, import_ports, import_rules
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
+from daemon.core.pushes import OutboxRow
 from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
@@ -26,11 +27,10 @@ from daemon.jobs.status_push import (
     StatusIntake,
 )
 from daemon.ports.notifications import Channel
-from daemon.ports.pushes import NewRow
 from daemon.pushing.admission import Integration as PushIntegration
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.intake import EventIntake, RulesOf
-from daemon.pushing.reconcile import Repair, RepairPorts
+from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.health import Health
 from daemon.runtime.integration_state import IntegrationStateCache
@@ -207,7 +207,7 @@ class Deliveries:
         """By integration: what tells its delivery that there is work."""
         return {identity: one.wake for identity, one in self._by_integration.items()}
 
-    def announce(self, row: NewRow) -> None:
+    def announce(self, row: OutboxRow) -> None:
         """A row entered the outbox."""
         if row.event.integration_id in self._by_integration:
             self._by_integration[row.event.integration_id].announce(row)
@@ -232,10 +232,10 @@ def assemble_intake(
     )
 
 
-def assemble_repair(shared: ImportParts) -> Repair:
+def assemble_repair(shared: ImportParts) -> Reconciler:
     """What compares all of ClearView with the snapshots."""
-    return Repair(
-        RepairPorts(
+    return Reconciler(
+        ReconcilePorts(
             outbox=MongoOutbox(shared.mongo),
             clearview=MongoClearViewApplications(shared.mongo),
             conflicts=MongoOpenConflicts(shared.mongo),

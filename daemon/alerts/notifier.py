@@ -22,7 +22,7 @@ from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from daemon.ports.notifications import AlertBook, Channel, NotificationQueue
+from daemon.ports.notifications import AlertStates, Channel, NotificationQueue
 from daemon.runtime.supervision import (
     Backoff,
     LoopObserver,
@@ -77,7 +77,7 @@ class NotificationSender:
         self,
         *,
         alerts: Alerts,
-        book: AlertBook,
+        book: AlertStates,
         queue: NotificationQueue,
         channels: Sequence[Channel],
         clock: Clock,

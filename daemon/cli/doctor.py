@@ -28,7 +28,7 @@ from daemon.cli.session import (
     showing_errors,
     shown_as,
 )
-from daemon.ports.pushes import StreamInterrupted
+from daemon.core.status_events import StreamInterrupted
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.supervision import must_pass
 from daemon.store.connection import DatabaseError, Mongo

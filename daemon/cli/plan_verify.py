@@ -27,10 +27,10 @@ from daemon.cli.session import (
 )
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
 from daemon.core.push_plan import PushRules
+from daemon.core.pushes import OpenPush
 from daemon.core.verification import Drift
 from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
-from daemon.ports.pushes import OpenPush
 from daemon.pushing.wakeup_queue import push_in_hand
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.json_values import plain

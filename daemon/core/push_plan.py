@@ -1,19 +1,21 @@
-"""What an event means for the ATS, and what a waiting push still means when its turn comes.
+"""The meaning of a status change for the ATS: at intake, and again at delivery. Pure.
 
-Two decisions, both pure. At intake: is this change work at all? At delivery: given what the ATS
-holds now and what both sides last agreed on, is it sent, is it there already, or has the ATS moved
-too?
+At intake: is this change work at all? At delivery, given the ATS's state and the status that both
+sides last agreed on: is it sent, does the ATS hold it already, or has the ATS moved too?
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.conflict import Policy, Winner, decide_status, who_moved
+from daemon.core.pushes import UnfinishedPush
+from daemon.core.status_events import StatusEvent
 from models.candidate import NamedRef
 from models.status import ApplicationStatus
 
@@ -21,11 +23,11 @@ Coalesce = Literal["latest", "every"]
 STATUSES = frozenset(ApplicationStatus)
 _ALLOWED = f"allowed are {', '.join(ApplicationStatus)}"
 _WORD = re.compile(r"[\w .-]{1,40}")
-"""What may be shown of a status that is none."""
+"""The shape of an unknown status that a message may quote."""
 
 
 class PushRules(msgspec.Struct, frozen=True):
-    """What the operator decided about pushes to one integration."""
+    """The operator's settings for pushes to one integration."""
 
     enabled: bool = True
     conflicts: Policy = "ats_wins"
@@ -34,65 +36,16 @@ class PushRules(msgspec.Struct, frozen=True):
     """Its name, for alerts."""
 
 
-class StatusEvent(msgspec.Struct, frozen=True):
-    """One change of an application's status or stage in ClearView, as it was at that moment."""
-
-    event_id: str
-    sequence: str
-    application_id: UUID
-    at: datetime
-    status: str | None
-    """None: the write named a stage only, or holds no text there."""
-    stage: NamedRef | None = None
-    rejection_reason: str | None = None
-    integration_id: UUID | None = None
-    external_id: str | None = None
-    candidate_id: UUID | None = None
-    is_whole: bool = False
-    """The write was of the whole document, with fields that it did not change."""
-    document: str | None = None
-    """The id of a document whose id is no UUID."""
-    problem: str | None = None
-    """A field of the wrong type, where the write holds nothing that can be followed."""
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where an application stands: its status and stage."""
-
-    status: ApplicationStatus
-    stage: NamedRef
-
-
-class KnownApplication(msgspec.Struct, frozen=True):
-    """What the ATS last said of an application."""
-
-    standing: Standing
-    record: Mapping[str, Any]
-    gone: bool = False
-    import_id: UUID | None = None
-    """The import that wrote the record."""
-    seen_at: datetime | None = None
-    imported_from: str | None = None
-    """The status that this import replaced, if it changed it and no push has moved it since."""
-
-
-class Earlier(msgspec.Struct, frozen=True):
-    """The latest push of the same application that has not ended yet."""
-
-    status: ApplicationStatus
-    stage: NamedRef | None
-
-
 class Push(msgspec.Struct, frozen=True):
-    """Work to do. `expected` is None behind an unfinished push: that one's result is expected."""
+    """Work to do. `expected` is None after an unfinished push: its result is expected then."""
 
     status: ApplicationStatus
     stage: NamedRef | None
-    expected: Standing | None
+    expected: ApplicationState | None
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """No work, and why in one word. `failed`: someone should have a look."""
+    """No work, and the reason in one word. `failed`: a person should look at it."""
 
     reason: str
     message: str | None = None
@@ -103,13 +56,13 @@ def plan_event(
     event: StatusEvent,
     *,
     known: KnownApplication | None,
-    earlier: Earlier | None,
+    earlier: UnfinishedPush | None,
     rules: PushRules | None,
 ) -> Push | Skip:
-    """Whether a change in ClearView is work at the ATS.
+    """Decides if a change in ClearView is work at the ATS.
 
     A status that the snapshot holds already came from the ATS (or went there): that is the echo
-    rule. Behind an unfinished push nothing can be an echo, because the snapshot will move.
+    rule. After an unfinished push nothing can be an echo, because the snapshot will move.
     """
     refusal = _not_for_the_ats(event, known, rules)
     if refusal is not None or known is None:
@@ -119,20 +72,20 @@ def plan_event(
     status = _status_of(event, known, earlier)
     if earlier is not None:
         return Push(status, stage, expected=None)
-    if holds(known.standing, status, stage):
+    if holds(known.state, status, stage):
         return Skip("echo")
-    return Push(status, stage, expected=known.standing)
+    return Push(status, stage, expected=known.state)
 
 
 def _stage_before(
-    event: StatusEvent, known: KnownApplication, earlier: Earlier | None
+    event: StatusEvent, known: KnownApplication, earlier: UnfinishedPush | None
 ) -> NamedRef | None:
-    """The stage that ClearView showed before; None where any stage in the write is a choice.
+    """Returns ClearView's stage before the write; None where any stage in the write is a choice.
 
     A whole document repeats the stage that the unfinished push has not moved yet.
     """
     if earlier is None or (earlier.stage is None and event.is_whole):
-        return known.standing.stage
+        return known.state.stage
     return earlier.stage
 
 
@@ -150,7 +103,7 @@ def _not_for_the_ats(
 
 
 def _no_status(event: StatusEvent) -> Skip | None:
-    """The reason why the write names nothing that any ATS has."""
+    """Returns the reason why the write names no status that an ATS could have."""
     if event.problem is not None:
         return Skip("wrong_type", f"{event.problem}; {_ALLOWED}", failed=True)
     if event.status is None and event.stage is None:
@@ -161,19 +114,19 @@ def _no_status(event: StatusEvent) -> Skip | None:
     return Skip("not_canonical", f"{word} is no canonical status; {_ALLOWED}", failed=True)
 
 
-def unhandled(event: StatusEvent, error: str) -> Skip:
-    """What becomes of an event that fails whenever it is looked at."""
+def unreadable(event: StatusEvent, error: str) -> Skip:
+    """Returns the plan of an event that fails at every try."""
     name = event.document or str(event.application_id)
     message = f"the change of document {name} cannot be handled ({error}); correct the document"
     return Skip("unreadable", message, failed=True)
 
 
 def _status_of(
-    event: StatusEvent, known: KnownApplication, earlier: Earlier | None
+    event: StatusEvent, known: KnownApplication, earlier: UnfinishedPush | None
 ) -> ApplicationStatus:
     if event.status is not None:
         return ApplicationStatus(event.status)
-    return known.standing.status if earlier is None else earlier.status
+    return known.state.status if earlier is None else earlier.status
 
 
 def names_another_stage(stage: NamedRef | None, before: NamedRef | None) -> bool:
@@ -195,26 +148,26 @@ def same_stage(wanted: NamedRef, held: NamedRef) -> bool:
     return not name_differs and wanted["name"] is not None
 
 
-def holds(standing: Standing, status: ApplicationStatus, stage: NamedRef | None) -> bool:
-    """True if the wanted state is there: any stage of the status, or the very stage if named."""
-    if standing.status != status and stage is None:
-        return False
-    return stage is None or same_stage(stage, standing.stage)
+def holds(state: ApplicationState, status: ApplicationStatus, stage: NamedRef | None) -> bool:
+    """True if the wanted status is held in any stage, or in the very stage if one is named."""
+    if stage is None:
+        return state.status == status
+    return same_stage(stage, state.stage)
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Bring the application from `standing` to what is wanted."""
+    """The ATS is to take the status."""
 
     overrules_ats: bool = False
-    """The ATS had moved as well and the conflict rule says that ClearView wins."""
+    """The ATS had moved as well, and by the conflict rule ClearView wins."""
 
 
-class There(msgspec.Struct, frozen=True):
-    """The ATS holds what is wanted."""
+class AlreadyHeld(msgspec.Struct, frozen=True):
+    """The ATS holds the wanted status."""
 
 
-class Yield(msgspec.Struct, frozen=True):
-    """The ATS's status stays. `winner` None: a person decides."""
+class KeepAtsStatus(msgspec.Struct, frozen=True):
+    """The ATS's status remains. `winner` None: a person decides."""
 
     winner: Winner | None
     conflict: bool
@@ -224,16 +177,16 @@ class Yield(msgspec.Struct, frozen=True):
 def plan_delivery(
     *,
     base: ApplicationStatus,
-    ats: Standing,
+    ats: ApplicationState,
     status: ApplicationStatus,
     stage: NamedRef | None,
     policy: Policy,
     ats_changed_at: datetime | None = None,
     clearview_changed_at: datetime | None = None,
-) -> Send | There | Yield:
-    """What a push means now that its turn has come; `base` is what both sides last agreed on."""
+) -> Send | AlreadyHeld | KeepAtsStatus:
+    """Decides about a due push; `base` is the status that both sides last agreed on."""
     if holds(ats, status, stage):
-        return There()
+        return AlreadyHeld()
     if ats.status == status:
         return Send()
     winner = decide_status(
@@ -247,14 +200,9 @@ def plan_delivery(
     both_moved = who_moved(base=base, ats=ats.status, clearview=status) == "both"
     if winner == "clearview":
         return Send(overrules_ats=both_moved)
-    return Yield(winner, conflict=both_moved)
+    return KeepAtsStatus(winner, conflict=both_moved)
 
 
-def superseded(waiting: Sequence[UUID], *, coalesce: Coalesce, piled_up: bool) -> Sequence[UUID]:
-    """Of one application's waiting pushes, oldest first: those that a newer one makes obsolete.
-
-    While the ATS answers, every change is sent; only what piled up behind an outage is dropped.
-    """
-    if coalesce == "every" or not piled_up:
-        return ()
-    return waiting[:-1]
+def superseded(waiting: Sequence[UUID], *, coalesce: Coalesce) -> Sequence[UUID]:
+    """Returns those of one application's waiting pushes (oldest first) that a newer one replaces."""
+    return () if coalesce == "every" else waiting[:-1]

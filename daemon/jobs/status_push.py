@@ -17,34 +17,29 @@ import structlog
 from connectors.connector import Connector
 from daemon.core.leases import Lease, LeaseLost
 from daemon.core.push_plan import PushRules
+from daemon.core.pushes import DeliveryCounts, IntakeCounts, OpenPush, OutboxRow
 from daemon.core.recovery import Recovery, RecoveryRule, recovery
 from daemon.core.retry import Jitter, RetryRule
+from daemon.core.status_events import EventBatch, PositionLost, StreamInterrupted
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import (
-    Batch,
-    DeliveryCounts,
     DeliveryQueue,
     EventSource,
-    IntakeCounts,
     IntegrationStates,
     KnownApplications,
-    NewRow,
-    OpenPush,
     OpenStream,
-    PositionLost,
-    StreamInterrupted,
 )
 from daemon.pushing.admission import AdmissionControl, Integration
 from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
 from daemon.pushing.delivery_attempt import AttemptContext
 from daemon.pushing.intake import TRIES, EventIntake, RulesOf
-from daemon.pushing.reconcile import Repair
+from daemon.pushing.reconcile import Reconciler
 from daemon.pushing.stream_alerts import StreamAlerts
-from daemon.pushing.stream_checkpoint import PLACE, CheckpointWriter, StreamCheckpoint
+from daemon.pushing.stream_checkpoint import STREAM_KEY, CheckpointWriter, StreamCheckpoint
 from daemon.pushing.wakeup_queue import LocalWakeupQueue
 from daemon.runtime.supervision import stopped_within
 
@@ -60,7 +55,7 @@ class IntakePorts(msgspec.Struct, frozen=True):
 
     source: EventSource
     intake: EventIntake
-    repair: Repair
+    repair: Reconciler
     checkpoints: Checkpoints
     leases: Leases
     alerts: Alerts
@@ -87,7 +82,7 @@ class StatusIntake:
         ports: IntakePorts,
         *,
         rules: Callable[[], RulesOf],
-        announce: Callable[[NewRow], None],
+        announce: Callable[[OutboxRow], None],
         times: IntakeTimes | None = None,
     ) -> None:
         self._ports = ports
@@ -105,7 +100,7 @@ class StatusIntake:
     async def run(self, stop: asyncio.Event) -> None:
         """Take in events until stopped."""
         while not stop.is_set():
-            lease = await self._ports.leases.acquire(PLACE)
+            lease = await self._ports.leases.acquire(STREAM_KEY)
             if lease is None:
                 self.last_progress = None
                 await stopped_within(stop, self._times.try_for_lease_every)
@@ -208,7 +203,7 @@ class StatusIntake:
                 await self._compare(keeper)
                 compare_at = now + self._times.repair_every.total_seconds()
 
-    async def _take(self, batch: Batch, keeper: CheckpointWriter) -> None:
+    async def _take(self, batch: EventBatch, keeper: CheckpointWriter) -> None:
         """The rows first, the place second: a crash in between repeats work and loses none."""
         await self._account(await self._ports.intake.take(batch.events, self._rules()))
         if batch.lost is not None:
@@ -232,7 +227,7 @@ class StatusIntake:
             place.age(self._ports.clock.now()), await self._ports.source.window_seconds()
         )
 
-    async def _account(self, rows: list[NewRow], *, repaired: int = 0) -> None:
+    async def _account(self, rows: list[OutboxRow], *, repaired: int = 0) -> None:
         queued = [row for row in rows if row.state == "pending"]
         self.counts.events += len(rows) - repaired
         self.counts.repaired += repaired
@@ -251,7 +246,7 @@ class StatusIntake:
         Raises:
             StreamInterrupted: MongoDB went away meanwhile; nothing is lost.
         """
-        lease = await acquire_soon(self._ports.leases, PLACE)
+        lease = await acquire_soon(self._ports.leases, STREAM_KEY)
         if lease is None:
             return self.counts
         try:
@@ -287,7 +282,7 @@ class StatusIntake:
                 return
 
 
-def _reaches(batch: Batch, until: datetime) -> bool:
+def _reaches(batch: EventBatch, until: datetime) -> bool:
     """True if everything up to that moment was read. The server cuts its moments to seconds."""
     cut = until.replace(microsecond=0)
     if batch.events:
@@ -351,7 +346,7 @@ class PushDelivery:
         """There is new work: look at once."""
         self._inbox.request_scan()
 
-    def announce(self, row: NewRow) -> None:
+    def announce(self, row: OutboxRow) -> None:
         """A row was stored just now; where everything about it is known, nothing is read."""
         self._inbox.put(row)
 

@@ -1,4 +1,4 @@
-"""Numbers that jobs count and measure, by name; the composition root wires them to an exporter."""
+"""Numbers that jobs count and measure, by name."""
 
 from typing import Protocol
 
@@ -13,16 +13,3 @@ class Metrics(Protocol):
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measured value of a distribution."""
         ...
-
-
-class NoMetrics:
-    """No one is counting."""
-
-    def count(self, name: str, by: int = 1, **labels: str) -> None:
-        """Nothing to keep."""
-
-    def gauge(self, name: str, value: float, **labels: str) -> None:
-        """Nothing to keep."""
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """Nothing to keep."""

@@ -29,7 +29,7 @@ class Channel(Protocol):
     async def close(self) -> None: ...
 
 
-class AlertBook(Protocol):
+class AlertStates(Protocol):
     """The alerts as the planner of messages sees them."""
 
     async def due(self, now: datetime) -> Sequence[AlertState]: ...

@@ -19,10 +19,10 @@ from connectors.errors import (
 from daemon.core.alert_texts import PUSH, auth_refused, pushes_failing
 from daemon.core.breaker import Breaker
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.core.integrations import IntegrationRef
+from daemon.core.integrations import IntegrationRef, State
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from daemon.ports.pushes import IntegrationState, IntegrationStates
+from daemon.ports.pushes import IntegrationStates
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class AdmissionControl:
         self._clock = clock
         self._breaker = Breaker()
         self._limited_until: datetime | None = None
-        self._state: IntegrationState = "active"
+        self._state: State = "active"
         self._state_read_at = float("-inf")
         self._probe_at = float("-inf")
         self._probe_pause_s = 0.0
@@ -90,7 +90,7 @@ class AdmissionControl:
             return await self._probe_credential()
         return state == "active"
 
-    async def _read_state(self) -> IntegrationState:
+    async def _read_state(self) -> State:
         now = self._clock.monotonic()
         if now - self._state_read_at >= STATE_IS_GOOD_FOR_S:
             self._state = await self._states.state(self._integration.id)

@@ -14,23 +14,17 @@ import msgspec
 import structlog
 
 from daemon.core.alert_texts import conflicts_open, dead_push
+from daemon.core.applications import KnownApplication
 from daemon.core.integrations import IntegrationRef
-from daemon.core.push_plan import KnownApplication
+from daemon.core.pushes import OpenPush, OutboxRow, PushDeferred, PushEnded
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import (
-    DeliveryQueue,
-    Done,
-    KnownApplications,
-    NewRow,
-    OpenPush,
-    Waits,
-)
+from daemon.ports.pushes import DeliveryQueue, KnownApplications
 from daemon.pushing.admission import Admission, AdmissionControl, Integration
 from daemon.pushing.delivery_attempt import AttemptContext
 from daemon.pushing.group_commit import GroupCommit
-from daemon.pushing.queue import ApplicationQueue, QueueTools
+from daemon.pushing.queue import ApplicationQueue, QueueContext
 from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_in_hand
 
 log = structlog.get_logger(__name__)
@@ -88,7 +82,7 @@ class Delivery:
         self._limits = limits
         self._claims = GroupCommit(self._claim)
         self._settles = GroupCommit(ports.queue.settle, gather_s=SETTLE_TOGETHER_S)
-        self._tools = QueueTools(
+        self._tools = QueueContext(
             turn=turn(self._claim_one),
             settle=self._settles.submit,
             before=ports.queue.before,
@@ -173,7 +167,7 @@ class Delivery:
             started += self._starts(row, tasks)
         return started
 
-    def _starts(self, row: NewRow, tasks: asyncio.TaskGroup) -> bool:
+    def _starts(self, row: OutboxRow, tasks: asyncio.TaskGroup) -> bool:
         """Start a turn with nothing but what is in hand, if that is enough."""
         application_id = row.event.application_id
         if self._worked_off.covers(row):
@@ -246,7 +240,7 @@ class Delivery:
     async def _work_off(
         self, application_id: UUID, queue: ApplicationQueue, *, probing: bool
     ) -> None:
-        ends: Sequence[Done | Waits] = ()
+        ends: Sequence[PushEnded | PushDeferred] = ()
         try:
             if probing:
                 self._gate.begin_probe()
@@ -269,9 +263,9 @@ class Delivery:
     async def _claim_one(self, push: OpenPush) -> bool:
         return push.id in await self._claims.submit(push)
 
-    async def _tell(self, ends: Sequence[Done | Waits]) -> None:
+    async def _tell(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
         for end in ends:
-            if isinstance(end, Waits):
+            if isinstance(end, PushDeferred):
                 self.counts["retried"] += 1
                 continue
             self.counts[end.state] += 1
@@ -281,7 +275,7 @@ class Delivery:
             self._log(end)
             await self._alert(end)
 
-    def _log(self, end: Done) -> None:
+    def _log(self, end: PushEnded) -> None:
         """A line for each push, but where there are very many only for those that went wrong."""
         if end.state in {"delivered", "superseded"} and len(self._busy) > FEW_AT_ONCE:
             self._unlogged[end.state] += 1
@@ -303,7 +297,7 @@ class Delivery:
             log.info("status_pushes_ended", integration=self._integration.name, **self._unlogged)
             self._unlogged.clear()
 
-    async def _alert(self, end: Done) -> None:
+    async def _alert(self, end: PushEnded) -> None:
         of = IntegrationRef(self._integration.name, self._integration.id)
         if end.state == "dead":
             condition = dead_push(
@@ -317,8 +311,8 @@ class Delivery:
             await self._ports.alerts.raise_condition(conflicts_open(of))
 
 
-def _all_done(ends: Sequence[Done | Waits]) -> bool:
-    return bool(ends) and all(isinstance(end, Done) for end in ends)
+def _all_done(ends: Sequence[PushEnded | PushDeferred]) -> bool:
+    return bool(ends) and all(isinstance(end, PushEnded) for end in ends)
 
 
 def _monotonic() -> float:

@@ -32,18 +32,18 @@ from connectors.errors import (
     Unavailable,
     UnexpectedPayload,
 )
-from daemon.core.push_plan import (
-    KnownApplication,
-    PushRules,
-    Send,
-    Standing,
-    There,
-    Yield,
-    plan_delivery,
+from daemon.core.applications import ApplicationState, KnownApplication
+from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, PushRules, Send, plan_delivery
+from daemon.core.pushes import (
+    AtsMove,
+    EndState,
+    OpenPush,
+    PushConflict,
+    PushDeferred,
+    PushEnded,
 )
 from daemon.core.retry import GiveUp, Jitter, RetryRule, next_attempt
 from daemon.ports.clock import Clock
-from daemon.ports.pushes import Done, DoneState, FoundConflict, Moved, OpenPush, Outcome, Waits
 from daemon.pushing.admission import AdmissionControl
 from daemon.pushing.refusals import has_moved, refusal_text, standing_of
 from models.candidate import ApplicationRecord
@@ -99,7 +99,7 @@ class Attempt:
     refreshed: bool = False
     """Stages and reasons were read again because the ATS refused a request."""
     tried: bool = False
-    conflict: FoundConflict | None = None
+    conflict: PushConflict | None = None
 
     @property
     def is_own_work(self) -> bool:
@@ -117,7 +117,7 @@ class PushAttempt:
 
     async def run(
         self, push: OpenPush, *, base: ApplicationStatus, known: KnownApplication
-    ) -> Done | Waits:
+    ) -> PushEnded | PushDeferred:
         """How the push ended, or until when it waits.
 
         Raises:
@@ -138,16 +138,16 @@ class PushAttempt:
         except HeldBack:
             return self._waits(attempt, self._tools.clock.now(), counted=False)
 
-    async def _resolve(self, attempt: Attempt) -> Done | Waits:
+    async def _resolve(self, attempt: Attempt) -> PushEnded | PushDeferred:
         if attempt.sent_at is not None and not await self._refresh(attempt):
             return self._gone(attempt)
         for _ in range(_LOOKS):
             verdict = self._verdict(attempt)
-            if isinstance(verdict, There):
+            if isinstance(verdict, AlreadyHeld):
                 return self._there(attempt)
             if self._give_way and attempt.fresh:
                 return self._done(attempt, "superseded", reason="superseded")
-            if isinstance(verdict, Yield) and attempt.fresh:
+            if isinstance(verdict, KeepAtsStatus) and attempt.fresh:
                 return self._yielded(attempt, verdict)
             if isinstance(verdict, Send) and (attempt.fresh or self._needs_no_look(verdict)):
                 self._note_overruling(attempt, verdict)
@@ -167,9 +167,9 @@ class PushAttempt:
     def _note_overruling(self, attempt: Attempt, verdict: Send) -> None:
         if verdict.overrules_ats:
             ats = ApplicationStatus(attempt.current["status"])
-            attempt.conflict = FoundConflict(ats, self._tools.rules.conflicts, "clearview")
+            attempt.conflict = PushConflict(ats, self._tools.rules.conflicts, "clearview")
 
-    def _verdict(self, attempt: Attempt) -> Send | There | Yield:
+    def _verdict(self, attempt: Attempt) -> Send | AlreadyHeld | KeepAtsStatus:
         return plan_delivery(
             base=attempt.base,
             ats=standing_of(attempt.current),
@@ -194,7 +194,7 @@ class PushAttempt:
         attempt.current = record
         return True
 
-    async def _send(self, attempt: Attempt) -> Done | None:
+    async def _send(self, attempt: Attempt) -> PushEnded | None:
         """The end of the push, or None if the application has to be looked at first."""
         plan = await self._plan(attempt)
         match plan:
@@ -226,7 +226,7 @@ class PushAttempt:
                 raise Rejected(str(error), status=error.status, operation=error.operation) from None
             raise
 
-    async def _perform(self, attempt: Attempt, plan: Steps) -> Done | None:
+    async def _perform(self, attempt: Attempt, plan: Steps) -> PushEnded | None:
         """None if the application has to be decided about again."""
         if not await self._tools.claim(attempt.push):
             raise NotOurs
@@ -247,11 +247,11 @@ class PushAttempt:
                 return await self._refused(attempt, plan, error, steps_done=number)
             attempt.stepped = True
         await self._tools.gate.sent()
-        return self._delivered(attempt, Standing(plan.status, plan.stage))
+        return self._delivered(attempt, ApplicationState(plan.status, plan.stage))
 
     async def _doubted(
         self, attempt: Attempt, error: OutcomeUnknown, *, is_last: bool
-    ) -> Done | None:
+    ) -> PushEnded | None:
         """Read the application, because the answer does not show that the write took effect.
 
         Raises:
@@ -260,7 +260,7 @@ class PushAttempt:
         before, sent_at, attempt.stepped = attempt.current, attempt.sent_at, True
         if not await self._refresh(attempt):
             return self._gone(attempt)
-        if isinstance(self._verdict(attempt), There):
+        if isinstance(self._verdict(attempt), AlreadyHeld):
             await self._tools.gate.sent()
             return self._there(attempt)
         if not is_last and standing_of(attempt.current) != standing_of(before):
@@ -271,7 +271,7 @@ class PushAttempt:
 
     async def _refused(
         self, attempt: Attempt, plan: Steps, error: Terminal, *, steps_done: int
-    ) -> Done | None:
+    ) -> PushEnded | None:
         """End the push if one fresh look shows the application where it was.
 
         None if it has moved: the push is decided about again.
@@ -279,7 +279,7 @@ class PushAttempt:
         before = attempt.current
         if not await self._refresh(attempt):
             return self._gone(attempt)
-        if isinstance(self._verdict(attempt), There):
+        if isinstance(self._verdict(attempt), AlreadyHeld):
             return self._there(attempt)
         if steps_done:
             _count_own_steps(attempt)
@@ -290,7 +290,9 @@ class PushAttempt:
             return await self._dead(attempt, error)
         return await self._try_otherwise(attempt, plan, error)
 
-    async def _try_otherwise(self, attempt: Attempt, plan: Steps, error: Terminal) -> Done | None:
+    async def _try_otherwise(
+        self, attempt: Attempt, plan: Steps, error: Terminal
+    ) -> PushEnded | None:
         """Choose once more: the stage or reason may have changed since it was looked up."""
         attempt.refreshed = True
         again = await self._plan(attempt, refresh=True)
@@ -302,7 +304,7 @@ class PushAttempt:
             case _:
                 return await self._dead(attempt, error)
 
-    async def _dead(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> Done:
+    async def _dead(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> PushEnded:
         names: Sequence[str] = ()
         if error.words:
             names = await self._tools.names_of(ref_of(attempt).candidate_external_id)
@@ -329,7 +331,7 @@ class PushAttempt:
         if not self._tools.gate.admits():
             raise HeldBack
 
-    async def _after(self, attempt: Attempt, error: AtsError) -> Done | Waits:
+    async def _after(self, attempt: Attempt, error: AtsError) -> PushEnded | PushDeferred:
         await self._tools.gate.failed(error)
         match error:
             case RateLimited():
@@ -344,7 +346,7 @@ class PushAttempt:
             case _:
                 return await self._dead(attempt, error)
 
-    def _again(self, attempt: Attempt, error: AtsError) -> Done | Waits:
+    def _again(self, attempt: Attempt, error: AtsError) -> PushEnded | PushDeferred:
         now = self._tools.clock.now()
         decision = next_attempt(
             self._tools.retry,
@@ -361,9 +363,9 @@ class PushAttempt:
 
     def _waits(
         self, attempt: Attempt, until: datetime, *, counted: bool, error: AtsError | None = None
-    ) -> Waits:
+    ) -> PushDeferred:
         push = attempt.push
-        return Waits(
+        return PushDeferred(
             push=push,
             until=until,
             attempts=push.attempts + counted,
@@ -374,10 +376,10 @@ class PushAttempt:
             error=None if error is None else _text_of(error),
         )
 
-    def _delivered(self, attempt: Attempt, standing: Standing) -> Done:
+    def _delivered(self, attempt: Attempt, standing: ApplicationState) -> PushEnded:
         return self._done(attempt, "delivered", moved=_moved(attempt, standing))
 
-    def _there(self, attempt: Attempt) -> Done:
+    def _there(self, attempt: Attempt) -> PushEnded:
         """Someone was there first: this push itself if one of its requests was never answered."""
         standing = standing_of(attempt.current)
         moved = _moved(attempt, standing) if attempt.fresh else None
@@ -385,31 +387,30 @@ class PushAttempt:
             return self._done(attempt, "delivered", moved=moved)
         return self._done(attempt, "skipped", reason="already_there", moved=moved)
 
-    def _yielded(self, attempt: Attempt, verdict: Yield) -> Done:
+    def _yielded(self, attempt: Attempt, verdict: KeepAtsStatus) -> PushEnded:
         if verdict.conflict:
             ats = ApplicationStatus(attempt.current["status"])
             policy = self._tools.rules.conflicts
-            attempt.conflict = FoundConflict(ats, policy, verdict.winner)
+            attempt.conflict = PushConflict(ats, policy, verdict.winner)
         reason = "conflict" if verdict.conflict else "ats_moved"
         return self._done(attempt, "skipped", reason=reason if verdict.winner else "conflict_open")
 
-    def _gone(self, attempt: Attempt) -> Done:
+    def _gone(self, attempt: Attempt) -> PushEnded:
         message = "the ATS no longer has this application"
         return self._done(attempt, "dead", reason="gone_at_ats", message=message)
 
     def _done(
         self,
         attempt: Attempt,
-        state: DoneState,
+        state: EndState,
         *,
         reason: str | None = None,
         message: str | None = None,
-        moved: Moved | None = None,
-    ) -> Done:
-        return Done(
+        moved: AtsMove | None = None,
+    ) -> PushEnded:
+        return PushEnded(
             push=attempt.push,
             state=state,
-            outcome=OUTCOMES[state],
             base=attempt.base,
             at=self._tools.clock.now(),
             attempts=attempt.push.attempts + attempt.tried,
@@ -418,14 +419,6 @@ class PushAttempt:
             moved=moved,
             conflict=attempt.conflict,
         )
-
-
-OUTCOMES: dict[DoneState, Outcome] = {
-    "delivered": "Success",
-    "skipped": "Skipped",
-    "superseded": "Skipped",
-    "dead": "Failed",
-}
 
 
 def _count_own_steps(attempt: Attempt) -> None:
@@ -451,10 +444,10 @@ def ref_of(attempt: Attempt) -> ApplicationRef:
     )
 
 
-def _moved(attempt: Attempt, standing: Standing) -> Moved:
-    return Moved(
-        before_status=attempt.known.standing.status,
-        before_stage=attempt.known.standing.stage,
+def _moved(attempt: Attempt, standing: ApplicationState) -> AtsMove:
+    return AtsMove(
+        before_status=attempt.known.state.status,
+        before_stage=attempt.known.state.stage,
         before_rejection_reason=attempt.known.record.get("rejection_reason"),
         status=standing.status,
         stage=standing.stage,

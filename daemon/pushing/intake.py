@@ -9,24 +9,12 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from daemon.core.push_plan import (
-    Earlier,
-    KnownApplication,
-    Push,
-    PushRules,
-    Skip,
-    StatusEvent,
-    plan_event,
-    unhandled,
-)
+from daemon.core.applications import ApplicationInClearView, KnownApplication
+from daemon.core.push_plan import Push, PushRules, Skip, plan_event, unreadable
+from daemon.core.pushes import OutboxRow, UnfinishedPush
+from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock
-from daemon.ports.pushes import (
-    ClearViewApplication,
-    ClearViewApplications,
-    KnownApplications,
-    NewRow,
-    Outbox,
-)
+from daemon.ports.pushes import ClearViewApplications, KnownApplications, Outbox
 from models.ids import NAMESPACE, derived_id
 
 log = structlog.get_logger(__name__)
@@ -58,7 +46,7 @@ class EventIntake:
         self._clock = clock
         self._fails_by_content = fails_by_content
 
-    async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
+    async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[OutboxRow]:
         """The rows of these events, in order; durable when it returns.
 
         Raises:
@@ -74,7 +62,7 @@ class EventIntake:
             log.warning("status_events_failed", events=len(events), error=type(error).__name__)
         return [row for event in events for row in await self._take_alone(event, rules)]
 
-    async def _take_alone(self, event: StatusEvent, rules: RulesOf) -> list[NewRow]:
+    async def _take_alone(self, event: StatusEvent, rules: RulesOf) -> list[OutboxRow]:
         """The event's row; at last by what its document says now, or as a dead letter."""
         try:
             return await self._take([event], rules)
@@ -100,17 +88,17 @@ class EventIntake:
             rejection_reason=found.rejection_reason,
         )
 
-    async def _give_up(self, event: StatusEvent, error: Exception) -> NewRow:
+    async def _give_up(self, event: StatusEvent, error: Exception) -> OutboxRow:
         """Store the event as a dead letter that holds nothing of what could not be handled."""
         application = str(event.application_id)
         name, place = type(error).__name__, place_of(error)
         log.error("status_event_unreadable", application_id=application, error=name, path=place)
         bare = replace(event, status=None, stage=None, rejection_reason=None, external_id=None)
-        row = new_row(bare, unhandled(event, name))
+        row = new_row(bare, unreadable(event, name))
         await self._outbox.add([row], at=self._clock.now())
         return row
 
-    async def store(self, rows: Sequence[NewRow]) -> list[NewRow]:
+    async def store(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """Store planned rows; one that MongoDB refuses is stored as a dead letter instead."""
         try:
             await self._outbox.add(rows, at=self._clock.now())
@@ -122,7 +110,7 @@ class EventIntake:
             return [stored for row in rows for stored in await self.store([row])]
         return list(rows)
 
-    async def _take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[NewRow]:
+    async def _take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[OutboxRow]:
         # Open pushes are read before snapshots: one that ends in between has moved its snapshot
         # by then, so that either the one or the other tells what to expect.
         identified, earlier = await asyncio.gather(
@@ -142,7 +130,7 @@ class EventIntake:
         return [_identified(event, owners.get(event.application_id)) for event in events]
 
     async def known_of(
-        self, applications: Iterable[StatusEvent | ClearViewApplication]
+        self, applications: Iterable[StatusEvent | ApplicationInClearView]
     ) -> dict[tuple[UUID | None, str | None], KnownApplication]:
         """Snapshots by integration and external id."""
         wanted: dict[UUID, list[str]] = {}
@@ -159,9 +147,9 @@ class EventIntake:
 def _planned(
     events: Sequence[StatusEvent],
     known: Mapping[tuple[UUID | None, str | None], KnownApplication],
-    earlier: dict[UUID, Earlier],
+    earlier: dict[UUID, UnfinishedPush],
     rules: RulesOf,
-) -> list[NewRow]:
+) -> list[OutboxRow]:
     """A row for each event; each push is an earlier one to those that follow."""
     rows = []
     for event in events:
@@ -176,11 +164,11 @@ def _planned(
         row = new_row(event, plan)
         rows.append(row if before is not None else replace(row, known=snapshot))
         if isinstance(plan, Push):
-            earlier[event.application_id] = Earlier(plan.status, plan.stage)
+            earlier[event.application_id] = UnfinishedPush(plan.status, plan.stage)
     return rows
 
 
-def _identified(event: StatusEvent, owner: ClearViewApplication | None) -> StatusEvent:
+def _identified(event: StatusEvent, owner: ApplicationInClearView | None) -> StatusEvent:
     if owner is None or event.integration_id is not None:
         return event
     return replace(
@@ -196,11 +184,11 @@ def row_id(event_id: str) -> UUID:
     return derived_id(NAMESPACE, "push", event_id)
 
 
-def new_row(event: StatusEvent, plan: Push | Skip) -> NewRow:
+def new_row(event: StatusEvent, plan: Push | Skip) -> OutboxRow:
     """The row of a planned event."""
     if isinstance(plan, Push):
         expected = plan.expected
-        return NewRow(
+        return OutboxRow(
             id=row_id(event.event_id),
             event=event,
             state="pending",
@@ -209,7 +197,7 @@ def new_row(event: StatusEvent, plan: Push | Skip) -> NewRow:
             expected_status=None if expected is None else expected.status,
             expected_stage=None if expected is None else expected.stage,
         )
-    return NewRow(
+    return OutboxRow(
         id=row_id(event.event_id),
         event=event,
         state="dead" if plan.failed else "skipped",

@@ -18,7 +18,7 @@ OVERLAP = timedelta(seconds=10)
 """Replicas' clocks differ: what became due so long ago is told of once more."""
 
 
-class DueWatch:
+class OutboxPoller:
     """Watches the outbox for the deliveries of this process."""
 
     def __init__(

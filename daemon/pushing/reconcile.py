@@ -6,16 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from daemon.core.push_plan import KnownApplication, Push, StatusEvent, plan_event
+from daemon.core.applications import ApplicationInClearView, KnownApplication
+from daemon.core.push_plan import Push, plan_event
+from daemon.core.pushes import LatestPush, OutboxRow
+from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock
-from daemon.ports.pushes import (
-    ClearViewApplication,
-    ClearViewApplications,
-    LatestPush,
-    NewRow,
-    OpenConflicts,
-    Outbox,
-)
+from daemon.ports.pushes import ClearViewApplications, OpenConflicts, Outbox
 from daemon.pushing.intake import EventIntake, RulesOf, new_row
 
 IMPORT_TAKES = timedelta(hours=1)
@@ -24,7 +20,7 @@ _OPEN = frozenset({"pending", "in_flight", "retrying"})
 _DECIDED = frozenset({"dead", "skipped"})
 
 
-class RepairPorts(msgspec.Struct, frozen=True):
+class ReconcilePorts(msgspec.Struct, frozen=True):
     """The outside of a repair."""
 
     outbox: Outbox
@@ -34,34 +30,34 @@ class RepairPorts(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Repair:
+class Reconciler:
     """Finds work that no event told of."""
 
-    def __init__(self, ports: RepairPorts) -> None:
+    def __init__(self, ports: ReconcilePorts) -> None:
         self._ports = ports
 
     async def next_epoch(self) -> int:
         """Behind every stream that the outbox has rows of."""
         return await self._ports.outbox.highest_epoch() + 1
 
-    async def run(self, rules: RulesOf, *, sequence: str, occasion: str) -> list[NewRow]:
+    async def run(self, rules: RulesOf, *, sequence: str, occasion: str) -> list[OutboxRow]:
         """Queue a push for every application whose status differs; the rows that were queued.
 
         `sequence` is their place in the order of events. Repeating it on the same occasion queues
         nothing twice.
         """
-        queued: list[NewRow] = []
+        queued: list[OutboxRow] = []
         async for rows in self._found(rules, sequence, occasion):
             queued += await self._ports.intake.store(rows)
         return queued
 
-    async def preview(self, rules: RulesOf) -> list[NewRow]:
+    async def preview(self, rules: RulesOf) -> list[OutboxRow]:
         """What would be queued; nothing is."""
         return [row async for rows in self._found(rules, "", "preview") for row in rows]
 
     async def _found(
         self, rules: RulesOf, sequence: str, occasion: str
-    ) -> AsyncIterator[list[NewRow]]:
+    ) -> AsyncIterator[list[OutboxRow]]:
         async for page in self._ports.clearview.all():
             known = await self._ports.intake.known_of(page)
             suspects = [
@@ -74,12 +70,12 @@ class Repair:
 
     async def _plan(
         self,
-        suspects: Sequence[ClearViewApplication],
+        suspects: Sequence[ApplicationInClearView],
         rules: RulesOf,
         *,
         sequence: str,
         occasion: str,
-    ) -> list[NewRow]:
+    ) -> list[OutboxRow]:
         """Look again at those that seemed to differ: the snapshot first, ClearView after it.
 
         An import writes in the same order, so that a half-done one is not taken for a change.
@@ -89,7 +85,7 @@ class Repair:
         known = await self._ports.intake.known_of(suspects)
         present = await self._ports.clearview.load(ids)
         latest = await self._ports.outbox.latest(ids)
-        standing = await self._ports.conflicts.standing(ids)
+        standing = await self._ports.conflicts.clearview_statuses(ids)
         rows = []
         for application in present.values():
             snapshot = known.get((application.integration_id, application.external_id))
@@ -108,7 +104,7 @@ class Repair:
 
     def _is_settled(
         self,
-        application: ClearViewApplication,
+        application: ApplicationInClearView,
         snapshot: KnownApplication | None,
         latest: Mapping[UUID, LatestPush],
         standing: Mapping[UUID, str],
@@ -124,7 +120,7 @@ class Repair:
         )
 
     def _event(
-        self, application: ClearViewApplication, sequence: str, occasion: str
+        self, application: ApplicationInClearView, sequence: str, occasion: str
     ) -> StatusEvent:
         return StatusEvent(
             event_id=f"repair:{occasion}:{application.application_id}:{application.status}",
@@ -139,12 +135,12 @@ class Repair:
         )
 
 
-def _differs(application: ClearViewApplication, known: KnownApplication | None) -> bool:
+def _differs(application: ApplicationInClearView, known: KnownApplication | None) -> bool:
     return (
         known is not None
         and not known.gone
         and application.status is not None
-        and application.status != known.standing.status
+        and application.status != known.state.status
     )
 
 
@@ -156,7 +152,7 @@ def _is_known_of(last: LatestPush) -> bool:
 
 
 def _import_is_under_way(
-    application: ClearViewApplication, known: KnownApplication | None, now: datetime
+    application: ApplicationInClearView, known: KnownApplication | None, now: datetime
 ) -> bool:
     """True if ClearView has the status that an import is just replacing."""
     if known is None or known.imported_from != application.status:

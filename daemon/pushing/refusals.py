@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from connectors.errors import AtsError, GuardRefused, NotFound
 from connectors.write.proof import harmless
-from daemon.core.push_plan import Standing
+from daemon.core.applications import ApplicationState
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus
 
 
-def standing_of(record: ApplicationRecord) -> Standing:
-    return Standing(ApplicationStatus(record["status"]), record["stage"])
+def standing_of(record: ApplicationRecord) -> ApplicationState:
+    return ApplicationState(ApplicationStatus(record["status"]), record["stage"])
 
 
 def has_moved(before: ApplicationRecord, after: ApplicationRecord, error: AtsError) -> bool:

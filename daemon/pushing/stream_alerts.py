@@ -15,10 +15,10 @@ from daemon.core.alert_texts import (
 )
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
+from daemon.core.pushes import OutboxRow
 from daemon.core.recovery import Recovery
 from daemon.ports.alerts import Alerts
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import NewRow
 from daemon.pushing.intake import RulesOf
 from daemon.pushing.stream_checkpoint import FIRST_START
 
@@ -57,7 +57,7 @@ class StreamAlerts:
             self._at_risk = False
             await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_AT_RISK, None))
 
-    async def dead_letters(self, rows: Sequence[NewRow], rules: RulesOf) -> None:
+    async def dead_letters(self, rows: Sequence[OutboxRow], rules: RulesOf) -> None:
         """Alert about events that ended at once and that a person has to look at."""
         dead = Counter(row.event.integration_id for row in rows if row.state == "dead")
         for integration_id, count in dead.items():

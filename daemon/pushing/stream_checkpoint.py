@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from daemon.core.status_events import StreamPosition
 from daemon.core.stream_order import sequence
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
-from daemon.ports.pushes import Position
 
-PLACE = "stream:applications"
+STREAM_KEY = "stream:applications"
 """Lease and checkpoint of the stream."""
 SAVE_EVERY_S = 0.1
 SAVE_EVERY_EVENTS = 500
@@ -79,7 +79,7 @@ class CheckpointWriter:
     async def load(self, pipeline: str, origin: str | None) -> StreamCheckpoint:
         """The place to open the stream at; without a token where it has to begin again."""
         await self.save_now()
-        value = await self._checkpoints.load(PLACE)
+        value = await self._checkpoints.load(STREAM_KEY)
         self.place = StreamCheckpoint(repair=FIRST_START) if value is None else _place_from(value)
         lost = None if value is None else _why_worthless(self.place, pipeline, origin)
         if lost is not None:
@@ -89,7 +89,7 @@ class CheckpointWriter:
         self.place.origin = origin
         return self.place
 
-    async def begin(self, place: StreamCheckpoint, start: Position) -> None:
+    async def begin(self, place: StreamCheckpoint, start: StreamPosition) -> None:
         """Store where the new stream began, and that comparing is still to be done."""
         if place.token is None:
             place.token, place.at = start.token, start.at
@@ -114,7 +114,7 @@ class CheckpointWriter:
             self.place.losses = 0
             await self._save()
 
-    async def moved_to(self, position: Position, *, events: int) -> None:
+    async def moved_to(self, position: StreamPosition, *, events: int) -> None:
         """Remember the position behind durable rows; store it if it is time to."""
         self.place.token, self.place.at = position.token, position.at
         self._events_since += events
@@ -130,7 +130,7 @@ class CheckpointWriter:
             await self._save()
 
     async def _save(self) -> None:
-        await self._checkpoints.save(PLACE, self.place.to_value(), fence=self._fence)
+        await self._checkpoints.save(STREAM_KEY, self.place.to_value(), fence=self._fence)
         self._saved_at = self._clock.monotonic()
         self._events_since = 0
         self._dirty = False

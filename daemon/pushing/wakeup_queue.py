@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from daemon.ports.pushes import NewRow, OpenPush
+from daemon.core.pushes import OpenPush, OutboxRow
 from models.status import ApplicationStatus
 
 MOST = 2_000
@@ -26,11 +26,11 @@ class LocalWakeupQueue:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.arrived = asyncio.Event()
         self._clock = clock
-        self._rows: deque[tuple[float, NewRow]] = deque()
+        self._rows: deque[tuple[float, OutboxRow]] = deque()
         self._full = False
         self._look = True
 
-    def put(self, row: NewRow) -> None:
+    def put(self, row: OutboxRow) -> None:
         """A row was stored just now."""
         self._full |= len(self._rows) >= MOST
         if self._full:
@@ -44,7 +44,7 @@ class LocalWakeupQueue:
         self._look = True
         self.arrived.set()
 
-    def take(self) -> NewRow | None:
+    def take(self) -> OutboxRow | None:
         """The next row in hand; None if there is none."""
         oldest = self._clock() - KEPT_S
         while self._rows:
@@ -83,11 +83,11 @@ class ProcessedSequences:
         if len(self._sequences) > _REMEMBERED:
             self._sequences.popitem(last=False)
 
-    def covers(self, row: NewRow) -> bool:
+    def covers(self, row: OutboxRow) -> bool:
         return self._sequences.get(row.event.application_id, "") >= row.event.sequence
 
 
-def push_in_hand(row: NewRow, now: datetime) -> OpenPush:
+def push_in_hand(row: OutboxRow, now: datetime) -> OpenPush:
     """The push of a row that was stored just now, as a look would find it."""
     event = row.event
     return OpenPush(

@@ -17,8 +17,8 @@ from daemon.app import Daemon
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.core.runs import in_words
+from daemon.core.status_events import StreamInterrupted
 from daemon.core.unexpected import stack
-from daemon.ports.pushes import StreamInterrupted
 from daemon.runtime.supervision import must_pass, supervise
 from daemon.runtime.worker import BACKOFF, EXPORTS, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from bson.raw_bson import RawBSONDocument
 
-from daemon.ports.pushes import ClearViewApplication
+from daemon.core.applications import ApplicationInClearView
 from daemon.store.connection import Mongo
 from daemon.store.foreign import RAW, as_text, as_uuid, decoded, identity, text
 from daemon.stream.events import document_id
@@ -30,14 +30,14 @@ class MongoClearViewApplications:
     def __init__(self, mongo: Mongo) -> None:
         self._collection = mongo.collection(Document).with_options(codec_options=RAW)
 
-    async def load(self, application_ids: Sequence[UUID]) -> Mapping[UUID, ClearViewApplication]:
+    async def load(self, application_ids: Sequence[UUID]) -> Mapping[UUID, ApplicationInClearView]:
         cursor = self._collection.find({"_id": {"$in": list(application_ids)}}, _FIELDS)
         found = map(_application, await cursor.to_list())
         return {application.application_id: application for application in found}
 
-    async def all(self) -> AsyncIterator[Sequence[ClearViewApplication]]:
+    async def all(self) -> AsyncIterator[Sequence[ApplicationInClearView]]:
         cursor = self._collection.find({**IMPORTED, "deleted_at": None}, _FIELDS, batch_size=_PAGE)
-        page: list[ClearViewApplication] = []
+        page: list[ApplicationInClearView] = []
         async for raw in cursor:
             page.append(_application(raw))
             if len(page) == _PAGE:
@@ -47,9 +47,9 @@ class MongoClearViewApplications:
             yield page
 
 
-def _application(raw: RawBSONDocument) -> ClearViewApplication:
+def _application(raw: RawBSONDocument) -> ApplicationInClearView:
     row = decoded(raw)
-    return ClearViewApplication(
+    return ApplicationInClearView(
         application_id=document_id(row["_id"]),
         integration_id=as_uuid(row.get("integration_id")),
         external_id=as_text(row.get("external_id")),

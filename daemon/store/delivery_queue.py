@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pymongo import UpdateMany, UpdateOne
 
-from daemon.ports.pushes import Done, Ended, OpenPush, Waits
+from daemon.core.pushes import OpenPush, PreviousPush, PushDeferred, PushEnded
 from daemon.store.connection import Mongo, Row
 from daemon.store.fencing import not_of_a_later_holder, of_another_holder
 from daemon.store.grouping import grouped
@@ -82,7 +82,7 @@ class MongoDeliveryQueue:
 
         return await repeated(take)
 
-    async def before(self, push: OpenPush) -> Ended | None:
+    async def before(self, push: OpenPush) -> PreviousPush | None:
         row = await self._rows.find_one(
             {
                 "application_id": push.application_id,
@@ -117,25 +117,28 @@ class MongoDeliveryQueue:
             "fence": not_of_a_later_holder(self._fence),
         }
 
-    async def settle(self, ends: Sequence[Done | Waits]) -> None:
+    async def settle(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
         """The row ends last: until then, whoever comes next does all of this again."""
-        done = [end for end in ends if isinstance(end, Done)]
+        done = [end for end in ends if isinstance(end, PushEnded)]
         if done:
             await self._effects.apply(done)
-        writes = [*self._ended(done), *self._waits([e for e in ends if isinstance(e, Waits)])]
+        writes = [
+            *self._ended(done),
+            *self._waits([e for e in ends if isinstance(e, PushDeferred)]),
+        ]
         await repeated(lambda: self._rows.bulk_write(writes, ordered=False))
 
-    def _ended(self, done: Sequence[Done]) -> Iterable[UpdateMany]:
+    def _ended(self, done: Sequence[PushEnded]) -> Iterable[UpdateMany]:
         """One write for all that ended alike: each costs MongoDB a third of a write of its own."""
         for alike in grouped(done, _how_it_ended):
             ids = [end.push.id for end in alike]
             yield UpdateMany(self._mine({"_id": {"$in": ids}}), {"$set": _ended_fields(alike)})
 
-    def _waits(self, ends: Sequence[Waits]) -> Iterable[UpdateOne | UpdateMany]:
+    def _waits(self, ends: Sequence[PushDeferred]) -> Iterable[UpdateOne | UpdateMany]:
         for end in ends:
             yield from self._waits_on(end)
 
-    def _waits_on(self, end: Waits) -> Iterable[UpdateOne | UpdateMany]:
+    def _waits_on(self, end: PushDeferred) -> Iterable[UpdateOne | UpdateMany]:
         waits = {"next_attempt_at": end.until}
         yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _waiting_fields(end) | waits})
         if end.followers:
@@ -143,11 +146,11 @@ class MongoDeliveryQueue:
             yield UpdateMany(followers, {"$set": waits})
 
 
-def _how_it_ended(end: Done) -> Hashable:
+def _how_it_ended(end: PushEnded) -> Hashable:
     return (end.state, end.reason, end.message, end.attempts, end.base)
 
 
-def _ended_fields(alike: Sequence[Done]) -> Row:
+def _ended_fields(alike: Sequence[PushEnded]) -> Row:
     end = alike[-1]
     return {
         "state": end.state,
@@ -160,7 +163,7 @@ def _ended_fields(alike: Sequence[Done]) -> Row:
     }
 
 
-def _waiting_fields(end: Waits) -> Row:
+def _waiting_fields(end: PushDeferred) -> Row:
     return {
         "state": "retrying" if end.attempts or end.sent_at else "pending",
         "attempts": end.attempts,

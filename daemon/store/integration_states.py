@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from daemon.ports.pushes import IntegrationState
+from daemon.core.integrations import State
 from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings
 
@@ -14,12 +14,12 @@ class MongoIntegrationStates:
     def __init__(self, mongo: Mongo) -> None:
         self._collection = mongo.collection(IntegrationSettings)
 
-    async def state(self, integration_id: UUID) -> IntegrationState:
+    async def state(self, integration_id: UUID) -> State:
         """An integration without settings is as active as the configuration says it is."""
         row = await self._collection.find_one({"_id": integration_id}, {"state": 1, "enabled": 1})
         if row is None:
             return "active"
-        state: IntegrationState = row.get("state", "active")
+        state: State = row.get("state", "active")
         return state if row.get("enabled", True) else "disabled"
 
     async def auth_failed(self, integration_id: UUID, *, reason: str, at: datetime) -> None:

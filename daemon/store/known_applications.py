@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from daemon.core.push_plan import STATUSES, KnownApplication, Standing
+from daemon.core.applications import ApplicationState, KnownApplication
+from daemon.core.push_plan import STATUSES
 from daemon.store.connection import Mongo, Row
 from models.candidate import NamedRef
 from models.documents import CandidateSnapshot
@@ -63,7 +64,7 @@ def known_application(record: Mapping[str, Any], row: Row) -> KnownApplication:
     stage = record.get("stage") or {}
     status = ApplicationStatus(record["status"])
     return KnownApplication(
-        standing=Standing(
+        state=ApplicationState(
             status=status,
             stage=NamedRef(external_id=stage.get("external_id"), name=stage.get("name")),
         ),

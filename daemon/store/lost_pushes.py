@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from daemon.core.push_plan import StatusEvent
+from daemon.core.pushes import OutboxRow
+from daemon.core.status_events import StatusEvent
 from daemon.ports.imports import LostPush
-from daemon.ports.pushes import NewRow
 from daemon.store.connection import Mongo, Row
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import REPEATED, open_push
@@ -36,7 +36,7 @@ class MongoLostPushes:
         return sum(row.state == "dead" for row in rows)
 
 
-def _again(original: Row, lost: LostPush, at: datetime) -> NewRow:
+def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
     """The same change as one more row, right after the one that was lost."""
     push = open_push(original)
     gives_up = push.event_id.startswith(REPEATED)
@@ -52,7 +52,7 @@ def _again(original: Row, lost: LostPush, at: datetime) -> NewRow:
         external_id=push.external_id,
         candidate_id=push.candidate_id,
     )
-    return NewRow(
+    return OutboxRow(
         id=derived_id(NAMESPACE, "push", event.event_id),
         event=event,
         state="dead" if gives_up else "pending",

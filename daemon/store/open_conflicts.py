@@ -18,7 +18,7 @@ class MongoOpenConflicts:
     def __init__(self, mongo: Mongo) -> None:
         self._collection = mongo.collection(Conflict)
 
-    async def standing(self, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    async def clearview_statuses(self, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         query = {"application_id": {"$in": list(application_ids)}, "state": "open"}
         cursor = self._collection.find(query, {"application_id": 1, "clearview": 1})
         return {row["application_id"]: row["clearview"] for row in await cursor.to_list()}

@@ -8,9 +8,9 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from daemon.core.push_plan import Earlier
+from daemon.core.applications import ApplicationInClearView
+from daemon.core.pushes import LatestPush, OutboxRow, UnfinishedPush
 from daemon.core.stream_order import epoch_of
-from daemon.ports.pushes import ClearViewApplication, LatestPush, NewRow
 from daemon.store.connection import Mongo, Row
 from daemon.store.failures import is_own_document
 from daemon.store.mongo_retry import repeated
@@ -35,7 +35,7 @@ class MongoOutbox:
         self._log = mongo.collection(StatusUpdateLog)
         self._conflicts = mongo.collection(Conflict)
 
-    async def add(self, rows: Sequence[NewRow], *, at: datetime) -> int:
+    async def add(self, rows: Sequence[OutboxRow], *, at: datetime) -> int:
         new = await insert_missing(self._rows, [outbox_row(row, at) for row in rows])
         ended = [row for row in rows if row.state in ENDED]
         if ended and new < len(rows):
@@ -44,13 +44,13 @@ class MongoOutbox:
         await self._agree([row for row in ended if row.reason == "echo"], at)
         return new
 
-    async def _stored_as_ended(self, rows: Sequence[NewRow]) -> list[NewRow]:
+    async def _stored_as_ended(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """A replayed event may look different by now; what was decided the first time counts."""
         query = {"_id": {"$in": [row.id for row in rows]}, "state": {"$in": list(ENDED)}}
         stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
         return [row for row in rows if row.id in stored]
 
-    async def _agree(self, echoes: Sequence[NewRow], at: datetime) -> None:
+    async def _agree(self, echoes: Sequence[OutboxRow], at: datetime) -> None:
         """Both sides are equal again, so no one has to decide any more."""
         if echoes:
             ids = [row.event.application_id for row in echoes]
@@ -65,7 +65,7 @@ class MongoOutbox:
             for row in await cursor.to_list()
         }
 
-    async def earlier(self, application_ids: Sequence[UUID]) -> Mapping[UUID, Earlier]:
+    async def earlier(self, application_ids: Sequence[UUID]) -> Mapping[UUID, UnfinishedPush]:
         query = {
             "application_id": {"$in": list(application_ids)},
             "state": {"$in": list(OPEN_STATES)},
@@ -76,7 +76,7 @@ class MongoOutbox:
 
     async def identities(
         self, application_ids: Sequence[UUID]
-    ) -> Mapping[UUID, ClearViewApplication]:
+    ) -> Mapping[UUID, ApplicationInClearView]:
         fields = {
             "application_id": 1,
             "ats_integration_id": 1,

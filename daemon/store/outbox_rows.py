@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from daemon.core.push_plan import Earlier
-from daemon.ports.pushes import ClearViewApplication, Ended, NewRow, OpenPush
+from daemon.core.applications import ApplicationInClearView
+from daemon.core.pushes import OpenPush, OutboxRow, PreviousPush, UnfinishedPush
 from daemon.store.connection import Row
 from models.candidate import NamedRef
 from models.status import ApplicationStatus
@@ -15,7 +15,7 @@ REPEATED = "lost:"
 """Before the event's id, where a push is the repetition of one that the ATS did not make."""
 
 
-def outbox_row(new: NewRow, at: datetime) -> Row:
+def outbox_row(new: OutboxRow, at: datetime) -> Row:
     """A new row; one that ended at once has no time to be due."""
     event = new.event
     ended = new.state in ENDED
@@ -46,7 +46,7 @@ def outbox_row(new: NewRow, at: datetime) -> Row:
     }
 
 
-def ended_log_row(new: NewRow, at: datetime) -> Row:
+def ended_log_row(new: OutboxRow, at: datetime) -> Row:
     """The log of an event that was no work."""
     return {
         "_id": new.id,
@@ -86,21 +86,23 @@ def open_push(row: Row) -> OpenPush:
     )
 
 
-def earlier_of(row: Row) -> Earlier:
-    return Earlier(ApplicationStatus(row["target_status"]), named_ref(row.get("target_stage")))
+def earlier_of(row: Row) -> UnfinishedPush:
+    return UnfinishedPush(
+        ApplicationStatus(row["target_status"]), named_ref(row.get("target_stage"))
+    )
 
 
-def ended_of(row: Row) -> Ended:
+def ended_of(row: Row) -> PreviousPush:
     expected = row.get("expected_status")
-    return Ended(
+    return PreviousPush(
         delivered=row["state"] == "delivered" or row.get("reason") == "already_there",
         status=ApplicationStatus(row["target_status"]),
         expected_status=None if expected is None else ApplicationStatus(expected),
     )
 
 
-def identity_of(row: Row) -> ClearViewApplication:
-    return ClearViewApplication(
+def identity_of(row: Row) -> ApplicationInClearView:
+    return ApplicationInClearView(
         application_id=row["application_id"],
         integration_id=row.get("ats_integration_id"),
         external_id=row.get("external_id"),

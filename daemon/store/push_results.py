@@ -13,7 +13,7 @@ from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
 from daemon.core.import_plan import STATUS_GROUP
-from daemon.ports.pushes import Done, FoundConflict, Moved, OpenPush
+from daemon.core.pushes import AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
 from daemon.store.failures import fails_by_content
@@ -49,7 +49,7 @@ class PushEffects:
         self._log = mongo.collection(StatusUpdateLog)
         self._integration = integration_id
 
-    async def apply(self, done: Sequence[Done]) -> None:
+    async def apply(self, done: Sequence[PushEnded]) -> None:
         """Durable when it returns."""
         moved = [(end, end.moved) for end in done if end.moved is not None]
         await asyncio.gather(
@@ -60,7 +60,7 @@ class PushEffects:
             insert_missing(self._log, [self._log_row(end) for end in done]),
         )
 
-    async def _move_snapshots(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+    async def _move_snapshots(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:
         """One update for all, whichever records hold them; a later push is never undone."""
         if not moved:
             return
@@ -72,7 +72,7 @@ class PushEffects:
         }
         await repeated(lambda: self._snapshots.update_many(records, [_moves(latest)]))
 
-    async def _follow(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+    async def _follow(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:
         """ClearView shows what its status led to, unless someone wrote there meanwhile."""
         wanted = [
             *(_stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
@@ -100,7 +100,7 @@ class PushEffects:
             application = str(wanted[int(key)].end.push.application_id)
             log.warning("clearview_refused_stage", application_id=application, reason=reason)
 
-    async def _record_changes(self, moved: Sequence[tuple[Done, Moved]]) -> None:
+    async def _record_changes(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:
         await insert_missing(
             self._changes,
             [
@@ -110,7 +110,7 @@ class PushEffects:
             ],
         )
 
-    def _change_row(self, end: Done, to: Moved) -> Row:
+    def _change_row(self, end: PushEnded, to: AtsMove) -> Row:
         return {
             "_id": derived_id(_first_id(end.push), "change", "status"),
             "ats_integration_id": self._integration,
@@ -125,7 +125,7 @@ class PushEffects:
             "origin": "clearview",
         }
 
-    async def _settle_conflicts(self, done: Sequence[Done]) -> None:
+    async def _settle_conflicts(self, done: Sequence[PushEnded]) -> None:
         """A person's later change, once it is at the ATS, is the decision that was waited for."""
         agreed = [end for end in done if end.outcome == "Success" or end.reason == "already_there"]
         if agreed:
@@ -134,7 +134,7 @@ class PushEffects:
         found = [(end, end.conflict) for end in done if end.conflict is not None]
         await insert_missing(self._conflicts, [self._conflict_row(e, c) for e, c in found])
 
-    def _conflict_row(self, end: Done, found: FoundConflict) -> Row:
+    def _conflict_row(self, end: PushEnded, found: PushConflict) -> Row:
         is_open = found.winner is None
         sides = (end.base, found.ats, end.push.status)
         return {
@@ -156,7 +156,7 @@ class PushEffects:
             "details": {"found_by": "push", "event_id": end.push.event_id},
         }
 
-    def _log_row(self, end: Done) -> Row:
+    def _log_row(self, end: PushEnded) -> Row:
         return {
             "_id": end.push.id,
             "ats_integration_id": self._integration,
@@ -180,7 +180,7 @@ def _first_id(push: OpenPush) -> UUID:
     return derived_id(NAMESPACE, "push", push.event_id.removeprefix(REPEATED))
 
 
-def _as_pushed(end: Done, to: Moved) -> Row:
+def _as_pushed(end: PushEnded, to: AtsMove) -> Row:
     """What a snapshot holds of an application that was pushed."""
     return {
         "status": to.status,
@@ -219,7 +219,7 @@ def _moves(pushed: Mapping[str, Row]) -> Row:
 class _OwnWrite(msgspec.Struct, frozen=True):
     """Fields that the daemon itself sets in one of ClearView's applications."""
 
-    end: Done
+    end: PushEnded
     unless: Row
     """What they have to be still, so that no one's later write is lost."""
     fields: Row
@@ -229,7 +229,7 @@ class _OwnWrite(msgspec.Struct, frozen=True):
         return encode({"status": self.end.push.status, "unless": self.unless, "set": self.fields})
 
 
-def _stage_write(end: Done, to: Moved) -> _OwnWrite:
+def _stage_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
     shown = _shown(end, to)
     unless_moved = {"stage.external_id": shown["external_id"], "stage.name": shown["name"]}
     fields: Row = {"stage": dict(to.stage)}
@@ -238,7 +238,7 @@ def _stage_write(end: Done, to: Moved) -> _OwnWrite:
     return _OwnWrite(end, unless_moved, fields)
 
 
-def _reason_write(end: Done, to: Moved) -> _OwnWrite:
+def _reason_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
     unless_changed = {"rejection_reason": to.before_rejection_reason}
     return _OwnWrite(end, unless_changed, {"rejection_reason": None})
 
@@ -268,7 +268,7 @@ def _set(alike: Sequence[_OwnWrite]) -> Row:
     }
 
 
-def _shown(end: Done, to: Moved) -> NamedRef:
+def _shown(end: PushEnded, to: AtsMove) -> NamedRef:
     """The stage that ClearView showed when the status changed.
 
     A person who names one writes its name or its id, and leaves the other half as it was.
@@ -280,5 +280,5 @@ def _shown(end: Done, to: Moved) -> NamedRef:
     )
 
 
-def _drops_reason(to: Moved) -> bool:
+def _drops_reason(to: AtsMove) -> bool:
     return to.before_rejection_reason is not None and to.status not in TURNED_DOWN

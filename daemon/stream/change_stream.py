@@ -14,9 +14,14 @@ from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
-from daemon.core.push_plan import StatusEvent
+from daemon.core.status_events import (
+    EventBatch,
+    PositionLost,
+    StatusEvent,
+    StreamInterrupted,
+    StreamPosition,
+)
 from daemon.ports.clock import Clock
-from daemon.ports.pushes import Batch, Position, PositionLost, StreamInterrupted
 from daemon.store.connection import Mongo, Row
 from daemon.store.foreign import RAW, decoded
 from daemon.stream.events import event_time, is_status_event, status_event, token_time
@@ -28,7 +33,7 @@ CLOSE_CHECK_S = 0.05
 _AHEAD = timedelta(minutes=1)
 _FULL_ENOUGH = 0.8
 
-Received = Row | Position | PositionLost | StreamInterrupted
+Received = Row | StreamPosition | PositionLost | StreamInterrupted
 
 
 class ApplicationStream:
@@ -138,10 +143,10 @@ class Tail:
         self.start = self._position(stream.resume_token)
         self._pump = asyncio.create_task(self._read_on(), name="change-stream")
 
-    def _position(self, token: Mapping[str, Any] | None) -> Position:
+    def _position(self, token: Mapping[str, Any] | None) -> StreamPosition:
         if token is None:
             raise StreamInterrupted("the server gave no position")
-        return Position(dict(token), token_time(token) or self._clock.now())
+        return StreamPosition(dict(token), token_time(token) or self._clock.now())
 
     async def _read_on(self) -> None:
         try:
@@ -160,23 +165,23 @@ class Tail:
         except Exception as error:  # noqa: BLE001 - the reader waits for any end
             await self._received.put(StreamInterrupted(type(error).__name__, by_content=True))
 
-    async def next_batch(self) -> Batch:
+    async def next_batch(self) -> EventBatch:
         changes, idle = _raise_alone(await self._received.get())
         while not self._received.empty() and len(changes) < BATCH_LIMIT and idle is None:
             following = self._received.get_nowait()
             if isinstance(following, Exception):
                 self._received.put_nowait(following)
                 break
-            if isinstance(following, Position):
+            if isinstance(following, StreamPosition):
                 idle = following
                 break
             changes.append(following)
         return self._batch(changes, idle)
 
-    def _batch(self, changes: list[Row], idle: Position | None) -> Batch:
+    def _batch(self, changes: list[Row], idle: StreamPosition | None) -> EventBatch:
         ended = [c["operationType"] for c in changes if not is_status_event(c)]
-        position = idle or Position(changes[-1]["_id"], event_time(changes[-1]))
-        return Batch(
+        position = idle or StreamPosition(changes[-1]["_id"], event_time(changes[-1]))
+        return EventBatch(
             events=[self._event(change) for change in changes if is_status_event(change)],
             position=position,
             lost=f"ClearView's applications: {ended[-1]}" if ended else None,
@@ -200,7 +205,7 @@ class Tail:
         await self._stream.close()
 
 
-def _raise_alone(first: Received) -> tuple[list[Row], Position | None]:
+def _raise_alone(first: Received) -> tuple[list[Row], StreamPosition | None]:
     if isinstance(first, Exception):
         raise first
-    return ([], first) if isinstance(first, Position) else ([first], None)
+    return ([], first) if isinstance(first, StreamPosition) else ([first], None)

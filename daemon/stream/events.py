@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bson.objectid import ObjectId
 
-from daemon.core.push_plan import StatusEvent
+from daemon.core.status_events import StatusEvent
 from daemon.core.stream_order import event_key, sequence
 from daemon.store.foreign import as_text, as_uuid, odd_type
 from models.candidate import NamedRef

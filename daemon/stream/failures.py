@@ -2,7 +2,7 @@
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from daemon.ports.pushes import PositionLost, StreamInterrupted
+from daemon.core.status_events import PositionLost, StreamInterrupted
 
 _NOT_ALLOWED = frozenset({13, 18, 8000})
 _PASSING = frozenset(

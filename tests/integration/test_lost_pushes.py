@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from daemon.core.push_plan import StatusEvent
+from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
+from daemon.core.status_events import StatusEvent
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.pushes import Done, Moved, NewRow
 from daemon.store.connection import open_mongo
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.outbox import MongoOutbox
@@ -56,7 +56,7 @@ class PushedBench(ImportBench):
             integration_id=self.integration,
             external_id=external_id,
         )
-        row = NewRow(derived_id(NAMESPACE, "push", event_id), event, "pending", status)
+        row = OutboxRow(derived_id(NAMESPACE, "push", event_id), event, "pending", status)
         await MongoOutbox(self.mongo).add([row], at=self.clock.now())
         await self.mongo.clearview["applications"].update_one(
             {"_id": event.application_id}, {"$set": {"status": status}}
@@ -68,7 +68,7 @@ class PushedBench(ImportBench):
         rows = self.mongo.own["status_outbox"]
         found = await rows.find_one({"_id": push_id})
         assert found is not None
-        moved = Moved(
+        moved = AtsMove(
             before_status=before,
             before_stage=NamedRef(external_id=None, name=before.value),
             before_rejection_reason=None,
@@ -77,10 +77,9 @@ class PushedBench(ImportBench):
             rejection_reason=None,
             candidate_external_id=found["external_id"],
         )
-        done = Done(
+        done = PushEnded(
             push=open_push(found),
             state="delivered",
-            outcome="Success",
             base=before,
             at=self.clock.now(),
             attempts=1,

@@ -18,7 +18,6 @@ from typing import Any
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
 from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushSettings
-from daemon.ports.metrics import NoMetrics
 from daemon.pushing.admission import Integration
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import Backoff, supervise
@@ -26,6 +25,7 @@ from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
 from models.candidate import ApplicationRecord
 from models.ids import integration_id
+from tests.support.no_metrics import NoMetrics
 from tests.support.push_ats import FakeAts, FakeConnector
 from tests.support.push_wiring import PushOutside, build_delivery, build_intake
 from tests.support.push_world import RecordedAlerts

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.connector import Connector
+from daemon.core.pushes import OutboxRow
 from daemon.core.retry import Jitter
 from daemon.jobs.status_push import (
     IntakePorts,
@@ -18,10 +19,9 @@ from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import NewRow
 from daemon.pushing.admission import Integration
 from daemon.pushing.intake import EventIntake, RulesOf
-from daemon.pushing.reconcile import Repair, RepairPorts
+from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.connection import Mongo
@@ -50,7 +50,7 @@ def build_intake(
     outside: PushOutside,
     *,
     rules: Callable[[], RulesOf],
-    announce: Callable[[NewRow], None],
+    announce: Callable[[OutboxRow], None],
     times: IntakeTimes | None = None,
     idle_ms: int = 1_000,
 ) -> StatusIntake:
@@ -65,7 +65,7 @@ def build_intake(
         clock=clock,
         fails_by_content=fails_by_content,
     )
-    repair = Repair(RepairPorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
+    repair = Reconciler(ReconcilePorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
     ports = IntakePorts(
         source=ApplicationStream(mongo, clock, idle_ms=idle_ms),
         intake=intake,

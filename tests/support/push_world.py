@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 from daemon.core.conditions import Condition
 from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
-from daemon.ports.metrics import NoMetrics
 from daemon.pushing.admission import Integration
 from daemon.store.connection import Mongo, bind_documents
 from daemon.store.leases import LeaseTimes, MongoLeases
@@ -19,6 +18,7 @@ from models.candidate import ApplicationRecord
 from models.ids import application_id, candidate_id, integration_id, snapshot_id
 from models.status import ApplicationStatus
 from models.times import utc_now
+from tests.support.no_metrics import NoMetrics
 from tests.support.push_ats import FakeAts, FakeConnector
 from tests.support.push_wiring import PushOutside, build_delivery, build_intake
 

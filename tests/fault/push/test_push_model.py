@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import Unavailable
 from daemon.core.conflict import decide_status
-from daemon.pushing.stream_checkpoint import PLACE
+from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.outbox import MongoOutbox
 from daemon.store.push_results import PushEffects
@@ -70,7 +70,7 @@ class Story:
         self.first_place = await self._place()
 
     async def _place(self) -> dict[str, Any]:
-        row = await self.world.mongo.own["checkpoints"].find_one({"_id": PLACE})
+        row = await self.world.mongo.own["checkpoints"].find_one({"_id": STREAM_KEY})
         assert row is not None
         return dict(row["value"])
 
@@ -177,7 +177,7 @@ class Story:
 
     async def _set_place(self, **fields: Any) -> None:
         changes = {f"value.{key}": value for key, value in fields.items()}
-        await self.world.mongo.own["checkpoints"].update_one({"_id": PLACE}, {"$set": changes})
+        await self.world.mongo.own["checkpoints"].update_one({"_id": STREAM_KEY}, {"$set": changes})
         self.world.start_anew()
 
     async def time_passes(self) -> None:

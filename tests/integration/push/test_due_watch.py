@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from daemon.pushing.outbox_poller import OVERLAP, DueWatch
+from daemon.pushing.outbox_poller import OVERLAP, OutboxPoller
 from daemon.store.outbox import MongoOutbox
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world
@@ -50,7 +50,7 @@ async def test_whoever_has_a_push_that_became_due_is_woken_and_nobody_else(
         ]
     )
     everybody = (due, later, ended, long_ago)
-    watch = DueWatch(
+    watch = OutboxPoller(
         MongoOutbox(world.mongo),
         world.clock,
         lambda: {each: (lambda each=each: woken.append(each)) for each in everybody},  # type: ignore[misc]

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from daemon.ports.pushes import StreamInterrupted
-from daemon.pushing.stream_checkpoint import PLACE
+from daemon.core.status_events import StreamInterrupted
+from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
@@ -171,7 +171,7 @@ async def test_the_comparison_of_all_passes_odd_documents(world: PushWorld) -> N
             )
         )
     await world.set_status("a1", "interview")
-    await world.mongo.own["checkpoints"].delete_one({"_id": PLACE})
+    await world.mongo.own["checkpoints"].delete_one({"_id": STREAM_KEY})
     world.start_anew()
 
     await world.settle()

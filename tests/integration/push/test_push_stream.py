@@ -11,9 +11,10 @@ import pytest
 from connectors.errors import Unavailable
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import RecoveryRule
+from daemon.core.status_events import EventBatch, PositionLost
 from daemon.jobs.status_push import IntakeTimes
-from daemon.ports.pushes import Batch, OpenStream, PositionLost
-from daemon.pushing.stream_checkpoint import PLACE
+from daemon.ports.pushes import OpenStream
+from daemon.pushing.stream_checkpoint import STREAM_KEY
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world, until
@@ -31,14 +32,14 @@ async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
 
 
 async def stored_place(world: PushWorld) -> dict[str, Any]:
-    row = await world.mongo.own["checkpoints"].find_one({"_id": PLACE})
+    row = await world.mongo.own["checkpoints"].find_one({"_id": STREAM_KEY})
     assert row is not None
     return dict(row["value"])
 
 
 async def spoil_place(world: PushWorld, **fields: Any) -> None:
     changes = {f"value.{key}": value for key, value in fields.items()}
-    await world.mongo.own["checkpoints"].update_one({"_id": PLACE}, {"$set": changes})
+    await world.mongo.own["checkpoints"].update_one({"_id": STREAM_KEY}, {"$set": changes})
     world.start_anew()
 
 
@@ -104,7 +105,7 @@ def losing_its_place(world: PushWorld, opened: list[float]) -> None:
         stream = await open_stream(token, epoch=epoch)
         opened.append(asyncio.get_running_loop().time())
 
-        async def lose() -> Batch:
+        async def lose() -> EventBatch:
             raise PositionLost("its history is gone")
 
         stream.next_batch = lose  # type: ignore[method-assign]

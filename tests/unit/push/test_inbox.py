@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from daemon.core.push_plan import StatusEvent
-from daemon.ports.pushes import NewRow
+from daemon.core.pushes import OutboxRow
+from daemon.core.status_events import StatusEvent
 from daemon.pushing.wakeup_queue import (
     KEPT_S,
     MOST,
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 APPLICATION = uuid4()
 
 
-def row(sequence: str = "000001:8265", application: UUID = APPLICATION) -> NewRow:
+def row(sequence: str = "000001:8265", application: UUID = APPLICATION) -> OutboxRow:
     event = StatusEvent(
         event_id=sequence,
         sequence=sequence,
@@ -26,7 +26,7 @@ def row(sequence: str = "000001:8265", application: UUID = APPLICATION) -> NewRo
         status="interview",
         external_id="a1",
     )
-    return NewRow(id=uuid4(), event=event, state="pending", status="interview")
+    return OutboxRow(id=uuid4(), event=event, state="pending", status="interview")
 
 
 def looked_once(inbox: LocalWakeupQueue) -> LocalWakeupQueue:
@@ -34,7 +34,7 @@ def looked_once(inbox: LocalWakeupQueue) -> LocalWakeupQueue:
     return inbox
 
 
-def taken(inbox: LocalWakeupQueue) -> list[NewRow]:
+def taken(inbox: LocalWakeupQueue) -> list[OutboxRow]:
     return list(iter(inbox.take, None))
 
 

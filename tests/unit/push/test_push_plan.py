@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.push_plan import (
-    Earlier,
-    KnownApplication,
+    AlreadyHeld,
+    Coalesce,
+    KeepAtsStatus,
     Push,
     PushRules,
     Send,
     Skip,
-    Standing,
-    StatusEvent,
-    There,
-    Yield,
     plan_delivery,
     plan_event,
     superseded,
 )
+from daemon.core.pushes import UnfinishedPush
+from daemon.core.status_events import StatusEvent
 from models.candidate import NamedRef
 from models.status import ApplicationStatus
 
@@ -47,13 +47,13 @@ def an_event(status: str | None = "interview", stage: NamedRef | None = None) ->
 
 
 def known(status: S = S.NEW, stage: NamedRef = APPLIED) -> KnownApplication:
-    return KnownApplication(standing=Standing(status, stage), record={})
+    return KnownApplication(state=ApplicationState(status, stage), record={})
 
 
 def plan(
     event: StatusEvent,
     snapshot: KnownApplication | None = None,
-    earlier: Earlier | None = None,
+    earlier: UnfinishedPush | None = None,
     rules: PushRules | None = PushRules(),  # noqa: B008 - a frozen value
 ) -> Push | Skip:
     return plan_event(event, known=snapshot or known(), earlier=earlier, rules=rules)
@@ -64,13 +64,13 @@ def test_the_snapshots_own_status_is_an_echo_and_any_other_is_work(status: S) ->
     decided = plan(an_event(status))
 
     assert decided == (
-        Skip("echo") if status is S.NEW else Push(status, None, Standing(S.NEW, APPLIED))
+        Skip("echo") if status is S.NEW else Push(status, None, ApplicationState(S.NEW, APPLIED))
     )
 
 
 @given(status=statuses, before=statuses)
 def test_behind_an_unfinished_push_nothing_is_an_echo(status: S, before: S) -> None:
-    decided = plan(an_event(status), earlier=Earlier(before, None))
+    decided = plan(an_event(status), earlier=UnfinishedPush(before, None))
 
     assert decided == Push(status, None, expected=None)
 
@@ -90,7 +90,7 @@ def test_the_stage_that_a_whole_document_repeats_was_not_named() -> None:
 
 
 def test_a_whole_document_repeats_the_stage_that_a_push_has_not_moved_yet() -> None:
-    behind = Earlier(S.INTERVIEW, None)
+    behind = UnfinishedPush(S.INTERVIEW, None)
     whole = plan(replace(an_event("offer", APPLIED), is_whole=True), earlier=behind)
     named = plan(an_event("offer", APPLIED), earlier=behind)
 
@@ -106,8 +106,8 @@ def test_a_new_name_beside_the_old_id_names_a_stage() -> None:
 
 
 def test_a_write_of_a_stage_only_keeps_the_status() -> None:
-    assert plan(an_event(None, ONSITE)) == Push(S.NEW, ONSITE, Standing(S.NEW, APPLIED))
-    behind = plan(an_event(None, ONSITE), earlier=Earlier(S.OFFER, None))
+    assert plan(an_event(None, ONSITE)) == Push(S.NEW, ONSITE, ApplicationState(S.NEW, APPLIED))
+    behind = plan(an_event(None, ONSITE), earlier=UnfinishedPush(S.OFFER, None))
     assert behind == Push(S.OFFER, ONSITE, None)
 
 
@@ -155,33 +155,39 @@ def test_a_push_is_sent_there_or_yields_and_never_disagrees_with_the_rule(
     base: S, ats: S, status: S
 ) -> None:
     decided = plan_delivery(
-        base=base, ats=Standing(ats, APPLIED), status=status, stage=None, policy="ats_wins"
+        base=base, ats=ApplicationState(ats, APPLIED), status=status, stage=None, policy="ats_wins"
     )
 
     if ats == status:
-        assert decided == There()
+        assert decided == AlreadyHeld()
     elif ats == base:
         assert decided == Send()
     else:
-        assert isinstance(decided, Yield)
+        assert isinstance(decided, KeepAtsStatus)
         assert decided.conflict == (status != base)
 
 
 @given(base=statuses, ats=statuses, status=statuses)
 def test_clearview_wins_sends_and_says_that_it_overrules(base: S, ats: S, status: S) -> None:
     decided = plan_delivery(
-        base=base, ats=Standing(ats, APPLIED), status=status, stage=None, policy="clearview_wins"
+        base=base,
+        ats=ApplicationState(ats, APPLIED),
+        status=status,
+        stage=None,
+        policy="clearview_wins",
     )
     for_a_person = {ats, status} in ({S.HIRED, S.REJECTED}, {S.HIRED, S.WITHDRAWN})
 
     if len({base, ats, status}) == 3:
-        assert decided == (Yield(None, conflict=True) if for_a_person else Send(overrules_ats=True))
+        assert decided == (
+            KeepAtsStatus(None, conflict=True) if for_a_person else Send(overrules_ats=True)
+        )
 
 
 def test_another_stage_of_the_same_status_is_moved_to_without_a_conflict() -> None:
     decided = plan_delivery(
         base=S.NEW,
-        ats=Standing(S.INTERVIEW, APPLIED),
+        ats=ApplicationState(S.INTERVIEW, APPLIED),
         status=S.INTERVIEW,
         stage=ONSITE,
         policy="ats_wins",
@@ -190,12 +196,11 @@ def test_another_stage_of_the_same_status_is_moved_to_without_a_conflict() -> No
     assert decided == Send()
 
 
-@given(count=st.integers(0, 20), coalesce=st.sampled_from(["latest", "every"]), up=st.booleans())
-def test_only_the_latest_of_a_pile_survives_and_only_behind_an_outage(
-    count: int, coalesce: str, up: bool
+@given(count=st.integers(0, 20), coalesce=st.sampled_from(["latest", "every"]))
+def test_the_latest_of_a_pile_replaces_the_others_unless_every_one_is_wanted(
+    count: int, coalesce: Coalesce
 ) -> None:
     waiting = [uuid4() for _ in range(count)]
-    dropped = superseded(waiting, coalesce=coalesce, piled_up=not up)  # type: ignore[arg-type]
 
-    expected = waiting[:-1] if coalesce == "latest" and not up else []
-    assert list(dropped) == expected
+    expected = waiting[:-1] if coalesce == "latest" else []
+    assert list(superseded(waiting, coalesce=coalesce)) == expected

@@ -3,9 +3,9 @@
 import pytest
 
 from daemon.core.recovery import RecoveryRule, recovery
-from daemon.ports.metrics import NoMetrics
 from daemon.pushing.stream_alerts import StreamAlerts
 from daemon.runtime.metrics import PrometheusMetrics
+from tests.support.no_metrics import NoMetrics
 from tests.support.push_world import RecordedAlerts
 
 

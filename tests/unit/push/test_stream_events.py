@@ -16,7 +16,7 @@ from bson.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.push_plan import PushRules, Skip, plan_event, unhandled
+from daemon.core.push_plan import PushRules, Skip, plan_event, unreadable
 from daemon.core.stream_order import LONGEST_KEY, event_key
 from daemon.store.encoding import RAW_OPTIONS
 from daemon.store.foreign import LONGEST_TEXT, RAW, decoded
@@ -134,7 +134,7 @@ def test_an_id_that_is_no_uuid_is_shown_where_it_names_no_person(
 def test_an_event_that_cannot_be_handled_names_its_document() -> None:
     event = status_event(as_received({"document": 4711}), epoch=1)
 
-    assert unhandled(event, "KeyError") == Skip(
+    assert unreadable(event, "KeyError") == Skip(
         "unreadable",
         "the change of document 4711 cannot be handled (KeyError); correct the document",
         failed=True,

@@ -3,7 +3,7 @@
 import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from daemon.ports.pushes import PositionLost, StreamInterrupted
+from daemon.core.status_events import PositionLost, StreamInterrupted
 from daemon.stream.failures import stream_failure
 
 LOST = {
