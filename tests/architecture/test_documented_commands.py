@@ -1,6 +1,6 @@
 """Commands that pages show in `sh` blocks: each is run here, or it is said why not.
 
-The README's five minutes are walked as a newcomer walks them: an ATS in one terminal, the daemon with
+The five minutes of docs/getting-started.md are walked as a newcomer walks them: an ATS in one terminal, the daemon with
 a MongoDB of its own in another, then a look at it. Only ports differ.
 """
 
@@ -20,8 +20,9 @@ import pytest
 
 from tests.support.ats_sync import RunningDaemon
 from tests.support.command_line import ats_sync
-from tests.support.pages import fenced, page, section
+from tests.support.pages import ROOT, fenced, page, section
 
+WALK_PAGE = "docs/getting-started.md"
 WALK = "## Your own file in five minutes"
 SIMULATED = "9102"
 SERVED = "8080"
@@ -36,7 +37,10 @@ NOT_RUN = {
         "it writes into the folder; compose.yaml asks for what it writes"
     ),
 }
-PAGES = ("README.md", "CONTRIBUTING.md", "models/README.md", "daemon/README.md", "tests/README.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "models/README.md", "daemon/README.md", "tests/README.md"),
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+)
 
 
 def lines_of(text: str) -> list[str]:
@@ -44,12 +48,12 @@ def lines_of(text: str) -> list[str]:
 
 
 def beyond_the_walk(name: str) -> list[str]:
-    walked = lines_of(section(page(name), WALK)) if name == "README.md" else []
+    walked = lines_of(section(page(name), WALK)) if name == WALK_PAGE else []
     return [line for line in lines_of(page(name)) if line not in walked]
 
 
 def walk() -> list[str]:
-    return [line for line in lines_of(section(page("README.md"), WALK)) if line not in NOT_RUN]
+    return [line for line in lines_of(section(page(WALK_PAGE), WALK)) if line not in NOT_RUN]
 
 
 def plain_commands() -> list[str]:
@@ -153,10 +157,10 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def test_a_mistake_looks_as_the_readme_shows_it(
+def test_a_mistake_looks_as_the_page_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    five_minutes = section(page("README.md"), WALK)
+    five_minutes = section(page(WALK_PAGE), WALK)
     [file] = fenced(five_minutes, "yaml")
     [shown] = fenced(five_minutes, "text")
     monkeypatch.chdir(tmp_path)
@@ -171,9 +175,9 @@ def test_a_mistake_looks_as_the_readme_shows_it(
 @pytest.mark.mongo
 @pytest.mark.e2e
 @pytest.mark.slow
-async def test_the_five_minutes_of_the_readme_go_as_they_are_written(tmp_path: Path) -> None:
+async def test_the_five_minutes_go_as_they_are_written(tmp_path: Path) -> None:
     port = free_port()
-    [file] = fenced(section(page("README.md"), WALK), "yaml")
+    [file] = fenced(section(page(WALK_PAGE), WALK), "yaml")
     (tmp_path / "my.yaml").write_text(file.replace(SIMULATED, port), encoding="utf-8")
     simulate, *commands = walk()
     daemon_at = next(i for i, line in enumerate(commands) if line.startswith("ats-sync run "))

@@ -26,6 +26,8 @@ from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
 
 README = page("README.md")
+OPERATIONS = page("docs/operations.md")
+DECISION_PARTS = ["Context", "Choice", "Consequence"]
 MADE_LATER = {"tests/bench/RESULTS.md"}
 """`make bench` writes it."""
 
@@ -40,7 +42,7 @@ def as_written(default: Any) -> str:
 
 
 def test_the_settings_table_is_what_the_settings_are() -> None:
-    rows = table(section(README, "## Settings"))
+    rows = table(section(OPERATIONS, "## Settings"))
 
     assert rows == [
         [f"`{variable(name)}`", as_written(field.default), field.description]
@@ -53,7 +55,7 @@ def test_a_default_written_as_duration_is_read_as_the_default() -> None:
 
 
 def test_the_commands_table_has_every_command_and_no_other() -> None:
-    rows = table(section(README, "## Commands"))
+    rows = table(section(OPERATIONS, "## Commands"))
     app: typer.Typer = build_app()
     commands = get_group(app).commands
 
@@ -61,7 +63,7 @@ def test_the_commands_table_has_every_command_and_no_other() -> None:
 
 
 def test_groups_of_commands_are_shown_with_what_is_in_them() -> None:
-    shown = {row[0].strip("`"): row[1] for row in table(section(README, "## Commands"))}
+    shown = {row[0].strip("`"): row[1] for row in table(section(OPERATIONS, "## Commands"))}
     groups = {
         name: set(group.commands)
         for name, group in get_group(build_app()).commands.items()
@@ -92,13 +94,13 @@ def counted() -> set[str]:
 
 
 def test_the_table_of_metrics_has_every_metric_and_no_other() -> None:
-    rows = table(section(page("daemon/README.md"), "## Metrics"))
+    rows = table(section(OPERATIONS, "## Metrics"))
 
     assert {row[0].strip("`") for row in rows} == counted()
 
 
 def test_the_table_of_alerts_has_every_kind_and_no_other() -> None:
-    rows = table(section(page("daemon/README.md"), "## Messages"))
+    rows = table(section(OPERATIONS, "## Alerts"))
 
     assert sorted(row[0].strip("`") for row in rows) == sorted(AlertKind)
 
@@ -114,7 +116,7 @@ def routes() -> set[str]:
 
 
 def test_the_http_table_has_every_path_and_no_other() -> None:
-    rows = table(section(README, "## HTTP"))
+    rows = table(section(OPERATIONS, "## HTTP"))
     shown = {path for row in rows for path in re.findall(r"`([^`]+)`", row[0])}
 
     assert shown == routes()
@@ -159,7 +161,11 @@ def test_the_picture_shows_files_and_collections_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "daemon/README.md", "models/README.md"]
+    "name",
+    [
+        *("README.md", "CONTRIBUTING.md", "daemon/README.md", "models/README.md"),
+        *("docs/architecture.md", "docs/operations.md", "docs/getting-started.md"),
+    ],
 )
 def test_paths_that_a_page_names_exist(name: str) -> None:
     named = set(re.findall(r"`([a-z_]+/[\w/.-]*)`", page(name)))
@@ -180,7 +186,9 @@ def test_every_make_target_that_a_page_names_exists(name: str) -> None:
 
 
 def test_every_library_that_is_imported_has_its_reason_among_the_decisions() -> None:
-    decisions = section(README, "## Decisions").lower()
+    decisions = "".join(
+        page(name) for name in pages() if name.startswith("docs/decisions/")
+    ).lower()
     declared = {
         re.split(r"[^A-Za-z-]", line, maxsplit=1)[0].lower()
         for line in tomllib.loads(page("pyproject.toml"))["project"]["dependencies"]
@@ -207,3 +215,15 @@ def third_party_imports() -> set[str]:
                 elif isinstance(node, ast.ImportFrom) and node.module is not None:
                     found.add(node.module.partition(".")[0])
     return found - sys.stdlib_module_names
+
+
+def test_every_decision_has_its_context_choice_consequence_and_date() -> None:
+    names = [name for name in pages() if re.match(r"docs/decisions/\d", name)]
+    index = page("docs/decisions/README.md")
+
+    assert len(names) >= 30
+    for name in names:
+        words = page(name)
+        assert re.search(r"^Date: \d{4}-\d{2}-\d{2}$", words, re.MULTILINE), name
+        assert re.findall(r"^\*\*(\w+)\.\*\*", words, re.MULTILINE) == DECISION_PARTS, name
+        assert name.rpartition("/")[2] in index, name
