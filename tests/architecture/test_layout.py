@@ -20,7 +20,7 @@ from tests.support.pages import ROOT
 OURS = ("daemon", "connectors", "config", "models")
 DRIVERS = {"motor", "pymongo", "beanie", "bson", "gridfs"}
 TOP = {
-    *(*OURS, "tests", ".ci"),
+    *(*OURS, "tests", "docs", ".ci"),
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
     *("pyproject.toml", "requirements.lock", "Makefile"),
     *("Dockerfile", "compose.yaml", ".dockerignore", ".gitignore"),
