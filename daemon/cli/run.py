@@ -32,9 +32,10 @@ from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.once import run_once
 from daemon.runtime.timeouts import bounded
-from daemon.store.connection import DatabaseError, Mongo, open_mongo
+from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.server import EmbeddedMongo, start_embedded
 from daemon.store.embedded.watch import watched
+from daemon.store.opening import open_mongo
 from models.errors import UserError
 
 ANSWERS_WITHIN_S = 0.4

@@ -20,10 +20,11 @@ from config.settings import Settings, load_settings
 from daemon.core.runs import in_words
 from daemon.runtime.lifecycle import StoppedEarly, run_command
 from daemon.runtime.logs import configure_logs
-from daemon.store.connection import DatabaseError, Mongo, open_mongo
+from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.find_running_mongod import running_embedded
 from daemon.store.embedded.server import start_embedded
 from daemon.store.embedded.watch import watched
+from daemon.store.opening import open_mongo
 from daemon.store.outages import is_outage
 from daemon.store.start_errors import command_error
 from models.errors import AtsSyncError, UserError

@@ -21,12 +21,8 @@ async def retry_failed(context: ImportContext) -> None:
         if not facts.reads_by_id:
             continue
         due = await context.ports.failed.due(facts.name, context.ports.clock.now())
-        ids = [record.external_id for record in due if record.external_id]
-        if len(ids) < len(due):
-            # Versions before 0.2 kept records without an id, which no read can find.
-            await context.ports.failed.remove(facts.name, [""])
-        if ids:
-            await _retry(context, facts, ids)
+        if due:
+            await _retry(context, facts, [record.external_id for record in due])
 
 
 async def _retry(context: ImportContext, facts: ListFacts, external_ids: list[str]) -> None:

@@ -49,6 +49,8 @@ class MongoFailedRecords:
             {
                 "ats_integration_id": self._integration,
                 "list": list_name,
+                # A replica of 0.1.0 may still write records without an id, which no read can find.
+                "external_id": {"$ne": ""},
                 "next_attempt_at": {"$not": _later_than(now)},
                 "state": "retrying",
             }

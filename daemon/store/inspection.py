@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from daemon.store.connection import Mongo, places
+from daemon.store.connection import Mongo
 from daemon.store.foreign import Row
 from daemon.store.indexes import Compared, compare_indexes, keys_of
-from daemon.store.preparation import Place, collections_of, indexes_of
+from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, targets
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 
 Weight = Literal["ok", "note", "bad"]
@@ -41,43 +41,43 @@ async def inspect_databases(mongo: Mongo) -> AsyncIterator[Observation]:
     Raises:
         UserError: they may not be looked at.
     """
-    own, clearview = places(mongo)
-    for place, documents in ((own, OWN_DOCUMENTS), (clearview, CLEARVIEW_DOCUMENTS)):
-        found = [one async for one in _inspect(place, documents)]
+    own, clearview = targets(mongo)
+    for target, documents in ((own, OWN_DOCUMENTS), (clearview, CLEARVIEW_DOCUMENTS)):
+        found = [one async for one in _inspect(target, documents)]
         for observation in found:
             yield observation
         if not found:
-            yield Observation(place.database.name, "ok", "collections and indexes are complete")
+            yield Observation(target.database.name, "ok", "collections and indexes are complete")
 
 
-async def _inspect(place: Place, documents: Sequence[Any]) -> AsyncIterator[Observation]:
-    options = await collections_of(place)
+async def _inspect(target: TargetDatabase, documents: Sequence[Any]) -> AsyncIterator[Observation]:
+    options = await collections_of(target)
     for document in documents:
         name = document.get_settings().name
         if name not in options:
-            yield _about(place, name, "note", "is not there yet; the daemon's start makes it")
+            yield _about(target, name, "note", "is not there yet; the daemon's start makes it")
             continue
-        for words in _validator_words(place, document, options[name]):
-            yield _about(place, name, "note", words)
-        existing = await indexes_of(place, name)
+        for words in _validator_words(target, document, options[name]):
+            yield _about(target, name, "note", words)
+        existing = await indexes_of(target, name)
         declared = [each.index for each in document.get_settings().indexes]
         for weight, words in _index_words(compare_indexes(declared, existing)):
-            yield _about(place, name, weight, words)
-        if not place.is_ours:
+            yield _about(target, name, weight, words)
+        if not target.is_ours:
             for words in _foreign_words(declared, existing):
-                yield _about(place, name, "note", words)
+                yield _about(target, name, "note", words)
 
 
-def _about(place: Place, name: str, weight: Weight, words: str) -> Observation:
-    return Observation(f"{place.database.name}.{name}", weight, words)
+def _about(target: TargetDatabase, name: str, weight: Weight, words: str) -> Observation:
+    return Observation(f"{target.database.name}.{name}", weight, words)
 
 
-def _validator_words(place: Place, document: Any, options: Row) -> Iterable[str]:
+def _validator_words(target: TargetDatabase, document: Any, options: Row) -> Iterable[str]:
     ours = {"$jsonSchema": document.json_schema_validator()}
     has = options.get("validator")
-    if place.is_ours and has != ours:
+    if target.is_ours and has != ours:
         yield "has another validator than this version's; the daemon's start brings it up to date"
-    elif not place.is_ours and has and has != ours:
+    elif not target.is_ours and has and has != ours:
         action = options.get("validationAction", "error")
         yield f"has a validator of its own (validationAction {action}), which is kept; {_FAILS_ALONE}"
 

@@ -7,9 +7,9 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 _PASSING_CODES = frozenset(
     {6, 7, 43, 50, 63, 64, 89, 91, 112, 133, 150, 189, 202, 234, 237, 262, 317}
-    | {9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436}
+    | {9001, 10107, 12587, 11600, 11601, 11602, 13388, 13435, 13436}
 )
-"""Elections, shutdowns, killed cursors, write conflicts and time-outs."""
+"""Elections, shutdowns, killed cursors, index builds, write conflicts and time-outs."""
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "ResumableChangeStreamError")
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 from beanie import Document
 
-from daemon.store.preparation import RETIRED
+from daemon.store.migrations import privilege_of
 from models.documents import (
     Alert,
     AlertMute,
@@ -17,6 +17,7 @@ from models.documents import (
     StatusOutboxEntry,
     StatusUpdateLog,
 )
+from models.migrations import MIGRATIONS
 
 Role = Literal["daemon", "reader", "operator"]
 ROLES: Mapping[Role, str] = {
@@ -88,8 +89,7 @@ def _on(database: str, collection: str, actions: Sequence[str]) -> Mapping[str, 
 
 def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role == "daemon":
-        retired = [_on(databases.own, name, ("dropCollection",)) for name in RETIRED]
-        return [_on(databases.own, "", (*_LOOK, *_CHANGE, *_MAKE)), *retired]
+        return [_on(databases.own, "", (*_LOOK, *_CHANGE, *_MAKE)), *_migrations(databases.own)]
     looks = [_on(databases.own, "", _LOOK)]
     if role == "reader":
         return looks
@@ -97,6 +97,15 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
         *looks,
         *(_on(databases.own, _name(document), actions) for document, actions in _OPERATED.items()),
     ]
+
+
+def _migrations(database: str) -> list[Mapping[str, Any]]:
+    """Returns what the steps of `models/migrations` take beside the daemon's daily privileges."""
+    actions: dict[str, dict[str, None]] = {}
+    for change in (change for step in MIGRATIONS for change in step.changes):
+        if (action := privilege_of(change)) not in (*_CHANGE, *_MAKE):
+            actions.setdefault(change.collection, {})[action] = None
+    return [_on(database, collection, tuple(taken)) for collection, taken in actions.items()]
 
 
 def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:

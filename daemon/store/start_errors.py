@@ -23,11 +23,11 @@ _DIFFERS_IN_CASE = 13297
 _ROLES = "`ats-sync roles print` shows all that the daemon needs"
 
 
-class Step(msgspec.Struct, frozen=True):
-    """What the start is doing when an error comes."""
+class Operation(msgspec.Struct, frozen=True):
+    """An operation of the start, for the error that it may meet."""
 
     privilege: str
-    """The privilege action that it takes."""
+    """The privilege action of MongoDB that it takes."""
     database: str
     setting: str
     """Where the URI is configured."""
@@ -35,13 +35,13 @@ class Step(msgspec.Struct, frozen=True):
     index: str | None = None
 
     @property
-    def place(self) -> str:
-        """Where it is done."""
+    def namespace(self) -> str:
+        """The database, or the collection with it."""
         return self.database if self.collection is None else f"{self.database}.{self.collection}"
 
 
 @contextmanager
-def explained(step: Step) -> Iterator[None]:
+def explained(operation: Operation) -> Iterator[None]:
     """Turn an error of MongoDB into a sentence.
 
     Raises:
@@ -50,88 +50,92 @@ def explained(step: Step) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise start_error(error, step) from None
+        raise start_error(error, operation) from None
 
 
-def start_error(error: PyMongoError, step: Step) -> UserError:
+def start_error(error: PyMongoError, operation: Operation) -> UserError:
     """The sentence of an error."""
     if isinstance(error, InvalidName):
         return UserError(
-            f"MongoDB does not allow the database name {step.database!r}",
+            f"MongoDB does not allow the database name {operation.database!r}",
             remedy="correct ATS_SYNC_DATABASE or clearview.mongodb.database",
         )
     if isinstance(error, AutoReconnect) or error.timeout:
         return UserError(
-            f"MongoDB stopped answering while {step.place} was being prepared "
+            f"MongoDB stopped answering while {operation.namespace} was being prepared "
             f"({type(error).__name__})",
-            remedy=f"look at its log and at the server that {step.setting} names, then start again",
+            remedy=f"look at its log and at the server that {operation.setting} names, then start again",
         )
     if isinstance(error, OperationFailure):
-        return _refused(error.code or 0, step)
+        return _refused(error.code or 0, operation)
     return UserError(
-        f"MongoDB cannot be used ({type(error).__name__} at {step.place})",
-        remedy=f"check {step.setting}",
+        f"MongoDB cannot be used ({type(error).__name__} at {operation.namespace})",
+        remedy=f"check {operation.setting}",
     )
 
 
-def missing_privilege(step: Step) -> UserError:
+def missing_privilege(operation: Operation) -> UserError:
     """The user may not do what the start has to do."""
     return UserError(
-        f"MongoDB refuses {step.privilege} on {step.place}: the user of {step.setting} lacks the "
+        f"MongoDB refuses {operation.privilege} on {operation.namespace}: the user of {operation.setting} lacks the "
         "privilege",
         remedy=f"grant it, or start once with a user that has it; {_ROLES}",
     )
 
 
-def index_clash(step: Step, *, has: str, wants: str) -> UserError:
+def index_clash(operation: Operation, *, has: str, wants: str) -> UserError:
     """An index of the wanted name has other keys, and is not the daemon's to replace."""
-    drop = f'db.getSiblingDB("{step.database}").{step.collection}.dropIndex("{step.index}")'
+    drop = f'db.getSiblingDB("{operation.database}").{operation.collection}.dropIndex("{operation.index}")'
     return UserError(
-        f"the index {step.index} of {step.place} has other keys ({has}) than the daemon needs "
+        f"the index {operation.index} of {operation.namespace} has other keys ({has}) than the daemon needs "
         f"({wants}); it is kept as it is",
         remedy=f"if nothing needs it, drop it in mongosh with {drop}; else create it again under "
         "another name; then start again",
     )
 
 
-def _refused(code: int, step: Step) -> UserError:
+def _refused(code: int, operation: Operation) -> UserError:
     if code == UNAUTHORIZED:
-        return missing_privilege(step)
+        return missing_privilege(operation)
     if code in LOGIN_REFUSED:
         return UserError(
             f"MongoDB refused the login (code {code})",
-            remedy=f"check user, password and authSource in {step.setting}",
+            remedy=f"check user, password and authSource in {operation.setting}",
         )
     if code in DUPLICATE_KEYS:
         return UserError(
-            f"the unique index {step.index} of {step.place} cannot be built: two documents have "
+            f"the unique index {operation.index} of {operation.namespace} cannot be built: two documents have "
             "the same values in its fields",
             remedy="remove one of the two, or restore the collection from a backup; then start "
             "again",
         )
-    sentence, remedy = _other(code, step)
+    sentence, remedy = _other(code, operation)
     return UserError(sentence, remedy=remedy)
 
 
-def _other(code: int, step: Step) -> tuple[str, str]:
+def _other(code: int, operation: Operation) -> tuple[str, str]:
     if code in _INDEX_CONFLICTS:
         return (
-            f"an index of {step.place} is in the way of {step.index} (code {code})",
-            f"compare `db.{step.collection}.getIndexes()` with models/README.md",
+            f"an index of {operation.namespace} is in the way of {operation.index} (code {code})",
+            f"compare `db.{operation.collection}.getIndexes()` with models/README.md",
         )
     if code == _IS_A_VIEW:
         return (
-            f"{step.place} is a view, not a collection",
+            f"{operation.namespace} is a view, not a collection",
             "name the database that holds the collection in clearview.mongodb.database",
         )
     if code == _DIFFERS_IN_CASE:
         return (
-            f"the database {step.database} exists already with other capital letters",
+            f"the database {operation.database} exists already with other capital letters",
             "write its name in the same way in ATS_SYNC_DATABASE or clearview.mongodb.database",
         )
-    what = step.privilege if step.index is None else f"{step.privilege} {step.index}"
+    what = (
+        operation.privilege
+        if operation.index is None
+        else f"{operation.privilege} {operation.index}"
+    )
     return (
-        f"MongoDB refused {what} on {step.place} (code {code})",
+        f"MongoDB refused {what} on {operation.namespace} (code {code})",
         "look the code up in MongoDB's manual, and at the server's log",
     )
 

@@ -13,6 +13,7 @@ from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
+from models.documents.migration import AppliedMigration
 from models.documents.oauth_token import OAuthToken
 from models.documents.outbox import StatusOutboxEntry
 from models.documents.snapshot import CandidateSnapshot
@@ -24,6 +25,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     AlertMute,
     AnalyticsExportLog,
     AnalyticsValue,
+    AppliedMigration,
     CandidateChange,
     CandidateImportLog,
     CandidateSnapshot,
@@ -50,6 +52,7 @@ __all__ = [
     "AlertMute",
     "AnalyticsExportLog",
     "AnalyticsValue",
+    "AppliedMigration",
     "CandidateChange",
     "CandidateImportLog",
     "CandidateSnapshot",

@@ -14,7 +14,8 @@ from daemon.importing.context import Request
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.clearview_reader import MongoClearViewReader
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
 

@@ -9,7 +9,7 @@ import pytest
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from connectors.simulator.clearview_store import InMemoryCandidates
 from connectors.simulator.commands import run_command
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from models.ids import application_id
 from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo

@@ -140,7 +140,7 @@ async def test_read_write_on_both_databases_is_enough_where_the_collections_exis
 @pytest.mark.parametrize(
     ("user", "roles", "named"),
     [
-        ("nothing", (), "MongoDB refuses listCollections on ats_sync: "),
+        ("nothing", (), "MongoDB refuses find on ats_sync.migrations: "),
         ("looks", ({"role": "read", "db": "ats_sync"},), "createCollection on ats_sync."),
         ("half", (READ_WRITE[0],), "MongoDB refuses listCollections on clearview: "),
         (

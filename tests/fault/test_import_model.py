@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from daemon.core.verification import Drift
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from models.status import ApplicationStatus
 from tests.support.child_state import verification
 from tests.support.fake_ats import START, FakeAts, FakeConnector, Row

@@ -11,7 +11,8 @@ from daemon.core.conditions import AlertKind, Condition
 from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from models.documents import Alert
 from models.ids import integration_id
 from tests.support.mongo import TestMongo

@@ -11,7 +11,8 @@ from connectors.registry import find_definitions, load_definition
 from connectors.simulator import Simulator, create_simulator, names
 from daemon.ports.imports import ClearViewBatch
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from tests.support.ats import Imported, QuickClock, connect
 from tests.support.exporting import World
 from tests.support.mongo import TestMongo

@@ -24,7 +24,8 @@ from connectors.errors import (
 )
 from daemon.core.analytics import Period, floor_to
 from daemon.core.runs import RunFailed
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.times import iso
 from tests.support.exporting import Fate, Killed, LeaseLost, RecordingAts, World

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from connectors.simulator.clearview_openapi import metrics_schema
 from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_pipelines import spread
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from tests.support.hiring_history import (
     DAY,
     PERIOD,

@@ -16,9 +16,10 @@ from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.clearview_services import ClearViewServices as Chosen
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
+from daemon.store.opening import open_mongo
 from models.candidate import empty_application, empty_candidate
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.status import ApplicationStatus

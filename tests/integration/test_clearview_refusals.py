@@ -9,7 +9,8 @@ from pymongo.errors import PyMongoError
 
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from models.candidate import empty_application, empty_candidate
 from models.ids import application_id
 from models.status import ApplicationStatus as S

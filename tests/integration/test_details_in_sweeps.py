@@ -7,7 +7,7 @@ import pytest
 
 from connectors.connector import Connector
 from connectors.simulator import Simulator, create_simulator
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from tests.support.ats import connect
 from tests.support.fake_ats import START, FakeConnector
 from tests.support.importing import ImportBench

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
+from daemon.store.opening import open_mongo
 from tests.support.mongo import TestMongo
 from tests.support.moving_clock import START
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from models.ids import application_id, candidate_id
 from models.status import ApplicationStatus
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids

@@ -12,7 +12,7 @@ from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Snapshot
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import application_id, candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids

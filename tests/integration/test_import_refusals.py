@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from models.ids import candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector
 from tests.support.importing import ImportBench

@@ -15,7 +15,8 @@ from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.imports import Snapshot
 from daemon.store.checkpoints import MongoCheckpoints
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids

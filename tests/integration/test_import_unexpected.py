@@ -9,7 +9,8 @@ from pymongo.errors import AutoReconnect
 from connectors.errors import Unavailable
 from daemon.core.leases import LeaseLost
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench
 from tests.support.mongo import TestMongo

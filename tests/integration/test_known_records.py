@@ -8,8 +8,8 @@ import pytest
 
 from daemon.ports.imports import Snapshot
 from daemon.store.bulk_ids import stored
-from daemon.store.connection import open_mongo
 from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.documents import CandidateSnapshot
 from tests.support.mongo import TestMongo

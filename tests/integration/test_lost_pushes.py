@@ -12,8 +12,8 @@ from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
 from daemon.core.status_events import StatusEvent
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
-from daemon.store.connection import open_mongo
 from daemon.store.lost_pushes import MongoLostPushes
+from daemon.store.opening import open_mongo
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
 from daemon.store.push_results import PushEffects

@@ -21,8 +21,9 @@ from daemon.ports.notifications import Channel
 from daemon.runtime.loop_health import LoopHealth
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.notification_queue import MongoNotificationQueue
+from daemon.store.opening import open_mongo
 from models.ids import integration_id
 from tests.support.exporting import Killed
 from tests.support.mongo import TestMongo

@@ -16,7 +16,8 @@ from daemon.store.analytics_values import MongoStandpoints
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.clearview_services import ClearViewServices
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from daemon.store.overview_counts import OverviewCounts
 from models.candidate import empty_application, empty_candidate
 from models.ids import application_id, candidate_id, integration_id

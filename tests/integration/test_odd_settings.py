@@ -8,8 +8,9 @@ import pytest
 from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.integration_state import IntegrationStateCache
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
+from daemon.store.opening import open_mongo
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo

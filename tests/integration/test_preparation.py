@@ -7,8 +7,9 @@ import pytest
 from pymongo import AsyncMongoClient
 from structlog.testing import capture_logs
 
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.inspection import inspect_databases
+from daemon.store.opening import open_mongo
 from models.errors import UserError
 from tests.support.mongo import TestMongo
 

@@ -13,7 +13,7 @@ from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.clearview_reader import MongoClearViewReader
-from daemon.store.connection import open_mongo
+from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import application_id, candidate_id
 from models.times import utc_now

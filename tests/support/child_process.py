@@ -17,7 +17,8 @@ from typing import Any
 from pymongo import monitoring
 
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from models.ids import application_id, candidate_id, integration_id
 from tests.support.child_state import clear_all, final_state
 from tests.support.child_worlds import (

@@ -10,7 +10,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from daemon.cli import build_app
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 
 CONFIG = """\
 version: 1

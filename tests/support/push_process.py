@@ -21,8 +21,9 @@ from daemon.jobs.status_push import IntakeTimes, PushSettings
 from daemon.pushing.admission import Integration
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import Backoff, supervise
-from daemon.store.connection import Mongo, bind_documents
+from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
+from daemon.store.opening import bind_documents
 from models.candidate import ApplicationRecord
 from models.ids import integration_id
 from tests.support.no_metrics import NoMetrics

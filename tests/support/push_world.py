@@ -12,8 +12,9 @@ from daemon.core.conditions import Condition
 from daemon.core.push_plan import PushRules
 from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
 from daemon.pushing.admission import Integration
-from daemon.store.connection import Mongo, bind_documents
+from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
+from daemon.store.opening import bind_documents
 from models.candidate import ApplicationRecord
 from models.ids import application_id, candidate_id, integration_id, snapshot_id
 from models.status import ApplicationStatus

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from tests.support.http_port import Serve, serving
 from tests.support.mongo import TestMongo
 

@@ -7,7 +7,8 @@ import pytest
 from aiohttp import HttpVersion10, web
 
 from daemon.http.guard import is_loopback
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from models.errors import UserError
 from tests.support.http_port import Serve
 from tests.support.mongo import TestMongo

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from daemon.http.connections import HttpLimits, limits_of_process
-from daemon.store.connection import Mongo, open_mongo
+from daemon.store.connection import Mongo
+from daemon.store.opening import open_mongo
 from tests.support.ats_sync import until
 from tests.support.http_port import Serve
 from tests.support.mongo import TestMongo

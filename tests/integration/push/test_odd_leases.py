@@ -11,8 +11,9 @@ from bson.datetime_ms import DatetimeMS
 
 from daemon.core.leases import Lease
 from daemon.runtime.clock import SystemClock
-from daemon.store.connection import ConnectionOptions, Mongo, bind_documents
+from daemon.store.connection import ConnectionOptions, Mongo
 from daemon.store.leases import MongoLeases
+from daemon.store.opening import bind_documents
 from models.documents import Lease as LeaseDocument
 from tests.support.mongo import TestMongo
 

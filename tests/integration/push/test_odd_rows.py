@@ -11,8 +11,9 @@ from daemon.pushing.stream_checkpoint import FIRST_START, CheckpointWriter
 from daemon.runtime.clock import SystemClock
 from daemon.store.analytics_log import MongoExportPosition
 from daemon.store.checkpoints import MongoCheckpoints
-from daemon.store.connection import Mongo, bind_documents
+from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.opening import bind_documents
 from models.ids import integration_id
 from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from daemon.runtime.clock import SystemClock
-from daemon.store.connection import Mongo, bind_documents
+from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
+from daemon.store.opening import bind_documents
 from tests.support.mongo import TestMongo
 from tests.support.push_world import MovedClock, until
 
