@@ -32,6 +32,7 @@ from typing import Any
 
 import msgspec
 
+from models.errors import AtsSyncError
 from models.status import TURNED_DOWN, ApplicationStatus
 from models.times import EPOCH, iso
 
@@ -54,6 +55,19 @@ class Period(msgspec.Struct, frozen=True, order=True):
     def key(self) -> str:
         """Names the period in requests and messages."""
         return f"{iso(self.start)}/{iso(self.end)}"
+
+
+class Attempts(msgspec.Struct, frozen=True):
+    """How often a period's export was tried, and when last."""
+
+    count: int = 0
+    last_at: datetime | None = None
+    exported_until: datetime | None = None
+    """The end of the period as it was exported; None while it is not."""
+
+
+class MetricsUnavailable(AtsSyncError):
+    """The metrics could not be had; they may be later."""
 
 
 def floor_to(moment: datetime, every: timedelta) -> datetime:

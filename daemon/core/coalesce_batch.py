@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from daemon.core.clearview_batch import ClearViewBatch, Patch
 from daemon.core.diff import CUSTOM
-from daemon.ports.imports import ClearViewBatch, Patch, Record
+from daemon.core.snapshot import Record
 
 
 def fold_candidates(batch: ClearViewBatch) -> ClearViewBatch:

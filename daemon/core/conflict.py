@@ -3,11 +3,25 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from models.status import TURNED_DOWN, ApplicationStatus
 
 Policy = Literal["ats_wins", "clearview_wins", "newest_wins"]
 Winner = Literal["ats", "clearview"]
 Movement = Literal["agreed", "ats", "clearview", "both"]
+
+
+class StatusConflict(msgspec.Struct, frozen=True):
+    """Both sides changed one application's status."""
+
+    application_external_id: str
+    candidate_external_id: str
+    base: ApplicationStatus | None
+    ats: ApplicationStatus
+    clearview: ApplicationStatus
+    policy: Policy
+    winner: Winner | None
 
 
 def who_moved(

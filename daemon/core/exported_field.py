@@ -1,15 +1,13 @@
-"""What the analytics export wrote into the ATS is no news when it is imported again."""
+"""The field that the analytics export writes at the ATS: left out when a record is imported."""
 
-from collections.abc import Mapping
-from typing import Any
+from daemon.core.snapshot import Record
 
-Record = Mapping[str, Any]
 DEFAULT_FIELD = "clearview_status"
-"""What it writes to, where the operator names no other."""
+"""The field, unless the operator names another one."""
 
 
 def own_value(record: Record, field: str) -> str | None:
-    """The value of our own export in the record; None if there is none."""
+    """Returns the value of the export in the record; None if there is none."""
     custom = (record.get("custom_fields") or {}).get(field)
     if custom is not None and custom != "":
         return str(custom)
@@ -19,7 +17,7 @@ def own_value(record: Record, field: str) -> str | None:
 
 
 def is_shown(value: str, shown: str | None) -> bool:
-    """True if the ATS shows the value, in whatever form it writes numbers."""
+    """Returns True if the ATS shows the value, in whatever form it writes numbers."""
     if shown is None:
         return False
     try:
@@ -29,7 +27,7 @@ def is_shown(value: str, shown: str | None) -> bool:
 
 
 def without_own(record: Record, field: str | None) -> Record:
-    """The record without the custom field, or the tags, that our own export writes.
+    """Returns the record without the custom field, or the tags, that the export writes.
 
     Tags are `field:value`.
     """

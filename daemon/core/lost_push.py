@@ -1,4 +1,4 @@
-"""Pushes that the ATS accepted and did not make: found when their records are listed again. Pure.
+"""Pushes that the ATS accepted and did not make: found when their records are listed again.
 
 A push moves the snapshot as soon as the ATS says that it took effect. If the application is then
 listed exactly as it was before, nothing was done: ClearView keeps its status, and the push is
@@ -7,19 +7,30 @@ repeated. A push that is lost twice is given up, for a person to look at.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 
-from daemon.core.import_plan import STATUS_GROUP, ApplicationChange, RecordChange
-from daemon.ports.imports import LostPush
+from daemon.core.record_change import STATUS_GROUP, ApplicationChange, RecordChange
 from models.status import ApplicationStatus
+
+
+class LostPush(msgspec.Struct, frozen=True):
+    """A push that the ATS accepted and that left no trace there."""
+
+    push_id: UUID
+    external_id: str
+    pushed: ApplicationStatus
+    ats: ApplicationStatus
+    """The ATS's status, as before."""
 
 
 def keep_unless_made(change: RecordChange) -> RecordChange:
     """Returns the change without the return to the state before a push: that is no news of the ATS.
 
-    The snapshot takes what the ATS has, marked as lost, so that a repetition after a kill says the
-    same.
+    The snapshot takes the state of the ATS, marked as lost, so that a repetition after a kill
+    decides the same.
     """
     if not any(_is_lost(change, application) for application in change.applications):
         return change
@@ -31,7 +42,7 @@ def keep_unless_made(change: RecordChange) -> RecordChange:
 def lost_pushes(
     change: RecordChange, clearview: Mapping[str, ApplicationStatus]
 ) -> Sequence[LostPush]:
-    """The lost pushes of this record that ClearView still wants: a later change has its own push."""
+    """Returns the lost pushes that ClearView still wants: a later change has a push of its own."""
     return [
         LostPush(
             push_id=application.record["pushed"]["id"],

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from daemon.core.conflict import StatusConflict
 from daemon.core.import_plan import RecordPlan
-from daemon.ports.imports import Record, StatusConflict
+from daemon.core.snapshot import Record
 from models.candidate import CANDIDATE_FIELDS
 
 _TOLD_OF_APPLICATIONS = ("job", "status", "stage", "rejection_reason")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.core.diff import CUSTOM, FieldChange, diff_application, diff_candidate, loud
-from daemon.ports.imports import Record
+from daemon.core.snapshot import Record
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, META_FIELDS
 
 Kind = Literal[

@@ -7,20 +7,21 @@ import structlog
 from msgspec.structs import replace
 
 from daemon.core.alert_texts import conflicts_open, dead_push
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.coalesce_batch import fold_candidates
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.conflict import Policy
 from daemon.core.import_plan import (
     ClearViewSide,
-    RecordChange,
     RecordPlan,
     meet_existing_application,
     plan_record,
 )
 from daemon.core.lost_push import lost_pushes
+from daemon.core.record_change import RecordChange
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
-from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
+from daemon.ports.imports import CandidateManagement
 from models.candidate import CANDIDATE_FIELDS
 
 log = structlog.get_logger(__name__)

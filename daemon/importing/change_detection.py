@@ -16,18 +16,19 @@ from connectors.connector import (
 )
 from connectors.errors import AtsError
 from daemon.core.exported_field import without_own
-from daemon.core.import_plan import (
-    RecordChange,
+from daemon.core.keep_known import keep_fields, keep_missing
+from daemon.core.record_change import RecordChange, compare
+from daemon.core.snapshot import (
+    Known,
+    Record,
+    Snapshot,
     changed_at,
-    compare,
-    keep_fields,
-    keep_missing,
     newest_candidates,
     record_changed_at,
 )
 from daemon.importing.failures import unexpected
 from daemon.ports.clock import Clock
-from daemon.ports.imports import Known, Record, Snapshot, Snapshots
+from daemon.ports.imports import Snapshots
 from models.times import EPOCH
 
 PAGES_IN_HAND = 3

@@ -11,11 +11,13 @@ from connectors.connector import Connector, ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
+from daemon.core.import_log import LogLine
 from daemon.core.poll_state import Deleting
+from daemon.core.snapshot import Snapshot
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures
 from daemon.importing.hashed_id_set import HashedIdSet
-from daemon.ports.imports import LogLine, Snapshot, Snapshots
+from daemon.ports.imports import Snapshots
 
 BY_ID_BATCH = 50
 MARK_BATCH = 500

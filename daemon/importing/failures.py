@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.core.alert_texts import dead_records
+from daemon.core.import_log import LogLine
 from daemon.core.poll_state import PageInFlight
 from daemon.core.unexpected import unexpected as describe
 from daemon.importing.context import ImportContext
-from daemon.ports.imports import LogLine
 
 MANY = 10
 """So many failing records are a person's business, whatever the size of the account."""

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from connectors.connector import Mapped
 from daemon.core.exported_field import own_value
-from daemon.core.import_plan import RecordChange
+from daemon.core.record_change import RecordChange
 from daemon.importing.context import ImportContext
 from models.ids import application_id
 

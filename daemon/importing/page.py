@@ -19,11 +19,13 @@ from uuid import UUID, uuid4
 
 from connectors.connector import ListFacts, Page
 from connectors.errors import AtsError
-from daemon.core.import_plan import RecordChange, RecordPlan, ignore_stale_status
+from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
+from daemon.core.record_change import RecordChange, ignore_stale_status
 from daemon.core.service_errors import ServiceFailed
+from daemon.core.snapshot import Snapshot
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector, PreparedPage
 from daemon.importing.context import ImportContext
@@ -35,7 +37,6 @@ from daemon.importing.failures import (
 )
 from daemon.importing.own_values import compare_values
 from daemon.importing.sequential_stage import SequentialStage
-from daemon.ports.imports import Snapshot
 
 STEPS_BEHIND = 3
 """Writing, delivering, logging: so many pages may be under way when the next one comes."""

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 from connectors.connector import Connector, ListFacts, Page, Position, Window
 from connectors.errors import CursorRefused
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
-from daemon.core.import_plan import RecordChange
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import ListingPass, PollState, state_from
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
+from daemon.core.record_change import RecordChange
 from daemon.importing.apply import plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.context import ImportPorts, ImportRules, peers_of
@@ -190,8 +190,7 @@ class Preview:
             if not facts.reads_by_id:
                 continue
             due = await self.ports.failed.due(facts.name, self.ports.clock.now())
-            ids = [record.external_id for record in due if record.external_id]
-            ids = [e for e in ids if _key(facts.name, e) not in self._looked_at]
+            ids = [e for e in due if e and _key(facts.name, e) not in self._looked_at]
             answers = await self.connector.fetch(facts.name, ids) if ids else {}
             records = [record for record in answers.values() if record is not None]
             if records:

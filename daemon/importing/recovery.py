@@ -6,16 +6,19 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from connectors.errors import AtsError
-from daemon.core.import_plan import RecordChange, RecordPlan, compare, newest_candidates
+from daemon.core.clearview_batch import Taken
+from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
+from daemon.core.record_change import RecordChange, compare
 from daemon.core.service_errors import ServiceFailed
+from daemon.core.snapshot import Snapshot, newest_candidates
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.failures import set_aside, unexpected
-from daemon.ports.imports import CandidateManagement, Snapshot, Snapshots, Taken
+from daemon.ports.imports import CandidateManagement, Snapshots
 
 
 async def finish_interrupted(context: ImportContext) -> None:

@@ -22,10 +22,10 @@ async def retry_failed(context: ImportContext) -> None:
             continue
         due = await context.ports.failed.due(facts.name, context.ports.clock.now())
         if due:
-            await _retry(context, facts, [record.external_id for record in due])
+            await _retry(context, facts, due)
 
 
-async def _retry(context: ImportContext, facts: ListFacts, external_ids: list[str]) -> None:
+async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequence[str]) -> None:
     asked_at = context.ports.clock.now()
     answers, failures = await read_by_id(context.connector, facts.name, external_ids)
     await note_failures(context, facts.name, failures)

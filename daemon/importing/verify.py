@@ -9,7 +9,7 @@ from typing import Literal
 
 from connectors.connector import Connector, ListFacts, Mapped, RawRecord, Window
 from daemon.core.exported_field import without_own
-from daemon.core.import_plan import newest_candidates
+from daemon.core.snapshot import Known, Record, Snapshot, newest_candidates
 from daemon.core.verification import (
     Drift,
     Held,
@@ -20,7 +20,7 @@ from daemon.core.verification import (
 )
 from daemon.importing.context import peers_of
 from daemon.importing.hashed_id_set import HashedIdSet
-from daemon.ports.imports import Known, Record, Snapshot, Snapshots
+from daemon.ports.imports import Snapshots
 from daemon.ports.verification import ClearViewReader
 
 BY_ID_BATCH = 50

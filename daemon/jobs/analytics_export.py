@@ -14,14 +14,13 @@ import msgspec
 from connectors.connector import Connector
 from connectors.errors import NotSupported
 from daemon.core.alert_texts import export_missed
-from daemon.core.analytics import Period, due_periods, retry_at, values_to_send
+from daemon.core.analytics import Attempts, Period, due_periods, retry_at, values_to_send
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import Lease, LeaseLost
 from daemon.core.runs import Run, RunFailed, in_words
 from daemon.exporting.values import ExportSettings, ExportStores, Sent, ValueSender
 from daemon.ports.alerts import Alerts
-from daemon.ports.analytics import Attempts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.runs import RunLog

@@ -1,25 +1,18 @@
-"""What the analytics export needs from the outside."""
+"""Ports of the analytics export."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-import msgspec
-
-from daemon.core.analytics import Period, Standpoint
-from models.errors import AtsSyncError
-
-
-class MetricsUnavailable(AtsSyncError):
-    """The metrics could not be had; they may be later."""
+from daemon.core.analytics import Attempts, Period, Standpoint
 
 
 class MetricsSource(Protocol):
-    """Where hiring metrics come from: ClearView's data, or its Analytics Service."""
+    """Source of the hiring metrics: ClearView's data, or its Analytics Service."""
 
     async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
-        """The metrics object of one period.
+        """Returns the metrics object of one period.
 
         Raises:
             MetricsUnavailable: not now.
@@ -36,16 +29,16 @@ class Standpoints(Protocol):
 
 
 class SentValues(Protocol):
-    """What the ATS was sent for each application, by application id."""
+    """Values that the ATS was sent, by application id."""
 
     async def any(self, integration_id: UUID, field_name: str) -> bool:
-        """True if the field of this ATS has ever taken a value."""
+        """Returns True if the field of this ATS has ever taken a value."""
         ...
 
     async def of(
         self, field_name: str, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, str | None]:
-        """None for an application whose value the ATS refused or lost."""
+        """Returns the values; None for an application whose value the ATS refused or lost."""
         ...
 
     async def remember(
@@ -55,34 +48,25 @@ class SentValues(Protocol):
     async def refuse(
         self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
     ) -> bool:
-        """Note that the ATS did not take the value: the next period sends it again.
+        """Notes that the ATS refused the value, so that the next period sends it again.
 
-        True if it did not take that of an earlier period either.
+        Returns True if it refused that of an earlier period, too.
         """
         ...
 
     async def expect(self, integration_id: UUID, external_id: str) -> None:
-        """Have the application's record compared when it is read next, even if it is unchanged."""
+        """Has the application's record compared when it is read next, even if it is unchanged."""
         ...
 
     async def compare(
         self, field_name: str, shown: Mapping[UUID, str | None], *, asked_at: datetime
     ) -> frozenset[UUID]:
-        """Forget values that the ATS does not show, so that they are sent again.
+        """Forgets values that the ATS does not show, so that they are sent again.
 
-        `shown` is by application. Those whose value was sent after `asked_at` come back: nothing
-        can be said of them yet.
+        `shown` is by application. Returns the applications whose value was sent after `asked_at`:
+        they cannot be judged yet.
         """
         ...
-
-
-class Attempts(msgspec.Struct, frozen=True):
-    """How often a period's export was tried, and when last."""
-
-    count: int = 0
-    last_at: datetime | None = None
-    exported_until: datetime | None = None
-    """The end of the period as it was exported; None while it is not."""
 
 
 class ExportLog(Protocol):
@@ -100,15 +84,15 @@ class ExportLog(Protocol):
         sent: int = 0,
         error: str | None = None,
     ) -> None:
-        """A success is never overwritten; each failure counts as one more attempt."""
+        """Stores one attempt; a success is never overwritten."""
         ...
 
 
 class ExportPosition(Protocol):
-    """How far an integration's periods are exported: the checkpoint `export:<name>`."""
+    """The end of the last exported period: the checkpoint `export:<name>`."""
 
     async def load(self, integration: str) -> datetime | None: ...
 
     async def save(self, integration: str, until: datetime, *, fence: int) -> None:
-        """Raises LeaseLost when a later holder has written."""
+        """Raises LeaseLost when a holder with a later fencing token has written."""
         ...

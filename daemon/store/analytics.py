@@ -11,13 +11,13 @@ from pymongo.errors import PyMongoError
 from daemon.core.analytics import (
     Arrivals,
     Facts,
+    MetricsUnavailable,
     Moves,
     Period,
     Spread,
     Standing,
     metrics_of,
 )
-from daemon.ports.analytics import MetricsUnavailable
 from daemon.store import analytics_pipelines as pipelines
 from daemon.store.connection import Mongo, Row
 from models.documents import CandidateChange, ClearViewApplication, StatusUpdateLog

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from pymongo.errors import DuplicateKeyError
 
-from daemon.core.analytics import Period
-from daemon.ports.analytics import Attempts
+from daemon.core.analytics import Attempts, Period
 from daemon.ports.clock import Clock
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo, Row

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch, Record, Taken
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch, Taken
+from daemon.core.snapshot import Record
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from daemon.ports.imports import Record
+from daemon.core.snapshot import Record
 from daemon.store.connection import Mongo, Row
 from daemon.store.foreign import RAW, as_text, decoded
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry

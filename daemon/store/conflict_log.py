@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from daemon.ports.imports import StatusConflict
+from daemon.core.conflict import StatusConflict
 from daemon.store.connection import Mongo
 from daemon.store.encoding import encode, encode_each, insert_new
 from models.documents import Conflict

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pymongo import ReturnDocument
 
-from daemon.ports.imports import FailedRecordFacts
 from daemon.store.connection import Mongo
 from models.documents import FailedRecord
 from models.ids import derived_id
@@ -44,7 +43,7 @@ class MongoFailedRecords:
         )
         return frozenset(row["external_id"] for row in await rows.to_list())
 
-    async def due(self, list_name: str, now: datetime) -> list[FailedRecordFacts]:
+    async def due(self, list_name: str, now: datetime) -> list[str]:
         rows = self._collection.find(
             {
                 "ats_integration_id": self._integration,
@@ -53,12 +52,10 @@ class MongoFailedRecords:
                 "external_id": {"$ne": ""},
                 "next_attempt_at": {"$not": _later_than(now)},
                 "state": "retrying",
-            }
+            },
+            {"external_id": 1},
         )
-        return [
-            FailedRecordFacts(list_name, row["external_id"], row["attempts"])
-            for row in await rows.to_list()
-        ]
+        return [row["external_id"] for row in await rows.to_list()]
 
     async def waiting(
         self, list_name: str, failures: Mapping[str, str], *, now: datetime

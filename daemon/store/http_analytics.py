@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from daemon.core.analytics import Period
+from daemon.core.analytics import MetricsUnavailable, Period
 from daemon.core.service_errors import ServiceFailed
-from daemon.ports.analytics import MetricsUnavailable
 from daemon.store.http_service import ClearViewHttp
 from models.times import iso
 

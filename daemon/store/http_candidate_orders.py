@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Record
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
+from daemon.core.snapshot import Record
 from models.candidate import CandidateRecord
 from models.ids import application_id, candidate_id
 

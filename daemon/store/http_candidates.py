@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.foreign import as_uuid, identity, plain_text

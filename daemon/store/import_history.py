@@ -9,8 +9,7 @@ import msgspec
 import xxhash
 from pymongo import UpdateOne
 
-from daemon.core.import_plan import merge_lines
-from daemon.ports.imports import ChangeLine, LogLine
+from daemon.core.import_log import ChangeLine, LogLine, merge_lines
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (

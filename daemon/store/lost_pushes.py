@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from daemon.core.lost_push import LostPush
 from daemon.core.pushes import OutboxRow
 from daemon.core.status_events import StatusEvent
-from daemon.ports.imports import LostPush
 from daemon.store.connection import Mongo, Row
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import REPEATED, open_push

@@ -12,8 +12,8 @@ import structlog
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
-from daemon.core.import_plan import STATUS_GROUP
 from daemon.core.pushes import AtsMove, OpenPush, PushConflict, PushEnded
+from daemon.core.record_change import STATUS_GROUP
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
 from daemon.store.failures import fails_by_content

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pymongo import ReplaceOne, UpdateOne
 
-from daemon.ports.imports import Known, Record, Snapshot
+from daemon.core.snapshot import Known, Record, Snapshot
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (

@@ -9,7 +9,7 @@ import pytest
 from connectors.connector import Connector
 from connectors.registry import find_definitions, load_definition
 from connectors.simulator import Simulator, create_simulator, names
-from daemon.ports.imports import ClearViewBatch
+from daemon.core.clearview_batch import ClearViewBatch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from config.operator_clearview import ByHttp, ClearView
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.core.analytics import Period
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
-from daemon.ports.imports import CandidateManagement, ClearViewBatch, ClearViewOutcome, Patch
+from daemon.ports.imports import CandidateManagement
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.clearview_services import ClearViewServices as Chosen
 from daemon.store.connection import Mongo

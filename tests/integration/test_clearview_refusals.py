@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from pymongo.errors import PyMongoError
 
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Patch
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo

@@ -70,7 +70,7 @@ async def test_a_moment_that_a_wrong_clock_wrote_keeps_no_record_waiting(
             bypass_document_validation=True,
         )
 
-    due = {record.external_id for record in await records.due("people", START)}
+    due = set(await records.due("people", START))
     failures = dict.fromkeys(("an hour ahead", "a year ahead", "null", "a text"), "E")
     waiting = await records.waiting("people", failures, now=START)
     await records.add("people", "a year ahead", error="E", now=START)

@@ -18,10 +18,11 @@ from connectors.errors import (
     UnexpectedPayload,
     UnreadablePage,
 )
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.runs import Run, RunFailed
+from daemon.core.snapshot import Snapshot
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Snapshot
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
+from daemon.core.snapshot import Snapshot
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.imports import ClearViewBatch, ClearViewOutcome, Snapshot
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from connectors.connector import Page, Window
 from daemon.core.runs import Run
+from daemon.core.snapshot import Snapshot
 from daemon.importing import listing
 from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.imports import Snapshot
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo

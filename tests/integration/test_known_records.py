@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from daemon.ports.imports import Snapshot
+from daemon.core.snapshot import Snapshot
 from daemon.store.bulk_ids import stored
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.opening import open_mongo

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from daemon.cli.verify import SHOWN, drift_data, preview_data, render_drift, render_preview
+from daemon.core.conflict import StatusConflict
 from daemon.core.preview import PreviewCounts, PreviewedChange, PreviewedField
 from daemon.core.verification import Drift, VerificationCounts
-from daemon.ports.imports import StatusConflict
 from models.status import ApplicationStatus
 
 STATUS = Drift(

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from daemon.core.import_plan import STATUS_GROUP, RecordChange, compare, ignore_stale_status
 from daemon.core.lost_push import keep_unless_made, lost_pushes
-from daemon.ports.imports import Snapshot
+from daemon.core.record_change import STATUS_GROUP, RecordChange, compare, ignore_stale_status
+from daemon.core.snapshot import Snapshot
 from models.candidate import NamedRef, empty_application
 from models.status import ApplicationStatus as Status
 

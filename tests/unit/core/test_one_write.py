@@ -7,8 +7,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core.clearview_batch import ClearViewBatch, Patch
 from daemon.core.coalesce_batch import fold_candidates, patched
-from daemon.ports.imports import ClearViewBatch, Patch, Record
+from daemon.core.snapshot import Record
 from models.candidate import empty_candidate
 
 IMPORT = UUID(int=1)
