@@ -85,6 +85,34 @@ async def test_a_set_that_was_stopped_and_started_is_waited_for(replica_set: Rep
             assert world.ats.order_of(name) == [S.SCREENING, S.INTERVIEW]
 
 
+async def test_a_uri_that_reads_from_a_late_secondary_loses_no_change(
+    replica_set: ReplicaSet,
+) -> None:
+    """The URI asks for secondaries, and one of them has applied nothing since before the changes."""
+    uri = f"{replica_set.uri}&readPreference=secondaryPreferred&readConcernLevel=local&w=1"
+    primary = await replica_set.primary()
+    late = next(member for member in replica_set.members if member is not primary)
+    async with push_world(uri, "ats_sync", "clearview") as world, _direct(late) as secondary:
+        await world.add(*NAMES)
+        await world.settle()
+        await secondary.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
+        try:
+            async with supervised(world):
+                await change_all(world, "screening")
+                await change_all(world, "interview")
+                await until(partial(all_logged, world, 2 * len(NAMES)), within=60, every=0.3)
+            on_secondary = await secondary["ats_sync"][
+                "application_status_update_log"
+            ].count_documents({})
+        finally:
+            await secondary.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
+
+        assert on_secondary == 0
+        for name in NAMES:
+            assert world.ats.order_of(name) == [S.SCREENING, S.INTERVIEW]
+        assert {row["outcome"] for row in await world.log()} == {"Success"}
+
+
 async def test_a_storm_of_rate_limits_ends_with_everything_sent_once(mongo: TestMongo) -> None:
     async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
         await world.add(*NAMES)
