@@ -227,3 +227,17 @@ def test_every_decision_has_its_context_choice_consequence_and_date() -> None:
         assert re.search(r"^Date: \d{4}-\d{2}-\d{2}$", words, re.MULTILINE), name
         assert re.findall(r"^\*\*(\w+)\.\*\*", words, re.MULTILINE) == DECISION_PARTS, name
         assert name.rpartition("/")[2] in index, name
+
+
+def test_the_table_of_collections_has_every_collection_and_no_other() -> None:
+    shown = {row[1].strip("`"): row[2].strip("`") for row in table(page("docs/collections.md"))}
+    own = {document.Settings.name: "ats_sync" for document in OWN_DOCUMENTS}
+    clearview = {document.Settings.name: "clearview" for document in CLEARVIEW_DOCUMENTS}
+
+    assert shown == own | clearview
+
+
+def test_the_table_of_connectors_has_every_definition() -> None:
+    shown = set(re.findall(r"catalog/(\w+)\.yaml", page("docs/connectors.md")))
+
+    assert shown == {path.stem for path in (ROOT / "connectors/catalog").glob("*.yaml")}
