@@ -43,9 +43,9 @@ from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.failures import fails_by_content
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.mongo_errors import fails_by_content
 from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
@@ -218,7 +218,7 @@ def assemble_intake(
 ) -> StatusIntake:
     """The one reader of the change stream in this process."""
     ports = IntakePorts(
-        source=ApplicationStream(shared.mongo, shared.clock),
+        source=ApplicationStream(shared.mongo.clearview, shared.clock),
         intake=_event_intake(shared),
         repair=assemble_repair(shared),
         checkpoints=shared.checkpoints,

@@ -32,10 +32,10 @@ from daemon.core.status_events import StreamInterrupted
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.supervision import must_pass
 from daemon.store.connection import DatabaseError, Mongo
-from daemon.store.foreign import plain_text
 from daemon.store.inspection import inspect_databases
 from daemon.stream.change_stream import ApplicationStream
 from models.documents import ClearViewApplication
+from models.documents.clearview_values import plain_text
 from models.ids import integration_id
 from models.status import ApplicationStatus
 
@@ -134,7 +134,7 @@ async def _look_at_mongo(mongo: Mongo) -> list[Finding]:
 
 async def _look_at_oplog(mongo: Mongo) -> Finding:
     shared = ImportParts(mongo)
-    stream = ApplicationStream(mongo, shared.clock)
+    stream = ApplicationStream(mongo.clearview, shared.clock)
     try:
         window = await stream.window_seconds()
         readable = await stream.window_is_readable()

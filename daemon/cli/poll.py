@@ -33,7 +33,7 @@ from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
 from models.errors import AtsSyncError
 from models.ids import integration_id

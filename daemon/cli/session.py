@@ -24,8 +24,8 @@ from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.find_running_mongod import running_embedded
 from daemon.store.embedded.server import start_embedded
 from daemon.store.embedded.watch import watched
+from daemon.store.mongo_errors import is_outage
 from daemon.store.opening import open_mongo
-from daemon.store.outages import is_outage
 from daemon.store.start_errors import command_error
 from models.errors import AtsSyncError, UserError
 

@@ -14,7 +14,7 @@ from daemon.core.leases import LeaseLost
 from daemon.core.unexpected import Unexpected, unexpected
 from daemon.ports.alerts import AlertLedger
 from daemon.ports.clock import Clock
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 
 RED_AFTER = 2
 """Failures in a row after which a loop counts as failing rather than as begun again."""

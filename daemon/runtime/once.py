@@ -22,7 +22,7 @@ from daemon.core.unexpected import stack
 from daemon.runtime.supervision import must_pass, supervise
 from daemon.runtime.worker import BACKOFF, EXPORTS, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 from models.ids import integration_id
 
 log = structlog.get_logger("daemon.runtime.once")

@@ -33,7 +33,7 @@ from daemon.runtime.scheduler import Trigger
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
 from daemon.store.connection import DatabaseError
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 
 log = structlog.get_logger("daemon.runtime.worker")
 

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period
-from daemon.store.foreign import plain_text
 from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import plain_text
 from models.status import ApplicationStatus
 
 Stage = dict[str, Any]

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from daemon.core.analytics import Period
 from daemon.store.analytics_pipelines import NEWEST_LAST, Pipeline, moves, report_members
-from daemon.store.foreign import identity, plain_text
 from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import identity, plain_text
 
 
 def application_page(

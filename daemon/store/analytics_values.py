@@ -10,13 +10,13 @@ from daemon.core.exported_field import is_shown
 from daemon.ports.clock import Clock
 from daemon.store import analytics_value_pipelines as pipelines
 from daemon.store.connection import Mongo, Row
-from daemon.store.foreign import as_uuid
 from models.documents import (
     AnalyticsValue,
     CandidateChange,
     CandidateSnapshot,
     ClearViewApplication,
 )
+from models.documents.clearview_values import as_uuid
 from models.documents.snapshot import UNCOMPARED
 from models.ids import derived_id
 from models.status import ApplicationStatus

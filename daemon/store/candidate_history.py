@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from daemon.store.connection import Mongo, Row
-from daemon.store.foreign import RAW, as_text, as_uuid, decoded
 from models.documents import (
     CandidateChange,
     CandidateImportLog,
@@ -17,6 +16,7 @@ from models.documents import (
     IntegrationSettings,
     StatusUpdateLog,
 )
+from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
 from models.ids import candidate_id, integration_id
 
 MOST_EVENTS = 2_000

@@ -7,10 +7,17 @@ from bson.raw_bson import RawBSONDocument
 
 from daemon.core.applications import ApplicationInClearView
 from daemon.store.connection import Mongo
-from daemon.store.foreign import RAW, as_text, as_uuid, decoded, identity, text
-from daemon.stream.events import document_id
 from models.documents import ClearViewApplication as Document
 from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import (
+    RAW,
+    as_text,
+    as_uuid,
+    decoded,
+    document_id,
+    identity,
+    text,
+)
 
 _FIELDS = {
     "_id": 1,

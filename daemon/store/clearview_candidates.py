@@ -13,9 +13,9 @@ from daemon.core.snapshot import Record
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field
-from daemon.store.foreign import text
 from daemon.store.patches import Change, Changed, update_alike, update_each
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
+from models.documents.clearview_values import text
 from models.ids import application_id, candidate_id, candidate_name
 from models.status import ApplicationStatus
 

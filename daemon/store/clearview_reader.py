@@ -7,9 +7,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.snapshot import Record
 from daemon.store.connection import Mongo, Row
-from daemon.store.foreign import RAW, as_text, decoded
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import RAW, as_text, decoded
 from models.documents.outbox import OPEN_STATES
 from models.ids import application_id, candidate_id
 

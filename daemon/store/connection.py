@@ -13,9 +13,9 @@ from pymongo.errors import PyMongoError
 
 from daemon.store.encoding import RAW_OPTIONS as OWN
 from daemon.store.encoding import Encodings
-from daemon.store.foreign import TOLERANT
 from daemon.store.init_collections import DECIDING, Row
 from models.documents import CLEARVIEW_DOCUMENTS
+from models.documents.clearview_values import TOLERANT
 
 DatabaseError = PyMongoError
 """Any error of MongoDB, for callers outside this folder, who import no driver."""

@@ -14,7 +14,7 @@ from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from daemon.store.failures import fails_by_content, is_own_document, refusal
+from daemon.store.mongo_errors import fails_by_content, is_own_document, refusal
 
 T = TypeVar("T")
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(

@@ -17,7 +17,6 @@ from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
 from daemon.store.connection import Mongo
-from daemon.store.foreign import as_uuid, identity, plain_text
 from daemon.store.http_candidate_orders import (
     ApplicationOrder,
     CandidateOrder,
@@ -28,6 +27,7 @@ from daemon.store.http_candidate_orders import (
 from daemon.store.http_service import ClearViewHttp
 from daemon.store.known_applications import MongoKnownApplications
 from models.documents import ClearViewApplication
+from models.documents.clearview_values import as_uuid, identity, plain_text
 from models.ids import application_id, candidate_id, derived_id
 from models.status import ApplicationStatus
 

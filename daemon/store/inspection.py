@@ -6,10 +6,10 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.store.connection import Mongo
-from daemon.store.foreign import Row
 from daemon.store.indexes import Compared, compare_indexes, keys_of
 from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, targets
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
+from models.documents.clearview_values import Row
 
 Weight = Literal["ok", "note", "bad"]
 _FAILS_ALONE = "a record that it refuses is logged Failed and kept in failed_records"

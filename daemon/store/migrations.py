@@ -13,11 +13,12 @@ import structlog
 from pymongo.errors import OperationFailure
 
 from daemon.core.leases import Lease
+from daemon.core.mongodb_codes import UNAUTHORIZED
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, prepare_all
-from daemon.store.start_errors import UNAUTHORIZED, explained, missing_privilege, start_error
+from daemon.store.start_errors import explained, missing_privilege, start_error
 from models.documents import AppliedMigration
 from models.documents import Lease as LeaseDocument
 from models.errors import UserError

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pymongo.errors import PyMongoError
 
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 
 T = TypeVar("T")
 _PAUSE_S = 0.2

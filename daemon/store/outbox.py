@@ -12,7 +12,7 @@ from daemon.core.applications import ApplicationInClearView
 from daemon.core.pushes import LatestPush, OutboxRow, UnfinishedPush
 from daemon.core.stream_order import epoch_of
 from daemon.store.connection import Mongo, Row
-from daemon.store.failures import is_own_document
+from daemon.store.mongo_errors import is_own_document
 from daemon.store.mongo_retry import repeated
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox_rows import (

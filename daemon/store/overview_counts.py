@@ -11,7 +11,6 @@ from pymongo.errors import OperationFailure
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import DatabaseError, Mongo, Row
-from daemon.store.foreign import as_uuid, identity, plain_text
 from models.documents import (
     CandidateSnapshot,
     ClearViewApplication,
@@ -21,6 +20,7 @@ from models.documents import (
     StatusOutboxEntry,
 )
 from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import as_uuid, identity, plain_text
 from models.documents.outbox import OPEN_STATES
 
 Counts = Mapping[UUID | None, Mapping[str, int]]

@@ -9,8 +9,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, WriteError
 
 from daemon.store.encoding import encode, encoded_or_reason
-from daemon.store.failures import fails_by_content, refusal
-from daemon.store.foreign import Row
+from daemon.store.mongo_errors import fails_by_content, refusal
+from models.documents.clearview_values import Row
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -12,12 +12,11 @@ import structlog
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from daemon.core.mongodb_codes import DUPLICATE_KEY, UNAUTHORIZED
 from daemon.store.connection import Mongo, Row
-from daemon.store.failures import DUPLICATE_KEYS
 from daemon.store.indexes import Compared, compare_indexes
 from daemon.store.mongo_retry import repeated
 from daemon.store.start_errors import (
-    UNAUTHORIZED,
     Operation,
     explained,
     index_clash,
@@ -158,7 +157,7 @@ async def _create_indexes(target: TargetDatabase, name: str, missing: Sequence[C
         if len(missing) > 1 and error.code != UNAUTHORIZED:
             for one in missing:
                 await _create_indexes(target, name, [one])
-        elif target.is_ours or error.code not in DUPLICATE_KEYS:
+        elif target.is_ours or error.code not in DUPLICATE_KEY:
             raise start_error(error, operation) from None
         else:
             log.warning(

@@ -16,8 +16,8 @@ from daemon.core.pushes import AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.core.record_change import STATUS_GROUP
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
-from daemon.store.failures import fails_by_content
 from daemon.store.grouping import grouped
+from daemon.store.mongo_errors import fails_by_content
 from daemon.store.mongo_retry import repeated
 from daemon.store.open_conflicts import close_conflicts
 from daemon.store.outbox import insert_missing

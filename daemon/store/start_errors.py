@@ -12,11 +12,9 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from daemon.store.failures import DUPLICATE_KEYS
+from daemon.core.mongodb_codes import DUPLICATE_KEY, LOGIN_REFUSED, UNAUTHORIZED
 from models.errors import UserError
 
-UNAUTHORIZED = 13
-LOGIN_REFUSED = frozenset({11, 18, 8000})
 _INDEX_CONFLICTS = frozenset({85, 86})
 _IS_A_VIEW = 166
 _DIFFERS_IN_CASE = 13297
@@ -102,7 +100,7 @@ def _refused(code: int, operation: Operation) -> UserError:
             f"MongoDB refused the login (code {code})",
             remedy=f"check user, password and authSource in {operation.setting}",
         )
-    if code in DUPLICATE_KEYS:
+    if code in DUPLICATE_KEY:
         return UserError(
             f"the unique index {operation.index} of {operation.namespace} cannot be built: two documents have "
             "the same values in its fields",

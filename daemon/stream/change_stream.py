@@ -22,11 +22,10 @@ from daemon.core.status_events import (
     StreamPosition,
 )
 from daemon.ports.clock import Clock
-from daemon.store.connection import Mongo, Row
-from daemon.store.foreign import RAW, decoded
 from daemon.stream.events import event_time, is_status_event, status_event, token_time
 from daemon.stream.failures import stream_failure
 from daemon.stream.pipeline import COLLECTION, PIPELINE, fingerprint
+from models.documents.clearview_values import RAW, Row, decoded
 
 BATCH_LIMIT = 500
 CLOSE_CHECK_S = 0.05
@@ -39,9 +38,11 @@ Received = Row | StreamPosition | PositionLost | StreamInterrupted
 class ApplicationStream:
     """The change stream, as `daemon.ports.pushes.EventSource`."""
 
-    def __init__(self, mongo: Mongo, clock: Clock, *, idle_ms: int = 1_000) -> None:
-        self._database = mongo.clearview
-        self._client = mongo.clearview_client
+    def __init__(
+        self, clearview: AsyncDatabase[Row], clock: Clock, *, idle_ms: int = 1_000
+    ) -> None:
+        self._database = clearview
+        self._client = clearview.client
         self._clock = clock
         self._idle_ms = idle_ms
 

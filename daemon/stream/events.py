@@ -10,9 +10,8 @@ from bson.objectid import ObjectId
 
 from daemon.core.status_events import StatusEvent
 from daemon.core.stream_order import event_key, sequence
-from daemon.store.foreign import as_text, as_uuid, odd_type
 from models.candidate import NamedRef
-from models.ids import NAMESPACE, derived_id
+from models.documents.clearview_values import as_text, as_uuid, document_id, odd_type
 from models.times import to_milliseconds
 
 _DOCUMENT_EVENTS = frozenset({"insert", "update", "replace"})
@@ -50,11 +49,6 @@ def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
 def _application_id(value: Any, event_id: str) -> UUID:
     """Ids that are too long or of an odd type are not sent: such an event is on its own."""
     return document_id(value if odd_type(value) is None else event_id)
-
-
-def document_id(value: Any) -> UUID:
-    """ClearView's own id; a stand-in for an id that is no UUID, which no import ever made."""
-    return as_uuid(value) or derived_id(NAMESPACE, "foreign", str(value))
 
 
 def shown_id(value: Any) -> str | None:

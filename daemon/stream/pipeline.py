@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from daemon.store.foreign import identity, text
+from models.documents.clearview_values import identity, text
 
 COLLECTION = "applications"
 _TOUCHED = ("status", "stage", "stage.name", "stage.external_id")

@@ -20,7 +20,7 @@ from bson.regex import Regex
 from bson.timestamp import Timestamp
 
 from daemon.store.encoding import RAW_OPTIONS, document_field, fields_of
-from daemon.store.foreign import RAW
+from models.documents.clearview_values import RAW
 
 LATEST = DatetimeMS(8_640_000_000_000_000)
 """JavaScript's latest date, in the year 275760."""

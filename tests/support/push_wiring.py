@@ -26,9 +26,9 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.failures import fails_by_content
 from daemon.store.integration_states import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.mongo_errors import fails_by_content
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
 from daemon.stream.change_stream import ApplicationStream
@@ -67,7 +67,7 @@ def build_intake(
     )
     repair = Reconciler(ReconcilePorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
     ports = IntakePorts(
-        source=ApplicationStream(mongo, clock, idle_ms=idle_ms),
+        source=ApplicationStream(mongo.clearview, clock, idle_ms=idle_ms),
         intake=intake,
         repair=repair,
         checkpoints=MongoCheckpoints(mongo, clock),

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from daemon.core.push_plan import PushRules, Skip, plan_event, unreadable
 from daemon.core.stream_order import LONGEST_KEY, event_key
 from daemon.store.encoding import RAW_OPTIONS
-from daemon.store.foreign import LONGEST_TEXT, RAW, decoded
 from daemon.stream.events import status_event
+from models.documents.clearview_values import LONGEST_TEXT, RAW, decoded
 
 TOKEN = "826A" + "0" * 30
 APPLICATION = UUID(int=7)
@@ -36,7 +36,7 @@ scalars = (
     | st.binary(max_size=20)
     | st.uuids()
     | st.integers(-(2**60), 2**60).map(DatetimeMS)
-    | st.builds(Decimal128, st.decimals(allow_nan=True, places=3))
+    | st.builds(Decimal128, st.decimals(-(10**9), 10**9, allow_nan=True, places=3))
     | st.builds(ObjectId)
     | st.builds(Binary, st.binary(max_size=20), st.sampled_from([0, 3, 4, 128]))
     | st.builds(Regex, st.just("a("))

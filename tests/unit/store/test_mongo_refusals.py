@@ -15,7 +15,7 @@ from pymongo.errors import (
     WriteError,
 )
 
-from daemon.store.failures import fails_by_content, is_own_document, refusal
+from daemon.store.mongo_errors import fails_by_content, is_own_document, refusal
 
 
 def bulk(*codes: int, concern: bool = False) -> BulkWriteError:

@@ -16,6 +16,8 @@ from bson.errors import BSONError
 from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 
+from models.ids import NAMESPACE, derived_id
+
 Row = dict[str, Any]
 LONGEST_TEXT = 4096
 """In bytes. A longer text is no status, stage, reason or id."""
@@ -146,3 +148,8 @@ def odd_type(value: Any) -> str | None:
     if isinstance(value, Mapping) and isinstance(value.get(_ODD), str):
         return str(value[_ODD])
     return None
+
+
+def document_id(value: Any) -> UUID:
+    """ClearView's own id; a stand-in for an id that is no UUID, which no import ever made."""
+    return as_uuid(value) or derived_id(NAMESPACE, "foreign", str(value))

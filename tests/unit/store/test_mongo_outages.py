@@ -16,7 +16,7 @@ from pymongo.errors import (
     WriteError,
 )
 
-from daemon.store.outages import is_outage
+from daemon.store.mongo_errors import is_outage
 
 
 def bulk(codes: list[int], confirmation: int | None = None) -> BulkWriteError:
