@@ -126,6 +126,13 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     failed_fields: frozenset[str] = frozenset()
     """Mapped fields that could not be read and are empty for that reason only, such as
     `candidate.phones`: what is known of them from before is better."""
+    raw_fields: frozenset[str] = frozenset()
+    """Custom fields that could not be read and keep the value as it came."""
+
+    @property
+    def unread_fields(self) -> frozenset[str]:
+        """Every field that could not be read."""
+        return self.failed_fields | self.raw_fields
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):

@@ -417,6 +417,7 @@ class ListReader:
             _filled(candidate, applications),
             provisional=unsure,
             failed_fields=frozenset(each.name for each in issues if not each.kept),
+            raw_fields=frozenset(each.name for each in issues if each.kept),
         )
 
 

@@ -4,7 +4,7 @@ A walk is one pass over all lists of an integration. It is stored only when ther
 lose: before the first page that changes anything, and now and then on a long walk.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
+
+from daemon.core.unread_fields import UnreadFields, unread_from
 
 T = TypeVar("T")
 SAME_PASS = timedelta(hours=1)
@@ -143,6 +145,8 @@ class PollState(msgspec.Struct):
     """Per list: what its records were looked up in when it was last walked completely."""
     filled: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     """Per list: how often mapped fields used to have values, for drift."""
+    unread: dict[str, UnreadFields] = msgspec.field(default_factory=dict)
+    """Per list: records with a field that could not be read."""
     swept_at: datetime | None = None
     walk: ListingPass | None = None
     applying: list[PageInFlight] = msgspec.field(default_factory=list)
@@ -154,8 +158,32 @@ class PollState(msgspec.Struct):
         return list_name not in self.cursors or self.mappings.get(list_name) != mapping_version
 
     def needs_remapping(self, list_name: str, lookups: str) -> bool:
-        """What records are looked up in has changed: equal records may say something else now."""
-        return self.lookups.get(list_name, "") != lookups
+        """Returns True if unchanged records must be mapped: their lookup lists have changed.
+
+        So they must if more records have an unread field than the state can name.
+        """
+        changed = self.lookups.get(list_name, "") != lookups
+        return changed or self.unread_of(list_name).has_more
+
+    def unread_of(self, list_name: str) -> UnreadFields:
+        return self.unread.get(list_name) or UnreadFields()
+
+    def note_mapped(self, list_name: str, mapped: Mapping[str, frozenset[str]]) -> None:
+        """Takes the fields that could not be read of records that were just mapped."""
+        unread = self.unread_of(list_name)
+        unread.note(mapped)
+        self.keep_unread(list_name, unread)
+
+    def forget_unread(self, list_name: str, external_ids: Iterable[str]) -> None:
+        """Takes that these records are gone from the list."""
+        unread = self.unread_of(list_name)
+        unread.forget(external_ids)
+        self.keep_unread(list_name, unread)
+
+    def keep_unread(self, list_name: str, unread: UnreadFields) -> None:
+        self.unread.pop(list_name, None)
+        if not unread.is_empty:
+            self.unread[list_name] = unread
 
     def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
         """A complete pass was finished longer ago than the operator wants.
@@ -180,6 +208,7 @@ class PollState(msgspec.Struct):
             "mappings": dict(self.mappings),
             "lookups": dict(self.lookups),
             "filled": dict(self.filled),
+            "unread": {name: unread.to_value() for name, unread in self.unread.items()},
             "swept_at": self.swept_at,
             "walk": None if self.walk is None else _walk_value(self.walk),
             "applying": [_applying_value(page) for page in self.applying],
@@ -280,6 +309,7 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
         mappings=part("mappings", _each(str), {}),
         lookups=part("lookups", _each(str), {}),
         filled=part("filled", _each(dict), {}),
+        unread=part("unread", lambda u: {n: unread_from(each) for n, each in u.items()}, {}),
         swept_at=part("swept_at", partial(_of, datetime), None),
         walk=part("walk", _walk_from, None),
         applying=part("applying", lambda pages: [_applying_from(page) for page in pages], []),

@@ -59,6 +59,8 @@ class PreparedPage:
     unmapped: int
     filled: Counter[frozenset[str]]
     """By the mapped fields that a record has values in: how many records."""
+    unread: dict[str, frozenset[str]]
+    """By external id of every mapped record: the fields that could not be read."""
     is_rest: bool = False
     """One changed record of a page that is written in parts; the page itself was counted."""
 
@@ -80,6 +82,7 @@ class PreparedPage:
                 recovered=[e for e in self.recovered if e == external_id],
                 unmapped=0,
                 filled=Counter(),
+                unread={},
             )
 
     @property
@@ -155,6 +158,7 @@ class ChangeDetector:
             shown_before=self._unsettled.intersection(records),
             unmapped=0,
             filled=Counter(),
+            unread={},
         )
         if doubtful:
             mapped = await self._mapped(doubtful, self._fingerprints(doubtful, known))
@@ -249,6 +253,7 @@ class ChangeDetector:
             stage["name"] or stage["external_id"] or "?" for stage in result.unmapped_stages
         }
         prepared.filled[result.filled] += 1
+        prepared.unread[record.external_id] = result.unread_fields
         old = prepared.known.get(record.external_id)
         same_content = (
             old is not None

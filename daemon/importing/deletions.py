@@ -60,6 +60,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
         missing = await find_missing(context.ports.snapshots, facts, seen, elsewhere=elsewhere)
         for batch in _batches(missing.moved, MARK_BATCH):
             await context.ports.snapshots.mark_deleted(facts.name, batch, context.ports.clock.now())
+        context.state.forget_unread(facts.name, missing.moved)
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):
@@ -184,6 +185,7 @@ async def delete_records(
         changes=[],
     )
     await ports.snapshots.mark_deleted(facts.name, external_ids, now)
+    context.state.forget_unread(facts.name, external_ids)
     context.run.counts.deleted += len(external_ids)
 
 

@@ -43,6 +43,8 @@ class ListImport:
         self._facts = facts
         self._began_empty = False
         self._may_prove_absence = False
+        self._maps_all = False
+        """The walk maps every record that it is shown, changed or not."""
         self._records = 0
         self._seen = HashedIdSet()
         """What the walk has shown so far."""
@@ -93,6 +95,9 @@ class ListImport:
             and self._facts.complete_listing_proves_absence
         )
         remap_all = self._remap_all(window)
+        self._maps_all = (
+            remap_all or context.state.mappings.get(name) != self._facts.mapping_version
+        )
         self._seen = HashedIdSet()
         last: Page | None = None
         try:
@@ -198,6 +203,14 @@ class ListImport:
             context.state.mappings[name] = self._facts.mapping_version
             if name not in self._walk.resumed_lists:
                 context.state.lookups[name] = self._lookups
+                if self._maps_all:
+                    self._all_were_mapped(pages.unread)
+
+    def _all_were_mapped(self, unread: int) -> None:
+        state, name = self._context.state, self._facts.name
+        fields = state.unread_of(name)
+        fields.all_mapped(unread)
+        state.keep_unread(name, fields)
 
     def _move_cursor(self, cursor: Cursor) -> None:
         """An ATS may hand out another token at each call: it is renewed rarely while idle."""

@@ -55,6 +55,8 @@ class PageImport:
     reading: ChangeDetector
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
+    unread: int = 0
+    """Records with a field that could not be read."""
     writing: SequentialStage = field(default_factory=lambda: SequentialStage("write snapshots"))
     delivering: SequentialStage = field(
         default_factory=lambda: SequentialStage("deliver to ClearView")
@@ -85,6 +87,8 @@ class PageImport:
         """
         await note_failures(self.context, self.facts.name, prepared.failures)
         note_unidentified(self.context, self.facts.name, prepared.unidentified)
+        self.context.state.note_mapped(self.facts.name, prepared.unread)
+        self.unread += sum(bool(fields) for fields in prepared.unread.values())
         about = self._about(prepared)
         if not all(about.isdisjoint(other) for other in self.under_way):
             # ClearView and the log are told what the snapshots say, which are about to change.

@@ -26,9 +26,10 @@ def not_read(issues: Sequence[ReadIssue]) -> str:
 async def report_issues(
     context: ImportContext, issues: Sequence[ReadIssue], failure: Exception | None
 ) -> None:
-    """Name them on the run, and keep one alert open while there are any that lose something.
+    """Names them on the run, and keeps one alert open while any of them loses something.
 
-    `failure` is what a list ended with. An outage is no such part: it has an alert of its own.
+    `failure` is the error that ended a list. An outage has an alert of its own. A field that could
+    not be read counts until each of its records is mapped again.
     """
     if issues:
         context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
@@ -37,12 +38,25 @@ async def report_issues(
     parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind not in _NO_ALERT]
     if failure is not None and cause_of(failure) != "outage":
         parts.append(str(failure))
+    named = {issue.name for issue in issues}
+    parts += [part for field, part in _unread_parts(context) if field not in named]
     if parts:
         await context.ports.alerts.raise_condition(
             import_incomplete(context.of, run_id=context.run.id, parts=parts)
         )
     elif context.walked_everything:
         await context.ports.alerts.resolve(key)
+
+
+def _unread_parts(context: ImportContext) -> list[tuple[str, str]]:
+    """Returns the fields that earlier polls could not read, each with the part of the message."""
+    parts: list[tuple[str, str]] = []
+    for facts in context.connector.lists:
+        unread = context.state.unread_of(facts.name)
+        more = " or more" if unread.has_more else ""
+        for field, records in sorted(unread.by_field().items()):
+            parts.append((field, f"{field} (in {records}{more} records of {facts.name})"))
+    return parts
 
 
 def _issue(issue: ReadIssue) -> dict[str, Any]:

@@ -31,6 +31,7 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
     await note_failures(context, facts.name, failures)
     gone = [e for e in external_ids if e in answers and answers[e] is None]
     await context.ports.failed.remove(facts.name, gone)
+    context.state.forget_unread(facts.name, gone)
     records = [record for record in answers.values() if record is not None]
     page = Page(records=records, position=None, last=True)
     async with page_import(context, facts, frozenset(external_ids)) as pages:

@@ -18,6 +18,7 @@ from connectors.errors import (
     UnexpectedPayload,
     UnreadablePage,
 )
+from daemon.core import unread_fields
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.runs import Run, RunFailed
 from daemon.core.snapshot import Snapshot
@@ -399,6 +400,58 @@ async def test_what_could_not_be_read_is_named_on_the_run_and_in_one_alert(
     assert stored["details"]["issues"][0]["name"] == "jobs of 7"
     [alert] = await bench.rows("alerts", kind="import_incomplete")
     assert "jobs of 7 (HTTP 502)" in alert["message"]
+
+
+async def incomplete(bench: ImportBench) -> str | None:
+    """The message of the open alert; None if it is resolved."""
+    found = await bench.rows("alerts", kind="import_incomplete", resolved_at=None)
+    return found[0]["message"] if found else None
+
+
+async def test_the_alert_of_an_unreadable_field_stays_open_until_its_record_is_mapped_well(
+    bench: ImportBench,
+) -> None:
+    wild(bench).unreadable, wild(bench).unreadable_of = frozenset({"candidate.company"}), {"2"}
+    await bench.poll()
+    put(bench, "5", name="Another")
+
+    idle = await bench.poll()
+
+    assert idle.counts.updated == 1
+    assert "candidate.company (in 1 records of candidates)" in (await incomplete(bench) or "")
+    put(bench, "2", name="Corrected")
+    wild(bench).unreadable_of = set()
+    await bench.poll()
+    assert await incomplete(bench) is None
+
+
+async def test_the_alert_of_an_unreadable_field_is_resolved_once_its_record_is_gone(
+    bench: ImportBench,
+) -> None:
+    wild(bench).unreadable, wild(bench).unreadable_of = frozenset({"candidate.company"}), {"2"}
+    await bench.poll()
+    bench.connector.ats.drop("candidates", "2")
+
+    for _ in range(2):
+        await bench.poll(sweep=True, accept_deletions=True)
+
+    assert await bench.count("candidates", external_id="2", deleted_at=None) == 0
+    assert await incomplete(bench) is None
+
+
+async def test_a_sweep_maps_all_records_where_too_many_have_an_unreadable_field(
+    bench: ImportBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unread_fields, "MOST_RECORDS", 2)
+    wild(bench).unreadable = frozenset({"candidate.company"})
+    await bench.poll()
+    wild(bench).unreadable_of = set()
+    await bench.poll()
+    assert "in 2 or more records" in (await incomplete(bench) or "")
+
+    await bench.poll(sweep=True)
+
+    assert await incomplete(bench) is None
 
 
 async def test_an_optional_list_that_is_away_empties_nothing_and_fills_in_later(

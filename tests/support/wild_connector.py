@@ -36,6 +36,8 @@ class WildConnector(FakeConnector):
     """The optional list that candidates' companies come from."""
     unreadable: frozenset[str] = frozenset()
     """Mapped fields that cannot be read."""
+    unreadable_of: set[str] | None = None
+    """External ids of the records that have them; None: every record."""
     also_shown: dict[tuple[str, int], list[RawRecord]] = field(default_factory=dict)
     """By list and page: records that are shown once more in front of the page's own."""
 
@@ -87,8 +89,11 @@ class WildConnector(FakeConnector):
             return one
         if self.archive:
             one = replace(one, applications=())
-        one = replace(one, failed_fields=self.unreadable)
-        if not (self.join_is_away or self.unreadable) or one.candidate is None:
+        is_unreadable = self.unreadable_of is None or one.external_id in self.unreadable_of
+        failed = self.unreadable if is_unreadable else frozenset()
+        one = replace(one, failed_fields=failed)
+        if not (self.join_is_away or failed) or one.candidate is None:
             return one
+        self.issues += [ReadIssue("field", name, "is no text; it is left out") for name in failed]
         candidate = {**one.candidate, "company": None}
         return replace(one, candidate=candidate, provisional=self.join_is_away)

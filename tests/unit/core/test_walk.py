@@ -14,6 +14,7 @@ from daemon.core.poll_state import (
     PollState,
     state_from,
 )
+from daemon.core.unread_fields import UnreadFields
 from models.times import EPOCH
 
 names = st.sampled_from(["candidates", "applications"])
@@ -26,10 +27,16 @@ walks = st.builds(
     done=st.lists(names, unique=True),
     positions=st.dictionaries(names, st.builds(ListPosition, positions, st.booleans())),
 )
+unread = st.builds(
+    UnreadFields,
+    st.dictionaries(st.text("12"), st.lists(st.text("ab")).map(tuple), max_size=2),
+    st.booleans(),
+)
 states = st.builds(
     PollState,
     cursors=st.dictionaries(names, st.dictionaries(st.text("ab"), st.integers(), max_size=1)),
     mappings=st.dictionaries(names, st.text("12", max_size=1)),
+    unread=st.dictionaries(names, unread),
     swept_at=st.none() | st.just(EPOCH),
     walk=st.none() | walks,
     applying=st.lists(
