@@ -190,7 +190,7 @@ class Preview:
             if not facts.reads_by_id:
                 continue
             due = await self.ports.failed.due(facts.name, self.ports.clock.now())
-            ids = [e for e in due if e and _key(facts.name, e) not in self._looked_at]
+            ids = [e for e in due if _key(facts.name, e) not in self._looked_at]
             answers = await self.connector.fetch(facts.name, ids) if ids else {}
             records = [record for record in answers.values() if record is not None]
             if records:
