@@ -4,7 +4,6 @@ from pathlib import Path as FilePath
 
 import msgspec
 
-from config.mistakes import Mistake
 from config.nodes import Mark, Node, Path, Reference, Scalar, find, place_of, show_path
 from config.problems import Problem, Problems
 
@@ -72,14 +71,6 @@ class Document(msgspec.Struct, frozen=True):
     ) -> None:
         """Report something unwise at a path."""
         self.problems.warn(self._problem(path, message, hint, on_key=on_key))
-
-    def mistake(self, mistake: Mistake, *, below: Path = ()) -> None:
-        """Report a mistake whose paths count from `below`."""
-        message = mistake.message
-        if mistake.also is not None:
-            message += f" (also line {self.mark((*below, *mistake.also)).line})"
-        path = (*below, *mistake.path)
-        self.error(path, message, hint=mistake.hint, on_key=mistake.on_key)
 
     def _problem(self, path: Path, message: str, hint: str | None, *, on_key: bool) -> Problem:
         mark = self.mark(path, key=on_key)

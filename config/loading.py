@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 import msgspec
 from pydantic import BaseModel
 
-from config.binding import bind
 from config.document import Document, Origin
 from config.nodes import Mark, Path
 from config.problems import Problem, Problems
 from config.references import Resolver
+from config.validation import validate
 from config.yaml_tree import parse_yaml, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -92,7 +92,7 @@ def _load(
 ) -> Loaded[Model]:
     if resolve_references:
         document = _resolved(document, os.environ if environment is None else environment)
-    value = bind(document, model)
+    value = validate(document, model)
     for check in checks:
         check(document)
     document.problems.raise_errors()

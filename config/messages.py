@@ -1,11 +1,23 @@
-"""Says pydantic's findings in the operator's words, without ever quoting a value."""
+"""The operator's words for each of pydantic's errors. No message quotes a value."""
 
 import re
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-_QUOTED = re.compile(r"'([^']*)'")
+from config.nodes import Mapping, Node, Scalar, Sequence
+from config.problems import did_you_mean
+from config.to_json import NUMBER, TRUTH_VALUES, WHOLE_NUMBER
+
+_WORD = re.compile(r"'([^']*)'|([^\s,']+)")
+_MAPPING, _LIST, _SCALAR = "a mapping (key: value)", "a list", "a single value"
+NODE_KINDS: dict[type, str] = {Mapping: _MAPPING, Sequence: _LIST, Scalar: _SCALAR}
+_NO_NULL = "must have a value; put the word null in quotes if that word is meant"
+_MEANT_TRUTH = {
+    **{word: word for word in TRUTH_VALUES},
+    **dict.fromkeys(("yes", "on", "y", "1", "t", "enabled"), "true"),
+    **dict.fromkeys(("no", "off", "n", "0", "f", "disabled"), "false"),
+}
 
 _SENTENCES: dict[str, str] = {
     "missing": "is required",
@@ -54,9 +66,70 @@ _WITH_CONTEXT: dict[str, str] = {
     "enum": "must be one of {words}",
 }
 
+_OF_SCALARS = {
+    *("string_type", "string_sub_type", "int_type", "float_type", "bool_type", "literal_error"),
+    *("enum", "date_type", "datetime_type", "time_delta_type"),
+}
+"""Errors of values that should have been one scalar."""
+
+
+def wanted_kind(error_type: str) -> str | None:
+    """Returns the kind of node that a value should have been; None where its kind was right."""
+    if error_type in {"dict_type", "mapping_type", "model_type", "model_attributes_type"}:
+        return _MAPPING
+    if error_type in {"list_type", "tuple_type", "set_type", "frozen_set_type"}:
+        return _LIST
+    return _SCALAR if error_type in _OF_SCALARS else None
+
+
+def message_of(details: ErrorDetails, subject: Node | str | None) -> tuple[str, str | None]:
+    """Returns the message and the word that was probably meant; the subject is a value or a key."""
+    message, words = sentence(details), known_words(details)
+    match subject:
+        case str():
+            return message, did_you_mean(subject, words)
+        case Scalar():
+            return _about_scalar(details["type"], message, words, subject)
+        case Mapping() if wanted_kind(details["type"]) == _SCALAR:
+            return f"{message}; this is a mapping", None
+        case Sequence() if wanted_kind(details["type"]) == _SCALAR:
+            return f"{message}; this is a list", None
+        case _:
+            return message, None
+
+
+def _about_scalar(
+    error_type: str, message: str, words: list[str], scalar: Scalar
+) -> tuple[str, str | None]:
+    if scalar.is_null:
+        is_wanted = wanted_kind(error_type) == _SCALAR or error_type == "value_error"
+        return (_NO_NULL if is_wanted else message), None
+    hint = did_you_mean(scalar.text, words)
+    if error_type == "bool_type":
+        hint = _MEANT_TRUTH.get(scalar.text.casefold())
+    if _is_right_without_quotes(error_type, scalar, hint):
+        return f"{message}, without quotes", None
+    return message, hint
+
+
+def _is_right_without_quotes(error_type: str, scalar: Scalar, hint: str | None) -> bool:
+    if error_type == "literal_error":
+        return hint == scalar.text
+    if scalar.is_untyped:
+        return False
+    match error_type:
+        case "bool_type":
+            return scalar.text.casefold() in TRUTH_VALUES
+        case "int_type":
+            return WHOLE_NUMBER.fullmatch(scalar.text) is not None
+        case "float_type":
+            return NUMBER.fullmatch(scalar.text) is not None
+        case _:
+            return False
+
 
 def sentence(error: ErrorDetails) -> str:
-    """What the error says, in the words of someone who edits YAML."""
+    """Returns the rule that a value breaks, in the words of a person who edits YAML."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error") or "is not valid")
@@ -64,7 +137,7 @@ def sentence(error: ErrorDetails) -> str:
         return _SENTENCES[kind]
     if kind in _WITH_CONTEXT:
         return _in_context(kind, context, known_words(error))
-    return _decapitalised(error["msg"])
+    return error["msg"][:1].lower() + error["msg"][1:]
 
 
 def _in_context(kind: str, context: dict[str, Any], words: list[str]) -> str:
@@ -77,11 +150,6 @@ def _in_context(kind: str, context: dict[str, Any], words: list[str]) -> str:
 
 
 def known_words(error: ErrorDetails) -> list[str]:
-    """The words that a place accepts, if it accepts only certain words."""
-    expected: Any = error.get("ctx", {}).get("expected", "")
-    found = _QUOTED.findall(str(expected))
-    return found or [word for word in re.split(r",\s*| or ", str(expected)) if word]
-
-
-def _decapitalised(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    """Returns the words that a field takes, if it takes only certain words."""
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return [quoted or bare for quoted, bare in _WORD.findall(expected) if bare != "or"]

@@ -4,9 +4,9 @@ from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import InitErrorDetails
 
-from config.mistakes import Mistake
 from config.operator_clearview import ClearView
 from config.values import (
     ConfigModel,
@@ -18,6 +18,7 @@ from config.values import (
     Slug,
     at_most,
     between,
+    issue_at,
     reject,
 )
 from models.status import ApplicationStatus
@@ -32,7 +33,7 @@ class Poll(ConfigModel):
         examples=["5m"],
     )
     jitter: Annotated[Share, at_most("50%")] = Field(
-        default=0.1,
+        default="10%",  # type: ignore[assignment]
         description="How far a poll may move from its time, as a part of `every`, so that "
         "integrations do not all start at once.",
         examples=["10%"],
@@ -53,7 +54,9 @@ class Poll(ConfigModel):
     @model_validator(mode="after")
     def _sweeps_are_rarer_than_polls(self) -> "Poll":
         if self.sweep_every < self.every:
-            reject([Mistake(("sweep_every",), "must not be shorter than `every`", also=("every",))])
+            reject(
+                [issue_at(("sweep_every",), "must not be shorter than `every`", also=("every",))]
+            )
         return self
 
 
@@ -197,10 +200,17 @@ class Integration(ConfigModel):
         return self
 
 
+def _whole_number(value: object) -> object:
+    """Refuses `true`, which Python takes for 1."""
+    if value is True:
+        raise ValueError("must be 1")
+    return value
+
+
 class OperatorConfig(ConfigModel):
     """Everything an operator decides about what is kept in step with what."""
 
-    version: Literal[1] = Field(
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(
         description="The version of this file's language.",
         examples=[1],
     )
@@ -222,10 +232,10 @@ class OperatorConfig(ConfigModel):
     )
 
 
-def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[Mistake]:
+def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[InitErrorDetails]:
     """Stages named twice, without regard to case; each would leave a status to chance."""
     first: dict[str, tuple[str, str, int]] = {}
-    mistakes = []
+    issues = []
     for status, stages in statuses.items():
         for index, stage in enumerate(stages):
             place = ("statuses", status.value, index)
@@ -234,5 +244,5 @@ def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[Mista
                 message = "this stage is listed twice"
                 if earlier[1] != status.value:
                     message = f"this stage is mapped twice, also to {earlier[1]}"
-                mistakes.append(Mistake(place, message, also=earlier))
-    return mistakes
+                issues.append(issue_at(place, message, also=earlier))
+    return issues

@@ -11,10 +11,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from config.annotations import Wanted, file_key, wanted_by
 from config.durations import format_duration
+from config.field_types import FieldType, field_type, fields_of, file_key
 from config.operator import OperatorConfig
-from config.values import show_share
 
 REFERENCE_FILE = FilePath(__file__).with_name("REFERENCE.md")
 
@@ -34,7 +33,7 @@ def operator_reference() -> str:
 
 
 def model_section(path: str, model: type[BaseModel]) -> str:
-    """One model: what it is, and a table of its keys."""
+    """Returns the section of one model: its docstring, and a table of its keys."""
     rows = [_row(file_key(name, info), info) for name, info in model.model_fields.items()]
     table = "\n".join(
         ["| key | value | default | meaning | example |", "|---|---|---|---|---|", *rows]
@@ -43,39 +42,37 @@ def model_section(path: str, model: type[BaseModel]) -> str:
 
 
 def model_paths(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every model of a file with the path at which it stands."""
+    """Yields every model of a file, with its path."""
     yield path, model
-    for name, info in model.model_fields.items():
-        below = f"{path}.{file_key(name, info)}" if path else file_key(name, info)
-        yield from _models_of(wanted_by(info.annotation), below)
+    for key, field in fields_of(model).items():
+        yield from _models_of(field, f"{path}.{key}" if path else key)
 
 
-def _models_of(wanted: Wanted, path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    if wanted.model:
-        yield from model_paths(wanted.model, path)
-    elif wanted.is_list:
-        yield from _models_of(wanted.item(0), f"{path}[]")
-    elif wanted.is_mapping:
-        yield from _models_of(wanted.value(), f"{path}.NAME")
-    elif wanted.is_union:
-        for member in wanted.members:
-            inner = wanted_by(member)
-            yield from _models_of(inner, path + _tag_of(inner))
+def _models_of(field: FieldType, path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    if field.model:
+        yield from model_paths(field.model, path)
+    elif field.is_list:
+        yield from _models_of(field.child(0), f"{path}[]")
+    elif field.is_mapping:
+        yield from _models_of(field.child(""), f"{path}.NAME")
+    for member in field.members:
+        yield from _models_of(member, path + _tag_of(member))
 
 
-def _tag_of(wanted: Wanted) -> str:
-    """` (kind: http)` for a member that is chosen by such a key."""
-    for name, info in wanted.model.model_fields.items() if wanted.model else ():
-        literals = wanted_by(info.annotation).literals
+def _tag_of(member: FieldType) -> str:
+    """Returns ` (kind: http)` for a member that such a key chooses."""
+    for name, info in member.model.model_fields.items() if member.model else ():
+        literals = field_type(info.annotation).literals
         if len(literals) == 1 and info.is_required():
             return f" ({name}: {literals[0]})"
     return ""
 
 
 def _row(key: str, info: FieldInfo) -> str:
+    field = field_type(info.annotation, info.metadata)
     cells = [
         f"`{key}`",
-        _kind(_whole(info)),
+        _kind(field),
         _default(info),
         info.description or "",
         _example(info),
@@ -83,31 +80,24 @@ def _row(key: str, info: FieldInfo) -> str:
     return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _whole(info: FieldInfo) -> Wanted:
-    return wanted_by(info.annotation, info.metadata)
+def _kind(field: FieldType) -> str:
+    if field.members:
+        return " or ".join(dict.fromkeys(map(_kind, field.members)))
+    if field.literals:
+        return ", ".join(f"`{word}`" for word in field.literals)
+    if field.is_list:
+        return f"list of {_kind(field.child(0))}"
+    if field.is_mapping:
+        key = field_type((get_args(field.annotation) or (str,))[0])
+        return f"mapping of {_kind(key)} to {_kind(field.child(''))}"
+    return "mapping" if field.model else _scalar_kind(field)
 
 
-def _kind(wanted: Wanted) -> str:
-    if wanted.is_union:
-        return " or ".join(dict.fromkeys(_kind(wanted_by(member)) for member in wanted.members))
-    if wanted.literals:
-        return ", ".join(f"`{word}`" for word in wanted.literals)
-    if wanted.is_list:
-        return f"list of {_kind(wanted.item(0))}"
-    if wanted.is_mapping:
-        return f"mapping of {_key_kind(wanted)} to {_kind(wanted.value())}"
-    return "mapping" if wanted.model else _scalar_kind(wanted)
-
-
-def _key_kind(wanted: Wanted) -> str:
-    return _kind(wanted_by((get_args(wanted.annotation) or (str,))[0]))
-
-
-def _scalar_kind(wanted: Wanted) -> str:
-    kind: Any = wanted.annotation
+def _scalar_kind(field: FieldType) -> str:
+    kind: Any = field.annotation
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(f"`{member.value}`" for member in kind)
-    if kind is float and wanted.reads_text:
+    if kind is float and field.reads_text:
         return "percentage"
     words = {bool: "true or false", int: "whole number", float: "number", timedelta: "duration"}
     return words.get(kind, {"SecretStr": "secret text", "Path": "path"}.get(kind.__name__, "text"))
@@ -121,8 +111,6 @@ def _default(info: FieldInfo) -> str:
         return ""
     if isinstance(default, timedelta):
         return f"`{format_duration(default)}`"
-    if isinstance(default, float) and _whole(info).reads_text:
-        return f"`{show_share(default)}`"
     return f"`{json.dumps(default).strip(chr(34))}`"
 
 

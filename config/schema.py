@@ -10,7 +10,6 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from config.durations import format_duration
 from config.operator import OperatorConfig
-from config.values import show_share
 
 SCHEMA_FILE = FilePath(__file__).with_name("ats-sync.schema.json")
 
@@ -74,20 +73,13 @@ def _with_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
     if "patternProperties" in schema:
         return {**schema, "additionalProperties": False}
     if kind == "string" and "pattern" in schema:
-        return _with_text_default(
-            {**schema, "pattern": f"{schema['pattern']}|{_REFERENCE['pattern']}"}
-        )
+        return {**schema, "pattern": f"{schema['pattern']}|{_REFERENCE['pattern']}"}
     if kind == "string" and not schema.keys() & {"enum", "const"}:
         loose = {**schema, "type": ["string", "number", "boolean"]}
         return {key: value for key, value in loose.items() if key not in {"format", "writeOnly"}}
     if (kind in {"integer", "number", "boolean"} or "enum" in schema) and "const" not in schema:
         return _or_reference(schema)
     return schema
-
-
-def _with_text_default(schema: dict[str, Any]) -> dict[str, Any]:
-    default = schema.get("default")
-    return {**schema, "default": show_share(default)} if isinstance(default, float) else schema
 
 
 def _or_reference(schema: dict[str, Any]) -> dict[str, Any]:

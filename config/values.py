@@ -12,12 +12,14 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     SecretStr,
+    ValidationError,
+    ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.durations import format_duration, parse_duration
-from config.mistakes import Mistake
+from config.nodes import Path
 from config.secret_text import cleaned
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -33,7 +35,7 @@ class ConfigModel(BaseModel):
 
 
 def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    return parse_duration(str(value)) if isinstance(value, str | int | float) else value
 
 
 Duration = Annotated[
@@ -57,10 +59,10 @@ def between(least: str, most: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _share(value: object) -> object:
-    if not isinstance(value, str):
+def _share(value: object, info: ValidationInfo) -> object:
+    if info.mode == "python" and not isinstance(value, str):
         return value
-    match = _PERCENT.fullmatch(value.strip())
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a percentage, such as 10%")
     return float(match[1]) / 100
@@ -155,11 +157,23 @@ HttpUrl = Annotated[
 """An http or https address without credentials, query or trailing slash."""
 
 
-def reject(mistakes: list[Mistake]) -> None:
-    """End a model's validator with every mistake it found, each at its own place below the model.
+def issue_at(
+    path: Path, message: str, *, hint: str | None = None, also: Path | None = None
+) -> InitErrorDetails:
+    """Returns an error of a validator; both paths count from the value that is validated.
+
+    The message gets the line of `also`, a second position in the file.
+    """
+    context = {"message": message, "hint": hint, "path": path, "also": also}
+    error = PydanticCustomError("inconsistent", "is not consistent", context)
+    return InitErrorDetails(type=error, loc=path, input=None)
+
+
+def reject(issues: list[InitErrorDetails]) -> None:
+    """Ends a validator with all its errors, each at its own path below the value.
 
     Raises:
-        PydanticCustomError: there is a mistake.
+        ValidationError: there is an error.
     """
-    if mistakes:
-        raise PydanticCustomError("mistakes", "is not consistent", {"mistakes": mistakes})
+    if issues:
+        raise ValidationError.from_exception_data("value", issues, hide_input=True)

@@ -6,9 +6,9 @@ from pathlib import Path as FilePath
 
 import msgspec
 
-from config.convert import plain
 from config.loading import Loaded, load_yaml_model, load_yaml_text
 from config.problems import did_you_mean
+from config.to_json import to_json
 from connectors.definition.checks import check
 from connectors.definition.root import DefinitionModel
 from models.errors import UserError
@@ -83,7 +83,7 @@ def _checked(loaded: Loaded[DefinitionModel], path: FilePath) -> Definition:
 
 def _digest(loaded: Loaded[DefinitionModel]) -> str:
     """Of what decides how records are read: comments and tests do not count."""
-    tree = plain(loaded.document.root)
+    tree = to_json(loaded.document.root)
     parts = tree if isinstance(tree, dict) else {}
     counted = {
         key: parts[key] for key in ("lists", "candidate", "application", "statuses") if key in parts

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path as FilePath
 
-from config.annotations import wanted_by
+from config.field_types import field_type
 from config.reference import model_paths, model_section
 from config.schema import editor_schema
 from connectors.definition.root import DefinitionModel
@@ -39,7 +39,7 @@ def definition_reference() -> str:
 
 def _kind(model: type) -> str:
     kind = getattr(model, "model_fields", {}).get("kind")
-    return str(wanted_by(kind.annotation).literals) if kind else ""
+    return str(field_type(kind.annotation).literals) if kind else ""
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import InitErrorDetails
 
-from config.mistakes import Mistake
-from config.values import ConfigModel, Filled, reject
+from config.values import ConfigModel, Filled, issue_at, reject
 from connectors.definition.paths import JmesPath
 from connectors.definition.sources import Constant, Contacts, Fields, Files, Text
 from models.status import ApplicationStatus
@@ -144,13 +144,13 @@ class Statuses(ConfigModel):
         return self
 
 
-def _repeated(names: object, part: str, what: str) -> list[Mistake]:
+def _repeated(names: object, part: str, what: str) -> list[InitErrorDetails]:
     first: dict[str, tuple[str, str, int]] = {}
-    mistakes = []
+    issues = []
     for status, each in dict(names).items():  # type: ignore[call-overload]  # one of two mappings
         for at, name in enumerate(each):
             place = (part, str(getattr(status, "value", status)), at)
             earlier = first.setdefault(name.casefold(), place)
             if earlier != place:
-                mistakes.append(Mistake(place, f'{what} "{name}" is listed twice', also=earlier))
-    return mistakes
+                issues.append(issue_at(place, f'{what} "{name}" is listed twice', also=earlier))
+    return issues

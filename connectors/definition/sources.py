@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import msgspec
 from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import InitErrorDetails
 
-from config.mistakes import Mistake
 from config.nodes import Path
 from config.problems import did_you_mean
-from config.values import reject
+from config.values import issue_at, reject
 from connectors.definition.paths import checked_path
 from connectors.times import TIME_FORMATS, is_time_format
 
@@ -94,9 +94,9 @@ def read_source(value: object, *, items: str | None = None) -> Source:
     """The source that a value of the file stands for.
 
     Raises:
-        PydanticCustomError: with every mistake at its place.
+        ValidationError: with every mistake at its place.
     """
-    mistakes: list[Mistake] = []
+    mistakes: list[InitErrorDetails] = []
     source = _Reader(mistakes, items).read(value, ())
     reject(mistakes)
     if source is None:
@@ -106,7 +106,7 @@ def read_source(value: object, *, items: str | None = None) -> Source:
 
 @dataclass(slots=True)
 class _Reader:
-    mistakes: list[Mistake]
+    mistakes: list[InitErrorDetails]
     items: str | None
 
     def read(self, value: object, path: Path) -> Source | None:
@@ -125,7 +125,7 @@ class _Reader:
         return None
 
     def _wrong(self, path: Path, message: str, hint: str | None = None) -> None:
-        self.mistakes.append(Mistake(path, message, hint))
+        self.mistakes.append(issue_at(path, message, hint=hint))
 
     def _path(self, text: str, path: Path) -> Source | None:
         try:

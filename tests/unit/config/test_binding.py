@@ -10,9 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from config.document import Document
 from config.loading import load_yaml_text
-from config.mistakes import Mistake
 from config.problems import ConfigError
-from config.values import ConfigModel, Duration, Filled, HttpUrl, Share, Slug, reject
+from config.values import ConfigModel, Duration, Filled, HttpUrl, Share, Slug, issue_at, reject
 
 
 class Colour(StrEnum):
@@ -54,7 +53,7 @@ class Everything(ConfigModel):
     colours: set[Colour] = Field(default_factory=set)
     given: Any = None
     number: float = 0.0
-    ratio: Share = 0.0
+    ratio: Share = "0%"  # type: ignore[assignment]
     place: HttpUrl | None = None
     name: Slug = "x"
     label: Filled = "x"
@@ -132,7 +131,7 @@ def test_a_value_takes_the_type_of_its_place(text: str, field: str, value: objec
         ("short: [a]", ["1:8  short: must be a mapping (key: value) or a single value"]),
         ("short: {path: a, words: {x: rd}}", ['1:29  short.words.x: must be one of red, blue (did you mean "red"?)']),
         ("many: {a: b}", ["1:7  many: must be a list or a single value"]),
-        ("many: [[a]]", ["1:8  many[0]: must be text"]),
+        ("many: [[a]]", ["1:8  many[0]: must be text; this is a list"]),
         ("pair: [1]", ["1:1  pair[1]: is required"]),
         ("pair: [x, y]", ["1:8  pair[0]: must be a whole number"]),
         ("number: .nan", ["1:9  number: must be a number"]),
@@ -157,7 +156,7 @@ def test_a_validator_reports_several_mistakes_below_itself() -> None:
         @model_validator(mode="after")
         def _short(self) -> "Listed":
             long = [at for at, name in enumerate(self.names) if len(name) > 3]
-            reject([Mistake(("names", at), "is too long", also=("names", 0)) for at in long])
+            reject([issue_at(("names", at), "is too long", also=("names", 0)) for at in long])
             return self
 
     class Outer(ConfigModel):

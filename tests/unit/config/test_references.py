@@ -19,7 +19,7 @@ class Place(ConfigModel):
     text: str = ""
     number: int = 0
     flag: bool = False
-    secret: SecretStr = SecretStr("")
+    secret: SecretStr = ""  # type: ignore[assignment]
 
 
 def load(text: str, **environment: str) -> Loaded[Place]:

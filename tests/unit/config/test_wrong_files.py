@@ -148,6 +148,10 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         'version: "1"\n',
         ["1:10  version: must be 1, without quotes"],
     ),
+    "a truth value for the version": (
+        "version: true\n",
+        ["1:10  version: must be 1"],
+    ),
     "an unknown key with a near one": (
         ACME + "    pol: {every: 5m}\n",
         ['5:5  integrations.acme.pol: unknown key (did you mean "poll"?)'],
@@ -255,11 +259,11 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     ),
     "a mapping instead of text": (
         ACME + "    acting_user: {id: 7}\n",
-        ["5:18  integrations.acme.acting_user: must be a single value"],
+        ["5:18  integrations.acme.acting_user: must be text; this is a mapping"],
     ),
     "a block of keys instead of text": (
         ACME + "    acting_user:\n      id: 7\n",
-        ["5:5  integrations.acme.acting_user: must be a single value"],
+        ["5:5  integrations.acme.acting_user: must be text; this is a mapping"],
     ),
     "a list instead of a mapping of options": (
         ACME + "    options: [a]\n",
@@ -322,7 +326,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     ),
     "a list as a credential": (
         ACME + "    credentials: {api_key: [CANARY-SECRET]}\n",
-        ["5:28  integrations.acme.credentials.api_key: must be text"],
+        ["5:28  integrations.acme.credentials.api_key: must be text; this is a list"],
     ),
     "a database address of another kind": (
         "version: 1\nclearview: {mongodb: {uri: 'postgres://u:CANARY-SECRET@h'}}\n",

@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 
 import connectors
-from config.convert import plain
 from config.problems import Problems
+from config.to_json import to_json
 from config.yaml_tree import parse_yaml
 from connectors.definition import load_definition
 from connectors.definition.root import DefinitionModel
@@ -21,7 +21,7 @@ from tests.support.definitions import ACME_FILE
 README = Path(connectors.__file__).with_name("README.md").read_text(encoding="utf-8")
 WRITTEN = [textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
 PIECES = [
-    cast("dict[str, object]", plain(parse_yaml(each.encode(), "README.md", Problems())))
+    cast("dict[str, object]", to_json(parse_yaml(each.encode(), "README.md", Problems())))
     for each in WRITTEN
 ]
 
