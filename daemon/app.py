@@ -79,7 +79,7 @@ class Daemon:
         self.listening = asyncio.Event()
         self.http_port = 0
         self.intake = assemble_intake(shared, self.config, self.deliveries)
-        self.due_watch = OutboxPoller(shared.outbox, shared.clock, self.deliveries.wakers)
+        self.outbox_poller = OutboxPoller(shared.outbox, shared.clock, self.deliveries.wakers)
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = assemble_sender(shared, self.channels.open)
         self.loops = shared.loops
@@ -226,7 +226,7 @@ class Daemon:
         config = ConfigWatch(self.settings.config, self.config, self.shared.alerts, self.apply)
         return [
             (STREAM, self.intake.run),
-            ("due pushes", self.due_watch.run),
+            ("due pushes", self.outbox_poller.run),
             ("messages", self.sender.run),
             ("conditions", self._watch_conditions),
             ("calendar", self._watch_calendar),

@@ -19,15 +19,9 @@ from daemon.core.pushes import OutboxRow
 from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
-from daemon.jobs.status_push import (
-    IntakePorts,
-    PushDelivery,
-    PushPorts,
-    PushSettings,
-    StatusIntake,
-)
+from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
+from daemon.jobs.status_intake import IntakePorts, StatusIntake
 from daemon.ports.notifications import Channel
-from daemon.pushing.admission import Integration as PushIntegration
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
@@ -143,7 +137,7 @@ def rules_of(config: OperatorConfig) -> RulesOf:
 
 def _delivery(
     shared: Shared, wanted: Integration, connector: Connector, identity: UUID
-) -> PushDelivery | None:
+) -> StatusDelivery | None:
     if not wanted.push.enabled:
         return None
     ports = PushPorts(
@@ -156,9 +150,9 @@ def _delivery(
         clock=shared.clock,
         jitter=random.random,
     )
-    integration = PushIntegration(connector.integration, identity)
+    integration = IntegrationRef(connector.integration, identity)
     rules = push_rules(integration.name, wanted)
-    return PushDelivery(integration, connector, ports, PushSettings(rules=rules, limits=QUIET))
+    return StatusDelivery(integration, connector, ports, PushSettings(rules=rules, limits=QUIET))
 
 
 def assemble_export(
@@ -194,9 +188,9 @@ class Deliveries:
     """Wakes the delivery of whoever has new work."""
 
     def __init__(self) -> None:
-        self._by_integration: dict[UUID, PushDelivery] = {}
+        self._by_integration: dict[UUID, StatusDelivery] = {}
 
-    def add(self, identity: UUID, delivery: PushDelivery | None) -> None:
+    def add(self, identity: UUID, delivery: StatusDelivery | None) -> None:
         if delivery is not None:
             self._by_integration[identity] = delivery
 
@@ -220,7 +214,7 @@ def assemble_intake(
     ports = IntakePorts(
         source=ApplicationStream(shared.mongo.clearview, shared.clock),
         intake=_event_intake(shared),
-        repair=assemble_repair(shared),
+        reconciler=assemble_reconciler(shared),
         checkpoints=shared.checkpoints,
         leases=shared.leases,
         alerts=shared.alerts,
@@ -232,8 +226,8 @@ def assemble_intake(
     )
 
 
-def assemble_repair(shared: ImportParts) -> Reconciler:
-    """What compares all of ClearView with the snapshots."""
+def assemble_reconciler(shared: ImportParts) -> Reconciler:
+    """Returns the comparison of all of ClearView with the snapshots."""
     return Reconciler(
         ReconcilePorts(
             outbox=MongoOutbox(shared.mongo),

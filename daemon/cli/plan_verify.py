@@ -12,7 +12,7 @@ from yarl import URL
 
 from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.assembly import assemble_repair, push_rules
+from daemon.assembly import assemble_reconciler, push_rules
 from daemon.assembly_import import import_ports, import_rules
 from daemon.cli.poll import Bench, bench, checked_for
 from daemon.cli.poll_progress import Watcher
@@ -31,7 +31,7 @@ from daemon.core.pushes import OpenPush
 from daemon.core.verification import Drift
 from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
-from daemon.pushing.wakeup_queue import push_in_hand
+from daemon.pushing.wakeup_queue import push_of_row
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.json_values import plain
 from daemon.runtime.supervision import must_pass
@@ -154,8 +154,8 @@ async def _waiting(on: Bench) -> list[OpenPush]:
 
 async def _to_come(on: Bench, rules: PushRules) -> list[OpenPush]:
     """What differs and is not in the outbox, because no daemon has read the change yet."""
-    found = await assemble_repair(on.shared).preview({on.id: rules})
-    return [push_in_hand(row, on.shared.clock.now()) for row in found[:MOST_PUSHES]]
+    found = await assemble_reconciler(on.shared).preview({on.id: rules})
+    return [push_of_row(row, on.shared.clock.now()) for row in found[:MOST_PUSHES]]
 
 
 async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:

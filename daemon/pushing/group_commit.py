@@ -1,4 +1,4 @@
-"""Writes that many tasks want at once, made together: one alone waits for no one."""
+"""Group commit: writes that many tasks request at once are made together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class GroupCommit(Generic[T, R]):
-    """While one batch is being written the next one gathers; or so many as `run` runs."""
+    """Writes one batch while the next one gathers; with several `run` tasks, several at once."""
 
     def __init__(
         self,
@@ -18,7 +18,7 @@ class GroupCommit(Generic[T, R]):
         gather_s: float = 0.0,
         limit: int = 500,
     ) -> None:
-        """`gather_s`: how long a batch waits for more, where no one is in a hurry."""
+        """`gather_s`: how long a batch waits for more items."""
         self._write = write
         self._gather_s = gather_s
         self._limit = limit
@@ -26,17 +26,17 @@ class GroupCommit(Generic[T, R]):
         self._arrived = asyncio.Event()
 
     async def submit(self, item: T) -> R:
-        """The result of the batch that the item was written with."""
+        """Returns the result of the batch that the item was written with."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         self._arrived.set()
         return await future
 
     async def run(self) -> None:
-        """Write batch after batch until cancelled.
+        """Writes batch after batch until cancelled.
 
         Raises:
-            Exception: what a write raised; everybody who waits for it is cancelled.
+            Exception: what a write raised; the tasks that wait for it are cancelled.
         """
         while True:
             await self._arrived.wait()

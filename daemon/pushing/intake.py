@@ -1,4 +1,4 @@
-"""Events become rows of the outbox: identify, compare, store."""
+"""The intake of events into the outbox: identify, plan, store."""
 
 import asyncio
 import traceback
@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 RulesOf = Mapping[UUID, PushRules]
 TRIES = 3
-"""Together with other events, alone, and by what the document says now."""
+"""Together with other events, alone, and by the document's present content."""
 
 
 class EventIntake:
-    """Takes events in. Each is one row, whatever it means and however often it comes.
+    """Makes one row of each event, however often the event is delivered.
 
-    An event that fails by what it holds, three times in a row, ends as a dead letter with the id of
-    its document; those after it go on.
+    An event whose content fails three times ends as a dead letter with the id of its document; the
+    events after it are not held up.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class EventIntake:
         self._clock = clock
         self._fails_by_content = fails_by_content
 
-    async def take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[OutboxRow]:
-        """The rows of these events, in order; durable when it returns.
+    async def plan_and_store(
+        self, events: Sequence[StatusEvent], rules: RulesOf
+    ) -> list[OutboxRow]:
+        """Returns the rows of these events, in order and stored durably.
 
         Raises:
             Exception: MongoDB is away; nothing is lost.
@@ -55,29 +57,29 @@ class EventIntake:
         if not events:
             return []
         try:
-            return await self._take(events, rules)
+            return await self._plan_and_store(events, rules)
         except Exception as error:
             if not self._fails_by_content(error):
                 raise
             log.warning("status_events_failed", events=len(events), error=type(error).__name__)
-        return [row for event in events for row in await self._take_alone(event, rules)]
+        return [row for event in events for row in await self._take_in_alone(event, rules)]
 
-    async def _take_alone(self, event: StatusEvent, rules: RulesOf) -> list[OutboxRow]:
-        """The event's row; at last by what its document says now, or as a dead letter."""
+    async def _take_in_alone(self, event: StatusEvent, rules: RulesOf) -> list[OutboxRow]:
+        """Returns the event's row: as it is, else by its document's present content, else a dead letter."""
         try:
-            return await self._take([event], rules)
+            return await self._plan_and_store([event], rules)
         except Exception as error:
             if not self._fails_by_content(error):
                 raise
         try:
-            return await self._take([await self._as_it_is_now(event)], rules)
+            return await self._plan_and_store([await self._by_present_content(event)], rules)
         except Exception as error:
             if not self._fails_by_content(error):
                 raise
             return [await self._give_up(event, error)]
 
-    async def _as_it_is_now(self, event: StatusEvent) -> StatusEvent:
-        """The event as if its document had been written just now."""
+    async def _by_present_content(self, event: StatusEvent) -> StatusEvent:
+        """Returns the event as if its document had been written just now."""
         found = (await self._clearview.load([event.application_id])).get(event.application_id)
         if found is None:
             return event
@@ -89,17 +91,17 @@ class EventIntake:
         )
 
     async def _give_up(self, event: StatusEvent, error: Exception) -> OutboxRow:
-        """Store the event as a dead letter that holds nothing of what could not be handled."""
+        """Stores the event as a dead letter without its content."""
         application = str(event.application_id)
-        name, place = type(error).__name__, place_of(error)
-        log.error("status_event_unreadable", application_id=application, error=name, path=place)
+        name, location = type(error).__name__, location_of(error)
+        log.error("status_event_unreadable", application_id=application, error=name, path=location)
         bare = replace(event, status=None, stage=None, rejection_reason=None, external_id=None)
         row = new_row(bare, unreadable(event, name))
         await self._outbox.add([row], at=self._clock.now())
         return row
 
     async def store(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-        """Store planned rows; one that MongoDB refuses is stored as a dead letter instead."""
+        """Stores planned rows; one that MongoDB refuses is stored as a dead letter instead."""
         try:
             await self._outbox.add(rows, at=self._clock.now())
         except Exception as error:
@@ -110,9 +112,11 @@ class EventIntake:
             return [stored for row in rows for stored in await self.store([row])]
         return list(rows)
 
-    async def _take(self, events: Sequence[StatusEvent], rules: RulesOf) -> list[OutboxRow]:
+    async def _plan_and_store(
+        self, events: Sequence[StatusEvent], rules: RulesOf
+    ) -> list[OutboxRow]:
         # Open pushes are read before snapshots: one that ends in between has moved its snapshot
-        # by then, so that either the one or the other tells what to expect.
+        # by then, so that one of both shows what to expect.
         identified, earlier = await asyncio.gather(
             self._identify(events), self._outbox.earlier([e.application_id for e in events])
         )
@@ -121,7 +125,7 @@ class EventIntake:
         return rows if added == len(rows) else [replace(row, known=None) for row in rows]
 
     async def _identify(self, events: Sequence[StatusEvent]) -> list[StatusEvent]:
-        """An update event says what changed, not whose application it is."""
+        """Adds integration and external id to update events, which name the document only."""
         unknown = {e.application_id for e in events if e.integration_id is None}
         owners = dict(await self._clearview.load(list(unknown))) if unknown else {}
         gone = unknown - owners.keys()
@@ -132,7 +136,7 @@ class EventIntake:
     async def known_of(
         self, applications: Iterable[StatusEvent | ApplicationInClearView]
     ) -> dict[tuple[UUID | None, str | None], KnownApplication]:
-        """Snapshots by integration and external id."""
+        """Returns snapshots by integration and external id."""
         wanted: dict[UUID, list[str]] = {}
         for application in applications:
             if application.integration_id is not None and application.external_id is not None:
@@ -150,7 +154,7 @@ def _planned(
     earlier: dict[UUID, UnfinishedPush],
     rules: RulesOf,
 ) -> list[OutboxRow]:
-    """A row for each event; each push is an earlier one to those that follow."""
+    """Plans a row for each event; each push is an unfinished one to the events that follow."""
     rows = []
     for event in events:
         snapshot = known.get((event.integration_id, event.external_id))
@@ -180,12 +184,12 @@ def _identified(event: StatusEvent, owner: ApplicationInClearView | None) -> Sta
 
 
 def row_id(event_id: str) -> UUID:
-    """The identity of an event's row: the same event is the same row."""
+    """Returns the id of an event's row: the same event is the same row."""
     return derived_id(NAMESPACE, "push", event_id)
 
 
 def new_row(event: StatusEvent, plan: Push | Skip) -> OutboxRow:
-    """The row of a planned event."""
+    """Returns the row of a planned event."""
     if isinstance(plan, Push):
         expected = plan.expected
         return OutboxRow(
@@ -208,7 +212,7 @@ def new_row(event: StatusEvent, plan: Push | Skip) -> OutboxRow:
     )
 
 
-def place_of(error: Exception) -> str:
-    """The file and line that raised it; its message may quote a document."""
+def location_of(error: Exception) -> str:
+    """Returns the file and line that raised it; its message may quote a document."""
     *_, last = traceback.extract_tb(error.__traceback__)
     return f"{Path(last.filename).name}:{last.lineno}"

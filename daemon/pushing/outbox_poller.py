@@ -1,7 +1,7 @@
-"""Tells deliveries of pushes that have become due without anybody in this process having said so.
+"""Wakes deliveries for pushes that became due without an announcement in this process.
 
-A retry's time has come, an operator has asked for a replay, another replica has taken an event in.
-One question for all integrations: a question for each would cost a core where there are many.
+A retry is due, an operator requested a replay, or another replica took an event in. One query serves
+all integrations: a query for each would cost a core where there are many.
 """
 
 import asyncio
@@ -15,28 +15,28 @@ from daemon.runtime.supervision import stopped_within
 
 EVERY = timedelta(seconds=1)
 OVERLAP = timedelta(seconds=10)
-"""Replicas' clocks differ: what became due so long ago is told of once more."""
+"""Replicas' clocks differ: pushes that became due so recently are reported once more."""
 
 
 class OutboxPoller:
-    """Watches the outbox for the deliveries of this process."""
+    """Polls the outbox for the deliveries of this process."""
 
     def __init__(
         self, outbox: Outbox, clock: Clock, wake: Callable[[], Mapping[UUID, Callable[[], None]]]
     ) -> None:
-        """`wake` gives, by integration, what tells its delivery that there is work."""
+        """`wake` returns the wake-up calls of the deliveries, by integration."""
         self._outbox = outbox
         self._clock = clock
         self._wake = wake
         self._since: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until stopped."""
+        """Polls until stopped."""
         while not await stopped_within(stop, EVERY):
-            await self.request_scan()
+            await self.poll()
 
-    async def request_scan(self) -> None:
-        """Wake every delivery that has something newly due."""
+    async def poll(self) -> None:
+        """Wakes every delivery that has newly due pushes."""
         wake = self._wake()
         now = self._clock.now()
         since = (self._since or now) - OVERLAP

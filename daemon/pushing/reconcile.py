@@ -1,4 +1,4 @@
-"""Comparing all of ClearView with the snapshots: what differs and is not under way is queued."""
+"""Reconciliation: all of ClearView is compared with the snapshots, and differences are queued."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,13 +15,13 @@ from daemon.ports.pushes import ClearViewApplications, OpenConflicts, Outbox
 from daemon.pushing.intake import EventIntake, RulesOf, new_row
 
 IMPORT_TAKES = timedelta(hours=1)
-"""An import that wrote a snapshot has reached ClearView by then, where nothing exact tells."""
+"""An import that wrote a snapshot has reached ClearView by then, where no id proves it."""
 _OPEN = frozenset({"pending", "in_flight", "retrying"})
 _DECIDED = frozenset({"dead", "skipped"})
 
 
 class ReconcilePorts(msgspec.Struct, frozen=True):
-    """The outside of a repair."""
+    """The contracts and steps that a reconciliation uses."""
 
     outbox: Outbox
     clearview: ClearViewApplications
@@ -31,20 +31,19 @@ class ReconcilePorts(msgspec.Struct, frozen=True):
 
 
 class Reconciler:
-    """Finds work that no event told of."""
+    """Finds work that no event reported."""
 
     def __init__(self, ports: ReconcilePorts) -> None:
         self._ports = ports
 
     async def next_epoch(self) -> int:
-        """Behind every stream that the outbox has rows of."""
+        """Returns an epoch after every stream that the outbox has rows of."""
         return await self._ports.outbox.highest_epoch() + 1
 
     async def run(self, rules: RulesOf, *, sequence: str, occasion: str) -> list[OutboxRow]:
-        """Queue a push for every application whose status differs; the rows that were queued.
+        """Queues a push for every application whose status differs, and returns the rows.
 
-        `sequence` is their place in the order of events. Repeating it on the same occasion queues
-        nothing twice.
+        `sequence` orders them among events. Repeated on the same occasion, it queues nothing twice.
         """
         queued: list[OutboxRow] = []
         async for rows in self._found(rules, sequence, occasion):
@@ -52,7 +51,7 @@ class Reconciler:
         return queued
 
     async def preview(self, rules: RulesOf) -> list[OutboxRow]:
-        """What would be queued; nothing is."""
+        """Returns the rows that `run` would queue."""
         return [row async for rows in self._found(rules, "", "preview") for row in rows]
 
     async def _found(
@@ -76,20 +75,20 @@ class Reconciler:
         sequence: str,
         occasion: str,
     ) -> list[OutboxRow]:
-        """Look again at those that seemed to differ: the snapshot first, ClearView after it.
+        """Reads the suspects again and plans pushes: the snapshot first, ClearView after it.
 
-        An import writes in the same order, so that a half-done one is not taken for a change.
+        An import writes in the same order, so that an unfinished one is not mistaken for a change.
         """
         ids = [a.application_id for a in suspects]
         earlier = await self._ports.outbox.earlier(ids)
         known = await self._ports.intake.known_of(suspects)
         present = await self._ports.clearview.load(ids)
         latest = await self._ports.outbox.latest(ids)
-        standing = await self._ports.conflicts.clearview_statuses(ids)
+        in_conflict = await self._ports.conflicts.clearview_statuses(ids)
         rows = []
         for application in present.values():
             snapshot = known.get((application.integration_id, application.external_id))
-            if self._is_settled(application, snapshot, latest, standing):
+            if self._is_settled(application, snapshot, latest, in_conflict):
                 continue
             event = self._event(application, sequence, occasion)
             plan = plan_event(
@@ -107,13 +106,13 @@ class Reconciler:
         application: ApplicationInClearView,
         snapshot: KnownApplication | None,
         latest: Mapping[UUID, LatestPush],
-        standing: Mapping[UUID, str],
+        in_conflict: Mapping[UUID, str],
     ) -> bool:
-        """True if the difference is on its way already, or was decided, or is none."""
+        """True if the difference is being pushed, was decided about, or is gone."""
         last = latest.get(application.application_id)
-        if last is not None and last.status == application.status and _is_known_of(last):
+        if last is not None and last.status == application.status and _is_reported(last):
             return True
-        if standing.get(application.application_id) == application.status:
+        if in_conflict.get(application.application_id) == application.status:
             return True
         return not _differs(application, snapshot) or _import_is_under_way(
             application, snapshot, self._ports.clock.now()
@@ -144,8 +143,8 @@ def _differs(application: ApplicationInClearView, known: KnownApplication | None
     )
 
 
-def _is_known_of(last: LatestPush) -> bool:
-    """Waiting, or ended in a way that a person has been told of."""
+def _is_reported(last: LatestPush) -> bool:
+    """True if the push waits, or ended in a way that was reported to a person."""
     if last.state in _OPEN:
         return True
     return last.state in _DECIDED and last.reason not in {"echo", "already_there"}
@@ -154,7 +153,7 @@ def _is_known_of(last: LatestPush) -> bool:
 def _import_is_under_way(
     application: ApplicationInClearView, known: KnownApplication | None, now: datetime
 ) -> bool:
-    """True if ClearView has the status that an import is just replacing."""
+    """True if ClearView has the status that an import is replacing at this moment."""
     if known is None or known.imported_from != application.status:
         return False
     if application.import_id is not None:

@@ -1,4 +1,4 @@
-"""Judgement of a refused write: a move of the application, or a refusal, and its words."""
+"""Judgement of a refused write: did the application move, and what did the ATS say?"""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus
 
 
-def standing_of(record: ApplicationRecord) -> ApplicationState:
+def state_of(record: ApplicationRecord) -> ApplicationState:
     return ApplicationState(ApplicationStatus(record["status"]), record["stage"])
 
 
@@ -20,23 +20,27 @@ def has_moved(before: ApplicationRecord, after: ApplicationRecord, error: AtsErr
     shows which. For a guard a change of its time counts as well, since an application may have
     left its stage and come back.
     """
-    if standing_of(before) != standing_of(after):
+    if state_of(before) != state_of(after):
         return True
     times = (before["external_updated_at"], after["external_updated_at"])
     return isinstance(error, GuardRefused) and None not in times and times[0] != times[1]
 
 
+def error_text(error: AtsError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def refusal_text(error: AtsError, names: Sequence[str], *, hint: str = "") -> str:
     """Returns what was refused, and the ATS's own words without the candidate's name."""
-    said = harmless(error.words, names)
+    quoted = harmless(error.words, names)
     code = f" ({error.code})" if error.code else ""
-    return f"{_what(error)}{code}{f': {said}' if said else ''}{f'. {hint}' if hint else ''}"
+    return f"{_cause(error)}{code}{f': {quoted}' if quoted else ''}{f'. {hint}' if hint else ''}"
 
 
-def _what(error: AtsError) -> str:
+def _cause(error: AtsError) -> str:
     operation = error.operation or "write"
     if error.status is None or not isinstance(error, GuardRefused | NotFound):
-        return f"{type(error).__name__}: {error}".removesuffix(f" ({error.code})")
+        return error_text(error).removesuffix(f" ({error.code})")
     if isinstance(error, GuardRefused):
         return (
             f"Rejected: {operation}: the ATS refuses this request (answered {error.status}), "

@@ -1,4 +1,4 @@
-"""What people hear of the change stream's position: at risk, lost, repaired."""
+"""Alerts and metrics of the change stream's position: at risk, lost, repaired."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,13 +38,13 @@ class StreamAlerts:
         """Until shown otherwise: an earlier process may have left the condition open."""
 
     async def settled(self) -> None:
-        """The stream has been well for a while: the loss and its repair are history."""
+        """Closes the alerts of a loss, once the stream has been read for a while."""
         self._metrics.gauge("stream_recoveries_in_a_row", 0)
         await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_LOST, None))
         await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_LOST, None, AGAIN))
 
     async def window(self, age_s: float | None, window_s: float | None) -> None:
-        """Compare the position's age with how far back the server remembers."""
+        """Compares the position's age with the length of the oplog, both in seconds."""
         if age_s is not None:
             self._metrics.gauge("stream_position_age_seconds", age_s)
         if window_s is not None:
@@ -58,7 +58,7 @@ class StreamAlerts:
             await self._alerts.resolve(alert_key(AlertKind.STREAM_POSITION_AT_RISK, None))
 
     async def dead_letters(self, rows: Sequence[OutboxRow], rules: RulesOf) -> None:
-        """Alert about events that ended at once and that a person has to look at."""
+        """Alerts about events that ended at once as dead letters."""
         dead = Counter(row.event.integration_id for row in rows if row.state == "dead")
         for integration_id, count in dead.items():
             known = None if integration_id is None else rules.get(integration_id)
@@ -68,13 +68,13 @@ class StreamAlerts:
                 of = IntegrationRef(known.integration, integration_id)
                 await self._alerts.raise_condition(dead_push(of, count=count, reason=NOT_PUSHABLE))
 
-    async def lost(self, reason: str, found: Recovery) -> None:
+    def lost(self, reason: str, found: Recovery) -> None:
         log.error("stream_position_lost", reason=reason, in_a_row=found.number)
         self._metrics.count("stream_position_lost_total")
         self._metrics.gauge("stream_recoveries_in_a_row", found.number)
 
     async def repaired(self, reason: str, count: int, found: Recovery) -> None:
-        """Say what happened and what came of it."""
+        """Reports the repair of a lost position; the first start is none."""
         log.warning("stream_position_repaired", reason=reason, repaired=count)
         if reason != FIRST_START:
             await self._alerts.raise_condition(

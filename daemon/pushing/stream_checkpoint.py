@@ -1,4 +1,4 @@
-"""The place in the change stream: when it is stored, and what makes it worthless."""
+"""The checkpoint of the change stream: when it is stored, and what invalidates it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,32 +22,32 @@ FIRST_START = "first start"
 
 @dataclass(slots=True)
 class StreamCheckpoint:
-    """How far the stream was read."""
+    """The position up to which the stream was read."""
 
     epoch: int = 0
-    """Counts new beginnings, so that rows sort behind those of an earlier stream."""
+    """Counts new beginnings, so that rows sort after those of an earlier stream."""
     token: Mapping[str, Any] | None = None
     at: datetime | None = None
     pipeline: str | None = None
     origin: str | None = None
     repair: str | None = None
-    """Why everything has to be compared before this place counts; None: nothing to repair."""
+    """Why everything has to be compared before this position counts; None: nothing to repair."""
     start: str = ""
     losses: int = 0
-    """How often in a row it was lost, with no good while in between."""
+    """Losses in a row, with no minute of reading in between."""
 
     def age(self, now: datetime) -> float | None:
-        """Seconds of history that the server must still have."""
+        """Returns the seconds of history that the server must still have."""
         return None if self.at is None else max(0.0, (now - self.at).total_seconds())
 
     @property
     def repair_sequence(self) -> str:
-        """Behind everything before the new stream, before everything in it."""
+        """Sorts after everything before the new stream, and before everything in it."""
         return f"{sequence(self.epoch, self.start)}:r"
 
     @property
     def present_sequence(self) -> str:
-        """Behind everything that was read."""
+        """Sorts after everything that was read."""
         data = "" if self.token is None else str(self.token.get("_data", ""))
         return f"{sequence(self.epoch, data)}:r"
 
@@ -65,7 +65,7 @@ class StreamCheckpoint:
 
 
 class CheckpointWriter:
-    """Stores the place, not more often than needed, under the lease's fencing token."""
+    """Stores the checkpoint, not more often than needed, under the lease's fencing token."""
 
     def __init__(self, checkpoints: Checkpoints, clock: Clock, *, fence: int) -> None:
         self._checkpoints = checkpoints
@@ -74,49 +74,52 @@ class CheckpointWriter:
         self._saved_at = clock.monotonic()
         self._events_since = 0
         self._dirty = False
-        self.place = StreamCheckpoint()
+        self.checkpoint = StreamCheckpoint()
 
     async def load(self, pipeline: str, origin: str | None) -> StreamCheckpoint:
-        """The place to open the stream at; without a token where it has to begin again."""
+        """Returns the stored checkpoint; without a token if the stream has to begin again."""
         await self.save_now()
         value = await self._checkpoints.load(STREAM_KEY)
-        self.place = StreamCheckpoint(repair=FIRST_START) if value is None else _place_from(value)
-        lost = None if value is None else _why_worthless(self.place, pipeline, origin)
+        self.checkpoint = (
+            StreamCheckpoint(repair=FIRST_START) if value is None else _checkpoint_of(value)
+        )
+        lost = None if value is None else _why_invalid(self.checkpoint, pipeline, origin)
         if lost is not None:
-            self.place.repair, self.place.token = lost, None
-            self.place.epoch += 1
-        self.place.pipeline = pipeline
-        self.place.origin = origin
-        return self.place
+            self.checkpoint.repair, self.checkpoint.token = lost, None
+            self.checkpoint.epoch += 1
+        self.checkpoint.pipeline = pipeline
+        self.checkpoint.origin = origin
+        return self.checkpoint
 
-    async def begin(self, place: StreamCheckpoint, start: StreamPosition) -> None:
-        """Store where the new stream began, and that comparing is still to be done."""
-        if place.token is None:
-            place.token, place.at = start.token, start.at
-            place.start = str(start.token.get("_data", ""))
+    async def begin(self, start: StreamPosition) -> None:
+        """Stores the start of the new stream, and that comparing is still to be done."""
+        checkpoint = self.checkpoint
+        if checkpoint.token is None:
+            checkpoint.token, checkpoint.at = start.token, start.at
+            checkpoint.start = str(start.token.get("_data", ""))
         await self._save()
 
     async def repaired(self) -> None:
-        self.place.repair = None
+        self.checkpoint.repair = None
         await self._save()
 
     async def give_up(self, reason: str) -> None:
-        """Begin again next time, and compare everything."""
-        self.place.token, self.place.at = None, None
-        self.place.repair = reason
-        self.place.epoch += 1
-        self.place.losses += 1
+        """Drops the position: the stream begins again, and everything is compared."""
+        self.checkpoint.token, self.checkpoint.at = None, None
+        self.checkpoint.repair = reason
+        self.checkpoint.epoch += 1
+        self.checkpoint.losses += 1
         await self._save()
 
-    async def is_well(self) -> None:
-        """The stream was read for a good while: earlier losses no longer count."""
-        if self.place.losses:
-            self.place.losses = 0
+    async def forget_losses(self) -> None:
+        """Ends the row of losses, once the stream has been read for a minute."""
+        if self.checkpoint.losses:
+            self.checkpoint.losses = 0
             await self._save()
 
     async def moved_to(self, position: StreamPosition, *, events: int) -> None:
-        """Remember the position behind durable rows; store it if it is time to."""
-        self.place.token, self.place.at = position.token, position.at
+        """Moves the checkpoint after durable rows; stores it if that is due."""
+        self.checkpoint.token, self.checkpoint.at = position.token, position.at
         self._events_since += events
         self._dirty = self._dirty or events > 0
         waited = self._clock.monotonic() - self._saved_at
@@ -125,34 +128,36 @@ class CheckpointWriter:
             await self._save()
 
     async def save_now(self) -> None:
-        """Store what is not stored yet."""
+        """Stores the checkpoint if rows came since it was stored last."""
         if self._dirty:
             await self._save()
 
     async def _save(self) -> None:
-        await self._checkpoints.save(STREAM_KEY, self.place.to_value(), fence=self._fence)
+        await self._checkpoints.save(STREAM_KEY, self.checkpoint.to_value(), fence=self._fence)
         self._saved_at = self._clock.monotonic()
         self._events_since = 0
         self._dirty = False
 
 
-def _place_from(value: Mapping[str, Any]) -> StreamCheckpoint:
-    """A position of an odd shape is a lost one: everything is compared, nothing is skipped."""
+def _checkpoint_of(value: Mapping[str, Any]) -> StreamCheckpoint:
+    """Reads a stored checkpoint. One of an odd shape counts as lost: everything is compared."""
     known = {field.name for field in fields(StreamCheckpoint)}
     try:
-        place = msgspec.convert({k: v for k, v in value.items() if k in known}, StreamCheckpoint)
+        checkpoint = msgspec.convert(
+            {k: v for k, v in value.items() if k in known}, StreamCheckpoint
+        )
     except msgspec.ValidationError:
-        place = StreamCheckpoint()
-    if place.token is None and place.repair is None:
-        place.repair = "the stored position cannot be read"
-    return place
+        checkpoint = StreamCheckpoint()
+    if checkpoint.token is None and checkpoint.repair is None:
+        checkpoint.repair = "the stored position cannot be read"
+    return checkpoint
 
 
-def _why_worthless(place: StreamCheckpoint, pipeline: str, origin: str | None) -> str | None:
-    if place.token is None:
+def _why_invalid(checkpoint: StreamCheckpoint, pipeline: str, origin: str | None) -> str | None:
+    if checkpoint.token is None:
         return None
-    if place.pipeline != pipeline:
+    if checkpoint.pipeline != pipeline:
         return "this version reads the stream differently"
-    if None not in (place.origin, origin) and place.origin != origin:
+    if None not in (checkpoint.origin, origin) and checkpoint.origin != origin:
         return "the collection is not the one that was watched: it was replaced or restored"
     return None

@@ -1,4 +1,4 @@
-"""What a delivery is told: that there is work, and of some of it all that there is to know."""
+"""Wake-ups of one delivery: rows that intake announces, and requests to scan the outbox."""
 
 import asyncio
 import time
@@ -12,15 +12,15 @@ from models.status import ApplicationStatus
 
 MOST = 2_000
 KEPT_S = 5.0
-"""A row in hand for longer is looked at again: what is known of its application may be old by then."""
+"""A row that waited longer is read again: its snapshot may be old by then."""
 _REMEMBERED = 10_000
 
 
 class LocalWakeupQueue:
-    """Between the intake of this process and one integration's delivery.
+    """Wake-ups from the intake of this process for one integration's delivery.
 
-    Rows are taken in their order. Once there are too many, later ones are looked for in the outbox
-    until all that are in hand are taken, so that no one is overtaken for long.
+    Rows are taken in their order. Once there are too many, later ones are left to a scan of the
+    outbox until the queue is empty, so that no application is overtaken for long.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,56 +28,56 @@ class LocalWakeupQueue:
         self._clock = clock
         self._rows: deque[tuple[float, OutboxRow]] = deque()
         self._full = False
-        self._look = True
+        self._scan_requested = True
 
     def put(self, row: OutboxRow) -> None:
-        """A row was stored just now."""
+        """Adds a row that was stored just now."""
         self._full |= len(self._rows) >= MOST
         if self._full:
-            self._look = True
+            self._scan_requested = True
         else:
             self._rows.append((self._clock(), row))
         self.arrived.set()
 
     def request_scan(self) -> None:
-        """There is work: look for it."""
-        self._look = True
+        """Requests a scan of the outbox."""
+        self._scan_requested = True
         self.arrived.set()
 
     def take(self) -> OutboxRow | None:
-        """The next row in hand; None if there is none."""
+        """Returns the next row; None if the queue is empty."""
         oldest = self._clock() - KEPT_S
         while self._rows:
             at, row = self._rows.popleft()
             if at >= oldest:
                 return row
-            self._look = True
+            self._scan_requested = True
         self._full = False
         return None
 
     def needs_scan(self) -> bool:
-        """Whether there is something to look for; asked once, it is someone else's to remember."""
-        request_scan, self._look = self._look, False
-        return request_scan
+        """Returns and clears the request for a scan."""
+        requested, self._scan_requested = self._scan_requested, False
+        return requested
 
     def forget(self) -> None:
-        """What is in hand may be done by now: it has to be looked for."""
+        """Drops all rows and requests a scan instead: another replica may have delivered them."""
         self._rows.clear()
         self._full = False
-        self._look = True
+        self._scan_requested = True
 
 
 class ProcessedSequences:
-    """How far each application was processed, of late.
+    """The last sequence that was started, by application; of recent ones only.
 
-    A row may be found by a look before it is announced; it must not be processed twice.
+    A scan may find a row before it is announced; it must not be processed twice.
     """
 
     def __init__(self) -> None:
         self._sequences: OrderedDict[UUID, str] = OrderedDict()
 
     def note(self, push: OpenPush) -> None:
-        """Work on this push, and on all before it, has begun."""
+        """Notes that work on this push, and on all before it, has begun."""
         self._sequences[push.application_id] = push.sequence
         self._sequences.move_to_end(push.application_id)
         if len(self._sequences) > _REMEMBERED:
@@ -87,8 +87,8 @@ class ProcessedSequences:
         return self._sequences.get(row.event.application_id, "") >= row.event.sequence
 
 
-def push_in_hand(row: OutboxRow, now: datetime) -> OpenPush:
-    """The push of a row that was stored just now, as a look would find it."""
+def push_of_row(row: OutboxRow, now: datetime) -> OpenPush:
+    """Returns the push of a row that was stored just now, as a scan would find it."""
     event = row.event
     return OpenPush(
         id=row.id,

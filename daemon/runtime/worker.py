@@ -22,7 +22,7 @@ from daemon.core.runs import RunFailed
 from daemon.importing.context import Request
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.jobs.status_push import PushDelivery
+from daemon.jobs.status_delivery import StatusDelivery
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
@@ -54,7 +54,7 @@ class Jobs(msgspec.Struct, frozen=True):
     """What there is to do for one integration; None where the operator did not ask for it."""
 
     poll: ImportPoll
-    delivery: PushDelivery | None
+    delivery: StatusDelivery | None
     export: AnalyticsExport | None
 
 

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Any
 
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
+from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
-from daemon.jobs.status_push import IntakeTimes, PushSettings
-from daemon.pushing.admission import Integration
+from daemon.jobs.status_delivery import PushSettings
+from daemon.jobs.status_intake import IntakeTimes
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import Backoff, supervise
 from daemon.store.connection import Mongo
@@ -116,7 +117,7 @@ async def run_daemon(uri: str, database: str, clearview: str, port: int) -> None
     outside = PushOutside(mongo, leases, RecordedAlerts(), NoMetrics(), clock)
     ats = RemoteAts()
     ats.port = port
-    integration = Integration("acme", integration_id("acme"))
+    integration = IntegrationRef("acme", integration_id("acme"))
     settings = PushSettings(rules=PushRules(), try_for_lease_every=OFTEN)
     delivery = build_delivery(outside, integration, RemoteConnector(ats), settings)
     intake = build_intake(

@@ -5,21 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.connector import Connector
+from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import OutboxRow
 from daemon.core.retry import Jitter
-from daemon.jobs.status_push import (
-    IntakePorts,
-    IntakeTimes,
-    PushDelivery,
-    PushPorts,
-    PushSettings,
-    StatusIntake,
-)
+from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
+from daemon.jobs.status_intake import IntakePorts, IntakeTimes, StatusIntake
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
-from daemon.pushing.admission import Integration
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.store.checkpoints import MongoCheckpoints
@@ -65,11 +59,13 @@ def build_intake(
         clock=clock,
         fails_by_content=fails_by_content,
     )
-    repair = Reconciler(ReconcilePorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock))
+    reconciler = Reconciler(
+        ReconcilePorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock)
+    )
     ports = IntakePorts(
         source=ApplicationStream(mongo.clearview, clock, idle_ms=idle_ms),
         intake=intake,
-        repair=repair,
+        reconciler=reconciler,
         checkpoints=MongoCheckpoints(mongo, clock),
         leases=outside.leases,
         alerts=outside.alerts,
@@ -81,10 +77,10 @@ def build_intake(
 
 def build_delivery(
     outside: PushOutside,
-    integration: Integration,
+    integration: IntegrationRef,
     connector: Connector,
     settings: PushSettings | None = None,
-) -> PushDelivery:
+) -> StatusDelivery:
     """The delivery of one integration."""
     mongo = outside.mongo
     ports = PushPorts(
@@ -97,4 +93,4 @@ def build_delivery(
         clock=outside.clock,
         jitter=outside.jitter,
     )
-    return PushDelivery(integration, connector, ports, settings)
+    return StatusDelivery(integration, connector, ports, settings)

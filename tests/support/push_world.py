@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from daemon.core.conditions import Condition
+from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
-from daemon.jobs.status_push import IntakeTimes, PushDelivery, PushSettings, StatusIntake
-from daemon.pushing.admission import Integration
+from daemon.jobs.status_delivery import PushSettings, StatusDelivery
+from daemon.jobs.status_intake import IntakeTimes, StatusIntake
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from daemon.store.opening import bind_documents
@@ -77,7 +78,7 @@ class PushWorld:
         self.alerts = RecordedAlerts()
         self.ats = FakeAts()
         self.connector = FakeConnector(self.ats, name, guarded=guarded)
-        self.integration = Integration(name, integration_id(name))
+        self.integration = IntegrationRef(name, integration_id(name))
         self.rules = rules or PushRules()
         self.jitter = jitter
         self.leases = MongoLeases(
@@ -216,7 +217,7 @@ class PushWorld:
 @dataclass
 class Daemon:
     intake: StatusIntake
-    delivery: PushDelivery
+    delivery: StatusDelivery
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

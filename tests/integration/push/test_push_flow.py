@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.pushing import delivery
+from daemon.pushing import delivery_report
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world, until
@@ -58,7 +58,7 @@ async def test_a_running_daemon_sends_it_at_once(world: PushWorld) -> None:
 async def test_of_very_many_pushes_the_log_tells_numbers(
     world: PushWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "FEW_AT_ONCE", 0)
+    monkeypatch.setattr(delivery_report, "FEW_AT_ONCE", 0)
     await world.set_status("a1", "interview")
     await world.set_status("a2", "offer")
 

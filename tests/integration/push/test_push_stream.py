@@ -12,7 +12,7 @@ from connectors.errors import Unavailable
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import RecoveryRule
 from daemon.core.status_events import EventBatch, PositionLost
-from daemon.jobs.status_push import IntakeTimes
+from daemon.jobs.status_intake import IntakeTimes
 from daemon.ports.pushes import OpenStream
 from daemon.pushing.stream_checkpoint import STREAM_KEY
 from models.status import ApplicationStatus

@@ -50,7 +50,7 @@ async def test_the_third_loss_in_a_row_is_critical_and_says_what_to_do() -> None
 async def test_the_number_of_losses_in_a_row_is_a_metric_that_goes_back() -> None:
     metrics = PrometheusMetrics()
     watch = StreamAlerts(RecordedAlerts(), metrics)
-    await watch.lost("its history is gone", recovery(RecoveryRule(), 4))
+    watch.lost("its history is gone", recovery(RecoveryRule(), 4))
     lost = metrics.render().decode()
     await watch.settled()
 

@@ -56,8 +56,8 @@ async def test_whoever_has_a_push_that_became_due_is_woken_and_nobody_else(
         lambda: {each: (lambda each=each: woken.append(each)) for each in everybody},  # type: ignore[misc]
     )
 
-    await watch.request_scan()
+    await watch.poll()
     assert woken == []
     world.clock.ahead += soon
-    await watch.request_scan()
+    await watch.poll()
     assert woken == [due]

@@ -10,7 +10,7 @@ from daemon.pushing.wakeup_queue import (
     MOST,
     LocalWakeupQueue,
     ProcessedSequences,
-    push_in_hand,
+    push_of_row,
 )
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_what_was_put_while_nobody_delivered_is_looked_for() -> None:
 
 def test_a_row_that_a_look_has_found_before_its_announcement_is_known() -> None:
     worked_off, first, second = ProcessedSequences(), row("1:a"), row("1:b")
-    worked_off.note(push_in_hand(first, NOW))
+    worked_off.note(push_of_row(first, NOW))
 
     assert worked_off.covers(first)
     assert not worked_off.covers(second)

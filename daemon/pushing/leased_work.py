@@ -1,0 +1,58 @@
+"""Work that one replica does at a time, under a lease."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from daemon.core.leases import Lease
+from daemon.ports.leases import Leases
+from daemon.runtime.supervision import stopped_within
+
+RETRY_EVERY = timedelta(seconds=3)
+ORPHANED_LEASES_END_WITHIN = timedelta(seconds=15)
+
+
+async def work_while_leased(
+    leases: Leases,
+    key: str,
+    work: Callable[[Lease], Awaitable[None]],
+    stop: asyncio.Event,
+    *,
+    retry_every: timedelta,
+    on_standby: Callable[[], None] = lambda: None,
+) -> None:
+    """Works whenever this replica gets the lease, until stopped.
+
+    `on_standby` is called each time another replica holds it.
+    """
+    while not stop.is_set():
+        lease = await leases.acquire(key)
+        if lease is None:
+            on_standby()
+            await stopped_within(stop, retry_every)
+            continue
+        try:
+            await work(lease)
+        finally:
+            await leases.release(lease)
+
+
+@asynccontextmanager
+async def lease_soon(leases: Leases, key: str) -> AsyncIterator[Lease | None]:
+    """Holds the lease, once that of a holder that was killed has run out; None: its holder is alive."""
+    lease = await _acquire_soon(leases, key)
+    try:
+        yield lease
+    finally:
+        if lease is not None:
+            await leases.release(lease)
+
+
+async def _acquire_soon(leases: Leases, key: str) -> Lease | None:
+    for _ in range(ORPHANED_LEASES_END_WITHIN // RETRY_EVERY):
+        lease = await leases.acquire(key)
+        if lease is not None:
+            return lease
+        await stopped_within(asyncio.Event(), RETRY_EVERY)
+    return await leases.acquire(key)
