@@ -15,7 +15,7 @@ from config.operator import Integration, OperatorConfig
 from config.operator_clearview import ClearView
 from connectors.http.token_store import TokenStore
 from connectors.registry import SharedLimits
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, ImportRules
 from daemon.ports.clock import Clock

@@ -7,7 +7,9 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from connectors.http.rate_limits import pause_told
 from daemon.core.notifications import ChannelFailed, MessageRefused
+from models.times import utc_now
 
 TOTAL_TIMEOUT_S = 20.0
 REFUSALS = frozenset({400, 413, 422})
@@ -38,12 +40,11 @@ class HttpChannel:
                 headers=headers,
                 allow_redirects=False,
             ) as answer:
-                status = answer.status
+                _judge(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ChannelFailed(
                 f"The Notification Service cannot be reached ({type(error).__name__})."
             ) from None
-        _judge(status)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -57,9 +58,11 @@ class HttpChannel:
         return self._session
 
 
-def _judge(status: int) -> None:
+def _judge(answer: aiohttp.ClientResponse) -> None:
+    status = answer.status
     if 200 <= status < 300:
         return
     if status in REFUSALS:
         raise MessageRefused(f"The Notification Service refused the message ({status}).")
-    raise ChannelFailed(f"The Notification Service answered {status}.")
+    asked_s = pause_told(answer.headers, "Retry-After", utc_now())
+    raise ChannelFailed(f"The Notification Service answered {status}.", retry_after_s=asked_s)

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.alert_texts import notification_undelivered
-from daemon.core.alerting import AlertPolicy, AlertState, plan_messages, retry_delay
+from daemon.core.alerting import AlertState, plan_messages
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.core.notifications import ChannelFailed, ChannelMessage, MessageRefused
+from daemon.core.notifications import ChannelFailed, ChannelMessage, MessageRefused, channel_pause
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
@@ -175,7 +176,7 @@ class NotificationSender:
             return 0
         while due := await self._unplanned():
             now = self._clock.now()
-            recent = await self._book.told_since(now - self._policy.storm_window)
+            recent = await self._book.messaged_since(now - self._policy.storm_window)
             plan = plan_messages(due, recent, now=now, policy=self._policy)
             for alert in plan.silent:
                 await self._book.mark_planned(alert, now=now, silent=True)
@@ -242,7 +243,7 @@ class NotificationSender:
         except TimeoutError:
             return await self._put_off(delivery, "The channel did not answer in time.", sent)
         except ChannelFailed as error:
-            return await self._put_off(delivery, str(error), sent)
+            return await self._put_off(delivery, str(error), sent, asked_s=error.retry_after_s)
         except MessageRefused as error:
             return await self._give_up(delivery, str(error), sent)
         except BaseException as error:
@@ -258,12 +259,14 @@ class NotificationSender:
         sent.delivered += 1
         return True
 
-    async def _put_off(self, delivery: ChannelMessage, error: str, sent: Sent) -> bool:
+    async def _put_off(
+        self, delivery: ChannelMessage, error: str, sent: Sent, *, asked_s: float | None = None
+    ) -> bool:
         now = self._clock.now()
         if now - delivery.created_at >= self._limits.horizon:
             return await self._give_up(delivery, error, sent)
-        rest = retry_delay(delivery.attempts, jitter=self._jitter())
-        await self._queue.retry(delivery, at=now + rest, error=error)
+        pause = channel_pause(delivery.attempts, asked_s=asked_s, chance=self._jitter())
+        await self._queue.retry(delivery, at=now + pause, error=error)
         log.warning("notification_put_off", channel=delivery.channel, attempts=delivery.attempts)
         sent.failed += 1
         return False

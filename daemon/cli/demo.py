@@ -18,7 +18,7 @@ from config.settings import Settings, load_settings
 from daemon.app import Daemon
 from daemon.cli.run import opened
 from daemon.cli.session import err, showing_errors
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.demo.actors import Breakdown, BusyAts, Recruiter
 from daemon.demo.narrator import Narrator
 from daemon.demo.stage import Stage, set_stage

@@ -13,7 +13,7 @@ from config.settings import Settings, settings_warnings
 from daemon.app import Daemon, secrets_of
 from daemon.assembly import CurrentConfig, Shared
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config

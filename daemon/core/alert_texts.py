@@ -19,6 +19,7 @@ MOST_NAMED = 10
 """So many parts are named in one message."""
 HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
+FORBIDDEN = 403
 PUSH, RECORD = "push", "record"
 """Subjects of conditions about pushes and about records, which want different commands."""
 GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET})
@@ -57,18 +58,41 @@ def pushes_failing(of: IntegrationRef, *, error: str) -> Condition:
 
 
 def auth_refused(of: IntegrationRef, *, status: int | None) -> Condition:
-    """The ATS does not accept the credential, or not for what it is needed for."""
-    answered = "" if status is None else f"It answered HTTP {status}. "
+    """The ATS refuses the credential; or, with 403, accepts it, but a permission is missing."""
+    wording = _permission_missing if status == FORBIDDEN else _credential_refused
+    title, message = wording(of, status)
     return Condition(
         kind=AlertKind.AUTH_REFUSED,
         severity="critical",
-        title=f"{of.name}: the ATS refuses the credential",
-        message=f"{answered}The integration waits, and tries the credential from time to time. Renew "
-        "it or its permissions at the ATS, and put a new one where the configuration of "
-        f"{of.name} points; what waits is then done without further steps.",
+        title=title,
+        message=message,
         integration=of.name,
         integration_id=of.id,
         details={"status": status},
+    )
+
+
+def _credential_refused(of: IntegrationRef, status: int | None) -> tuple[str, str]:
+    answered = "" if status is None else f"It answered HTTP {status}. "
+    return (
+        f"{of.name}: the ATS refuses the credential",
+        (
+            f"{answered}The integration waits, and tries the credential from time to time. Renew "
+            "it or its permissions at the ATS, and put a new one where the configuration of "
+            f"{of.name} points; what waits is then done without further steps."
+        ),
+    )
+
+
+def _permission_missing(of: IntegrationRef, status: int | None) -> tuple[str, str]:
+    return (
+        f"{of.name}: the credential lacks a permission at the ATS",
+        (
+            f"The ATS answered HTTP {status}: it knows the credential and does not allow the request. "
+            "The integration waits, and tries again from time to time. Give the credential the "
+            f"missing permission at the ATS, such as to move applications; run `ats-sync doctor` and "
+            f"look for {of.name}. What waits is then done without further steps."
+        ),
     )
 
 

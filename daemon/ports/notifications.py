@@ -1,11 +1,11 @@
-"""How messages about conditions reach people: channels, and the durable queue in front of them."""
+"""Channels for messages about conditions, and the durable queue in front of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from daemon.core.alerting import AlertState, Message
+from daemon.core.alerting import AlertMessage, AlertState
 from daemon.core.notifications import ChannelMessage
 
 
@@ -18,7 +18,7 @@ class Channel(Protocol):
         ...
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
-        """Deliver once; a repeated `delivery_id` is the same message.
+        """Delivers once; a repeated `delivery_id` is the same message.
 
         Raises:
             ChannelFailed: try again later.
@@ -34,10 +34,10 @@ class AlertStates(Protocol):
 
     async def due(self, now: datetime) -> Sequence[AlertState]: ...
 
-    async def told_since(self, since: datetime) -> Sequence[AlertState]: ...
+    async def messaged_since(self, since: datetime) -> Sequence[AlertState]: ...
 
     async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
-        """Note that the message `alert.round` is in the queue (or will not be sent at all)."""
+        """Notes that the message `alert.round` is in the queue (or will not be sent at all)."""
         ...
 
 
@@ -45,9 +45,9 @@ class NotificationQueue(Protocol):
     """Messages on their way. What is queued survives a restart."""
 
     async def enqueue(
-        self, message: Message, channels: Sequence[str], *, now: datetime
+        self, message: AlertMessage, channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Queue a message to each channel; returns the rounds that the queued message covers."""
+        """Queues a message to each channel; returns the rounds that the queued message covers."""
         ...
 
     async def finish_planned(

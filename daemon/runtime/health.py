@@ -5,8 +5,8 @@ from datetime import datetime
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
+from daemon.core.alert_policy import AlertPolicy, FailureStreak, after_run
 from daemon.core.alert_texts import auth_refused, integration_failing, run_broke
-from daemon.core.alerting import AlertPolicy, FailureStreak, after_run
 from daemon.core.conditions import AlertKind, Condition, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.runs import Job, RunFailed

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from daemon.core.alert_policy import AlertPolicy, LimitStreak
 from daemon.core.alert_texts import rate_limited
-from daemon.core.alerting import AlertPolicy, LimitStreak
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.ports.alerts import Alerts
@@ -24,7 +24,7 @@ class RateWatch:
         """Note that an ATS sent a request back, and until when it wants none."""
         now = self._clock.now()
         before = self._streaks.get(integration, LimitStreak(now, now))
-        self._streaks[integration] = before.asked_again(now, until or now, self._policy)
+        self._streaks[integration] = before.extended(now, until or now, self._policy)
 
     async def look(self) -> None:
         """Tell of those that last, and of those that are over."""

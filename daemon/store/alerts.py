@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
-from daemon.core.alerting import AlertPolicy, AlertState, next_message_at
+from daemon.core.alert_policy import AlertPolicy
+from daemon.core.alerting import AlertState, next_message_at
 from daemon.core.conditions import AlertKind, Condition
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
@@ -143,8 +144,8 @@ class AlertStore:
             return alert
         return replace(alert, due_at=self._clock.now())
 
-    async def told_since(self, since: datetime) -> Sequence[AlertState]:
-        """Alerts of which people were told after the given moment."""
+    async def messaged_since(self, since: datetime) -> Sequence[AlertState]:
+        """Returns alerts with a message after the given moment."""
         until = self._clock.now() + self._policy.storm_window
         return await self._readable({"told_at": {"$gt": since, "$lte": until}})
 
@@ -165,9 +166,9 @@ class AlertStore:
         """
         after = next_message_at(alert, now=now, policy=self._policy, silent=silent)
         unchanged = {"$eq": ["$resolved_at", alert.resolved_at]}
-        told: Row = {} if silent else {"told": alert.told + 1, "told_at": now}
+        told: Row = {} if silent else {"told": alert.messages + 1, "told_at": now}
         await self._alerts.update_one(
-            {"_id": alert.id, "told": alert.told},
+            {"_id": alert.id, "told": alert.messages},
             [{"$set": {**told, "next_message_at": {"$cond": [unchanged, after, now]}}}],
         )
 
@@ -198,7 +199,7 @@ def _state(row: Mapping[str, Any]) -> AlertState:
         count=row["count"],
         resolved_at=row["resolved_at"],
         muted_until=row.get("muted_until"),
-        told=row.get("told", 0),
-        told_at=row.get("told_at"),
+        messages=row.get("told", 0),
+        last_message_at=row.get("told_at"),
         due_at=row.get("next_message_at"),
     )

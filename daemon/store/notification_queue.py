@@ -7,8 +7,9 @@ from uuid import UUID
 from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from daemon.core.alerting import MAX_REST, AlertState, Message, channels_for, payload_of
-from daemon.core.notifications import ChannelMessage
+from daemon.core.alert_payload import channels_for, payload_of
+from daemon.core.alerting import AlertMessage, AlertState
+from daemon.core.notifications import LONGEST_PAUSE, ChannelMessage
 from daemon.store.connection import Mongo, Row
 from models.documents import NotificationDelivery
 from models.ids import NAMESPACE, derived_id
@@ -25,7 +26,7 @@ class MongoNotificationQueue:
         self._claimed_for = claimed_for
 
     async def enqueue(
-        self, message: Message, channels: Sequence[str], *, now: datetime
+        self, message: AlertMessage, channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
         """Queue a message to each channel; returns the rounds that the queued message covers.
 
@@ -75,10 +76,10 @@ class MongoNotificationQueue:
         )
         if oldest is None:
             return None
-        # A moment beyond the longest rest comes of a clock that was wrong.
-        rests = {"$gt": now, "$lte": now + max(MAX_REST, self._claimed_for)}
+        # A moment beyond the longest pause comes of a clock that was wrong.
+        paused = {"$gt": now, "$lte": now + max(LONGEST_PAUSE, self._claimed_for)}
         claimed = await self._queue.find_one_and_update(
-            {"_id": oldest["_id"], "state": "pending", "next_attempt_at": {"$not": rests}},
+            {"_id": oldest["_id"], "state": "pending", "next_attempt_at": {"$not": paused}},
             {"$set": {"next_attempt_at": now + self._claimed_for}, "$inc": {"attempts": 1}},
             return_document=ReturnDocument.AFTER,
         )
@@ -140,7 +141,7 @@ def _unsent(now: datetime) -> Row:
     }
 
 
-def _row(message: Message, channel: str, payload: Row, now: datetime) -> Row:
+def _row(message: AlertMessage, channel: str, payload: Row, now: datetime) -> Row:
     covers = [alert.round for alert in message.alerts]
     message_id = derived_id(NAMESPACE, "message", covers[0])
     return {
@@ -148,7 +149,7 @@ def _row(message: Message, channel: str, payload: Row, now: datetime) -> Row:
         "message_id": message_id,
         "alert_ids": [alert.id for alert in message.alerts],
         "covers": covers,
-        "sequence": message.alerts[0].told,
+        "sequence": message.alerts[0].messages,
         "channel": channel,
         "payload": payload,
         **_unsent(now),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, Condition
 from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes

@@ -13,8 +13,8 @@ from pymongo.errors import AutoReconnect
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.alerts.http_channel import HttpChannel
 from daemon.alerts.notifier import NotificationSender, SenderLimits
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.alert_texts import auth_refused, integration_failing
-from daemon.core.alerting import AlertPolicy
 from daemon.core.integrations import IntegrationRef
 from daemon.core.notifications import ChannelFailed
 from daemon.ports.notifications import Channel

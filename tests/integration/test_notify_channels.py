@@ -10,11 +10,12 @@ from apprise.decorators import notify
 from pydantic import SecretStr
 
 from config.operator_clearview import NotifyByApprise, NotifyByHttp
-from connectors.simulator.clearview_services import ClearViewServices
+from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from daemon.alerts.apprise_channel import AppriseChannel
 from daemon.alerts.channels import Channels
 from daemon.alerts.http_channel import HttpChannel
-from daemon.core.alerting import AlertState, Message, payload_of
+from daemon.core.alert_payload import payload_of
+from daemon.core.alerting import AlertMessage, AlertState
 from daemon.core.notifications import ChannelFailed
 from models.errors import UserError
 from tests.support.moving_clock import START
@@ -26,7 +27,7 @@ SCHEME = "clearviewtest"
 
 def a_payload(**changes: Any) -> dict[str, Any]:
     alert = AlertState(uuid4(), "k", "auth_refused", "error", "Login refused", "Renew it.", START)
-    return {**payload_of(Message("opened", (alert,))), **changes}
+    return {**payload_of(AlertMessage("opened", (alert,))), **changes}
 
 
 @pytest.fixture
@@ -87,6 +88,16 @@ def test_an_address_that_is_none_is_a_mistake_of_the_operator() -> None:
 async def services() -> AsyncIterator[ClearViewServices]:
     async with ClearViewServices(token="t") as running:
         yield running
+
+
+async def test_the_notification_service_may_ask_for_a_pause(services: ClearViewServices) -> None:
+    channel = HttpChannel(services.url, "t")
+    services.order(ServiceFault("status", status=429, retry_after=90))
+    with pytest.raises(ChannelFailed) as failed:
+        await channel.send(a_payload(), delivery_id=uuid4())
+    await channel.close()
+
+    assert failed.value.retry_after_s == 90
 
 
 @pytest.mark.usefixtures("heard")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from connectors.connector import ApplicationRef, Capabilities
 from connectors.errors import AtsError
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.analytics import Period
 from daemon.core.leases import Lease, LeaseLost
 from daemon.exporting.values import ExportSettings, ExportStores

@@ -165,6 +165,15 @@ def test_a_key_keeps_its_severity_whatever_the_facts(
     assert one.severity == other.severity or one.kind in texts.GROWING
 
 
+def test_a_missing_permission_is_not_called_a_refused_credential() -> None:
+    refused, forbidden = (texts.auth_refused(OF, status=status) for status in (401, 403))
+
+    assert (refused.key, refused.severity) == (forbidden.key, forbidden.severity)
+    assert "refuses the credential" in refused.title
+    assert "lacks a permission" in forbidden.title
+    assert "HTTP 403" in forbidden.message
+
+
 def test_no_two_texts_share_a_key() -> None:
     keys = [words().key for words, _ in EVERY]
 

@@ -8,19 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.core.alerting import (
-    AlertPolicy,
-    AlertState,
-    FailureStreak,
-    LimitStreak,
-    Plan,
-    after_run,
-    channels_for,
-    next_message_at,
-    payload_of,
-    plan_messages,
-    retry_delay,
-)
+from daemon.core.alert_payload import channels_for, payload_of
+from daemon.core.alert_policy import AlertPolicy, FailureStreak, LimitStreak, after_run
+from daemon.core.alerting import AlertState, MessagePlan, next_message_at, plan_messages
+from daemon.core.notifications import channel_pause
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 POLICY = AlertPolicy()
@@ -77,22 +68,22 @@ def test_another_cause_or_kind_is_another_message() -> None:
 
 
 def test_stragglers_of_a_storm_wait_and_come_together() -> None:
-    told = tuple(an_alert(n, told=1, told_at=NOW - MINUTE) for n in range(3))
+    told = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
     assert planned(an_alert(10), an_alert(11), recent=told) == []
 
-    long_ago = tuple(replace(a, told_at=NOW - POLICY.storm_window) for a in told)
+    long_ago = tuple(replace(a, last_message_at=NOW - POLICY.storm_window) for a in told)
 
     assert planned(an_alert(10), an_alert(11), an_alert(12), recent=long_ago) == [("opened", 3)]
 
 
 def test_recovery_from_a_storm_is_one_message_too() -> None:
-    storm = [an_alert(n, told=1, resolved_at=NOW) for n in range(50)]
+    storm = [an_alert(n, messages=1, resolved_at=NOW) for n in range(50)]
 
     assert planned(*storm) == [("resolved", 50)]
 
 
 def test_opened_and_resolved_while_a_storm_held_it_back_says_nothing() -> None:
-    told = tuple(an_alert(n, told=1, told_at=NOW - MINUTE) for n in range(3))
+    told = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
     plan = plan_messages([an_alert(9, resolved_at=NOW)], told, now=NOW, policy=POLICY)
 
     assert plan.messages == ()
@@ -103,7 +94,7 @@ def test_a_muted_condition_says_nothing_and_stays_due() -> None:
     muted = an_alert(muted_until=NOW + timedelta(hours=8))
     plan = plan_messages([muted], [], now=NOW, policy=POLICY)
 
-    assert plan == Plan((), ())
+    assert plan == MessagePlan((), ())
     assert planned(replace(muted, muted_until=NOW)) == [("opened", 1)]
 
 
@@ -112,12 +103,12 @@ def test_what_came_and_went_under_a_mute_is_never_spoken_of(ends: datetime) -> N
     gone = an_alert(resolved_at=NOW - MINUTE, muted_until=ends)
     plan = plan_messages([gone], [], now=NOW, policy=POLICY)
 
-    assert plan == Plan((), (gone,))
+    assert plan == MessagePlan((), (gone,))
     assert next_message_at(gone, now=NOW, policy=POLICY, silent=True) is None
 
 
 def test_what_was_told_before_a_mute_is_told_to_be_over() -> None:
-    gone = an_alert(told=1, resolved_at=NOW - MINUTE, muted_until=NOW + MINUTE)
+    gone = an_alert(messages=1, resolved_at=NOW - MINUTE, muted_until=NOW + MINUTE)
 
     assert planned(gone) == [("resolved", 1)]
 
@@ -135,13 +126,13 @@ def test_reminders_come_at_growing_intervals_for_as_long_as_it_lasts() -> None:
         due = next_message_at(alert, now=NOW, policy=POLICY)
         assert due is not None
         waits.append(due - NOW)
-        alert = replace(alert, told=alert.told + 1)
+        alert = replace(alert, messages=alert.messages + 1)
 
     assert [wait / timedelta(hours=1) for wait in waits] == [1, 4, 24, 24, 24]
 
 
 def test_after_the_resolution_nothing_is_left_to_say() -> None:
-    resolved = an_alert(told=3, resolved_at=NOW)
+    resolved = an_alert(messages=3, resolved_at=NOW)
 
     assert resolved.phase == "resolved"
     assert next_message_at(resolved, now=NOW, policy=POLICY) is None
@@ -157,8 +148,8 @@ def test_a_condition_already_over_when_it_is_told_is_resolved_right_after() -> N
 @given(
     st.lists(
         st.builds(
-            lambda n, told, over, cause: an_alert(
-                n, told=told, resolved_at=NOW if over else None, details={"cause": cause}
+            lambda n, messages, over, cause: an_alert(
+                n, messages=messages, resolved_at=NOW if over else None, details={"cause": cause}
             ),
             st.integers(0, 40),
             st.integers(0, 2),
@@ -214,9 +205,16 @@ def test_a_broken_channel_is_not_told_about_itself() -> None:
 def test_a_channel_that_is_down_rests_between_a_second_and_ten_minutes(
     attempts: int, jitter: float
 ) -> None:
-    rest = retry_delay(attempts, jitter=jitter)
+    rest = channel_pause(attempts, chance=jitter)
 
     assert timedelta(seconds=1) <= rest <= timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(("asked_s", "seconds"), [(None, 2), (1.0, 2), (45.0, 45), (86_400.0, 600)])
+def test_a_channel_pauses_as_long_as_it_asks_but_never_beyond_ten_minutes(
+    asked_s: float | None, seconds: int
+) -> None:
+    assert channel_pause(1, asked_s=asked_s, chance=0.0) == timedelta(seconds=seconds)
 
 
 def verdicts(*runs: tuple[bool, timedelta]) -> list[str | None]:
@@ -253,7 +251,7 @@ def limited_after(*refusals: tuple[int, int]) -> list[bool]:
     streak, found = LimitStreak(NOW, NOW), []
     for minute, wait in refusals:
         now = NOW + minute * MINUTE
-        streak = streak.asked_again(now, now + wait * MINUTE, POLICY)
+        streak = streak.extended(now, now + wait * MINUTE, POLICY)
         found.append(streak.is_long(POLICY))
     return found
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.errors import AtsError, AuthRefused, RateLimited, Unavailable
-from daemon.core.alerting import AlertPolicy
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.integrations import IntegrationRef
 from daemon.core.service_errors import ServiceFailed
 from daemon.runtime.health import Health
