@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from connectors.clock import Clock, SystemClock
 from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
 from connectors.times import http_date
+from models.backoff import backoff_pause
 from models.times import EPOCH
 
 Waiting = Callable[[datetime, str], None]
@@ -270,7 +271,11 @@ class Budget:
     def _least_pause(self, purpose: RequestClass) -> float:
         earlier = self._refusals.get(purpose.is_token, 0)
         self._refusals[purpose.is_token] = earlier + 1
-        return min(LEAST_PAUSE_S * 2.0 ** min(earlier, 16), _LEAST_PAUSE_IN_THE_END_S)
+        first, longest = (
+            timedelta(seconds=LEAST_PAUSE_S),
+            timedelta(seconds=_LEAST_PAUSE_IN_THE_END_S),
+        )
+        return backoff_pause(earlier + 1, first=first, longest=longest).total_seconds()
 
 
 class _Quiet(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ from connectors.http.client import Answer, AtsHttp, Outgoing, same_origin
 from connectors.http.decoding import decode, in_utf8
 from connectors.http.error_classifier import ErrorClassifier, Kind, empty_answer, error_of, not_json
 from connectors.http.rate_limits import Budget, RequestClass
+from models.backoff import backoff_pause
 
 Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
@@ -36,7 +37,8 @@ RATE_PATIENCE_S = 900.0
 """How long a read may be sent back by rate limits before it fails."""
 OUTAGE_PATIENCE_S = 60.0
 """An ATS that is out of order for longer, as it says itself, fails a read at once."""
-_LONGEST_BACKOFF_S = 30.0
+_FIRST_BACKOFF = timedelta(seconds=1)
+_LONGEST_BACKOFF = timedelta(seconds=30)
 _LEAST_BACKOFF_S = 0.25
 
 ANALYTICS = "analytics"
@@ -143,8 +145,14 @@ class Transport:
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter above a floor, doubling."""
-        nominal = min(0.5 * 2.0**state.attempt_number, _LONGEST_BACKOFF_S)
-        return max(self.jitter() * nominal, _LEAST_BACKOFF_S)
+        pause = backoff_pause(
+            state.attempt_number,
+            first=_FIRST_BACKOFF,
+            longest=_LONGEST_BACKOFF,
+            certain=0.0,
+            chance=self.jitter(),
+        )
+        return max(pause.total_seconds(), _LEAST_BACKOFF_S)
 
     async def _patiently(self, reading: "_Reading[Payload]") -> SuccessResponse[Payload]:
         """Being told to slow down is no failure: the budget waits, then the read goes again."""

@@ -32,6 +32,7 @@ from typing import Any
 
 import msgspec
 
+from models.backoff import backoff_pause
 from models.errors import AtsSyncError
 from models.status import TURNED_DOWN, ApplicationStatus
 from models.times import EPOCH, iso
@@ -106,7 +107,7 @@ def due_periods(
 
 def retry_at(attempts: int, last_at: datetime) -> datetime:
     """When a failed period is tried again: after 1, 2, 4 ... minutes, at least once an hour."""
-    return last_at + min(timedelta(minutes=2 ** min(attempts - 1, 6)), timedelta(hours=1))
+    return last_at + backoff_pause(attempts, first=timedelta(minutes=1), longest=timedelta(hours=1))
 
 
 class Spread(msgspec.Struct, frozen=True):

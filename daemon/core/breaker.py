@@ -1,12 +1,15 @@
-"""A circuit breaker: when to stop asking an ATS that is not well, and when to ask whether it is."""
+"""A circuit breaker: it stops requests to an ATS that keeps failing, and lets probes through."""
 
 from collections import deque
+from datetime import timedelta
 
 import msgspec
 
+from models.backoff import backoff_pause
+
 
 class BreakerRule(msgspec.Struct, frozen=True):
-    """When it opens, and how often it lets one request through while open. Times in seconds."""
+    """The failures that open the breaker, and the pauses between probes. Times in seconds."""
 
     window_s: float = 60.0
     least_calls: int = 20
@@ -24,6 +27,8 @@ class Breaker:
         self._calls: deque[tuple[float, bool]] = deque()
         self._failures = 0
         self._in_a_row = 0
+        self._openings = 0
+        """Openings since the last success, failed probes included."""
         self._pause_s = 0.0
         self._probe_at: float | None = None
         self._probing = False
@@ -39,7 +44,7 @@ class Breaker:
         return self.is_open and not self._probing
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may be sent; 0.0 if it may be sent now."""
+        """Returns the seconds until a request may be sent; 0.0 if it may be sent now."""
         if self._probe_at is None:
             return 0.0
         if self._probing:
@@ -47,21 +52,21 @@ class Breaker:
         return max(0.0, self._probe_at - now)
 
     def begin_probe(self) -> None:
-        """Take the one request that an open breaker lets through."""
+        """Begins the one request that an open breaker lets through."""
         self._probing = self.is_open
 
     def succeeded(self, now: float) -> bool:
-        """Count an answer; True if that closed the breaker."""
+        """Counts an answer; True if that closed the breaker."""
         closed = self.is_open
         if closed:
             self._calls.clear()
             self._failures = 0
-        self._probe_at, self._probing, self._pause_s, self._in_a_row = None, False, 0.0, 0
+        self._probe_at, self._probing, self._openings, self._in_a_row = None, False, 0, 0
         self._count(now, failed=False)
         return closed
 
     def failed(self, now: float) -> bool:
-        """Count a failure; True if that opened the breaker."""
+        """Counts a failure; True if that opened the breaker."""
         self._in_a_row += 1
         self._count(now, failed=True)
         if self.is_open:
@@ -74,12 +79,16 @@ class Breaker:
         return True
 
     def end_probe(self) -> None:
-        """The probe ended without an answer that says anything: the next request is one."""
+        """Ends a probe without a result: the next request is a probe."""
         self._probing = False
 
     def _wait_longer(self, now: float) -> None:
-        doubled = self._pause_s * 2 or self._rule.first_probe_s
-        self._pause_s = min(doubled, self._rule.longest_probe_s)
+        self._openings += 1
+        self._pause_s = backoff_pause(
+            self._openings,
+            first=timedelta(seconds=self._rule.first_probe_s),
+            longest=timedelta(seconds=self._rule.longest_probe_s),
+        ).total_seconds()
         self._probe_at = now + self._pause_s
         self._probing = False
 

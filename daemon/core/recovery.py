@@ -1,18 +1,18 @@
-"""What a position in the change stream that is lost again and again leads to.
+"""Recovery from a lost position in the change stream, once and again and again.
 
-Each time everything is compared, so that nothing is skipped. What grows is the pause between two
-such comparisons, and how loudly a person is asked to find the cause.
+Each time everything is compared, so that nothing is skipped. The pauses between such comparisons
+grow, and from the third in a row a person is asked to find the cause.
 """
 
 from datetime import timedelta
 
 import msgspec
 
-_GROWS_BY = 4
+from models.backoff import backoff_pause
 
 
 class RecoveryRule(msgspec.Struct, frozen=True):
-    """How often, and how many in a row before a person has to look."""
+    """Pauses, and the number of losses in a row from which a person has to look."""
 
     first_pause: timedelta = timedelta(seconds=0.5)
     longest_pause: timedelta = timedelta(minutes=5)
@@ -29,7 +29,6 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 def recovery(rule: RecoveryRule, number: int) -> Recovery:
-    """The `number`-th in a row; 0 is none at all."""
-    growth = _GROWS_BY ** min(max(number - 1, 0), 16)
-    pause = min(rule.first_pause * growth, rule.longest_pause)
+    """Returns the `number`-th recovery in a row; 0 is none at all."""
+    pause = backoff_pause(number, first=rule.first_pause, longest=rule.longest_pause, growth=4)
     return Recovery(number, pause, needs_person=number >= rule.bound)

@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.ports.clock import Clock
+from daemon.runtime.supervision import stopped_within
 
 log = structlog.get_logger("daemon.runtime.scheduler")
 
@@ -115,7 +116,7 @@ class Scheduler:
     async def _watch_clock(self, stop: asyncio.Event) -> None:
         wall, steady = self._clock.now(), self._clock.monotonic()
         while not stop.is_set():
-            await _wait(stop, LOOK_EVERY)
+            await stopped_within(stop, LOOK_EVERY)
             passed = timedelta(seconds=self._clock.monotonic() - steady)
             if abs((self._clock.now() - wall) - passed) > STEP:
                 log.warning(
@@ -136,10 +137,3 @@ class Scheduler:
         for bell, trigger in self._triggers.values():
             self._arm(bell, trigger)
             bell.ring()
-
-
-async def _wait(stop: asyncio.Event, duration: timedelta) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), duration.total_seconds())
-    except TimeoutError:
-        return

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from daemon.core.unexpected import stack, unexpected
+from models.backoff import backoff_pause
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +29,9 @@ class Backoff(msgspec.Struct, frozen=True):
 
     def pause(self, failures: int) -> timedelta:
         """The pause after this many failures in a row, at least half of its nominal length."""
-        doublings = min(failures - 1, 32)
-        nominal = min(self.cap, self.base * (1 << doublings))
-        return nominal * (0.5 + self.chance() / 2)
+        return backoff_pause(
+            failures, first=self.base, longest=self.cap, certain=0.5, chance=self.chance()
+        )
 
     def settling(self, longest_life: timedelta) -> timedelta:
         """How long an attempt must live to count as recovered.

@@ -7,6 +7,7 @@ from uuid import UUID
 from pymongo import ReturnDocument
 
 from daemon.store.connection import Mongo
+from models.backoff import backoff_pause
 from models.documents import FailedRecord
 from models.ids import derived_id
 
@@ -19,7 +20,7 @@ def retry_after(attempts: int) -> timedelta | None:
     """How long to wait before try number `attempts` + 1; None: it is a dead letter."""
     if attempts >= ATTEMPTS_BEFORE_DEAD:
         return None
-    return min(LAST_RETRY, FIRST_RETRY * (1 << (attempts - 1)))
+    return backoff_pause(attempts, first=FIRST_RETRY, longest=LAST_RETRY)
 
 
 def _later_than(now: datetime) -> dict[str, datetime]:

@@ -17,11 +17,13 @@ from tenacity import (
 from connectors.http.rate_limits import pause_told
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.clock import Clock
+from models.backoff import backoff_pause
 
 TOTAL_TIMEOUT_S = 30.0
 MAX_ANSWER = 32 * 1024 * 1024
 ATTEMPTS = 5
-LONGEST_WAIT_S = 30.0
+FIRST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(seconds=30)
 
 
 class ClearViewHttp:
@@ -80,8 +82,14 @@ class ClearViewHttp:
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_s if isinstance(error, ServiceUnavailable) else None
-        backoff = (0.5 + self._jitter() / 2) * 2.0 ** (state.attempt_number - 1)
-        return min(max(asked or 0.0, backoff), LONGEST_WAIT_S)
+        backoff = backoff_pause(
+            state.attempt_number,
+            first=FIRST_WAIT,
+            longest=LONGEST_WAIT,
+            certain=0.5,
+            chance=self._jitter(),
+        )
+        return min(max(asked or 0.0, backoff.total_seconds()), LONGEST_WAIT.total_seconds())
 
     async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep(timedelta(seconds=seconds))

@@ -26,6 +26,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from daemon.core.leases import Lease
 from daemon.ports.clock import Clock
+from daemon.runtime.supervision import stopped_within
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import Mongo, Row
 from models.documents import Lease as LeaseDocument
@@ -181,7 +182,7 @@ class MongoLeases:
         try:
             while not stop.is_set():
                 await self._renew_all()
-                await _pause(stop, self._times.renew_every)
+                await stopped_within(stop, self._times.renew_every)
         finally:
             await self.close()
 
@@ -236,10 +237,3 @@ class MongoLeases:
 async def _soon(giving_back: Coroutine[Any, Any, object]) -> None:
     with suppress(PyMongoError, TimeoutError):
         await bounded(giving_back, GIVE_BACK_S, name="give back a lease")
-
-
-async def _pause(stop: asyncio.Event, duration: timedelta) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), duration.total_seconds())
-    except TimeoutError:
-        return
