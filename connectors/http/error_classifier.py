@@ -19,7 +19,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.write.proof import harmless, words_in
+from connectors.http.vendor_words import harmless, words_in
 
 Kind = Literal["list", "page", "fetch", "lookup", "write", "check"]
 

@@ -25,7 +25,7 @@ from connectors.errors import (
     Terminal,
     Transient,
 )
-from connectors.write.proof import harmless
+from connectors.http.vendor_words import harmless
 from daemon.core.analytics import Period, Standpoint
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.ports.analytics import (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.errors import AtsError, GuardRefused, NotFound
-from connectors.write.proof import harmless
+from connectors.http.vendor_words import harmless
 from daemon.core.applications import ApplicationState
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.write.proof import doubt, harmless, words_in, written
+from connectors.http.vendor_words import harmless, words_in
+from connectors.write.proof import doubt, written
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
