@@ -14,12 +14,13 @@ from connectors.connector import Connector, Observer
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.placeholders import names_in
-from connectors.engine import Parts, RestConnector
+from connectors.engine import RestConnector
 from connectors.http.auth import Authenticator, static_auth
 from connectors.http.client import AtsHttp, Outgoing, TimeOuts
 from connectors.http.error_classifier import ErrorClassifier
 from connectors.http.login import DraftLogin, LoginSessionAuth
 from connectors.http.oauth import OAuth2Auth
+from connectors.http.parts import Parts
 from connectors.http.rate_limits import Budget
 from connectors.http.requests import RequestBuilder, Settings, settings_of
 from connectors.http.token_store import InMemoryTokenStore, TokenStore
@@ -78,7 +79,7 @@ def create_connector(
     *,
     observer: Observer | None = None,
     clock: Clock | None = None,
-    commons: SharedLimits | None = None,
+    shared_limits: SharedLimits | None = None,
     token_store: TokenStore | None = None,
     time_outs: TimeOuts | None = None,
     jitter: Callable[[], float] = random.random,
@@ -91,35 +92,35 @@ def create_connector(
         MissingValue: a credential or option that the definition needs is not given; see
             `connectors.integration_checks.check_integration`, which tells it with its place.
     """
-    clock, commons = clock or SystemClock(), commons or SharedLimits()
+    clock, shared_limits = clock or SystemClock(), shared_limits or SharedLimits()
     model = definition.model
     settings = settings_of(model, integration, clock)
-    drafts = RequestBuilder(model.api, integration.endpoint, settings)
+    requests = RequestBuilder(model.api, integration.endpoint, settings)
     http = AtsHttp(time_outs=time_outs)
-    credential = _credential_key(definition.name, str(drafts.origin.origin()), settings)
+    credential = _credential_key(definition.name, str(requests.origin.origin()), settings)
     # With the limits in the name an edit of them is in force as soon as it is applied.
     shared = f"{credential}|{model.limits!r}"
-    budget = commons.budget(shared, lambda: Budget(model.limits, clock))
+    budget = shared_limits.budget(shared, lambda: Budget(model.limits, clock))
     transport = Transport(
         integration=name,
-        origin=drafts.origin,
+        origin=requests.origin,
         http=http,
         budget=budget,
         authenticator=_authenticator(
             name,
             model.auth,
-            drafts,
+            requests,
             settings,
-            commons,
+            shared_limits,
             _token_key(credential, model.auth, settings, integration),
-            token_store or commons.token_store,
+            token_store or shared_limits.token_store,
         ),
-        verdicts=ErrorClassifier(model.errors),
+        classifier=ErrorClassifier(model.errors),
         observer=observer or SilentObserver(),
         clock=clock,
         jitter=jitter,
     )
-    parts = Parts(name, definition, integration, settings, drafts, http, transport, clock)
+    parts = Parts(name, definition, integration, settings, requests, http, transport, clock)
     factory = hook(definition.name)
     return factory(parts) if factory else RestConnector(parts)
 
@@ -127,9 +128,9 @@ def create_connector(
 def _authenticator(
     name: str,
     auth: Auth,
-    drafts: RequestBuilder,
+    requests: RequestBuilder,
     settings: Settings,
-    commons: SharedLimits,
+    shared_limits: SharedLimits,
     key: str,
     store: TokenStore,
 ) -> Authenticator:
@@ -144,14 +145,14 @@ def _authenticator(
         if isinstance(auth, OAuth2):
             return tokens(auth)
         first = tokens(auth.oauth2) if auth.oauth2 else None
-        return LoginSessionAuth(auth, _login(auth, drafts), clock, first)
+        return LoginSessionAuth(auth, _login(auth, requests), clock, first)
 
-    return commons.authenticator(f"{key}|{auth!r}", made)
+    return shared_limits.authenticator(f"{key}|{auth!r}", made)
 
 
-def _login(auth: LoginAuth, drafts: RequestBuilder) -> DraftLogin:
+def _login(auth: LoginAuth, requests: RequestBuilder) -> DraftLogin:
     def drafted(extra: Mapping[str, object]) -> Outgoing:
-        return drafts.draft(auth.request, "token", extra).outgoing()
+        return requests.draft(auth.request, "token", extra).outgoing()
 
     return drafted
 

@@ -127,7 +127,7 @@ class Daemon:
             integration=self.config.loaded.value.integrations[name],
             definition=self.config.checked.definition_of(name),
             observer=self.shared.observer,
-            commons=self.shared.commons,
+            shared_limits=self.shared.commons,
             token_store=token_store_of(self.shared, self.config.loaded, name),
         )
 

@@ -90,7 +90,7 @@ class Transport:
     http: AtsHttp
     budget: Budget
     authenticator: Authenticator
-    verdicts: ErrorClassifier
+    classifier: ErrorClassifier
     observer: Observer
     clock: Clock
     jitter: Callable[[], float] = random.random
@@ -206,8 +206,8 @@ class Transport:
             status=answer.status,
             operation=request.operation,
             kind=kind,
-            code=self.verdicts.code(envelope),
-            words=self.verdicts.words(answer.headers, envelope),
+            code=self.classifier.code(envelope),
+            words=self.classifier.words(answer.headers, envelope),
             until=until,
         )
 
@@ -235,7 +235,7 @@ class Transport:
             answer = await self._exchange(request, applied)
         self.budget.learn(purpose, answer.headers)
         envelope, payload = self._parsed(request, answer, parse)
-        found = self.verdicts.classify(answer.status, answer.headers, envelope, kind)
+        found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":
             self.budget.accepted(purpose)
         return answer, envelope, payload, found

@@ -1,4 +1,4 @@
-"""Which changes a poll asks for, and what the next poll may rely on. Pure."""
+"""Filters of a poll: the changes that it requests, and the cursor of the next one. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -15,43 +15,45 @@ from connectors.times import read_time, write_time, written_twice
 from models.times import iso
 
 CLOCK_DOUBT = timedelta(minutes=10)
-"""How far our clock may be ahead of a vendor that does not tell its own."""
+"""The time by which our clock may be ahead of a vendor whose answers have no `Date`."""
 
 _TICK = timedelta(milliseconds=1)
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What a walk's requests carry besides the list's own parameters."""
+class ChangeFilter(msgspec.Struct, frozen=True):
+    """The parameters of a poll's requests besides the list's own."""
 
     query: Mapping[str, str]
     body: Mapping[str, Any]
 
 
-NOTHING_ASKED = Asked({}, {})
+NO_FILTER = ChangeFilter({}, {})
 
 
-def asked(kind: CursorKind | None, window: Window, *, now: datetime, zone: tzinfo = UTC) -> Asked:
-    """The parameters that ask for what changed since the window's cursor.
+def change_filter(
+    kind: CursorKind | None, window: Window, *, now: datetime, zone: tzinfo = UTC
+) -> ChangeFilter:
+    """Returns the parameters that select records changed since the window's cursor.
 
     `zone` is the one in which the vendor reads moments without a zone.
     """
     if window.cursor is None:
-        return NOTHING_ASKED
+        return NO_FILTER
     match kind:
         case UpdatedAtCursor():
             return _since(kind, window, now, zone)
         case SyncTokenCursor():
             token = window.cursor["token"]
             if kind.send_in == "body":
-                return Asked({}, body_entry(kind.parameter, token))
-            return Asked({kind.parameter: token}, {})
-    return NOTHING_ASKED
+                return ChangeFilter({}, body_entry(kind.parameter, token))
+            return ChangeFilter({kind.parameter: token}, {})
+    return NO_FILTER
 
 
-def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -> Asked:
+def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -> ChangeFilter:
     since = read_time((window.cursor or {}).get("updated_at"))
     if since is None:
-        return NOTHING_ASKED
+        return NO_FILTER
     since -= window.overlap
     if not kind.inclusive:
         since -= _unit(kind.format)
@@ -63,7 +65,7 @@ def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -
     }
     query: Any = fill(kind.query, bounds.get)
     body: Any = fill(kind.body, bounds.get)
-    return Asked(query, body)
+    return ChangeFilter(query, body)
 
 
 def _unit(format_name: str) -> timedelta:
@@ -81,9 +83,9 @@ def next_cursor(
     started: datetime,
     token: object,
 ) -> Cursor | None:
-    """What to store once a whole walk is durable; None when there is nothing new to store.
+    """Returns the cursor to store once a whole walk is durable; None when there is no newer one.
 
-    Records may change behind the walk's back, so the cursor never passes the moment at which
+    Records may change during the walk, so the cursor never passes the moment at which
     the vendor began to answer.
     """
     if isinstance(kind, SyncTokenCursor):

@@ -20,11 +20,11 @@ from connectors.errors import (
 from connectors.http.decoding import FAILURES, decode
 from connectors.http.requests import Draft, RequestBuilder
 from connectors.http.transport import SuccessResponse, Transport
+from connectors.read.identify import SCOPE
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
 from connectors.read.listing import Listing
 from connectors.read.lookups import Rows
-from connectors.read.records import SCOPE
 
 _AT_ONCE = 4
 """Single reads under way at a time; the vendor's own limits come on top."""
@@ -47,7 +47,7 @@ class Fetcher(msgspec.Struct, frozen=True):
 
     lists: Mapping[str, List]
     listings: Mapping[str, Listing]
-    drafts: RequestBuilder
+    requests: RequestBuilder
     transport: Transport
     issues: IssueLog
 
@@ -99,7 +99,7 @@ class Fetcher(msgspec.Struct, frozen=True):
     ) -> ReadRows:
         scope, own = self._split(name, batch)
         values = {"ids": own, "id": own[0], "scope": scope}
-        draft = self.drafts.draft(spec.request, f"{name}.fetch", values, is_urgent=urgent)
+        draft = self.requests.draft(spec.request, f"{name}.fetch", values, is_urgent=urgent)
         if spec.paginated:
             return ReadRows(await self.listings[name].rows(draft) or [])
         try:

@@ -6,8 +6,8 @@ import msgspec
 
 from connectors.definition.lists import Join, List
 from connectors.definition.paths import joins_used, names_behind_joins, names_read
+from connectors.read.identify import SCOPE
 from connectors.read.mapping import WHOLE, ApplicationMapper, CandidateMapper
-from connectors.read.records import SCOPE
 
 
 class Mappers(msgspec.Struct, frozen=True):

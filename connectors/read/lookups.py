@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.clock import Clock
 from connectors.definition.compiled_paths import compile_path
-from connectors.read.records import identifier
+from connectors.read.ids import identifier
 
 Rows = list[dict[str, Any]]
 LoadAll = Callable[[str, str | None], Awaitable[Rows]]
@@ -59,10 +59,9 @@ class Lookups:
         self._tables: dict[tuple[str, str | None], _Table] = {}
         self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
 
-    async def refresh(self, names: Iterable[str]) -> None:
-        """Load these lists again."""
-        for name in names:
-            await self._loaded(name, None, newer_than=self._clock.monotonic())
+    async def refresh(self, name: str) -> None:
+        """Loads a list again."""
+        await self._loaded(name, None, newer_than=self._clock.monotonic())
 
     def has(self, name: str) -> bool:
         """True if the list was loaded before, however long ago."""

@@ -1,108 +1,128 @@
-"""Cuts a page that no parser takes into its records, so that one bad record spoils no other. Pure."""
+"""Splits a page into its records without parsing them. Pure."""
 
-import re
-from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from connectors.http.decoding import NOT_JSON, as_text
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.paths import SIMPLE_PATH, top_names
+from connectors.http.decoding import FAILURES, decode
+from connectors.read.page_scan import split_array
 
-_MOST = 8 * 1024 * 1024
-"""Characters; a larger page would keep the event loop for seconds."""
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+|"', re.DOTALL)
-
-
-class _Open(NamedTuple):
-    """An object or array that has not ended yet."""
-
-    bracket: str
-    at: int
-    keys: Sequence[str] | None
-    """The keys that lead to it; None where they cannot lead to the array."""
+_RECORDS = "f0"
 
 
-class _Scan:
-    """One reading of a text for the array at some keys. Depth costs no recursion."""
+class SplitPage(msgspec.Struct, frozen=True):
+    """A page: the values around its records, and each record's own text."""
 
-    def __init__(self, text: str, path: Sequence[str]) -> None:
-        self.text = text
-        self._path = list(path)
-        self._stack: list[_Open] = []
-        self._key = ""
-        self._before = ""
-        self._found = False
-        self.edges: list[int] = []
-        """Where the array begins, its commas, and where it ends."""
-
-    def read(self) -> None:
-        """Find the array.
-
-        Raises:
-            msgspec.DecodeError: brackets or quotes are out of order, or there is no such array.
-        """
-        ended = False
-        for match in _TOKEN.finditer(self.text):
-            if ended:
-                refuse()
-            self._take(match[0], match.start())
-            ended = not self._stack
-        if not ended or not self.edges:
-            refuse()
-
-    def _take(self, mark: str, at: int) -> None:
-        if mark in "{[":
-            self._stack.append(_Open(mark, at, self._keys()))
-        elif mark in "}]":
-            self._close(mark, at)
-        elif mark == '"' or not self._stack:
-            refuse()
-        elif mark == ":":
-            self._key = self._before[1:-1]
-        elif mark == "," and self._is_the_array(self._stack[-1]):
-            self.edges.append(at)
-        self._before = mark
-
-    def _keys(self) -> Sequence[str] | None:
-        if not self._stack:
-            return []
-        outer = self._stack[-1]
-        if outer.keys is None or outer.bracket == "[":
-            return None
-        keys = [*outer.keys, self._key]
-        return keys if keys == self._path[: len(keys)] else None
-
-    def _is_the_array(self, container: _Open) -> bool:
-        return container.bracket == "[" and container.keys == self._path
-
-    def _close(self, mark: str, at: int) -> None:
-        if not self._stack or (self._stack[-1].bracket == "{") != (mark == "}"):
-            refuse()
-        closed = self._stack.pop()
-        if self._is_the_array(closed):
-            if self._found:
-                refuse()  # the same key twice: which of the two is meant cannot be known
-            self._found = True
-            self.edges = [closed.at, *self.edges, at]
+    around: Any
+    records: Sequence[bytes | memoryview] | None
+    """None where the answer has no list at the definition's path."""
+    is_null: bool = False
+    """True: it has null there, as some vendors write an empty list; `records` is empty then."""
+    repairs: Sequence[str] = ()
+    """The repairs without which the page could not be read."""
 
 
-def refuse() -> NoReturn:
-    """End with the error that a parser would raise."""
-    raise msgspec.DecodeError(NOT_JSON)
+Split = Callable[[bytes], SplitPage]
 
 
-def split_array(raw: bytes, path: Sequence[str]) -> tuple[str, list[str]]:
-    """The text around the array at these keys, and each of its items, not parsed.
+def page_splitter(records: str, around: Iterable[str]) -> Split:
+    """Returns a splitter of pages whose records are at a path.
+
+    `around` are the paths that are read from the rest of the page.
+    """
+    needed: set[str] = set().union(*(top_names(path) for path in around), set())
+    if not _is_plain(records, needed):
+        return _decoded(records)
+    return _array if records == "@" else _envelope(records, sorted(needed))
+
+
+def _is_plain(records: str, needed: Collection[str]) -> bool:
+    if records == "@":
+        return not needed
+    one_name = SIMPLE_PATH.fullmatch(records) is not None and "." not in records
+    return one_name and records not in needed
+
+
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _array(body: bytes) -> SplitPage:
+    try:
+        return SplitPage(None, [memoryview(raw) for raw in _RAWS.decode(body)])
+    except FAILURES:
+        return _decoded("@")(body)
+
+
+def _envelope(name: str, others: Sequence[str]) -> Split:
+    fields: list[tuple[str, Any, Any]] = [
+        (_RECORDS, list[msgspec.Raw] | UnsetType | None, UNSET),
+        *((f"f{at}", Any, None) for at in range(1, len(others) + 1)),
+    ]
+    names = {f"f{at}": other for at, other in enumerate((name, *others))}
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Envelope", fields, rename=names))
+    generic = _decoded(name)
+
+    def split(body: bytes) -> SplitPage:
+        try:
+            found = decoder.decode(body)
+        except FAILURES:
+            return generic(body)
+        around = {other: getattr(found, f"f{at}") for at, other in enumerate(others, start=1)}
+        raws = getattr(found, _RECORDS)
+        if raws is None or raws is UNSET:
+            return SplitPage(around, None if raws is UNSET else (), raws is None)
+        return SplitPage(around, [memoryview(raw) for raw in raws])
+
+    return split
+
+
+def _decoded(records: str) -> Split:
+    """Returns a splitter that decodes the page whole; a record that no decoder takes stays as it came."""
+    find = compile_path(records)
+
+    def split(body: bytes) -> SplitPage:
+        repairs: list[str] = []
+        try:
+            whole = decode(body, repairs.append)
+            found = find(whole)
+            raws = None if not isinstance(found, list) else [msgspec.json.encode(i) for i in found]
+        except FAILURES:
+            return _scanned(body, records)
+        if found is None and _is_null_at(whole, records):
+            return SplitPage(whole, (), is_null=True, repairs=repairs)
+        return SplitPage(whole, raws, repairs=repairs)
+
+    return split
+
+
+def _is_null_at(whole: Any, records: str) -> bool:
+    if not SIMPLE_PATH.fullmatch(records):
+        return False
+    *names, last = records.split(".")
+    holder = compile_path(".".join(names) or "@")(whole)
+    return isinstance(holder, dict) and last in holder
+
+
+def _scanned(body: bytes, records: str) -> SplitPage:
+    """Splits a page that is no JSON; a record that cannot be read at all is kept, and fails later.
 
     Raises:
-        msgspec.DecodeError: there is no such array, or the body is cut short or goes on after it.
+        msgspec.DecodeError: the page itself is no JSON, or its records are not at plain names.
     """
-    text, _ = as_text(raw)
-    if len(text) > _MOST:
-        refuse()
-    scan = _Scan(text, path)
-    scan.read()
-    start, end = scan.edges[0], scan.edges[-1]
-    pairs = zip(scan.edges, scan.edges[1:], strict=False)
-    items = [text[one + 1 : other].strip() for one, other in pairs]
-    return text[: start + 1] + text[end:], [] if items == [""] else items
+    if records != "@" and not SIMPLE_PATH.fullmatch(records):
+        raise msgspec.DecodeError("is no JSON")
+    outer, items = split_array(body, [] if records == "@" else records.split("."))
+    repairs = ["held records that are no JSON"]
+    return SplitPage(decode(outer.encode()), [_cleaned(item) for item in items], repairs=repairs)
+
+
+def _cleaned(item: str) -> bytes:
+    raw = item.encode("utf-8", "replace")
+    try:
+        return msgspec.json.encode(decode(raw))
+    except FAILURES:
+        return raw

@@ -21,8 +21,8 @@ from connectors.definition.lists import (
     Pagination,
 )
 
-Place = Mapping[str, Any]
-"""Where in a walk a page is: `{}` for the first, else what the request for it needs."""
+PageKey = Mapping[str, Any]
+"""The page number, offset, cursor or address that the request for a page needs; `{}` for the first."""
 
 
 class Inconclusive(ValueError):
@@ -39,11 +39,11 @@ class PageRequest(msgspec.Struct, frozen=True):
     alone: bool = False
     """The cursor replaces all other parameters."""
     path: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """What placeholders of the path stand for."""
+    """Values of placeholders in the path."""
 
 
 class PageAnswer(msgspec.Struct, frozen=True):
-    """What a page tells about the next."""
+    """The parts of an answer that say where the next page is."""
 
     body: Any
     headers: Mapping[str, str]
@@ -52,17 +52,17 @@ class PageAnswer(msgspec.Struct, frozen=True):
     """True: a rule of the definition says that this answer means "nothing there"."""
 
 
-def page_request(pagination: Pagination, place: Place) -> PageRequest:
-    """What to send for the page at a place."""
+def page_request(pagination: Pagination, page_key: PageKey) -> PageRequest:
+    """Returns how to request a page."""
     match pagination:
         case PagePagination():
-            return _parameter(pagination, place.get("page", pagination.first))
+            return _parameter(pagination, page_key.get("page", pagination.first))
         case OffsetPagination():
-            return _parameter(pagination, place.get("offset", 0))
-        case CursorPagination() if "cursor" in place:
-            return _parameter(pagination, place["cursor"], alone=pagination.alone)
-        case LinkPagination() | NextUrlPagination() if "url" in place:
-            return PageRequest({}, {}, url=place["url"])
+            return _parameter(pagination, page_key.get("offset", 0))
+        case CursorPagination() if "cursor" in page_key:
+            return _parameter(pagination, page_key["cursor"], alone=pagination.alone)
+        case LinkPagination() | NextUrlPagination() if "url" in page_key:
+            return PageRequest({}, {}, url=page_key["url"])
     return PageRequest({}, {})
 
 
@@ -96,22 +96,22 @@ def _mark_of(name: str) -> str:
     return f"{{{name}}}"
 
 
-def next_place(pagination: Pagination, place: Place, answer: PageAnswer) -> Place | None:
-    """Where the next page is; None after the last. Only an explicit end is one.
+def next_page_key(pagination: Pagination, page_key: PageKey, answer: PageAnswer) -> PageKey | None:
+    """Returns the key of the next page; None after the last. Only an explicit end is one.
 
     Raises:
         Inconclusive: the answer does not say, or contradicts itself.
     """
     if answer.nothing:
         return None
-    found: Place | None = None
+    found: PageKey | None = None
     match pagination:
         case NoPagination():
             pass
         case PagePagination():
-            found = _next_page(pagination, place.get("page", pagination.first), answer)
+            found = _next_page(pagination, page_key.get("page", pagination.first), answer)
         case OffsetPagination():
-            found = _next_offset(pagination, place.get("offset", 0) + answer.count, answer)
+            found = _next_offset(pagination, page_key.get("offset", 0) + answer.count, answer)
         case CursorPagination():
             found = _next_cursor(pagination, answer)
         case LinkPagination():
@@ -123,9 +123,9 @@ def next_place(pagination: Pagination, place: Place, answer: PageAnswer) -> Plac
 
 
 def passed_over(
-    pagination: Pagination, place: Place, latest: PageAnswer, most: int
-) -> Place | None:
-    """The place after a page that cannot be read; None where that was the last.
+    pagination: Pagination, page_key: PageKey, latest: PageAnswer, most: int
+) -> PageKey | None:
+    """Returns the key after a page that cannot be read; None where that was the last.
 
     `latest` is the last answer that could be read, `most` the number of records of a full page.
 
@@ -133,15 +133,15 @@ def passed_over(
         Inconclusive: positions do not count, so that no page can be passed over.
     """
     if isinstance(pagination, PagePagination):
-        page = place.get("page", pagination.first)
+        page = page_key.get("page", pagination.first)
         pages = _number_at(pagination.pages, latest.body)
         known_last = pages is not None and page - pagination.first + 1 >= pages
         return None if known_last else {"page": page + 1}
     if isinstance(pagination, OffsetPagination) and most:
-        offset = place.get("offset", 0) + most
+        offset = page_key.get("offset", 0) + most
         total = _number_at(pagination.total, latest.body)
         return None if total is not None and offset >= total else {"offset": offset}
-    raise Inconclusive("the place of the page after it is not known")
+    raise Inconclusive("the position of the page after it is not known")
 
 
 def _number_at(path: str | None, body: Any) -> int | None:
@@ -149,7 +149,7 @@ def _number_at(path: str | None, body: Any) -> int | None:
     return found if type(found) is int else None
 
 
-def _next_page(pagination: PagePagination, page: int, answer: PageAnswer) -> Place | None:
+def _next_page(pagination: PagePagination, page: int, answer: PageAnswer) -> PageKey | None:
     more = _says_more(pagination, answer)
     if more is None and pagination.pages is not None:
         pages = _count(pagination.pages, answer)
@@ -159,7 +159,7 @@ def _next_page(pagination: PagePagination, page: int, answer: PageAnswer) -> Pla
     return {"page": page + 1} if _goes_on(more, answer) else None
 
 
-def _next_offset(pagination: OffsetPagination, offset: int, answer: PageAnswer) -> Place | None:
+def _next_offset(pagination: OffsetPagination, offset: int, answer: PageAnswer) -> PageKey | None:
     more = _says_more(pagination, answer)
     if more is None and pagination.total is not None:
         more = offset < _count(pagination.total, answer)
@@ -174,7 +174,7 @@ def _goes_on(more: bool | None, answer: PageAnswer) -> bool:
 
 
 def _says_more(pagination: PagePagination | OffsetPagination, answer: PageAnswer) -> bool | None:
-    """What the answer itself says about going on."""
+    """Returns what a marker in the answer says; None where the definition has none."""
     if pagination.more is not None:
         return _flag(pagination.more, answer)
     if pagination.done is not None:
@@ -196,7 +196,7 @@ def _count(path: str, answer: PageAnswer) -> int:
     return found
 
 
-def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> Place | None:
+def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> PageKey | None:
     if pagination.scroll and not answer.count:
         return None
     more = None if pagination.more is None else _flag(pagination.more, answer)
@@ -214,7 +214,7 @@ def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> Place | No
     return None
 
 
-def _next_url(pagination: NextUrlPagination, answer: PageAnswer) -> Place | None:
+def _next_url(pagination: NextUrlPagination, answer: PageAnswer) -> PageKey | None:
     url = compile_path(pagination.at)(answer.body)
     if url is None or url == "":
         return None

@@ -55,8 +55,8 @@ class Planner(msgspec.Struct, frozen=True):
     """Plans pushes for one integration."""
 
     writes: Writes
-    drafts: RequestBuilder
-    wishes: OperatorOverrides
+    requests: RequestBuilder
+    overrides: OperatorOverrides
     title: str
 
     def plan(
@@ -70,10 +70,10 @@ class Planner(msgspec.Struct, frozen=True):
         """Requests from `current` to `target`, or why there are none."""
         if _is_there(current, target):
             return AlreadyThere()
-        if self.wishes.acting_user_missing:
+        if self.overrides.acting_user_missing:
             return Impossible(
                 f"{self.title} makes no write without a user; "
-                f"add `integrations.{self.wishes.name}.acting_user`"
+                f"add `integrations.{self.overrides.name}.acting_user`"
             )
         try:
             return self._steps(_Task(ref, current, target, account, context))
@@ -130,16 +130,16 @@ class Planner(msgspec.Struct, frozen=True):
         named = task.target.stage
         if named is not None and task.target.status.is_open:
             return self._named_stage(task, named)
-        found = push_target(task.account.stages, task.target.status, self.wishes.statuses)
+        found = push_target(task.account.stages, task.target.status, self.overrides.statuses)
         if found is None and task.target.status in TURNED_DOWN and _uses(write, _REASON_NAMES):
             other = ApplicationStatus.REJECTED
-            found = push_target(task.account.stages, other, self.wishes.statuses)
+            found = push_target(task.account.stages, other, self.overrides.statuses)
         if found is None:
             status = task.target.status.value
             raise _NotPossible(
                 f"{self.title} has no stage for the status {status} in this job. "
                 f"{_shown(task.account.stages)} Choose one and "
-                f'add `integrations.{self.wishes.name}.statuses.{status}: ["<stage>"]`'
+                f'add `integrations.{self.overrides.name}.statuses.{status}: ["<stage>"]`'
             )
         return found
 
@@ -160,12 +160,12 @@ class Planner(msgspec.Struct, frozen=True):
             task.account.reasons,
             status,
             named=task.target.rejection_reason,
-            operators=self.wishes.reasons,
+            operators=self.overrides.reasons,
         )
         if found is None and (write.needs_reason or _only_told_by_reason(name, status)):
             raise _NotPossible(
                 f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
-                f'add `integrations.{self.wishes.name}.rejection_reasons: {{default: "<reason>"}}`'
+                f'add `integrations.{self.overrides.name}.rejection_reasons: {{default: "<reason>"}}`'
             )
         return found
 
@@ -180,7 +180,7 @@ class Planner(msgspec.Struct, frozen=True):
         values = task.values(stage, reason) | dict(task.account.chosen.get(name, {}))
         guards = _guards(write, task.context) or [None]
         drafts = [
-            self.drafts.draft(write.request, name, {**values, "guard": guard}, is_write=True)
+            self.requests.draft(write.request, name, {**values, "guard": guard}, is_write=True)
             for guard in guards
         ]
         first = drafts[0]

@@ -10,8 +10,8 @@ import msgspec
 from connectors.definition.compiled_paths import Getter, compile_path
 from connectors.definition.writes import Reasons, Stages
 from connectors.read.conversions import FieldFailed
+from connectors.read.ids import identifier
 from connectors.read.mapping import getter, text
-from connectors.read.records import identifier
 from connectors.read.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus

@@ -65,7 +65,7 @@ class Bench(msgspec.Struct, frozen=True):
             integration=self.checked.loaded.value.integrations[self.name],
             definition=self.checked.definition_of(self.name),
             observer=observer,
-            commons=self.shared.commons,
+            shared_limits=self.shared.commons,
             token_store=token_store_of(self.shared, self.checked.loaded, self.name),
         )
 

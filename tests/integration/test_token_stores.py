@@ -111,7 +111,7 @@ async def test_processes_that_share_a_place_spend_each_refresh_token_once(
 
 def connector_with(ats: TinyAts, store: TokenStore) -> Any:
     text = definition_text(auth=rotating_auth(ats.url), credentials=CREDENTIALS)
-    return tiny_connector(ats, text, commons=SharedLimits(token_store=store))
+    return tiny_connector(ats, text, shared_limits=SharedLimits(token_store=store))
 
 
 async def test_a_restart_spends_the_token_that_was_given_last(make: Make) -> None:

@@ -49,7 +49,7 @@ def integration_for(simulator: Simulator, **settings: Any) -> Integration:
 
 def connect(simulator: Simulator, **settings: Any) -> Connector:
     """A connector to this simulated account, by the catalog's definition."""
-    parts = {k: settings.pop(k) for k in ("clock", "commons", "observer") if k in settings}
+    parts = {k: settings.pop(k) for k in ("clock", "shared_limits", "observer") if k in settings}
     definition = load_definition(simulator.NAME)
     parts.setdefault("clock", QuickClock())
     integration = integration_for(simulator, **settings)

@@ -88,7 +88,7 @@ def tiny_connector(
     text: str,
     *,
     clock: QuickClock | None = None,
-    commons: SharedLimits | None = None,
+    shared_limits: SharedLimits | None = None,
     **operator: Any,
 ) -> Connector:
     """A connector by this definition to this server."""
@@ -101,7 +101,7 @@ def tiny_connector(
         integration,
         definition,
         clock=clock or QuickClock(),
-        commons=commons,
+        shared_limits=shared_limits,
         jitter=lambda: 0.0,
     )
 

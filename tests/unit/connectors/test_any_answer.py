@@ -162,7 +162,7 @@ def _connector() -> Connector:
         clock=QuickClock(),
         jitter=lambda: 0.0,
     )
-    connector._transport.http = CANNED
+    connector.parts.transport.http = CANNED
     return connector  # type: ignore[no-any-return]  # it is made by its parts
 
 

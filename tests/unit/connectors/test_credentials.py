@@ -105,8 +105,8 @@ async def test_many_requests_at_once_fetch_one_token() -> None:
 
     async with tiny_ats(server) as ats:
         text = definition_text(auth=OAUTH.format(url=ats.url, more=""), credentials=CLIENT)
-        commons = SharedLimits()
-        several = [tiny_connector(ats, text, commons=commons) for _ in range(5)]
+        shared_limits = SharedLimits()
+        several = [tiny_connector(ats, text, shared_limits=shared_limits) for _ in range(5)]
         await asyncio.gather(*(ids_of(connector) for connector in several))
         for connector in several:
             await connector.close()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.paths import names_read
-from connectors.read.records import decode, partly
+from connectors.http.decoding import decode
+from connectors.read.partial_decoder import partial_decoder
 
 names = st.sampled_from(["id", "name", "stage", "record", "list", "other"])
 values = st.recursive(
@@ -42,7 +43,7 @@ def test_a_path_finds_in_the_part_what_it_finds_in_the_whole(
     needed = names_read([path])
 
     assert needed is not None
-    part = partly(sorted(needed))(msgspec.json.encode(record))
+    part = partial_decoder(sorted(needed))(msgspec.json.encode(record))
     assert compile_path(path)(part) == compile_path(path)(record)
     assert part == {name: value for name, value in record.items() if name in needed}
 
@@ -64,17 +65,17 @@ def test_a_part_that_reads_the_record_as_such_needs_all_of_it() -> None:
 
 
 def test_null_and_missing_stay_apart() -> None:
-    assert partly(["a", "b"])(b'{"a": null, "c": 1}') == {"a": None}
+    assert partial_decoder(["a", "b"])(b'{"a": null, "c": 1}') == {"a": None}
 
 
 def test_half_characters_are_replaced_in_the_part_too() -> None:
     raw = b'{"a": "x\\ud800", "c": "\\udc00"}'
 
-    assert partly(["a"])(raw) == {"a": "x\N{REPLACEMENT CHARACTER}"}
+    assert partial_decoder(["a"])(raw) == {"a": "x\N{REPLACEMENT CHARACTER}"}
     assert decode(raw)["a"] == "x\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize("raw", [b"[1]", b'"text"', b"7", b"null", b'{"a": ', b""])
 def test_what_is_no_object_is_refused(raw: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        partly(["a"])(raw)
+        partial_decoder(["a"])(raw)

@@ -113,7 +113,7 @@ async def test_being_asked_for_no_pause_at_all_is_no_reason_to_storm() -> None:
 
 
 async def test_what_one_integration_is_asked_holds_for_all_with_its_credential() -> None:
-    clock, commons = QuickClock(), SharedLimits()
+    clock, shared_limits = QuickClock(), SharedLimits()
 
     async def answer(request: web.Request) -> web.Response:
         if len(ats.asked) > 1:
@@ -122,7 +122,8 @@ async def test_what_one_integration_is_asked_holds_for_all_with_its_credential()
 
     async with tiny_ats(answer) as ats:
         one, other = (
-            tiny_connector(ats, definition_text(), clock=clock, commons=commons) for _ in range(2)
+            tiny_connector(ats, definition_text(), clock=clock, shared_limits=shared_limits)
+            for _ in range(2)
         )
         with pytest.raises(Unavailable):
             await ids_of(one)

@@ -14,7 +14,7 @@ from config.problems import ConfigError
 from connectors.connector import Mapped, Window
 from connectors.definition import load_definition_text
 from connectors.definition.lists import UpdatedAtCursor
-from connectors.read.cursor import asked
+from connectors.read.cursor import change_filter
 from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
@@ -75,7 +75,7 @@ def test_whichever_way_a_vendor_reads_the_hour_that_comes_twice_no_change_is_pas
     kind = UpdatedAtCursor(kind="updated_at", field="at", query={"s": "{from}"}, format="iso_space")
     window = Window(cursor={"updated_at": since.isoformat()})
 
-    text = asked(kind, window, now=since, zone=ZoneInfo(zone)).query["s"]
+    text = change_filter(kind, window, now=since, zone=ZoneInfo(zone)).query["s"]
     read = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
 
     assert read.astimezone(UTC) <= since

@@ -282,7 +282,7 @@ async def test_a_renewal_that_failed_early_is_reported_once_and_tried_again_late
 
     async with tiny_ats(vendor) as ats:
         connector = connector_of(ats, clock=clock)
-        connector._transport.observer = heard
+        connector.parts.transport.observer = heard
         await ids_of(connector)
         for seconds in (85, 86, 87, 96, 97):
             clock.ahead = timedelta(seconds=seconds)
@@ -426,7 +426,7 @@ async def test_a_new_refresh_token_is_stored_before_anything_is_sent_with_it() -
     vendor, store = RotatingVendor(), ClumsyStore(failures=6)
 
     async with tiny_ats(vendor) as ats:
-        connector = rotating_connector(ats, commons=SharedLimits(token_store=store))
+        connector = rotating_connector(ats, shared_limits=SharedLimits(token_store=store))
         for _ in range(2):
             with pytest.raises(TokenUnavailable, match="the disk is full"):
                 await ids_of(connector)
@@ -451,13 +451,13 @@ async def test_a_request_that_is_cancelled_does_not_lose_the_token_that_was_give
         return answered
 
     async with tiny_ats(answer) as ats:
-        connector = rotating_connector(ats, commons=SharedLimits(token_store=store))
+        connector = rotating_connector(ats, shared_limits=SharedLimits(token_store=store))
         reading = asyncio.create_task(ids_of(connector))
         await given.wait()
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         await connector.close()
-        again = rotating_connector(ats, commons=SharedLimits(token_store=store))
+        again = rotating_connector(ats, shared_limits=SharedLimits(token_store=store))
         found = await ids_of(again)
         await again.close()
 
@@ -470,7 +470,7 @@ async def test_a_restart_goes_on_with_the_tokens_that_were_stored() -> None:
 
     async with tiny_ats(vendor) as ats:
         for _ in range(3):
-            connector = rotating_connector(ats, commons=SharedLimits(token_store=store))
+            connector = rotating_connector(ats, shared_limits=SharedLimits(token_store=store))
             assert await ids_of(connector) == ["1"]
             await connector.close()
 
@@ -482,7 +482,7 @@ async def test_two_processes_spend_each_refresh_token_once() -> None:
 
     async with tiny_ats(vendor) as ats:
         several = [
-            rotating_connector(ats, commons=SharedLimits(token_store=store)) for _ in range(4)
+            rotating_connector(ats, shared_limits=SharedLimits(token_store=store)) for _ in range(4)
         ]
         for _ in range(5):
             await asyncio.gather(*(ids_of(connector) for connector in several))
@@ -523,8 +523,8 @@ async def test_users_with_one_refresh_token_do_not_share_access_tokens() -> None
             more="acting_user: {needed: optional, description: who}",
         )
         for user in ("ada", "bob"):
-            commons = SharedLimits(token_store=store)
-            connector = tiny_connector(ats, text, commons=commons, acting_user=user)
+            shared_limits = SharedLimits(token_store=store)
+            connector = tiny_connector(ats, text, shared_limits=shared_limits, acting_user=user)
             await ids_of(connector)
             await connector.close()
 

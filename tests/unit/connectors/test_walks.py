@@ -436,8 +436,8 @@ async def test_integrations_with_one_credential_share_its_budget() -> None:
 
     async with tiny_ats(answer) as ats:
         text = definition_text(more="limits: {budgets: [{kind: concurrency, at_once: 1}]}")
-        commons = SharedLimits()
-        several = [tiny_connector(ats, text, commons=commons) for _ in range(4)]
+        shared_limits = SharedLimits()
+        several = [tiny_connector(ats, text, shared_limits=shared_limits) for _ in range(4)]
         await asyncio.gather(*(ids_of(connector) for connector in several))
         for connector in several:
             await connector.close()
@@ -459,13 +459,15 @@ async def test_a_definition_with_other_limits_has_a_budget_of_its_own() -> None:
         return rows(1)
 
     async with tiny_ats(answer) as ats:
-        commons, limits = (
+        shared_limits, limits = (
             SharedLimits(),
             "limits: {{budgets: [{{kind: concurrency, at_once: {}}}]}}",
         )
-        before = tiny_connector(ats, definition_text(more=limits.format(1)), commons=commons)
+        before = tiny_connector(
+            ats, definition_text(more=limits.format(1)), shared_limits=shared_limits
+        )
         edited = definition_text(more=limits.format(8))
-        after = [tiny_connector(ats, edited, commons=commons) for _ in range(2)]
+        after = [tiny_connector(ats, edited, shared_limits=shared_limits) for _ in range(2)]
         async with asyncio.timeout(10):
             await asyncio.gather(*(ids_of(connector) for connector in (before, *after)))
         for connector in (before, *after):

@@ -1,7 +1,7 @@
 """One walk over a list: page after page, passing over what cannot be read where that is possible."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -20,11 +20,13 @@ from connectors.errors import (
     UnexpectedPayload,
     UnreadablePage,
 )
+from connectors.read.digests import whole_digest
+from connectors.read.identify import IdentifiedRecords
 from connectors.read.issues import IssueLog
+from connectors.read.listing_state import NOTHING, Counted, Fetched, HashedIds, ListingState
 from connectors.read.page_cycles import PagesRead
+from connectors.read.page_loader import Check
 from connectors.read.pagination import Inconclusive
-from connectors.read.records import IdentifiedRecords, whole_print
-from connectors.read.walk_state import NOTHING, Counted, Distinct, Fetched, WalkState
 
 _BAD = (BrokenAnswer, NotFound, Rejected, Unavailable, UnexpectedPayload)
 """What one page may fail with while others can be read."""
@@ -37,9 +39,6 @@ _REPEATS = 3
 _MOST_EMPTY = 1000
 """A filter may leave pages empty that a cursor leads through, but not so many in a row."""
 
-Check = Callable[[Fetched], None]
-"""Raises `Inconclusive` for a page that contradicts what the walk has seen before."""
-
 
 class PageSource(Protocol):
     """What a walk asks of its list."""
@@ -47,45 +46,51 @@ class PageSource(Protocol):
     name: str
     scrolls: bool
     """True: the ATS keeps the place, so that asking for any page moves it."""
-    counts: bool
+    is_numbered: bool
     """True: positions are numbers, so that a page can be passed over."""
 
     async def fetch_page(
-        self, window: Window, state: WalkState, check: Check, *, again: bool = True
+        self, window: Window, state: ListingState, check: Check, *, again: bool = True
     ) -> Fetched:
-        """The page there. What is only wrong with its end is told by `doubt`."""
+        """The page there. What is only wrong with its end is identified by `doubt`."""
         ...
 
-    def identify(self, fetched: Fetched) -> IdentifiedRecords: ...
+    def identify(self, raws: Sequence[bytes | memoryview]) -> IdentifiedRecords: ...
 
-    def after(self, state: WalkState, fetched: Fetched, told: IdentifiedRecords) -> WalkState:
+    def after(
+        self, state: ListingState, fetched: Fetched, identified: IdentifiedRecords
+    ) -> ListingState:
         """The state with this page after it."""
         ...
 
-    def passed_over(self, state: WalkState, latest: Fetched, most: int) -> WalkState | None:
+    def passed_over(self, state: ListingState, latest: Fetched, most: int) -> ListingState | None:
         """The state after a page that cannot be read; None where pages are not counted."""
         ...
 
     def page(
-        self, state: WalkState, following: WalkState, fetched: Fetched, told: IdentifiedRecords
+        self,
+        state: ListingState,
+        following: ListingState,
+        fetched: Fetched,
+        identified: IdentifiedRecords,
     ) -> Page:
         """A page that others follow."""
         ...
 
     def last_page(
-        self, window: Window, state: WalkState, fetched: Fetched, told: IdentifiedRecords
+        self, window: Window, state: ListingState, fetched: Fetched, identified: IdentifiedRecords
     ) -> Page: ...
 
 
 class _Reached(msgspec.Struct, frozen=True):
     """A page, or the error that ends the walk, with what records could be saved."""
 
-    state: WalkState
+    state: ListingState
     fetched: Fetched
     error: AtsError | None = None
 
 
-class Walk:
+class PageIterator:
     """A walk from a window's first page, or from where an earlier one got."""
 
     def __init__(
@@ -104,14 +109,14 @@ class Walk:
         self._bad = _BAD if scopes is None else (*_BAD, Forbidden)
         self._latest = NOTHING
         self._most = 0
-        self._distinct = Distinct()
+        self._distinct = HashedIds()
         self._nameless = False
         self._read = PagesRead(source.name)
         self._before: Sequence[str] = ()
         self._repeats = 0
         self._empty = 0
 
-    async def run(self, start: WalkState, *, resumed: bool) -> AsyncGenerator[Page, None]:
+    async def run(self, start: ListingState, *, resumed: bool) -> AsyncGenerator[Page, None]:
         """Every page from `start` on.
 
         Raises:
@@ -119,12 +124,12 @@ class Walk:
         """
         reached = await (self._resume(start) if resumed else self._reach(start))
         while True:
-            told = self._source.identify(reached.fetched)
+            identified = self._source.identify(reached.fetched.records)
             if reached.error is not None:
                 if reached.fetched is not NOTHING:
-                    yield Page(told.records, None, last=False, failed=told.failed)
+                    yield Page(identified.records, None, last=False, failed=identified.failed)
                 raise reached.error
-            page, following = self._page(reached, told)
+            page, following = self._page(reached, identified)
             if following is None:
                 yield page
                 return
@@ -138,34 +143,36 @@ class Walk:
 
     # What a page means
 
-    def _page(self, reached: _Reached, told: IdentifiedRecords) -> tuple[Page, WalkState | None]:
+    def _page(
+        self, reached: _Reached, identified: IdentifiedRecords
+    ) -> tuple[Page, ListingState | None]:
         state, fetched = reached.state, reached.fetched
-        self._nameless |= any(failed.external_id is None for failed in told.failed)
-        ids = [record.external_id for record in told.records]
+        self._nameless |= any(failed.external_id is None for failed in identified.failed)
+        ids = [record.external_id for record in identified.records]
         self._refuse_circles(state, ids, fetched)
         if fetched.total is not None or state.counted.total is not None:
             self._distinct.add(ids)
-        after = self._source.after(state, fetched, told)
+        after = self._source.after(state, fetched, identified)
         following = self._following(after, fetched)
         if following is not None:
-            return self._source.page(state, following, fetched, told), following
-        last = self._source.last_page(self._window, after, fetched, told)
+            return self._source.page(state, following, fetched, identified), following
+        last = self._source.last_page(self._window, after, fetched, identified)
         return replace(last, complete=last.complete and not self._nameless), None
 
-    def _following(self, after: WalkState, fetched: Fetched) -> WalkState | None:
+    def _following(self, after: ListingState, fetched: Fetched) -> ListingState | None:
         """The next page, or the next scope's first one."""
         if fetched.following is not None:
-            return replace(after, place=fetched.following)
+            return replace(after, page_key=fetched.following)
         return None if after.ended else self._next_scope(after)
 
-    def _next_scope(self, state: WalkState) -> WalkState | None:
+    def _next_scope(self, state: ListingState) -> ListingState | None:
         later = [each for each in self._scopes or () if each > (state.scope or "")]
         if not later:
             return None
         self._distinct.clear()
-        return replace(state, place={}, scope=later[0], counted=Counted())
+        return replace(state, page_key={}, scope=later[0], counted=Counted())
 
-    def _refuse_circles(self, state: WalkState, ids: Sequence[str], fetched: Fetched) -> None:
+    def _refuse_circles(self, state: ListingState, ids: Sequence[str], fetched: Fetched) -> None:
         """Some positions change although the page does not: then only its records tell."""
         name = self._source.name
         self._repeats = self._repeats + 1 if ids and ids == self._before else 0
@@ -178,21 +185,21 @@ class Walk:
             message = f"{name}: the ATS sends empty pages without an end"
             raise BrokenAnswer(message, operation=name)
         if fetched.following is not None:
-            marks = ids or [whole_print(raw).hex() for raw in fetched.records]
-            self._read.note([state.scope, state.place], marks)
+            marks = ids or [whole_digest(raw).hex() for raw in fetched.records]
+            self._read.note([state.scope, state.page_key], marks)
 
-    def _check(self, state: WalkState, fetched: Fetched) -> None:
+    def _check(self, state: ListingState, fetched: Fetched) -> None:
         """Whether the page can be what it says it is, beside those before it."""
         same = len(fetched.records) > 1 and list(fetched.records) == list(self._latest.records)
-        if same and self._source.counts:
+        if same and self._source.is_numbered:
             raise Inconclusive("is the same page as the one before it")
         if fetched.following is not None or state.partial:
             return
         counted = state.counted.page(len(fetched.records), fetched.total)
         if counted.least is None or fetched.nothing:
             return
-        told = self._source.identify(fetched)
-        ids = [record.external_id for record in told.records]
+        identified = self._source.identify(fetched.records)
+        ids = [record.external_id for record in identified.records]
         shown = counted.shown - self._distinct.repeats(ids)
         if shown < counted.least:
             raise Inconclusive(
@@ -201,7 +208,7 @@ class Walk:
 
     # Reading on
 
-    async def _resume(self, start: WalkState) -> _Reached:
+    async def _resume(self, start: ListingState) -> _Reached:
         try:
             return await self._reach(start, refused=_REFUSED)
         except _REFUSED as error:
@@ -214,7 +221,7 @@ class Walk:
             ) from None
 
     async def _reach(
-        self, state: WalkState, *, refused: tuple[type[AtsError], ...] = ()
+        self, state: ListingState, *, refused: tuple[type[AtsError], ...] = ()
     ) -> _Reached:
         """The page there, or the next one that can be read, with what could be saved of the others."""
         saved: list[bytes | memoryview] = []
@@ -236,7 +243,7 @@ class Walk:
                 error = fetched.doubt
             first = first or error
             following = self._past(state)
-            if not (fetched.doubt or await self._is_up(error, state, following)):
+            if not (fetched.doubt or await self._is_answering(error, state, following)):
                 break
             if following is None or bad == _IN_A_ROW:
                 first = self._unreadable(first)
@@ -245,7 +252,7 @@ class Walk:
             state = following
         return _Reached(state, Fetched(records=saved) if was_read else NOTHING, first)
 
-    async def _fetch(self, state: WalkState, *, again: bool = True) -> Fetched:
+    async def _fetch(self, state: ListingState, *, again: bool = True) -> Fetched:
         if state.ended:
             return NOTHING
         return await self._source.fetch_page(
@@ -253,7 +260,7 @@ class Walk:
         )
 
     def _arrived(
-        self, state: WalkState, fetched: Fetched, saved: Sequence[bytes | memoryview]
+        self, state: ListingState, fetched: Fetched, saved: Sequence[bytes | memoryview]
     ) -> _Reached:
         self._latest = fetched
         self._most = max(self._most, len(fetched.records))
@@ -261,7 +268,7 @@ class Walk:
             state, replace(fetched, records=[*saved, *fetched.records]) if saved else fetched
         )
 
-    def _past(self, state: WalkState) -> WalkState | None:
+    def _past(self, state: ListingState) -> ListingState | None:
         """The state after a bad page or scope; None where nothing can be passed over."""
         if state.ended:
             return None
@@ -269,13 +276,15 @@ class Walk:
             return replace(self._next_scope(state) or replace(state, ended=True), partial=True)
         return self._source.passed_over(state, self._latest, self._most)
 
-    async def _is_up(self, error: AtsError, failed: WalkState, following: WalkState | None) -> bool:
+    async def _is_answering(
+        self, error: AtsError, failed: ListingState, following: ListingState | None
+    ) -> bool:
         """Whether the ATS answers anything else: else this is no bad page, but an outage."""
         if not isinstance(error, Unavailable | BrokenAnswer):
             return True
         if self._source.scrolls:
             return False
-        first = WalkState(scope=self._scopes[0] if self._scopes else None)
+        first = ListingState(scope=self._scopes[0] if self._scopes else None)
         for state in (following, first):
             if state is None or state.ended or state.where == failed.where:
                 continue
@@ -286,12 +295,12 @@ class Walk:
             return True
         return False
 
-    def _note(self, state: WalkState, error: AtsError) -> None:
+    def _note(self, state: ListingState, error: AtsError) -> None:
         name, reason = self._source.name, str(error).removeprefix(f"{self._source.name}: ")
         if state.scope is not None:
             self._issues.note("scope", f"{name} of {state.scope}", reason)
         else:
-            at = "".join(f" {key} {number}" for key, number in state.place.items())
+            at = "".join(f" {key} {number}" for key, number in state.page_key.items())
             self._issues.note("page", f"{name}{at or ', first page'}", reason)
 
     def _unreadable(self, error: AtsError) -> AtsError:

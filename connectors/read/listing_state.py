@@ -11,7 +11,7 @@ from yarl import URL
 
 from connectors.connector import Position
 from connectors.errors import AtsError, CursorRefused
-from connectors.read.pagination import Place
+from connectors.read.pagination import PageKey
 from connectors.times import read_time
 from models.times import iso
 
@@ -23,7 +23,7 @@ class Fetched(msgspec.Struct, frozen=True):
     records: Sequence[bytes | memoryview] = ()
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     url: URL = URL()
-    following: Place | None = None
+    following: PageKey | None = None
     """None: this is the last page, by an explicit end."""
     nothing: bool = False
     """True: the definition says that this answer means "nothing there"."""
@@ -62,7 +62,7 @@ class Counted(msgspec.Struct, frozen=True):
         return None if self.total is None else self.total - self.rose
 
 
-class Distinct:
+class HashedIds:
     """Ids of the records that a walk has shown, eight bytes each."""
 
     def __init__(self) -> None:
@@ -83,10 +83,10 @@ class Distinct:
         return len(hashes) - len(set(hashes))
 
 
-class WalkState(msgspec.Struct, frozen=True):
+class ListingState(msgspec.Struct, frozen=True):
     """The next page of a walk, and what is known from those before it."""
 
-    place: Place = msgspec.field(default_factory=dict)
+    page_key: PageKey = msgspec.field(default_factory=dict)
     page: int = 0
     seen: datetime | None = None
     started: datetime | None = None
@@ -98,9 +98,9 @@ class WalkState(msgspec.Struct, frozen=True):
     """True: there is no next page; the last of them was passed over."""
 
     @property
-    def where(self) -> tuple[str | None, Place]:
+    def where(self) -> tuple[str | None, PageKey]:
         """The position without what was found before it."""
-        return self.scope, self.place
+        return self.scope, self.page_key
 
     def position(self) -> Position:
         """As plain JSON."""
@@ -109,7 +109,7 @@ class WalkState(msgspec.Struct, frozen=True):
         return {
             **scoped,
             **passed,
-            "place": dict(self.place),
+            "place": dict(self.page_key),
             "page": self.page,
             "seen": iso(self.seen) if self.seen else None,
             "started": iso(self.started) if self.started else None,
@@ -117,7 +117,7 @@ class WalkState(msgspec.Struct, frozen=True):
         }
 
     @classmethod
-    def of(cls, position: Position) -> "WalkState":
+    def of(cls, position: Position) -> "ListingState":
         """From what `position` gave.
 
         Raises:
@@ -125,7 +125,7 @@ class WalkState(msgspec.Struct, frozen=True):
         """
         try:
             return cls(
-                place=_place(position["place"]),
+                page_key=_page_key(position["place"]),
                 page=int(position["page"]),
                 seen=read_time(position["seen"]),
                 started=read_time(position["started"]),
@@ -142,8 +142,8 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def _place(value: Any) -> Place:
-    place = {name: value[name] for name in value if name in _KINDS}
-    if not all(isinstance(each, _KINDS[name]) for name, each in place.items()):
+def _page_key(value: Any) -> PageKey:
+    page_key = {name: value[name] for name in value if name in _KINDS}
+    if not all(isinstance(each, _KINDS[name]) for name, each in page_key.items()):
         raise TypeError
-    return place
+    return page_key

@@ -1,0 +1,205 @@
+"""All that is read from one ATS account: pages, mapped records, single applications, lookup lists."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from connectors.connector import (
+    ApplicationRef,
+    Mapped,
+    MappingFailed,
+    Page,
+    Position,
+    RawRecord,
+    ReadIssue,
+    Unchanged,
+    Window,
+)
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.root import DefinitionModel
+from connectors.errors import BrokenAnswer, NotFound, NotSupported, Rejected
+from connectors.http.parts import Parts
+from connectors.read.detail_fetcher import Fetcher
+from connectors.read.digests import digest_for
+from connectors.read.fields_read import Mappers, reads_of
+from connectors.read.ids import identifier
+from connectors.read.issues import IssueLog
+from connectors.read.joins import Context, JoinLoader
+from connectors.read.listing import Listing, Scopes
+from connectors.read.lookups import Lookups, Rows
+from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
+from connectors.read.record_reader import ListReader
+from connectors.read.statuses import StatusRules
+from models.candidate import ApplicationRecord
+
+_REMEMBERED = 2000
+"""Applications whose records are kept between a read and the push that it is for."""
+
+
+class AtsReader:
+    """Reads the lists of one integration."""
+
+    def __init__(self, parts: Parts, rules: StatusRules) -> None:
+        """Compile what every list is read with."""
+        self._parts = parts
+        self._model: DefinitionModel = parts.definition.model
+        self._issues = IssueLog(parts.transport.warn)
+        mappers = self._mappers(rules)
+        reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
+        self._listings = {
+            name: Listing(
+                name,
+                spec,
+                requests=parts.requests,
+                transport=parts.transport,
+                clock=parts.clock,
+                load_scopes=self.load_scopes,
+                issues=self._issues,
+                digest_of=None
+                if spec.detail is not None and spec.detail.when == "always"
+                else digest_for(reads[name].names, spec.volatile),
+            )
+            for name, spec in self._model.lists.items()
+        }
+        self.lookups = Lookups(self.load_rows, parts.clock)
+        self._fetcher = Fetcher(
+            self._model.lists, self._listings, parts.requests, parts.transport, self._issues
+        )
+        self.readers = {
+            name: ListReader(
+                name,
+                spec,
+                mappers.of(spec),
+                reads[name],
+                joins=JoinLoader(
+                    self._model.lists,
+                    reads[name],
+                    lookups=self.lookups,
+                    fetcher=self._fetcher,
+                    load_at_most=self._load_at_most,
+                    issues=self._issues,
+                ),
+                fetcher=self._fetcher,
+                issues=self._issues,
+            )
+            for name, spec in self._model.lists.items()
+            if spec.holds != "lookup"
+        }
+        """By list, in the order of the definition; lookup lists have none."""
+        self._contexts: OrderedDict[str, Context] = OrderedDict()
+
+    def _mappers(self, rules: StatusRules) -> Mappers:
+        model, extras = self._model, self._parts.operator.fields
+        zone = self._parts.requests.zone(None)
+        return Mappers(
+            CandidateMapper(model.candidate, extras, zone) if model.candidate else None,
+            ApplicationMapper(model.application, rules, extras, zone)
+            if model.application
+            else None,
+        )
+
+    def pages(
+        self, list_name: str, window: Window, position: Position | None
+    ) -> AsyncIterator[Page]:
+        """Walks a list."""
+        return self._listings[list_name].pages(window, position)
+
+    async def prepare_mapping(self, list_name: str) -> str:
+        """Loads the lookup lists of a list again; returns a digest of what they say."""
+        return await self.readers[list_name].joins.prepare()
+
+    async def map_records(
+        self, list_name: str, records: Sequence[RawRecord], known: Mapping[str, bytes]
+    ) -> list[Mapped | Unchanged | MappingFailed]:
+        """Decodes and maps records, in the order given."""
+        return await self.readers[list_name].map(records, known)
+
+    def take_issues(self) -> Sequence[ReadIssue]:
+        """Returns all that could not be read, or only after a repair, since the last call."""
+        return self._issues.take()
+
+    async def fetch(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RawRecord | None]:
+        """Reads records by id; None for an id that the ATS does not have.
+
+        An id that the answer leaves in doubt is missing from what is returned.
+        """
+        found = await self._fetcher.read(list_name, external_ids)
+        identified = self._listings[list_name].identify(found.encoded())
+        by_id = {record.external_id: record for record in identified.records}
+        known = [each for each in external_ids if each in by_id or each not in found.doubtful]
+        return {external_id: by_id.get(external_id) for external_id in known}
+
+    async def read_application(
+        self, ref: ApplicationRef
+    ) -> tuple[ApplicationRecord, Context] | None:
+        """Reads an application with its record as the ATS sent it; None if it is gone.
+
+        Raises:
+            NotSupported: the definition cannot read one application.
+            BrokenAnswer: the answer does not show the application's record.
+            Rejected: the record cannot be mapped.
+        """
+        spec = self._model.writes.read
+        if spec is None:
+            raise NotSupported(f"{self._model.title} cannot read one application")
+        key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
+        record = await self._record(spec.list, key)
+        if record is None:
+            return None
+        try:
+            found = await self.readers[spec.list].applications(record)
+        except RecordFailed as error:
+            raise Rejected(f"{spec.list}: record {key} cannot be read: {error}") from None
+        for application, context in found:
+            if application["external_id"] == ref.external_id:
+                self._remember(ref.external_id, context)
+                return application, context
+        return None
+
+    async def _record(self, list_name: str, key: str) -> Context | None:
+        reader = self.readers[list_name]
+        try:
+            read = await self._fetcher.read(list_name, [key], urgent=True)
+        except NotFound:
+            return None
+        record = next((row for row in read.rows if reader.known_as(row) == key), None)
+        if record is None and key in read.doubtful:
+            raise BrokenAnswer(f"{list_name}: the answer does not show the record {key}")
+        return record
+
+    def _remember(self, application_id: str, context: Context) -> None:
+        """Keeps a record for the push that is planned right after its application was read."""
+        self._contexts[application_id] = context
+        self._contexts.move_to_end(application_id)
+        while len(self._contexts) > _REMEMBERED:
+            self._contexts.popitem(last=False)
+
+    async def context(self, ref: ApplicationRef) -> Context:
+        """Returns the record that an application was last read from, read now if need be."""
+        remembered = self._contexts.pop(ref.external_id, None)
+        if remembered is not None:
+            return remembered
+        if self._model.writes.read is None:
+            return {}
+        found = await self.read_application(ref)
+        self._contexts.pop(ref.external_id, None)
+        return found[1] if found else {}
+
+    async def load_rows(self, name: str, scope: str | None) -> Rows:
+        """Reads all records of a lookup list."""
+        listing = self._listings[name]
+        return await listing.rows(listing.draft({"scope": scope})) or []
+
+    async def load_scopes(self, name: str) -> Scopes:
+        """Reads the ids of a lookup list's records as they are now."""
+        id_of = compile_path(self._model.lists[name].id)
+        rows = await self.lookups.rows(name, max_age_s=0.0)
+        ids = [found for row in rows if (found := identifier(id_of(row))) is not None]
+        if odd := len(rows) - len(ids):
+            self._issues.note("scope", f"a row of {name}", "has no usable id", odd)
+        return Scopes(ids, odd)
+
+    async def _load_at_most(self, name: str, most: int) -> Rows | None:
+        listing = self._listings[name]
+        return await listing.rows(listing.draft(), most=most)
