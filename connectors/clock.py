@@ -7,8 +7,8 @@ from typing import Protocol
 from models.times import utc_now
 
 
-class Clock(Protocol):
-    """Tells the time and lets it pass."""
+class ConnectorClock(Protocol):
+    """The time and the waits of a connector."""
 
     def now(self) -> datetime:
         """The present moment in UTC."""
@@ -23,7 +23,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class LoopClock:
     """The machine's own time."""
 
     def now(self) -> datetime:

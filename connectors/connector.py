@@ -1,4 +1,4 @@
-"""What the daemon asks of any ATS, and the values that go to and fro.
+"""The contract between the daemon and any ATS, with its values.
 
 The daemon decides when and in what order; a connector knows how. One connector serves one
 integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
@@ -14,10 +14,10 @@ from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import ApplicationStatus
 
 Cursor = Mapping[str, Any]
-"""How far a poll got at one list. Opaque to the daemon; plain JSON values, stored as they are."""
+"""The state of polls at one list. Opaque to the daemon; plain JSON values, stored as they are."""
 
 Position = Mapping[str, Any]
-"""Where in a page walk to go on. Opaque to the daemon; plain JSON values, stored as they are."""
+"""The page at which a walk is resumed. Opaque to the daemon; plain JSON values, stored as they are."""
 
 
 class ListFacts(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class ListFacts(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """What a walk shall cover: everything (`cursor` None), or what changed since the cursor."""
+    """The records that a walk covers: everything (`cursor` None), or what changed since the cursor."""
 
     cursor: Cursor | None = None
     overlap: timedelta = timedelta(0)
@@ -78,8 +78,8 @@ class RawRecord(NamedTuple):
     """One record as it came, not yet decoded. A tuple, for it is made for every record of a poll.
 
     `raw` is the JSON text of the record. `digest` is a fast hash of it: equal digests mean equal
-    records. Where the ATS rotates signed URLs in every answer it is made of what mapping reads,
-    without the URLs; it is None where even that cannot be told from bytes alone.
+    records. Where the definition names volatile paths it is made of what the mapping reads,
+    without the URLs; it is None where the list does not show all of the record.
     """
 
     external_id: str
@@ -92,7 +92,7 @@ class Page(msgspec.Struct, frozen=True):
 
     `position` resumes the walk after this page (None: this walk cannot be resumed there).
     On the last page `last` is True, `next_cursor` is what to store once everything is durable
-    (None: keep the old one), and `complete` tells whether this walk was a full listing that
+    (None: keep the old one), and `complete` says if this walk was a full listing that
     proves the absence of what it did not show.
     """
 
@@ -102,7 +102,7 @@ class Page(msgspec.Struct, frozen=True):
     next_cursor: Cursor | None = None
     complete: bool = False
     failed: Sequence["MappingFailed"] = ()
-    """Records of this page that could not even be told apart (no id, not an object)."""
+    """Records of this page that have no usable id, or are no objects."""
     expected_total: int | None = None
     partial: bool = False
     """On the last page: the walk passed over pages or scopes that could not be read. It covers
@@ -149,7 +149,7 @@ class MappingFailed(msgspec.Struct, frozen=True):
 
 
 class ApplicationRef(msgspec.Struct, frozen=True):
-    """How to find an application at the ATS."""
+    """The ids by which an application is found at the ATS."""
 
     external_id: str
     candidate_external_id: str
@@ -157,7 +157,7 @@ class ApplicationRef(msgspec.Struct, frozen=True):
 
 
 class PushTarget(msgspec.Struct, frozen=True):
-    """What a push wants. A stage named in ClearView is the target itself; else the status is."""
+    """The aim of a push. A stage named in ClearView is the target itself; else the status is."""
 
     status: ApplicationStatus
     stage: NamedRef | None = None
@@ -179,13 +179,13 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Steps(msgspec.Struct, frozen=True):
-    """What to send, in order, and the state that will be true at the ATS afterwards."""
+    """Requests to send, in order, and the state at the ATS after them."""
 
     steps: tuple[Step, ...]
     status: ApplicationStatus
     stage: NamedRef
     basis: str = ""
-    """Which stage, reason and other rows of the account were chosen: equal for an equal choice."""
+    """The stage, reason and other rows of the account that were chosen: equal for an equal choice."""
 
 
 class AlreadyThere(msgspec.Struct, frozen=True):
@@ -215,7 +215,7 @@ class StageFacts(msgspec.Struct, frozen=True):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What the definition says this ATS can do; what it cannot has its reason in `waivers`."""
+    """The operations that this ATS offers; `waivers` has the reasons for those that it does not."""
 
     moves: bool
     rejects: bool
@@ -233,7 +233,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class Observer(Protocol):
-    """IdentifiedRecords what a connector is doing, for progress, metrics and logs. Must not raise."""
+    """Receives what a connector does, for progress, metrics and logs. Must not raise."""
 
     def request_sent(self, *, integration: str, operation: str) -> None: ...
 
@@ -247,7 +247,7 @@ class Observer(Protocol):
 
 
 class Connector(Protocol):
-    """How to talk to one customer's account at one ATS."""
+    """Talks to one customer's account at one ATS."""
 
     @property
     def integration(self) -> str: ...
@@ -294,7 +294,7 @@ class Connector(Protocol):
         """Load the lookup lists (stages, reasons, jobs) again that mapping this list needs.
 
         Returns a text that changes with what they say (empty if there are none): a stage may be
-        renamed while the records that stand in it stay as they are.
+        renamed while the records in it stay as they are.
         """
         ...
 
@@ -307,8 +307,8 @@ class Connector(Protocol):
     ) -> Sequence[Mapped | Unchanged | MappingFailed]:
         """Decode and translate, in the order given; joins and detail reads happen here.
 
-        `known` has fingerprints by external id: what still has its own need not be translated, and
-        may be told as `Unchanged`.
+        `known` has fingerprints by external id: a record that still has its own need not be mapped
+        and may be returned as `Unchanged`.
         """
         ...
 
@@ -325,12 +325,12 @@ class Connector(Protocol):
     ) -> Mapping[str, RawRecord | None]:
         """Read records by id; None for an id that the ATS says does not exist.
 
-        An id of which the answer does not tell is missing from what is returned.
+        An id that the answer leaves in doubt is missing from what is returned.
         """
         ...
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
-        """What the ATS holds right now; None if the application is gone."""
+        """Reads the application as it is now; None if it is gone."""
         ...
 
     async def plan_push(

@@ -1,4 +1,4 @@
-"""What can go wrong at an ATS, named by what the daemon does next.
+"""Errors of an ATS, named by what the daemon does next.
 
 A class says the next move, the message says what happened, `status` says what the ATS answered.
 Messages carry no payload, no credential and no personal data: ids and HTTP facts only.
@@ -10,7 +10,7 @@ from models.errors import AtsSyncError
 
 
 class AtsError(AtsSyncError):
-    """The ATS did not do what was asked."""
+    """The ATS did not do what was requested."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Unavailable(Transient):
 class TokenUnavailable(Unavailable):
     """No access token can be had, and the credential is not the reason; nothing was sent.
 
-    A wrong token address, a definition that asks in the wrong form, or a token store that fails:
+    A wrong token address, a definition with a wrong token request, or a token store that fails:
     work waits until a person has corrected it.
     """
 
@@ -79,7 +79,7 @@ class CursorRefused(AtsError):
 
 
 class Terminal(AtsError):
-    """Repeating the same request cannot help; a person must look."""
+    """Repeating the same request cannot help; a person has to correct it."""
 
 
 class AuthRefused(Terminal):

@@ -1,4 +1,4 @@
-"""An integration against its definition: what is asked for that the connector cannot give."""
+"""Checks an integration against the definition of its connector."""
 
 import re
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ _OWN_FIELDS = {
 }
 
 
-class Note(msgspec.Struct, frozen=True):
+class IntegrationNote(msgspec.Struct, frozen=True):
     """Something an operator should know that is no mistake."""
 
     integration: str
@@ -167,16 +167,16 @@ def check_integration(
     return problems
 
 
-def integration_notes(name: str, definition: Definition, *, today: date) -> list[Note]:
+def integration_notes(name: str, definition: Definition, *, today: date) -> list[IntegrationNote]:
     """What this connector cannot do, and what is about to end."""
     model = definition.model
-    notes = [Note(name, f"{what}: {why}") for what, why in model.waivers.items()]
+    notes = [IntegrationNote(name, f"{what}: {why}") for what, why in model.waivers.items()]
     for what, message in _missing(model).items():
         if what not in model.waivers:
-            notes.append(Note(name, message))
+            notes.append(IntegrationNote(name, message))
     sunset = model.api.sunset
     if sunset is not None and sunset - today <= SUNSET_NOTICE:
-        notes.append(Note(name, _sunset(model, sunset, today)))
+        notes.append(IntegrationNote(name, _sunset(model, sunset, today)))
     return notes
 
 

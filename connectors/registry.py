@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from config.operator import Integration
-from connectors.clock import Clock, SystemClock
+from connectors.clock import ConnectorClock, LoopClock
 from connectors.connector import Connector, Observer
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
@@ -22,7 +22,7 @@ from connectors.http.login import DraftLogin, LoginSessionAuth
 from connectors.http.oauth import OAuth2Auth
 from connectors.http.parts import Parts
 from connectors.http.rate_limits import Budget
-from connectors.http.requests import RequestBuilder, Settings, settings_of
+from connectors.http.requests import ConnectorSettings, RequestBuilder, settings_of
 from connectors.http.token_store import InMemoryTokenStore, TokenStore
 from connectors.http.transport import Transport
 
@@ -31,7 +31,7 @@ ENTRY_POINTS = "ats_sync.connectors"
 
 
 class SilentObserver:
-    """IdentifiedRecords, and keeps it to itself."""
+    """Ignores everything."""
 
     def request_sent(self, *, integration: str, operation: str) -> None:
         """Nothing."""
@@ -78,7 +78,7 @@ def create_connector(
     definition: Definition,
     *,
     observer: Observer | None = None,
-    clock: Clock | None = None,
+    clock: ConnectorClock | None = None,
     shared_limits: SharedLimits | None = None,
     token_store: TokenStore | None = None,
     time_outs: TimeOuts | None = None,
@@ -90,9 +90,9 @@ def create_connector(
 
     Raises:
         MissingValue: a credential or option that the definition needs is not given; see
-            `connectors.integration_checks.check_integration`, which tells it with its place.
+            `connectors.integration_checks.check_integration`, which reports it at its line.
     """
-    clock, shared_limits = clock or SystemClock(), shared_limits or SharedLimits()
+    clock, shared_limits = clock or LoopClock(), shared_limits or SharedLimits()
     model = definition.model
     settings = settings_of(model, integration, clock)
     requests = RequestBuilder(model.api, integration.endpoint, settings)
@@ -129,7 +129,7 @@ def _authenticator(
     name: str,
     auth: Auth,
     requests: RequestBuilder,
-    settings: Settings,
+    settings: ConnectorSettings,
     shared_limits: SharedLimits,
     key: str,
     store: TokenStore,
@@ -157,14 +157,16 @@ def _login(auth: LoginAuth, requests: RequestBuilder) -> DraftLogin:
     return drafted
 
 
-def _credential_key(connector: str, origin: str, settings: Settings) -> str:
-    """Names a credential without telling it."""
+def _credential_key(connector: str, origin: str, settings: ConnectorSettings) -> str:
+    """Names a credential without showing it."""
     secrets = sorted(item for item in settings.values.items() if item[0].startswith("credentials."))
     return sha256(repr((connector, origin, secrets)).encode()).hexdigest()
 
 
-def _token_key(credential: str, auth: Auth, settings: Settings, integration: Integration) -> str:
-    """Names what may share access tokens: asked for in the same way, and kept in one place."""
+def _token_key(
+    credential: str, auth: Auth, settings: ConnectorSettings, integration: Integration
+) -> str:
+    """Names what may share access tokens: requested in the same way, and stored together."""
     used = {use.name for use in names_in(auth.model_dump())}
     values = sorted(item for item in settings.values.items() if item[0] in used)
     parts = (credential, values, integration.acting_user, str(integration.token_file))

@@ -9,7 +9,7 @@ _DOTTED = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 
 
 def body_names(parameter: str) -> tuple[str, ...]:
-    """The names from the outside in; one with a dot of its own stands in double quotes.
+    """The names from the outside in; one with a dot of its own is in double quotes.
 
     Raises:
         ValueError: it is no dotted name.

@@ -47,16 +47,16 @@ def _check_requests(document: Document, model: DefinitionModel, path: Path, spec
     names = settings_names(model)
     in_path = _in_path(spec)
     for key, part in spec.request.parts().items():
-        # A {scope} out of place is told by `_check_scopes`.
+        # `_check_scopes` reports a {scope} that is not allowed.
         known = names | {"scope"} | (in_path if key == spec.request.method.lower() else set())
         if not _says_how_it_pages(document, path, spec, key):
             known |= {_counted_by(spec)}
         check_placeholders(document, (*path, "request", key), part, known)
     if spec.fetch is not None:
         for key, part in spec.fetch.request.parts().items():
-            place = (*path, "fetch", "request", key)
+            location = (*path, "fetch", "request", key)
             known = names | {"id", "ids"} | ({"scope"} if _is_scoped(spec) else set())
-            check_placeholders(document, place, part, known)
+            check_placeholders(document, location, part, known)
         _check_fetch(document, path, spec.fetch)
 
 
@@ -74,7 +74,7 @@ def _in_path(spec: List) -> set[str]:
 
 
 def _says_how_it_pages(document: Document, path: Path, spec: List, key: str) -> bool:
-    """False, and told, where the page stands in the path but is sent elsewhere."""
+    """Reports a page number that is in the path but sent elsewhere; False then."""
     name = _counted_by(spec)
     used = {use.name for use in names_in(spec.request.path)}
     if key != spec.request.method.lower() or name not in used or name in _in_path(spec):
@@ -113,16 +113,16 @@ def _check_scopes(document: Document, model: DefinitionModel, path: Path, spec: 
             message = "uses {scope}; say in `scopes` for which list's records this one is walked"
             document.error((*path, "request"), message)
         return
-    place = (*path, "scopes")
+    location = (*path, "scopes")
     other = model.lists.get(spec.scopes)
     if other is None:
         hint = did_you_mean(spec.scopes, model.lists)
-        document.error(place, f'there is no list "{spec.scopes}"', hint=hint)
+        document.error(location, f'there is no list "{spec.scopes}"', hint=hint)
     elif other.holds != "lookup" or _is_scoped(other):
         message = f"lists.{spec.scopes} must be a lookup list without a {{scope}} of its own"
-        document.error(place, message)
+        document.error(location, message)
     if not _is_scoped(spec):
-        document.error(place, "is declared, but {scope} stands nowhere in the list's request")
+        document.error(location, "is declared, but {scope} stands nowhere in the list's request")
     _check_scoped_parts(document, path, spec)
 
 
@@ -146,17 +146,17 @@ def _needs_json_body(document: Document, path: Path, spec: List) -> None:
 
 def _check_entry(document: Document, path: Path, spec: List, parameter: str) -> None:
     """Report a dotted name that leads nowhere in the request's body, or in that of `fetch`."""
-    place = (*path, "parameter")
+    location = (*path, "parameter")
     fetch = spec.fetch if spec.fetch is not None and spec.fetch.paginated else None
     for request in (spec.request, *([fetch.request] if fetch else [])):
         body = request.body if isinstance(request.body, dict) else {}
         try:
             found = obstacle(body, parameter)
         except ValueError as error:
-            document.error(place, str(error))
+            document.error(location, str(error))
             return
         if found is not None:
-            document.error(place, f"{found} is no object in the request's body")
+            document.error(location, f"{found} is no object in the request's body")
 
 
 def _check_lookup(document: Document, path: Path, spec: List) -> None:
@@ -195,11 +195,11 @@ def _check_updated_at(document: Document, path: Path, cursor: UpdatedAtCursor) -
 def _check_joins(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
     earlier: set[str] = set()
     for name, join in spec.joins.items():
-        place = (*path, "joins", name)
-        _check_join_list(document, model, place, join)
+        location = (*path, "joins", name)
+        _check_join_list(document, model, location, join)
         for used in sorted(joins_used(join.key) - earlier):
             document.error(
-                (*place, "key"),
+                (*location, "key"),
                 f"reads joined.{used}, which is no join declared before this one",
                 hint=did_you_mean(used, earlier),
             )
@@ -241,7 +241,7 @@ def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
 
 
 def lists_named(model: DefinitionModel) -> set[str]:
-    """The lists that writes and analytics look things up in."""
+    """Returns the lookup lists of writes and analytics."""
     writes, analytics = model.writes, model.analytics
     found: set[str | None] = set()
     if writes.stages is not None:

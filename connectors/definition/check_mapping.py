@@ -43,7 +43,7 @@ def _check_presence(
 
 
 def sources_of(mapping: Any, path: Path) -> Iterator[tuple[Path, Source]]:
-    """Every source of a mapping with its place, those of its parts included."""
+    """Every source of a mapping with its path, those of its parts included."""
     if mapping is None:
         return
     for name in type(mapping).model_fields:
@@ -77,8 +77,8 @@ def _check_inside_each(document: Document, path: Path, source: Source) -> None:
 def _check_outcomes(document: Document, model: DefinitionModel) -> None:
     lists = [each for each in model.lists.values() if each.holds in _HOLDING["application"]]
     for at, outcome in enumerate(model.statuses.outcomes):
-        place: Path = ("statuses", "outcomes", at, "when")
-        _check_joins(document, place, [outcome.when], lists)
+        location: Path = ("statuses", "outcomes", at, "when")
+        _check_joins(document, location, [outcome.when], lists)
 
 
 def _check_unused_joins(document: Document, model: DefinitionModel) -> None:

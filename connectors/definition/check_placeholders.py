@@ -1,4 +1,4 @@
-"""Placeholders against the names that a place knows."""
+"""Checks placeholders against the names that have a value there."""
 
 from collections.abc import Iterable
 
@@ -21,9 +21,9 @@ def settings_names(model: DefinitionModel) -> set[str]:
 def check_placeholders(document: Document, path: Path, value: object, known: Iterable[str]) -> None:
     """Report what is in braces and is none of the known names."""
     names = set(known)
-    for place, text in malformed_in(value, path):
+    for location, text in malformed_in(value, path):
         document.error(
-            place,
+            location,
             f"{text} is no placeholder; write {{name}}, {{name:int}} or {{name:number}}, and each "
             "brace that belongs to the text itself twice: {{ or }}",
         )

@@ -87,18 +87,18 @@ def _check_choices(
 ) -> None:
     names = settings_names(model) | set(known)
     for name, choice in choices.items():
-        place = (*path, "choose", name)
+        location = (*path, "choose", name)
         if choice.list not in model.lists:
             hint = did_you_mean(choice.list, model.lists)
-            document.error((*place, "list"), f'there is no list "{choice.list}"', hint=hint)
-        check_placeholders(document, (*place, "where"), choice.where, names)
-        check_placeholders(document, (*place, "scope"), choice.scope, names)
+            document.error((*location, "list"), f'there is no list "{choice.list}"', hint=hint)
+        check_placeholders(document, (*location, "where"), choice.where, names)
+        check_placeholders(document, (*location, "scope"), choice.scope, names)
         read = {
             use.name for other in choices.values() for use in names_in([other.where, other.scope])
         }
         if name not in used | read:
             message = f"is chosen, but {{{name}}} stands nowhere in the request"
-            document.error(place, message, on_key=True)
+            document.error(location, message, on_key=True)
         names.add(name)
 
 
@@ -210,13 +210,13 @@ def _check_value(
         message = "is never used: every choice is required"
         document.error((*path, "otherwise"), message, on_key=True)
     if analytics.replaces is not None:
-        place = (*path, "replaces")
+        location = (*path, "replaces")
         for key, part in analytics.replaces.request.parts().items():
-            check_placeholders(document, (*place, "request", key), part, names | {"stale"})
+            check_placeholders(document, (*location, "request", key), part, names | {"stale"})
         starts = analytics.replaces.starts_with
-        check_placeholders(document, (*place, "starts_with"), starts, names)
+        check_placeholders(document, (*location, "starts_with"), starts, names)
         if model.writes.read is None:
-            document.error(place, "needs `writes.read`, which reads the application")
+            document.error(location, "needs `writes.read`, which reads the application")
 
 
 def check_webhook(document: Document, model: DefinitionModel) -> None:

@@ -10,7 +10,7 @@ from connectors.definition.root import DefinitionModel
 
 
 def check(document: Document, model: DefinitionModel) -> None:
-    """Report every inconsistency at its place."""
+    """Report every inconsistency at its line."""
     for one in (
         check_settings,
         check_lists,

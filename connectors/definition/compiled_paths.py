@@ -15,7 +15,7 @@ _Node = dict[str, Any]
 
 @lru_cache(maxsize=4096)
 def compile_path(path: str) -> Getter:
-    """A function from a record to what stands at the path; None where nothing does."""
+    """Returns a function from a record to the value at the path; None where there is none."""
     if SIMPLE_PATH.fullmatch(path):
         return _dotted(tuple(path.split(".")))
     parsed = jmespath.compile(path).parsed

@@ -1,4 +1,4 @@
-"""Which values of an integration a definition sends in headers, where not every text can stand."""
+"""Finds the values of an integration that are sent in headers, which cannot hold every text."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def sent_in_headers(model: DefinitionModel) -> set[Path]:
 
 
 def basic_users(model: DefinitionModel) -> set[Path]:
-    """What stands before the colon of basic authentication."""
+    """Returns the user names of basic authentication, which can hold no colon."""
     return _paths({use.name for auth in _auths(model.auth) for use in names_in(_user_of(auth))})
 
 
@@ -99,7 +99,7 @@ def _paths(names: set[str]) -> set[Path]:
 
 
 def _requests(value: Any, path: Path = ()) -> Iterator[tuple[Path, Request]]:
-    """Every request of a definition, however deep, with its place."""
+    """Every request of a definition, however deep, with its path."""
     match value:
         case Request():
             yield path, value

@@ -146,7 +146,7 @@ class ErrorRule(ConfigModel):
 
 
 class Errors(ConfigModel):
-    """How success is told from failure."""
+    """The signs of success and failure."""
 
     ok_when: JmesPath | None = Field(
         default=None,

@@ -9,7 +9,7 @@ from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
 from connectors.times import is_time_format
 
-Place = Literal["query", "body"]
+SendIn = Literal["query", "body"]
 
 
 class NoPagination(ConfigModel):
@@ -68,7 +68,7 @@ class CursorPagination(ConfigModel):
 
     kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
-    send_in: Place = Field(
+    send_in: SendIn = Field(
         default="query",
         description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
         '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`.',
@@ -223,7 +223,7 @@ class SyncTokenCursor(ConfigModel):
 
     kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
-    send_in: Place = Field(
+    send_in: SendIn = Field(
         default="body",
         description="Where it goes. In a body a dot leads into an object, such as "
         "`variables.syncToken`.",
@@ -379,6 +379,6 @@ class List(ConfigModel):
     )
     rotates: bool = Field(
         default=False,
-        description="Whether volatile values differ in every answer; bytes are then not compared.",
+        description="No effect any more: values under `volatile` paths are never compared.",
         examples=[True],
     )

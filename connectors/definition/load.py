@@ -1,4 +1,4 @@
-"""Finds definitions on disk and reads one with all its mistakes told at once."""
+"""Finds definitions on disk and reads one with all its mistakes reported at once."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -45,7 +45,7 @@ def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
 
     Raises:
         UnknownDefinition: there is none.
-        ConfigError: it has mistakes; every one that could be found, at its place.
+        ConfigError: it has mistakes; every one that could be found, at its line.
     """
     known = find_definitions(paths)
     path = FilePath(name) if name.endswith((".yaml", ".yml")) else known.get(name)
@@ -61,7 +61,7 @@ def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
 
 
 def load_definition_text(text: str, *, path: FilePath) -> Definition:
-    """The definition that a text holds; `path` is the name it goes by.
+    """The definition that a text holds; `path` is its name.
 
     Raises:
         ConfigError: it has mistakes.

@@ -1,4 +1,4 @@
-"""JMESPath as definitions use it: checked when it is read, asked for the names that it needs."""
+"""JMESPath as definitions use it: checked when it is read, with the names that a path reads."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ def _read_of_joins(node: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
 
 
 def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
-    """The names X of all `owner.X` below a node; None stands for one that is no plain name."""
+    """The names X of all `owner.X` below a node; None for one that is no plain name."""
     if node["type"] == "subexpression":
         first, *rest = node["children"]
         if first["type"] == "field" and first["value"] == owner and rest:
@@ -99,7 +99,7 @@ def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
 
 
 def top_names(path: str) -> set[str]:
-    """The record's own keys that a path starts from, as far as they can be told."""
+    """The record's own keys that a path starts from, as far as they are plain names."""
     return _tops(dict(jmespath.compile(path).parsed))
 
 
@@ -119,7 +119,7 @@ def _roots(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def names_read(paths: Iterable[str], *, whole: str | None = None) -> frozenset[str] | None:
-    """The record's own keys that all of these paths read; None where they cannot be told.
+    """The record's own keys that all of these paths read; None where they may read any.
 
     With `whole`, paths start at a part of the record, which holds the record under that name.
     """

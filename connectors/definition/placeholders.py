@@ -18,7 +18,7 @@ _NO_TOKEN = re.compile(rf"{_TOKEN.pattern}|(\{{[^{{}}]{{0,60}}\}}|[{{}}])")
 
 
 class Use(msgspec.Struct, frozen=True):
-    """One placeholder where it stands."""
+    """One placeholder at its path."""
 
     path: Path
     name: str
@@ -81,7 +81,7 @@ def fill_text(text: str, values: Values, *, quote: Callable[[str], str] = str) -
 
 
 OMIT = object()
-"""Stands for an entry whose only content is a placeholder without a value."""
+"""The value of an entry whose only content is a placeholder without a value."""
 
 
 def fill(value: object, values: Values) -> object:
@@ -130,7 +130,7 @@ def converted(value: object, kind: str | None) -> object:
 
 
 def as_text(value: object) -> str:
-    """A value as it stands in an address."""
+    """Returns a value as it is written in an address."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):

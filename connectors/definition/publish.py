@@ -23,14 +23,14 @@ Where the value is "text or list or mapping" below a mapping (`candidate`, `appl
 
 
 def definition_schema() -> str:
-    """The schema of definition files, as it stands in the repository."""
+    """The schema of definition files, as it is in the repository."""
     title = {"$schema": _DIALECT, "title": "ClearView ATS Sync connector definition"}
     schema = {**title, **editor_schema(DefinitionModel)}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def definition_reference() -> str:
-    """The page as it stands in the repository."""
+    """The page as it is in the repository."""
     sections: dict[str, str] = {}
     for path, model in model_paths(DefinitionModel):
         sections.setdefault(f"{model.__name__} {_kind(model)}", model_section(path, model))

@@ -72,7 +72,7 @@ class Request(ConfigModel):
 
     @cached_property
     def placeholders(self) -> frozenset[str]:
-        """The names of all placeholders, wherever they stand."""
+        """The names of all placeholders, wherever they are."""
         return frozenset(use.name for use in names_in(self.parts()))
 
     def parts(self) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from connectors.definition.paths import checked_path
 from connectors.times import TIME_FORMATS, is_time_format
 
 KEY = "@key"
-"""Inside `each` over an object: the key under which an entry stands."""
+"""Inside `each` over an object: the key of an entry."""
 
 
 class PathSource(msgspec.Struct, frozen=True):
-    """What stands at a path."""
+    """The value at a path."""
 
     path: str
 
@@ -91,7 +91,7 @@ EACH_FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def read_source(value: object, *, items: str | None = None) -> Source:
-    """The source that a value of the file stands for.
+    """Returns the source that a value of the file declares.
 
     Raises:
         ValidationError: with every mistake at its place.

@@ -12,7 +12,7 @@ _NEVER_IN_AN_ADDRESS = re.compile(r"""[^!#-;=?-~]|%(?![0-9A-Fa-f]{2})""")
 
 
 def sendable(address: str) -> str:
-    """The address with all that cannot stand in one percent-encoded; the rest stays as it is.
+    """Returns the address with all that cannot be in one percent-encoded; the rest stays as it is.
 
     Raises:
         UnicodeEncodeError: it holds half a character.
@@ -25,7 +25,7 @@ def sendable(address: str) -> str:
 def next_address(
     address: str, *, current: URL, origin: URL, keep_origin: bool, operation: str
 ) -> URL:
-    """What to ask for the next page; it is never on another origin than the integration's own.
+    """Returns the address of the next page; it is never on another origin than the integration's own.
 
     With `keep_origin`, scheme and port of an address on the same host are those of `origin`.
 

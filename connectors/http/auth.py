@@ -26,15 +26,15 @@ class Applied:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     version: int = 0
-    """Which token this is, to tell a stale 401 from a true one."""
+    """The number of the token, which a 401 for an older one does not renew."""
     token: str = field(default="", repr=False)
     """The token by itself, where there is one."""
     warning: str | None = None
-    """What a person should know although the request can go."""
+    """A message for the operator; the request is sent all the same."""
 
 
 class Authenticator(Protocol):
-    """Knows a credential."""
+    """Holds a credential."""
 
     async def apply(self, send: SendToken) -> Applied: ...
 

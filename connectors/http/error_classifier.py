@@ -1,4 +1,4 @@
-"""What an answer means: success, or one of the error classes that say what to do next. Pure."""
+"""Classifies answers: success, or one of the error classes that say what to do next. Pure."""
 
 import re
 from collections.abc import Mapping

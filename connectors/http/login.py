@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.definition.auth import LoginAuth
 from connectors.definition.placeholders import fill_text
 from connectors.http.auth import Applied
@@ -20,7 +20,7 @@ class LoginSessionAuth:
     """Opens sessions, and a new one a little before the old one may end."""
 
     def __init__(
-        self, auth: LoginAuth, draft: DraftLogin, clock: Clock, first: OAuth2Auth | None
+        self, auth: LoginAuth, draft: DraftLogin, clock: ConnectorClock, first: OAuth2Auth | None
     ) -> None:
         """Nothing is sent before the first `apply`."""
         self._auth = auth

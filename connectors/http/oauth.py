@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from yarl import URL
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.definition.auth import OAuth2
 from connectors.definition.placeholders import Values, fill_text, names_in
 from connectors.errors import TokenUnavailable
@@ -25,7 +25,13 @@ class OAuth2Auth:
     """Fetches access tokens, and spends each refresh token once."""
 
     def __init__(
-        self, auth: OAuth2, values: Values, clock: Clock, *, store: TokenStore, integration: str
+        self,
+        auth: OAuth2,
+        values: Values,
+        clock: ConnectorClock,
+        *,
+        store: TokenStore,
+        integration: str,
     ) -> None:
         """Nothing is sent before the first `apply`."""
         self._auth = auth

@@ -3,10 +3,10 @@
 import msgspec
 
 from config.operator import Integration
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.definition.load import Definition
 from connectors.http.client import AtsHttp
-from connectors.http.requests import RequestBuilder, Settings
+from connectors.http.requests import ConnectorSettings, RequestBuilder
 from connectors.http.transport import Transport
 
 
@@ -18,8 +18,8 @@ class Parts(msgspec.Struct, frozen=True):
     definition: Definition
     operator: Integration
     """The integration as the operator configured it."""
-    settings: Settings
+    settings: ConnectorSettings
     requests: RequestBuilder
     http: AtsHttp
     transport: Transport
-    clock: Clock
+    clock: ConnectorClock

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from connectors.clock import Clock, SystemClock
+from connectors.clock import ConnectorClock, LoopClock
 from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
 from connectors.times import http_date
 from models.backoff import backoff_pause
@@ -22,13 +22,13 @@ from models.times import EPOCH
 
 Waiting = Callable[[datetime, str], None]
 SLOW_DOWN = "asked to slow down"
-"""Why a request waits that the vendor sent back, other than for a limit that we keep ourselves."""
+"""The reason of a wait after a refusal by the vendor, as against a limit that we keep ourselves."""
 NOT_WELL = "not well"
-"""Why a request waits for an ATS that said for how long it is out of order."""
+"""The reason of a wait for an ATS that said for how long it is out of order."""
 LEAST_PAUSE_S = 0.1
 """No pause is shorter, whatever a header says."""
 _LEAST_PAUSE_IN_THE_END_S = 1.0
-"""What that grows to where pauses as short as asked for are refused again and again."""
+"""The shortest pause after several refusals in a row, whatever a header says."""
 _EARLIEST_EPOCH_S = 1e9
 _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
@@ -39,7 +39,7 @@ _BACKGROUND = 0.5
 
 
 class RequestClass(msgspec.Struct, frozen=True):
-    """What a request is for: its list or operation, and whether it writes or fetches a token."""
+    """The kind of a request, by which limits count it: its list or operation, and its effect."""
 
     operation: str
     is_write: bool = False
@@ -55,7 +55,7 @@ class RequestClass(msgspec.Struct, frozen=True):
         return 0.0 if self.is_write or self.is_urgent else reserve
 
     def concerns(self, only: Iterable[str]) -> bool:
-        """Whether a limit with this `only` counts the request."""
+        """True if a limit with this `only` counts the request."""
         names = set(only)
         if not names:
             return not self.is_token
@@ -66,9 +66,9 @@ class RequestClass(msgspec.Struct, frozen=True):
 class RateLimiter(Protocol):
     """One limit, as far as time is concerned."""
 
-    def concerns(self, purpose: RequestClass) -> bool: ...
+    def concerns(self, request_class: RequestClass) -> bool: ...
 
-    def delay(self, now: float, purpose: RequestClass) -> float:
+    def delay(self, now: float, request_class: RequestClass) -> float:
         """Seconds until there is room; 0 when there is room now."""
         ...
 
@@ -77,7 +77,7 @@ class RateLimiter(Protocol):
     def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None: ...
 
 
-class Window:
+class WindowLimiter:
     """So many requests in a window that starts with the first of them or when the vendor says."""
 
     def __init__(self, limit: WindowLimit, reserve: float) -> None:
@@ -89,16 +89,16 @@ class Window:
         self._ends = float("-inf")
         self._left = self._allowed
 
-    def concerns(self, purpose: RequestClass) -> bool:
-        """Whether the request counts here."""
-        return purpose.concerns(self._limit.only)
+    def concerns(self, request_class: RequestClass) -> bool:
+        """True if the limit counts the request."""
+        return request_class.concerns(self._limit.only)
 
-    def delay(self, now: float, purpose: RequestClass) -> float:
+    def delay(self, now: float, request_class: RequestClass) -> float:
         """Until the window ends, once it is used up."""
         if now >= self._ends:
             self._left = self._allowed
             return 0.0
-        kept = _kept(self._allowed, purpose.left_over(self._reserve))
+        kept = _kept(self._allowed, request_class.left_over(self._reserve))
         return self._ends - now if self._left <= kept else 0.0
 
     def take(self, now: float) -> None:
@@ -130,7 +130,7 @@ class Window:
             self._ends = now + max(seconds + _MARGIN_S, LEAST_PAUSE_S)
 
 
-class Bucket:
+class BucketLimiter:
     """A token bucket that fills steadily."""
 
     def __init__(self, limit: BucketLimit, reserve: float) -> None:
@@ -141,14 +141,14 @@ class Bucket:
         self._at: float | None = None
         self._reserve = reserve
 
-    def concerns(self, purpose: RequestClass) -> bool:
-        """Whether the request counts here."""
-        return purpose.concerns(self._limit.only)
+    def concerns(self, request_class: RequestClass) -> bool:
+        """True if the limit counts the request."""
+        return request_class.concerns(self._limit.only)
 
-    def delay(self, now: float, purpose: RequestClass) -> float:
+    def delay(self, now: float, request_class: RequestClass) -> float:
         """Until there is a whole token, above the reserve for a read."""
         self._fill(now)
-        wanted = 1 + _kept(self._limit.burst, purpose.left_over(self._reserve))
+        wanted = 1 + _kept(self._limit.burst, request_class.left_over(self._reserve))
         return max(0.0, (wanted - self._level) / self._rate)
 
     def take(self, now: float) -> None:
@@ -157,7 +157,7 @@ class Bucket:
         self._level -= 1
 
     def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
-        """Vendors with buckets tell nothing."""
+        """Does nothing: vendors with buckets send no headers about them."""
 
     def _fill(self, now: float) -> None:
         if self._at is not None:
@@ -175,8 +175,8 @@ class Budget:
     """Everything that one credential may do at one vendor."""
 
     limits: Limits
-    clock: Clock = field(default_factory=SystemClock)
-    _meters: list[RateLimiter] = field(init=False)
+    clock: ConnectorClock = field(default_factory=LoopClock)
+    _limiters: list[RateLimiter] = field(init=False)
     _slots: list[tuple[ConcurrencyLimit, asyncio.Semaphore]] = field(init=False)
     _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
     """Separately for token requests: until when no one sends."""
@@ -184,93 +184,97 @@ class Budget:
     """How often in a row the vendor asked to slow down."""
 
     def __post_init__(self) -> None:
-        self._meters, self._slots = [], []
+        self._limiters, self._slots = [], []
         for limit in self.limits.budgets:
             if isinstance(limit, WindowLimit):
-                self._meters.append(Window(limit, self.limits.write_reserve))
+                self._limiters.append(WindowLimiter(limit, self.limits.write_reserve))
             elif isinstance(limit, BucketLimit):
-                self._meters.append(Bucket(limit, self.limits.write_reserve))
+                self._limiters.append(BucketLimiter(limit, self.limits.write_reserve))
             else:
                 self._slots.append((limit, asyncio.Semaphore(limit.at_once)))
 
     @asynccontextmanager
-    async def turn(self, purpose: RequestClass, waiting: Waiting) -> AsyncIterator[None]:
-        """Wait until a request of this purpose may go, and hold its place while it is under way."""
+    async def slot(self, request_class: RequestClass, waiting: Waiting) -> AsyncIterator[None]:
+        """Wait until a request of this class may be sent, and hold its slot until it has ended."""
         if not self._slots:
-            await self._wait(purpose, waiting)
+            await self._wait(request_class, waiting)
             yield
             return
         async with AsyncExitStack() as held:
             for limit, slots in self._slots:
-                if purpose.concerns(limit.only):
+                if request_class.concerns(limit.only):
                     await held.enter_async_context(slots)
-            await self._wait(purpose, waiting)
+            await self._wait(request_class, waiting)
             yield
 
-    async def _wait(self, purpose: RequestClass, waiting: Waiting) -> None:
-        meters = [meter for meter in self._meters if meter.concerns(purpose)]
+    async def _wait(self, request_class: RequestClass, waiting: Waiting) -> None:
+        limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
         while True:
             now = self.clock.monotonic()
-            delays = [meter.delay(now, purpose) for meter in meters]
-            quiet = self._quiet.get(purpose.is_token, _NOT_QUIET)
+            delays = [limiter.delay(now, request_class) for limiter in limiters]
+            quiet = self._quiet.get(request_class.is_token, _NOT_QUIET)
             delay = max([quiet.until - now, *delays])
             if delay <= 0:
-                for meter in meters:
-                    meter.take(now)
+                for limiter in limiters:
+                    limiter.take(now)
                 return
             reason = quiet.reason if quiet.until - now >= delay else "rate limit"
             waiting(self.clock.now() + timedelta(seconds=delay), reason)
             await self.clock.sleep(delay)
 
-    def learn(self, purpose: RequestClass, headers: Mapping[str, str]) -> None:
-        """Take over what the vendor tells about its limits."""
-        meters = [meter for meter in self._meters if meter.concerns(purpose)]
-        if not meters:
+    def learn(self, request_class: RequestClass, headers: Mapping[str, str]) -> None:
+        """Takes over what the vendor's headers say about its limits."""
+        limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
+        if not limiters:
             return
         now = self.clock.monotonic()
         wall = http_date(headers.get("Date")) or self.clock.now()
-        for meter in meters:
-            meter.learn(headers, now, wall)
+        for limiter in limiters:
+            limiter.learn(headers, now, wall)
 
-    def accepted(self, purpose: RequestClass) -> None:
+    def accepted(self, request_class: RequestClass) -> None:
         """The vendor did not ask to slow down."""
-        self._refusals.pop(purpose.is_token, None)
+        self._refusals.pop(request_class.is_token, None)
 
-    def refused(self, purpose: RequestClass, headers: Mapping[str, str]) -> datetime:
+    def refused(self, request_class: RequestClass, headers: Mapping[str, str]) -> datetime:
         """The vendor asked to slow down: no one sends before the returned moment."""
-        seconds = max(self._pause(purpose, headers), self._least_pause(purpose))
-        return self._be_quiet(purpose, seconds, SLOW_DOWN)
+        seconds = max(self._pause(request_class, headers), self._least_pause(request_class))
+        return self._be_quiet(request_class, seconds, SLOW_DOWN)
 
-    def put_off(self, purpose: RequestClass, headers: Mapping[str, str]) -> datetime | None:
+    def put_off(self, request_class: RequestClass, headers: Mapping[str, str]) -> datetime | None:
         """The vendor is not well: no one sends before the moment that it named, if it named one."""
-        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
-        if not asked:
+        wanted = requested_pause(headers, self.limits.retry_after_header, self.clock.now())
+        if not wanted:
             return None
-        seconds = min(asked + _MARGIN_S, self.limits.longest_pause.total_seconds())
-        return self._be_quiet(purpose, max(seconds, LEAST_PAUSE_S), NOT_WELL)
+        seconds = min(wanted + _MARGIN_S, self.limits.longest_pause.total_seconds())
+        return self._be_quiet(request_class, max(seconds, LEAST_PAUSE_S), NOT_WELL)
 
-    def _be_quiet(self, purpose: RequestClass, seconds: float, reason: str) -> datetime:
+    def _be_quiet(self, request_class: RequestClass, seconds: float, reason: str) -> datetime:
         until = self.clock.monotonic() + seconds
-        earlier = self._quiet.get(purpose.is_token, _NOT_QUIET)
+        earlier = self._quiet.get(request_class.is_token, _NOT_QUIET)
         if until > earlier.until:
             wall = self.clock.now() + timedelta(seconds=seconds)
-            self._quiet[purpose.is_token] = earlier = _Quiet(until, wall, reason)
+            self._quiet[request_class.is_token] = earlier = _Quiet(until, wall, reason)
         return earlier.wall
 
-    def _pause(self, purpose: RequestClass, headers: Mapping[str, str]) -> float:
+    def _pause(self, request_class: RequestClass, headers: Mapping[str, str]) -> float:
         longest = self.limits.longest_pause.total_seconds()
-        asked = pause_told(headers, self.limits.retry_after_header, self.clock.now())
-        if asked:
-            return min(asked + _MARGIN_S, longest)
+        wanted = requested_pause(headers, self.limits.retry_after_header, self.clock.now())
+        if wanted:
+            return min(wanted + _MARGIN_S, longest)
         now = self.clock.monotonic()
-        first = replace(purpose, is_urgent=True, is_background=False)
-        resets = [meter.delay(now, first) for meter in self._meters if meter.concerns(purpose)]
+        first = replace(request_class, is_urgent=True, is_background=False)
+        resets = [
+            limiter.delay(now, first)
+            for limiter in self._limiters
+            if limiter.concerns(request_class)
+        ]
         known = max(resets, default=0.0)
         return min(known or self.limits.pause.total_seconds(), longest)
 
-    def _least_pause(self, purpose: RequestClass) -> float:
-        earlier = self._refusals.get(purpose.is_token, 0)
-        self._refusals[purpose.is_token] = earlier + 1
+    def _least_pause(self, request_class: RequestClass) -> float:
+        earlier = self._refusals.get(request_class.is_token, 0)
+        self._refusals[request_class.is_token] = earlier + 1
         first, longest = (
             timedelta(seconds=LEAST_PAUSE_S),
             timedelta(seconds=_LEAST_PAUSE_IN_THE_END_S),
@@ -289,11 +293,11 @@ class _Quiet(msgspec.Struct, frozen=True):
 _NOT_QUIET = _Quiet(float("-inf"), EPOCH, "")
 
 
-def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
-    """Seconds that a header asks to wait; None if it does not, or cannot be understood.
+def requested_pause(headers: Mapping[str, str], name: str, wall: datetime) -> float | None:
+    """Returns the seconds that a header says to wait; None if it says none, or cannot be read.
 
     It may be given as seconds, as a date, or as the moment in seconds or milliseconds since 1970.
-    0.0 is for none, negative ones and the past: that is no hint when to ask again.
+    0.0 is for none, negative ones and the past: that is no hint when to try again.
     """
     text = headers.get(name)
     if text is None:
@@ -307,7 +311,7 @@ def pause_told(headers: Mapping[str, str], name: str, wall: datetime) -> float |
 
 
 def _seconds_from(number: float, present: datetime) -> float:
-    """No one asks to wait for years: so large a number is a moment."""
+    """No ATS sets a pause of years: so large a number is a moment."""
     if number < _EARLIEST_EPOCH_S:
         return number
     epoch_s = number / 1000 if number >= _EARLIEST_EPOCH_S * 1000 else number
@@ -315,6 +319,6 @@ def _seconds_from(number: float, present: datetime) -> float:
 
 
 def _number(headers: Mapping[str, str], name: str | None) -> float | None:
-    """A finite number; anything else that stands in the header is no number."""
+    """A finite number; any other text of the header is no number."""
     text = headers.get(name, "") if name is not None else ""
     return float(text) if _NUMBER.fullmatch(text) else None

@@ -10,7 +10,7 @@ import msgspec
 from yarl import URL
 
 from config.operator import Integration
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values, fill, fill_text
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
@@ -20,11 +20,11 @@ from connectors.times import time_zone, write_time
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ConnectorSettings:
     """What an integration gives to its definition, ready for placeholders."""
 
     values: Mapping[str, str] = field(repr=False)
-    clock: Clock
+    clock: ConnectorClock
 
     def resolver(self, extra: Mapping[str, object] | None = None) -> Values:
         """Looks a placeholder up: first in `extra`, then in the settings."""
@@ -42,7 +42,9 @@ class Settings:
         return value
 
 
-def settings_of(model: DefinitionModel, integration: Integration, clock: Clock) -> Settings:
+def settings_of(
+    model: DefinitionModel, integration: Integration, clock: ConnectorClock
+) -> ConnectorSettings:
     """Credentials, options with their defaults, and the acting user."""
     values: dict[str, str] = {}
     for name, secret in integration.credentials.items():
@@ -53,7 +55,7 @@ def settings_of(model: DefinitionModel, integration: Integration, clock: Clock) 
             values[f"options.{name}"] = chosen
     if integration.acting_user is not None:
         values["acting_user"] = integration.acting_user
-    return Settings(values, clock)
+    return ConnectorSettings(values, clock)
 
 
 def base_address(api: Api, endpoint: str | None, values: Values) -> str:
@@ -99,7 +101,7 @@ class Draft(msgspec.Struct, frozen=True):
 class RequestBuilder:
     """Makes drafts for one integration."""
 
-    def __init__(self, api: Api, endpoint: str | None, settings: Settings) -> None:
+    def __init__(self, api: Api, endpoint: str | None, settings: ConnectorSettings) -> None:
         """Work out the base address and the headers of every request."""
         values = settings.resolver()
         self._settings = settings
@@ -200,4 +202,11 @@ def _texts(entries: Mapping[str, str], values: Values) -> dict[str, str]:
     }
 
 
-__all__ = ["Draft", "MissingValue", "RequestBuilder", "Settings", "base_address", "settings_of"]
+__all__ = [
+    "ConnectorSettings",
+    "Draft",
+    "MissingValue",
+    "RequestBuilder",
+    "base_address",
+    "settings_of",
+]

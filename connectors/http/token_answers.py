@@ -114,7 +114,7 @@ def token_in(body: dict[str, Any], path: str) -> str:
 
 
 def beside(body: dict[str, Any], path: str, name: str) -> Any:
-    """A value that stands beside the token, or else at the top."""
+    """Returns a value beside the token, or else at the top."""
     holder, _, _ = path.rpartition(".")
     near = jmespath.search(holder, body) if _PLAIN_PATH.fullmatch(holder) else None
     found = near.get(name) if isinstance(near, dict) else None

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.http.client import Answer, Outgoing
 
 SendToken = Callable[[Outgoing], Awaitable[Answer]]
@@ -51,7 +51,7 @@ class TokenRenewal:
     has already given.
     """
 
-    def __init__(self, fetch: Fetch, clock: Clock) -> None:
+    def __init__(self, fetch: Fetch, clock: ConnectorClock) -> None:
         """Hold nothing yet."""
         self._fetch = fetch
         self._clock = clock

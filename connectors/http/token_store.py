@@ -1,6 +1,6 @@
 """Where the tokens of a refresh token grant are kept, over restarts and for all replicas.
 
-A vendor that rotates refresh tokens accepts each of them once. So whoever spends one claims its
+A vendor that rotates refresh tokens accepts each of them once. So the one who spends it claims its
 grant first, and uses what the vendor gave only after it is stored.
 """
 

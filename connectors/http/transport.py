@@ -12,7 +12,7 @@ from multidict import CIMultiDictProxy
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from yarl import URL
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.connector import Observer
 from connectors.definition.limits import ErrorClass
 from connectors.errors import (
@@ -57,9 +57,9 @@ class SuccessResponse(msgspec.Struct, Generic[Payload], frozen=True):
 
 
 Parse = Callable[[bytes], tuple[Any, Payload]]
-"""From a body to what error rules look at, and what the caller wants."""
+"""From a body to the value that error rules are checked against, and the caller's payload."""
 Accept = Callable[[SuccessResponse[Payload]], None]
-"""Raises `BrokenAnswer` for an answer that proves too little to go by."""
+"""Raises `BrokenAnswer` for an answer that proves too little."""
 _SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
 
 
@@ -92,7 +92,7 @@ class Transport:
     authenticator: Authenticator
     classifier: ErrorClassifier
     observer: Observer
-    clock: Clock
+    clock: ConnectorClock
     jitter: Callable[[], float] = random.random
     requests_sent: int = 0
 
@@ -155,7 +155,7 @@ class Transport:
         return max(pause.total_seconds(), _LEAST_BACKOFF_S)
 
     async def _patiently(self, reading: "_Reading[Payload]") -> SuccessResponse[Payload]:
-        """Being told to slow down is no failure: the budget waits, then the read goes again."""
+        """Repeats a read that a rate limit refused, after the pause: that is no failure."""
         while True:
             try:
                 good = await self.once(reading.request, reading.kind, reading.parse)
@@ -192,15 +192,15 @@ class Transport:
     def _error(
         self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
     ) -> AtsError:
-        purpose, until = self._purpose(request), None
+        request_class, until = self._class_of(request), None
         if found == "rate":
-            until = self.budget.refused(purpose, answer.headers)
+            until = self.budget.refused(request_class, answer.headers)
             message = f"{request.operation}: the ATS asks to slow down"
             return RateLimited(
                 message, until=until, status=answer.status, operation=request.operation
             )
         if found == "retry":
-            until = self.budget.put_off(purpose, answer.headers)
+            until = self.budget.put_off(request_class, answer.headers)
         return error_of(
             found,
             status=answer.status,
@@ -219,7 +219,7 @@ class Transport:
                 operation=request.operation,
             )
 
-    def _purpose(self, request: Outgoing) -> RequestClass:
+    def _class_of(self, request: Outgoing) -> RequestClass:
         return RequestClass(
             request.operation,
             is_write=request.is_write,
@@ -230,14 +230,14 @@ class Transport:
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
     ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
-        purpose = self._purpose(request)
-        async with self.budget.turn(purpose, self._waiting):
+        request_class = self._class_of(request)
+        async with self.budget.slot(request_class, self._waiting):
             answer = await self._exchange(request, applied)
-        self.budget.learn(purpose, answer.headers)
+        self.budget.learn(request_class, answer.headers)
         envelope, payload = self._parsed(request, answer, parse)
         found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":
-            self.budget.accepted(purpose)
+            self.budget.accepted(request_class)
         return answer, envelope, payload, found
 
     def _parsed(
@@ -285,9 +285,9 @@ class Transport:
 
     async def _send_token(self, request: Outgoing) -> Answer:
         """Token requests have a budget of their own and carry no other credential."""
-        purpose = RequestClass("token", is_token=True)
+        request_class = RequestClass("token", is_token=True)
         try:
-            async with self.budget.turn(purpose, self._waiting):
+            async with self.budget.slot(request_class, self._waiting):
                 answer = await self._exchange(request, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
@@ -295,23 +295,23 @@ class Transport:
             was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
             message = f"the token address {was}; correct it where the configuration names it"
             raise TokenUnavailable(message, status=error.status, operation="token") from None
-        self.budget.learn(purpose, answer.headers)
-        self._obey_pause_of(purpose, answer)
+        self.budget.learn(request_class, answer.headers)
+        self._obey_pause_of(request_class, answer)
         return answer
 
-    def _obey_pause_of(self, purpose: RequestClass, answer: Answer) -> None:
+    def _obey_pause_of(self, request_class: RequestClass, answer: Answer) -> None:
         """The token address may be limited or out of order by itself."""
         status = answer.status
         if status == 429:
-            until = self.budget.refused(purpose, answer.headers)
+            until = self.budget.refused(request_class, answer.headers)
             raise RateLimited("token: the ATS asks to slow down", until=until, operation="token")
-        self.budget.accepted(purpose)
+        self.budget.accepted(request_class)
         if status >= 500 or status in {408, 425}:
             raise Unavailable(
                 f"the token address answered {status}",
                 status=status,
                 operation="token",
-                until=self.budget.put_off(purpose, answer.headers),
+                until=self.budget.put_off(request_class, answer.headers),
             )
 
     def _waiting(self, until: datetime, reason: str) -> None:

@@ -168,7 +168,7 @@ def _pairs(value: Any) -> list[tuple[Any, Any]]:
 
 
 def as_raw(value: Any) -> dict[str, Any]:
-    """Custom fields that cannot be told apart, kept under one key."""
+    """Returns custom fields that have no keys of their own, kept under one key."""
     return {"_raw": storable(value)}
 
 

@@ -23,7 +23,7 @@ from connectors.http.transport import SuccessResponse, Transport
 from connectors.read.identify import SCOPE
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
-from connectors.read.listing import Listing
+from connectors.read.listing import AtsList
 from connectors.read.lookups import Rows
 
 _AT_ONCE = 4
@@ -46,19 +46,19 @@ class Fetcher(msgspec.Struct, frozen=True):
     """Reads by id from every list that has a `fetch`."""
 
     lists: Mapping[str, List]
-    listings: Mapping[str, Listing]
+    listings: Mapping[str, AtsList]
     requests: RequestBuilder
     transport: Transport
     issues: IssueLog
 
     async def rows(self, name: str, ids: Iterable[str]) -> Rows:
-        """The records with these ids, or with these values of what the request asks by."""
+        """The records with these ids, or with these values of the key that the request takes."""
         return (await self.read(name, ids, is_join=True)).rows
 
     async def read(
         self, name: str, ids: Iterable[str], *, urgent: bool = False, is_join: bool = False
     ) -> ReadRows:
-        """The records with these ids. What cannot be an id is at no ATS, and not asked for."""
+        """The records with these ids. An unusable id is at no ATS and not requested."""
         spec = self._spec(name)
         wanted = sorted({each for each in ids if self._is_usable(name, each)})
         batches = [wanted[at : at + spec.batch] for at in range(0, len(wanted), spec.batch)]
@@ -74,7 +74,7 @@ class Fetcher(msgspec.Struct, frozen=True):
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(_settled(one(batch))) for batch in batches]
         except ExceptionGroup as failed:
-            # Callers know single errors; the first one tells what they all come from.
+            # Callers know single errors; the first one is the cause of all.
             raise failed.exceptions[0] from None
         found = [task.result() for task in running]
         failures = [each for each in found if isinstance(each, AtsError)]
@@ -117,7 +117,7 @@ class Fetcher(msgspec.Struct, frozen=True):
         return ReadRows(rows if is_join else read, frozenset(batch if odd else ()))
 
     async def _items(self, draft: Draft, spec: Fetch, *, takes_null: bool) -> list[Any]:
-        """What the answer has at its place.
+        """Returns the records of the answer.
 
         Raises:
             BrokenAnswer: there is neither a record nor a list, so that nothing is known of the ids.

@@ -1,4 +1,4 @@
-"""What an import reads of a list's records, as far as the definition's paths tell."""
+"""Finds the keys and joins of a list's records that the definition's paths read."""
 
 from collections.abc import Iterable, Mapping
 
@@ -30,13 +30,13 @@ class Reads(msgspec.Struct, frozen=True):
     candidate_joins: Mapping[str, Join]
     application_joins: Mapping[str, Join]
     of_joins: Mapping[str, frozenset[str] | None]
-    """By join: what is read of its rows; None where that cannot be told."""
+    """By join: the keys that are read of its rows; None where any may be read."""
     names: frozenset[str] | None
-    """The record's own keys; None where they cannot be told, or are not all in the list."""
+    """The record's own keys; None where any may be read, or where the list does not show them all."""
 
 
 def reads_of(spec: List, mappers: Mappers) -> Reads:
-    """Worked out once for each list; `mappers` are those of the list."""
+    """Returns what the mapping of a list reads; `mappers` are those of the list."""
     of_candidate = mappers.candidate.paths if mappers.candidate else ()
     of_application = mappers.application.paths if mappers.application else ()
     candidate_joins = _needed(spec, of_candidate)

@@ -1,4 +1,4 @@
-"""Decides what can be the id of a record: the one place where ids from an ATS are checked. Pure."""
+"""Checks ids of an ATS, for all of the connector. Pure."""
 
 from typing import Any
 

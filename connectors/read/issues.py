@@ -1,4 +1,4 @@
-"""Collects what a connector could not read, or only after a repair, until the run asks for it."""
+"""Collects what a connector could not read, or only after a repair, until the run takes it."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal

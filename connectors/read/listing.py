@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.connector import Page, Position, Window
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import (
@@ -54,7 +54,7 @@ LoadScopes = Callable[[str], Awaitable[Scopes]]
 """From a lookup list's name to the scopes as they are now."""
 
 
-class Listing:
+class AtsList:
     """Reads one list of one connector."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Listing:
         *,
         requests: RequestBuilder,
         transport: Transport,
-        clock: Clock,
+        clock: ConnectorClock,
         load_scopes: LoadScopes,
         issues: IssueLog,
         digest_of: Digest | None = whole_digest,

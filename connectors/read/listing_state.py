@@ -1,4 +1,4 @@
-"""A page as it came, and how far a walk got, whose JSON form is the position that is stored. Pure."""
+"""A page as it came, and the state of a walk, whose JSON form is the stored position. Pure."""
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,17 +34,17 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 NOTHING = Fetched()
-"""In place of the page of a scope that is gone, or after a last page that was passed over."""
+"""The page of a scope that is gone, or after a last page that was passed over."""
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """What a walk has shown of its records, beside the totals that the ATS told page by page."""
+    """The records that a walk has shown, beside the totals that the ATS gave page by page."""
 
     shown: int = 0
     total: int | None = None
     """The latest one."""
     rose: int = 0
-    """The sum of its increases: so many records came during the walk, perhaps where it had been."""
+    """The sum of its increases: so many records were added during the walk, perhaps on earlier pages."""
 
     def page(self, shown: int, total: int | None) -> "Counted":
         """One page more."""
@@ -54,9 +54,9 @@ class Counted(msgspec.Struct, frozen=True):
 
     @property
     def least(self) -> int | None:
-        """How many records existed all the time, and must have been shown; None if not known.
+        """The number of records that existed all the time, and must have been shown; None if unknown.
 
-        Deletions lower the total, and additions may land behind the walk's back: what the last
+        Deletions lower the total, and additions may come on earlier pages: what the last
         total has above all increases was there from the first page to the last.
         """
         return None if self.total is None else self.total - self.rose
@@ -77,7 +77,7 @@ class HashedIds:
         del self._hashes[:]
 
     def repeats(self, more: Iterable[str]) -> int:
-        """How many came again, with one page more."""
+        """Returns how many ids came again, with one page more."""
         hashes = array("Q", self._hashes)
         hashes.extend(map(xxhash.xxh3_64_intdigest, map(str.encode, more)))
         return len(hashes) - len(set(hashes))

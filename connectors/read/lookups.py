@@ -1,4 +1,4 @@
-"""Lists that mappings and writes look things up in: loaded whole once a run, or by key as needed."""
+"""The lookup lists of a connector, each loaded whole once a run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.clock import Clock
+from connectors.clock import ConnectorClock
 from connectors.definition.compiled_paths import compile_path
 from connectors.read.ids import identifier
 
@@ -27,7 +27,7 @@ class _Table:
     indexes: dict[str, dict[str, Rows]] = field(default_factory=dict)
 
     def index(self, by: str) -> dict[str, Rows]:
-        """Records by what stands at a path."""
+        """Returns the records by the value at a path."""
         if by not in self.indexes:
             self.indexes[by] = index_rows(self.rows, by)
         return self.indexes[by]
@@ -39,7 +39,7 @@ def distinct(rows: Rows) -> Rows:
 
 
 def index_rows(rows: Rows, by: str) -> dict[str, Rows]:
-    """Records by what stands at a path, in their order."""
+    """Returns the records by the value at a path, in their order."""
     get = compile_path(by)
     found: dict[str, Rows] = {}
     for row in rows:
@@ -52,7 +52,7 @@ def index_rows(rows: Rows, by: str) -> dict[str, Rows]:
 class Lookups:
     """The tables of one connector."""
 
-    def __init__(self, load: LoadAll, clock: Clock) -> None:
+    def __init__(self, load: LoadAll, clock: ConnectorClock) -> None:
         """Nothing is loaded yet."""
         self._load = load
         self._clock = clock

@@ -100,7 +100,7 @@ class _Field(msgspec.Struct, frozen=True):
     convert: Convert
     paths: tuple[str, ...]
     key: str | None
-    """The record's own key that it stands under, if that is its whole path."""
+    """The record's own key that is its whole path, if it has such a path."""
     as_it_is: Getter
     """Gives the value from before its entries are read."""
 
@@ -108,7 +108,7 @@ class _Field(msgspec.Struct, frozen=True):
 class _Fields:
     """The fields of one part of a record, read in one go.
 
-    Texts that stand under one of the record's own keys are half of all fields: they are taken
+    Texts under one of the record's own keys are half of all fields: they are taken
     without calling anything.
     """
 

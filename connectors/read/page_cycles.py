@@ -1,4 +1,4 @@
-"""Tells a walk that goes round in circles from one whose pages have all the same position."""
+"""Finds walks that go round in circles, although pages may all have the same position."""
 
 import msgspec
 import xxhash
@@ -9,7 +9,7 @@ from connectors.errors import BrokenAnswer
 class PagesRead:
     """The pages of one walk so far.
 
-    A scroll keeps its place at the ATS, and the same cursor brings the next page each time. So it
+    A scroll has its position at the ATS, and the same cursor brings the next page each time. So it
     is no loop that a position comes again, but that it brings a page that it has brought before.
     """
 
@@ -18,7 +18,7 @@ class PagesRead:
         self._seen: set[int] = set()
 
     def note(self, position: object, records: object) -> None:
-        """Remember a page by its position and by what tells its records apart.
+        """Remember a page by its position and by the ids of its records.
 
         Raises:
             BrokenAnswer: this position has brought the same page before.

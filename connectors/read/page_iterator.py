@@ -41,11 +41,11 @@ _MOST_EMPTY = 1000
 
 
 class PageSource(Protocol):
-    """What a walk asks of its list."""
+    """The list that a walk reads."""
 
     name: str
     scrolls: bool
-    """True: the ATS keeps the place, so that asking for any page moves it."""
+    """True: the ATS keeps the position, and each request moves it."""
     is_numbered: bool
     """True: positions are numbers, so that a page can be passed over."""
 
@@ -173,7 +173,7 @@ class PageIterator:
         return replace(state, page_key={}, scope=later[0], counted=Counted())
 
     def _refuse_circles(self, state: ListingState, ids: Sequence[str], fetched: Fetched) -> None:
-        """Some positions change although the page does not: then only its records tell."""
+        """Refuses pages that come again; some positions change although the page does not."""
         name = self._source.name
         self._repeats = self._repeats + 1 if ids and ids == self._before else 0
         self._before = ids
@@ -189,7 +189,7 @@ class PageIterator:
             self._read.note([state.scope, state.page_key], marks)
 
     def _check(self, state: ListingState, fetched: Fetched) -> None:
-        """Whether the page can be what it says it is, beside those before it."""
+        """Refuses a page that contradicts those before it."""
         same = len(fetched.records) > 1 and list(fetched.records) == list(self._latest.records)
         if same and self._source.is_numbered:
             raise Inconclusive("is the same page as the one before it")
@@ -279,7 +279,7 @@ class PageIterator:
     async def _is_answering(
         self, error: AtsError, failed: ListingState, following: ListingState | None
     ) -> bool:
-        """Whether the ATS answers anything else: else this is no bad page, but an outage."""
+        """True if the ATS answers anything else: if not, this is no bad page, but an outage."""
         if not isinstance(error, Unavailable | BrokenAnswer):
             return True
         if self._source.scrolls:
@@ -312,4 +312,4 @@ class PageIterator:
 
 
 def _unchecked(_: Fetched) -> None:
-    """A page is looked at only to see if the ATS answers."""
+    """Accepts any page: only that the ATS answers counts."""

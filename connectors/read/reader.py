@@ -24,7 +24,7 @@ from connectors.read.fields_read import Mappers, reads_of
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
 from connectors.read.joins import Context, JoinLoader
-from connectors.read.listing import Listing, Scopes
+from connectors.read.listing import AtsList, Scopes
 from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
 from connectors.read.record_reader import ListReader
@@ -46,7 +46,7 @@ class AtsReader:
         mappers = self._mappers(rules)
         reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
         self._listings = {
-            name: Listing(
+            name: AtsList(
                 name,
                 spec,
                 requests=parts.requests,

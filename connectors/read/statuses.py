@@ -1,4 +1,4 @@
-"""Which canonical status a stage stands for, and which stage a status goes to. Pure."""
+"""Maps stages and rejection reasons to canonical statuses. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -97,7 +97,7 @@ class StatusRules:
         return self._turned_down(verdict.status, reason) if verdict else None
 
     def _turned_down(self, status: ApplicationStatus, reason: str | None) -> ApplicationStatus:
-        """Who turned whom down is often told only by the reason."""
+        """Corrects the status by the reason, which often alone says who ended the application."""
         if status not in TURNED_DOWN or reason is None:
             return status
         return self.reason_status(reason) or status
@@ -111,7 +111,7 @@ class StatusRules:
     def verdict(
         self, external_id: str | None, name: str | None, kind: str | None
     ) -> Verdict | None:
-        """What a stage stands for by itself."""
+        """Returns the status of a stage by itself."""
         for key in (external_id, name):
             if key is not None and (status := self._operators.get(folded(key))):
                 return Verdict(status, 0)

@@ -11,7 +11,7 @@ from connectors.read.joins import Context
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
 from connectors.write.choices import ChoiceFinder
-from connectors.write.push_planner import Account
+from connectors.write.push_planner import AccountSetup
 from connectors.write.stages import Reason, ReasonReader, Stage, StageReader, push_target
 from models.candidate import ApplicationRecord
 from models.status import CLOSED, ApplicationStatus
@@ -43,7 +43,7 @@ class AccountReader:
         context: Context,
         *,
         max_age_s: float,
-    ) -> Account:
+    ) -> AccountSetup:
         """Returns stages, reasons and choices for one push, none older than `max_age_s`."""
         stages = await self._stages_of(context, max_age_s)
         reasons = await self._reasons(max_age_s) if target.status in CLOSED else []
@@ -57,7 +57,7 @@ class AccountReader:
             for name, write in self._model.writes.operations().items()
             if write.choose and name in _operations_for(target.status)
         }
-        return Account(stages, reasons, chosen)
+        return AccountSetup(stages, reasons, chosen)
 
     async def _stages_of(self, context: Context, max_age_s: float) -> list[Stage]:
         """Returns the stages that the application of a record may be in."""

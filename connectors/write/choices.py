@@ -8,7 +8,7 @@ from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import fill_text
 from connectors.definition.writes import Choice
 from connectors.errors import FieldUnknown
-from connectors.http.requests import Settings
+from connectors.http.requests import ConnectorSettings
 from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import text
 
@@ -21,7 +21,7 @@ class ChoiceFinder:
 
     lookups: Lookups
     load_rows: Callable[[str, str | None], Awaitable[Rows]]
-    settings: Settings
+    settings: ConnectorSettings
     integration: str
     ats_name: str
 

@@ -29,7 +29,7 @@ _REASON_NAMES = frozenset({"reason_id", "reason_name"})
 _STAGES_SHOWN = 30
 
 
-class Account(msgspec.Struct, frozen=True):
+class AccountSetup(msgspec.Struct, frozen=True):
     """What the account has, as far as a push needs it."""
 
     stages: Sequence[Stage]
@@ -64,7 +64,7 @@ class Planner(msgspec.Struct, frozen=True):
         ref: ApplicationRef,
         current: ApplicationRecord,
         target: PushTarget,
-        account: Account,
+        account: AccountSetup,
         context: Mapping[str, Any],
     ) -> PushPlan:
         """Requests from `current` to `target`, or why there are none."""
@@ -199,7 +199,7 @@ class _Task(msgspec.Struct, frozen=True):
     ref: ApplicationRef
     current: ApplicationRecord
     target: PushTarget
-    account: Account
+    account: AccountSetup
     context: Mapping[str, Any]
 
     def values(self, stage: Stage | None, reason: Reason | None) -> dict[str, object]:

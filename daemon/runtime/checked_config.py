@@ -17,7 +17,7 @@ from config.problems import ConfigError, Problems
 from config.yaml_tree import read_yaml
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.header_values import basic_users, sent_in_headers
-from connectors.integration_checks import Note, check_integration, integration_notes
+from connectors.integration_checks import IntegrationNote, check_integration, integration_notes
 from daemon.runtime.token_storage import check_token_storage
 
 
@@ -27,7 +27,7 @@ class CheckedConfig(msgspec.Struct, frozen=True):
     loaded: Loaded[OperatorConfig]
     definitions: Mapping[str, Definition]
 
-    def notes(self, *, today: date) -> list[Note]:
+    def notes(self, *, today: date) -> list[IntegrationNote]:
         """What the connectors in use cannot do, and what is about to end."""
         return [
             note

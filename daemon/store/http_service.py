@@ -14,7 +14,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from connectors.http.rate_limits import pause_told
+from connectors.http.rate_limits import requested_pause
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.clock import Clock
 from models.backoff import backoff_pause
@@ -133,7 +133,7 @@ class ClearViewHttp:
             return
         sentence = f"{self._name} answered {status}."
         if status in {408, 425, 429} or status >= 500:
-            asked = pause_told(answer.headers, "Retry-After", self._clock.now())
+            asked = requested_pause(answer.headers, "Retry-After", self._clock.now())
             raise ServiceUnavailable(sentence, status=status, retry_after_s=asked)
         if 200 <= status < 300:
             raise ServiceUnavailable(f"{self._name} answered something that is not JSON.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.clock import SystemClock
+from connectors.clock import LoopClock
 from connectors.connector import Connector, Window
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
 from connectors.simulator import Fault, Simulator
@@ -301,7 +301,7 @@ async def test_a_storm_of_refusals_ends_with_every_record_and_no_rule_broken(
     simulator, _ = await account(unlimited=False, time_scale=0.02)
     storm = Fault("rate_limited", operation="list", probability=0.4, count=30, retry_after=0.05)
     simulator.faults.add(storm)
-    connector = connect(simulator, clock=SystemClock(), **OPERATORS.get(simulator.NAME, {}))
+    connector = connect(simulator, clock=LoopClock(), **OPERATORS.get(simulator.NAME, {}))
     await connector.open()
     found = Imported()
     try:

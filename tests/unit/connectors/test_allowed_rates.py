@@ -28,13 +28,15 @@ class JumpingClock:
         self.seconds += max(seconds, 1e-6)
 
 
-async def refusals(limit: Limit, purpose: RequestClass, *, slowest_s: float) -> tuple[int, float]:
+async def refusals(
+    limit: Limit, request_class: RequestClass, *, slowest_s: float
+) -> tuple[int, float]:
     """Of many requests, as fast as the definition lets them: how many too many, and requests/s."""
     clock, delay = JumpingClock(), random.Random(7)
     budget = Budget(load_definition("smartrecruiters").model.limits, clock)
     arrivals: list[float] = []
     for _ in range(REQUESTS):
-        async with budget.turn(purpose, lambda _, __: None):
+        async with budget.slot(request_class, lambda _, __: None):
             arrivals.append(clock.seconds + delay.uniform(0.005, slowest_s))
     refused = sum(limit.admit(at) is not None for at in sorted(arrivals))
     return refused, REQUESTS / (max(arrivals) - min(arrivals))
@@ -46,9 +48,9 @@ async def refusals(limit: Limit, purpose: RequestClass, *, slowest_s: float) -> 
 async def test_smartrecruiters_never_gets_more_than_ten_requests_in_any_second(
     limit: type[SlidingWindow] | type[FixedWindow], slowest_s: float, is_write: bool
 ) -> None:
-    purpose = RequestClass("candidates.fetch", is_write=is_write)
+    request_class = RequestClass("candidates.fetch", is_write=is_write)
 
-    refused, per_second = await refusals(limit(10, 1.0), purpose, slowest_s=slowest_s)
+    refused, per_second = await refusals(limit(10, 1.0), request_class, slowest_s=slowest_s)
 
     assert refused == 0
     assert 8.9 < per_second < 9.1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.definition.limits import Limits, WindowLimit
-from connectors.http.rate_limits import Budget, RequestClass, pause_told
+from connectors.http.rate_limits import Budget, RequestClass, requested_pause
 from connectors.times import TIME_FORMATS, read_time
 from tests.support.ats import QuickClock
 
@@ -26,7 +26,7 @@ A_READ = RequestClass("list")
     ],
 )
 def test_a_pause_is_understood_as_seconds_a_date_or_a_moment(told: str, seconds: float) -> None:
-    assert pause_told({"Reset": told}, "Reset", NOW) == seconds
+    assert requested_pause({"Reset": told}, "Reset", NOW) == seconds
 
 
 @pytest.mark.parametrize("text", ["0000-00-00", "0000-00-00 00:00:00"])
@@ -47,7 +47,7 @@ def test_a_wrong_time_is_told_without_its_value(format_name: str) -> None:
     "asked", ["0", "-5", "-0.0", "Mon, 23 Nov 2026 11:59:00 GMT", "1000000000"]
 )
 def test_a_pause_of_nothing_or_of_the_past_is_none(asked: str) -> None:
-    assert pause_told({"Retry-After": asked}, "Retry-After", NOW) == 0.0
+    assert requested_pause({"Retry-After": asked}, "Retry-After", NOW) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_pause_of_nothing_or_of_the_past_is_none(asked: str) -> None:
     ],
 )
 def test_a_pause_that_cannot_be_understood_is_no_hint(asked: str) -> None:
-    assert pause_told({"Retry-After": asked}, "Retry-After", NOW) is None
+    assert requested_pause({"Retry-After": asked}, "Retry-After", NOW) is None
 
 
 HEADER_TEXTS = (
@@ -72,7 +72,7 @@ HEADER_TEXTS = (
 
 @given(HEADER_TEXTS, HEADER_TEXTS)
 def test_no_header_makes_a_pause_that_is_not_a_sane_number(asked: str, date: str) -> None:
-    found = pause_told({"Retry-After": asked, "Date": date}, "Retry-After", NOW)
+    found = requested_pause({"Retry-After": asked, "Date": date}, "Retry-After", NOW)
 
     assert found is None or 0.0 <= found < float("inf")
 
@@ -93,7 +93,7 @@ async def test_no_rate_limit_header_ends_a_request(limit: str, remaining: str, r
     )
     budget = Budget(Limits(budgets=[window]), clock)
     for _ in range(3):
-        async with budget.turn(A_READ, lambda *_: None):
+        async with budget.slot(A_READ, lambda *_: None):
             budget.learn(A_READ, {"L": limit, "M": remaining, "R": reset})
 
     assert all(0.0 < slept <= 16.1 for slept in clock.slept)
@@ -117,7 +117,7 @@ async def test_a_refusal_without_a_usable_hint_pauses_as_the_definition_says(
     budget = Budget(Limits(pause="7s"), clock := QuickClock())
 
     budget.refused(A_READ, headers)
-    async with budget.turn(A_READ, lambda *_: None):
+    async with budget.slot(A_READ, lambda *_: None):
         pass
 
     assert sum(clock.slept) == pytest.approx(7.0, abs=0.2)
@@ -132,7 +132,7 @@ async def test_refusals_in_a_row_never_become_a_storm(asked: str, most: int) -> 
     ends = clock.monotonic() + 6.0
 
     while clock.monotonic() < ends:
-        async with budget.turn(A_READ, lambda *_: None):
+        async with budget.slot(A_READ, lambda *_: None):
             sent += 1
         budget.refused(A_READ, {"Retry-After": asked})
 
@@ -143,12 +143,12 @@ async def test_the_floor_falls_back_once_the_ats_takes_requests_again() -> None:
     budget = Budget(Limits(), clock := QuickClock())
     for _ in range(9):
         budget.refused(A_READ, {"Retry-After": "0.01"})
-    async with budget.turn(A_READ, lambda *_: None):
+    async with budget.slot(A_READ, lambda *_: None):
         budget.accepted(A_READ)
     clock.slept.clear()
 
     budget.refused(A_READ, {"Retry-After": "0.01"})
-    async with budget.turn(A_READ, lambda *_: None):
+    async with budget.slot(A_READ, lambda *_: None):
         pass
 
     assert sum(clock.slept) == pytest.approx(0.1, abs=0.05)
@@ -159,7 +159,7 @@ async def test_an_absurdly_long_pause_is_cut_to_the_longest(asked: str) -> None:
     budget = Budget(Limits(longest_pause="2m"), clock := QuickClock())
 
     budget.refused(A_READ, {"Retry-After": asked})
-    async with budget.turn(A_READ, lambda *_: None):
+    async with budget.slot(A_READ, lambda *_: None):
         pass
 
     assert sum(clock.slept) == pytest.approx(120.0, abs=0.5)
