@@ -1,15 +1,21 @@
 """Checks an integration against the definition of its connector."""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 import msgspec
 
+from config.cross_checks import DeclaredNames
+from config.encryption_key import HOW_TO_MAKE, SHORTEST, encryption_keys
 from config.loading import Loaded
 from config.nodes import Path, show_path
 from config.operator import Integration, OperatorConfig
 from config.problems import Problem, did_you_mean
+from config.settings import variable
+from connectors.definition.auth import LoginAuth, OAuth2
 from connectors.definition.check_zones import zone_hint, zone_options
+from connectors.definition.header_values import basic_users, sent_in_headers
 from connectors.definition.load import Definition
 from connectors.definition.paths import checked_path
 from connectors.definition.placeholders import names_in
@@ -19,6 +25,12 @@ from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
 from models.status import CLOSED
 
 SUNSET_NOTICE = timedelta(days=180)
+_KEY_SETTING = variable("encryption_key")
+_NOT_KEPT = (
+    "the ATS replaces this refresh token when it is used, and there is no place to keep the new one "
+    f"over a restart: set {_KEY_SETTING} ({HOW_TO_MAKE}) to keep it encrypted in MongoDB, or name a file "
+    "with token_file"
+)
 _OWN_FIELDS = {
     "candidate": {*CANDIDATE_FIELDS} - {"external_id", "custom_fields"},
     "application": {*APPLICATION_FIELDS}
@@ -155,16 +167,110 @@ class _Checker(msgspec.Struct, frozen=True):
         self.wrong(("fields", target), message, hint=hint, on_key=True)
 
 
-def check_integration(
-    loaded: Loaded[OperatorConfig], name: str, definition: Definition
-) -> list[Problem]:
-    """Every mistake of an integration that only its definition can show, at its place.
+def declared_names(definition: Definition) -> DeclaredNames:
+    """Returns the names that a definition gives to an integration's settings."""
+    model = definition.model
+    return DeclaredNames(
+        credentials=[name for name, one in model.credentials.items() if one.required],
+        optional_credentials=[name for name, one in model.credentials.items() if not one.required],
+        options=list(model.options),
+        required_options=[
+            name for name, one in model.options.items() if one.required and one.default is None
+        ],
+        in_headers=sorted(sent_in_headers(model)),
+        basic_users=sorted(basic_users(model)),
+    )
 
-    Unknown and missing credential and option names are `config.cross_checks`' to tell.
+
+def check_integrations(
+    loaded: Loaded[OperatorConfig],
+    definitions: Mapping[str, Definition],
+    environment: Mapping[str, str],
+) -> None:
+    """Reports every mistake of integrations that only their definitions can show, at its line.
+
+    `config.cross_checks` reports unknown and missing names of credentials and options.
     """
-    problems: list[Problem] = []
-    _Checker(loaded, name, definition.model, problems).check()
-    return problems
+    for name, integration in loaded.value.integrations.items():
+        model = definitions[integration.connector].model
+        problems: list[Problem] = []
+        _Checker(loaded, name, model, problems).check()
+        for problem in problems:
+            loaded.problems.error(problem)
+    _check_token_storage(loaded, dict(_grants(loaded, definitions)), environment)
+
+
+def _check_token_storage(
+    loaded: Loaded[OperatorConfig], grants: Mapping[str, OAuth2], environment: Mapping[str, str]
+) -> None:
+    """Reports refresh tokens that would be lost, or that two integrations store separately."""
+    key = _encryption_key(environment)
+    needs_key = False
+    stored: dict[tuple[str, ...], tuple[str, str]] = {}
+    for name, grant in grants.items():
+        integration = loaded.value.integrations[name]
+        path = _token_path(name, grant)
+        if integration.token_file is None and integration.enabled:
+            needs_key = True
+            if not key:
+                loaded.document.error(path, _NOT_KEPT)
+        _check_shared_token(loaded, name, path, stored)
+    _check_unused_files(loaded, grants)
+    if needs_key and any(each.is_too_short for each in encryption_keys(key)):
+        message = f"is too short to protect a refresh token (at least {SHORTEST} characters); {HOW_TO_MAKE}"
+        loaded.problems.error(Problem("environment", 0, 0, _KEY_SETTING, message))
+
+
+def _grants(
+    loaded: Loaded[OperatorConfig], definitions: Mapping[str, Definition]
+) -> Iterator[tuple[str, OAuth2]]:
+    """Yields the integrations that spend refresh tokens."""
+    for name, integration in loaded.value.integrations.items():
+        auth = definitions[integration.connector].model.auth
+        inner = auth.oauth2 if isinstance(auth, LoginAuth) else auth
+        if isinstance(inner, OAuth2) and inner.grant == "refresh_token":
+            yield name, inner
+
+
+def _token_path(name: str, grant: OAuth2) -> Path:
+    for use in names_in(grant.refresh_token or ""):
+        return ("integrations", name, *use.name.split(".", maxsplit=1))
+    return ("integrations", name)
+
+
+def _encryption_key(environment: Mapping[str, str]) -> str:
+    """Returns the setting, whose name may be written in small letters."""
+    return next(
+        (value for key, value in environment.items() if key.upper() == _KEY_SETTING), ""
+    ).strip()
+
+
+def _check_shared_token(
+    loaded: Loaded[OperatorConfig],
+    name: str,
+    path: Path,
+    stored: dict[tuple[str, ...], tuple[str, str]],
+) -> None:
+    """Reports a token that is stored twice: one copy would be spent after the other is replaced."""
+    integration = loaded.value.integrations[name]
+    secret = integration.credentials.get(str(path[-1]))
+    if secret is None:
+        return
+    token = (integration.connector, integration.endpoint or "", secret.get_secret_value())
+    file = str(integration.token_file or "")
+    other, elsewhere = stored.setdefault(token, (name, file))
+    if elsewhere != file:
+        message = (
+            f"has the refresh token of {other}, which is kept elsewhere; name the same token_file"
+        )
+        loaded.document.error(("integrations", name, "token_file"), message)
+
+
+def _check_unused_files(loaded: Loaded[OperatorConfig], grants: Mapping[str, OAuth2]) -> None:
+    for name, integration in loaded.value.integrations.items():
+        if integration.token_file is not None and name not in grants:
+            message = f"{integration.connector} has no refresh token: this has no effect"
+            loaded.document.warn(("integrations", name, "token_file"), message, on_key=True)
 
 
 def integration_notes(name: str, definition: Definition, *, today: date) -> list[IntegrationNote]:

@@ -90,7 +90,7 @@ def create_connector(
 
     Raises:
         MissingValue: a credential or option that the definition needs is not given; see
-            `connectors.integration_checks.check_integration`, which reports it at its line.
+            `connectors.integration_checks.check_integrations`, which reports it at its line.
     """
     clock, shared_limits = clock or LoopClock(), shared_limits or SharedLimits()
     model = definition.model

@@ -16,9 +16,12 @@ from config.operator import OperatorConfig
 from config.problems import ConfigError, Problems
 from config.yaml_tree import read_yaml
 from connectors.definition import Definition, find_definitions, load_definition
-from connectors.definition.header_values import basic_users, sent_in_headers
-from connectors.integration_checks import IntegrationNote, check_integration, integration_notes
-from daemon.runtime.token_storage import check_token_storage
+from connectors.integration_checks import (
+    IntegrationNote,
+    check_integrations,
+    declared_names,
+    integration_notes,
+)
 
 
 class CheckedConfig(msgspec.Struct, frozen=True):
@@ -52,10 +55,7 @@ def load_checked_config(
     loaded = load_operator_config(
         path, checks=[_definitions_into(definitions)], environment=environment
     )
-    for name, integration in loaded.value.integrations.items():
-        for problem in check_integration(loaded, name, definitions[integration.connector]):
-            loaded.problems.error(problem)
-    check_token_storage(loaded, definitions, os.environ if environment is None else environment)
+    check_integrations(loaded, definitions, os.environ if environment is None else environment)
     loaded.problems.raise_errors()
     return CheckedConfig(loaded, definitions)
 
@@ -80,21 +80,6 @@ def connector_folders_of(path: Path) -> list[Path]:
     """The folders of `connector_paths`, whatever else the file may be; none if there is no file."""
     problems = Problems()
     return _folders(Document(path, read_yaml(path, problems), problems)) if path.is_file() else []
-
-
-def declared_names(definition: Definition) -> DeclaredNames:
-    """What the definition asks an integration for."""
-    model = definition.model
-    return DeclaredNames(
-        credentials=[name for name, one in model.credentials.items() if one.required],
-        optional_credentials=[name for name, one in model.credentials.items() if not one.required],
-        options=list(model.options),
-        required_options=[
-            name for name, one in model.options.items() if one.required and one.default is None
-        ],
-        in_headers=sorted(sent_in_headers(model)),
-        basic_users=sorted(basic_users(model)),
-    )
 
 
 def _definitions_into(definitions: dict[str, Definition]) -> Callable[[Document], None]:
