@@ -26,7 +26,7 @@ from connectors.connector import (
     Window,
 )
 from connectors.definition.capabilities import capabilities_of
-from connectors.definition.lists import NoCursor
+from connectors.definition.cursors import NoCursor
 from connectors.definition.root import DefinitionModel
 from connectors.http.parts import Parts
 from connectors.http.transport import whole

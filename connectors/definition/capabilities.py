@@ -1,8 +1,8 @@
 """The capabilities that a definition gives its connector."""
 
 from connectors.connector import Capabilities
+from connectors.definition.analytics import ValueAnalytics
 from connectors.definition.root import DefinitionModel
-from connectors.definition.writes import ValueAnalytics
 
 
 def capabilities_of(model: DefinitionModel) -> Capabilities:

@@ -7,16 +7,9 @@ from config.nodes import Path
 from config.problems import did_you_mean
 from connectors.definition.bodies import obstacle
 from connectors.definition.check_placeholders import check_placeholders, settings_names
-from connectors.definition.lists import (
-    Fetch,
-    Join,
-    List,
-    NoCursor,
-    OffsetPagination,
-    PagePagination,
-    SyncTokenCursor,
-    UpdatedAtCursor,
-)
+from connectors.definition.cursors import NoCursor, SyncTokenCursor, UpdatedAtCursor
+from connectors.definition.lists import Fetch, Join, List
+from connectors.definition.pagination import OffsetPagination, PagePagination
 from connectors.definition.paths import joins_used
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel

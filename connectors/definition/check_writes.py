@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
+from connectors.definition.analytics import ReportAnalytics, ValueAnalytics
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.paths import joins_used
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
-from connectors.definition.writes import Choice, ReportAnalytics, ValueAnalytics, Write
+from connectors.definition.writes import Choice, Write
 
 STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 REASON_NAMES = frozenset({"reason_id", "reason_name"})

@@ -6,7 +6,7 @@ from config.document import Document
 from config.nodes import Path
 from config.problems import did_you_mean
 from connectors.definition.check_placeholders import check_placeholders, settings_names
-from connectors.definition.lists import UpdatedAtCursor
+from connectors.definition.cursors import UpdatedAtCursor
 from connectors.definition.placeholders import PLACEHOLDER, names_in
 from connectors.definition.root import DefinitionModel
 from connectors.times import time_zone

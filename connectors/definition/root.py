@@ -5,12 +5,14 @@ from typing import Literal
 from pydantic import Field
 
 from config.values import ConfigModel, Filled, Slug
+from connectors.definition.analytics import Analytics
 from connectors.definition.auth import ActingUser, Auth
 from connectors.definition.limits import Errors, Limits
 from connectors.definition.lists import List
 from connectors.definition.records import ApplicationMapping, CandidateMapping, Statuses
 from connectors.definition.requests import Api, Credential, Option
-from connectors.definition.writes import Analytics, Webhook, Writes
+from connectors.definition.webhook import Webhook
+from connectors.definition.writes import Writes
 
 Capability = Literal[
     "move", "reject", "withdraw", "unreject", "hire", "analytics", "webhook", "incremental",

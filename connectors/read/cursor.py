@@ -8,8 +8,8 @@ import msgspec
 
 from connectors.connector import Cursor, Window
 from connectors.definition.bodies import body_entry
-from connectors.definition.lists import Cursor as CursorKind
-from connectors.definition.lists import SyncTokenCursor, UpdatedAtCursor
+from connectors.definition.cursors import Cursor as CursorKind
+from connectors.definition.cursors import SyncTokenCursor, UpdatedAtCursor
 from connectors.definition.placeholders import fill
 from connectors.times import read_time, write_time, written_twice
 from models.times import iso

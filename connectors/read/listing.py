@@ -11,13 +11,9 @@ from msgspec.structs import replace
 from connectors.clock import ConnectorClock
 from connectors.connector import Page, Position, Window
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import (
-    List,
-    OffsetPagination,
-    PagePagination,
-    SyncTokenCursor,
-    UpdatedAtCursor,
-)
+from connectors.definition.cursors import SyncTokenCursor, UpdatedAtCursor
+from connectors.definition.lists import List
+from connectors.definition.pagination import OffsetPagination, PagePagination
 from connectors.errors import NotFound
 from connectors.http.decoding import FAILURES, decode
 from connectors.http.error_classifier import Kind

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from connectors.definition.bodies import merged
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import (
+from connectors.definition.cursors import SyncTokenCursor
+from connectors.definition.lists import List
+from connectors.definition.pagination import (
     CursorPagination,
-    List,
     NextUrlPagination,
     OffsetPagination,
     PagePagination,
     Pagination,
-    SyncTokenCursor,
 )
 from connectors.errors import BrokenAnswer, Misdirected
 from connectors.http.error_classifier import Kind

@@ -11,7 +11,7 @@ from yarl import URL
 
 from connectors.definition.bodies import body_entry
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import (
+from connectors.definition.pagination import (
     CursorPagination,
     LinkPagination,
     NextUrlPagination,

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.connector import ApplicationRef
+from connectors.definition.analytics import ReportAnalytics, ValueAnalytics
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import fill_text
 from connectors.definition.requests import Request
 from connectors.definition.root import DefinitionModel
-from connectors.definition.writes import ReportAnalytics, ValueAnalytics
 from connectors.errors import NotSupported
 from connectors.http.parts import Parts
 from connectors.http.transport import ANALYTICS

@@ -13,7 +13,7 @@ from yarl import URL
 from config.problems import ConfigError
 from connectors.connector import Mapped, Window
 from connectors.definition import load_definition_text
-from connectors.definition.lists import UpdatedAtCursor
+from connectors.definition.cursors import UpdatedAtCursor
 from connectors.read.cursor import change_filter
 from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector

@@ -1,0 +1,94 @@
+"""How a poll requests the records of a list that changed."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.values import ConfigModel, Filled
+from connectors.definition.paths import JmesPath
+from connectors.times import is_time_format
+
+
+class UpdatedAtCursor(ConfigModel):
+    """Records changed since a moment. `{from}` and `{to}` stand for the bounds."""
+
+    kind: Literal["updated_at"] = Field(
+        description="Records changed since a moment.", examples=["updated_at"]
+    )
+    field: JmesPath = Field(
+        description="Where a record says when it changed.", examples=["updated_at"]
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict,
+        description="Query parameters that ask for changes.",
+        examples=[{"updated_after": "{from}"}],
+    )
+    body: dict[str, object] = Field(
+        default_factory=dict,
+        description="The same, in a JSON body; an object under a name that the request has too is "
+        "merged into it.",
+        examples=[{"updatedAfter": "{from}"}],
+    )
+    format: Filled = Field(
+        default="iso",
+        description="How the vendor wants moments: iso, iso_seconds, iso_space, epoch_ms, epoch_s, "
+        "date, or a pattern such as %Y-%m-%d.",
+        examples=["epoch_ms"],
+    )
+    field_format: Filled | None = Field(
+        default=None,
+        description="How records write them, where that differs from `format`.",
+        examples=["iso"],
+    )
+    time_zone: Filled | None = Field(
+        default=None,
+        description="The IANA zone in which the vendor reads and writes these moments where they "
+        "carry none; `{options.…}` where each account has its own. `api.time_zone` otherwise, else UTC.",
+        examples=["Europe/Berlin"],
+    )
+    inclusive: bool = Field(
+        default=True,
+        description="Whether a record changed exactly at `{from}` is returned.",
+        examples=[True],
+    )
+    ordered: bool = Field(
+        default=False,
+        description="Whether records come in the order of their change.",
+        examples=[False],
+    )
+    create_only: bool = Field(
+        default=False,
+        description="Whether the vendor sets this moment only when a record is created.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _asks(self) -> "UpdatedAtCursor":
+        for name in ("format", "field_format"):
+            value = getattr(self, name)
+            if value is not None and not is_time_format(value):
+                raise ValueError(f"{name} {value!r} is no time format; see the reference")
+        return self
+
+
+class SyncTokenCursor(ConfigModel):
+    """An opaque token from the last page of one walk brings what changed since."""
+
+    kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
+    parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
+    send_in: Literal["query", "body"] = Field(
+        default="body",
+        description="Where it goes. In a body a dot leads into an object, such as "
+        "`variables.syncToken`.",
+        examples=["body"],
+    )
+    at: JmesPath = Field(description="Where the last page has it.", examples=["syncToken"])
+
+
+class NoCursor(ConfigModel):
+    """The list cannot tell what changed: every walk is complete, fingerprints find changes."""
+
+    kind: Literal["none"] = Field(description="Every walk is complete.", examples=["none"])
+
+
+Cursor = Annotated[UpdatedAtCursor | SyncTokenCursor | NoCursor, Field(discriminator="kind")]
