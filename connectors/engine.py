@@ -122,7 +122,7 @@ class RestConnector:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """What the ATS can do by the definition."""
+        """The operations that the ATS offers by its definition."""
         return capabilities_of(self._model)
 
     async def open(self) -> None:

@@ -91,7 +91,7 @@ class Forbidden(Terminal):
 
 
 class NotFound(Terminal):
-    """There is no such record at the ATS (any more)."""
+    """The ATS has no such record (any more)."""
 
 
 class GuardRefused(Terminal):

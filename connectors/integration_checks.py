@@ -64,7 +64,7 @@ class _Checker(msgspec.Struct, frozen=True):
         self.problems.append(Problem(file, mark.line, mark.column, show_path(path), message, hint))
 
     def unwise(self, below: Path, message: str, *, on_key: bool = False) -> None:
-        """What is without effect, or will be missed, and stops nothing."""
+        """Warns of a setting that has no effect, or of a missing one."""
         path: Path = ("integrations", self.name, *below)
         self.loaded.document.warn(path, message, on_key=on_key)
 
@@ -274,7 +274,7 @@ def _check_unused_files(loaded: Loaded[OperatorConfig], grants: Mapping[str, OAu
 
 
 def integration_notes(name: str, definition: Definition, *, today: date) -> list[IntegrationNote]:
-    """What this connector cannot do, and what is about to end."""
+    """Returns what this connector cannot do, and which version of the API ends soon."""
     model = definition.model
     notes = [IntegrationNote(name, f"{what}: {why}") for what, why in model.waivers.items()]
     for what, message in _missing(model).items():

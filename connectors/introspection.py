@@ -1,4 +1,4 @@
-"""What `ats-sync connectors` shows and makes: pure functions that return values."""
+"""The values that `ats-sync connectors` shows and makes. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -27,7 +27,7 @@ class Listed(msgspec.Struct, frozen=True):
     title: str | None = None
     version: str | None = None
     problems: tuple[str, ...] = ()
-    """Why it cannot be used; then title and version are not known."""
+    """The mistakes that keep it from being used; title and version are unknown then."""
 
 
 def list_definitions(paths: Iterable[FilePath] = ()) -> list[Listed]:
@@ -47,7 +47,7 @@ def _listed(name: str, path: FilePath, folders: list[FilePath]) -> Listed:
 
 
 def show_definition(definition: Definition) -> dict[str, Any]:
-    """What an operator has to give, and what they get, as plain values."""
+    """Returns what an operator has to configure and what he gets, as JSON values."""
     model = definition.model
     return {
         "connector": definition.name,
@@ -82,7 +82,7 @@ def show_definition(definition: Definition) -> dict[str, Any]:
 
 
 class TestResult(msgspec.Struct, frozen=True):
-    """How one given/expect pair of a definition went."""
+    """The result of one test of a definition."""
 
     __test__ = False
 
@@ -91,7 +91,7 @@ class TestResult(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Whether everything was as expected."""
+        """True if everything was as expected."""
         return not self.differences
 
 

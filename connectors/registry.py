@@ -50,7 +50,7 @@ class SilentObserver:
 
 @dataclass(slots=True)
 class SharedLimits:
-    """What integrations with the same credential share in a process: budget and access token.
+    """The rate limits and access tokens that integrations with the same credential share in a process.
 
     Make one for the whole process and give it to every `create_connector`.
     """

@@ -97,7 +97,7 @@ def write_time(moment: datetime, format_name: str = "iso", zone: tzinfo = UTC) -
 
 
 def written_twice(moment: datetime, zone: tzinfo) -> timedelta:
-    """How much later clocks show the same time once more, when they are put back; else nothing."""
+    """Returns the time after which clocks that are put back show this time again; else zero."""
     local = moment.astimezone(zone)
     first, second = local.replace(fold=0), local.replace(fold=1)
     return (first.utcoffset() or _NONE) - (second.utcoffset() or _NONE) if not local.fold else _NONE
@@ -114,7 +114,7 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def worth_reading(values: Sequence[object]) -> Iterable[object]:
-    """Of many times those among which the latest is.
+    """Returns a few of many times, the latest among them.
 
     ISO times in UTC of one length sort as their texts do, so that of each length one is enough.
     """

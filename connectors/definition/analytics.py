@@ -1,4 +1,4 @@
-"""How analytics are delivered to a vendor."""
+"""Analytics: the requests that deliver them to a vendor."""
 
 from typing import Annotated, Literal
 

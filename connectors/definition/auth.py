@@ -1,4 +1,4 @@
-"""How requests prove who sends them."""
+"""The kinds of authentication."""
 
 from datetime import timedelta
 from typing import Annotated, Literal

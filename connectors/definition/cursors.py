@@ -1,4 +1,4 @@
-"""How a poll requests the records of a list that changed."""
+"""Cursors: the filters by which a poll requests the records that changed."""
 
 from typing import Annotated, Literal
 

@@ -16,7 +16,7 @@ _ONLY = (
 
 
 class WindowLimit(ConfigModel):
-    """So many requests in each window of time."""
+    """A number of requests in each window of time."""
 
     kind: Literal["window"] = Field(description="A window.", examples=["window"])
     requests: Positive = Field(description="Requests in one window.", examples=[50])
@@ -57,7 +57,7 @@ class BucketLimit(ConfigModel):
 
 
 class ConcurrencyLimit(ConfigModel):
-    """So many requests under way at once."""
+    """A number of requests under way at once."""
 
     kind: Literal["concurrency"] = Field(description="Concurrency.", examples=["concurrency"])
     at_once: Positive = Field(description="Requests at once.", examples=[8])
@@ -68,7 +68,7 @@ Limit = Annotated[WindowLimit | BucketLimit | ConcurrencyLimit, Field(discrimina
 
 
 class Limits(ConfigModel):
-    """What one credential may ask for; all integrations with that credential share it."""
+    """The limits of one credential; all integrations with that credential share them."""
 
     budgets: list[Limit] = Field(
         default_factory=list,

@@ -12,7 +12,7 @@ from connectors.definition.requests import Request
 
 
 class Fetch(ConfigModel):
-    """How records are read by id."""
+    """The request that reads records by id."""
 
     request: Request = Field(
         description="The request; `{id}` for one, `{ids}` for several.",

@@ -82,7 +82,7 @@ def _checked(loaded: Loaded[DefinitionModel], path: FilePath) -> Definition:
 
 
 def _digest(loaded: Loaded[DefinitionModel]) -> str:
-    """Of what decides how records are read: comments and tests do not count."""
+    """Returns a digest of the parts by which records are read, without comments and tests."""
     tree = to_json(loaded.document.root)
     parts = tree if isinstance(tree, dict) else {}
     counted = {

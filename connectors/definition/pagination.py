@@ -1,4 +1,4 @@
-"""How the pages of a list follow each other."""
+"""The kinds of pagination."""
 
 from typing import Annotated, Literal
 

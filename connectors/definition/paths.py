@@ -108,7 +108,7 @@ def _tops(node: dict[str, Any]) -> set[str]:
 
 
 def _roots(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What an expression starts from: fields of the record, the record as such, constants."""
+    """Yields the nodes that an expression starts from: fields, the record as such, constants."""
     children = [child for child in node["children"] if isinstance(child, dict)]
     if node["type"] in {"subexpression", "index_expression"} or node["type"] in _ROOT_CHANGING:
         children = children[:1]

@@ -1,4 +1,4 @@
-"""How a vendor's records become candidates and applications, and its stages become statuses."""
+"""Mappings of a vendor's records to candidates and applications, and of its stages to statuses."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ def _unset(description: str, example: object) -> object:
 
 
 class CandidateMapping(ConfigModel):
-    """Where a candidate's fields come from."""
+    """The sources of a candidate's fields."""
 
     external_id: Text = Field(description="The candidate's id.", examples=["id"])
     first_name: Text = _unset("First name.", "first_name")
@@ -44,14 +44,14 @@ class CandidateMapping(ConfigModel):
 
 
 class JobMapping(ConfigModel):
-    """Where an application's job comes from."""
+    """The sources of an application's job."""
 
     external_id: Text = _unset("The job's id.", "job.id")
     name: Text = _unset("The job's name.", "job.title")
 
 
 class StageMapping(ConfigModel):
-    """Where an application's stage comes from."""
+    """The sources of an application's stage."""
 
     external_id: Text = _unset("The stage's id.", "stage.id")
     name: Text = _unset("The stage's name.", "stage.name")
@@ -59,7 +59,7 @@ class StageMapping(ConfigModel):
 
 
 class ApplicationMapping(ConfigModel):
-    """Where an application's fields come from."""
+    """The sources of an application's fields."""
 
     each: JmesPath | None = Field(
         default=None,
@@ -96,7 +96,7 @@ class Outcome(ConfigModel):
 
 
 class Statuses(ConfigModel):
-    """How stages become canonical statuses. Read in this order, the first that fits decides:
+    """Rules that map stages to canonical statuses. Read in this order, the first that fits decides:
     outcomes, the integration's `statuses`, kinds, names, coarse kinds. What none of them knows is imported as
     `reviewing` and counted as unmapped.
     """

@@ -1,4 +1,4 @@
-"""How a definition writes a request, and where a vendor's API and its versions are declared."""
+"""Requests of a definition, and the address and version of the vendor's API."""
 
 from datetime import date
 from functools import cached_property
@@ -87,7 +87,7 @@ class Request(ConfigModel):
 
 
 class Api(ConfigModel):
-    """Where the vendor's API is."""
+    """The address of the vendor's API."""
 
     base_url: Filled = Field(
         description="The address before every path; may hold `{options.…}`. An integration's "

@@ -46,7 +46,7 @@ class DefinitionTest(ConfigModel):
 
 
 class DefinitionModel(ConfigModel):
-    """How to talk to one kind of ATS."""
+    """A connector to one kind of ATS."""
 
     connector: Slug = Field(
         description="The connector's name; the file is called `<name>.yaml`.",

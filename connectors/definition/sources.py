@@ -1,4 +1,4 @@
-"""Where a canonical field comes from: a JMESPath, or one of a handful of named functions."""
+"""Sources of canonical fields: a JMESPath, or one of a few named functions."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from connectors.definition.paths import JmesPath
 
 
 class Signature(ConfigModel):
-    """How a webhook delivery proves who sent it."""
+    """The signature that proves who sent a webhook delivery."""
 
     kind: Literal["hmac_sha256"] = Field(description="HMAC-SHA256.", examples=["hmac_sha256"])
     secret: Filled = Field(
@@ -39,7 +39,7 @@ class Signature(ConfigModel):
 
 
 class Webhook(ConfigModel):
-    """What the vendor announces by itself."""
+    """The events that the vendor announces by itself."""
 
     signature: Signature = Field(
         description="How a delivery is checked.", examples=[{"kind": "hmac_sha256"}]

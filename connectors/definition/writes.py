@@ -25,7 +25,7 @@ FixedStages = tuple[FixedStage, ...]
 
 
 class Stages(ConfigModel):
-    """Where an account's stages are listed, for pushes and for coverage."""
+    """The list of an account's stages, for pushes and for coverage."""
 
     list: Filled | None = Field(
         default=None, description="The list that holds them.", examples=["stages"]
@@ -90,7 +90,7 @@ class Stages(ConfigModel):
 
 
 class Reasons(ConfigModel):
-    """Where an account's rejection reasons are listed."""
+    """The list of an account's rejection reasons."""
 
     list: Filled = Field(description="The list that holds them.", examples=["rejection_reasons"])
     more: ListNames = Field(
@@ -186,7 +186,7 @@ class Write(ConfigModel):
 
 
 class ReadBack(ConfigModel):
-    """How one application is read as it is now."""
+    """The read of one application as it is now."""
 
     list: Filled = Field(
         description="The list by whose `fetch` it is read.", examples=["applications"]
@@ -199,7 +199,7 @@ class ReadBack(ConfigModel):
 
 
 class Writes(ConfigModel):
-    """How a status change reaches the vendor. What is missing is not possible."""
+    """The requests of status changes. A missing one is not possible."""
 
     read: ReadBack | None = Field(
         default=None,

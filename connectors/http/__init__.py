@@ -1,1 +1,1 @@
-"""How requests reach an ATS: credentials, rate limits, errors, one origin."""
+"""Sends requests to an ATS: credentials, rate limits, errors, one origin."""

@@ -21,7 +21,7 @@ from connectors.http.token_renewal import SendToken
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a credential adds to a request."""
+    """The headers and parameters that a credential adds to a request."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -57,7 +57,7 @@ class StaticAuth(msgspec.Struct, frozen=True):
         return self.applied
 
     async def renew(self, stale: Applied) -> bool:  # noqa: ARG002 (a port)
-        """There is no other."""
+        """Returns False: the credential has no successor."""
         return False
 
     async def finish(self, send: SendToken) -> None:

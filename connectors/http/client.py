@@ -17,7 +17,7 @@ _READ_AHEAD_BYTES = 256 * 1024
 
 
 class TimeOuts(msgspec.Struct, frozen=True):
-    """How long a request may take."""
+    """The time limits of a request."""
 
     total: timedelta = timedelta(seconds=150)
     connect: timedelta = timedelta(seconds=15)
@@ -38,7 +38,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     headers: CIMultiDictProxy[str]

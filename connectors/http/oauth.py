@@ -43,7 +43,7 @@ class OAuth2Auth:
         self._last_access = ""
         """The token that is to be replaced: it is no news when the store has it."""
         self._unstored: tuple[StoredTokens | None, StoredTokens] | None = None
-        """What was stored before, and what the vendor gave since and could not be stored yet."""
+        """The tokens stored before, and those that the vendor gave since and could not be stored yet."""
 
     async def apply(self, send: SendToken) -> Applied:
         """A token that is good for at least a moment.
@@ -95,7 +95,7 @@ class OAuth2Auth:
         return is_news and self._clock.now() < known.renew_at
 
     async def _keep(self, claim: TokenClaim, given: StoredTokens) -> AccessToken:
-        """What cannot be stored is kept for the next attempt: the token before it is spent."""
+        """Stores tokens, or keeps them for the next attempt: the token before them is spent."""
         self._unstored = (claim.tokens, given)
         kept = await self._store_patiently(claim, given)
         self._unstored = None
@@ -187,7 +187,7 @@ def _access(tokens: StoredTokens) -> AccessToken:
 
 
 def address_setting(template: str, key: str) -> str:
-    """Where an operator corrects an address: the option that holds it, or the definition."""
+    """Returns the setting that holds an address: an option, or a key of the definition."""
     for use in names_in(template):
         if use.name.startswith("options."):
             return f"`{use.name}` of the integration"

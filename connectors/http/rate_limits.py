@@ -78,7 +78,7 @@ class RateLimiter(Protocol):
 
 
 class WindowLimiter:
-    """So many requests in a window that starts with the first of them or when the vendor says."""
+    """Limits requests in a window that starts with the first of them or when the vendor says."""
 
     def __init__(self, limit: WindowLimit, reserve: float) -> None:
         """Start with a fresh window."""
@@ -166,7 +166,7 @@ class BucketLimiter:
 
 
 def _kept(allowed: int, reserve: float) -> int:
-    """What reads leave to writes; a limit of few requests keeps none back."""
+    """Returns the requests that reads leave to writes; a limit of few requests reserves none."""
     return min(int(allowed * reserve), allowed - 1)
 
 
@@ -181,7 +181,7 @@ class Budget:
     _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
     """Separately for token requests: until when no one sends."""
     _refusals: dict[bool, int] = field(default_factory=dict)
-    """How often in a row the vendor asked to slow down."""
+    """The refusals in a row by the vendor's rate limit."""
 
     def __post_init__(self) -> None:
         self._limiters, self._slots = [], []

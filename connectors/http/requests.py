@@ -21,7 +21,7 @@ from connectors.times import time_zone, write_time
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSettings:
-    """What an integration gives to its definition, ready for placeholders."""
+    """The settings of an integration, as values of placeholders."""
 
     values: Mapping[str, str] = field(repr=False)
     clock: ConnectorClock

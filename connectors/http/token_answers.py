@@ -25,12 +25,12 @@ _PLAIN_PATH = re.compile(r"[A-Za-z_][\w.]*")
 
 
 class TokenWords(msgspec.Struct, frozen=True):
-    """What an operator has to check when no token is given."""
+    """The settings that an operator has to check when no token is given."""
 
     credential: str
     address: str
     grant: str
-    """What `invalid_grant` (RFC 6749, 5.2) means."""
+    """The meaning of `invalid_grant` (RFC 6749, 5.2)."""
 
 
 def token_body(answer: Answer, words: TokenWords) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def beside(body: dict[str, Any], path: str, name: str) -> Any:
 
 
 def life_of(body: dict[str, Any], path: str, answer: Answer, now: datetime) -> timedelta | None:
-    """How long the token lives, from `expires_in` (seconds) or `expires_at` (ISO or epoch seconds).
+    """Returns the token's life time by `expires_in` (seconds) or `expires_at` (ISO or epoch seconds).
 
     None where the answer does not say. A moment counts by the vendor's own clock.
     """

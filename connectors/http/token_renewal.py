@@ -11,9 +11,9 @@ from connectors.http.client import Answer, Outgoing
 SendToken = Callable[[Outgoing], Awaitable[Answer]]
 EARLY = timedelta(seconds=60)
 RETRY_EARLY = timedelta(seconds=10)
-"""How soon a renewal that failed early is tried again."""
+"""The pause after a renewal that failed early."""
 FINISH_S = 2.0
-"""How long a renewal under way holds up the end of its connector."""
+"""The seconds that the end of a connector waits for a renewal under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ Fetch = Callable[[SendToken], Awaitable[AccessToken]]
 
 
 def early_by(life: timedelta) -> timedelta:
-    """How long before its end a token is renewed: never so early that each request renews it."""
+    """Returns the time before its end at which a token is renewed, at most a fifth of its life."""
     return min(EARLY, life / 5)
 
 

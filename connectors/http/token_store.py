@@ -1,4 +1,4 @@
-"""Where the tokens of a refresh token grant are kept, over restarts and for all replicas.
+"""The store of refresh tokens, over restarts and for all replicas.
 
 A vendor that rotates refresh tokens accepts each of them once. So the one who spends it claims its
 grant first, and uses what the vendor gave only after it is stored.
@@ -18,7 +18,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class StoredTokens:
-    """What the vendor gave last."""
+    """The tokens that the vendor gave last."""
 
     refresh: str = field(repr=False)
     access: str = field(repr=False)
@@ -48,7 +48,7 @@ class TokenClaim(Protocol):
 
     @property
     def tokens(self) -> StoredTokens | None:
-        """What is stored; None as long as only the configured refresh token is known."""
+        """The stored tokens; None as long as only the configured refresh token is known."""
         ...
 
     async def keep(self, tokens: StoredTokens) -> bool:

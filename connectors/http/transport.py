@@ -34,7 +34,7 @@ from models.backoff import backoff_pause
 Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
 RATE_PATIENCE_S = 900.0
-"""How long a read may be sent back by rate limits before it fails."""
+"""The seconds for which rate limits may refuse a read before it fails."""
 OUTAGE_PATIENCE_S = 60.0
 """An ATS that is out of order for longer, as it says itself, fails a read at once."""
 _FIRST_BACKOFF = timedelta(seconds=1)

@@ -31,7 +31,7 @@ _AT_ONCE = 4
 
 
 class ReadRows(msgspec.Struct, frozen=True):
-    """What the ATS answered to a read by ids."""
+    """The answer to a read by ids."""
 
     rows: Rows
     doubtful: frozenset[str] = frozenset()
@@ -145,7 +145,7 @@ class Fetcher(msgspec.Struct, frozen=True):
 
 
 _BAD = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
-"""What the read of one record may fail with while others can be read."""
+"""The errors of one record's read that leave others readable."""
 
 
 async def _settled(read: Awaitable[ReadRows]) -> ReadRows | AtsError:

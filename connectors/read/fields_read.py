@@ -11,7 +11,7 @@ from connectors.read.mapping import WHOLE, ApplicationMapper, CandidateMapper
 
 
 class Mappers(msgspec.Struct, frozen=True):
-    """What a connector's records are mapped with."""
+    """The mappers of a connector's records."""
 
     candidate: CandidateMapper | None
     application: ApplicationMapper | None

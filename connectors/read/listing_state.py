@@ -28,7 +28,7 @@ class Fetched(msgspec.Struct, frozen=True):
     nothing: bool = False
     """True: the definition says that this answer means "nothing there"."""
     total: int | None = None
-    """How many records the ATS says there are, if the definition says where."""
+    """The number of records that the ATS reports, if the definition says where."""
     doubt: AtsError | None = None
     """The reason why the page proves neither an end nor a next page; its records are good."""
 

@@ -17,7 +17,7 @@ LoadAll = Callable[[str, str | None], Awaitable[Rows]]
 
 STALE_S = 30.0
 SPARSE_STALE_S = 300.0
-"""Where most keys have no record, a table that lacks one is not worth loading again so soon."""
+"""The same where most keys have no record, so that a missing one says little."""
 
 
 @dataclass(slots=True)

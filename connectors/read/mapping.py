@@ -33,9 +33,9 @@ from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
 from models.status import TURNED_DOWN, UNMAPPED_STATUS
 
 WHOLE = "record"
-"""Where one of a record's applications holds the record itself."""
+"""The key under which one of a record's applications holds the record itself."""
 BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What reading a field may raise when the ATS sends it in a shape that no one thought of."""
+"""The errors of reading a field that the ATS sends in an unforeseen shape."""
 
 
 Convert = Callable[[Any], Any]
@@ -172,7 +172,7 @@ class _Fields:
             return field.convert(None) if kept is None else kept
 
     def _kept(self, field: _Field, record: Any, error: Exception) -> Any:
-        """What a field has all the same: a custom field stays as it came."""
+        """Returns the value that a field keeps all the same: a custom field stays as it came."""
         if isinstance(error, FieldKept):
             return error.kept
         if field.convert is not custom_fields:

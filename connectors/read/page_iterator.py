@@ -29,11 +29,11 @@ from connectors.read.page_loader import Check
 from connectors.read.pagination import Inconclusive
 
 _BAD = (BrokenAnswer, NotFound, Rejected, Unavailable, UnexpectedPayload)
-"""What one page may fail with while others can be read."""
+"""The errors of one page that leave others readable."""
 _REFUSED = (Misdirected, NotFound, Rejected)
-"""What a position that leads nowhere any more fails with when a walk is resumed there."""
+"""The errors of a resumed walk whose position leads nowhere any more."""
 _IN_A_ROW = 3
-"""So many bad pages or scopes one after the other are no exception: the walk ends with the error."""
+"""Bad pages or scopes in a row after which the walk ends with the error."""
 _REPEATS = 3
 """A record may come twice, and a small page then looks like the one before; not so often."""
 _MOST_EMPTY = 1000

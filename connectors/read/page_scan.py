@@ -33,7 +33,7 @@ class _Scan:
         self._before = ""
         self._found = False
         self.edges: list[int] = []
-        """Where the array begins, its commas, and where it ends."""
+        """The offsets of the array's start, of its commas and of its end."""
 
     def read(self) -> None:
         """Find the array.

@@ -1,4 +1,4 @@
-"""How one page leads to the next: pure steps from an answer to the next request."""
+"""Steps from one page's answer to the request for the next. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class Inconclusive(ValueError):
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """How the request for a page differs from that for the first one."""
+    """The parts of a page's request that differ from the first page's."""
 
     query: Mapping[str, str]
     body: Mapping[str, Any]

@@ -84,7 +84,7 @@ class ListReader:
         return found
 
     def known_as(self, record: Context) -> str | None:
-        """How the record is known; None if it has no id."""
+        """Returns the id of a record, with its scope if it has one; None if it has no id."""
         own = identifier(self._id(record))
         return own if own is None or SCOPE not in record else scoped_id(record[SCOPE], own)
 

@@ -103,7 +103,7 @@ class StatusRules:
         return self.reason_status(reason) or status
 
     def reason_status(self, reason: str) -> ApplicationStatus | None:
-        """What a rejection reason's name says by itself."""
+        """Returns the status that a rejection reason's name means by itself."""
         name = folded(reason)
         own = self._operators.get(name)
         return own if own in TURNED_DOWN else self._reasons.get(name)
