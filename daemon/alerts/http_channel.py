@@ -7,7 +7,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from connectors.http.rate_limits import pause_told
+from connectors.http.rate_limits import requested_pause
 from daemon.core.notifications import ChannelFailed, MessageRefused
 from models.times import utc_now
 
@@ -64,5 +64,5 @@ def _judge(answer: aiohttp.ClientResponse) -> None:
         return
     if status in REFUSALS:
         raise MessageRefused(f"The Notification Service refused the message ({status}).")
-    asked_s = pause_told(answer.headers, "Retry-After", utc_now())
+    asked_s = requested_pause(answer.headers, "Retry-After", utc_now())
     raise ChannelFailed(f"The Notification Service answered {status}.", retry_after_s=asked_s)
