@@ -1,305 +1,497 @@
-"""The daemon: what runs beside what, from the first connection to the last.
+"""The composition root: the only module that names stores, connectors and jobs together.
 
-Infrastructure (leases, states, bells, HTTP) runs until all work is done; work (imports, pushes,
-exports, messages) runs until the daemon is told to stop.
+`AppServices` has what the daemon and the commands share. `Daemon` builds the process on it:
+infrastructure (leases, states, scheduler, HTTP) runs until all work is done; work (imports, pushes,
+exports, messages) runs until the daemon is stopped.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from uuid import UUID
 
-import structlog
+from pydantic import SecretStr
 
-from config.loader import secret_paths
-from config.loading import Loaded
-from config.operator import OperatorConfig
+from config.encryption_key import encryption_keys
+from config.operator import Integration
+from config.operator_clearview import ClearView
 from config.settings import Settings
-from connectors.connector import Connector
-from connectors.integration_checks import SUNSET_NOTICE
-from connectors.registry import create_connector
+from connectors.connector import Connector, Observer
+from connectors.definition.requests import Api
+from connectors.registry import SharedLimits, create_connector
 from daemon.alerts.channels import Channels
-from daemon.assembly import (
-    CurrentConfig,
-    Deliveries,
-    Shared,
-    assemble_intake,
-    assemble_sender,
-    assemble_worker,
-)
-from daemon.assembly_import import token_store_of
-from daemon.core.alert_texts import version_sunset
+from daemon.alerts.notifier import NotificationSender, SenderLimits
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
-from daemon.http.api import Desk
-from daemon.http.probes import ReadinessCheck
+from daemon.core.push_plan import PushRules
+from daemon.core.pushes import OutboxRow
+from daemon.core.runs import Run
+from daemon.exporting.values import ExportStores
+from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
+from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, Request
+from daemon.jobs.analytics_export import AnalyticsExport
+from daemon.jobs.import_poll import ImportPoll
+from daemon.jobs.rules import export_check_interval, export_settings, import_rules, push_rules
+from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
+from daemon.jobs.status_intake import IntakePorts, StatusIntake
+from daemon.ports.clock import Clock
+from daemon.ports.jobs import PollJob
+from daemon.pushing.delivery import DeliveryLimits
+from daemon.pushing.intake import EventIntake
 from daemon.pushing.outbox_poller import OutboxPoller
-from daemon.runtime.checked_config import CheckedConfig
+from daemon.pushing.reconcile import ReconcilePorts, Reconciler
+from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of
+from daemon.runtime.clock import SystemClock
 from daemon.runtime.config_watch import ConfigWatch
+from daemon.runtime.health import Health
+from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
+from daemon.runtime.process_tasks import ProcessTasks
+from daemon.runtime.rate_limit_monitor import RateWatch
+from daemon.runtime.readiness import ReadinessCheck, config_check, loops_check, stream_check
 from daemon.runtime.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
+from daemon.runtime.scheduler import Scheduler
 from daemon.runtime.settings_documents import configured_integrations
-from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
-from daemon.runtime.worker import BACKOFF, IntegrationWorker
+from daemon.runtime.sunset_watch import SunsetWatch
+from daemon.runtime.supervision import stopped_within
+from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
 from daemon.runtime.worker_pool import WorkerPool
 from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
+from daemon.store.alerts import AlertStore
+from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
+from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.clearview_services import ClearViewServices
+from daemon.store.conflict_log import MongoConflictLog
+from daemon.store.connection import DatabaseError, Mongo
+from daemon.store.delivery_queue import MongoDeliveryQueue
+from daemon.store.encryption import Keyring
+from daemon.store.failed_records import MongoFailedRecords
+from daemon.store.import_history import MongoImportHistory
+from daemon.store.integration_states import MongoIntegrationStates
+from daemon.store.integrations import MongoIntegrations
+from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.leases import MongoLeases
+from daemon.store.lost_pushes import MongoLostPushes
+from daemon.store.mongo_errors import fails_by_content, is_outage
+from daemon.store.notification_queue import MongoNotificationQueue
+from daemon.store.open_conflicts import MongoOpenConflicts
+from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_admin import MongoOutboxDesk
 from daemon.store.overview import Overview
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
+from daemon.store.runs import MongoRunLog
+from daemon.store.snapshots import MongoSnapshots
+from daemon.store.token_file import FileTokenStore
+from daemon.store.token_store import MongoTokenStore
+from daemon.stream.change_stream import ApplicationStream
 from models.ids import integration_id
 
-log = structlog.get_logger("daemon.app")
-
-Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
-
-STREAM_IS_STUCK_AFTER = timedelta(seconds=40)
-LOOK_AT_CONDITIONS_EVERY = timedelta(seconds=30)
-LOOK_AT_CALENDAR_EVERY = timedelta(minutes=5)
-A_DAY = timedelta(days=1)
-_SOON = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=5))
-"""For what all work waits for: leases, states, bells."""
+CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
+_DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
+"""The intake and the outbox poller wake a delivery at once; its own scan finds what both missed."""
 
 
-@dataclass
-class Daemon:
-    """Everything of one process, built on an open MongoDB."""
+@dataclass(slots=True)
+class AppServices:
+    """The objects that exist once in a process, on an open MongoDB."""
 
-    settings: Settings
-    config: CurrentConfig
-    shared: Shared
-    deliveries: Deliveries = field(default_factory=Deliveries)
-    remember_secret: Callable[[str], None] = lambda _: None
-    """Told of every secret that an edit of the file brings, so that no log shows it."""
+    mongo: Mongo
+    clearview: ClearView = field(default_factory=ClearView)
+    """The settings of ClearView's services."""
+    clock: Clock = field(default_factory=SystemClock)
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    encryption_key: SecretStr | None = None
+    """The key of the refresh tokens in MongoDB."""
+    limits: SharedLimits = field(default_factory=SharedLimits)
+    page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    """One slot for each page that is being imported."""
+    services: ClearViewServices = field(init=False)
+    leases: MongoLeases = field(init=False)
+    alerts: AlertStore = field(init=False)
+    runs: MongoRunLog = field(init=False)
+    checkpoints: MongoCheckpoints = field(init=False)
+    integrations: MongoIntegrations = field(init=False)
+    outbox: MongoOutbox = field(init=False)
+    known: MongoKnownApplications = field(init=False)
 
     def __post_init__(self) -> None:
-        shared = self.shared
-        self.listening = asyncio.Event()
-        self.http_port = 0
-        self.intake = assemble_intake(shared, self.config, self.deliveries)
-        self.outbox_poller = OutboxPoller(shared.outbox, shared.clock, self.deliveries.wakers)
+        mongo, clock = self.mongo, self.clock
+        if self.encryption_key is not None:
+            keys = encryption_keys(self.encryption_key.get_secret_value())
+            self.limits.token_store = MongoTokenStore(mongo, Keyring(keys), clock)
+        self.services = ClearViewServices(self.clearview, mongo, clock)
+        self.leases = MongoLeases(mongo, clock)
+        self.alerts = AlertStore(mongo, clock, self.policy)
+        self.runs = MongoRunLog(mongo, clock)
+        self.checkpoints = MongoCheckpoints(mongo, clock)
+        self.integrations = MongoIntegrations(mongo, clock)
+        self.outbox = MongoOutbox(mongo)
+        self.known = MongoKnownApplications(mongo)
+
+    def use_clearview(self, clearview: ClearView) -> ClearViewServices | None:
+        """Applies edited settings of ClearView's services.
+
+        Returns the services that are no longer used and have to be closed; None if nothing changed.
+        """
+        before, self.clearview = self.clearview, clearview
+        if (before.candidates, before.analytics) == (clearview.candidates, clearview.analytics):
+            return None
+        old, self.services = self.services, ClearViewServices(clearview, self.mongo, self.clock)
+        return old
+
+
+def make_connector(
+    app: AppServices, checked: CheckedConfig, name: str, observer: Observer | None = None
+) -> Connector:
+    """Returns a connector for a configured integration, not opened yet."""
+    integration = checked.loaded.value.integrations[name]
+    token_file = integration.token_file
+    return create_connector(
+        name=name,
+        integration=integration,
+        definition=checked.definition_of(name),
+        observer=observer,
+        shared_limits=app.limits,
+        token_store=None
+        if token_file is None
+        else FileTokenStore(checked.loaded.document.path.parent / token_file, app.clock),
+    )
+
+
+def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
+    """Returns what one integration's import reads from and writes to."""
+    mongo = app.mongo
+    return ImportPorts(
+        snapshots=MongoSnapshots(mongo, identity),
+        clearview=app.services.candidates(identity),
+        history=MongoImportHistory(mongo, identity),
+        failed=MongoFailedRecords(mongo, identity),
+        checkpoints=app.checkpoints,
+        conflicts=MongoConflictLog(mongo, identity),
+        pushes=MongoLostPushes(mongo),
+        values=MongoSentValues(mongo, app.clock),
+        runs=app.runs,
+        alerts=app.alerts,
+        clock=app.clock,
+        page_slots=app.page_slots,
+    )
+
+
+def export_job(
+    app: AppServices, wanted: Integration, connector: Connector
+) -> AnalyticsExport | None:
+    """Returns the export job of an integration; None if the operator configured none."""
+    settings = export_settings(connector.integration, wanted)
+    if settings is None:
+        return None
+    stores = ExportStores(
+        source=app.services.metrics,
+        standpoints=MongoStandpoints(app.mongo),
+        values=MongoSentValues(app.mongo, app.clock),
+        log=MongoExportLog(app.mongo, app.clock),
+        position=MongoExportPosition(app.mongo, app.clock),
+        names_of=partial(app.known.names, settings.integration_id),
+    )
+    return AnalyticsExport(
+        settings,
+        connector,
+        stores,
+        leases=app.leases,
+        alerts=app.alerts,
+        runs=app.runs,
+        clock=app.clock,
+    )
+
+
+def event_intake(app: AppServices) -> EventIntake:
+    """Returns what makes outbox rows of ClearView's changes."""
+    return EventIntake(
+        outbox=app.outbox,
+        known=app.known,
+        clearview=MongoClearViewApplications(app.mongo),
+        clock=app.clock,
+        fails_by_content=fails_by_content,
+    )
+
+
+def reconciliation(app: AppServices) -> Reconciler:
+    """Returns what compares all of ClearView with the snapshots."""
+    return Reconciler(
+        ReconcilePorts(
+            outbox=app.outbox,
+            clearview=MongoClearViewApplications(app.mongo),
+            conflicts=MongoOpenConflicts(app.mongo),
+            intake=event_intake(app),
+            clock=app.clock,
+        )
+    )
+
+
+class Daemon:
+    """Everything of one daemon process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        checked: CheckedConfig,
+        app: AppServices,
+        *,
+        remember_secret: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`remember_secret` receives every secret of an edited file, so that no log shows it."""
+        self.settings = settings
+        self.config = CurrentConfig(checked)
+        self.app = app
+        self._remember_secret = remember_secret
+        alerts, clock = app.alerts, app.clock
+        self.metrics = PrometheusMetrics()
+        self.loops = LoopHealth(alerts, clock, is_outage)
+        self.state_cache = IntegrationStateCache(app.integrations)
+        self.deliveries: dict[UUID, StatusDelivery] = {}
+        self.intake = self._make_intake()
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
-        self.sender = assemble_sender(shared, self.channels.open)
-        self.loops = shared.loops
-        self.workforce = WorkerPool(self.hire, self._worker_stopped, self.loops)
-        self.watch = ReadinessWatch(self.checks, self.loops, shared.alerts, shared.clock)
-        self._calendar_read_at = shared.clock.monotonic()
+        self.sender = self._make_sender()
+        self._scheduler = Scheduler(clock)
+        self._rate_limits = RateWatch(alerts, clock, app.policy)
+        self._observer = ConnectorMetrics(self.metrics, self._rate_limits)
+        self._sunsets = SunsetWatch(self._apis, alerts, clock)
+        self._expiry = SettledAlerts(app.mongo, alerts)
+        self._states = MongoIntegrationStates(app.mongo)
+        self._workers = WorkerPool(self.make_worker, self._worker_stopped, self.loops)
+        self._checks = self._readiness_checks()
+        self.http = self._http_server()
 
-    @property
-    def checks(self) -> dict[str, ReadinessCheck]:
-        """What `/readyz` asks, by the name of what is checked."""
-        mongo = self.shared.mongo
+    async def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """Puts everything into the group; tasks end by themselves once `stop` is set."""
+        await self.prepare()
+        app, settings = self.app, self.settings
+        ProcessTasks(
+            infrastructure={
+                "leases": app.leases.run,
+                "states": self.state_cache.run,
+                "scheduler": self._scheduler.run,
+            },
+            work={
+                STREAM: self.intake.run,
+                "due pushes": OutboxPoller(app.outbox, app.clock, self._wakers).run,
+                "messages": self.sender.run,
+                "conditions": self._watch_conditions,
+                "calendar": self._sunsets.run,
+                "readiness": ReadinessWatch(self._checks, self.loops, app.alerts, app.clock).run,
+                "config": ConfigWatch(settings.config, self.config, app.alerts, self.apply).run,
+            },
+            workers=partial(self._workers.run, self._wanted()),
+            http=partial(self.http.serve, settings.http_host, settings.http_port),
+            observer=self.loops,
+        ).start(group, stop)
+
+    def _readiness_checks(self) -> dict[str, ReadinessCheck]:
+        mongo = self.app.mongo
         return {
-            OWN_DATABASE: lambda: why_not_writable(mongo),
-            CLEARVIEW_DATABASE: lambda: why_clearview_is_not_writable(mongo),
-            STREAM: self.stream_is_open,
-            "config": self.config_is_valid,
-            "loops": self.loops_work,
+            OWN_DATABASE: partial(why_not_writable, mongo),
+            CLEARVIEW_DATABASE: partial(why_clearview_is_not_writable, mongo),
+            STREAM: stream_check(lambda: self.intake.last_progress, self.app.clock),
+            "config": config_check(self.config),
+            "loops": loops_check(self.loops),
         }
 
-    def hire(self, name: str) -> IntegrationWorker:
-        """The worker of a configured integration."""
-        worker = assemble_worker(self.shared, self.config.loaded, self.connector(name))
-        self.deliveries.add(integration_id(name), worker.jobs.delivery)
-        return worker
-
-    def _worker_stopped(self, name: str) -> None:
-        self.shared.scheduler.forget(f"poll:{name}")
-        self.shared.scheduler.forget(f"export:{name}")
-        self.deliveries.remove(integration_id(name))
-
-    def _wanted(self) -> dict[str, object]:
-        """By integration, everything that its worker is made of: what differs is made again."""
-        config, checked = self.config.loaded.value, self.config.checked
-        services = (config.clearview.candidates, config.clearview.analytics)
-        return {
-            name: (one, checked.definition_of(name).model, services)
-            for name, one in config.integrations.items()
-            if one.enabled
-        }
-
-    def connector(self, name: str) -> Connector:
-        """A connector for a configured integration, not opened yet."""
-        return create_connector(
-            name=name,
-            integration=self.config.loaded.value.integrations[name],
-            definition=self.config.checked.definition_of(name),
-            observer=self.shared.observer,
-            shared_limits=self.shared.commons,
-            token_store=token_store_of(self.shared, self.config.loaded, name),
+    def _http_server(self) -> HttpServer:
+        mongo, clock = self.app.mongo, self.app.clock
+        services = ApiServices(
+            overview=Overview(mongo, clock),
+            integrations=self.app.integrations,
+            outbox=MongoOutboxDesk(mongo, clock),
+            mutes=AlertMutes(mongo, clock),
+            clock=clock,
+        )
+        return HttpServer(
+            HttpParts(
+                services=services,
+                checks=self._checks,
+                render_metrics=self.metrics.render,
+                clock=clock,
+                admin_token=self.settings.admin_token,
+            )
         )
 
+    async def _watch_conditions(self, stop: asyncio.Event) -> None:
+        while not await stopped_within(stop, CHECK_CONDITIONS_EVERY):
+            await self.check_conditions()
+
+    async def check_conditions(self) -> None:
+        """Opens and closes the alerts that no job reports."""
+        await self._rate_limits.look()
+        await self._expiry.look()
+
     async def close(self) -> None:
-        """Close what the daemon itself opened."""
+        """Closes what the daemon itself opened."""
         for channel in self.channels.open:
             await channel.close()
-        await self.shared.services.close()
+        await self.app.services.close()
 
     async def prepare(self) -> None:
-        """Write the settings documents and read every integration's state."""
-        alerts = self.shared.alerts
-        await self.shared.integrations.configure(configured_integrations(self.config.checked))
-        await self.shared.board.refresh()
+        """Writes the settings documents, reads every integration's state, closes old alerts."""
+        alerts = self.app.alerts
+        await self.app.integrations.configure(configured_integrations(self.config.checked))
+        await self.state_cache.refresh()
         await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
-        await alerts.resolve_all_but(self._working)
+        await alerts.resolve_all_but(self.config.enabled)
         undelivered = AlertKind.NOTIFICATION_UNDELIVERED
         keys = [alert_key(undelivered, None, channel.name) for channel in self.channels.open]
         await alerts.resolve_kind_but(undelivered, keys)
-        await self._tell_of_sunsets()
+        await self._sunsets.report()
 
     async def apply(self, checked: CheckedConfig) -> None:
-        """Bring an edited configuration into force.
+        """Brings an edited configuration into force.
 
         Raises:
-            UserError: a channel's address is none; nothing was changed.
+            UserError: the address of a channel is invalid; nothing was changed.
         """
         clearview = checked.loaded.value.clearview
         for secret in secrets_of(checked.loaded):
-            self.remember_secret(secret)  # first of all: a channel's library logs its address
+            self._remember_secret(secret)  # first of all: a channel's library logs its address
         self.channels.become(clearview.notifications)
         self.config.checked = checked
         self.sender.use(self.channels.open)
-        old_services = self.shared.reach(clearview)
+        old_services = self.app.use_clearview(clearview)
         try:
             await self.prepare()
         finally:
-            await self.workforce.apply(self._wanted())
+            await self._workers.apply(self._wanted())
             if old_services is not None:
                 await old_services.close()
 
-    @property
-    def _working(self) -> list[str]:
-        integrations = self.config.loaded.value.integrations
-        return [name for name, one in integrations.items() if one.enabled]
+    def _wanted(self) -> dict[str, object]:
+        """Returns, by integration, all that its worker is made of: a difference replaces it."""
+        config, checked = self.config.loaded.value, self.config.checked
+        services = (config.clearview.candidates, config.clearview.analytics)
+        return {
+            name: (config.integrations[name], checked.definition_of(name).model, services)
+            for name in self.config.enabled
+        }
 
-    async def _watch_conditions(self, stop: asyncio.Event) -> None:
-        """What no single run can tell: rate limits that last, and what people have settled."""
-        while not await stopped_within(stop, LOOK_AT_CONDITIONS_EVERY):
-            await self.look_at_conditions()
+    def _apis(self) -> Mapping[str, Api]:
+        definition_of = self.config.checked.definition_of
+        return {name: definition_of(name).model.api for name in self.config.enabled}
 
-    async def look_at_conditions(self) -> None:
-        """Open and close the alerts that no job reports."""
-        await self.shared.rate_watch.look()
-        await SettledAlerts(self.shared.mongo, self.shared.alerts).look()
-
-    async def _watch_calendar(self, stop: asyncio.Event) -> None:
-        """A daemon that runs for months comes near to a sunset, too."""
-        while not await stopped_within(stop, LOOK_AT_CALENDAR_EVERY):
-            now = self.shared.clock.monotonic()
-            if now - self._calendar_read_at >= A_DAY.total_seconds():
-                await self._tell_of_sunsets()
-                self._calendar_read_at = now
-
-    async def _tell_of_sunsets(self) -> None:
-        """A vendor that will switch an API off is told of months ahead."""
-        today = self.shared.clock.now().date()
-        for name in self._working:
-            api = self.config.checked.definition_of(name).model.api
-            if api.sunset is None or api.sunset - today > SUNSET_NOTICE:
-                await self.shared.alerts.resolve(alert_key(AlertKind.VERSION_SUNSET, name))
-                continue
-            of = IntegrationRef(name, integration_id(name))
-            await self.shared.alerts.raise_condition(
-                version_sunset(of, version=api.version or "", sunset=api.sunset, today=today)
-            )
-
-    async def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        """Put everything into the group; tasks end by themselves once `stop` is set."""
-        await self.prepare()
-        done = asyncio.Event()
-        for name, run in self._infrastructure():
-            group.create_task(self._kept(name, run, done, backoff=_SOON), name=name)
-        group.create_task(self._serve_http(done), name="http")
-        group.create_task(self._work(stop, done), name="work")
-
-    def _infrastructure(self) -> list[tuple[str, Run]]:
-        shared = self.shared
-        return [
-            ("leases", shared.leases.run),
-            ("board", shared.board.run),
-            ("scheduler", shared.scheduler.run),
-        ]
-
-    def _loops(self) -> list[tuple[str, Run]]:
-        config = ConfigWatch(self.settings.config, self.config, self.shared.alerts, self.apply)
-        return [
-            (STREAM, self.intake.run),
-            ("due pushes", self.outbox_poller.run),
-            ("messages", self.sender.run),
-            ("conditions", self._watch_conditions),
-            ("calendar", self._watch_calendar),
-            ("readiness", self.watch.run),
-            ("config", config.run),
-        ]
-
-    async def _kept(
-        self, name: str, run: Run, stop: asyncio.Event, *, backoff: Backoff = BACKOFF
-    ) -> None:
-        work = partial(until_stopped, run, stop)
-        await supervise(name, work, backoff, stop=stop, observer=self.loops)
-
-    async def _serve_http(self, done: asyncio.Event) -> None:
-        shared, settings = self.shared, self.settings
-        server = HttpServer(
-            HttpParts(
-                desk=Desk(
-                    overview=Overview(shared.mongo, shared.clock),
-                    integrations=shared.integrations,
-                    outbox=MongoOutboxDesk(shared.mongo, shared.clock),
-                    mutes=AlertMutes(shared.mongo, shared.clock),
-                    clock=shared.clock,
-                ),
-                checks=self.checks,
-                render_metrics=shared.metrics.render,
-                clock=shared.clock,
-                admin_token=settings.admin_token,
-            )
+    def make_worker(self, name: str) -> IntegrationWorker:
+        """Returns the worker of a configured integration, with its jobs and triggers."""
+        app, wanted = self.app, self.config.loaded.value.integrations[name]
+        of = IntegrationRef(name, integration_id(name))
+        connector = make_connector(app, self.config.checked, name, self._observer)
+        export = export_job(app, wanted, connector)
+        jobs = Jobs(
+            poll=_poll_job(app, wanted, connector),
+            delivery=self._make_delivery(of, wanted, connector),
+            export=export,
         )
-        self.http_port = await server.start(settings.http_host, settings.http_port)
-        log.info("http_listening", host=settings.http_host, port=self.http_port)
-        self.listening.set()
-        try:
-            await done.wait()
-        finally:
-            await server.stop()
+        triggers = Triggers(
+            poll=self._scheduler.every(
+                wanted.poll.every, f"poll:{name}", jitter=wanted.poll.jitter
+            ),
+            export=None
+            if wanted.analytics is None
+            else self._scheduler.every(
+                export_check_interval(wanted.analytics.every), f"export:{name}"
+            ),
+        )
+        health = Health(of, app.alerts, app.clock, app.policy)
+        shared = SharedServices(
+            leases=app.leases,
+            state_cache=self.state_cache,
+            integrations=app.integrations,
+            states=self._states,
+            clock=app.clock,
+            loops=self.loops,
+            database_error=DatabaseError,
+            is_outage=is_outage,
+        )
+        return IntegrationWorker(of.id, connector, jobs, triggers, health, shared)
 
-    async def _work(self, stop: asyncio.Event, done: asyncio.Event) -> None:
-        try:
-            async with asyncio.TaskGroup() as work:
-                work.create_task(self.workforce.run(self._wanted(), stop), name="workers")
-                for name, run in self._loops():
-                    work.create_task(self._kept(name, run, stop), name=name)
-        finally:
-            done.set()
+    def _worker_stopped(self, name: str) -> None:
+        self._scheduler.forget(f"poll:{name}")
+        self._scheduler.forget(f"export:{name}")
+        self.deliveries.pop(integration_id(name), None)
 
-    async def stream_is_open(self) -> str | None:
-        """Why not, if it is not; a stream that another replica reads is open."""
-        progress = self.intake.last_progress
-        if progress is None:
+    def _make_delivery(
+        self, of: IntegrationRef, wanted: Integration, connector: Connector
+    ) -> StatusDelivery | None:
+        if not wanted.push.enabled:
             return None
-        silent = self.shared.clock.monotonic() - progress
-        if silent > STREAM_IS_STUCK_AFTER.total_seconds():
-            return f"the change stream has been silent for {silent:.0f} s"
-        return None
+        app = self.app
+        ports = PushPorts(
+            queue=lambda fence: MongoDeliveryQueue(app.mongo, of.id, fence=fence),
+            known=app.known,
+            states=self._states,
+            leases=app.leases,
+            alerts=app.alerts,
+            metrics=self.metrics,
+            clock=app.clock,
+            jitter=random.random,
+        )
+        settings = PushSettings(rules=push_rules(of.name, wanted), limits=_DELIVERY_LIMITS)
+        delivery = StatusDelivery(of, connector, ports, settings)
+        self.deliveries[of.id] = delivery
+        return delivery
 
-    async def config_is_valid(self) -> str | None:
-        """Why the file on disk is not in force, if it is not."""
-        return self.config.refused and f"the last edit was refused: {self.config.refused}"
+    def _make_intake(self) -> StatusIntake:
+        app = self.app
+        ports = IntakePorts(
+            source=ApplicationStream(app.mongo.clearview, app.clock),
+            intake=event_intake(app),
+            reconciler=reconciliation(app),
+            checkpoints=app.checkpoints,
+            leases=app.leases,
+            alerts=app.alerts,
+            metrics=self.metrics,
+            clock=app.clock,
+        )
+        return StatusIntake(ports, rules=self._push_rules, announce=self._announce)
 
-    async def loops_work(self) -> str | None:
-        """Which loops keep failing, if any do."""
-        return "; ".join(self.loops.reasons()) or None
+    def _push_rules(self) -> dict[UUID, PushRules]:
+        integrations = self.config.loaded.value.integrations
+        return {integration_id(name): push_rules(name, one) for name, one in integrations.items()}
+
+    def _announce(self, row: OutboxRow) -> None:
+        if row.event.integration_id in self.deliveries:
+            self.deliveries[row.event.integration_id].announce(row)
+
+    def _wakers(self) -> Mapping[UUID, Callable[[], None]]:
+        return {identity: one.wake for identity, one in self.deliveries.items()}
+
+    def _make_sender(self) -> NotificationSender:
+        app = self.app
+        return NotificationSender(
+            alerts=app.alerts,
+            book=app.alerts,
+            queue=MongoNotificationQueue(app.mongo),
+            channels=self.channels.open,
+            clock=app.clock,
+            policy=app.policy,
+            limits=SenderLimits(tick=timedelta(seconds=2)),
+            observer=self.loops,
+        )
 
 
-def secrets_of(loaded: Loaded[OperatorConfig]) -> list[str]:
-    """Every secret value in the file, so that the log can leave them out."""
-    found = []
-    for path in secret_paths(loaded.value):
-        value: object = loaded.value
-        for step in path:
-            value = value[step] if isinstance(value, dict | list) else getattr(value, str(step))  # type: ignore[index]
-        if hasattr(value, "get_secret_value"):
-            found.append(value.get_secret_value())
-    return found
+def _poll_job(app: AppServices, wanted: Integration, connector: Connector) -> PollJob:
+    identity = integration_id(connector.integration)
+    job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
+
+    async def poll(
+        *, fence: int, still_held: Callable[[], bool], sweep: bool, accept_deletions: bool
+    ) -> Run:
+        request = Request(
+            fence=fence, still_held=still_held, sweep=sweep, accept_deletions=accept_deletions
+        )
+        return await job.run(request)
+
+    return poll

@@ -20,10 +20,11 @@ from daemon.cli.run import opened
 from daemon.cli.session import err, showing_errors
 from daemon.core.alert_policy import AlertPolicy
 from daemon.demo.actors import Breakdown, BusyAts, Recruiter
+from daemon.demo.environment import DemoEnvironment, started_environment
 from daemon.demo.narrator import Narrator
-from daemon.demo.stage import Stage, set_stage
 from daemon.runtime.checked_config import load_checked_config
 from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
+from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
 from daemon.store.embedded.find_running_mongod import owner_is_alive, running_embedded
 from daemon.store.embedded.server import EmbeddedMongo
@@ -45,9 +46,9 @@ def demo() -> None:
         _fresh_folder(settings.data_dir)
         log = settings.data_dir / "daemon.log"
         with log.open("w", encoding="utf-8") as stream:
-            configure_logs(log_format="json", level=settings.log_level, stream=stream)
+            redactor = configure_logs(log_format="json", level=settings.log_level, stream=stream)
             code = serve(
-                lambda stop: _play(settings, stop),
+                lambda stop: _play(settings, redactor, stop),
                 grace=settings.shutdown_grace,
                 watchdog=Watchdog(settings.shutdown_grace + MARGIN),
             )
@@ -91,19 +92,21 @@ def _fresh_folder(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-async def _play(settings: Settings, stop: asyncio.Event) -> None:
+async def _play(settings: Settings, redactor: Redactor, stop: asyncio.Event) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     console.print("[bold]ClearView ATS Sync, demo[/]  starting MongoDB and three simulated ATSs")
     narrator = Narrator(console, time.monotonic)
-    async with set_stage(load_checked_config(settings.config).loaded.value) as stage:
+    async with started_environment(
+        load_checked_config(settings.config).loaded.value
+    ) as environment:
         checked = load_checked_config(
-            settings.config, environment={**os.environ, **stage.environment()}
+            settings.config, environment={**os.environ, **environment.variables()}
         )
         policy = AlertPolicy(failed_runs=1, group_window=GROUPED_FOR)
-        async with opened(settings, checked, policy, stop) as (daemon, embedded):
+        async with opened(settings, checked, policy, stop, redactor) as (daemon, embedded):
 
             async def begin(group: asyncio.TaskGroup) -> None:
-                await _begin(group, stop, daemon, embedded, stage, narrator, console)
+                await _begin(group, stop, daemon, embedded, environment, narrator, console)
 
             await run_until_stopped(begin, stop=stop, grace=drain_share(settings.shutdown_grace))
     console.print("[bold]the demo has ended[/]; its data stays until the next one starts")
@@ -114,34 +117,34 @@ async def _begin(
     stop: asyncio.Event,
     daemon: Daemon,
     embedded: EmbeddedMongo | None,
-    stage: Stage,
+    environment: DemoEnvironment,
     narrator: Narrator,
     console: Console,
 ) -> None:
-    mongo, tell = daemon.shared.mongo, narrator.tell
+    mongo, tell = daemon.app.mongo, narrator.tell
     if embedded is not None:
         group.create_task(embedded.watch(stop), name="embedded MongoDB")
     await daemon.start(group, stop)
-    await daemon.listening.wait()
-    _introduce(console, daemon, embedded, stage)
-    group.create_task(narrator.follow(mongo, stage, stop), name="narrator")
+    await daemon.http.listening.wait()
+    _introduce(console, daemon, embedded, environment)
+    group.create_task(narrator.follow(mongo, environment, stop), name="narrator")
     for name, actor in (
-        ("recruiter", Recruiter(mongo, stage, tell, Random(1))),  # noqa: S311 - a play
-        ("busy ATS", BusyAts(stage, tell, Random(2))),  # noqa: S311
-        ("breakdown", Breakdown(mongo, daemon.shared.integrations, stage, tell)),
+        ("recruiter", Recruiter(mongo, environment, tell, Random(1))),  # noqa: S311 - a play
+        ("busy ATS", BusyAts(environment, tell, Random(2))),  # noqa: S311
+        ("breakdown", Breakdown(mongo, daemon.app.integrations, environment, tell)),
     ):
         group.create_task(actor.run(stop), name=name)
 
 
 def _introduce(
-    console: Console, daemon: Daemon, embedded: EmbeddedMongo | None, stage: Stage
+    console: Console, daemon: Daemon, embedded: EmbeddedMongo | None, environment: DemoEnvironment
 ) -> None:
     """Addresses, and three queries to paste."""
     host = daemon.settings.http_host
-    console.print(f"  status page  http://{host}:{daemon.http_port}/", soft_wrap=True)
+    console.print(f"  status page  http://{host}:{daemon.http.port}/", soft_wrap=True)
     if embedded is not None:
         console.print(f"  MongoDB      {embedded.uri}", soft_wrap=True)
-    for simulator in stage.simulators.values():
+    for simulator in environment.simulators.values():
         console.print(f"  {simulator.NAME:<12} {simulator.url}", soft_wrap=True)
     console.print(f"  log          {daemon.settings.data_dir / 'daemon.log'}", soft_wrap=True)
     console.print("  queries to paste into mongosh:")

@@ -16,8 +16,7 @@ from config.operator import OperatorConfig
 from config.settings import Settings, variable
 from connectors.connector import StageFacts
 from connectors.errors import AtsError
-from daemon.assembly_import import ImportParts
-from daemon.cli.poll import Bench
+from daemon.app import AppServices, make_connector
 from daemon.cli.session import (
     EXIT_FAILED,
     database,
@@ -30,6 +29,7 @@ from daemon.cli.session import (
 )
 from daemon.core.status_events import StreamInterrupted
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import must_pass
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.inspection import inspect_databases
@@ -84,12 +84,12 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
         for finding in _look_at_uris(settings, checked.loaded.value):
             yield finding
         async with database(settings, checked.loaded.value, prepare=True) as mongo:
-            shared = ImportParts(mongo, encryption_key=settings.encryption_key)
+            app = AppServices(mongo, encryption_key=settings.encryption_key)
             for finding in await _guarded("MongoDB", _look_at_mongo(mongo)):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
-                    look = _look_at_integration(name, checked, shared)
+                    look = _look_at_integration(name, checked, app)
                     for finding in await _guarded(name, look):
                         yield finding
     except BaseException as error:
@@ -133,8 +133,7 @@ async def _look_at_mongo(mongo: Mongo) -> list[Finding]:
 
 
 async def _look_at_oplog(mongo: Mongo) -> Finding:
-    shared = ImportParts(mongo)
-    stream = ApplicationStream(mongo.clearview, shared.clock)
+    stream = ApplicationStream(mongo.clearview, SystemClock())
     try:
         window = await stream.window_seconds()
         readable = await stream.window_is_readable()
@@ -152,9 +151,9 @@ async def _look_at_oplog(mongo: Mongo) -> Finding:
 
 
 async def _look_at_integration(
-    name: str, checked: CheckedConfig, shared: ImportParts
+    name: str, checked: CheckedConfig, app: AppServices
 ) -> list[Finding]:
-    connector = Bench(name, checked, shared).connector()
+    connector = make_connector(app, checked, name)
     await connector.open()
     try:
         await connector.check()
@@ -164,7 +163,7 @@ async def _look_at_integration(
     finally:
         await connector.close()
     found = [Finding(name, "ok", f"{connector.ats_name} takes the credential")]
-    return [*found, *await _look_at_stages(name, stages, shared.mongo)]
+    return [*found, *await _look_at_stages(name, stages, app.mongo)]
 
 
 async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:

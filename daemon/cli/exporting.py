@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from daemon.assembly import assemble_export
-from daemon.cli.poll import Bench, bench, checked_for
+from daemon.app import export_job
+from daemon.cli.poll import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import EXIT_FAILED, out, run_async, showing_errors, usage_error
 
@@ -24,20 +24,20 @@ def export_now(name: str, config: Path | None) -> None:
             )
 
     async def work() -> bool:
-        async with bench(name, checked, config) as on:
+        async with command_context(name, checked, config) as on:
             return await _export(on)
 
     if not run_async(work):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _export(on: Bench) -> bool:
+async def _export(on: CommandContext) -> bool:
     wanted = on.checked.loaded.value.integrations[on.name]
     with Watcher(on.name) as watcher:
         connector = on.connector(watcher)
         await connector.open()
         try:
-            job = assemble_export(on.shared, wanted, connector, on.id)
+            job = export_job(on.app, wanted, connector)
             if job is None:
                 return True
             outcome = await job.run(at_once=True)

@@ -12,9 +12,8 @@ from yarl import URL
 
 from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.assembly import assemble_reconciler, push_rules
-from daemon.assembly_import import import_ports, import_rules
-from daemon.cli.poll import Bench, bench, checked_for
+from daemon.app import import_ports, reconciliation
+from daemon.cli.poll import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -31,6 +30,7 @@ from daemon.core.pushes import OpenPush
 from daemon.core.verification import Drift
 from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
+from daemon.jobs.rules import import_rules, push_rules
 from daemon.pushing.wakeup_queue import push_of_row
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.json_values import plain
@@ -57,20 +57,20 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
         checked = checked_for(name, config)
 
     async def work() -> int:
-        async with bench(name, checked, config, prepare=False) as on:
+        async with command_context(name, checked, config, prepare=False) as on:
             return await _verify(on, as_json=as_json)
 
     if run_async(work):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _verify(on: Bench, *, as_json: bool) -> int:
+async def _verify(on: CommandContext, *, as_json: bool) -> int:
     rules = import_rules(on.checked.loaded.value.integrations[on.name])
     async with _connected(on) as connector:
         look = Verification(
             connector,
-            MongoSnapshots(on.shared.mongo, on.id),
-            MongoClearViewReader(on.shared.mongo, on.id),
+            MongoSnapshots(on.app.mongo, on.id),
+            MongoClearViewReader(on.app.mongo, on.id),
             deletions=rules.deletions,
             own_field=rules.own_field,
         )
@@ -108,7 +108,7 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
 async def _planned(
     name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
 ) -> dict[str, Any]:
-    async with bench(name, checked, config, prepare=False) as on:
+    async with command_context(name, checked, config, prepare=False) as on:
         return await _plan(on, as_json=as_json)
 
 
@@ -127,11 +127,11 @@ async def _planned_or_why_not(
         return {"integration": name, "error": str(shown)}
 
 
-async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
+async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
     wanted = on.checked.loaded.value.integrations[on.name]
     rules = import_rules(wanted)
     async with _connected(on) as connector:
-        look = Preview(connector, import_ports(on.shared, on.id), rules)
+        look = Preview(connector, import_ports(on.app, on.id), rules)
         changes = [item async for item in _read(look.changes())]
         pushes = [await _push(on, connector, push) for push in await _waiting(on)]
         pushes += [
@@ -144,21 +144,21 @@ async def _plan(on: Bench, *, as_json: bool) -> dict[str, Any]:
     return {**preview_data(on.name, changes, look.counts), "pushes": pushes}
 
 
-async def _waiting(on: Bench) -> list[OpenPush]:
+async def _waiting(on: CommandContext) -> list[OpenPush]:
     """The oldest open push of each application that has one."""
-    queue = MongoDeliveryQueue(on.shared.mongo, on.id, fence=0)
-    now = on.shared.clock.now()
+    queue = MongoDeliveryQueue(on.app.mongo, on.id, fence=0)
+    now = on.app.clock.now()
     due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
     return [pushes[0] for pushes in due.values() if pushes]
 
 
-async def _to_come(on: Bench, rules: PushRules) -> list[OpenPush]:
+async def _to_come(on: CommandContext, rules: PushRules) -> list[OpenPush]:
     """What differs and is not in the outbox, because no daemon has read the change yet."""
-    found = await assemble_reconciler(on.shared).preview({on.id: rules})
-    return [push_of_row(row, on.shared.clock.now()) for row in found[:MOST_PUSHES]]
+    found = await reconciliation(on.app).preview({on.id: rules})
+    return [push_of_row(row, on.app.clock.now()) for row in found[:MOST_PUSHES]]
 
 
-async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, Any]:
+async def _push(on: CommandContext, connector: Connector, push: OpenPush) -> dict[str, Any]:
     """One push with the exact requests that it would send."""
     found: dict[str, Any] = {
         "application": push.external_id,
@@ -166,7 +166,7 @@ async def _push(on: Bench, connector: Connector, push: OpenPush) -> dict[str, An
         "state": push.state,
         "requests": [],
     }
-    known = (await MongoKnownApplications(on.shared.mongo).load(on.id, [push.external_id])).get(
+    known = (await MongoKnownApplications(on.app.mongo).load(on.id, [push.external_id])).get(
         push.external_id
     )
     if known is None:
@@ -203,7 +203,7 @@ def _as_sent(request: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _connected(on: Bench) -> AsyncIterator[Connector]:
+async def _connected(on: CommandContext) -> AsyncIterator[Connector]:
     """An open connector of the integration, watched as long as it is."""
     with Watcher(on.name) as watcher:
         connector = on.connector(watcher)

@@ -12,8 +12,7 @@ import typer
 
 from config.problems import did_you_mean
 from connectors.connector import Connector
-from connectors.registry import create_connector
-from daemon.assembly_import import ImportParts, import_ports, import_rules, token_store_of
+from daemon.app import AppServices, import_ports, make_connector
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -30,6 +29,7 @@ from daemon.core.leases import Lease
 from daemon.core.runs import RunCounts
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
+from daemon.jobs.rules import import_rules
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
@@ -43,12 +43,12 @@ ANSWER_WITHIN = timedelta(minutes=30)
 LOOK_EVERY = timedelta(milliseconds=200)
 
 
-class Bench(msgspec.Struct, frozen=True):
+class CommandContext(msgspec.Struct, frozen=True):
     """One integration on an open MongoDB."""
 
     name: str
     checked: CheckedConfig
-    shared: ImportParts
+    app: AppServices
 
     @property
     def id(self) -> UUID:
@@ -60,14 +60,7 @@ class Bench(msgspec.Struct, frozen=True):
         return f"poll:{self.name}"
 
     def connector(self, observer: Watcher | None = None) -> Connector:
-        return create_connector(
-            name=self.name,
-            integration=self.checked.loaded.value.integrations[self.name],
-            definition=self.checked.definition_of(self.name),
-            observer=observer,
-            shared_limits=self.shared.commons,
-            token_store=token_store_of(self.shared, self.checked.loaded, self.name),
-        )
+        return make_connector(self.app, self.checked, self.name, observer)
 
 
 def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
@@ -86,19 +79,19 @@ def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
 
 
 @asynccontextmanager
-async def bench(
+async def command_context(
     name: str, checked: CheckedConfig, config: Path | None, *, prepare: bool = True
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[CommandContext]:
     """Everything that one integration needs; `prepare` makes collections where they lack."""
     settings = settings_for(config)
     async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
-        shared = ImportParts(
+        app = AppServices(
             mongo, checked.loaded.value.clearview, encryption_key=settings.encryption_key
         )
         try:
-            yield Bench(name, checked, shared)
+            yield CommandContext(name, checked, app)
         finally:
-            await shared.services.close()
+            await app.services.close()
 
 
 def poll(
@@ -119,14 +112,14 @@ def poll(
             raise usage_error("--accept-deletions goes with --sweep: only a sweep deletes")
 
     async def work() -> bool:
-        async with bench(name, checked, config) as on:
+        async with command_context(name, checked, config) as on:
             return await _poll(on, sweep=sweep, accept_deletions=accept_deletions)
 
     if not run_async(work):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _poll(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
+async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> bool:
     lease = await _lease(on)
     if lease is None:
         found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
@@ -135,7 +128,7 @@ async def _poll(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
     done = asyncio.Event()
-    renewing = asyncio.create_task(on.shared.leases.run(done), name="leases")
+    renewing = asyncio.create_task(on.app.leases.run(done), name="leases")
     try:
         return await _poll_here(on, lease, sweep=sweep, accept_deletions=accept_deletions)
     finally:
@@ -143,19 +136,21 @@ async def _poll(on: Bench, *, sweep: bool, accept_deletions: bool) -> bool:
         await renewing
 
 
-async def _lease(on: Bench) -> Lease | None:
-    clock = on.shared.clock
+async def _lease(on: CommandContext) -> Lease | None:
+    clock = on.app.clock
     until = clock.monotonic() + PATIENCE.total_seconds()
-    while (lease := await on.shared.leases.acquire(on.lease_key)) is None:
+    while (lease := await on.app.leases.acquire(on.lease_key)) is None:
         if clock.monotonic() > until:
             return None
         await clock.sleep(PATIENCE / 5)
     return lease
 
 
-async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: bool) -> bool:
-    shared = on.shared
-    health = Health(IntegrationRef(on.name, on.id), shared.alerts, shared.clock, shared.policy)
+async def _poll_here(
+    on: CommandContext, lease: Lease, *, sweep: bool, accept_deletions: bool
+) -> bool:
+    app = on.app
+    health = Health(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
     with Watcher(on.name) as watcher:
         connector = on.connector(watcher)
         await connector.open()
@@ -163,7 +158,7 @@ async def _poll_here(on: Bench, lease: Lease, *, sweep: bool, accept_deletions: 
             job = ImportPoll(
                 connector,
                 on.id,
-                import_ports(on.shared, on.id),
+                import_ports(on.app, on.id),
                 import_rules(on.checked.loaded.value.integrations[on.name]),
             )
             request = Request(
@@ -192,12 +187,12 @@ def _words(failed: ImportFailed) -> str:
     return f"MongoDB did not answer: {failed}" if is_outage(failed.cause) else str(failed)
 
 
-async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row | Lease:
+async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> Row | Lease:
     """The run of the daemon that works on it, which is asked for one.
 
     Or the lease, once it is free: that daemon has died or ended, and no one else will answer.
     """
-    clock, integrations = on.shared.clock, on.shared.integrations
+    clock, integrations = on.app.clock, on.app.integrations
     asked_at = clock.now()
     request = await integrations.ask(on.name, sweep=sweep, accept_deletions=accept_deletions)
     err.print(f"a running daemon works on {on.name}; it was asked to poll now", markup=False)
@@ -205,7 +200,7 @@ async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row |
     while clock.monotonic() < until:
         if (run := await _run_since(on, asked_at)) is not None:
             return run
-        if (lease := await on.shared.leases.acquire(on.lease_key)) is not None:
+        if (lease := await on.app.leases.acquire(on.lease_key)) is not None:
             if request is not None:
                 await integrations.answered(on.name, request)
             return lease
@@ -213,8 +208,8 @@ async def _asked_for(on: Bench, *, sweep: bool, accept_deletions: bool) -> Row |
     raise usage_error(f"the daemon has not polled {on.name}; see `ats-sync status`")
 
 
-async def _run_since(on: Bench, asked_at: datetime) -> Row | None:
-    return await on.shared.mongo.collection(SyncRun).find_one(
+async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:
+    return await on.app.mongo.collection(SyncRun).find_one(
         {
             "job": "import_poll",
             "ats_integration_id": on.id,

@@ -10,13 +10,13 @@ import structlog
 import typer
 
 from config.settings import Settings, settings_warnings
-from daemon.app import Daemon, secrets_of
-from daemon.assembly import CurrentConfig, Shared
+from daemon.app import AppServices, Daemon
+from daemon.cli.run_once import run_once
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
-from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config, secrets_of
 from daemon.runtime.lifecycle import (
     MARGIN,
     StoppedEarly,
@@ -30,7 +30,6 @@ from daemon.runtime.lifecycle import (
 )
 from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
-from daemon.runtime.once import run_once
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.server import EmbeddedMongo, start_embedded
@@ -77,8 +76,8 @@ def start(
 
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
-        async with opened(settings, checked, policy or AlertPolicy(), stop) as (daemon, embedded):
-            daemon.remember_secret = redactor.remember
+        async with opened(settings, checked, policy or AlertPolicy(), stop, redactor) as opening:
+            daemon, embedded = opening
             if once:
                 exit_code = await _run_once(daemon, embedded, stop)
             else:
@@ -124,7 +123,11 @@ async def _run(
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, checked: CheckedConfig, policy: AlertPolicy, stop: asyncio.Event
+    settings: Settings,
+    checked: CheckedConfig,
+    policy: AlertPolicy,
+    stop: asyncio.Event,
+    redactor: Redactor,
 ) -> AsyncIterator[tuple[Daemon, EmbeddedMongo | None]]:
     """The daemon on an open MongoDB, which is closed again at the end.
 
@@ -145,7 +148,7 @@ async def opened(
             connecting = _connect(settings, checked, embedded)
             mongo = await unless_stopped(connecting, stop, doing="MongoDB was being looked for")
         try:
-            shared = Shared(
+            app = AppServices(
                 mongo,
                 checked.loaded.value.clearview,
                 policy=policy,
@@ -153,8 +156,8 @@ async def opened(
             )
             if embedded is not None:
                 # Its data folder has one owner at a time: whoever held leases before is dead.
-                await shared.leases.end_all()
-            daemon = Daemon(settings, CurrentConfig(checked), shared)
+                await app.leases.end_all()
+            daemon = Daemon(settings, checked, app, remember_secret=redactor.remember)
             try:
                 yield daemon, embedded
             finally:

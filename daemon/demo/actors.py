@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.simulator import Fault, Simulator
 from connectors.simulator.commands import run_command
-from daemon.demo.stage import Stage
+from daemon.demo.environment import DemoEnvironment
 from daemon.runtime.supervision import stopped_within
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
@@ -34,7 +34,7 @@ class Recruiter:
     """Changes a status in ClearView every few seconds, and sees when the ATS has it."""
 
     mongo: Mongo
-    stage: Stage
+    environment: DemoEnvironment
     tell: Tell
     draw: Random
 
@@ -46,7 +46,7 @@ class Recruiter:
 
     def _turns(self) -> Iterator[str]:
         while True:
-            yield from self.stage.simulators
+            yield from self.environment.simulators
 
     async def _change_one(self, name: str) -> None:
         applications = self.mongo.collection(ClearViewApplication)
@@ -62,7 +62,7 @@ class Recruiter:
             return
         one = self.draw.choice(found)
         target = NEXT[ApplicationStatus(one["status"])]
-        simulator = self.stage.simulators[name]
+        simulator = self.environment.simulators[name]
         before = len(simulator.writes)
         clock = asyncio.get_running_loop().time
         await applications.update_one({"_id": one["_id"]}, {"$set": {"status": target}})
@@ -91,7 +91,7 @@ async def _until(true: Callable[[], bool], seconds: float) -> bool:
 class BusyAts:
     """Recruiters who work in the ATS itself: moves, edits, new applicants."""
 
-    stage: Stage
+    environment: DemoEnvironment
     tell: Tell
     draw: Random
 
@@ -99,14 +99,14 @@ class BusyAts:
         for number in range(1_000_000):
             if await stopped_within(stop, timedelta(seconds=3)):
                 return
-            name = list(self.stage.simulators)[number % len(self.stage.simulators)]
+            name = list(self.environment.simulators)[number % len(self.environment.simulators)]
             self._act(name, ORDERS[number % len(ORDERS)])
 
     def _act(self, name: str, kind: str) -> None:
         order: dict[str, Any] = {"kind": kind}
         if kind == "edit_person":
             order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
-        done = run_command(self.stage.simulators[name], order)
+        done = run_command(self.environment.simulators[name], order)
         who = done.get("application") or done.get("candidate") or "somebody"
         self.tell("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
 
@@ -117,18 +117,18 @@ class Breakdown:
 
     mongo: Mongo
     integrations: MongoIntegrations
-    stage: Stage
+    environment: DemoEnvironment
     tell: Tell
 
     @property
     def name(self) -> str:
         """The integration it happens to."""
-        return list(self.stage.simulators)[1]
+        return list(self.environment.simulators)[1]
 
     async def run(self, stop: asyncio.Event) -> None:
         wait = timedelta(seconds=9)
         while not await stopped_within(stop, wait):
-            simulator = self.stage.simulators[self.name]
+            simulator = self.environment.simulators[self.name]
             self.tell("breaks", self.name, "the ATS refuses the credential from now on")
             simulator.faults.add(Fault("error", status=401, count=None))
             await self._ask_for_a_poll()

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from daemon.demo.stage import Stage
+from daemon.demo.environment import DemoEnvironment
 from daemon.runtime.supervision import stopped_within
 from daemon.store.connection import DatabaseError, Mongo
 from models.documents import (
@@ -51,9 +51,9 @@ class Narrator:
         line = f"{minutes:02}:{seconds:02}  [{style}]{what:<11}[/] {who:<16} {escape(words)}"
         self._console.print(line, no_wrap=True, overflow="ellipsis")
 
-    async def follow(self, mongo: Mongo, stage: Stage, stop: asyncio.Event) -> None:
+    async def follow(self, mongo: Mongo, environment: DemoEnvironment, stop: asyncio.Event) -> None:
         """Watch the collections until stopped."""
-        watch = Watch(mongo, stage, self.tell)
+        watch = Watch(mongo, environment, self.tell)
         while not await stopped_within(stop, EVERY):
             try:
                 await watch.look()
@@ -64,9 +64,11 @@ class Narrator:
 class Watch:
     """What is new since the last look."""
 
-    def __init__(self, mongo: Mongo, stage: Stage, tell: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self, mongo: Mongo, environment: DemoEnvironment, tell: Callable[[str, str, str], None]
+    ) -> None:
         self._mongo = mongo
-        self._stage = stage
+        self._environment = environment
         self._tell = tell
         self._marks: dict[str, datetime] = {}
         self._notified = 0
@@ -83,13 +85,13 @@ class Watch:
             self._tell("alert", alert["integration"] or "", alert["title"])
         for alert in await self._new(Alert, "resolved_at"):
             self._tell("resolved", alert["integration"] or "", alert["title"])
-        for note in self._stage.services.notifications[self._notified :]:
+        for note in self._environment.services.notifications[self._notified :]:
             self._notified += 1
             self._tell("notified", note.integration or "", f"by message: {note.title}")
 
     async def _tell_values(self) -> None:
         """An export takes as long as the ATS's limits let it: told while it goes on."""
-        for name in self._stage.simulators:
+        for name in self._environment.simulators:
             values = self._mongo.collection(AnalyticsValue)
             count = await values.count_documents({"ats_integration_id": integration_id(name)})
             if count - self._values.get(name, 0) >= WORTH_TELLING:
@@ -133,7 +135,7 @@ class Watch:
         self._tell("import", run["integration"], words)
 
     def _tell_export(self, export: Mapping[str, Any]) -> None:
-        names = {integration_id(name): name for name in self._stage.simulators}
+        names = {integration_id(name): name for name in self._environment.simulators}
         name = names.get(export["ats_integration_id"], "")
         period = f"{export['period_start']:%H:%M:%S}-{export['period_end']:%H:%M:%S} UTC"
         words = f"{period}: {export['sent']} values sent to the ATS"

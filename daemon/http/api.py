@@ -32,8 +32,8 @@ INTEGRATION_STATES = ("active", "paused", "auth_failed", "disabled")
 V1 = "/api/v1"
 
 
-class Desk(msgspec.Struct, frozen=True):
-    """What the API reads and asks."""
+class ApiServices(msgspec.Struct, frozen=True):
+    """The services that the API calls."""
 
     overview: Overview
     integrations: MongoIntegrations
@@ -45,8 +45,8 @@ class Desk(msgspec.Struct, frozen=True):
 class Api:
     """The routes below `/api/v1`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
@@ -73,7 +73,7 @@ class Api:
         state, connector = one_of(query, "state", INTEGRATION_STATES), query.get("connector")
         rows = [
             row
-            for row in await self._desk.overview.integrations()
+            for row in await self._services.overview.integrations()
             if state in (None, row["state"]) and connector in (None, row["connector"])
         ]
         return answered({"integrations": rows[: limit_of(query)]})
@@ -83,7 +83,7 @@ class Api:
         known_only(request)
         await self._standing(request)
         name = request.match_info["name"]
-        rows = await self._desk.overview.integrations()
+        rows = await self._services.overview.integrations()
         return answered(next(row for row in rows if row["name"] == name))
 
     async def runs(self, request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ class Api:
             outcome=one_of(query, "outcome", OUTCOMES),
             before=None if before is None else moment_of(before, "before"),
         )
-        return answered({"runs": await self._desk.overview.runs(which, limit=limit_of(query))})
+        return answered({"runs": await self._services.overview.runs(which, limit=limit_of(query))})
 
     async def outbox(self, request: web.Request) -> web.Response:
         """Pushes, the latest first."""
@@ -109,12 +109,14 @@ class Api:
             application=None if application is None else uuid_of(application, "application"),
             before=None if before is None else moment_of(before, "before"),
         )
-        return answered({"outbox": await self._desk.outbox.listed(which, limit=limit_of(query))})
+        return answered(
+            {"outbox": await self._services.outbox.listed(which, limit=limit_of(query))}
+        )
 
     async def outbox_entry(self, request: web.Request) -> web.Response:
         """One push with the log of its outcome."""
         known_only(request)
-        found = await self._desk.outbox.shown(uuid_of(request.match_info["id"], "the id"))
+        found = await self._services.outbox.shown(uuid_of(request.match_info["id"], "the id"))
         if found is None:
             raise Problem(404, "no push has this id")
         return answered(found)
@@ -127,7 +129,9 @@ class Api:
             integration=query.get("integration"),
             kind=query.get("kind"),
         )
-        return answered({"alerts": await self._desk.overview.alerts(which, limit=limit_of(query))})
+        return answered(
+            {"alerts": await self._services.overview.alerts(which, limit=limit_of(query))}
+        )
 
     async def mute(self, request: web.Request) -> web.Response:
         """Tell no one of this condition for a while, however often it comes and goes meanwhile."""
@@ -135,30 +139,30 @@ class Api:
         _take_only(body, "for", "until")
         until = self._end_of(body)
         alert = await self._alert(request)
-        await self._desk.mutes.mute(alert["key"], until)
+        await self._services.mutes.mute(alert["key"], until)
         return await self._muted(alert)
 
     async def unmute(self, request: web.Request) -> web.Response:
         """Tell people of this condition again; a wider mute that covers it as well goes on."""
         _take_only(await json_object(request))
         alert = await self._alert(request)
-        await self._desk.mutes.unmute(alert["key"])
+        await self._services.mutes.unmute(alert["key"])
         return await self._muted(alert)
 
     def _end_of(self, body: Mapping[str, Any]) -> datetime:
         try:
-            return mute_end(body.get("for"), body.get("until"), now=self._desk.clock.now())
+            return mute_end(body.get("for"), body.get("until"), now=self._services.clock.now())
         except ValueError as error:
             raise Problem(400, str(error)) from None
 
     async def _alert(self, request: web.Request) -> Row:
-        alert = await self._desk.mutes.alert(uuid_of(request.match_info["id"], "the id"))
+        alert = await self._services.mutes.alert(uuid_of(request.match_info["id"], "the id"))
         if alert is None:
             raise Problem(404, "no alert has this id")
         return alert
 
     async def _muted(self, alert: Row) -> web.Response:
-        until = await self._desk.mutes.until(alert["key"], alert.get("integration"))
+        until = await self._services.mutes.until(alert["key"], alert.get("integration"))
         return answered({"key": alert["key"], "muted_until": until})
 
     async def poll(self, request: web.Request) -> web.Response:
@@ -180,7 +184,7 @@ class Api:
     ) -> web.Response:
         await self._standing(request, enabled=True)
         name = request.match_info["name"]
-        asked = await self._desk.integrations.ask(
+        asked = await self._services.integrations.ask(
             name, sweep=sweep, accept_deletions=accept_deletions
         )
         if asked is None:
@@ -204,7 +208,7 @@ class Api:
     async def _set(self, request: web.Request, state: State, reason: str | None) -> web.Response:
         await self._standing(request, enabled=True)
         name = request.match_info["name"]
-        if not await self._desk.integrations.set_state(name, state, reason=reason):
+        if not await self._services.integrations.set_state(name, state, reason=reason):
             raise Problem(409, "the integration has just been disabled")
         return answered({"integration": name, "state": state})
 
@@ -212,7 +216,7 @@ class Api:
         """Send a dead letter once more; 202, because its integration's worker does it."""
         _take_only(await json_object(request))
         entry = uuid_of(request.match_info["id"], "the id")
-        replayed = await self._desk.outbox.replay(entry)
+        replayed = await self._services.outbox.replay(entry)
         if replayed.refusal is not None:
             missing = replayed.refusal == "unknown"
             raise Problem(404 if missing else 409, replayed.sentence)
@@ -220,12 +224,12 @@ class Api:
 
     async def _standing(self, request: web.Request, *, enabled: bool = False) -> IntegrationState:
         name = request.match_info["name"]
-        standings = await self._desk.integrations.states()
-        if name not in standings:
-            hint = did_you_mean(name, standings)
+        states = await self._services.integrations.states()
+        if name not in states:
+            hint = did_you_mean(name, states)
             detail = f'did you mean "{hint}"?' if hint else ""
             raise Problem(404, "no integration has this name", detail)
-        standing = standings[name]
+        standing = states[name]
         if enabled and standing.state == "disabled":
             raise Problem(409, "the integration is disabled", "enable it in the YAML file")
         return standing

@@ -1,27 +1,32 @@
 """The port itself: what is behind which path, how it starts and stops."""
 
+import asyncio
 import errno
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
+import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from daemon.http.api import Api, Desk
+from daemon.http.api import Api, ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
 from daemon.http.guard import MOST_BYTES, add_headers, only_for_operators, problems
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.listener import Listener
 from daemon.http.page import StatusPage
-from daemon.http.probes import Probes, ReadinessCheck
+from daemon.http.probes import Probes
 from daemon.ports.clock import Clock
+from daemon.runtime.readiness import ReadinessCheck
 from models.errors import UserError
+
+log = structlog.get_logger("daemon.app")
 
 
 class HttpParts(msgspec.Struct, frozen=True):
     """Everything that the port shows and asks."""
 
-    desk: Desk
+    services: ApiServices
     checks: Mapping[str, ReadinessCheck]
     """Readiness checks by the name of what they check."""
     render_metrics: Callable[[], bytes]
@@ -38,8 +43,25 @@ class HttpServer:
     def __init__(self, parts: HttpParts, *, heartbeat: Heartbeat | None = None) -> None:
         self._parts = parts
         self._heartbeat = heartbeat or Heartbeat()
+        self.listening = asyncio.Event()
+        self.port = 0
+        """The port that `serve` listens on, once `listening` is set."""
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
+
+    async def serve(self, host: str, port: int, stop: asyncio.Event) -> None:
+        """Listens until `stop` is set.
+
+        Raises:
+            UserError: host or port cannot be used; names the setting to change.
+        """
+        self.port = await self.start(host, port)
+        log.info("http_listening", host=host, port=self.port)
+        self.listening.set()
+        try:
+            await stop.wait()
+        finally:
+            await self.stop()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; 0 takes a free port. The result is the port that was bound.
@@ -80,8 +102,8 @@ class HttpServer:
         )
         app.on_response_prepare.append(add_headers)
         probes = Probes(self._heartbeat, parts.checks, parts.render_metrics)
-        page = StatusPage(parts.desk.overview, probes.reasons, parts.clock)
-        app.add_routes([*probes.routes(), *page.routes(), *Api(parts.desk).routes()])
+        page = StatusPage(parts.services.overview, probes.reasons, parts.clock)
+        app.add_routes([*probes.routes(), *page.routes(), *Api(parts.services).routes()])
         app.add_routes(parts.routes)
         return app
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 
 from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
-from config.loader import load_operator_config
+from config.loader import load_operator_config, secret_paths
 from config.loading import Loaded
 from config.nodes import Scalar, Sequence
 from config.operator import OperatorConfig
@@ -43,6 +44,24 @@ class CheckedConfig(msgspec.Struct, frozen=True):
         return self.definitions[self.loaded.value.integrations[integration].connector]
 
 
+@dataclass(slots=True)
+class CurrentConfig:
+    """The last valid configuration, which an edit of the file replaces."""
+
+    checked: CheckedConfig
+    refused: str | None = None
+    """The reason why the latest edit is not in force."""
+
+    @property
+    def loaded(self) -> Loaded[OperatorConfig]:
+        return self.checked.loaded
+
+    @property
+    def enabled(self) -> list[str]:
+        """Names of the integrations that are enabled."""
+        return [name for name, one in self.loaded.value.integrations.items() if one.enabled]
+
+
 def load_checked_config(
     path: Path, *, environment: Mapping[str, str] | None = None
 ) -> CheckedConfig:
@@ -74,6 +93,18 @@ def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> 
                 "cannot change while the daemon runs: restart it, or take this change back",
             )
     checked.loaded.problems.raise_errors()
+
+
+def secrets_of(loaded: Loaded[OperatorConfig]) -> list[str]:
+    """Returns every secret value of the file, so that the log can leave them out."""
+    found = []
+    for path in secret_paths(loaded.value):
+        value: object = loaded.value
+        for step in path:
+            value = value[step] if isinstance(value, dict | list) else getattr(value, str(step))  # type: ignore[index]
+        if hasattr(value, "get_secret_value"):
+            found.append(value.get_secret_value())
+    return found
 
 
 def connector_folders_of(path: Path) -> list[Path]:

@@ -13,13 +13,13 @@ import structlog
 from config.loader import connector_folders
 from config.problems import ConfigError
 from config.watch import content_digest, files_of, watch_files
-from daemon.assembly import CurrentConfig
 from daemon.core.alert_texts import config_refused
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
 from daemon.runtime.checked_config import (
     CheckedConfig,
+    CurrentConfig,
     load_checked_config,
     require_same_databases,
 )

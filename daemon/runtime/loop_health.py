@@ -4,6 +4,7 @@ An alert opens with the first error of no known kind and is resolved once the lo
 of a MongoDB that is away are not the loop's own: they count where MongoDB answers all the while.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +15,6 @@ from daemon.core.leases import LeaseLost
 from daemon.core.unexpected import Unexpected, unexpected
 from daemon.ports.alerts import AlertLedger
 from daemon.ports.clock import Clock
-from daemon.store.mongo_errors import is_outage
 
 RED_AFTER = 2
 """Failures in a row after which a loop counts as failing rather than as begun again."""
@@ -54,7 +54,11 @@ class _Loop:
 class LoopHealth:
     """Implements `daemon.runtime.supervision.LoopObserver`; `report` brings the alerts up to date."""
 
-    def __init__(self, alerts: AlertLedger, clock: Clock) -> None:
+    def __init__(
+        self, alerts: AlertLedger, clock: Clock, is_outage: Callable[[BaseException], bool]
+    ) -> None:
+        """`is_outage` tells errors of a MongoDB that is away from all others."""
+        self._is_outage = is_outage
         self._alerts = alerts
         self._clock = clock
         self._loops: dict[str, _Loop] = {}
@@ -74,7 +78,7 @@ class LoopHealth:
             del self._loops[name]
 
     def failed(self, loop: str, error: BaseException) -> None:
-        now, outage = self._clock.monotonic(), is_outage(error)
+        now, outage = self._clock.monotonic(), self._is_outage(error)
         if isinstance(error, LeaseLost) or (outage and self._is_explained(now)):
             return
         one = self._of(loop)

@@ -8,10 +8,10 @@ import structlog
 
 from daemon.core.alert_texts import not_ready
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.http.probes import ReadinessCheck, ask
 from daemon.ports.alerts import AlertLedger
 from daemon.ports.clock import Clock
 from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.readiness import ReadinessCheck, why_not_ready
 from daemon.runtime.supervision import stopped_within
 
 log = structlog.get_logger("daemon.readiness")
@@ -51,7 +51,7 @@ class ReadinessWatch:
 
     async def look(self) -> None:
         """Compares what is ready with the alerts that are open."""
-        asked = [ask(name, check) for name, check in self._checks.items()]
+        asked = [why_not_ready(name, check) for name, check in self._checks.items()]
         reasons = dict(zip(self._checks, await asyncio.gather(*asked), strict=True))
         self._note_time(reasons)
         if reasons[OWN_DATABASE] or reasons[CLEARVIEW_DATABASE]:

@@ -19,11 +19,9 @@ from connectors.errors import AuthRefused
 from daemon.core.integrations import IntegrationRef, IntegrationState
 from daemon.core.leases import Lease, LeaseLost
 from daemon.core.runs import RunFailed
-from daemon.importing.context import Request
-from daemon.jobs.analytics_export import AnalyticsExport
-from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.jobs.status_delivery import StatusDelivery
 from daemon.ports.clock import Clock
+from daemon.ports.integrations import IntegrationSettingsStore
+from daemon.ports.jobs import DeliveryJob, ExportJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
@@ -31,9 +29,6 @@ from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.scheduler import Trigger
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
-from daemon.store.connection import DatabaseError
-from daemon.store.integrations import MongoIntegrations
-from daemon.store.mongo_errors import is_outage
 
 log = structlog.get_logger("daemon.runtime.worker")
 
@@ -51,29 +46,33 @@ BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
 
 class Jobs(msgspec.Struct, frozen=True):
-    """What there is to do for one integration; None where the operator did not ask for it."""
+    """The jobs of one integration; None where the operator did not configure one."""
 
-    poll: ImportPoll
-    delivery: StatusDelivery | None
-    export: AnalyticsExport | None
+    poll: PollJob
+    delivery: DeliveryJob | None
+    export: ExportJob | None
 
 
 class Triggers(msgspec.Struct, frozen=True):
-    """When it is to be done."""
+    """The triggers of the jobs that have a schedule."""
 
     poll: Trigger
     export: Trigger | None
 
 
 class SharedServices(msgspec.Struct, frozen=True):
-    """What all workers share."""
+    """The services that all workers of a process share."""
 
     leases: Leases
-    board: IntegrationStateCache
-    integrations: MongoIntegrations
+    state_cache: IntegrationStateCache
+    integrations: IntegrationSettingsStore
     states: IntegrationStates
     clock: Clock
     loops: LoopHealth
+    database_error: type[Exception]
+    """The base class of the errors of MongoDB's driver."""
+    is_outage: Callable[[BaseException], bool]
+    """Returns True for an error of a MongoDB that is away."""
 
 
 class IntegrationWorker:
@@ -86,7 +85,7 @@ class IntegrationWorker:
         jobs: Jobs,
         triggers: Triggers,
         health: Health,
-        around: SharedServices,
+        shared: SharedServices,
     ) -> None:
         self.name = connector.integration
         self.connector = connector
@@ -94,13 +93,13 @@ class IntegrationWorker:
         self._id = integration_id
         self._triggers = triggers
         self._health = health
-        self._around = around
+        self._shared = shared
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
         await self.connector.open()
         try:
-            self._around.board.listen(self.name, self._look_around)
+            self._shared.state_cache.listen(self.name, self._wake)
             async with asyncio.TaskGroup() as group:
                 loops = [
                     group.create_task(self._keep(work, subject, stop), name=self.name)
@@ -115,7 +114,7 @@ class IntegrationWorker:
             await self.connector.close()
 
     async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
-        loops, name = self._around.loops, self.loop_name(subject)
+        loops, name = self._shared.loops, self.loop_name(subject)
         loops.belongs(name, IntegrationRef(self.name, self._id), subject)
         run = partial(until_stopped, work, stop)
         await supervise(name, run, BACKOFF, stop=stop, observer=loops)
@@ -124,8 +123,8 @@ class IntegrationWorker:
         """The name of one of its loops, in logs and in `/readyz`."""
         return f"{self.name}: {subject}"
 
-    def _look_around(self) -> None:
-        """It was resumed, or someone asks for a poll."""
+    def _wake(self) -> None:
+        """Starts a poll and a delivery: the integration was resumed, or a poll was requested."""
         self._triggers.poll.ring()
         if self.jobs.delivery is not None:
             self.jobs.delivery.wake()
@@ -135,19 +134,19 @@ class IntegrationWorker:
 
         A replica that died without giving its lease back is waited for.
         """
-        waited_until = self._around.clock.monotonic() + patience.total_seconds()
-        while (lease := await self._around.leases.acquire(self.lease_key)) is None:
-            if self._around.clock.monotonic() >= waited_until:
+        waited_until = self._shared.clock.monotonic() + patience.total_seconds()
+        while (lease := await self._shared.leases.acquire(self.lease_key)) is None:
+            if self._shared.clock.monotonic() >= waited_until:
                 log.warning("integration_is_busy", integration=self.name)
                 return "another process polls it just now"
-            await self._around.clock.sleep(LEASE_RETRY / 4)
+            await self._shared.clock.sleep(LEASE_RETRY / 4)
         try:
-            standing = self._around.board.state_of(self.name)
-            failed = await self.poll_once(lease, asyncio.Event(), standing)
+            state = self._shared.state_cache.state_of(self.name)
+            failed = await self.poll_once(lease, asyncio.Event(), state)
         except LeaseLost:
             return "another process took the poll over"
         finally:
-            await self._around.leases.release(lease)
+            await self._shared.leases.release(lease)
         return None if failed is None else f"the poll failed: {failed}"
 
     def _loops(self) -> Iterator[tuple[str, Work]]:
@@ -159,7 +158,7 @@ class IntegrationWorker:
 
     async def _polls(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            lease = await self._around.leases.acquire(self.lease_key)
+            lease = await self._shared.leases.acquire(self.lease_key)
             if lease is None:
                 await stopped_within(stop, LEASE_RETRY)
                 continue
@@ -178,31 +177,31 @@ class IntegrationWorker:
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-            with suppress(DatabaseError):
-                await self._around.leases.release(lease)
+            with suppress(self._shared.database_error):
+                await self._shared.leases.release(lease)
 
     async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
         self._triggers.poll.ring()
         while await self._triggers.poll.heard(ended):
-            standing = self._around.board.state_of(self.name)
-            if standing is not None and standing.state in ("paused", "disabled"):
+            state = self._shared.state_cache.state_of(self.name)
+            if state is not None and state.state in ("paused", "disabled"):
                 continue
             try:
-                await self.poll_once(lease, ended, standing)
+                await self.poll_once(lease, ended, state)
             except LeaseLost:
                 continue
-            except DatabaseError as error:
-                if not is_outage(error):
+            except self._shared.database_error as error:
+                if not self._shared.is_outage(error):
                     raise
                 log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
-                self._around.loops.failed(self.loop_name(POLLS), error)
+                self._shared.loops.failed(self.loop_name(POLLS), error)
                 await stopped_within(ended, DATABASE_RETRY)
                 self._triggers.poll.ring()
             else:
-                self._around.loops.worked(self.loop_name(POLLS))
+                self._shared.loops.worked(self.loop_name(POLLS))
 
     async def poll_once(
-        self, lease: Lease, ended: asyncio.Event, standing: IntegrationState | None = None
+        self, lease: Lease, ended: asyncio.Event, state: IntegrationState | None = None
     ) -> str | None:
         """One poll, with whatever was asked for; returns why it was no success, if it was none.
 
@@ -210,47 +209,46 @@ class IntegrationWorker:
             DatabaseError: MongoDB went away meanwhile.
             LeaseLost: another replica took over.
         """
-        asked = (standing.request if standing is not None else None) or {}
-        request = Request(
-            fence=lease.token,
-            still_held=lambda: lease.still_held() and not ended.is_set(),
-            sweep=bool(asked.get("sweep")),
-            accept_deletions=bool(asked.get("accept_deletions")),
-        )
+        requested = (state.request if state is not None else None) or {}
         try:
-            run = await self.jobs.poll.run(request)
-        except ImportFailed as failed:
+            run = await self.jobs.poll(
+                fence=lease.token,
+                still_held=lambda: lease.still_held() and not ended.is_set(),
+                sweep=bool(requested.get("sweep")),
+                accept_deletions=bool(requested.get("accept_deletions")),
+            )
+        except RunFailed as failed:
             await self._note_failure(failed)
             return str(failed)
         else:
-            await self._note_success(standing)
+            await self._note_success(state)
             return None if run.outcome == "success" else run.error or run.outcome
         finally:
-            if asked:
-                await self._around.integrations.answered(self.name, asked.get("id"))
+            if requested:
+                await self._shared.integrations.answered(self.name, requested.get("id"))
 
     async def _note_failure(self, failed: RunFailed) -> None:
-        if is_outage(failed.cause):
+        if self._shared.is_outage(failed.cause):
             raise failed.cause
         await self._health.run_failed(failed)
         if isinstance(failed.cause, AuthRefused):
             reason = f"the ATS refused the credential (HTTP {failed.cause.status})"
-            await self._around.states.auth_failed(
-                self._id, reason=reason, at=self._around.clock.now()
+            await self._shared.states.auth_failed(
+                self._id, reason=reason, at=self._shared.clock.now()
             )
 
-    async def _note_success(self, standing: IntegrationState | None) -> None:
+    async def _note_success(self, state: IntegrationState | None) -> None:
         await self._health.succeeded()
-        if standing is not None and standing.state == "auth_failed":
-            await self._around.states.recovered(self._id, at=self._around.clock.now())
+        if state is not None and state.state == "auth_failed":
+            await self._shared.states.recovered(self._id, at=self._shared.clock.now())
 
     async def _exports(self, stop: asyncio.Event) -> None:
-        bell = self._triggers.export
-        if bell is None:
-            raise AssertionError("an export without a bell")
-        bell.ring()
-        while await bell.heard(stop):
-            if self._around.board.is_active(self.name):
+        trigger = self._triggers.export
+        if trigger is None:
+            raise AssertionError("an export without a trigger")
+        trigger.ring()
+        while await trigger.heard(stop):
+            if self._shared.state_cache.is_active(self.name):
                 await self.export_once()
 
     async def export_once(self, *, at_once: bool = False) -> str | None:

@@ -9,10 +9,11 @@ from config.operator import Integration
 from connectors.connector import Connector
 from connectors.definition import Definition, load_definition, load_definition_text
 from connectors.registry import create_connector
-from daemon.assembly_import import ImportParts, import_ports, import_rules
+from daemon.app import AppServices, import_ports
 from daemon.importing.context import Request
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
+from daemon.jobs.rules import import_rules
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
@@ -63,7 +64,7 @@ async def poll(site: Site, mongo: Mongo, connector: Connector, *, sweep: bool) -
     job = ImportPoll(
         connector,
         identity,
-        import_ports(ImportParts(mongo), identity),
+        import_ports(AppServices(mongo), identity),
         import_rules(site.integration),
     )
     counts = (await job.run(Request(fence=1, sweep=sweep))).counts

@@ -22,6 +22,7 @@ from daemon.runtime.loop_health import LoopHealth
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo
+from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.opening import open_mongo
 from models.ids import integration_id
@@ -68,7 +69,7 @@ class Desk:
         self.mutes = AlertMutes(mongo, self.clock)
         self.queue = MongoNotificationQueue(mongo)
         self.limits = limits or SenderLimits()
-        self.loops = LoopHealth(self.alerts, self.clock)
+        self.loops = LoopHealth(self.alerts, self.clock, is_outage)
         self.sender = self.another_sender(*channels)
 
     def another_sender(self, *channels: Channel) -> NotificationSender:

@@ -7,7 +7,7 @@ import aiohttp
 from msgspec.structs import replace
 from pydantic import SecretStr
 
-from daemon.http.api import Desk
+from daemon.http.api import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
@@ -52,7 +52,7 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
 def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessCheck]) -> HttpParts:
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
-    desk = Desk(
+    services = ApiServices(
         Overview(mongo, clock),
         MongoIntegrations(mongo, clock),
         MongoOutboxDesk(mongo, clock),
@@ -60,7 +60,7 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
         clock,
     )
     return HttpParts(
-        desk=desk,
+        services=services,
         checks=checks,
         render_metrics=metrics.render,
         clock=clock,

@@ -10,9 +10,8 @@ import pytest
 from pymongo.errors import AutoReconnect
 from structlog.testing import capture_logs
 
-from daemon.assembly import CurrentConfig
 from daemon.core.conditions import Condition
-from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, load_checked_config
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.supervision import Backoff, supervise
 from models.errors import UserError

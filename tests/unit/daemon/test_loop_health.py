@@ -9,6 +9,7 @@ from daemon.core.conditions import AlertKind
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.runtime.loop_health import LoopHealth
+from daemon.store.mongo_errors import is_outage
 from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
@@ -40,7 +41,7 @@ class Ward:
 
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.alerts, self.clock = ledger or Ledger(), MovingClock()
-        self.loops = LoopHealth(self.alerts, self.clock)
+        self.loops = LoopHealth(self.alerts, self.clock, is_outage)
         self.loops.belongs("acme: pushes", ACME, "pushes")
 
     async def fail(

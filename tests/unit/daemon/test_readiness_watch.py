@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from daemon.core.conditions import AlertKind
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.readiness_watch import ReadinessWatch
+from daemon.store.mongo_errors import is_outage
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
 
@@ -28,7 +29,7 @@ class Ward:
     def __init__(self) -> None:
         self.reasons: dict[str, str | None] = {"mongodb": None, "clearview": None, "stream": None}
         self.alerts, self.clock = Ledger(), MovingClock()
-        self.loops = LoopHealth(self.alerts, self.clock)
+        self.loops = LoopHealth(self.alerts, self.clock, is_outage)
         checks = {name: self._check(name) for name in self.reasons}
         self.watch = ReadinessWatch(checks, self.loops, self.alerts, self.clock)
 

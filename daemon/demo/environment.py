@@ -1,4 +1,4 @@
-"""What the demo needs around the daemon: a simulated ATS for each integration, and ClearView's services."""
+"""The services around the demo's daemon: a simulated ATS for each integration, ClearView's services."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,15 +15,15 @@ HURRY = 0.04
 """The vendors' rate limits, with windows this much shorter: no one watches a demo for an hour."""
 
 
-class Stage(msgspec.Struct, frozen=True):
-    """Everything that plays."""
+class DemoEnvironment(msgspec.Struct, frozen=True):
+    """The services that run during a demo."""
 
     simulators: Mapping[str, Simulator]
-    """By the integration they play for."""
+    """By the name of the integration."""
     services: ClearViewServices
 
-    def environment(self) -> dict[str, str]:
-        """What the sample YAML refers to."""
+    def variables(self) -> dict[str, str]:
+        """Returns the environment variables that the sample YAML refers to."""
         found = {
             "ATS_SYNC_DEMO_NOTIFY_URL": self.services.url,
             "ATS_SYNC_DEMO_NOTIFY_TOKEN": NOTIFY_TOKEN,
@@ -41,8 +41,8 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def set_stage(config: OperatorConfig) -> AsyncIterator[Stage]:
-    """Start everything that the file names on free ports of loopback, and stop it in the end."""
+async def started_environment(config: OperatorConfig) -> AsyncIterator[DemoEnvironment]:
+    """Starts the services that the file names, on free ports of loopback; stops them at the end."""
     async with AsyncExitStack() as stack:
         simulators = {}
         for name, one in config.integrations.items():
@@ -54,4 +54,4 @@ async def set_stage(config: OperatorConfig) -> AsyncIterator[Stage]:
             simulators[name] = simulator
         services = ClearViewServices(token=NOTIFY_TOKEN)
         await stack.enter_async_context(services)
-        yield Stage(simulators, services)
+        yield DemoEnvironment(simulators, services)

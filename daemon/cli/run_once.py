@@ -52,7 +52,7 @@ async def run_once(daemon: Daemon) -> OnceOutcome:
     """Do everything there is to do now, and return."""
     await daemon.prepare()
     done = asyncio.Event()
-    leases = daemon.shared.leases
+    leases = daemon.app.leases
     renewing = asyncio.create_task(
         supervise("leases", lambda: leases.run(done), BACKOFF, stop=done), name="leases"
     )
@@ -77,12 +77,12 @@ class _Once:
             await self._each(workers, POLLS, _poll)
             self.outcome.polled += [w.name for w in workers if w.name not in self.outcome.failed]
             await self._read_changes()
-            await self._each(workers, PUSHES, _deliver)
+            await self._each(workers, PUSHES, self._deliver)
             await self._each(workers, EXPORTS, _export)
         await self._guarded("alerts", "conditions", self._tell_people)
 
     async def _tell_people(self) -> None:
-        await self._daemon.look_at_conditions()
+        await self._daemon.check_conditions()
         await self._daemon.loops.report()
         await self._daemon.sender.drain_once()
 
@@ -98,7 +98,7 @@ class _Once:
             await self._each(workers, WORKER, _close)
 
     async def _begin(self, name: str, workers: list[IntegrationWorker]) -> None:
-        worker = self._daemon.hire(name)
+        worker = self._daemon.make_worker(name)
         await worker.connector.open()
         workers.append(worker)
 
@@ -114,6 +114,13 @@ class _Once:
         loop = f"{name}: {subject}"
         self._daemon.loops.belongs(loop, IntegrationRef(name, integration_id(name)), subject)
         await self._guarded(name, loop, work)
+
+    async def _deliver(self, worker: IntegrationWorker) -> str | None:
+        delivery = self._daemon.deliveries.get(integration_id(worker.name))
+        if delivery is None:
+            return None
+        counts = await delivery.deliver_due()
+        return "status changes could not be delivered" if counts.dead or counts.retried else None
 
     async def _read_changes(self) -> None:
         async def catch_up() -> None:
@@ -154,22 +161,11 @@ def failure_in_words(error: BaseException) -> str:
 
 
 def _active(daemon: Daemon) -> list[str]:
-    integrations = daemon.config.loaded.value.integrations
-    board = daemon.shared.board
-    return [name for name, one in integrations.items() if one.enabled and board.is_active(name)]
+    return [name for name in daemon.config.enabled if daemon.state_cache.is_active(name)]
 
 
 async def _poll(worker: IntegrationWorker) -> str | None:
     return await worker.once(PATIENCE)
-
-
-async def _deliver(worker: IntegrationWorker) -> str | None:
-    if worker.jobs.delivery is None:
-        return None
-    counts = await worker.jobs.delivery.deliver_due()
-    if counts.dead or counts.retried:
-        return "status changes could not be delivered"
-    return None
 
 
 async def _export(worker: IntegrationWorker) -> str | None:

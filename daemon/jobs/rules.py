@@ -1,0 +1,53 @@
+"""The operator's settings of one integration, as its jobs take them."""
+
+from datetime import timedelta
+
+from config.operator import Integration
+from daemon.core.exported_field import DEFAULT_FIELD
+from daemon.core.push_plan import PushRules
+from daemon.exporting.values import ExportSettings
+from daemon.importing.context import ImportRules
+from models.ids import integration_id
+
+
+def import_rules(settings: Integration) -> ImportRules:
+    """Returns the rules of imports."""
+    return ImportRules(
+        overlap=settings.poll.overlap,
+        sweep_every=settings.poll.sweep_every,
+        conflicts=settings.push.conflicts,
+        deletions=settings.deletions.policy,
+        max_percent=settings.deletions.max_percent,
+        own_field=_exported_field(settings),
+    )
+
+
+def push_rules(name: str, settings: Integration) -> PushRules:
+    """Returns the rules of pushes."""
+    return PushRules(
+        integration=name,
+        enabled=settings.enabled and settings.push.enabled,
+        conflicts=settings.push.conflicts,
+        coalesce=settings.push.coalesce,
+    )
+
+
+def export_settings(name: str, settings: Integration) -> ExportSettings | None:
+    """Returns the settings of exports; None if the operator configured none."""
+    if settings.analytics is None:
+        return None
+    return ExportSettings(
+        integration=name,
+        integration_id=integration_id(name),
+        every=settings.analytics.every,
+        field_name=settings.analytics.field or DEFAULT_FIELD,
+    )
+
+
+def export_check_interval(every: timedelta) -> timedelta:
+    """Returns how often to check for due periods: soon after one ends or may be tried again."""
+    return min(max(every / 4, timedelta(seconds=1)), timedelta(minutes=5))
+
+
+def _exported_field(settings: Integration) -> str | None:
+    return None if settings.analytics is None else settings.analytics.field or DEFAULT_FIELD

@@ -1,0 +1,58 @@
+"""The jobs of one integration, as its worker runs them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from daemon.core.runs import Run
+
+
+class PollJob(Protocol):
+    """One import of what changed at the ATS."""
+
+    async def __call__(
+        self, *, fence: int, still_held: Callable[[], bool], sweep: bool, accept_deletions: bool
+    ) -> Run:
+        """Imports under a lease with this fencing token.
+
+        Raises:
+            RunFailed: the run ended early; the next one continues from there.
+            LeaseLost: another replica took over.
+        """
+        ...
+
+
+class DeliveryJob(Protocol):
+    """The deliveries of status changes to the ATS."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Delivers until stopped."""
+        ...
+
+    def wake(self) -> None:
+        """Makes the job read the outbox at once."""
+        ...
+
+
+class ExportResult(Protocol):
+    """The result of one export."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def reason(self) -> str | None:
+        """Returns why nothing, or nothing more, was exported; None where all that is due was."""
+        ...
+
+
+class ExportJob(Protocol):
+    """The export of analytics to the ATS."""
+
+    async def run(self, *, at_once: bool = False) -> ExportResult:
+        """Exports the periods that are due; `at_once` also those that rest after a failure.
+
+        Raises:
+            RunFailed: an error of no known kind.
+        """
+        ...

@@ -1,0 +1,54 @@
+"""The tasks of the daemon: what runs beside what, and what ends before what."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from daemon.runtime.supervision import Backoff, LoopObserver, supervise, until_stopped
+from daemon.runtime.worker import BACKOFF
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Runs until its event is set."""
+
+_QUICK_BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=5))
+"""For the loops that all work depends on."""
+
+
+class ProcessTasks(msgspec.Struct, frozen=True):
+    """Loops by name. Work ends when the daemon is stopped, infrastructure once all work is done."""
+
+    infrastructure: Mapping[str, Loop]
+    work: Mapping[str, Loop]
+    workers: Loop
+    http: Loop
+    observer: LoopObserver
+
+    def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """Puts all tasks into the group; they end by themselves once `stop` is set.
+
+        Loops are begun again after an error. An error of `workers` or `http` ends the process.
+        """
+        done = asyncio.Event()
+        for name, run in self.infrastructure.items():
+            group.create_task(self._supervised(name, run, done, _QUICK_BACKOFF), name=name)
+        group.create_task(self.http(done), name="http")
+        group.create_task(self._work(stop, done), name="work")
+
+    async def _work(self, stop: asyncio.Event, done: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.workers(stop), name="workers")
+                for name, run in self.work.items():
+                    group.create_task(self._supervised(name, run, stop, BACKOFF), name=name)
+        finally:
+            done.set()
+
+    async def _supervised(
+        self, name: str, run: Loop, stop: asyncio.Event, backoff: Backoff
+    ) -> None:
+        work = partial(until_stopped, run, stop)
+        await supervise(name, work, backoff, stop=stop, observer=self.observer)
