@@ -1,4 +1,4 @@
-"""Checks of the operator's file against connector definitions, which this folder knows nothing of."""
+"""Checks the operator's file against the names that connector definitions declare."""
 
 from collections.abc import Callable, Collection
 
@@ -11,7 +11,7 @@ from config.secret_text import check_header_text
 
 
 class DeclaredNames(msgspec.Struct, frozen=True):
-    """What a connector's definition asks an operator for."""
+    """Names that a connector's definition declares for an integration."""
 
     credentials: Collection[str]
     options: Collection[str] = ()
@@ -19,7 +19,7 @@ class DeclaredNames(msgspec.Struct, frozen=True):
     needs_acting_user: bool = False
     optional_credentials: Collection[str] = ()
     in_headers: Collection[Path] = ()
-    """What goes into a header, query or basic authentication, counted from the integration."""
+    """Paths of values that are sent in a header, a query or basic authentication, from the integration on."""
     basic_users: Collection[Path] = ()
     """User names of basic authentication."""
 
@@ -28,10 +28,9 @@ Lookup = Callable[[str], DeclaredNames | None]
 
 
 def check_connector_names(document: Document, lookup: Lookup, known: Collection[str]) -> None:
-    """Report connectors that no one has defined, and names that the chosen one does not declare.
+    """Reports unknown connectors, and names that the chosen connector does not declare.
 
-    All of `credentials` are required, `optional_credentials` are not. Works on the tree, so that it reports together with all
-    other mistakes, and leaves alone what is too broken to be looked at.
+    Works on the tree, so that it reports together with all other mistakes.
     """
     for name in document.keys(("integrations",)):
         base: Path = ("integrations", name)

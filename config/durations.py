@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `5m`, `24h`, `7d`."""
+"""Durations in their written form: `90s`, `5m`, `24h`, `7d`."""
 
 import re
 from datetime import timedelta
@@ -16,10 +16,10 @@ _LONGEST = timedelta(days=3650)
 
 
 def parse_duration(text: str) -> timedelta:
-    """The duration that a text such as `90s`, `5m`, `24h`, `7d` or `250ms` stands for.
+    """Returns the duration of a text such as `90s`, `5m`, `24h`, `7d` or `250ms`.
 
     Raises:
-        ValueError: it is no such text; the message says what is missing.
+        ValueError: the text has another form; the message says what is missing.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
@@ -31,12 +31,12 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back as the same duration.
+    """Returns the shortest text that `parse_duration` reads back as the same duration.
 
     Parts below a millisecond are cut.
 
     Raises:
-        ValueError: the duration is negative, which no text stands for.
+        ValueError: the duration is negative.
     """
     if duration < timedelta(0):
         raise ValueError("a duration cannot be negative")

@@ -11,27 +11,27 @@ SHORTEST = 16
 HOW_TO_MAKE = "make one with `openssl rand -base64 32`"
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _SALT = b"ats-sync encryption key"
-"""The same for all: a passphrase has to give the same key in every replica."""
+"""A constant, because a passphrase has to give the same key in every replica."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """One key as it was written."""
+    """One key in its written form."""
 
     text: str = field(repr=False)
 
     @property
     def is_random(self) -> bool:
-        """True for 32 bytes in base64 or hexadecimal; anything else is taken as a passphrase."""
+        """True for 32 bytes in base64 or hexadecimal; any other text is a passphrase."""
         return _decoded(self.text) is not None
 
     @property
     def is_too_short(self) -> bool:
-        """True for a passphrase that protects nothing."""
+        """True for a passphrase of fewer than 16 characters."""
         return not self.is_random and len(self.text) < SHORTEST
 
     def material(self) -> bytes:
-        """The 32 bytes; of a passphrase it takes a tenth of a second."""
+        """Returns 32 bytes; a passphrase takes 0.1 s."""
         found = _decoded(self.text)
         if found is not None:
             return found
@@ -39,7 +39,7 @@ class EncryptionKey:
 
 
 def encryption_keys(text: str) -> list[EncryptionKey]:
-    """The keys in a setting; blanks and line breaks around them do not count."""
+    """Returns the keys of a setting, without blanks and line breaks around them."""
     return [EncryptionKey(part.strip()) for part in text.split(",") if part.strip()]
 
 

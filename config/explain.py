@@ -1,4 +1,4 @@
-"""The effective configuration of one integration: every value, and why it is what it is."""
+"""The effective configuration of one integration: every value and its source."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ MASK = "••••••"
 
 
 class UnknownIntegrationError(UserError):
-    """There is no integration of this name."""
+    """Raised for a name that no integration has."""
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Explained]:
-    """Every effective value of an integration, in the order of the reference.
+    """Returns every effective value of an integration, in the order of the reference.
 
     Raises:
         UnknownIntegrationError: the file has no integration of this name.
@@ -49,7 +49,7 @@ def _explained(
     return Explained(
         path=show_path(path[2:]),
         value=MASK if hidden else _shown(value),
-        origin=loaded.origin(path),
+        origin=loaded.document.origin(path),
     )
 
 

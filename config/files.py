@@ -1,4 +1,4 @@
-"""Reads the files that people name: never more than wanted, and never waiting for a pipe that no one writes."""
+"""Reads files that an operator names: at most a limit, and without waiting for ever for a pipe."""
 
 import os
 import select
@@ -28,6 +28,22 @@ def read_limited(path: Path, limit: int, *, patience_s: float = PIPE_PATIENCE_S)
         os.close(descriptor)
 
 
+def is_folder(path: Path) -> bool:
+    """Returns False also for a path without permission, and for a network mount that is gone."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_special(path: Path) -> bool:
+    """Returns True for a pipe, a socket or a device."""
+    try:
+        return path.exists() and not path.is_file() and not path.is_dir()
+    except OSError:
+        return False
+
+
 def _read_pipe(descriptor: int, limit: int, until: float) -> bytes:
     content = b""
     while len(content) < limit:
@@ -40,7 +56,7 @@ def _read_pipe(descriptor: int, limit: int, until: float) -> bytes:
 
 
 def _wait(descriptor: int, until: float) -> None:
-    """A pipe that no one has opened to write is not readable, one whose writers are gone is."""
+    """Waits for data or the end: a pipe without a writer is not readable, one that was closed is."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(0.0, until - time.monotonic()) * 1000):

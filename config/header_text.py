@@ -1,8 +1,8 @@
-"""Text that can be sent in an HTTP header."""
+"""Checks text that is sent in an HTTP header."""
 
 
 def unusable_in_header(text: str) -> str | None:
-    """Why a text cannot stand in a header; None where it can. Quotes nothing of it."""
+    """Returns the reason why a text cannot be sent in a header, without quoting it; None if it can."""
     if not text:
         return "is empty"
     if text != text.strip():

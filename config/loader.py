@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from config.document import Document
+from config.files import is_folder, is_special
 from config.loading import Check, Loaded, load_yaml_model
 from config.nodes import Path, Scalar, Sequence
 from config.operator import OperatorConfig
-from config.problems import ConfigError, Problem
+from config.problems import ConfigError, ConfigIssue
 from config.secret_text import check_secrets
 
 _HOW_TO_CREATE = (
@@ -27,13 +28,13 @@ def load_operator_config(
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Loaded[OperatorConfig]:
-    """The operator's file, checked. What is unwise but works is in the result's `warnings`.
+    """Returns the checked file; its `warnings` have everything unwise that still works.
 
     Raises:
-        ConfigError: with every mistake at its place, those found by `checks` included.
+        ConfigError: with every mistake at its position, those found by `checks` included.
     """
     if not os.path.lexists(path):
-        raise ConfigError([Problem(str(path), 0, 0, "", _HOW_TO_CREATE)])
+        raise ConfigError([ConfigIssue(str(path), 0, 0, "", _HOW_TO_CREATE)])
     loaded = load_yaml_model(
         path,
         OperatorConfig,
@@ -47,13 +48,8 @@ def load_operator_config(
     return loaded
 
 
-def connector_folders(loaded: Loaded[OperatorConfig]) -> list[FilePath]:
-    """The folders of `connector_paths`, wherever the process was started."""
-    return [loaded.document.path.parent / path for path in loaded.value.connector_paths]
-
-
 def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
-    """Where in a loaded value secrets are."""
+    """Yields the paths of all secrets in a loaded value."""
     match value:
         case SecretStr():
             yield path
@@ -73,7 +69,7 @@ def _connector_paths_exist(document: Document) -> None:
     for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
         if not isinstance(item, Scalar) or item.unresolved or not item.text:
             continue
-        if not _is_folder(document.path.parent / item.text):
+        if not is_folder(document.path.parent / item.text):
             document.error(
                 ("connector_paths", index), "no such folder; it is relative to this file"
             )
@@ -90,11 +86,13 @@ def _token_files_can_be_written(document: Document) -> None:
 
 
 def _unwritable(file: FilePath) -> str | None:
-    """Why a file cannot be made or replaced: a new one takes its place, so that its folder counts."""
-    if not _is_folder(file.parent):
+    """Returns the reason why a file cannot be created or replaced; its folder has to be writable."""
+    if not is_folder(file.parent):
         return "its folder does not exist; it is relative to this file"
-    if _is_folder(file):
+    if is_folder(file):
         return "is a directory; name a file in it"
+    if is_special(file):
+        return "is a pipe, a socket or a device; name a file"
     if not os.access(file.parent, os.W_OK | os.X_OK):
         return "its folder may not be written by this user: a new refresh token could not be kept"
     if file.exists() and not os.access(file, os.R_OK):
@@ -102,15 +100,8 @@ def _unwritable(file: FilePath) -> str | None:
     return None
 
 
-def _is_folder(path: FilePath) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
-    message = "the secret stands in this file; write ${env:NAME} or ${file:PATH} instead"
+    message = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
     for path in secret_paths(loaded.value):
         node = loaded.document.node(path)
         if isinstance(node, Scalar) and not node.references and _is_secret(path, node.text):
@@ -118,7 +109,7 @@ def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
 
 
 def _is_secret(path: Path, text: str) -> bool:
-    """A database address is a secret only where it carries a password."""
+    """Returns False for a database address without a password."""
     return path[-1] != "uri" or "@" in text
 
 

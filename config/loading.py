@@ -1,4 +1,4 @@
-"""Loads any of our YAML files: parse, resolve references, bind, check, and show all mistakes."""
+"""Loads YAML files: parses, resolves references, validates, checks, and raises all mistakes at once."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -8,9 +8,8 @@ from typing import Generic, TypeVar
 import msgspec
 from pydantic import BaseModel
 
-from config.document import Document, Origin
-from config.nodes import Mark, Path
-from config.problems import Problem, Problems
+from config.document import Document
+from config.problems import ConfigIssue, ConfigIssues
 from config.references import Resolver
 from config.validation import validate
 from config.yaml_tree import parse_yaml, read_yaml
@@ -18,32 +17,24 @@ from config.yaml_tree import parse_yaml, read_yaml
 Model = TypeVar("Model", bound=BaseModel)
 
 Check = Callable[[Document], None]
-"""A look at the marked tree that reports on it; runs whether or not the tree could be bound."""
+"""Reports on the marked tree; runs whether or not the tree is valid for its model."""
 
 
 class Loaded(msgspec.Struct, Generic[Model], frozen=True):
-    """A file's typed content, together with the places where all of it stands."""
+    """A file's validated content, with the tree that knows the position of every value."""
 
     value: Model
     document: Document
 
     @property
-    def problems(self) -> Problems:
-        """Where later checks report; call `raise_errors()` on it after the last one."""
+    def problems(self) -> ConfigIssues:
+        """The collection for later checks; call its `raise_errors()` after the last one."""
         return self.document.problems
 
     @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What is unwise but no mistake."""
+    def warnings(self) -> tuple[ConfigIssue, ...]:
+        """Everything unwise that is no mistake."""
         return tuple(self.document.problems.warnings)
-
-    def mark(self, path: Path, *, key: bool = False) -> Mark:
-        """Line and column of a path such as `("integrations", "acme", "poll")`."""
-        return self.document.mark(path, key=key)
-
-    def origin(self, path: Path) -> Origin:
-        """Where the value at a path comes from; never the value itself."""
-        return self.document.origin(path)
 
 
 def load_yaml_model(
@@ -54,12 +45,12 @@ def load_yaml_model(
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Loaded[Model]:
-    """The file as a model's instance.
+    """Returns the file as an instance of the model, with its tree.
 
     Raises:
         ConfigError: with every mistake that could be found in one pass.
     """
-    problems = Problems()
+    problems = ConfigIssues()
     document = Document(path, read_yaml(path, problems), problems)
     return _load(document, model, resolve_references, checks, environment)
 
@@ -73,12 +64,12 @@ def load_yaml_text(
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Loaded[Model]:
-    """Like `load_yaml_model`, for a text that stands in no file; `path` is the name it goes by.
+    """Loads a text like a file; messages name it by `path`.
 
     Raises:
         ConfigError: with every mistake that could be found in one pass.
     """
-    problems = Problems()
+    problems = ConfigIssues()
     root = parse_yaml(text.encode("utf-8", "surrogatepass"), str(path), problems)
     return _load(Document(path, root, problems), model, resolve_references, checks, environment)
 
@@ -97,7 +88,7 @@ def _load(
         check(document)
     document.problems.raise_errors()
     if value is None:
-        raise AssertionError("binding failed without a reason")
+        raise AssertionError("validation failed without an error")
     return Loaded(value, document)
 
 

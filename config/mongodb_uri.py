@@ -1,5 +1,6 @@
-"""A MongoDB URI, checked without connecting. No message quotes any part of it."""
+"""Checks a MongoDB URI without connecting. No message quotes any part of it."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +39,10 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 def checked_uri(value: SecretStr) -> SecretStr:
-    """The URI of a setting.
+    """Returns the URI unchanged.
 
     Raises:
-        ValueError: with everything that is wrong with it.
+        ValueError: with every mistake in it.
     """
     if problems := uri_problems(value.get_secret_value()):
         raise ValueError("; ".join(problems))
@@ -49,10 +50,10 @@ def checked_uri(value: SecretStr) -> SecretStr:
 
 
 def not_of_the_server(name: str) -> str:
-    """The name of a database that is not the server's own.
+    """Returns the name of a database unchanged.
 
     Raises:
-        ValueError: it is; no change stream can be opened there.
+        ValueError: it is one of the server's own, where no change stream can be opened.
     """
     if name in {"admin", "local", "config"}:
         raise ValueError("must not be admin, local or config: these are the server's own")
@@ -60,7 +61,7 @@ def not_of_the_server(name: str) -> str:
 
 
 def uri_problems(uri: str) -> list[str]:
-    """Everything that is wrong with the URI; each names the rule, and no part of the URI."""
+    """Returns every mistake in the URI; each message names the rule, and no part of the URI."""
     if not uri.startswith((PLAIN, SRV)):
         return ["must start with mongodb:// or mongodb+srv://"]
     if any(character.isspace() or not character.isprintable() for character in uri):
@@ -71,7 +72,7 @@ def uri_problems(uri: str) -> list[str]:
 
 
 def overruled_options(uri: str) -> dict[str, str]:
-    """Options of a URI without problems that the daemon does not follow, and what it does."""
+    """Returns the options of a valid URI that the daemon overrules, with the reason for each."""
     options = _pairs(_split(uri).options)
     return {
         name: OVERRULED[name]
@@ -174,7 +175,7 @@ def _separated(options: str) -> list[str]:
 
 
 def _unknown(number: int, name: str) -> str:
-    """The name may be a piece of a password: only a known name is shown."""
+    """Suggests a known name only: the written one may be a piece of a password."""
     meant = did_you_mean(name, KINDS) if "@" not in name else None
     hint = f"; did you mean {meant}?" if meant else f"; if it is none, {_ENCODE}"
     return f"option {number} has a name that MongoDB's drivers do not know{hint}"
@@ -203,8 +204,7 @@ def _of_value(name: str, value: str) -> Iterator[str]:
 
 def _is_readable(path: str) -> bool:
     try:
-        with Path(path).open("rb"):
-            return True
+        return Path(path).is_file() and os.access(path, os.R_OK)
     except OSError:
         return False
 
@@ -231,7 +231,7 @@ def _of_combination(parts: _Parts, options: dict[str, str]) -> Iterator[str]:
 
 
 def _pairs(options: str) -> list[tuple[str, str]]:
-    """Known options by their usual spelling."""
+    """Returns the known options by their usual spelling."""
     pairs = [option.partition("=") for option in _separated(options)]
     return [
         (BY_FOLDED[name.lower()], unquote_plus(value))

@@ -72,4 +72,4 @@ OVERRULED: Mapping[str, str] = {
     "retryWrites": "writes are repeated once by the driver",
     "retryReads": "reads are repeated once by the driver",
 }
-"""Options that the daemon does not follow, and what it does instead."""
+"""Options that the daemon overrules, with the reason."""

@@ -1,4 +1,4 @@
-"""A parsed YAML file as a tree in which every key and value knows its place."""
+"""The tree of a parsed YAML file, with the line and column of every key and value."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SHOWN_KEY_LENGTH = 64
 
 
 class Mark(NamedTuple):
-    """A place in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
@@ -21,7 +21,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a value was fetched from: an environment variable or a file, or the default beside it."""
+    """The source of a value: an environment variable or a file, or the default in the reference."""
 
     kind: Literal["env", "file"]
     name: str
@@ -34,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value, still as text. `plain` is false for everything in quotes or in a block."""
+    """One value, still as text. `plain` is False for text in quotes or in a block."""
 
     mark: Mark
     text: str = field(repr=False)
@@ -45,7 +45,7 @@ class Scalar:
 
     @property
     def is_empty(self) -> bool:
-        """True when nothing was written after the key or the dash."""
+        """True if nothing was written after the key or the dash."""
         return self.plain and not (self.text or self.references or self.unresolved)
 
     @property
@@ -55,7 +55,7 @@ class Scalar:
 
     @property
     def is_untyped(self) -> bool:
-        """True where the text may stand for a number or a truth value.
+        """True if the text may be a number or a truth value.
 
         Quotes say "text", except around a reference, where flow style makes them necessary.
         """
@@ -88,16 +88,16 @@ class Mapping:
     _by_key: dict[str | int, Entry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the entries: files with thousands of integrations are looked into often."""
+        """Indexes the entries: checks search files with thousands of integrations often."""
         object.__setattr__(self, "_by_key", {entry.key: entry for entry in self.entries})
 
     def entry(self, key: str | int) -> Entry | None:
-        """What stands under this key, if anything does."""
+        """Returns the entry of a key, if there is one."""
         return self._by_key.get(key)
 
     @property
     def keys(self) -> list[str]:
-        """The keys as written."""
+        """The keys in file order."""
         return [entry.key for entry in self.entries]
 
 
@@ -105,7 +105,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def child(node: Node, step: str | int) -> Node | None:
-    """The value one step further down, if there is one."""
+    """Returns the value one step below, if there is one."""
     match node:
         case Mapping():
             entry = node.entry(step)
@@ -117,7 +117,7 @@ def child(node: Node, step: str | int) -> Node | None:
 
 
 def find(root: Node, path: Path) -> Node | None:
-    """The value at a path, if the file has one there."""
+    """Returns the value at a path, if there is one."""
     node: Node | None = root
     for step in path:
         if node is None:
@@ -126,10 +126,10 @@ def find(root: Node, path: Path) -> Node | None:
     return node
 
 
-def place_of(root: Node, path: Path, *, key: bool = False) -> Mark:
-    """Where a path is in the file; what is missing is placed at the nearest thing above it.
+def mark_of(root: Node, path: Path, *, key: bool = False) -> Mark:
+    """Returns the position of a path; for a missing value, that of the nearest value above it.
 
-    A value's place is where it starts, that of a block mapping or list the key above it.
+    A block mapping or list has the position of its key.
     """
     node, mark = root, root.mark
     for index, step in enumerate(path):
@@ -137,25 +137,25 @@ def place_of(root: Node, path: Path, *, key: bool = False) -> Mark:
         if below is None:
             return mark
         last = index == len(path) - 1
-        mark = _mark_of(node, step, below, on_key=key or not last)
+        mark = _mark_below(node, step, below, on_key=key or not last)
         node = below
     return mark
 
 
-def _mark_of(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mark:
+def _mark_below(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mark:
     entry = parent.entry(step) if isinstance(parent, Mapping) else None
-    return entry.mark if entry and (on_key or _stands_below(entry)) else value.mark
+    return entry.mark if entry and (on_key or _is_shown_at_key(entry)) else value.mark
 
 
-def _stands_below(entry: Entry) -> bool:
-    """True for a value that no one would look for at its own start: a block, or nothing at all."""
+def _is_shown_at_key(entry: Entry) -> bool:
+    """Returns True for a block on the lines below its key, and for a missing value."""
     if isinstance(entry.value, Scalar):
         return entry.value.is_empty
     return entry.value.mark.line > entry.mark.line
 
 
 def scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
-    """Every value of the tree with its path, in file order."""
+    """Yields every scalar of the tree with its path, in file order."""
     match node:
         case Scalar():
             yield path, node
@@ -168,7 +168,7 @@ def scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
 
 
 def show_path(path: Path) -> str:
-    """A path as an operator would say it: `integrations.acme.statuses.interview[1]`."""
+    """Returns a path in the form `integrations.acme.statuses.interview[1]`."""
     shown = ""
     for step in path:
         match step:

@@ -1,4 +1,4 @@
-"""The operator's file: which integrations there are, and how each of them is to be kept in step."""
+"""The models of the operator's file: the integrations and their settings."""
 
 from datetime import timedelta
 from pathlib import Path as FilePath
@@ -233,16 +233,16 @@ class OperatorConfig(ConfigModel):
 
 
 def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[InitErrorDetails]:
-    """Stages named twice, without regard to case; each would leave a status to chance."""
+    """Returns an issue for each stage that is named twice, without regard to case."""
     first: dict[str, tuple[str, str, int]] = {}
     issues = []
     for status, stages in statuses.items():
         for index, stage in enumerate(stages):
-            place = ("statuses", status.value, index)
-            earlier = first.setdefault(stage.strip().casefold(), place)
-            if earlier != place:
+            path = ("statuses", status.value, index)
+            earlier = first.setdefault(stage.strip().casefold(), path)
+            if earlier != path:
                 message = "this stage is listed twice"
                 if earlier[1] != status.value:
                     message = f"this stage is mapped twice, also to {earlier[1]}"
-                issues.append(issue_at(place, message, also=earlier))
+                issues.append(issue_at(path, message, also=earlier))
     return issues

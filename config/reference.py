@@ -26,7 +26,7 @@ Generated from the models in `config/` by `python -m config.reference`; do not e
 
 
 def operator_reference() -> str:
-    """The page as it stands in the repository."""
+    """Returns the page."""
     return _HEAD + "".join(
         model_section(path, model) for path, model in model_paths(OperatorConfig)
     )

@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 
 import msgspec
 
-from config.files import read_limited
+from config.files import is_special, read_limited
 from config.nodes import (
     Entry,
     Mapping,
@@ -24,18 +24,18 @@ from config.nodes import (
     scalars,
     show_path,
 )
-from config.problems import Problem, Problems, did_you_mean
+from config.problems import ConfigIssue, ConfigIssues, did_you_mean
 from config.yaml_syntax import mark_at
 
 MAX_FILE_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-_FORMS = "write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ stands for a plain ${"
+_FORMS = "write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ is a plain ${"
 
 
 class _UnresolvedError(Exception):
-    """A reference that leads nowhere; carries what to tell the operator."""
+    """A reference that cannot be resolved, with the message for the operator."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class _UnresolvedError(Exception):
 
 
 class Resolver(msgspec.Struct, frozen=True):
-    """Replaces references by what they refer to, and gathers the ones that lead nowhere.
+    """Replaces references by their values, and reports those that cannot be resolved.
 
     File references are relative to the folder of the YAML file.
     """
@@ -52,10 +52,10 @@ class Resolver(msgspec.Struct, frozen=True):
     file: str
     folder: FilePath
     environment: EnvironmentMapping[str, str]
-    problems: Problems
+    problems: ConfigIssues
 
     def resolve(self, node: Node, path: Path = ()) -> Node:
-        """The same tree with every reference replaced; each value remembers its references."""
+        """Returns the tree with every reference replaced; each scalar keeps its references."""
         match node:
             case Scalar():
                 return self._scalar(node, path) if "${" in node.text else node
@@ -76,7 +76,7 @@ class Resolver(msgspec.Struct, frozen=True):
             nonlocal broken
             if match[0] == "$${":
                 return "${"
-            mark = _place(scalar, match)
+            mark = _mark(scalar, match)
             try:
                 reference, text = self._fetch(match, mark)
             except _UnresolvedError as error:
@@ -104,6 +104,8 @@ class Resolver(msgspec.Struct, frozen=True):
         self, name: str, default: str | None, mark: Mark
     ) -> tuple[Reference, str]:
         value = self.environment.get(name, "")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise _UnresolvedError(f"environment variable {name} is not UTF-8 text")
         if value:
             return Reference("env", name, mark), value
         if default is not None:
@@ -115,11 +117,13 @@ class Resolver(msgspec.Struct, frozen=True):
         )
 
     def _report(self, error: _UnresolvedError, path: Path, mark: Mark) -> None:
-        self.problems.error(Problem(self.file, *mark, show_path(path), error.message, error.hint))
+        self.problems.error(
+            ConfigIssue(self.file, *mark, show_path(path), error.message, error.hint)
+        )
 
 
 def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
-    """Every file that a value of the resolved tree was read from."""
+    """Returns the files that values of the resolved tree were read from."""
     return {
         folder / reference.name
         for _, scalar in scalars(node)
@@ -130,6 +134,8 @@ def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
 
 def _read_secret(written: str, folder: FilePath) -> str:
     name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in written)
+    if is_special(folder / written):
+        raise _UnresolvedError(f"{name} is a pipe, a socket or a device, not a file")
     try:
         content = read_limited(folder / written, MAX_FILE_BYTES + 1)
     except FileNotFoundError:
@@ -156,8 +162,8 @@ def _as_text(name: str, content: bytes) -> str:
     return text
 
 
-def _place(scalar: Scalar, match: re.Match[str]) -> Mark:
-    """Where the reference stands; the value's own start where escapes hide the exact column."""
+def _mark(scalar: Scalar, match: re.Match[str]) -> Mark:
+    """Returns the position of the reference, or of its value where escapes hide the exact column."""
     earlier = scalar.text.count("${", 0, match.start())
     index = -1
     for _ in range(earlier + 1):

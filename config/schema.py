@@ -18,7 +18,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def operator_schema() -> str:
-    """The schema of the operator's file, as it stands in the repository."""
+    """Returns the schema of the operator's file."""
     schema = {
         "$schema": _DIALECT,
         "title": "ClearView ATS Sync configuration",
@@ -28,9 +28,9 @@ def operator_schema() -> str:
 
 
 def editor_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """A model's schema, widened to what a person may write in YAML for the same value.
+    """Returns a model's schema, widened to everything that YAML may have for the same value.
 
-    That is a reference in place of any value, and a bare number or truth value in place of text.
+    A reference may replace any value, and a bare number or truth value may replace text.
     """
     schema = model.model_json_schema(mode="validation", schema_generator=_AsWritten)
     widened = _widened(schema)

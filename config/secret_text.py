@@ -1,4 +1,4 @@
-"""Secrets as they come from files and variables: with a line break at the end, or a mark in front."""
+"""Removes line breaks and byte order marks from secrets, and refuses secrets that cannot be sent."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ _LINE_BREAKS = "\r\n"
 
 
 def cleaned(text: str) -> str:
-    """The secret without what editors, `echo` and Windows add to it."""
+    """Returns the secret without the characters that editors, `echo` and Windows add to it."""
     return text.lstrip(BYTE_ORDER_MARK).rstrip(_LINE_BREAKS)
 
 
 def left_out(text: str) -> str | None:
-    """What `cleaned` leaves out, for a warning; None where it leaves the text as it is."""
+    """Returns a warning of the characters that `cleaned` removes; None if it removes none."""
     if text.startswith(BYTE_ORDER_MARK):
         return "begins with a byte order mark, which is left out"
     if text.endswith(tuple(_LINE_BREAKS)):
@@ -25,7 +25,7 @@ def left_out(text: str) -> str | None:
 
 
 def check_secrets(document: Document) -> None:
-    """Warn of what is left out of secrets, and refuse those that can be nowhere sent."""
+    """Warns of removed characters, and reports empty secrets and tokens that cannot be sent."""
     for path, scalar in _secrets(document):
         if why := left_out(scalar.text):
             document.warn(path, why)
@@ -36,7 +36,7 @@ def check_secrets(document: Document) -> None:
 
 
 def check_header_text(document: Document, path: Path) -> None:
-    """Refuse a value that is sent in a header and cannot stand in one."""
+    """Reports a value that is sent in a header and cannot be."""
     scalar = document.node(path)
     if not isinstance(scalar, Scalar) or scalar.unresolved or scalar.is_null:
         return

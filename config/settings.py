@@ -1,4 +1,4 @@
-"""Process settings: what this one process is told by its environment, `ATS_SYNC_*`."""
+"""Process settings, read from the environment variables `ATS_SYNC_*`."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -22,14 +22,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from config.durations import parse_duration
 from config.encryption_key import HOW_TO_MAKE, encryption_keys
 from config.header_text import unusable_in_header
 from config.messages import known_words, sentence
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
 from config.platform_variables import platform_variables
-from config.problems import ConfigError, Problem, did_you_mean
+from config.problems import ConfigError, ConfigIssue, did_you_mean
 from config.secret_text import cleaned, left_out
+from config.values import Duration
 
 PREFIX = "ATS_SYNC_"
 DEMO_PREFIX = f"{PREFIX}DEMO_"
@@ -38,17 +38,13 @@ _SECRETS = ("mongodb_uri", "admin_token", "encryption_key")
 _LONGEST_GRACE = timedelta(minutes=10)
 
 
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
 def _grace(value: timedelta) -> timedelta:
     if not timedelta(0) < value <= _LONGEST_GRACE:
-        raise ValueError("must be longer than nothing and at most 10m")
+        raise ValueError("must be longer than 0s and at most 10m")
     return value
 
 
@@ -65,7 +61,7 @@ def _keys(value: SecretStr) -> SecretStr:
 
 
 class Settings(BaseSettings):
-    """Everything about the process itself; what it synchronises is in the YAML file."""
+    """The settings of one process; the integrations are in the YAML file."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -112,12 +108,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"), description="Where the embedded MongoDB keeps its data."
     )
-    shutdown_grace: Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_grace)] = (
-        Field(
-            default=timedelta(seconds=8),
-            description="How long work in flight may take to finish after SIGTERM.",
-            examples=["8s"],
-        )
+    shutdown_grace: Annotated[Duration, AfterValidator(_grace)] = Field(
+        default=timedelta(seconds=8),
+        description="How long work in flight may take to finish after SIGTERM.",
+        examples=["8s"],
     )
     mongod: Path | None = Field(
         default=None, description="The mongod to run as embedded MongoDB; absent = find one."
@@ -135,7 +129,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """A Service `ats-sync-http` sets ATS_SYNC_HTTP_PORT to an address: that is no setting."""
+        """Leaves out variables of the platform: a Service `ats-sync-http` sets ATS_SYNC_HTTP_PORT."""
         if isinstance(env_settings, EnvSettingsSource):
             foreign = {name.lower() for name in platform_variables(os.environ, PREFIX)}
             env_settings.env_vars = {
@@ -152,7 +146,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings of this process; a command line option, given here, wins over the environment.
+    """Returns the settings of this process; an override by a command line option wins.
 
     Raises:
         ConfigError: with every mistake, none of which quotes a value.
@@ -168,8 +162,8 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
-def settings_warnings(environment: Mapping[str, str] | None = None) -> list[Problem]:
-    """What is unwise in the environment, and works."""
+def settings_warnings(environment: Mapping[str, str] | None = None) -> list[ConfigIssue]:
+    """Returns warnings of everything unwise in the environment."""
     values = {key.upper(): value for key, value in (environment or os.environ).items()}
     names = [variable(field) for field in _SECRETS]
     found = [_at(name, why) for name in names if (why := left_out(values.get(name, "")))]
@@ -180,12 +174,12 @@ def settings_warnings(environment: Mapping[str, str] | None = None) -> list[Prob
 
 
 def variable(field: str) -> str:
-    """The environment variable that sets a field."""
+    """Returns the environment variable of a field."""
     return f"{PREFIX}{field.upper()}"
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """A misspelt variable would otherwise mean nothing at all, and be noticed by no one."""
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[ConfigIssue]:
+    """Yields an issue for each misspelt variable, which would have no effect."""
     known = [variable(field) for field in Settings.model_fields]
     foreign = platform_variables(environ, PREFIX)
     for name in sorted(environ):
@@ -195,7 +189,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
             yield _at(name, "unknown setting", did_you_mean(name, known))
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails) -> ConfigIssue:
     field, words = str(error["loc"][0]), known_words(error)
     if error["type"] == "extra_forbidden":
         return _at(variable(field), "unknown setting")
@@ -203,5 +197,5 @@ def _problem(error: ErrorDetails) -> Problem:
     return _at(variable(field), sentence(error), did_you_mean(value, words))
 
 
-def _at(name: str, message: str, hint: str | None = None) -> Problem:
-    return Problem(file="environment", line=0, column=0, path=name, message=message, hint=hint)
+def _at(name: str, message: str, hint: str | None = None) -> ConfigIssue:
+    return ConfigIssue(file="environment", line=0, column=0, path=name, message=message, hint=hint)

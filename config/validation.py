@@ -1,4 +1,4 @@
-"""Validates a file by its pydantic model, and reports every error at its place in the file.
+"""Validates a file by its pydantic model, and reports every error at its position.
 
 pydantic reads the file's values as strict JSON. A scalar that looks like a number or a truth value, in
 a field that takes text, is given to pydantic once more as text.
@@ -10,7 +10,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from config.document import Document
-from config.error_places import PlacedError, of_best_members, place_errors, type_at
+from config.error_paths import LocatedError, locate_errors, of_best_members, type_at
 from config.field_types import UNDESCRIBED, FieldType, fields_of
 from config.messages import message_of
 from config.nodes import Path, scalars
@@ -33,7 +33,7 @@ def validate(document: Document, model: type[Model]) -> Model | None:
         try:
             return model.model_validate_json(content, strict=True)
         except ValidationError as error:
-            errors = place_errors(document, root, error)
+            errors = locate_errors(document, root, error)
         wants_text = {each.path for each in errors if each.details["type"] in _WANTS_TEXT}
         more = {path for path in wants_text - as_text if document.text(path) is not None}
         if not more:
@@ -54,7 +54,7 @@ def _report_missing_values(document: Document, root: FieldType) -> set[Path]:
     return paths
 
 
-def _report(document: Document, errors: list[PlacedError], without_value: set[Path]) -> None:
+def _report(document: Document, errors: list[LocatedError], without_value: set[Path]) -> None:
     for error in of_best_members(document, errors):
         match error.details["type"]:
             case "inconsistent":
@@ -69,7 +69,7 @@ def _is_at_or_below(path: Path, reported: set[Path]) -> bool:
     return any(path[:length] in reported for length in range(len(path) + 1))
 
 
-def _report_inconsistency(document: Document, error: PlacedError) -> None:
+def _report_inconsistency(document: Document, error: LocatedError) -> None:
     """Reports what a model's own validator found, by `values.reject`."""
     context = error.details["ctx"]
     message = context["message"]
@@ -79,7 +79,7 @@ def _report_inconsistency(document: Document, error: PlacedError) -> None:
     document.error(error.path, message, hint=context["hint"])
 
 
-def _report_tag(document: Document, error: PlacedError, without_value: set[Path]) -> None:
+def _report_tag(document: Document, error: LocatedError, without_value: set[Path]) -> None:
     """Reports a missing or unknown discriminator at its own key."""
     path = (*error.path, error.type.discriminator or "")
     tags = ", ".join(error.type.tags)
@@ -90,7 +90,7 @@ def _report_tag(document: Document, error: PlacedError, without_value: set[Path]
         document.error(path, f"must be one of {tags}", hint=hint)
 
 
-def _report_value(document: Document, error: PlacedError) -> None:
+def _report_value(document: Document, error: LocatedError) -> None:
     if error.details["type"] == "extra_forbidden":
         message, hint = _unknown_key(error)
     else:
@@ -99,7 +99,7 @@ def _report_value(document: Document, error: PlacedError) -> None:
     document.error(error.path, message, hint=hint, on_key=error.on_key)
 
 
-def _unknown_key(error: PlacedError) -> tuple[str, str | None]:
+def _unknown_key(error: LocatedError) -> tuple[str, str | None]:
     known = list(fields_of(error.parent.model)) if error.parent.model else []
     hint = did_you_mean(str(error.path[-1]), known)
     if hint is None and 0 < len(known) <= _FEW_ENOUGH_TO_LIST:

@@ -27,7 +27,7 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%")
 
 
 class ConfigModel(BaseModel):
-    """A mapping in a configuration file: only known keys, never changed once read."""
+    """Base of the models of configuration files: only known keys, immutable."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
@@ -69,7 +69,7 @@ def _share(value: object, info: ValidationInfo) -> object:
 
 
 def show_share(share: float) -> str:
-    """The share as it would be written: 0.1 as `10%`."""
+    """Returns the written form of a share: `10%` for 0.1."""
     return f"{share * 100:.6g}%"
 
 

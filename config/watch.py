@@ -1,4 +1,4 @@
-"""Notices when the configuration, or a file that it refers to, has really changed.
+"""Watches the content of the configuration and of the files that it refers to.
 
 Notifications of the kernel make that fast and are never needed: a machine may have none left, and a
 network file system none to give. The files are read at intervals all the same.
@@ -16,7 +16,7 @@ import structlog
 from watchfiles import awatch
 
 from config.document import Document
-from config.files import read_limited
+from config.files import is_folder, read_limited
 from config.references import referenced_files
 from config.yaml_tree import MAX_BYTES
 
@@ -31,12 +31,12 @@ _STEP = timedelta(milliseconds=200)
 
 
 def files_of(document: Document) -> set[FilePath]:
-    """The files whose content decides what a loaded configuration says."""
+    """Returns the file of a configuration and the files that it refers to."""
     return {document.path, *referenced_files(document.root, document.path.parent)}
 
 
 def content_digest(files: Iterable[FilePath]) -> str:
-    """Stands for the content of all files; a missing or unreadable one is a content too."""
+    """Returns a digest of the content of all files; an unreadable file has a content of its own."""
     digest = hashlib.sha256()
     for file in sorted(set(files)):
         try:
@@ -60,7 +60,7 @@ async def watch_files(
     `files` is called again after every change, so that newly referenced files are watched too.
     `since` is a digest taken before the files were loaded, so that no change falls in between.
     Folders are watched rather than files, because editors and Kubernetes replace files; and the
-    content is looked at every `recheck`, because some file systems notify of nothing, and because
+    content is read every `recheck`, because some file systems notify of nothing, and because
     the kernel may refuse to notify at all: that is logged once, and tried again each time.
     """
     known = content_digest(files()) if since is None else since
@@ -78,18 +78,11 @@ async def watch_files(
 
 
 def watched_folders(files: Iterable[FilePath]) -> set[FilePath]:
-    """The folders in which a change of these files shows, those of link targets included."""
+    """Returns the folders of the files and of the targets of links."""
     folders = {
         folder for file in files for folder in (file.absolute().parent, _target(file).parent)
     }
-    return {folder for folder in folders if _is_folder(folder)}
-
-
-def _is_folder(path: FilePath) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # no permission to look, or a network mount that is gone
-        return False
+    return {folder for folder in folders if is_folder(folder)}
 
 
 def _target(file: FilePath) -> FilePath:
@@ -101,13 +94,13 @@ def _target(file: FilePath) -> FilePath:
 
 @dataclass(slots=True)
 class _Hints:
-    """Says when something may have changed: at once, then after events, then every so often."""
+    """Signals possible changes: at once, after each notification, and at intervals."""
 
     stop: asyncio.Event
     debounce: timedelta
     recheck: timedelta
     blind: bool = False
-    """The kernel notifies of nothing: said once, until it does again."""
+    """True while the kernel gives no notifications; logged once."""
 
     async def of(self, folders: set[FilePath]) -> AsyncGenerator[None]:
         """Ends after one interval where nothing notifies, so that it is tried again."""
@@ -163,7 +156,7 @@ def _first_of(error: Exception) -> str:
 
 
 async def _settled(files: Files, known: str, pause: timedelta) -> str:
-    """The digest once the writing has ended: a half-written file is no edit."""
+    """Returns the digest after writing has ended: a half-written file is no edit."""
     digest = content_digest(files())
     while digest != known:
         await asyncio.sleep(pause.total_seconds())

@@ -1,10 +1,10 @@
-"""Says in words what stopped the YAML parser, without quoting what stands there."""
+"""The operator's words for errors of the YAML parser. No message quotes the file."""
 
 import yaml
 from yaml.reader import ReaderError
 
 from config.nodes import Mark
-from config.problems import Problem
+from config.problems import ConfigIssue
 
 _TAB = "a tab cannot indent or separate YAML; use spaces"
 _UNKNOWN = "is not valid YAML here"
@@ -33,15 +33,15 @@ _BY_START: tuple[tuple[str, str], ...] = (
     ),
 )
 _AT_CONTEXT = ("could not find expected ':'", "found unexpected end", "found unexpected document")
-"""The parser notices these far below the place where a person has to look."""
+"""The parser finds these far below the mistake."""
 
 _NEVER_CLOSED = ("expected ',' or ']'", "expected ',' or '}'")
 
 _SPECIAL_FIRST = "a text cannot start with this character; put it in quotes"
 
 
-def explain_syntax_error(error: Exception, file: str, text: str) -> Problem:
-    """The parser's complaint as a problem at the place where it can be put right."""
+def explain_syntax_error(error: Exception, file: str, text: str) -> ConfigIssue:
+    """Returns the parser's error as an issue at the position of the mistake."""
     match error:
         case ReaderError():
             mark = mark_at(text, error.position)
@@ -52,8 +52,8 @@ def explain_syntax_error(error: Exception, file: str, text: str) -> Problem:
             return _at(file, Mark(1, 1), "an escape or number in this file is out of range")
 
 
-def not_utf8(file: str, content: bytes, error: UnicodeDecodeError) -> Problem:
-    """A file in another encoding, at the first byte that shows it."""
+def not_utf8(file: str, content: bytes, error: UnicodeDecodeError) -> ConfigIssue:
+    """Returns the issue of a file in another encoding, at its first wrong byte."""
     before = content[: error.start].decode("utf-8-sig", errors="replace")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _at(file, Mark(1, 1), "the file is UTF-16; save it as UTF-8")
@@ -63,13 +63,13 @@ def not_utf8(file: str, content: bytes, error: UnicodeDecodeError) -> Problem:
 
 
 def mark_at(text: str, index: int) -> Mark:
-    """The place of one character of a text."""
+    """Returns the position of one character of a text."""
     before = text[:index]
     return Mark(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
 
 
-def _at(file: str, mark: Mark, message: str) -> Problem:
-    return Problem(file, mark.line, mark.column, "", message)
+def _at(file: str, mark: Mark, message: str) -> ConfigIssue:
+    return ConfigIssue(file, mark.line, mark.column, "", message)
 
 
 def _where(error: yaml.MarkedYAMLError) -> Mark:
@@ -82,13 +82,13 @@ def _where(error: yaml.MarkedYAMLError) -> Mark:
 def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or ""
     if problem.startswith("found character") and "cannot start any token" in problem:
-        return _TAB if _stands_at(error, text, "\t") else _SPECIAL_FIRST
-    told = next((told for start, told in _BY_START if problem.startswith(start)), _UNKNOWN)
+        return _TAB if _is_at(error, text, "\t") else _SPECIAL_FIRST
+    message = next((message for start, message in _BY_START if problem.startswith(start)), _UNKNOWN)
     if problem.startswith(_NEVER_CLOSED) and error.context_mark:
-        told += f" (opened on line {error.context_mark.line + 1})"
-    return told
+        message += f" (opened on line {error.context_mark.line + 1})"
+    return message
 
 
-def _stands_at(error: yaml.MarkedYAMLError, text: str, character: str) -> bool:
+def _is_at(error: yaml.MarkedYAMLError, text: str, character: str) -> bool:
     mark = error.problem_mark
     return mark is not None and text[mark.index : mark.index + 1] == character

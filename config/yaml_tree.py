@@ -1,4 +1,4 @@
-"""Reads YAML's safe, plain subset into marked nodes, and says at once what it cannot read.
+"""Reads a safe, plain subset of YAML into nodes with positions, and reports the rest as mistakes.
 
 Left out on purpose: anchors, aliases, merge keys, tags, several documents and typing by the look
 of a word. Values stay text until someone knows what they should be, so that `NO`, `010`,
@@ -12,18 +12,18 @@ import yaml
 
 from config.files import read_limited
 from config.nodes import Entry, Mapping, Mark, Node, Scalar, Sequence, show_path
-from config.problems import ConfigError, Problem, Problems
+from config.problems import ConfigError, ConfigIssue, ConfigIssues
 from config.yaml_syntax import explain_syntax_error, not_utf8
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
 _UNUSABLE = "\0"
-"""Stands for a key that was refused; no file can contain it as a plain character."""
+"""The key of a refused entry; no file can contain it as a plain character."""
 
 
-def read_yaml(path: FilePath, problems: Problems) -> Node:
-    """The tree of one file. What is refused but can be read past is gathered in `problems`.
+def read_yaml(path: FilePath, problems: ConfigIssues) -> Node:
+    """Returns the tree of one file; adds mistakes that do not stop the parser to `problems`.
 
     Raises:
         ConfigError: the file cannot be read, or reading it has to stop at a mistake.
@@ -31,15 +31,15 @@ def read_yaml(path: FilePath, problems: Problems) -> Node:
     return parse_yaml(_read(path), str(path), problems)
 
 
-def parse_yaml(content: bytes, file: str, problems: Problems) -> Node:
-    """The tree of a file's content; `file` is the name that problems are shown under.
+def parse_yaml(content: bytes, file: str, problems: ConfigIssues) -> Node:
+    """Returns the tree of a file's content; `file` is its name in messages.
 
     Raises:
         ConfigError: reading has to stop at a mistake.
     """
     if len(content) > MAX_BYTES:
         message = f"the file has {len(content)} bytes; at most {MAX_BYTES} are read"
-        raise ConfigError([*problems.errors, Problem(file, 1, 1, "", message)])
+        raise ConfigError([*problems.errors, ConfigIssue(file, 1, 1, "", message)])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -63,13 +63,13 @@ def _read(path: FilePath) -> bytes:
 
 
 def _unreadable(path: FilePath, message: str) -> ConfigError:
-    return ConfigError([Problem(str(path), 0, 0, "", message)])
+    return ConfigError([ConfigIssue(str(path), 0, 0, "", message)])
 
 
 class _TreeBuilder:
     """Turns the parser's events into nodes; keeps the path for messages and the depth for safety."""
 
-    def __init__(self, text: str, file: str, problems: Problems) -> None:
+    def __init__(self, text: str, file: str, problems: ConfigIssues) -> None:
         self._text = text
         self._file = file
         self._problems = problems
@@ -123,7 +123,7 @@ class _TreeBuilder:
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         text = event.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self._note(_mark(event), "has an escape that stands for no character")
+            self._note(_mark(event), "has an escape that is no character")
             text = ""
         raw = self._source(event) if "${" in text else ""
         return Scalar(_mark(event), text, plain=event.style is None, raw=raw)
@@ -186,7 +186,7 @@ class _TreeBuilder:
 
     def _note(self, mark: Mark, message: str, *below: str | int) -> None:
         shown = show_path((*self._path, *below))
-        self._problems.error(Problem(self._file, mark.line, mark.column, shown, message))
+        self._problems.error(ConfigIssue(self._file, mark.line, mark.column, shown, message))
 
     def _stop(self, mark: Mark, message: str) -> ConfigError:
         self._note(mark, message)

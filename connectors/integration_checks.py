@@ -9,9 +9,9 @@ import msgspec
 from config.cross_checks import DeclaredNames
 from config.encryption_key import HOW_TO_MAKE, SHORTEST, encryption_keys
 from config.loading import Loaded
-from config.nodes import Path, show_path
+from config.nodes import Path
 from config.operator import Integration, OperatorConfig
-from config.problems import Problem, did_you_mean
+from config.problems import ConfigIssue, did_you_mean
 from config.settings import variable
 from connectors.definition.auth import LoginAuth, OAuth2
 from connectors.definition.check_zones import zone_hint, zone_options
@@ -49,7 +49,6 @@ class _Checker(msgspec.Struct, frozen=True):
     loaded: Loaded[OperatorConfig]
     name: str
     model: DefinitionModel
-    problems: list[Problem]
 
     @property
     def operator(self) -> Integration:
@@ -59,9 +58,7 @@ class _Checker(msgspec.Struct, frozen=True):
         self, below: Path, message: str, *, hint: str | None = None, on_key: bool = False
     ) -> None:
         path: Path = ("integrations", self.name, *below)
-        mark = self.loaded.mark(path, key=on_key)
-        file = self.loaded.document.file
-        self.problems.append(Problem(file, mark.line, mark.column, show_path(path), message, hint))
+        self.loaded.document.error(path, message, hint=hint, on_key=on_key)
 
     def unwise(self, below: Path, message: str, *, on_key: bool = False) -> None:
         """Warns of a setting that has no effect, or of a missing one."""
@@ -193,10 +190,7 @@ def check_integrations(
     """
     for name, integration in loaded.value.integrations.items():
         model = definitions[integration.connector].model
-        problems: list[Problem] = []
-        _Checker(loaded, name, model, problems).check()
-        for problem in problems:
-            loaded.problems.error(problem)
+        _Checker(loaded, name, model).check()
     _check_token_storage(loaded, dict(_grants(loaded, definitions)), environment)
 
 
@@ -218,7 +212,7 @@ def _check_token_storage(
     _check_unused_files(loaded, grants)
     if needs_key and any(each.is_too_short for each in encryption_keys(key)):
         message = f"is too short to protect a refresh token (at least {SHORTEST} characters); {HOW_TO_MAKE}"
-        loaded.problems.error(Problem("environment", 0, 0, _KEY_SETTING, message))
+        loaded.problems.error(ConfigIssue("environment", 0, 0, _KEY_SETTING, message))
 
 
 def _grants(

@@ -11,7 +11,7 @@ from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from config.explain import Explained
-    from config.problems import Problem
+    from config.problems import ConfigIssue
     from daemon.runtime.checked_config import CheckedConfig
 
 PANEL = "Configuration"
@@ -50,7 +50,7 @@ def _valid(checked: "CheckedConfig") -> dict[str, object]:
     }
 
 
-def _warnings(checked: "CheckedConfig") -> "Sequence[Problem]":
+def _warnings(checked: "CheckedConfig") -> "Sequence[ConfigIssue]":
     from config.settings import settings_warnings
 
     return (*settings_warnings(), *checked.loaded.warnings)
@@ -77,7 +77,7 @@ def _checked(config: Path | None) -> "CheckedConfig":
     return load_checked_config(path)
 
 
-def _problems_of(config: Path) -> "Sequence[Problem]":
+def _problems_of(config: Path) -> "Sequence[ConfigIssue]":
     from config.problems import ConfigError
     from daemon.runtime.checked_config import load_checked_config
 

@@ -14,7 +14,7 @@ from config.loader import load_operator_config, secret_paths
 from config.loading import Loaded
 from config.nodes import Scalar, Sequence
 from config.operator import OperatorConfig
-from config.problems import ConfigError, Problems
+from config.problems import ConfigError, ConfigIssues
 from config.yaml_tree import read_yaml
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.integration_checks import (
@@ -109,7 +109,7 @@ def secrets_of(loaded: Loaded[OperatorConfig]) -> list[str]:
 
 def connector_folders_of(path: Path) -> list[Path]:
     """The folders of `connector_paths`, whatever else the file may be; none if there is no file."""
-    problems = Problems()
+    problems = ConfigIssues()
     return _folders(Document(path, read_yaml(path, problems), problems)) if path.is_file() else []
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from config.loader import connector_folders
 from config.problems import ConfigError
 from config.watch import content_digest, files_of, watch_files
 from daemon.core.alert_texts import config_refused
@@ -93,6 +92,6 @@ def _watched_files(checked: CheckedConfig) -> set[Path]:
     Those in the folders of `connector_paths` are among them, used or not: a new one may come before
     one of the same name in the catalog.
     """
-    folders = connector_folders(checked.loaded)
-    definitions = {file for folder in folders for file in folder.glob("*.y*ml")}
-    return files_of(checked.loaded.document) | definitions
+    document, paths = checked.loaded.document, checked.loaded.value.connector_paths
+    folders = [document.path.parent / path for path in paths]
+    return files_of(document) | {file for folder in folders for file in folder.glob("*.y*ml")}

@@ -35,6 +35,6 @@ def _references(checked: CheckedConfig, name: str) -> Iterator[tuple[str, Mappin
     """`{"ref": "env:NAME"}`; a secret written into the file is referred to by its place there."""
     loaded = checked.loaded
     for credential in loaded.value.integrations[name].credentials:
-        origin = loaded.origin(("integrations", name, "credentials", credential))
+        origin = loaded.document.origin(("integrations", name, "credentials", credential))
         parts = [f"{reference.kind}:{reference.name}" for reference in origin.references]
-        yield credential, {"ref": ", ".join(parts) or f"yaml:{origin.place}"}
+        yield credential, {"ref": ", ".join(parts) or f"yaml:{origin.position}"}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.loading import load_yaml_text
-from config.nodes import Mapping, Node, Scalar, Sequence, find, place_of, scalars
+from config.nodes import Mapping, Node, Scalar, Sequence, find, mark_of, scalars
 from config.operator import OperatorConfig
-from config.problems import ConfigError, Problems
+from config.problems import ConfigError, ConfigIssues
 from config.yaml_tree import parse_yaml
 
 YAML_MARKS = st.sampled_from(":-?,[]{}#&*!|>'\"%@` \n\t\r\\$1")
@@ -32,8 +32,8 @@ PLAIN = st.recursive(
 )
 
 
-def parse(content: bytes) -> tuple[Node, Problems]:
-    problems = Problems()
+def parse(content: bytes) -> tuple[Node, ConfigIssues]:
+    problems = ConfigIssues()
     return parse_yaml(content, "f.yaml", problems), problems
 
 
@@ -97,7 +97,7 @@ def test_every_value_is_found_by_its_path_at_its_place(tree: object) -> None:
 
     for path, scalar in scalars(node):
         assert find(node, path) is scalar
-        assert place_of(node, path) == scalar.mark
+        assert mark_of(node, path) == scalar.mark
 
 
 @pytest.mark.parametrize(

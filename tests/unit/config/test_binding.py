@@ -207,8 +207,8 @@ def test_later_checks_report_at_the_marks_of_what_was_loaded() -> None:
     with pytest.raises(ConfigError) as caught:
         loaded.problems.raise_errors()
 
-    assert loaded.mark(("by_name", "a", "size")) == (4, 11)
-    assert loaded.mark(("by_name", "a", "size"), key=True) == (4, 5)
+    assert loaded.document.mark(("by_name", "a", "size")) == (4, 11)
+    assert loaded.document.mark(("by_name", "a", "size"), key=True) == (4, 5)
     assert [str(p) for p in caught.value.problems] == [
         "f.yaml:2:3  by_name.a: is unused",
         "f.yaml:2:3  by_name.a.absent.below: is required",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
-from config.problems import Problems
+from config.problems import ConfigIssues
 from config.yaml_tree import parse_yaml
 
 DECLARED = {
@@ -19,7 +19,7 @@ DECLARED = {
 
 
 def found(integration: str) -> list[str]:
-    problems = Problems()
+    problems = ConfigIssues()
     text = f"version: 1\nintegrations:\n  acme:\n{integration}"
     document = Document(Path("f.yaml"), parse_yaml(text.encode(), "f.yaml", problems), problems)
     check_connector_names(document, DECLARED.get, DECLARED)

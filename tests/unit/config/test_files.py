@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.files import read_limited
-from config.problems import ConfigError, Problems
+from config.problems import ConfigError, ConfigIssues
 from config.watch import content_digest
 from config.yaml_tree import read_yaml
 
@@ -73,7 +73,7 @@ def test_what_is_no_file_is_a_problem_with_a_reason(
         said = {}
         for name in ("socket", "loop", "pipe", ".", "absent", "file/inside"):
             with pytest.raises(ConfigError) as refused:
-                read_yaml(Path(name), Problems())
+                read_yaml(Path(name), ConfigIssues())
             said[name] = str(refused.value)
 
     assert "is a directory" in said["."]

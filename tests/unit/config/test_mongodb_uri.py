@@ -62,6 +62,7 @@ def test_a_uri_that_the_driver_takes_has_no_problem(uri: str) -> None:
         ("mongodb://h/?authMechanism=MD5", "authMechanism must be one of DEFAULT, "),
         ("mongodb://h/?replicaSet=", "replicaSet is empty"),
         ("mongodb://h/?tlsCAFile=/nowhere/ca.pem", "tlsCAFile names a file that cannot be read"),
+        ("mongodb://h/?tlsCAFile=/dev/zero", "tlsCAFile names a file that cannot be read"),
         ("mongodb://h/?tls=true&ssl=false", "ssl and tls say different things"),
         ("mongodb://h/?a=b;c=d&e=f", "options are separated by & or by ;"),
         ("mongodb://h/?srvServiceName=x", "srvServiceName is for mongodb+srv:// only"),

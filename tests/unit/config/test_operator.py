@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.durations import format_duration
-from config.loader import connector_folders, load_operator_config, secret_paths
+from config.loader import load_operator_config, secret_paths
 from config.loading import Loaded, load_yaml_text
 from config.operator import OperatorConfig
 from config.operator_clearview import ByHttp, NotifyByApprise, NotifyByHttp
@@ -19,6 +19,7 @@ from config.reference import REFERENCE_FILE, operator_reference
 from config.schema import SCHEMA_FILE, operator_schema
 from config.settings import load_settings
 from connectors.simulator import create_simulator
+from daemon.runtime.checked_config import connector_folders_of
 from models.status import ApplicationStatus
 
 SAMPLE = Path("config/ats-sync.yaml")
@@ -111,7 +112,9 @@ def test_what_is_left_out_has_the_documented_defaults(tmp_path: Path) -> None:
 
 
 def test_connector_paths_count_from_the_file(tmp_path: Path) -> None:
-    assert connector_folders(load(tmp_path, EVERYTHING)) == [tmp_path / "mine"]
+    load(tmp_path, EVERYTHING)
+
+    assert connector_folders_of(tmp_path / "f.yaml") == [tmp_path / "mine"]
 
 
 def test_a_secret_in_the_file_works_and_is_warned_of_without_quoting_it(tmp_path: Path) -> None:
@@ -125,7 +128,7 @@ def test_a_secret_in_the_file_works_and_is_warned_of_without_quoting_it(tmp_path
         "    connector: lever\n"
         "    credentials: {api_key: CANARY}\n",
     )
-    told = "the secret stands in this file; write ${env:NAME} or ${file:PATH} instead"
+    told = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
 
     assert warnings(loaded) == [
         f"3:18  clearview.mongodb.uri: {told}",

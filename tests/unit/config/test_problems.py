@@ -2,29 +2,34 @@
 
 import pytest
 
-from config.problems import ConfigError, Problem, Problems, did_you_mean
+from config.problems import ConfigError, ConfigIssue, ConfigIssues, did_you_mean
 from models.errors import UserError
 
 
 def test_a_problem_is_one_line_with_its_place_and_suggestion() -> None:
-    problem = Problem("a.yaml", 3, 5, "poll.evry", "unknown key", "every")
+    problem = ConfigIssue("a.yaml", 3, 5, "poll.evry", "unknown key", "every")
 
     assert str(problem) == 'a.yaml:3:5  poll.evry: unknown key (did you mean "every"?)'
 
 
 def test_a_problem_of_the_whole_file_has_no_path() -> None:
-    assert str(Problem("a.yaml", 1, 1, "", "the file is empty")) == "a.yaml:1:1  the file is empty"
+    assert (
+        str(ConfigIssue("a.yaml", 1, 1, "", "the file is empty")) == "a.yaml:1:1  the file is empty"
+    )
 
 
 def test_a_problem_outside_files_has_no_line() -> None:
-    problem = Problem("environment", 0, 0, "ATS_SYNC_PORT", "must be a whole number")
+    problem = ConfigIssue("environment", 0, 0, "ATS_SYNC_PORT", "must be a whole number")
 
     assert str(problem) == "environment  ATS_SYNC_PORT: must be a whole number"
 
 
 def test_every_problem_is_shown_once_in_file_order_with_a_count() -> None:
-    late, early = Problem("b.yaml", 9, 1, "x", "wrong"), Problem("b.yaml", 2, 1, "y", "wrong")
-    other = Problem("a.yaml", 20, 1, "z", "wrong")
+    late, early = (
+        ConfigIssue("b.yaml", 9, 1, "x", "wrong"),
+        ConfigIssue("b.yaml", 2, 1, "y", "wrong"),
+    )
+    other = ConfigIssue("a.yaml", 20, 1, "z", "wrong")
 
     error = ConfigError([late, early, other, late])
 
@@ -37,7 +42,7 @@ def test_every_problem_is_shown_once_in_file_order_with_a_count() -> None:
 
 
 def test_a_flood_of_problems_is_cut_and_counted() -> None:
-    error = ConfigError([Problem("a.yaml", n, 1, "x", "wrong") for n in range(1, 1001)])
+    error = ConfigError([ConfigIssue("a.yaml", n, 1, "x", "wrong") for n in range(1, 1001)])
 
     assert len(error.problems) == 1000
     assert str(error).splitlines()[-2:] == [
@@ -47,7 +52,7 @@ def test_a_flood_of_problems_is_cut_and_counted() -> None:
 
 
 def test_a_config_error_is_for_the_user_and_says_what_to_do() -> None:
-    error = ConfigError([Problem("a.yaml", 1, 1, "", "wrong")])
+    error = ConfigError([ConfigIssue("a.yaml", 1, 1, "", "wrong")])
 
     assert isinstance(error, UserError)
     assert str(error).endswith("\n1 problem.")
@@ -55,8 +60,8 @@ def test_a_config_error_is_for_the_user_and_says_what_to_do() -> None:
 
 
 def test_warnings_do_not_stop_a_loading() -> None:
-    problems = Problems()
-    problems.warn(Problem("a.yaml", 1, 1, "", "unwise"))
+    problems = ConfigIssues()
+    problems.warn(ConfigIssue("a.yaml", 1, 1, "", "unwise"))
 
     problems.raise_errors()
 
@@ -64,9 +69,9 @@ def test_warnings_do_not_stop_a_loading() -> None:
 
 
 def test_errors_end_a_loading_together() -> None:
-    problems = Problems()
-    problems.error(Problem("a.yaml", 1, 1, "", "first"))
-    problems.error(Problem("a.yaml", 2, 1, "", "second"))
+    problems = ConfigIssues()
+    problems.error(ConfigIssue("a.yaml", 1, 1, "", "first"))
+    problems.error(ConfigIssue("a.yaml", 2, 1, "", "second"))
 
     with pytest.raises(ConfigError) as caught:
         problems.raise_errors()

@@ -1,5 +1,6 @@
 """References bring values in after parsing, and nothing of them into messages."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,29 @@ def test_an_impossible_file_name_is_a_problem_not_a_crash(name: str) -> None:
     assert [p.path for p in caught.value.problems] == ["text"]
 
 
+def test_a_pipe_is_refused_at_once_at_its_position(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ConfigError) as caught:
+        load(f"number: 1\nsecret: ${{file:{tmp_path / 'pipe'}}}")
+
+    [problem] = caught.value.problems
+    assert (problem.line, problem.column) == (2, 9)
+    assert problem.message.endswith("pipe is a pipe, a socket or a device, not a file")
+
+
+def test_an_endless_device_is_refused_as_a_secret() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero is a pipe, a socket or a device"):
+        load("secret: ${file:/dev/zero}")
+
+
+def test_a_variable_in_another_encoding_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"f\.yaml:1:7  text: environment variable A is not UTF-8"
+    ):
+        load("text: ${env:A}", A="caf\udce9")
+
+
 def test_an_unreadable_file_is_told_apart_from_an_absent_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,9 +161,9 @@ def test_without_resolution_references_are_plain_text() -> None:
 def test_an_origin_names_the_reference_and_the_line_but_not_the_value() -> None:
     loaded = load("number: 4\ntext: ${env:A}-${env:B:-CANARY}", A="CANARY")
 
-    assert str(loaded.origin(("text",))) == "env A, env B (default), f.yaml:2"
-    assert str(loaded.origin(("number",))) == "f.yaml:1"
-    assert str(loaded.origin(("flag",))) == "default"
+    assert str(loaded.document.origin(("text",))) == "env A, env B (default), f.yaml:2"
+    assert str(loaded.document.origin(("number",))) == "f.yaml:1"
+    assert str(loaded.document.origin(("flag",))) == "default"
 
 
 @given(

@@ -130,7 +130,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     ),
     "an escape for half a character": (
         'version: 1\nconnector_paths: ["\\ud800"]\n',
-        ["2:19  connector_paths[0]: has an escape that stands for no character"],
+        ["2:19  connector_paths[0]: has an escape that is no character"],
     ),
     "too many levels": (
         "version: 1\nclearview: " + "[" * 40 + "]" * 40,
@@ -412,13 +412,13 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     "an unknown kind of reference": (
         ACME + "    acting_user: ${vault:secret/x}\n",
         [
-            "5:18  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ stands for a plain ${"
+            "5:18  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ is a plain ${"
         ],
     ),
     "a reference in the shell's form": (
         ACME + "    acting_user: $${ok} ${HOME}\n",
         [
-            "5:25  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ stands for a plain ${"
+            "5:25  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ is a plain ${"
         ],
     ),
     "a reference never closed": (
@@ -430,7 +430,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     "a variable name with a hyphen": (
         ACME + "    acting_user: ${env:MY-NAME}\n",
         [
-            "5:18  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ stands for a plain ${"
+            "5:18  integrations.acme.acting_user: is no known reference; write ${env:NAME}, ${env:NAME:-default} or ${file:PATH}; $${ is a plain ${"
         ],
     ),
     "a referenced file that does not exist": (

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import connectors
-from config.problems import Problems
+from config.problems import ConfigIssues
 from config.to_json import to_json
 from config.yaml_tree import parse_yaml
 from connectors.definition import load_definition
@@ -21,7 +21,7 @@ from tests.support.definitions import ACME_FILE
 README = Path(connectors.__file__).with_name("README.md").read_text(encoding="utf-8")
 WRITTEN = [textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
 PIECES = [
-    cast("dict[str, object]", to_json(parse_yaml(each.encode(), "README.md", Problems())))
+    cast("dict[str, object]", to_json(parse_yaml(each.encode(), "README.md", ConfigIssues())))
     for each in WRITTEN
 ]
 

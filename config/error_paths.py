@@ -22,7 +22,7 @@ class _Choice(NamedTuple):
     label: str
 
 
-class PlacedError(NamedTuple):
+class LocatedError(NamedTuple):
     """One of pydantic's errors with its path in the file."""
 
     details: ErrorDetails
@@ -34,13 +34,15 @@ class PlacedError(NamedTuple):
     choices: tuple[_Choice, ...] = ()
 
 
-def place_errors(document: Document, root: FieldType, error: ValidationError) -> list[PlacedError]:
+def locate_errors(
+    document: Document, root: FieldType, error: ValidationError
+) -> list[LocatedError]:
     """Returns all errors with their paths, those of every union member included."""
     found = error.errors(include_url=False, include_input=False)
-    return [_placed(document, root, details) for details in found]
+    return [_located(document, root, details) for details in found]
 
 
-def _placed(document: Document, root: FieldType, details: ErrorDetails) -> PlacedError:
+def _located(document: Document, root: FieldType, details: ErrorDetails) -> LocatedError:
     """Follows pydantic's location through the types, because it also has labels of union members."""
     path: Path = ()
     parent, current = UNDESCRIBED, root
@@ -57,7 +59,7 @@ def _placed(document: Document, root: FieldType, details: ErrorDetails) -> Place
         else:
             path = (*path, step)
             parent, current = current, current.child(step).without_null
-    return PlacedError(details, path, on_key, parent, current, tuple(choices))
+    return LocatedError(details, path, on_key, parent, current, tuple(choices))
 
 
 def _labelled(union: FieldType, label: str) -> FieldType:
@@ -80,10 +82,10 @@ def type_at(document: Document, root: FieldType, path: Path) -> FieldType:
 
 
 def of_best_members(
-    document: Document, errors: Iterable[PlacedError], depth: int = 0
-) -> Iterator[PlacedError]:
+    document: Document, errors: Iterable[LocatedError], depth: int = 0
+) -> Iterator[LocatedError]:
     """Yields one member's errors of each union: of the member that fits the value best."""
-    by_union: dict[Path, list[PlacedError]] = {}
+    by_union: dict[Path, list[LocatedError]] = {}
     for error in errors:
         if len(error.choices) > depth:
             by_union.setdefault(error.choices[depth].path, []).append(error)
@@ -95,8 +97,8 @@ def of_best_members(
 
 
 def _best_member(
-    document: Document, path: Path, errors: list[PlacedError], depth: int
-) -> list[PlacedError]:
+    document: Document, path: Path, errors: list[LocatedError], depth: int
+) -> list[LocatedError]:
     node = document.node(path)
     members = [list(of) for _, of in groupby(errors, key=lambda each: each.choices[depth].label)]
     fitting = [
@@ -112,11 +114,11 @@ def _best_member(
     return [errors[0]._replace(details=details, path=path, choices=())]
 
 
-def _is_of_another_kind(error: PlacedError, node: object) -> bool:
+def _is_of_another_kind(error: LocatedError, node: object) -> bool:
     wanted = wanted_kind(error.details["type"])
     return wanted is not None and wanted != NODE_KINDS.get(type(node))
 
 
-def _unknown_keys(errors: list[PlacedError], path: Path) -> int:
+def _unknown_keys(errors: list[LocatedError], path: Path) -> int:
     unknown = [each for each in errors if each.details["type"] == "extra_forbidden"]
     return sum(len(each.path) == len(path) + 1 for each in unknown)
