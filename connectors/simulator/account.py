@@ -7,7 +7,14 @@ from typing import ClassVar, Protocol, TypedDict
 from connectors.simulator.actions import Actions
 from connectors.simulator.build import ANCHOR_MS, build_world
 from connectors.simulator.clock import SimClock
-from connectors.simulator.truth import Record, Truth, application_truth, candidate_truth
+from connectors.simulator.truth import (
+    Record,
+    Truth,
+    application_truth,
+    candidate_truth,
+    first_contacts,
+    without,
+)
 from connectors.simulator.world import Application, Blueprint, Person, Stage, World
 
 PageHook = Callable[[str, int], None]
@@ -38,7 +45,7 @@ class Ids(Protocol):
 
 
 class Account:
-    """What a vendor's simulator knows. A vendor sets the class attributes and overrides hooks."""
+    """The state of a vendor's simulator. A vendor sets the class attributes and overrides hooks."""
 
     NAME: ClassVar[str]
     BLUEPRINT: ClassVar[Blueprint]
@@ -48,6 +55,11 @@ class Account:
     STAGE_IDS: ClassVar[Ids]
     REASON_IDS: ClassVar[Ids]
     USER_IDS: ClassVar[Ids]
+    CANDIDATE_LACKS: ClassVar[tuple[str, ...]] = ()
+    """Canonical fields of candidates that the vendor's API does not carry."""
+    APPLICATION_LACKS: ClassVar[tuple[str, ...]] = ()
+    ONE_CONTACT: ClassVar[bool] = False
+    """True where the API knows one e-mail address, phone number and address, without types."""
 
     def __init__(
         self,
@@ -103,7 +115,7 @@ class Account:
         return person.number in self.world.people
 
     def truth(self) -> Truth:
-        """What a perfect import arrives at, now; a field the API does not carry is empty."""
+        """The result of a perfect import, now; a field that the API does not carry is empty."""
         people = [p for p in self.world.people.values() if self.visible(p)]
         records = [self.truth_candidate(person) for person in people]
         applications = [self.truth_application(a) for a in self.world.applications.values()]
@@ -113,15 +125,16 @@ class Account:
         )
 
     def truth_candidate(self, person: Person) -> Record:
-        """One candidate of the truth; a vendor blanks what its API does not carry."""
-        return candidate_truth(person, self.person_key(person))
+        """One candidate of the truth, without what the vendor's API does not carry."""
+        record = without(candidate_truth(person, self.person_key(person)), self.CANDIDATE_LACKS)
+        return record | first_contacts(person) if self.ONE_CONTACT else record
 
     def truth_application(self, application: Application) -> Record:
-        """One application of the truth; a vendor blanks what its API does not carry."""
+        """One application of the truth, without what the vendor's API does not carry."""
         job = self.world.jobs[application.job]
         stage = self.world.stages[application.stage]
         reason = self.world.reasons.get(application.reason or 0)
-        return application_truth(
+        record = application_truth(
             application,
             external_id=self.application_key(application),
             candidate=self.person_key(self.world.people[application.person]),
@@ -130,9 +143,10 @@ class Account:
             status=self.world.status_of(application),
             reason=reason.name if reason else None,
         )
+        return without(record, self.APPLICATION_LACKS)
 
     def counts(self) -> dict[str, int]:
-        """How many records of each kind there are."""
+        """The number of records of each kind."""
         return {
             "candidates": sum(1 for p in self.world.people.values() if self.visible(p)),
             "applications": len(self.world.applications),

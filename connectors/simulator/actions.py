@@ -1,4 +1,4 @@
-"""Everything that can happen in the account, by hand, by the API or between two pages of a walk."""
+"""The changes of an account: by hand, by the API or between two pages of a walk."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -57,7 +57,7 @@ class Actions:
         return self.apply(applicant, target, stage=stage)
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
-        """Someone who is known applies to one more job."""
+        """Adds an application of a known person to one more job."""
         now = self.world.clock.now_ms()
         first = stage or self.world.open_stages(job.number)[0]
         application = new_application(self.world, person, job, stage=first, created_ms=now, user=1)
@@ -171,7 +171,7 @@ class Actions:
         person.applications.remove(application.number)
         del self.world.applications[application.number]
         self._record_deletion("application", application.number, user)
-        self.world.tell("person", person.number)
+        self.world.notify("person", person.number)
 
     def add_note(
         self, person: Person, body: str, *, application: int | None = None, user: int = 1
@@ -186,14 +186,14 @@ class Actions:
     def rename_stage(self, stage: Stage, name: str) -> None:
         """Give a stage another name; no application's updated_at follows."""
         stage.name = name
-        self.world.tell("setup", stage.number)
+        self.world.notify("setup", stage.number)
 
     def set_updated_at(self, records: Iterable[Person | Application], at_ms: int | None) -> None:
         """Make many records say the same updated_at, or none at all."""
         for record in records:
             record.updated_ms = at_ms
             kind: Kind = "person" if isinstance(record, Person) else "application"
-            self.world.tell(kind, record.number)
+            self.world.notify(kind, record.number)
 
     def _last_open_stage(self, application: Application) -> int:
         open_numbers = {stage.number for stage in self.world.open_stages(application.job)}
@@ -214,9 +214,9 @@ class Actions:
             person.updated_ms = self.world.clock.now_ms()
             self.world.sequence += 1
             person.sequence = self.world.sequence
-        self.world.tell("person", person.number)
+        self.world.notify("person", person.number)
         for number in person.applications:
-            self.world.tell("application", number)
+            self.world.notify("application", number)
 
     def _touch_application(self, application: Application, *, bump: bool = True) -> None:
         if bump:
@@ -226,13 +226,13 @@ class Actions:
             application.sequence = self.world.sequence
         if bump and self.world.blueprint.application_bumps_person:
             self._touch_person(self.world.people[application.person])
-        self.world.tell("application", application.number)
-        self.world.tell("person", application.person)
+        self.world.notify("application", application.number)
+        self.world.notify("person", application.person)
 
     def _record_deletion(self, kind: Kind, number: int, user: int) -> None:
         now = self.world.clock.now_ms()
         self.world.deletions.append(Deletion(kind, number, now, user))
-        self.world.tell(kind, number)
+        self.world.notify(kind, number)
 
 
 def _merge_fields(target: dict[str, object], changes: dict[str, object]) -> None:

@@ -6,12 +6,10 @@ from typing import ClassVar, Unpack
 
 from connectors.simulator import ashby_rows as rows
 from connectors.simulator.account import Shared
-from connectors.simulator.ashby_walks import AshbyWalks
-from connectors.simulator.ashby_writes import AshbyWrites
+from connectors.simulator.ashby_lists import AshbyLists
+from connectors.simulator.ashby_writes import AshbyWrites, succeeded
 from connectors.simulator.clock import iso
-from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.server import Simulator
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
@@ -23,14 +21,18 @@ SETUP = (
     "user.list",
     "customField.list",
 )
-LOGICAL_ERROR = 200
-"""Most refusals travel with this status; only `success` tells."""
 
 
-class Ashby(Simulator):
+class Ashby(AshbyLists, AshbyWrites):
     """An Ashby account as its API shows it (vendor docs, read 2026-11-23)."""
 
     NAME: ClassVar[str] = "ashby"
+    BODY_TYPE_STATUS = 415
+    INVALID = 200  # most refusals travel with this status; only `success` says so
+    UNKNOWN_FIELD = "unknown_parameter"
+    CURSOR_REFUSED = ("Invalid cursor", "Cursor expired")
+    CURSOR_CODE = "cursor_invalid"
+    CREDENTIALS: ClassVar = {"api_key": "ashby-key-{seed}"}  # the user of HTTP Basic
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
             StageTemplate("New Lead", "new", "Lead"),
@@ -52,6 +54,7 @@ class Ashby(Simulator):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    APPLICATION_LACKS = ("hired_at",)
 
     def __init__(
         self,
@@ -79,20 +82,11 @@ class Ashby(Simulator):
         self.hire_needs_offer = hire_needs_offer
         self.archive_emails_fail = archive_emails_fail
         self.rows = rows.AshbyRows(self.world)
+        self.short_pages = short_pages
+        self.sync_life_ms = float("inf") if sync_token_ttl_s is None else sync_token_ttl_s * 1000
         self._concurrency = concurrency
-        self._walks = AshbyWalks(self, short_pages=short_pages, sync_token_ttl_s=sync_token_ttl_s)
         self._bare_errors = bare_errors
-        names = HeaderNames(retry_after="Retry-After" if retry_after else None)
-        self._limit = (
-            FixedWindow(rate_per_minute, 60.0 * self.time_scale, names=names)
-            if rate_per_minute is not None
-            else None
-        )
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """One key, used as the user of HTTP Basic."""
-        return {"api_key": f"ashby-key-{self.seed}"}
+        self.budget = self.minute_window(rate_per_minute, retry_after=retry_after)
 
     def routes(self) -> list[Route]:
         """The methods that an integration of this kind uses."""
@@ -110,24 +104,16 @@ class Ashby(Simulator):
             Route("POST", "/candidate.search", "detail", "candidate.search", self._search),
             Route("POST", "/application.info", "detail", "application.info", self._application),
             Route("POST", "/apiKey.info", "detail", "apiKey.info", self._key),
-            *AshbyWrites(self).routes(),
+            *self.write_routes(),
         ]
 
-    def limit_for(self, call: Call) -> Limit | None:  # noqa: ARG002 (one budget for all)
-        """One window per organisation, where the account has one."""
-        return self._limit
-
     def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (one budget for all)
-        """So many calls at once, where the account has such a limit."""
+        """The number of calls that may run at once, or None."""
         return self._concurrency
 
     def parallel_group(self, call: Call) -> str:  # noqa: ARG002 (one budget for all)
         """All calls of the organisation count together."""
         return "organisation"
-
-    def expire_tokens(self) -> None:
-        """Ashby's key does not end; cursors and sync tokens handed out so far do."""
-        self._walks.expire()
 
     def refused(self, refusal: Refusal) -> Reply:
         """An envelope without success; logical errors come with HTTP 200."""
@@ -147,59 +133,23 @@ class Ashby(Simulator):
 
     def authenticate(self, call: Call) -> None:
         """HTTP Basic, the version header, and a JSON body."""
-        given = call.basic()
-        if given is None:
-            raise Refusal(401, "API key missing", rule="basic_authorization_missing")
-        if given != (self.credentials["api_key"], ""):
+        if self.basic(call) != (self.credentials["api_key"], ""):
             raise Refusal(403, "API key not valid", code="missing_endpoint_permission")
         if VERSION not in call.headers.get("Accept", "").replace(" ", ""):
             raise Refusal(406, "Accept must name version=1", rule="version_header_missing")
-        if not call.headers.get("Content-Type", "").startswith("application/json"):
-            raise Refusal(415, "Content-Type must be application/json", rule="content_type_wrong")
+        self.expect_json(call)
         if call.query:
             raise Refusal(400, "Parameters belong into the body", rule="parameters_in_query")
 
-    def body(self, call: Call, allowed: set[str], *required: str) -> Record:
-        """The checked body.
-
-        Raises:
-            Refusal: invalid_input, where a field is unknown or missing.
-        """
-        given = call.json_object()
-        unknown = sorted(set(given) - allowed - set(required))
-        if unknown:
-            raise Refusal(LOGICAL_ERROR, f"{unknown[0]} is unknown", rule="unknown_parameter")
-        missing = [name for name in required if given.get(name) is None]
-        if missing:
-            raise Refusal(LOGICAL_ERROR, f"{missing[0]} is required", rule="parameter_missing")
-        return given
-
-    def person(self, key: object) -> Person:
-        """The candidate with this id.
-
-        Raises:
-            Refusal: candidate_not_found.
-        """
-        found = self.find_person(key)
-        if found is None:
-            raise Refusal(LOGICAL_ERROR, "Candidate not found", code="candidate_not_found")
-        return found
-
-    def application(self, key: object) -> Application:
-        """The application with this id.
-
-        Raises:
-            Refusal: application_not_found.
-        """
-        found = self.find_application(key)
-        if found is None:
-            raise Refusal(LOGICAL_ERROR, "Application not found", code="application_not_found")
-        return found
+    def not_found(self, what: str) -> Refusal:
+        """A logical error with a code of its own."""
+        code = f"{what.replace(' ', '_')}_not_found"
+        return self.invalid(f"{what.capitalize()} not found", code=code)
 
     def _candidates(self, call: Call) -> Reply:
         people = self.world.people
         given = self.body(call, {"limit", "cursor", "syncToken", "createdAfter"})
-        created = _created_after(given)
+        created = self.created_after(given)
 
         def keep(number: int, since: int) -> bool:
             person = people.get(number)
@@ -207,14 +157,14 @@ class Ashby(Simulator):
                 return False
             return since < 0 or person.sequence > since
 
-        encoded = self.rows.candidates
-        return self._walks.page(call, given, self.world.last_person, keep, encoded.__getitem__)
+        encode = self.rows.candidates.__getitem__
+        return self.page(call, given, self.world.last_person, keep=keep, encode=encode)
 
     def _applications(self, call: Call) -> Reply:
         known = self.world.applications
         allowed = {"limit", "cursor", "syncToken", "createdAfter", "status", "jobId", "expand"}
         given = self.body(call, allowed)
-        created = _created_after(given)
+        created = self.created_after(given)
 
         def keep(number: int, since: int) -> bool:
             application = known.get(number)
@@ -222,8 +172,8 @@ class Ashby(Simulator):
                 return False
             return (since < 0 or application.sequence > since) and self._wanted(application, given)
 
-        encoded = self.rows.applications
-        return self._walks.page(call, given, self.world.last_application, keep, encoded.__getitem__)
+        encode = self.rows.applications.__getitem__
+        return self.page(call, given, self.world.last_application, keep=keep, encode=encode)
 
     def _wanted(self, application: Application, given: Record) -> bool:
         stage = self.world.stages[application.stage]
@@ -236,11 +186,11 @@ class Ashby(Simulator):
         found = [rows.job_row(self.world, number) for number in self.world.jobs]
         wanted = given.get("status")
         kept = [row for row in found if wanted is None or row["status"] in wanted]  # type: ignore[operator]  # a list of statuses
-        return self._walks.rows(call, given, kept)
+        return self.short_list(call, given, kept)
 
     def _tags(self, call: Call) -> Reply:
         given = self.body(call, {"cursor", "syncToken", "includeArchived"})
-        return self._walks.rows(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
+        return self.short_list(call, given, [rows.tag_row(self.world, t) for t in self.world.tags])
 
     def _setup(self, call: Call) -> Reply:
         found = rows.setup_rows(self.world, call.route.name)
@@ -248,29 +198,28 @@ class Ashby(Simulator):
             self.body(call, {"includeArchived"})
             return succeeded(found)
         given = self.body(call, {"limit", "cursor", "syncToken", "includeArchived"})
-        return self._walks.rows(call, given, found)
+        return self.short_list(call, given, found)
 
     def _stages(self, call: Call) -> Reply:
-        given = self.body(call, set(), "interviewPlanId")
-        job = rows.PLAN_IDS.number(given["interviewPlanId"])
-        if job not in self.world.jobs:
-            raise Refusal(LOGICAL_ERROR, "Plan not found", code="interview_plan_not_found")
-        return succeeded([rows.stage_row(s, job or 0) for s in self.world.stages_of(job or 0)])
+        given = self.body(call, (), "interviewPlanId")
+        number = rows.PLAN_IDS.number(given["interviewPlanId"])
+        job = self.found(self.world.jobs.get(number or 0), "interview plan").number
+        return succeeded([rows.stage_row(stage, job) for stage in self.world.stages_of(job)])
 
     def _history(self, call: Call) -> Reply:
         given = self.body(call, {"limit", "cursor"}, "applicationId")
         history = self.application(given["applicationId"]).history
         found = [rows.history_row(self.world, n, e) for n, e in enumerate(history)]
-        return self._walks.rows(call, given, found)
+        return self.short_list(call, given, found)
 
     def _notes(self, call: Call) -> Reply:
         given = self.body(call, {"limit", "cursor"}, "candidateId")
         number = self.person(given["candidateId"]).number
         notes = [note for note in self.world.notes if note.person == number]
-        return self._walks.rows(call, given, [rows.note_row(self.world, n) for n in notes])
+        return self.short_list(call, given, [rows.note_row(self.world, n) for n in notes])
 
     def _candidate(self, call: Call) -> Reply:
-        given = self.body(call, set(), "id")
+        given = self.body(call, (), "id")
         return succeeded(self.rows.candidate(self.person(given["id"]).number))
 
     def _application(self, call: Call) -> Reply:
@@ -291,7 +240,7 @@ class Ashby(Simulator):
         return succeeded([self.rows.candidate(p.number) for p in islice(people, 100)])
 
     def _key(self, call: Call) -> Reply:
-        self.body(call, set())
+        self.body(call)
         return succeeded({"title": "simulated", "createdAt": iso(self.clock.now_ms())})
 
     def truth_candidate(self, person: Person) -> Record:
@@ -313,30 +262,9 @@ class Ashby(Simulator):
             record |= {"first_name": "Anonymized", "last_name": None}
         return record
 
-    def truth_application(self, application: Application) -> Record:
-        """Without hired_at, which applications do not show."""
-        record = super().truth_application(application)
-        record["hired_at"] = None
-        return record
-
-
-def succeeded(results: object) -> Reply:
-    """The envelope of a success without pages."""
-    return Reply.of({"success": True, "results": results})
-
 
 def _typed(values: Iterable[Contact]) -> list[Record]:
     return [{"value": c.value, "type": rows.contact_type(c)} for c in values]
-
-
-def _created_after(given: Record) -> int:
-    if "createdAfter" not in given:
-        return 0
-    at = integer(given["createdAfter"], low=100_000_000_000, high=1 << 60)
-    if at is None:
-        message = "createdAfter must be epoch milliseconds"
-        raise Refusal(LOGICAL_ERROR, message, rule="time_not_epoch_ms")
-    return at
 
 
 SIMULATOR = Ashby

@@ -166,14 +166,14 @@ def _custom(kind: str, values: dict[str, object]) -> list[Row]:
 
 
 def tag_row(world: World, title: str) -> Row:
-    """A tag; one that the account does not list is numbered behind the others."""
+    """A tag; one that the account does not list is numbered after the others."""
     known = world.tags
     number = known.index(title) + 1 if title in known else 100_000 + sum(title.encode())
     return {"id": TAG_IDS.of(number), "title": title, "isArchived": False}
 
 
 def source_row(world: World, title: str | None) -> Row | None:
-    """Where someone came from."""
+    """The source of a candidate or an application."""
     if title is None:
         return None
     number = world.sources.index(title) + 1 if title in world.sources else 100_000

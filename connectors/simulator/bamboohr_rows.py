@@ -20,7 +20,7 @@ Row = dict[str, object]
 
 
 class BambooHrRows:
-    """Encodes applications; the list tells less than an application read on its own."""
+    """Encodes applications; the list shows less than an application read on its own."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -146,7 +146,7 @@ def links_of(person: Person) -> dict[str, str]:
 
 
 def status_rows(world: World) -> list[Row]:
-    """Every status; ids are text here and numbers elsewhere, and nothing tells the terminal ones."""
+    """Every status; ids are text here and numbers elsewhere, and nothing marks the terminal ones."""
     stages = world.stages_of(next(iter(world.jobs)))
     named = [(STAGE_IDS.text(stage.number), stage.name) for stage in stages]
     named += [(CLOSED_IDS.text(r.number), r.name) for r in world.reasons.values()]
@@ -184,7 +184,7 @@ def job_row(world: World, job: Job) -> Row:
 
 
 def lead_row(user: User) -> Row:
-    """Someone who hires."""
+    """A hiring lead."""
     return {
         "employeeId": USER_IDS.of(user.number),
         "firstName": user.first_name,

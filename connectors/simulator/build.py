@@ -250,7 +250,7 @@ def _end(world: World, application: Application, state: State, *, at_ms: int, re
 def enter_closing_stage(
     world: World, application: Application, kind: str | None, *, at_ms: int, user: int
 ) -> None:
-    """Where the vendor has stages for the hired or the archived, go there."""
+    """Enters the stage for the hired or the archived, if the vendor has one."""
     stage = world.stage_of_kind(application.job, kind) if kind else None
     if stage is not None and stage.number != application.stage:
         enter_stage(world, application, stage.number, at_ms=at_ms, user=user)

@@ -1,4 +1,4 @@
-"""What ClearView's services accept, field by field; anything else is refused with its reason."""
+"""The messages that ClearView's services accept, field by field; any other is refused with the reason."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -120,7 +120,7 @@ ResultStatus = Literal["created", "updated", "unchanged", "failed"]
 
 
 class Result(Struct, omit_defaults=True):
-    """What became of one record of a batch."""
+    """The result of one record of a batch."""
 
     id: UUID
     status: ResultStatus

@@ -1,4 +1,4 @@
-"""What the simulated Candidate Management Service keeps."""
+"""The records of the simulated Candidate Management Service."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ Fields = dict[str, Any]
 
 
 class CandidateStore(Protocol):
-    """Where candidates and applications end up; a demo may put ClearView's database after it."""
+    """A store of candidates and applications; a demo may use ClearView's database."""
 
     async def upsert(self, candidate: CandidateUpsert) -> Result: ...
 

@@ -9,7 +9,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SimClock:
-    """Tells the time that every timestamp, token expiry and `Date` header of a simulator follows."""
+    """The time that every timestamp, token expiry and `Date` header of a simulator follows."""
 
     def __init__(self, *, not_before_ms: int = 0, real: Callable[[], float] = time.time) -> None:
         """A clock that never shows less than `not_before_ms` and otherwise follows `real`."""
@@ -19,7 +19,7 @@ class SimClock:
 
     @property
     def frozen(self) -> bool:
-        """True while time stands still."""
+        """True while the clock is stopped."""
         return self._frozen_ms is not None
 
     def now_ms(self) -> int:
@@ -31,7 +31,7 @@ class SimClock:
         self._frozen_ms = self.now_ms() if at_ms is None else at_ms
 
     def resume(self) -> None:
-        """Let the clock run on from where it stands."""
+        """Lets the clock continue from the time it shows."""
         if self._frozen_ms is not None:
             self._offset_ms = self._frozen_ms - self._real_ms()
             self._frozen_ms = None

@@ -5,14 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from connectors.simulator.account import Account
 from connectors.simulator.actions import ActionRefused, Actions
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.world import Application, Person
-
-if TYPE_CHECKING:
-    from connectors.simulator.account import Account
 
 Command = dict[str, object]
 Done = dict[str, object]
@@ -34,7 +32,7 @@ USUAL: Mapping[str, int] = MappingProxyType(
         "delete_application": 1,
     }
 )
-"""How often what happens in an account that is in use."""
+"""The relative frequencies of changes in an account that is in use."""
 
 
 class UnknownCommand(ValueError):
@@ -53,7 +51,7 @@ class Scheduled:
 class Schedule:
     """Orders carried out between two pages of someone's walk."""
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
         self._waiting: list[Scheduled] = []
         self.done: list[Done] = []
@@ -63,14 +61,14 @@ class Schedule:
         self._waiting.append(Scheduled(list_name, after_page, command))
 
     def page_served(self, list_name: str, page: int) -> None:
-        """A page is on its way: whatever waited for it happens now."""
+        """Runs the commands that are scheduled after this page of the list."""
         due = [s for s in self._waiting if s.list == list_name and s.after_page == page]
         for scheduled in due:
             self._waiting.remove(scheduled)
             self.done.append(run_command(self._account, scheduled.command))
 
 
-def run_command(account: "Account", command: Command) -> Done:
+def run_command(account: Account, command: Command) -> Done:
     """Do what the command says; answers with the external ids of what it was done to.
 
     Raises:
@@ -80,7 +78,7 @@ def run_command(account: "Account", command: Command) -> Done:
     return _Commands(account).run_command(command)
 
 
-def run_random_commands(account: "Account", *, steps: int, seed: int = 1) -> list[Done]:
+def run_random_commands(account: Account, *, steps: int, seed: int = 1) -> list[Done]:
     """Runs so many seeded commands, of those that the account allows; returns what they did."""
     draw = Random(seed)
     done = []
@@ -98,7 +96,7 @@ def run_random_commands(account: "Account", *, steps: int, seed: int = 1) -> lis
 
 
 class _Commands:
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
         self._actions: Actions = account.actions
         self._kinds: dict[str, Callable[[Command], Done]] = {

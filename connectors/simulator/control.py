@@ -1,55 +1,95 @@
 """The tester's side door: everything under `/_control/` on the simulator's own port."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
+from connectors.simulator.account import Account
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso, parse_ms
-from connectors.simulator.commands import UnknownCommand, run_command
-from connectors.simulator.faults import fault_from
-from connectors.simulator.recorder import violation_json, write_json
-
-if TYPE_CHECKING:
-    from connectors.simulator.server import Simulator
+from connectors.simulator.commands import Schedule, UnknownCommand, run_command
+from connectors.simulator.faults import FaultPlan, fault_from
+from connectors.simulator.recorder import Recorder, violation_json, write_json
 
 Body = dict[str, object]
-Answer = Callable[["Simulator", Body], object]
+Answer = Callable[[Body], object]
 
 
-async def answer(simulator: "Simulator", request: web.Request) -> web.Response:
-    """Answer one control request; mistakes get a 400 that says what is wrong."""
-    name = request.path.removeprefix("/_control").strip("/")
-    found = _endpoints().get((request.method, name))
-    if found is None:
-        known = sorted(f"{method} /_control/{path}" for method, path in _endpoints())
-        return _json({"error": "no such control endpoint", "known": known}, 404)
-    try:
-        return _json(found(simulator, await _body(request)))
-    except (UnknownCommand, ActionRefused, ValueError, KeyError, TypeError) as error:
-        return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+class Control:
+    """Answers control requests about one account."""
 
+    def __init__(
+        self,
+        account: Account,
+        recorder: Recorder,
+        faults: FaultPlan,
+        schedule: Schedule,
+        facts: Callable[[], object],
+    ) -> None:
+        """`facts` returns what someone needs to connect to the simulator."""
+        self._account = account
+        self._faults = faults
+        self._schedule = schedule
+        self._endpoints: dict[tuple[str, str], Answer] = {
+            ("GET", ""): lambda _: facts(),
+            ("GET", "truth"): self._truth,
+            ("GET", "counts"): lambda _: account.counts(),
+            ("GET", "requests"): lambda _: recorder.as_json(),
+            ("GET", "violations"): lambda _: [violation_json(v) for v in recorder.violations],
+            ("GET", "writes"): lambda _: [write_json(w) for w in recorder.writes],
+            ("DELETE", "ledger"): lambda _: recorder.clear(),
+            ("GET", "clock"): self._clock,
+            ("POST", "clock"): self._set_clock,
+            ("POST", "mutate"): lambda body: run_command(account, body),
+            ("POST", "schedule"): self._add_scheduled,
+            ("GET", "schedule"): lambda _: schedule.done,
+            ("POST", "faults"): self._add_fault,
+            ("GET", "faults"): lambda _: {"pending": faults.pending, "served": faults.served},
+            ("DELETE", "faults"): lambda _: faults.clear(),
+        }
 
-def _endpoints() -> dict[tuple[str, str], Answer]:
-    return {
-        ("GET", ""): lambda s, _: s.facts(),
-        ("GET", "truth"): _truth,
-        ("GET", "counts"): lambda s, _: s.counts(),
-        ("GET", "requests"): lambda s, _: s.recorder.as_json(),
-        ("GET", "violations"): lambda s, _: [violation_json(v) for v in s.violations],
-        ("GET", "writes"): lambda s, _: [write_json(w) for w in s.writes],
-        ("DELETE", "ledger"): lambda s, _: s.recorder.clear(),
-        ("GET", "clock"): _clock,
-        ("POST", "clock"): _set_clock,
-        ("POST", "mutate"): run_command,
-        ("POST", "schedule"): _schedule,
-        ("GET", "schedule"): lambda s, _: s.schedule.done,
-        ("POST", "faults"): _add_fault,
-        ("GET", "faults"): lambda s, _: {"pending": s.faults.pending, "served": s.faults.served},
-        ("DELETE", "faults"): lambda s, _: s.faults.clear(),
-    }
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer one control request; mistakes get a 400 that says what is wrong."""
+        name = request.path.removeprefix("/_control").strip("/")
+        found = self._endpoints.get((request.method, name))
+        if found is None:
+            known = sorted(f"{method} /_control/{path}" for method, path in self._endpoints)
+            return _json({"error": "no such control endpoint", "known": known}, 404)
+        try:
+            return _json(found(await _body(request)))
+        except (UnknownCommand, ActionRefused, ValueError, KeyError, TypeError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _truth(self, _: Body) -> object:
+        truth = self._account.truth()
+        return {"candidates": truth.candidates, "applications": truth.applications}
+
+    def _clock(self, _: Body) -> object:
+        clock = self._account.clock
+        return {"now": iso(clock.now_ms()), "frozen": clock.frozen}
+
+    def _set_clock(self, body: Body) -> object:
+        clock = self._account.clock
+        if "freeze" in body:
+            at = parse_ms(str(body["freeze"])) if isinstance(body["freeze"], str) else None
+            clock.freeze(at)
+        if body.get("resume"):
+            clock.resume()
+        if "advance_s" in body:
+            clock.advance(float(str(body["advance_s"])))
+        return self._clock(body)
+
+    def _add_scheduled(self, body: Body) -> object:
+        command = body.get("mutate")
+        if not isinstance(command, dict):
+            raise TypeError("`mutate` must be a command")
+        self._schedule.add(str(body["list"]), int(str(body.get("after_page", 1))), command)
+        return {"scheduled": command.get("kind")}
+
+    def _add_fault(self, body: Body) -> object:
+        self._faults.add(fault_from(body))
+        return {"pending": len(self._faults.pending)}
 
 
 async def _body(request: web.Request) -> Body:
@@ -63,38 +103,3 @@ def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(value), status=status, content_type="application/json"
     )
-
-
-def _truth(simulator: "Simulator", _: Body) -> object:
-    truth = simulator.truth()
-    return {"candidates": truth.candidates, "applications": truth.applications}
-
-
-def _clock(simulator: "Simulator", _: Body) -> object:
-    return {"now": iso(simulator.clock.now_ms()), "frozen": simulator.clock.frozen}
-
-
-def _set_clock(simulator: "Simulator", body: Body) -> object:
-    clock = simulator.clock
-    if "freeze" in body:
-        at = parse_ms(str(body["freeze"])) if isinstance(body["freeze"], str) else None
-        clock.freeze(at)
-    if body.get("resume"):
-        clock.resume()
-    if "advance_s" in body:
-        clock.advance(float(str(body["advance_s"])))
-    return _clock(simulator, body)
-
-
-def _schedule(simulator: "Simulator", body: Body) -> object:
-    order = body.get("mutate")
-    if not isinstance(order, dict):
-        raise TypeError("`mutate` must be an order")
-    simulator.schedule.add(str(body["list"]), int(str(body.get("after_page", 1))), order)
-    return {"scheduled": order.get("kind")}
-
-
-def _add_fault(simulator: "Simulator", body: Body) -> object:
-    fault = fault_from(body)
-    simulator.faults.add(fault)
-    return {"pending": len(simulator.faults.pending)}

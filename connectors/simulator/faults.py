@@ -1,4 +1,4 @@
-"""Faults that a tester orders: which operation, how often, and what goes wrong."""
+"""Faults that a tester injects: the operation, the number of times, and the kind."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -68,7 +68,7 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults still to come, in the order they were ordered."""
+    """The pending faults, in the order in which they were added."""
 
     def __init__(self, *, seed: int = 1) -> None:
         self._pending: list[Fault] = []
@@ -77,15 +77,15 @@ class FaultPlan:
 
     @property
     def pending(self) -> list[Fault]:
-        """What is still to come."""
+        """The faults that are not served yet."""
         return list(self._pending)
 
     def add(self, *faults: Fault) -> None:
-        """Order more faults."""
+        """Adds faults."""
         self._pending.extend(faults)
 
     def clear(self) -> None:
-        """From now on all goes well."""
+        """Removes every pending fault."""
         self._pending.clear()
 
     def take(self, operation: str, name: str) -> Fault | None:

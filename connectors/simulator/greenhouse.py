@@ -3,19 +3,22 @@
 from typing import ClassVar, Literal, Unpack
 from urllib.parse import parse_qs
 
+import msgspec
+
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.account import Shared
-from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings
-from connectors.simulator.greenhouse_lists import page_of, walk_of
+from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings, RowOwners
+from connectors.simulator.greenhouse_lists import Listing, rows_before
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.rows import array
-from connectors.simulator.server import Simulator
 from connectors.simulator.tokens import Tokens
 from connectors.simulator.truth import Record
+from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
+CURSOR_ALONE = "When passing a cursor, do not include other query params."
 LIMIT_NAMES = HeaderNames(
     limit="X-RateLimit-Limit",
     remaining="X-RateLimit-Remaining",
@@ -24,11 +27,14 @@ LIMIT_NAMES = HeaderNames(
 )
 
 
-class Greenhouse(Simulator):
+class Greenhouse(GreenhouseListings, GreenhouseWrites):
     """A Greenhouse account as its Harvest v3 API shows it (vendor docs, read 2026-11-23)."""
 
     NAME: ClassVar[str] = "greenhouse"
     BASE_PATH: ClassVar[str] = "/v3"
+    INVALID = 422
+    CURSOR_REFUSED = ("Invalid cursor.", "Expired cursor.")
+    CREDENTIALS: ClassVar = {"client_id": "gh-client-{seed}", "client_secret": "gh-secret-{seed}"}
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
             StageTemplate("Application Review", "reviewing"),
@@ -45,6 +51,8 @@ class Greenhouse(Simulator):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    CANDIDATE_LACKS = ("source",)
+    APPLICATION_LACKS = ("hired_at",)
 
     def __init__(
         self,
@@ -73,9 +81,9 @@ class Greenhouse(Simulator):
         self.rows = rows.GreenhouseRows(
             self.world, newer_fields=newer_fields, hired_keeps_stage=hired_keeps_stage
         )
-        self._cursor_life_ms = round(cursor_ttl_s * 1000)
-        self._listings = GreenhouseListings(self, self.rows)
-        self._limit = FixedWindow(
+        self.cursor_life_ms = cursor_ttl_s * 1000
+        self.row_owners = RowOwners(self.world)
+        self.budget = FixedWindow(
             rate_limit,
             window_s * self.time_scale,
             names=LIMIT_NAMES,
@@ -84,11 +92,6 @@ class Greenhouse(Simulator):
         self._token_limit = FixedWindow(
             token_rate_limit, 60.0 * self.time_scale, names=HeaderNames(retry_after="Retry-After")
         )
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """Client credentials of a custom integration."""
-        return {"client_id": f"gh-client-{self.seed}", "client_secret": f"gh-secret-{self.seed}"}
 
     @property
     def options(self) -> dict[str, str]:
@@ -102,13 +105,13 @@ class Greenhouse(Simulator):
         lists = [Route("GET", f"/v3/{name}", "list", name, self._list) for name in names]
         token = Route("POST", "/token", "token", "token", self._token)
         file = Route("GET", "/files/{id}", "detail", "file", self._file)
-        return [token, file, *lists, *GreenhouseWrites(self).routes()]
+        return [token, file, *lists, *self.write_routes()]
 
     def limit_for(self, call: Call) -> Limit | None:
         """One window for the API, one for tokens, none for the file store."""
-        if call.route.name == "file":
-            return None
-        return self._token_limit if call.route.operation == "token" else self._limit
+        if call.route.operation == "token":
+            return self._token_limit
+        return super().limit_for(call)
 
     def expire_tokens(self) -> None:
         """Every token that is out stops working."""
@@ -120,16 +123,9 @@ class Greenhouse(Simulator):
 
     def authenticate(self, call: Call) -> None:
         """A bearer token, and for listings one of a Site Admin."""
-        if call.route.name == "file":
-            if "Authorization" in call.headers:
-                self.violated("credentials_sent_to_file_store", "file")
-            return
         if "On-Behalf-Of" in call.headers:
             self.violated("on_behalf_of_header", call.route.name, "v3 has none")
-        token = call.bearer()
-        if token is None:
-            raise Refusal(401, "Bearer token missing", rule="bearer_token_missing")
-        subject = self.tokens.subject(token)
+        subject = self.tokens.subject(self.bearer(call))
         if subject is None:
             raise Refusal(401, "Invalid or expired token")
         call.actor = int(subject)
@@ -146,41 +142,50 @@ class Greenhouse(Simulator):
         form = {k: v[-1] for k, v in parse_qs(call.body.decode("utf-8", "replace")).items()}
         if form.get("grant_type") != "client_credentials":
             raise Refusal(400, "Unsupported grant_type", rule="token_body_not_form")
-        number = rows.USER_IDS.number(form["sub"]) if "sub" in form else 1
-        if number not in self.world.users:
+        number = self.user(form["sub"]) if "sub" in form else 1
+        if number is None:
             raise Refusal(400, "sub is no user of this account")
         token, expires_at = self.tokens.issue(str(number))
         body = {"token_type": "Bearer", "access_token": token, "expires_at": expires_at}
         return Reply.of(body)
 
     def _file(self, call: Call) -> Reply:
-        known = self._listings.knows_file(rows.FILE_IDS.number(call.ids["id"]) or 0)
-        if not known or "signature" not in call.query:
-            raise Refusal(403, "AccessDenied")
-        if rows.expired(call.query.get("expires", ""), self.clock.now_ms()):
-            raise Refusal(403, "Request has expired")
-        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+        known = self.row_owners.of("attachments", rows.FILE_IDS.number(call.ids["id"]) or 0)
+        signed = known is not None and "signature" in call.query
+        expires = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
+        return self.file_until(expires if signed else None)
 
     def _list(self, call: Call) -> Reply:
-        listing = self._listings.named(call.route.name)
-        now = self.clock.now_ms()
-        walk = walk_of(call, listing, now_ms=now, cursor_life_ms=self._cursor_life_ms)
-        call.page = walk.page
-        status = walk.query.get("status", "active")
+        listing = self.named(call.route.name)
+        walk = self._walk(call, listing)
+        query = msgspec.convert(walk["q"], dict[str, str])
+        status = query.get("status", "active")
         if listing.name == "applications" and status not in {*FILTER_STATUS.values(), "converted"}:
             self.violated("unknown_status_filter", "applications", status)
-        page = self.turn_page(call, page_of(listing, walk, now_ms=now))
+        limit = self.limit_of(
+            query.get("per_page", "100"), 500, name="per_page", rule="per_page_out_of_bounds"
+        )
+        found = rows_before(listing, query, int(str(walk["a"])))
+        page = self.walk_page(call, walk, found, limit)
         reply = Reply(200, array(page.rows))
         if page.next is not None:
             link = f"{self.link_origin(call)}/v3/{listing.name}?cursor={page.next}"
             reply.headers["Link"] = f'<{link}>; rel="next"'
         return reply
 
+    def _walk(self, call: Call, listing: Listing) -> Record:
+        """The walk that the request begins or continues, from the newest id to the oldest."""
+        if "cursor" not in call.query:
+            self.expect(call, listing.allowed)
+            return self.new_walk(call, dict(call.query), a=listing.newest() + 1)
+        if len(call.query) > 1:
+            raise self.invalid(CURSOR_ALONE, "parameter_beside_cursor")
+        return self.resumed_walk(call, call.query["cursor"], "invalid_cursor")
+
     def truth_candidate(self, person: Person) -> Record:
-        """Without a source (v3 keeps it on applications); custom fields that exist."""
+        """The custom fields that the account has, and files by their ids."""
         known = {key for kind, key, _ in rows.FIELDS if kind == "candidate"}
         record = super().truth_candidate(person)
-        record["source"] = None
         record["custom_fields"] = {k: v for k, v in person.custom_fields.items() if k in known}
         record["attachments"] = [
             {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
@@ -189,9 +194,8 @@ class Greenhouse(Simulator):
         return record
 
     def truth_application(self, application: Application) -> Record:
-        """Without hired_at, which v3 no longer has; a hired one has no stage."""
+        """Without a stage, where it is hired."""
         record = super().truth_application(application)
-        record["hired_at"] = None
         if application.state == "hired" and not self.hired_keeps_stage:
             record["stage"] = {"external_id": None, "name": None}
         return record

@@ -1,30 +1,24 @@
-"""What each v3 listing of Greenhouse holds, and by what it can be filtered."""
-
-from typing import TYPE_CHECKING
+"""The records and filters of each v3 listing of Greenhouse."""
 
 import msgspec
 
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
-from connectors.simulator.world import Application, Kind, Person, State
-
-if TYPE_CHECKING:
-    from connectors.simulator.greenhouse import Greenhouse
+from connectors.simulator.greenhouse_rows import GreenhouseRows, Row
+from connectors.simulator.vendor import VendorSimulator
+from connectors.simulator.world import Application, Kind, Person, State, World
 
 FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "hired": "hired"}
 
 MOST_TAGS = 16
 
 
-class GreenhouseListings:
+class GreenhouseListings(VendorSimulator):
     """Builds listings over the world as it is now."""
 
-    def __init__(self, account: "Greenhouse", encoded: rows.GreenhouseRows) -> None:
-        self._account = account
-        self._rows = encoded
-        self._indexes: dict[str, dict[int, int]] = {}
-        account.world.observers.append(self._people_changed)
+    rows: GreenhouseRows
+    row_owners: "RowOwners"
 
     def named(self, name: str) -> Listing:
         """The listing of that endpoint."""
@@ -33,36 +27,20 @@ class GreenhouseListings:
         if name in {"attachments", "applied_candidate_tags"}:
             return self._of_people(name)
         return {
-            "candidates": self._candidates,
-            "applications": self._applications,
+            "candidates": self._candidate_listing,
+            "applications": self._application_listing,
             "application_stages": self._application_stages,
             "rejection_details": self._rejection_details,
             "notes": self._notes,
         }[name]()
 
-    def knows_file(self, number: int) -> bool:
-        """True where a person still has this file."""
-        return number in self._index("attachments")
-
-    def _people_changed(self, kind: Kind, _: int) -> None:
-        if kind == "person":
-            self._indexes.clear()
-
-    def _index(self, name: str) -> dict[int, int]:
-        """Row number to person, for lists whose rows hang on people."""
-        if name not in self._indexes:
-            people = self._account.world.people.values()
-            rows_of = _file_rows if name == "attachments" else _tag_rows
-            self._indexes[name] = {row: p.number for p in people for row in rows_of(p)}
-        return self._indexes[name]
-
-    def _candidates(self) -> Listing:
-        people = self._account.world.people
+    def _candidate_listing(self) -> Listing:
+        people = self.world.people
         return Listing(
             name="candidates",
-            newest=lambda: self._account.world.last_person,
+            newest=lambda: self.world.last_person,
             exists=people.__contains__,
-            encode=self._rows.candidates.__getitem__,
+            encode=self.rows.candidates.__getitem__,
             times={
                 "created_at": lambda n: people[n].created_ms,
                 "updated_at": lambda n: people[n].updated_ms,
@@ -72,13 +50,13 @@ class GreenhouseListings:
             numbers_of={"ids": lambda text: [rows.PERSON_IDS.number(text) or 0]},
         )
 
-    def _applications(self) -> Listing:
-        known = self._account.world.applications
+    def _application_listing(self) -> Listing:
+        known = self.world.applications
         return Listing(
             name="applications",
-            newest=lambda: self._account.world.last_application,
+            newest=lambda: self.world.last_application,
             exists=known.__contains__,
-            encode=self._rows.applications.__getitem__,
+            encode=self.rows.applications.__getitem__,
             times={
                 "created_at": lambda n: known[n].created_ms,
                 "updated_at": lambda n: known[n].updated_ms,
@@ -92,7 +70,7 @@ class GreenhouseListings:
             },
             choices={
                 "status": lambda n: FILTER_STATUS[known[n].state],
-                "stage_name": lambda n: self._account.world.stages[known[n].stage].name,
+                "stage_name": lambda n: self.world.stages[known[n].stage].name,
                 "prospect": lambda _: "false",
             },
             numbers_of={
@@ -102,20 +80,20 @@ class GreenhouseListings:
         )
 
     def _applications_of(self, person: str) -> list[int]:
-        found = self._account.find_person(person)
+        found = self.find_person(person)
         return list(found.applications) if found else []
 
     def _application_stages(self) -> Listing:
         def entry_ms(number: int, *, created: bool) -> int | None:
-            found = self._rows.entry(number)
+            found = self.rows.entry(number)
             if found is None:
                 return None
             return found[1].entered_ms if created else found[1].exited_ms or found[1].entered_ms
 
         return Listing(
             name="application_stages",
-            newest=lambda: self._account.world.last_entry,
-            exists=lambda n: self._rows.entry(n) is not None,
+            newest=lambda: self.world.last_entry,
+            exists=lambda n: self.rows.entry(n) is not None,
             encode=self._encode_entry,
             times={
                 "created_at": lambda n: entry_ms(n, created=True),
@@ -123,7 +101,7 @@ class GreenhouseListings:
             },
             ids={
                 "ids": rows.ENTRY_IDS.of,
-                "application_ids": lambda n: rows.APPLICATION_IDS.of(self._rows.entry_owner[n]),
+                "application_ids": lambda n: rows.APPLICATION_IDS.of(self.rows.entry_owner[n]),
             },
             choices={"current": self._is_current},
             numbers_of={
@@ -133,26 +111,24 @@ class GreenhouseListings:
         )
 
     def _encode_entry(self, number: int) -> bytes:
-        found = self._rows.entry(number)
+        found = self.rows.entry(number)
         if found is None:
             raise LookupError(number)
-        return msgspec.json.encode(
-            self._rows.application_stage(*found, self._account.clock.now_ms())
-        )
+        return msgspec.json.encode(self.rows.application_stage(*found, self.clock.now_ms()))
 
     def _is_current(self, number: int) -> str:
-        found = self._rows.entry(number)
+        found = self.rows.entry(number)
         return "true" if found is not None and found[1].exited_ms is None else "false"
 
     def _entries_of(self, application: str) -> list[int]:
-        found = self._account.find_application(application)
+        found = self.find_application(application)
         return [entry.number for entry in found.history] if found else []
 
     def _rejection_details(self) -> Listing:
-        known = self._account.world.applications
+        known = self.world.applications
         return Listing(
             name="rejection_details",
-            newest=lambda: self._account.world.last_application,
+            newest=lambda: self.world.last_application,
             exists=lambda n: n in known and known[n].state == "rejected",
             encode=lambda n: msgspec.json.encode(self._rejection_detail(known[n])),
             times={
@@ -169,7 +145,7 @@ class GreenhouseListings:
             },
         )
 
-    def _rejection_detail(self, application: Application) -> rows.Row:
+    def _rejection_detail(self, application: Application) -> Row:
         return {
             "id": rows.DETAIL_IDS.of(application.number),
             "application_id": rows.APPLICATION_IDS.of(application.number),
@@ -180,9 +156,9 @@ class GreenhouseListings:
         }
 
     def _of_people(self, name: str) -> Listing:
-        people = self._account.world.people
+        people = self.world.people
         encode = self._encode_files if name == "attachments" else self._encode_tags
-        found = self._index(name)
+        found = self.row_owners.all(name)
         newest = max(found, default=0)
         return Listing(
             name=name,
@@ -194,13 +170,13 @@ class GreenhouseListings:
 
     def _encode_files(self, number: int, person: Person) -> bytes:
         file = next(f for f in person.files if f.number == number)
-        now = self._account.clock.now_ms()
-        row = self._rows.attachment(person, file, origin=self._account.origin, now_ms=now)
+        now = self.clock.now_ms()
+        row = self.rows.attachment(person, file, origin=self.origin, now_ms=now)
         return msgspec.json.encode(row)
 
     def _encode_tags(self, number: int, person: Person) -> bytes:
         tag = person.tags[number % MOST_TAGS]
-        known = self._account.world.tags
+        known = self.world.tags
         return msgspec.json.encode(
             {
                 "id": number,
@@ -210,12 +186,12 @@ class GreenhouseListings:
         )
 
     def _notes(self) -> Listing:
-        notes = self._account.world.notes
+        notes = self.world.notes
         return Listing(
             name="notes",
             newest=lambda: len(notes),
             exists=lambda n: 0 < n <= len(notes),
-            encode=lambda n: msgspec.json.encode(self._rows.note(notes[n - 1])),
+            encode=lambda n: msgspec.json.encode(self.rows.note(notes[n - 1])),
             times={"created_at": lambda n: notes[n - 1].created_ms},
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(notes[n - 1].person)},
         )
@@ -226,7 +202,7 @@ class GreenhouseListings:
         return number % rows.DEFAULT_REASONS == 0
 
     def _setup(self, name: str) -> Listing:
-        found = rows.setup_rows(self._account.world, name)
+        found = rows.setup_rows(self.world, name)
         by_job = {"job_ids": lambda n: found[n - 1].get("job_id")} if name != "jobs" else {}
         return Listing(
             name=name,
@@ -239,6 +215,31 @@ class GreenhouseListings:
             if name == "rejection_reasons"
             else {},
         )
+
+
+class RowOwners:
+    """Persons by the numbers of their files and tags, kept until a person changes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._indexes: dict[str, dict[int, int]] = {}
+        world.observers.append(self._people_changed)
+
+    def all(self, name: str) -> dict[int, int]:
+        """Row number to person, for attachments or applied tags."""
+        if name not in self._indexes:
+            rows_of = _file_rows if name == "attachments" else _tag_rows
+            people = self._world.people.values()
+            self._indexes[name] = {row: p.number for p in people for row in rows_of(p)}
+        return self._indexes[name]
+
+    def of(self, name: str, number: int) -> int | None:
+        """The person whose row this is."""
+        return self.all(name).get(number)
+
+    def _people_changed(self, kind: Kind, _: int) -> None:
+        if kind == "person":
+            self._indexes.clear()
 
 
 def _file_rows(person: Person) -> list[int]:

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
-from connectors.simulator.clock import iso, moment
+from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
 from connectors.simulator.rows import Rows
 from connectors.simulator.world import Application, File, Note, Person, StageEntry, World
@@ -313,8 +313,3 @@ def _custom(kind: str, values: dict[str, object]) -> Row:
 
 def _title(key: str) -> str:
     return key.replace("_", " ").capitalize()
-
-
-def expired(expires: str, now_ms: int) -> bool:
-    """True when a signed file address is no longer good."""
-    return not expires.isdigit() or moment(int(expires)) is None or int(expires) < now_ms

@@ -1,27 +1,25 @@
 """Greenhouse's v3 writes: nothing is idempotent, every wrong state is a 422."""
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.world import Application, Person, Reason, Stage
+from connectors.simulator.truth import Record
+from connectors.simulator.vendor import VendorSimulator, differs, numbered
+from connectors.simulator.world import Application, Reason, Stage
 
-if TYPE_CHECKING:
-    from connectors.simulator.greenhouse import Greenhouse
-
-Body = dict[str, object]
 NO_CONTENT = 204
 NAMES = {"first_name", "last_name", "company", "title"}
 VISIBILITIES = {"admin_only", "private", "public"}
 
 
-class GreenhouseWrites:
-    """Handlers of every write; each accepted one is recorded by the simulator."""
+class GreenhouseWrites(VendorSimulator):
+    """Handlers of every write; each accepted one is recorded."""
 
-    def __init__(self, simulator: "Greenhouse") -> None:
-        self._simulator = simulator
+    rows: rows.GreenhouseRows
+    from_stage_space: Literal["stage", "row"]
 
-    def routes(self) -> list[Route]:
+    def write_routes(self) -> list[Route]:
         """The write endpoints."""
         on = "/v3/applications/{id}"
         person = "/v3/candidates/{id}"
@@ -41,195 +39,170 @@ class GreenhouseWrites:
         ]
 
     def _move(self, call: Call) -> Reply:
-        application = self._application(call)
-        body = _body(call, {"from_stage_id", "to_stage_id", "to_job_id", "email_from_user_id"})
+        application = self.application(call.ids["id"])
+        body = self.body(call, {"from_stage_id", "to_stage_id", "to_job_id", "email_from_user_id"})
         self._must_be(application, "active")
         if "from_stage_id" not in body:
-            raise Refusal(422, "from_stage_id is required", rule="move_without_guard")
+            raise self.invalid("from_stage_id is required", "move_without_guard")
         if body["from_stage_id"] != self._present_stage_id(application):
-            raise Refusal(422, "from_stage_id is not the application's current stage")
+            raise self.invalid("from_stage_id is not the application's current stage")
         if "to_job_id" in body:
-            raise Refusal(422, "Transfers to another job are not open to this integration")
+            raise self.invalid("Transfers to another job are not open to this integration")
         stage = self._target(application, body)
         if stage.number == application.stage:
-            raise Refusal(422, "The application is already in this stage")
-        self._simulator.actions.move(application, stage, user=call.actor)
-        self._simulator.recorder.emails_sent += 1
-        return self._done("move", call, application)
+            raise self.invalid("The application is already in this stage")
+        self.actions.move(application, stage, user=call.actor)
+        self.recorder.emails_sent += 1
+        return self._done(call, application)
 
     def _present_stage_id(self, application: Application) -> int:
-        if self._simulator.from_stage_space == "row":
+        if self.from_stage_space == "row":
             return rows.ENTRY_IDS.of(application.history[-1].number)
         return rows.STAGE_IDS.of(application.stage)
 
-    def _target(self, application: Application, body: Body) -> Stage:
+    def _target(self, application: Application, body: Record) -> Stage:
         """The stage asked for, or without one the next: that is how v3 advances."""
-        stages = self._simulator.world.stages_of(application.job)
         if "to_stage_id" in body:
-            number = rows.STAGE_IDS.number(body["to_stage_id"])
-            found = next((stage for stage in stages if stage.number == number), None)
+            found = self.stage_in(application.job, body["to_stage_id"])
         else:
-            later = [s for s in stages if s.number > application.stage]
+            later = [
+                s for s in self.world.stages_of(application.job) if s.number > application.stage
+            ]
             found = later[0] if later else None
         if found is None:
-            raise Refusal(422, "There is no such stage in the application's job")
+            raise self.invalid("There is no such stage in the application's job")
         return found
 
     def _reject(self, call: Call) -> Reply:
-        application = self._application(call)
-        body = _body(call, {"rejection_reason_id", "notes", "rejection_email"})
-        reason = self._reason(body)
+        application = self.application(call.ids["id"])
+        body = self.body(call, {"rejection_reason_id", "notes", "rejection_email"})
+        reason = self._given_reason(body)
         self._must_be(application, "active")
-        self._simulator.actions.reject(application, reason, user=call.actor)
+        self.actions.reject(application, reason, user=call.actor)
         if "rejection_email" in body:
-            self._simulator.recorder.emails_sent += 1
-        return self._done("reject", call, application)
+            self.recorder.emails_sent += 1
+        return self._done(call, application)
 
     def _unreject(self, call: Call) -> Reply:
-        application = self._application(call)
-        _body(call, set())
+        application = self.application(call.ids["id"])
+        self.body(call)
         self._must_be(application, "rejected")
-        self._simulator.actions.unreject(application, user=call.actor)
-        return self._done("unreject", call, application)
+        self.actions.unreject(application, user=call.actor)
+        return self._done(call, application)
 
     def _hire(self, call: Call) -> Reply:
-        application = self._application(call)
-        body = _body(call, {"start_date", "opening_id", "close_reason_id"})
+        application = self.application(call.ids["id"])
+        body = self.body(call, {"start_date", "opening_id", "close_reason_id"})
         self._must_be(application, "active")
-        openings = self._simulator.world.jobs[application.job].openings
+        openings = self.world.jobs[application.job].openings
         given = rows.OPENING_IDS.number(body["opening_id"]) if "opening_id" in body else None
         if len(openings) > 1 and given is None:
-            raise Refusal(422, "opening_id is required: the job has several open openings")
+            raise self.invalid("opening_id is required: the job has several open openings")
         if given is not None and given not in openings:
-            raise Refusal(422, "opening_id is no opening of this job")
-        self._simulator.actions.hire(application, user=call.actor)
-        return self._done("hire", call, application)
+            raise self.invalid("opening_id is no opening of this job")
+        self.actions.hire(application, user=call.actor)
+        return self._done(call, application)
 
     def _change_reason(self, call: Call) -> Reply:
         number = rows.DETAIL_IDS.number(call.ids["id"]) or 0
-        application = self._simulator.world.applications.get(number)
+        application = self.world.applications.get(number)
         if application is None or application.state != "rejected":
             raise Refusal(404, "Resource not found")
-        reason = self._reason(_body(call, {"rejection_reason_id"}))
+        reason = self._given_reason(self.body(call, {"rejection_reason_id"}))
         changed = reason.number != application.reason
-        self._simulator.actions.reject(application, reason, user=call.actor)
-        return self._done("reason", call, application, effect=changed)
+        self.actions.reject(application, reason, user=call.actor)
+        return self._done(call, application, effect=changed)
 
     def _edit_application(self, call: Call) -> Reply:
-        application = self._application(call)
-        body = _body(call, {"custom_fields"})
-        changes = _custom_fields("application", body.get("custom_fields", []))
-        effect = any(application.custom_fields.get(k) != v for k, v in changes.items())
-        self._simulator.actions.edit_application(application, changes)
-        self._done("edit_application", call, application, effect=effect)
-        return Reply(200, self._simulator.rows.applications[application.number])
+        application = self.application(call.ids["id"])
+        body = self.body(call, {"custom_fields"})
+        changes = self._custom_fields("application", body.get("custom_fields", []))
+        effect = differs(application.custom_fields, changes)
+        self.actions.edit_application(application, changes)
+        self._done(call, application, effect=effect)
+        return Reply(200, self.rows.applications[application.number])
 
     def _edit_candidate(self, call: Call) -> Reply:
-        person = self._person(call.ids["id"])
-        body = _body(call, {"custom_fields", *NAMES})
+        person = self.person(call.ids["id"])
+        body = self.body(call, {"custom_fields", *NAMES})
         changes = {name: body[name] for name in NAMES if name in body}
-        custom = _custom_fields("candidate", body.get("custom_fields", []))
-        effect = any(person.custom_fields.get(k) != v for k, v in custom.items()) or bool(changes)
-        self._simulator.actions.edit_person(person, {"custom_fields": custom, **changes})
-        self._simulator.wrote("edit_candidate", call, person=person, effect=effect)
-        return Reply(200, self._simulator.rows.candidates[person.number])
+        custom = self._custom_fields("candidate", body.get("custom_fields", []))
+        effect = differs(person.custom_fields, custom) or bool(changes)
+        self.actions.edit_person(person, {"custom_fields": custom, **changes})
+        self.wrote(call, person=person, effect=effect)
+        return Reply(200, self.rows.candidates[person.number])
 
     def _anonymise(self, call: Call) -> Reply:
-        person = self._person(call.ids["id"])
-        self._simulator.actions.anonymise(person)
-        self._simulator.wrote("anonymize", call, person=person)
+        person = self.person(call.ids["id"])
+        self.actions.anonymise(person)
+        self.wrote(call, person=person)
         return Reply(NO_CONTENT)
 
     def _merge(self, call: Call) -> Reply:
-        primary = self._person(call.ids["id"])
-        duplicate = self._person(_body(call, {"duplicate_candidate_id"})["duplicate_candidate_id"])
-        self._simulator.actions.merge(primary, duplicate)
-        self._simulator.wrote("merge", call, person=primary)
+        primary = self.person(call.ids["id"])
+        duplicate = self.person(
+            self.body(call, {"duplicate_candidate_id"})["duplicate_candidate_id"]
+        )
+        self.actions.merge(primary, duplicate)
+        self.wrote(call, person=primary)
         return Reply(NO_CONTENT)
 
     def _delete(self, call: Call) -> Reply:
-        person = self._person(call.ids["id"])
-        self._simulator.wrote("delete_candidate", call, person=person)
-        self._simulator.actions.delete_person(person, user=call.actor)
+        person = self.person(call.ids["id"])
+        self.wrote(call, person=person)
+        self.actions.delete_person(person, user=call.actor)
         return Reply(NO_CONTENT)
 
     def _note(self, call: Call) -> Reply:
         known = {"candidate_id", "application_id", "user_id", "body", "visibility", "note_type"}
-        body = _body(call, known)
-        person = self._person(body.get("candidate_id"))
-        user = rows.USER_IDS.number(body.get("user_id"))
-        if user not in self._simulator.world.users:
-            raise Refusal(422, "user_id is no user of this account", rule="note_without_user")
+        body = self.body(call, known)
+        person = self.person(body.get("candidate_id"))
+        user = self.user(body.get("user_id"))
+        if user is None:
+            raise self.invalid("user_id is no user of this account", "note_without_user")
         if body.get("visibility", "public") not in VISIBILITIES:
-            raise Refusal(422, "visibility must be admin_only, private or public")
+            raise self.invalid("visibility must be admin_only, private or public")
         text = str(body.get("body", ""))
-        note = self._simulator.actions.add_note(person, text, user=user or 1)
-        self._simulator.wrote("note", call, person=person)
-        return Reply.of(self._simulator.rows.note(note), 201)
+        note = self.note(call, person, text, user=user)
+        return Reply.of(self.rows.note(note), 201)
 
     def _tag(self, call: Call) -> Reply:
-        body = _body(call, {"candidate_id", "candidate_tag_id"})
-        person = self._person(body.get("candidate_id"))
-        number = rows.TAG_IDS.number(body.get("candidate_tag_id")) or 0
-        if not 0 < number <= len(self._simulator.world.tags):
-            raise Refusal(422, "candidate_tag_id is no tag of this account")
-        tag = self._simulator.world.tags[number - 1]
-        effect = tag not in person.tags
-        if effect:
-            self._simulator.actions.edit_person(person, {"tags": [*person.tags, tag]})
-        self._simulator.wrote("tag", call, person=person, effect=effect)
+        body = self.body(call, {"candidate_id", "candidate_tag_id"})
+        person = self.person(body.get("candidate_id"))
+        tag = numbered(rows.TAG_IDS.number(body.get("candidate_tag_id")), self.world.tags)
+        if tag is None:
+            raise self.invalid("candidate_tag_id is no tag of this account")
+        tags = person.tags if tag in person.tags else [*person.tags, tag]
+        self.edit(call, person, {"tags": tags})
         return Reply(201)
 
-    def _done(
-        self, kind: str, call: Call, application: Application, *, effect: bool = True
-    ) -> Reply:
-        self._simulator.wrote(kind, call, application=application, effect=effect)
+    def _done(self, call: Call, application: Application, *, effect: bool = True) -> Reply:
+        self.wrote(call, application=application, effect=effect)
         return Reply(NO_CONTENT)
 
-    def _application(self, call: Call) -> Application:
-        found = self._simulator.find_application(call.ids["id"])
-        if found is None:
-            raise Refusal(404, "Resource not found")
-        return found
-
-    def _person(self, key: object) -> Person:
-        found = self._simulator.find_person(key)
-        if found is None:
-            raise Refusal(404, "Resource not found")
-        return found
-
-    def _reason(self, body: Body) -> Reason:
+    def _given_reason(self, body: Record) -> Reason:
         if "rejection_reason_id" not in body:
-            raise Refusal(422, "rejection_reason_id is required", rule="reject_without_reason")
-        number = rows.REASON_IDS.number(body["rejection_reason_id"]) or 0
-        if number not in self._simulator.world.reasons:
-            raise Refusal(422, "rejection_reason_id is no reason of this account")
-        return self._simulator.world.reasons[number]
+            raise self.invalid("rejection_reason_id is required", "reject_without_reason")
+        reason = self.reason(body["rejection_reason_id"])
+        if reason is None:
+            raise self.invalid("rejection_reason_id is no reason of this account")
+        return reason
 
     def _must_be(self, application: Application, state: str) -> None:
         if application.state != state:
             now = rows.STATUS[application.state]
-            raise Refusal(422, f"Application must be '{state}', is currently '{now}'")
+            raise self.invalid(f"Application must be '{state}', is currently '{now}'")
 
-
-def _body(call: Call, allowed: set[str]) -> Body:
-    body = call.json_object()
-    unknown = sorted(set(body) - allowed)
-    if unknown:
-        raise Refusal(422, f"Unknown field: {unknown[0]}", rule="unknown_body_field")
-    return body
-
-
-def _custom_fields(kind: str, given: object) -> Body:
-    """Values by key from the list form of requests; a field the account lacks is refused."""
-    known = {key: number for number, (of, key, _) in enumerate(rows.FIELDS, 1) if of == kind}
-    by_id = {rows.FIELD_IDS.of(number): key for key, number in known.items()}
-    if not isinstance(given, list):
-        raise Refusal(422, "custom_fields must be a list", rule="custom_fields_not_a_list")
-    changes: Body = {}
-    for entry in given:
-        key = entry.get("name_key") or by_id.get(entry.get("id", 0), "")
-        if key not in known:
-            raise Refusal(422, "There is no such custom field")
-        changes[key] = None if entry.get("delete_value") == "true" else entry.get("value")
-    return changes
+    def _custom_fields(self, kind: str, given: object) -> Record:
+        """Values by key from the list form of requests; a field the account lacks is refused."""
+        known = {key: number for number, (of, key, _) in enumerate(rows.FIELDS, 1) if of == kind}
+        by_id = {rows.FIELD_IDS.of(number): key for key, number in known.items()}
+        if not isinstance(given, list):
+            raise self.invalid("custom_fields must be a list", "custom_fields_not_a_list")
+        changes: Record = {}
+        for entry in given:
+            key = entry.get("name_key") or by_id.get(entry.get("id", 0), "")
+            if key not in known:
+                raise self.invalid("There is no such custom field")
+            changes[key] = None if entry.get("delete_value") == "true" else entry.get("value")
+        return changes

@@ -1,9 +1,11 @@
-"""By what Lever's opportunities can be filtered; times are inclusive epoch milliseconds."""
+"""The filters of Lever's opportunities; times are inclusive epoch milliseconds."""
 
 from collections.abc import Callable
 
 from connectors.simulator import lever_rows as rows
 from connectors.simulator.messages import Call, Refusal, integer
+from connectors.simulator.vendor import Keep as KeepOf
+from connectors.simulator.vendor import every, within
 from connectors.simulator.world import Application, World
 
 TIMES = ("created_at", "updated_at", "advanced_at", "archived_at")
@@ -12,13 +14,13 @@ FILTERS = frozenset(
     {f"{name}_{end}" for name in TIMES for end in ("start", "end")}
     | {*CHOICES, "archived", "confidentiality"}
 )
-Keep = Callable[[Application], bool]
+Keep = KeepOf[Application]
 
 
 def listing_filter(world: World, call: Call) -> Keep:
-    """Whether an opportunity belongs into the listing that was asked for."""
+    """Returns the test for opportunities of the requested listing."""
     tests = [*_time_filters(call), *_choice_filters(world, call)]
-    return lambda application: all(test(application) for test in tests)
+    return every(tests)
 
 
 def _time_filters(call: Call) -> list[Keep]:
@@ -72,10 +74,4 @@ def _between(name: str, low: int, high: int) -> Keep:
         "advanced_at": lambda a: a.history[-1].entered_ms,
         "archived_at": lambda a: rows.archived(a)[1],
     }
-    moment_of = moments[name]
-
-    def keep(application: Application) -> bool:
-        at = moment_of(application)
-        return at is not None and low <= at <= high
-
-    return keep
+    return within(moments[name], low, high)

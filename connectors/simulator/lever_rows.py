@@ -164,7 +164,7 @@ def archived(application: Application) -> tuple[str | None, int | None]:
 
 
 def contact(person: Person) -> Row:
-    """The human being behind one or several opportunities."""
+    """The person of one or several opportunities."""
     return {
         "id": CONTACT_IDS.of(person.number),
         "name": full_name(person),
@@ -177,7 +177,7 @@ def contact(person: Person) -> Row:
 
 
 def user_row(world: World, number: int) -> Row:
-    """Someone who works in the account."""
+    """A user of the account."""
     user = world.users[number]
     return {
         "id": USER_IDS.of(number),

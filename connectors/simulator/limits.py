@@ -22,12 +22,12 @@ class Limit(Protocol):
         """None when the request may pass, which uses up a part of the budget."""
 
     def headers(self, now: float) -> dict[str, str]:
-        """What every answer says about the budget."""
+        """The headers about the budget in every answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """How a vendor spells its rate-limit headers; None where it sends none."""
+    """A vendor's names of its rate-limit headers; None where it sends none."""
 
     limit: str | None = None
     remaining: str | None = None
@@ -36,7 +36,7 @@ class HeaderNames:
 
 
 class FixedWindow:
-    """So many requests per window; a window begins with the first request after the last one."""
+    """A number of requests per window; a window begins with the first request after the last one."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class FixedWindow:
 
 
 class SlidingWindow:
-    """So many requests in any stretch of time of that length, wherever it begins."""
+    """A number of requests in any period of that length, wherever it begins."""
 
     def __init__(self, limit: int, window_s: float, *, names: HeaderNames | None = None) -> None:
         self.limit = limit
@@ -132,7 +132,7 @@ class TokenBucket:
         return None
 
     def headers(self, now: float) -> dict[str, str]:  # noqa: ARG002 (the Protocol's shape)
-        """Nothing: the vendor does not tell."""
+        """Nothing: the vendor sends none."""
         return {}
 
 

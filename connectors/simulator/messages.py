@@ -17,7 +17,7 @@ Operation = Literal["list", "detail", "write", "token"]
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back to the client."""
+    """The answer to the client."""
 
     status: int = 200
     body: bytes = b""

@@ -1,4 +1,4 @@
-"""What clients did: requests counted, rules broken, writes accepted."""
+"""The record of clients: requests counted, rules broken, writes accepted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Write:
 
 @dataclass(slots=True)
 class Recorder:
-    """What clients did so far, for tests to read."""
+    """The requests, violations and writes of clients so far."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)

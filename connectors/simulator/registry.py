@@ -62,5 +62,5 @@ async def serve(
 
 
 def _declares_simulator(path: Path) -> bool:
-    """By its text: importing every vendor to list their names would be slow."""
+    """Reads the text: importing every vendor to list their names would be slow."""
     return _DECLARATION.search(path.read_text(encoding="utf-8")) is not None

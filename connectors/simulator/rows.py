@@ -39,36 +39,36 @@ class Ordered:
     """Records in the order of a key that changes with them."""
 
     def __init__(self, world: World, kind: Kind, key: Callable[[int], Key | None]) -> None:
-        """`key` gives a record's place, its last part unique, or None when it is gone."""
+        """`key` returns a record's position, its last part unique, or None when it is gone."""
         self._kind = kind
         self._key = key
         records = world.people if kind == "person" else world.applications
-        self._place: dict[int, Key] = {}
+        self._positions: dict[int, Key] = {}
         for number in records:
-            place = key(number)
-            if place is not None:
-                self._place[number] = place
-        self._order = sorted((place, number) for number, place in self._place.items())
+            position = key(number)
+            if position is not None:
+                self._positions[number] = position
+        self._order = sorted((position, number) for number, position in self._positions.items())
         world.observers.append(self._changed)
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def after(self, place: Key | None) -> Iterator[tuple[Key, int]]:
-        """Places and numbers behind the given place, from the start when it is None."""
-        start = 0 if place is None else bisect_left(self._order, (place, 1 << 60))
+    def after(self, position: Key | None) -> Iterator[tuple[Key, int]]:
+        """Positions and numbers after the given position, from the start when it is None."""
+        start = 0 if position is None else bisect_left(self._order, (position, 1 << 60))
         for index in range(start, len(self._order)):
             yield self._order[index]
 
     def _changed(self, kind: Kind, number: int) -> None:
         if kind != self._kind:
             return
-        old = self._place.pop(number, None)
+        old = self._positions.pop(number, None)
         if old is not None:
             del self._order[bisect_left(self._order, (old, number))]
         new = self._key(number)
         if new is not None:
-            self._place[number] = new
+            self._positions[number] = new
             insort(self._order, (new, number))
 
 

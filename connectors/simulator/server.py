@@ -6,10 +6,10 @@ from typing import ClassVar, Unpack
 
 from aiohttp import web
 
-from connectors.simulator import control
 from connectors.simulator.account import Account, PageHook, Shared
 from connectors.simulator.clock import http_date
 from connectors.simulator.commands import Schedule
+from connectors.simulator.control import Control
 from connectors.simulator.delivery import HTML, Delivery
 from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
 from connectors.simulator.limits import Denied, Limit, Parallel
@@ -18,7 +18,7 @@ from connectors.simulator.recorder import Recorder, Violation, Write
 from connectors.simulator.world import Application, Person
 
 OVERLAP_S = 0.002
-"""What a call that counts as parallel takes at least, so that overlapping ones do overlap."""
+"""The least time that a call counted as parallel takes, so that overlapping ones do overlap."""
 QUIET_GRACE_S = 0.25
 """Requests that were under way when a 429 was sent are no violation of it."""
 
@@ -40,6 +40,7 @@ class Simulator(Account):
         self.faults = FaultPlan(seed=self.seed)
         self.schedule = Schedule(self)
         self.on_page: PageHook | None = None
+        self._control = Control(self, self.recorder, self.faults, self.schedule, self.facts)
         self.origin = ""
         self._quiet: dict[str, tuple[float, float]] = {}
         self._last_row: dict[str, bytes] = {}
@@ -59,7 +60,7 @@ class Simulator(Account):
         raise NotImplementedError
 
     def refused(self, refusal: Refusal) -> Reply:
-        """The vendor's way of saying no."""
+        """The vendor's answer to a refused call."""
         return Reply.of({"message": refusal.message}, refusal.status)
 
     def limit_for(self, call: Call) -> Limit | None:  # noqa: ARG002 (a hook)
@@ -67,7 +68,7 @@ class Simulator(Account):
         return None
 
     def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (a hook)
-        """How many calls to this operation may run at once."""
+        """The number of calls to this operation that may run at once, or None."""
         return None
 
     def parallel_group(self, call: Call) -> str:
@@ -79,19 +80,19 @@ class Simulator(Account):
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What an operator writes under `credentials:`."""
+        """The values under `credentials:` of an integration."""
         raise NotImplementedError
 
     @property
     def options(self) -> dict[str, str]:
-        """What an operator writes under `options:`."""
+        """The values under `options:` of an integration."""
         return {}
 
     # Life
 
     @property
     def url(self) -> str:
-        """What an operator writes as `endpoint:`."""
+        """The `endpoint:` of an integration."""
         return self.origin + self.BASE_PATH
 
     @property
@@ -105,7 +106,7 @@ class Simulator(Account):
         return self.recorder.writes
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; port 0 takes a free one, and `url` tells which."""
+        """Listen; port 0 takes a free one, and `url` has its number."""
         self._stopping = asyncio.Event()
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{tail:.*}", self._serve)
@@ -124,7 +125,7 @@ class Simulator(Account):
             self._runner = None
 
     def facts(self) -> dict[str, object]:
-        """What someone needs to connect to this simulator."""
+        """The facts that are needed to connect to this simulator."""
         return {
             "connector": self.NAME,
             "endpoint": self.url,
@@ -143,19 +144,19 @@ class Simulator(Account):
 
     def wrote(
         self,
-        kind: str,
         call: Call,
         *,
+        kind: str | None = None,
         application: Application | None = None,
         person: Person | None = None,
         effect: bool = True,
         body: dict[str, object] | None = None,
     ) -> None:
-        """Record an accepted write; `body` stands for one that is no JSON object."""
+        """Record an accepted write, by default under the route's name; `body` replaces one that is no object."""
         owner = person or (self.world.people[application.person] if application else None)
         write = Write(
             at_ms=self.clock.now_ms(),
-            kind=kind,
+            kind=kind or call.route.name,
             application=self.application_key(application) if application else None,
             candidate=self.person_key(owner) if owner else None,
             body=call.json_object() if body is None else body,
@@ -165,7 +166,7 @@ class Simulator(Account):
         self.recorder.writes.append(write)
 
     def turn_page(self, call: Call, page: Page) -> Page:
-        """Apply ordered faults to a page, then let whoever waits for this page act."""
+        """Apply ordered faults to a page, then run what is scheduled after this page."""
         page = self._faulty(call, page)
         if page.rows:
             self._last_row[call.route.name] = page.rows[-1]
@@ -175,7 +176,7 @@ class Simulator(Account):
         return page
 
     def link_origin(self, call: Call) -> str:
-        """Where next-page links point: here, unless a fault wants another host."""
+        """The origin of next-page links: this server, unless a fault names another host."""
         fault = call.fault
         return fault.to if fault is not None and fault.kind == "foreign_next" else self.origin
 
@@ -183,7 +184,7 @@ class Simulator(Account):
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_control"):
-            return await control.answer(self, request)
+            return await self._control.answer(request)
         call = Call(
             route=Route(request.method, request.path, "detail", "unknown", _nothing),
             path=request.path,
@@ -263,7 +264,10 @@ class Simulator(Account):
         if fault is not None and fault.kind == "expire_token":
             self.expire_tokens()
         try:
-            if call.route.operation != "token":
+            if call.route.name == "file":
+                if "Authorization" in call.headers:
+                    self.violated("credentials_sent_to_file_store", "file")
+            elif call.route.operation != "token":
                 self.authenticate(call)
             return call.route.handler(call)
         except Refusal as refusal:

@@ -6,11 +6,10 @@ from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, HeaderNames, Limit, SlidingWindow
 from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.server import Simulator
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
-from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists, expect
+from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists
 from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
-from connectors.simulator.truth import Record, contacts
+from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")
@@ -21,13 +20,13 @@ CODES = {
     404: "RESOURCE_NOT_FOUND_ERROR",
     429: "TOO_MANY_REQUESTS",
 }
-"""How errors are coded; that of 429 is unverified 2026-11-23."""
+"""The codes of errors; that of 429 is unverified 2026-11-23."""
 AT_ONCE = 8
 CANDIDATE_LISTS_AT_ONCE = 1
 
 
 class WithConcurrency:
-    """A rate limit whose headers also tell how many calls may run at once."""
+    """A rate limit whose headers also show how many calls may run at once."""
 
     def __init__(self, limit: Limit, *, most: int, running: int) -> None:
         self._limit = limit
@@ -51,7 +50,7 @@ def bare(status: str, canonical: str) -> StageTemplate:
     return StageTemplate(status, canonical, status, status)
 
 
-class SmartRecruiters(Simulator):
+class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     """A SmartRecruiters account as its Customer API shows it (vendor docs, read 2026-11-23).
 
     A stage is a status or a sub-status under one; its id is the label where there is one and the
@@ -60,6 +59,9 @@ class SmartRecruiters(Simulator):
 
     NAME: ClassVar[str] = "smartrecruiters"
     KEY_HEADER: ClassVar[str] = "X-SmartToken"
+    BODY_TYPE_STATUS = 415
+    CURSOR_REFUSED = ("pageId is not valid", "pageId is not valid any more")
+    CREDENTIALS: ClassVar = {"api_key": "DCRA1-{seed:032x}"}
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
             bare("LEAD", "new"),
@@ -83,6 +85,11 @@ class SmartRecruiters(Simulator):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    ONE_CONTACT = True
+    CANDIDATE_LACKS = ("source", "custom_fields", "attachments", "is_private")
+    APPLICATION_LACKS = (
+        *("custom_fields", "applied_at", "rejected_at", "hired_at", "external_updated_at"),
+    )
 
     def __init__(
         self,
@@ -99,7 +106,7 @@ class SmartRecruiters(Simulator):
         """All but the rate are unverified or vary by account (2026-11-23).
 
         `secondary_bumps_updated` lets a status change of a further assignment change the
-        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do. Jobs go by
+        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do. Jobs use
         one of several hiring processes in turn, and each sub-status belongs to one of them.
         """
         super().__init__(**shared)
@@ -110,7 +117,6 @@ class SmartRecruiters(Simulator):
         self.actions = SmartRecruitersActions(
             self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed
         )
-        self.page_ids_begin_ms = 0
         self.hiring_processes = hiring_processes
         self._limit = SlidingWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
         self._transfer_some()
@@ -124,11 +130,6 @@ class SmartRecruiters(Simulator):
                 first.state, first.transferred = "rejected", True
                 first.rejected_ms = first.activity_ms
 
-    @property
-    def credentials(self) -> dict[str, str]:
-        """A key for the whole account."""
-        return {"api_key": f"DCRA1-{self.seed:032x}"}
-
     def routes(self) -> list[Route]:
         """The endpoints that an integration of this kind uses."""
         one = "/candidates/{id}"
@@ -137,18 +138,18 @@ class SmartRecruiters(Simulator):
         names = [*setup, "candidate-properties", "sources"]
         return [
             *(Route("GET", f"/configuration/{n}", "list", n, self._setup) for n in names),
-            *SmartRecruitersLists(self).routes(),
+            *self.list_routes(),
             Route("GET", one, "detail", "candidate", self._candidate),
-            Route("GET", f"{one}/tags", "detail", "tags", self._tags),
+            Route("GET", f"{one}/tags", "detail", "tags", self._tags_of),
             Route("GET", assignment, "detail", "assignment", self._assignment),
             Route("GET", f"{assignment}/status/history", "detail", "history", self._history),
             Route("GET", f"{assignment}/properties", "detail", "properties", self._properties),
             Route("GET", "/jobs/{job}", "detail", "job", self._job),
-            *SmartRecruitersWrites(self).routes(),
+            *self.write_routes(),
         ]
 
     def limit_for(self, call: Call) -> Limit | None:
-        """One rate per key; the headers also tell about concurrency."""
+        """One rate per key; the headers also show the concurrency."""
         slots = self._parallel.get(self.parallel_group(call))
         running = slots.running if slots is not None else 0
         return WithConcurrency(self._limit, most=self.parallel_for(call), running=running)
@@ -160,10 +161,6 @@ class SmartRecruiters(Simulator):
     def parallel_group(self, call: Call) -> str:
         """The list of candidates has a budget of its own."""
         return "candidates" if call.route.name == "candidates" else "others"
-
-    def expire_tokens(self) -> None:
-        """The key does not end; every pageId handed out so far does."""
-        self.page_ids_begin_ms = self.clock.now_ms() + 1
 
     def refused(self, refusal: Refusal) -> Reply:
         """A message and a list of errors."""
@@ -197,54 +194,29 @@ class SmartRecruiters(Simulator):
             return None
         return next((a for a in self.world.applications_of(person) if a.job == job), None)
 
-    def person(self, call: Call) -> Person:
-        """The candidate in the path.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.find_person(call.ids["id"])
-        if found is None:
-            raise Refusal(404, "Candidate was not found")
-        return found
-
-    def application(self, call: Call) -> Application:
-        """The assignment in the path.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.find_application(f"{call.ids['id']}:{call.ids['job']}")
-        if found is None:
-            raise Refusal(404, "Candidate was not found in this job")
-        return found
-
     def _candidate(self, call: Call) -> Reply:
-        expect(call, set())
-        return Reply.of(self.rows.detail(self.person(call).number))
+        self.expect(call)
+        return Reply.of(self.rows.detail(self.person(call.ids["id"]).number))
 
-    def _tags(self, call: Call) -> Reply:
-        return Reply.of({"tags": self.person(call).tags})
+    def _tags_of(self, call: Call) -> Reply:
+        return Reply.of({"tags": self.person(call.ids["id"]).tags})
 
     def _assignment(self, call: Call) -> Reply:
-        return Reply.of(self.rows.assignment(self.application(call)))
+        return Reply.of(self.rows.assignment(self.assigned(call)))
 
     def _history(self, call: Call) -> Reply:
-        found = self.rows.history(self.application(call))
+        found = self.rows.history(self.assigned(call))
         return Reply.of({"totalFound": len(found), "content": found})
 
     def _properties(self, call: Call) -> Reply:
-        expect(call, {"context"})
-        return Reply.of({"content": rows.property_values(self.application(call))})
+        self.expect(call, {"context"})
+        return Reply.of({"content": rows.property_values(self.assigned(call))})
 
     def _job(self, call: Call) -> Reply:
-        number = rows.JOB_IDS.number(call.ids["job"])
-        if number not in self.world.jobs:
-            raise Refusal(404, "Job was not found")
-        return Reply.of(rows.job_row(self.world.jobs[number or 0]))
+        return Reply.of(rows.job_row(self.job(call.ids["job"])))
 
     def _setup(self, call: Call) -> Reply:
-        expect(call, set())
+        self.expect(call)
         reasons = self.world.reasons.values()
         own = [rows.reason_row(r) for r in reasons if r.kind == "withdrawn"]
         others = [rows.reason_row(r) for r in reasons if r.kind != "withdrawn"]
@@ -261,27 +233,15 @@ class SmartRecruiters(Simulator):
         return Reply.of({"totalFound": len(content), "content": content})
 
     def truth_candidate(self, person: Person) -> Record:
-        """As a candidate read on its own tells: one e-mail and phone, no source, no files."""
+        """A candidate read on its own has one link of a kind."""
         links = [{"value": v, "type": kind} for kind, v in rows.web_of(person).items()]
-        return super().truth_candidate(person) | {
-            "emails": contacts(person.emails[:1], typed=False),
-            "phones": contacts(person.phones[:1], typed=False),
-            "addresses": contacts(person.addresses[:1], typed=False),
-            "links": links,
-            "source": None,
-            "custom_fields": {},
-            "attachments": [],
-            "is_private": False,
-        }
+        return super().truth_candidate(person) | {"links": links}
 
     def truth_application(self, application: Application) -> Record:
-        """Without times and custom fields, each of which takes a call per application."""
+        """A closed application shows its status instead of a stage."""
         record = super().truth_application(application)
         closed = rows.closed_status(self.world, application)
-        if closed is not None:
-            record["stage"] = {"external_id": closed, "name": closed}
-        times = ("applied_at", "rejected_at", "hired_at", "external_updated_at")
-        return record | {"custom_fields": {}, **dict.fromkeys(times)}
+        return record | {"stage": {"external_id": closed, "name": closed}} if closed else record
 
 
 SIMULATOR = SmartRecruiters

@@ -1,4 +1,4 @@
-"""What happens in a SmartRecruiters account, where an application is a candidate and a job."""
+"""The changes of a SmartRecruiters account, where an application is a candidate and a job."""
 
 from connectors.simulator.actions import ActionRefused, Actions
 from connectors.simulator.world import Application, Job, Person, Reason, Stage, World
@@ -13,7 +13,7 @@ class SmartRecruitersActions(Actions):
         self._secondary_bumps = secondary_bumps
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
-        """Someone who is known applies to a job that is new to them."""
+        """Adds an application of a known person to a job that is new to them."""
         if any(a.job == job.number for a in self.world.applications_of(person)):
             raise ActionRefused("the candidate has already applied to this job")
         return super().apply(person, job, stage=stage)

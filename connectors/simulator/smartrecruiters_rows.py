@@ -42,7 +42,7 @@ class SmartRecruitersRows:
         self.listed = Rows(world, "person", lambda n: msgspec.json.encode(self.listed_row(n)))
 
     def listed_row(self, number: int) -> Row:
-        """A candidate in the list: of further assignments only the job is told."""
+        """A candidate in the list: further assignments show the job only."""
         person = self._world.people[number]
         assignments = list(self._world.applications_of(person))
         return self._common(person) | {
@@ -65,7 +65,7 @@ class SmartRecruitersRows:
         }
 
     def assignment(self, application: Application) -> Row:
-        """One candidate's place in one job."""
+        """One candidate's assignment to one job."""
         reason = self._world.reasons.get(application.reason or 0)
         own = reason is not None and reason.kind == "withdrawn"
         shown = reason_row(reason) if reason and application.state == "rejected" else None
@@ -124,7 +124,7 @@ class SmartRecruitersRows:
 
 
 def closed_status(world: World, application: Application) -> str | None:
-    """What takes the place of the status before, once it has ended; None while open."""
+    """The status of an application that has ended; None while it is open."""
     if application.state != "rejected":
         return None
     if application.transferred:
@@ -194,7 +194,7 @@ def job_row(job: Job) -> Row:
 
 
 def process_of(world: World, job: int, processes: int) -> int:
-    """The number of the hiring process that a job goes by."""
+    """The number of the hiring process that a job uses."""
     return sorted(world.jobs).index(job) % processes
 
 

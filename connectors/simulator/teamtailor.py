@@ -5,24 +5,19 @@ from typing import ClassVar, Unpack
 
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.account import Shared
-from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.limits import FixedWindow, HeaderNames
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.server import Simulator
-from connectors.simulator.teamtailor_lists import (
-    BASE,
-    MEDIA_TYPE,
-    TeamtailorLists,
-    includes_of,
-)
+from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE
+from connectors.simulator.teamtailor_lists import TeamtailorLists
 from connectors.simulator.teamtailor_writes import TeamtailorWrites
-from connectors.simulator.truth import Record, contacts
-from connectors.simulator.world import Application, Blueprint, Job, Person, StageTemplate
+from connectors.simulator.truth import Record
+from connectors.simulator.vendor import KeptOrders
+from connectors.simulator.world import Blueprint, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(
     limit="X-Rate-Limit-Limit", remaining="X-Rate-Limit-Remaining", reset="X-Rate-Limit-Reset"
 )
 FIRST_VERSION = "20161108"
-FILE_LIFE_MS = 30_000
 TITLES = {
     400: "Bad request",
     401: "Unauthorized",
@@ -35,11 +30,13 @@ TITLES = {
 }
 
 
-class Teamtailor(Simulator):
+class Teamtailor(TeamtailorLists, TeamtailorWrites):
     """A Teamtailor account as its API shows it (vendor docs, read 2026-11-23)."""
 
     NAME: ClassVar[str] = "teamtailor"
     BASE_PATH: ClassVar[str] = BASE
+    REJECTED_STAYS = True
+    CREDENTIALS: ClassVar = {"api_key": "teamtailor-key-{seed}"}  # with the scope Admin
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
             StageTemplate("Inbox", "new", "Inbox"),
@@ -59,6 +56,9 @@ class Teamtailor(Simulator):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    ONE_CONTACT = True
+    CANDIDATE_LACKS = ("company", "title", "attachments", "is_private")
+    APPLICATION_LACKS = ("hired_at", "custom_fields")
 
     def __init__(
         self,
@@ -80,26 +80,18 @@ class Teamtailor(Simulator):
         self.unreject_refused = unreject_refused
         self.second_value_refused = second_value_refused
         self.rows = rows.TeamtailorRows(self.world)
-        self._limit = FixedWindow(rate_limit, window_s * self.time_scale, names=LIMIT_NAMES)
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """A key with the scope Admin."""
-        return {"api_key": f"teamtailor-key-{self.seed}"}
+        self.orders = KeptOrders(self.world)
+        self.budget = FixedWindow(rate_limit, window_s * self.time_scale, names=LIMIT_NAMES)
 
     def routes(self) -> list[Route]:
         """The endpoints that an integration of this kind uses."""
         one = ("candidates", "job-applications", "jobs")
         return [
-            *TeamtailorLists(self).routes(),
+            *self.list_routes(),
             *(Route("GET", f"{BASE}/{n}/{{id}}", "detail", n[:-1], self._one) for n in one),
             Route("GET", "/files/{ends}/{id}", "detail", "file", self._file),
-            *TeamtailorWrites(self).routes(),
+            *self.write_routes(),
         ]
-
-    def limit_for(self, call: Call) -> Limit | None:
-        """One window per key; the reset header is seconds left."""
-        return None if call.route.name == "file" else self._limit
 
     def refused(self, refusal: Refusal) -> Reply:
         """A list of errors; their status is text."""
@@ -112,10 +104,6 @@ class Teamtailor(Simulator):
 
     def authenticate(self, call: Call) -> None:
         """The key as a token, and a version in every request."""
-        if call.route.name == "file":
-            if "Authorization" in call.headers:
-                self.violated("credentials_sent_to_file_store", "file")
-            return
         scheme, _, value = call.headers.get("Authorization", "").partition(" ")
         if scheme != "Token" or not value.startswith("token="):
             raise Refusal(401, "Token is missing", rule="token_authorization_missing")
@@ -124,56 +112,6 @@ class Teamtailor(Simulator):
         if not _is_version(call.headers.get("X-Api-Version", "")):
             message = "X-Api-Version must be a date as YYYYMMDD"
             raise Refusal(406, message, rule="version_header_missing")
-
-    def person(self, key: str) -> Person:
-        """The candidate with this id.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.find_person(key)
-        if found is None:
-            raise Refusal(404, "The candidate could not be found")
-        return found
-
-    def application(self, key: str) -> Application:
-        """The job application with this id.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.find_application(key)
-        if found is None:
-            raise Refusal(404, "The job application could not be found")
-        return found
-
-    def job(self, key: str) -> Job:
-        """The job with this id.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.world.jobs.get(rows.JOB_IDS.number(key) or 0)
-        if found is None:
-            raise Refusal(404, "The job could not be found")
-        return found
-
-    def document(
-        self, kind: str, number: int, *, status: int = 200, includes: rows.Includes = frozenset()
-    ) -> Reply:
-        """One resource with what is included."""
-        body = b'{"data":' + self.rows.encoded(kind, number, includes)
-        if includes:
-            included = self.rows.included(kind, [number], includes)
-            body += b',"included":[' + b",".join(included) + b"]"
-        return self.with_files(Reply(status, body + b"}", content_type=MEDIA_TYPE))
-
-    def with_files(self, reply: Reply) -> Reply:
-        """Put in where files are, for the next thirty seconds."""
-        ends = self.clock.now_ms() + FILE_LIFE_MS
-        place = f"{self.origin}/files/{ends}"
-        reply.body = reply.body.replace(rows.FILES.encode(), place.encode())
-        return reply
 
     def _handled(self, call: Call) -> Reply:
         """Every answer repeats the version that was asked for."""
@@ -184,10 +122,8 @@ class Teamtailor(Simulator):
 
     def _one(self, call: Call) -> Reply:
         kind = f"{call.route.name}s"
-        includes = includes_of(call, kind)
-        unknown = sorted(call.params - {"include"})
-        if unknown:
-            raise Refusal(400, f"{unknown[0]} is not allowed", rule="unknown_parameter")
+        includes = self.includes_of(call, kind)
+        self.expect(call, {"include"})
         return self.document(kind, self._number(kind, call.ids["id"]), includes=includes)
 
     def _number(self, kind: str, key: str) -> int:
@@ -196,29 +132,16 @@ class Teamtailor(Simulator):
         return self.job(key).number if kind == "jobs" else self.application(key).number
 
     def _file(self, call: Call) -> Reply:
-        ends = integer(call.ids["ends"], low=0, high=1 << 60)
-        if ends is None or ends < self.clock.now_ms():
-            raise Refusal(403, "The link has expired")
-        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+        return self.file_until(integer(call.ids["ends"], low=0, high=1 << 60))
 
     def truth_candidate(self, person: Person) -> Record:
-        """One e-mail, phone and link; no employer and no address; a résumé has no id."""
+        """One link, no address, and the custom fields that the account has."""
         known = {name for name, _ in rows.FIELDS}
         return super().truth_candidate(person) | {
-            "emails": contacts(person.emails[:1], typed=False),
-            "phones": contacts(person.phones[:1], typed=False),
             "links": [{"value": c.value, "type": "linkedin"} for c in person.links[:1]],
             "addresses": [],
-            "company": None,
-            "title": None,
-            "attachments": [],
-            "is_private": False,
             "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
         }
-
-    def truth_application(self, application: Application) -> Record:
-        """Without hired_at and custom fields, which job applications do not have."""
-        return super().truth_application(application) | {"hired_at": None, "custom_fields": {}}
 
 
 def _is_version(text: str) -> bool:

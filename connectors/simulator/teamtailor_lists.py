@@ -2,20 +2,16 @@
 
 import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
-from connectors.simulator.clock import parse_ms
-from connectors.simulator.messages import Call, Page, Refusal, Reply, Route, integer
+from connectors.simulator.messages import Call, Page, Reply, Route, integer
 from connectors.simulator.rows import Key, array
-from connectors.simulator.world import Application, Kind, Person
+from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE, TeamtailorDocuments
+from connectors.simulator.vendor import FAR_MS, KeptOrders, every, within
+from connectors.simulator.vendor import Keep as KeepOf
+from connectors.simulator.world import Application, Person
 
-if TYPE_CHECKING:
-    from connectors.simulator.teamtailor import Teamtailor
-
-BASE = "/v1"
-MEDIA_TYPE = "application/vnd.api+json"
 LISTS = (
     "candidates",
     "job-applications",
@@ -36,20 +32,16 @@ CHOICES: dict[str, set[str]] = {
     "jobs": {"status", "feed"},
 }
 JOB_STATUSES = {"published", "unlisted", "archived", "draft", "scheduled", "all"}
-LATEST: Key = (1 << 62,)
-KEPT = 16
-Keep = Callable[[int], bool]
+LATEST: Key = (FAR_MS,)
+Keep = KeepOf[int]
 
 
-class TeamtailorLists:
+class TeamtailorLists(TeamtailorDocuments):
     """Handlers of the lists; the order of a walk is kept until something changes."""
 
-    def __init__(self, simulator: "Teamtailor") -> None:
-        self._simulator = simulator
-        self._orders: dict[tuple[str, ...], list[int]] = {}
-        simulator.world.observers.append(self._changed)
+    orders: KeptOrders
 
-    def routes(self) -> list[Route]:
+    def list_routes(self) -> list[Route]:
         """Every list, and those that belong to one resource."""
         plain = [Route("GET", f"{BASE}/{name}", "list", name, self._list) for name in LISTS]
         of_candidate = f"{BASE}/candidates/{{candidate}}/job-applications"
@@ -62,30 +54,30 @@ class TeamtailorLists:
 
     def _list(self, call: Call) -> Reply:
         kind = call.route.name
-        includes = includes_of(call, kind)
+        includes = self.includes_of(call, kind)
         self._check(call, kind)
-        size, number = _page_of(call)
+        size, number = self._page_of(call)
         order = self._order(call, kind)
         last = max(1, -(-len(order) // size))
         shown = order[(number - 1) * size : number * size]
         call.page = number
         following = _link(call, size, number + 1) if number < last else None
-        found = [self._simulator.rows.encoded(kind, n, includes) for n in shown]
+        found = [self.rows.encoded(kind, n, includes) for n in shown]
         page = Page(found, following, _link(call, size, number))
-        included = self._simulator.rows.included(kind, shown, includes)
-        page = self._simulator.turn_page(call, page)
+        included = self.rows.included(kind, shown, includes)
+        page = self.turn_page(call, page)
         meta = b'{"record-count":%d,"page-count":%d}' % (len(order), last)
         links = self._links(call, page.next, size, number, last)
         body = b'{"data":' + array(page.rows)
         if includes:
             body += b',"included":' + array(included)
         body += b',"meta":' + meta + b',"links":' + Reply.of(links).body + b"}"
-        return self._simulator.with_files(Reply(200, body, content_type=MEDIA_TYPE))
+        return self.with_files(Reply(200, body, content_type=MEDIA_TYPE))
 
     def _links(
         self, call: Call, following: str | None, size: int, number: int, last: int
     ) -> dict[str, str]:
-        origin = self._simulator.link_origin(call)
+        origin = self.link_origin(call)
         links = {"first": _link(call, size, 1), "last": _link(call, size, last)}
         if number > 1:
             links["prev"] = _link(call, size, number - 1)
@@ -100,7 +92,7 @@ class TeamtailorLists:
         for name in sorted(call.params - allowed):
             known = name.startswith("filter[")
             rule = "filter_not_allowed" if known else "unknown_parameter"
-            raise Refusal(400, f"{name} is not allowed", rule=rule)
+            raise self.invalid(f"{name} is not allowed", rule)
 
     def _order(self, call: Call, kind: str) -> list[int]:
         """Which records, in which order: computed again as soon as anything has changed."""
@@ -111,26 +103,26 @@ class TeamtailorLists:
         # Which of two equal records comes first is another matter on each page.
         page = "" if orders[-1].removeprefix("-") == "id" else call.query.get("page[number]", "1")
         key = (call.path, page, *asked)
-        if key not in self._orders:
-            if len(self._orders) >= KEPT:
-                self._orders.clear()
+
+        def order() -> list[int]:
             keep = self._filter(call, kind)
             numbers = [n for n in self._numbers(call, kind) if keep(n)]
-            self._orders[key] = self._sorted(kind, orders, _shuffled(numbers, page))
-        return self._orders[key]
+            return self._sorted(kind, orders, _shuffled(numbers, page))
+
+        return self.orders.get(key, order)
 
     def _numbers(self, call: Call, kind: str) -> Iterable[int]:
-        world = self._simulator.world
+        world = self.world
         if "candidate" in call.ids:
-            return self._simulator.person(call.ids["candidate"]).applications
+            return self.person(call.ids["candidate"]).applications
         if "job" in call.ids:
-            job = self._simulator.job(call.ids["job"])
+            job = self.job(call.ids["job"])
             if kind == "stages":
                 return job.stages
             known = world.applications.values()
             return sorted({a.person for a in known if a.job == job.number})
         if kind == "custom-field-values":
-            return (n for person in world.people for n in self._simulator.rows.values_of(person))
+            return (n for person in world.people for n in self.rows.values_of(person))
         found: dict[str, Iterable[int]] = {
             "candidates": world.people,
             "job-applications": world.applications,
@@ -148,11 +140,10 @@ class TeamtailorLists:
             value = call.query.get(f"filter[{name}]")
             if value is not None or (kind, name) == ("jobs", "status"):
                 tests.append(self._choice(kind, name, value))
-        wanted = [test for test in tests if test is not None]
-        return lambda number: all(test(number) for test in wanted)
+        return every(test for test in tests if test is not None)
 
     def _choice(self, kind: str, name: str, value: str | None) -> Keep:
-        world = self._simulator.world
+        world = self.world
         if kind == "jobs":
             return self._job_choice(name, value or "published")
         wanted = (value or "").casefold()
@@ -170,28 +161,21 @@ class TeamtailorLists:
         if name == "feed":
             return lambda _: "public" in value.split(",")
         if value not in JOB_STATUSES:
-            raise Refusal(400, f"{value} is no status of jobs", rule="unknown_job_status")
-        jobs = self._simulator.world.jobs
+            raise self.invalid(f"{value} is no status of jobs", "unknown_job_status")
+        jobs = self.world.jobs
         shown = {"published": {True}, "archived": {False}, "all": {True, False}}.get(value, set())
         return lambda n: jobs[n].is_open in shown
 
     def _window(self, call: Call, kind: str, name: str) -> Keep | None:
         """Both ends are inclusive; records without that time are in no window."""
-        ends = [_moment(call, f"filter[{name}][{end}]") for end in ("from", "to")]
-        if ends == [None, None]:
+        ends = [f"filter[{name}][{end}]" for end in ("from", "to")]
+        if not set(ends) & call.params:
             return None
-        low = ends[0] if ends[0] is not None else 0
-        high = ends[1] if ends[1] is not None else 1 << 62
-        moment_of = self._moment_of(kind, name)
-
-        def keep(number: int) -> bool:
-            at = moment_of(number)
-            return at is not None and low <= at <= high
-
-        return keep
+        low, high = (self.moment(call.query[e], e) if e in call.params else None for e in ends)
+        return within(self._moment_of(kind, name), low or 0, FAR_MS if high is None else high)
 
     def _moment_of(self, kind: str, name: str) -> Callable[[int], int | None]:
-        world = self._simulator.world
+        world = self.world
         if kind == "candidates":
             people = world.people
             field = "created_ms" if name == "created-at" else "updated_ms"
@@ -206,29 +190,58 @@ class TeamtailorLists:
 
     def _sorted(self, kind: str, orders: list[str], numbers: list[int]) -> list[int]:
         for order in reversed(orders):
-            place = self._place(kind, order.removeprefix("-"))
-            numbers = sorted(numbers, key=place, reverse=order.startswith("-"))
+            key = self._sort_key(kind, order.removeprefix("-"))
+            numbers = sorted(numbers, key=key, reverse=order.startswith("-"))
         return numbers
 
-    def _place(self, kind: str, name: str) -> Callable[[int], Key]:
+    def _sort_key(self, kind: str, name: str) -> Callable[[int], Key]:
         if name == "id":
             return lambda number: (number,)
         if name not in TIMES.get(kind, set()):
-            raise Refusal(400, f"{name} is no sort order", rule="sort_not_allowed")
+            raise self.invalid(f"{name} is no sort order", "sort_not_allowed")
         moment_of = self._moment_of(kind, name)
 
-        def place(number: int) -> Key:
+        def key(number: int) -> Key:
             at = moment_of(number)
             return LATEST if at is None else (at,)
 
-        return place
+        return key
 
-    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
-        self._orders.clear()
+    def includes_of(self, call: Call, kind: str) -> rows.Includes:
+        """The resources to include, checked along each path.
+
+        Raises:
+            Refusal: 400 where a name is no relationship that can be included.
+        """
+        given = frozenset(filter(None, call.query.get("include", "").split(",")))
+        related = {
+            "candidate": "candidates",
+            "owner": "candidates",
+            "job": "jobs",
+            "stage": "stages",
+            "reject-reason": "reject-reasons",
+            "custom-field": "custom-fields",
+        }
+        for path in sorted(given):
+            here = kind
+            for name in path.split("."):
+                if name not in (*rows.TO_ONE.get(here, ()), *rows.TO_MANY.get(here, ())):
+                    message = f"{path} is not an includable relationship of {kind}"
+                    raise self.invalid(message, "include_not_allowed")
+                here = related.get(name, name)
+        return given
+
+    def _page_of(self, call: Call) -> tuple[int, int]:
+        rule = "page_size_out_of_bounds"
+        size = self.limit_of(call.query.get("page[size]", "10"), 30, name="page[size]", rule=rule)
+        number = integer(call.query.get("page[number]", "1"), low=1, high=1 << 40)
+        if number is None:
+            raise self.invalid("page[number] begins at 1", "page_number_out_of_bounds")
+        return size, number
 
 
 def _orders_of(call: Call) -> list[str]:
-    """What records are sorted by, the first first."""
+    """The sort orders, the most significant first."""
     asked = call.query.get("sort", "").replace("_", "-").split(",")
     return [each for each in asked if each] or ["id"]
 
@@ -238,51 +251,7 @@ def _shuffled(numbers: list[int], page: str) -> list[int]:
     return sorted(numbers, key=lambda n: zlib.crc32(f"{page}:{n}".encode())) if page else numbers
 
 
-def includes_of(call: Call, kind: str) -> rows.Includes:
-    """What is to be included, checked along each path.
-
-    Raises:
-        Refusal: 400 where a name is no relationship that can be included.
-    """
-    given = frozenset(filter(None, call.query.get("include", "").split(",")))
-    related = {
-        "candidate": "candidates",
-        "owner": "candidates",
-        "job": "jobs",
-        "stage": "stages",
-        "reject-reason": "reject-reasons",
-        "custom-field": "custom-fields",
-    }
-    for path in sorted(given):
-        here = kind
-        for name in path.split("."):
-            if name not in (*rows.TO_ONE.get(here, ()), *rows.TO_MANY.get(here, ())):
-                message = f"{path} is not an includable relationship of {kind}"
-                raise Refusal(400, message, rule="include_not_allowed")
-            here = related.get(name, name)
-    return given
-
-
-def _page_of(call: Call) -> tuple[int, int]:
-    size = integer(call.query.get("page[size]", "10"), low=1, high=30)
-    number = integer(call.query.get("page[number]", "1"), low=1, high=1 << 40)
-    if size is None:
-        raise Refusal(400, "page[size] must be between 1 and 30", rule="page_size_out_of_bounds")
-    if number is None:
-        raise Refusal(400, "page[number] begins at 1", rule="page_number_out_of_bounds")
-    return size, number
-
-
 def _link(call: Call, size: int, number: int) -> str:
     others = {n: v for n, v in call.query.items() if not n.startswith("page[")}
     pages = {"page[number]": number, "page[size]": size}
     return f"{call.path}?{urlencode({**others, **pages})}"
-
-
-def _moment(call: Call, name: str) -> int | None:
-    if name not in call.query:
-        return None
-    at = parse_ms(call.query[name])
-    if at is None:
-        raise Refusal(400, f"{name} must be ISO 8601 with a zone", rule="time_not_iso_8601")
-    return at

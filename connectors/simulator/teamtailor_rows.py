@@ -56,14 +56,14 @@ LINKS_ONLY: dict[str, tuple[str, ...]] = {
 CACHED: dict[str, Kind] = {"candidates": "person", "job-applications": "application"}
 SELF = "https://api.teamtailor.example/v1"
 FILES = "@FILES@"
-"""Stands in kept rows for where files are, because links to them end after seconds."""
+"""A placeholder in kept rows for the address of files, because links to them end after seconds."""
 Row = dict[str, object]
 Includes = frozenset[str]
 Related = tuple[str, int]
 
 
 class TeamtailorRows:
-    """Puts resources together; linkage is told only about what is included."""
+    """Encodes resources; linkage is shown only for what is included."""
 
     def __init__(self, world: World) -> None:
         self._world = world

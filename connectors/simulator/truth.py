@@ -18,12 +18,12 @@ class Truth:
 
 
 def contacts(values: Iterable[Contact], *, typed: bool = True) -> list[Record]:
-    """Contacts in canonical form; `typed=False` where the vendor does not tell the type."""
+    """Contacts in canonical form; `typed=False` where the vendor does not show the type."""
     return [{"value": c.value, "type": c.type if typed else None} for c in values]
 
 
 def candidate_truth(person: Person, external_id: str) -> Record:
-    """All that is known about a person, in canonical form."""
+    """A person in canonical form."""
     return {
         "external_id": external_id,
         "first_name": person.first_name,
@@ -56,7 +56,7 @@ def application_truth(
     status: str,
     reason: str | None,
 ) -> Record:
-    """All that is known about an application, in canonical form."""
+    """An application in canonical form."""
     return {
         "external_id": external_id,
         "candidate_external_id": candidate,
@@ -71,3 +71,19 @@ def application_truth(
         "hired_at": moment(application.hired_ms),
         "external_updated_at": moment(application.updated_ms),
     }
+
+
+def first_contacts(person: Person) -> Record:
+    """The first e-mail address, phone number and postal address, where that is all there is."""
+    fields = {"emails": person.emails, "phones": person.phones, "addresses": person.addresses}
+    return {name: contacts(values[:1], typed=False) for name, values in fields.items()}
+
+
+def without(record: Record, names: Iterable[str]) -> Record:
+    """The record with these fields empty, where an API does not carry them."""
+    empty = {name: _empty(record[name]) for name in names}
+    return record | empty
+
+
+def _empty(value: object) -> object:
+    return type(value)() if isinstance(value, list | dict | bool) else None

@@ -6,17 +6,15 @@ from connectors.simulator import workable_rows as rows
 from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.server import Simulator
-from connectors.simulator.truth import Record, Truth, contacts
+from connectors.simulator.truth import Record, Truth
 from connectors.simulator.workable_actions import WorkableActions
-from connectors.simulator.workable_lists import BASE, WorkableLists, expect
+from connectors.simulator.workable_lists import BASE, WorkableLists
 from connectors.simulator.workable_writes import WorkableWrites
-from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
+from connectors.simulator.world import Application, Blueprint, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(
     limit="X-Rate-Limit-Limit", remaining="X-Rate-Limit-Remaining", reset="X-Rate-Limit-Reset"
 )
-FILE_LIFE_S = 60_000
 
 
 class Unannounced:
@@ -35,11 +33,15 @@ class Unannounced:
         return {}
 
 
-class Workable(Simulator):
+class Workable(WorkableLists, WorkableWrites):
     """A Workable account as its SPI v3 shows it (vendor docs, read 2026-11-23)."""
 
     NAME: ClassVar[str] = "workable"
     BASE_PATH: ClassVar[str] = BASE
+    INVALID = 422
+    BODY_TYPE_STATUS = 422
+    REJECTED_STAYS = True
+    CREDENTIALS: ClassVar = {"token": "workable-token-{seed}"}
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
             StageTemplate("Sourced", "new", "sourced", "sourced"),
@@ -61,6 +63,9 @@ class Workable(Simulator):
     STAGE_IDS = rows.STAGE_NUMBERS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.MEMBER_IDS
+    ONE_CONTACT = True
+    CANDIDATE_LACKS = ("company", "links", "custom_fields", "attachments", "is_private")
+    APPLICATION_LACKS = ("custom_fields",)
 
     def __init__(
         self,
@@ -78,31 +83,26 @@ class Workable(Simulator):
         """All but the rate limit are unverified or vary by account (2026-11-23).
 
         `next_keeps_updated_after` lets next links of one job's candidates carry the time filters
-        on; `requisition_required` refuses hires that name no requisition, as hiring plans do.
+        on; `requisition_required` refuses to hire without a requisition, as hiring plans do.
         """
         super().__init__(**shared)
         self.same_stage_refused = same_stage_refused
         self.second_disqualify_refused = second_disqualify_refused
         self.requisition_required = requisition_required
         self.rows = rows.WorkableRows(self.world, shows_withdrew=lists_show_withdrew)
-        self.workable_actions = WorkableActions(
+        self.actions: WorkableActions = WorkableActions(
             self.world, origins=self.rows.origins, seed=self.seed
         )
-        self.actions = self.workable_actions
         self.next_keeps_updated_after = next_keeps_updated_after
         self.updated_after_inclusive = updated_after_inclusive
-        self._limit = FixedWindow(
+        self.page_numbers: dict[str, int] = {}
+        self.budget = FixedWindow(
             rate_limit,
             window_s * self.time_scale,
             names=LIMIT_NAMES,
             epoch_s=lambda: self.clock.now_ms() / 1000,
         )
-        self._silent_limit = Unannounced(self._limit)
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """An account access token."""
-        return {"token": f"workable-token-{self.seed}"}
+        self._silent_limit = Unannounced(self.budget)
 
     def stage_key(self, stage: Stage) -> str:
         """The slug, which writes take; it is unique within a job."""
@@ -112,7 +112,7 @@ class Workable(Simulator):
         """The endpoints of the SPI that an integration of this kind uses."""
         one, job = f"{BASE}/candidates/{{id}}", f"{BASE}/jobs/{{shortcode}}"
         return [
-            *WorkableLists(self).routes(),
+            *self.list_routes(),
             Route("GET", f"{BASE}/stages", "list", "stages", self._stages),
             Route("GET", f"{job}/stages", "list", "job_stages", self._stages),
             Route("GET", f"{BASE}/disqualification_reasons", "list", "reasons", self._reasons),
@@ -122,14 +122,12 @@ class Workable(Simulator):
             Route("GET", f"{one}/activities", "detail", "activities", self._activities),
             Route("GET", f"{one}/files", "detail", "files", self._files),
             Route("GET", "/files/{id}", "detail", "file", self._file),
-            *WorkableWrites(self).routes(),
+            *self.write_routes(),
         ]
 
     def limit_for(self, call: Call) -> Limit | None:
-        """One window for the token; answers to writes do not tell about it."""
-        if call.route.name == "file":
-            return None
-        return self._silent_limit if call.route.operation == "write" else self._limit
+        """One window for the token; answers to writes do not show it."""
+        return self._silent_limit if call.route.operation == "write" else super().limit_for(call)
 
     def refused(self, refusal: Refusal) -> Reply:
         """A single sentence; only the 404 is a recorded one, the others are unverified."""
@@ -138,91 +136,51 @@ class Workable(Simulator):
 
     def authenticate(self, call: Call) -> None:
         """A bearer token everywhere but at the file store."""
-        if call.route.name == "file":
-            if "Authorization" in call.headers:
-                self.violated("credentials_sent_to_file_store", "file")
-            return
-        token = call.bearer()
-        if token is None:
-            raise Refusal(401, "Not authorized", rule="bearer_token_missing")
-        if token != self.credentials["token"]:
+        if self.bearer(call) != self.credentials["token"]:
             raise Refusal(401, "Not authorized")
         repeated = [name for name in call.params if len(call.query.getall(name)) > 1]
         if repeated:
             raise Refusal(422, f"{repeated[0]} is given twice", rule="parameter_repeated")
 
-    def candidate(self, call: Call) -> Application:
-        """The candidate in the path.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        found = self.find_application(call.ids["id"])
-        if found is None:
-            raise Refusal(404, "Not found")
-        return found
-
-    def job_number(self, shortcode: object) -> int:
-        """The number of the job with this shortcode.
-
-        Raises:
-            Refusal: 404 where there is none.
-        """
-        number = rows.SHORTCODES.number(shortcode)
-        if number is None or number not in self.world.jobs:
-            raise Refusal(404, "Not found")
-        return number
-
     def _stages(self, call: Call) -> Reply:
-        expect(call, set())
+        self.expect(call)
         if "shortcode" not in call.ids:
             return Reply.of({"stages": rows.account_stages(self.world)})
-        stages = self.world.stages_of(self.job_number(call.ids["shortcode"]))
+        stages = self.world.stages_of(self.job(call.ids["shortcode"]).number)
         return Reply.of({"stages": [rows.job_stage_row(stage) for stage in stages]})
 
     def _reasons(self, call: Call) -> Reply:
         """A bare array, unlike every other list."""
-        expect(call, set())
+        self.expect(call)
         return Reply.of([rows.reason_row(reason) for reason in self.world.reasons.values()])
 
     def _fields(self, call: Call) -> Reply:
-        expect(call, {"limit"})
+        self.expect(call, {"limit"})
         return Reply.of({"custom_attributes": rows.field_rows()})
 
     def _job(self, call: Call) -> Reply:
-        return Reply.of(rows.job_row(self.world.jobs[self.job_number(call.ids["shortcode"])]))
+        return Reply.of(rows.job_row(self.job(call.ids["shortcode"])))
 
     def _candidate(self, call: Call) -> Reply:
-        return Reply.of({"candidate": self.detail(self.candidate(call))})
-
-    def detail(self, application: Application) -> rows.Row:
-        """The candidate as read on its own; the link to the résumé ends after a while."""
-        files = self.world.people[application.person].files
-        url = self._file_url(files[0].number) if files else None
-        return self.rows.detail(application.number, resume_url=url)
+        return Reply.of({"candidate": self.detail(self.application(call.ids["id"]))})
 
     def _activities(self, call: Call) -> Reply:
-        return Reply.of({"activities": rows.activity_rows(self.world, self.candidate(call))})
+        return Reply.of(
+            {"activities": rows.activity_rows(self.world, self.application(call.ids["id"]))}
+        )
 
     def _files(self, call: Call) -> Reply:
-        person = self.world.people[self.candidate(call).person]
+        person = self.world.people[self.application(call.ids["id"]).person]
         found = [
-            {"name": f.name, "preview_url": self._file_url(f.number), "source": "candidate"}
+            {"name": f.name, "preview_url": self.file_url(f.number), "source": "candidate"}
             for f in person.files
         ]
         return Reply.of({"files": found})
 
-    def _file_url(self, number: int) -> str:
-        expires = self.clock.now_ms() // 1000 + FILE_LIFE_S
-        return f"{self.origin}/files/{number}?expires={expires}&signature=simulated"
-
     def _file(self, call: Call) -> Reply:
         expires = integer(call.query.get("expires", ""), low=0, high=1 << 60)
-        if expires is None or "signature" not in call.query:
-            raise Refusal(403, "AccessDenied")
-        if expires * 1000 < self.clock.now_ms():
-            raise Refusal(403, "Request has expired")
-        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+        signed = expires is not None and "signature" in call.query
+        return self.file_until((expires or 0) * 1000 if signed else None)
 
     def truth(self) -> Truth:
         """Both sides of a record under one id."""
@@ -232,24 +190,10 @@ class Workable(Simulator):
             record["external_created_at"] = found.applications[key]["applied_at"]
         return found
 
-    def truth_candidate(self, person: Person) -> Record:
-        """One e-mail, phone and address; no company, links or custom fields; files have no id."""
-        record = super().truth_candidate(person)
-        return record | {
-            "emails": contacts(person.emails[:1], typed=False),
-            "phones": contacts(person.phones[:1], typed=False),
-            "addresses": contacts(person.addresses[:1], typed=False),
-            "company": None,
-            "links": [],
-            "custom_fields": {},
-            "attachments": [],
-            "is_private": False,
-        }
-
     def truth_application(self, application: Application) -> Record:
-        """The person's source is the record's; custom attributes cannot be read back."""
+        """The person's source is the record's."""
         source = self.world.people[application.person].source
-        return super().truth_application(application) | {"custom_fields": {}, "source": source}
+        return super().truth_application(application) | {"source": source}
 
 
 SIMULATOR = Workable

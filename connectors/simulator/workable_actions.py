@@ -1,4 +1,4 @@
-"""What happens in a Workable account, where one record is a person's application to one job."""
+"""The changes of a Workable account, where one record is a person's application to one job."""
 
 from dataclasses import replace
 
@@ -62,4 +62,4 @@ class WorkableActions(Actions):
         self.reject(application, reason, user=user)
         if reason is None:
             application.reason = None
-            self.world.tell("application", application.number)
+            self.world.notify("application", application.number)

@@ -32,11 +32,11 @@ class HexIds:
 
     def number(self, given: object) -> int | None:
         """The record's number; None for what is no id of this space."""
-        place = self.place(given)
-        return place if place is not None and 0 < place < 1 << 24 else None
+        position = self.position(given)
+        return position if position is not None and 0 < position < 1 << 24 else None
 
-    def place(self, given: object) -> int | None:
-        """Where any hexadecimal id stands in this order, also one that no record has."""
+    def position(self, given: object) -> int | None:
+        """The position of any hexadecimal id in this order, also of one that no record has."""
         text = str(given)
         if not 0 < len(text) <= 16 or set(text) - set("0123456789abcdefABCDEF"):
             return None
@@ -150,7 +150,7 @@ class WorkableRows:
 
 
 def slug_of(stage: Stage) -> str:
-    """What writes name a stage by; it stays when the stage gets another name."""
+    """The slug by which writes name a stage; it stays when the stage is renamed."""
     return stage.slug or f"custom-{stage.order}"
 
 
@@ -208,7 +208,7 @@ def job_row(job: Job) -> Row:
 
 
 def reason_row(reason: Reason) -> Row:
-    """Why candidates are disqualified, and whether by themselves."""
+    """A reason for disqualifying, of the company or of the candidate."""
     return {
         "id": REASON_IDS.text(reason.number),
         "description": reason.name,
@@ -218,7 +218,7 @@ def reason_row(reason: Reason) -> Row:
 
 
 def member_row(user: User) -> Row:
-    """Someone in whose name writes can be made."""
+    """A member, in whose name writes can be made."""
     role = "admin" if user.is_admin else "simple"
     return {
         "id": MEMBER_IDS.text(user.number),
@@ -250,7 +250,7 @@ def field_named(key: object) -> str | None:
 
 
 def activity_rows(world: World, application: Application) -> list[Row]:
-    """What happened to a candidate; a move's action is the slug of where it went."""
+    """The activities of a candidate; a move's action is the slug of where it went."""
     found: list[tuple[int, Row]] = []
     before: Stage | None = None
     for entry in application.history:

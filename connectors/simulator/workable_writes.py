@@ -1,17 +1,17 @@
 """Workable's writes: each in a member's name, most answered with nothing but status 200."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from connectors.simulator import workable_rows as rows
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
+from connectors.simulator.vendor import VendorSimulator, standing
+from connectors.simulator.workable_actions import WorkableActions
+from connectors.simulator.workable_rows import Row, WorkableRows
 from connectors.simulator.world import Application, Contact, Stage
 
-if TYPE_CHECKING:
-    from connectors.simulator.workable import Workable
-
 ONE = "/spi/v3/candidates/{id}"
+FILE_LIFE_S = 60_000
 NOTE_LENGTH = 256
 DISQUALIFY = {"disqualify_reason_id", "disqualify_note", "withdrew"}
 MOVE = {"fill_reserved_requisition", "requisition"}
@@ -29,13 +29,16 @@ EDITS = {
 Handler = Callable[[Call], Reply]
 
 
-class WorkableWrites:
-    """Handlers of every write; each accepted one is recorded by the simulator."""
+class WorkableWrites(VendorSimulator):
+    """Handlers of every write; each accepted one is recorded."""
 
-    def __init__(self, simulator: "Workable") -> None:
-        self._simulator = simulator
+    same_stage_refused: bool
+    second_disqualify_refused: bool
+    requisition_required: bool
+    actions: WorkableActions
+    rows: WorkableRows
 
-    def routes(self) -> list[Route]:
+    def write_routes(self) -> list[Route]:
         """The write endpoints."""
         posts: dict[str, Handler] = {
             "move": self._move,
@@ -56,113 +59,97 @@ class WorkableWrites:
                 "custom_attribute",
                 self._set_field,
             ),
-            Route("PATCH", ONE, "write", "edit", self._edit),
+            Route("PATCH", ONE, "write", "edit", self._edit_candidate),
         ]
 
-    def _body(self, call: Call, allowed: set[str], *required: str, member: bool = True) -> Record:
-        if not call.headers.get("Content-Type", "").startswith("application/json"):
-            raise Refusal(422, "The body must be JSON", rule="content_type_wrong")
-        given = call.json_object()
-        self._act_as(call, given, needed=member)
-        unknown = sorted(set(given) - allowed - set(required) - {"member_id"})
-        if unknown:
-            raise Refusal(422, f"{unknown[0]} is unknown", rule="unknown_body_field")
-        missing = [name for name in required if given.get(name) is None]
-        if missing:
-            raise Refusal(422, f"{missing[0]} is missing", rule="parameter_missing")
-        return given
-
-    def _act_as(self, call: Call, given: Record, *, needed: bool) -> None:
-        key = given.get("member_id")
-        if key is None:
-            if needed:
-                raise Refusal(422, "member_id is missing", rule="member_id_missing")
-            return
-        number = rows.MEMBER_IDS.number(key)
-        if number is None or number not in self._simulator.world.users:
-            raise Refusal(422, "member_id is no member of this account")
-        call.actor = number
+    def _body_of(
+        self, call: Call, allowed: Iterable[str] = (), *required: str, member: bool = True
+    ) -> Record:
+        """The checked body, with the member in whose name the write is made as the actor."""
+        self.expect_json(call)
+        member_id = call.json_object().get("member_id")
+        if member_id is not None:
+            user = self.user(member_id)
+            if user is None:
+                raise self.invalid("member_id is no member of this account")
+            call.actor = user
+        elif member:
+            raise self.invalid("member_id is missing", "member_id_missing")
+        return self.body(call, {*allowed, "member_id"}, *required)
 
     def _move(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        given = self._body(call, MOVE, "target_stage")
-        stage = self._stage(candidate.job, given["target_stage"])
-        if stage.number == candidate.stage and self._simulator.same_stage_refused:
-            raise Refusal(422, "The candidate is already in this stage")
-        before = (candidate.stage, candidate.state)
+        candidate = self.application(call.ids["id"])
+        given = self._body_of(call, MOVE, "target_stage")
+        stage = self._slug_stage(candidate.job, given["target_stage"])
+        if stage.number == candidate.stage and self.same_stage_refused:
+            raise self.invalid("The candidate is already in this stage")
+        before = standing(candidate)
         if stage.kind == "hired":
-            self._hire(call, candidate, given)
-        elif candidate.state == "hired":
-            self._simulator.actions.unreject(candidate, stage=stage, user=call.actor)
-        elif stage.number != candidate.stage:
-            self._simulator.actions.move(candidate, stage, user=call.actor)
-        return self._done(call, candidate, effect=before != (candidate.stage, candidate.state))
+            self._may_hire(candidate, given)
+        self.enter(candidate, stage, user=call.actor)
+        return self._done(call, candidate, effect=before != standing(candidate))
 
-    def _stage(self, job: int, slug: object) -> Stage:
-        stages = self._simulator.world.stages_of(job)
+    def _slug_stage(self, job: int, slug: object) -> Stage:
+        stages = self.world.stages_of(job)
         found = next((stage for stage in stages if rows.slug_of(stage) == slug), None)
         if found is None:
-            by_name = self._simulator.world.stage_named(job, str(slug))
+            by_name = self.world.stage_named(job, str(slug))
             rule = "target_stage_not_a_slug" if by_name is not None else None
-            raise Refusal(422, "target_stage is no stage of this job", rule=rule)
+            raise self.invalid("target_stage is no stage of this job", rule)
         return found
 
-    def _hire(self, call: Call, candidate: Application, given: Record) -> None:
+    def _may_hire(self, candidate: Application, given: Record) -> None:
         planned = {"fill_reserved_requisition", "requisition"} & set(given)
-        if self._simulator.requisition_required and not planned:
-            raise Refusal(422, "A requisition is required to hire")
+        if self.requisition_required and not planned:
+            raise self.invalid("A requisition is required to hire")
         if candidate.state == "rejected":
-            raise Refusal(422, "A disqualified candidate cannot be hired")
-        if candidate.state != "hired":
-            self._simulator.actions.hire(candidate, user=call.actor)
+            raise self.invalid("A disqualified candidate cannot be hired")
 
     def _disqualify(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        given = self._body(call, DISQUALIFY)
+        candidate = self.application(call.ids["id"])
+        given = self._body_of(call, DISQUALIFY)
         if len(str(given.get("disqualify_note") or "")) > NOTE_LENGTH:
-            raise Refusal(422, "disqualify_note is too long", rule="disqualify_note_too_long")
-        if candidate.state == "rejected" and self._simulator.second_disqualify_refused:
-            raise Refusal(422, "The candidate is already disqualified")
-        before = (candidate.state, candidate.reason)
+            raise self.invalid("disqualify_note is too long", "disqualify_note_too_long")
+        if candidate.state == "rejected" and self.second_disqualify_refused:
+            raise self.invalid("The candidate is already disqualified")
+        before = standing(candidate)
         self._turn_down(call, candidate, given)
-        return self._done(call, candidate, effect=before != (candidate.state, candidate.reason))
+        return self._done(call, candidate, effect=before != standing(candidate))
 
     def _turn_down(self, call: Call, candidate: Application, given: Record) -> None:
-        world = self._simulator.world
+        world = self.world
         key = given.get("disqualify_reason_id")
-        reason = world.reasons.get(rows.REASON_IDS.number(key) or 0)
+        reason = self.reason(key)
         if key is not None and reason is None:
-            raise Refusal(422, "disqualify_reason_id is no reason of this account")
+            raise self.invalid("disqualify_reason_id is no reason of this account")
         own = reason is not None and reason.kind == "withdrawn"
         withdrew = bool(given.get("withdrew", own))
         if reason is not None and withdrew != own:
             rule = "reason_contradicts_withdrew"
-            raise Refusal(422, "The reason does not agree with withdrew", rule=rule)
+            raise self.invalid("The reason does not agree with withdrew", rule)
         expected = "withdrawn" if withdrew else "rejected"
         same = reason is None or candidate.reason == reason.number
         if candidate.state == "rejected" and same and world.status_of(candidate) == expected:
             return
-        self._simulator.workable_actions.disqualify(
-            candidate, reason, withdrew=withdrew, user=call.actor
-        )
+        self.actions.disqualify(candidate, reason, withdrew=withdrew, user=call.actor)
 
     def _revert(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        self._body(call, set())
+        candidate = self.application(call.ids["id"])
+        self._body_of(call)
         effect = candidate.state == "rejected"
         if effect:
-            self._simulator.actions.unreject(candidate, user=call.actor)
+            self.actions.unreject(candidate, user=call.actor)
         return self._done(call, candidate, effect=effect)
 
     def _copy(self, call: Call) -> Reply:
         """A second record in another job; relocating removes the first, so the id changes."""
-        candidate = self._simulator.candidate(call)
-        given = self._body(call, set(), "target_job_shortcode", "target_stage")
-        job = self._simulator.job_number(given["target_job_shortcode"])
-        stage = self._stage(job, given["target_stage"])
-        world, actions = self._simulator.world, self._simulator.actions
-        copy = actions.apply(world.people[candidate.person], world.jobs[job], stage=stage)
-        self._simulator.wrote(call.route.name, call, application=candidate)
+        candidate = self.application(call.ids["id"])
+        given = self._body_of(call, (), "target_job_shortcode", "target_stage")
+        job = self.job(given["target_job_shortcode"])
+        stage = self._slug_stage(job.number, given["target_stage"])
+        world, actions = self.world, self.actions
+        copy = actions.apply(world.people[candidate.person], job, stage=stage)
+        self.wrote(call, application=candidate)
         if call.route.name == "relocate":
             actions.delete_application(candidate, user=call.actor)
         key = rows.CANDIDATE_IDS.text(copy.number)
@@ -170,68 +157,67 @@ class WorkableWrites:
         return Reply.of({"candidate": {"id": key, "url": url}})
 
     def _comment(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        comment = self._body(call, set(), "comment")["comment"]
+        candidate = self.application(call.ids["id"])
+        comment = self._body_of(call, (), "comment")["comment"]
         if not isinstance(comment, dict) or not isinstance(comment.get("body"), str):
-            raise Refusal(422, "comment must be an object with a body", rule="comment_shape")
-        person = self._simulator.world.people[candidate.person]
-        note = self._simulator.actions.add_note(
-            person, comment["body"], application=candidate.number, user=call.actor
-        )
-        self._simulator.wrote(call.route.name, call, application=candidate)
+            raise self.invalid("comment must be an object with a body", "comment_shape")
+        person = self.world.people[candidate.person]
+        note = self.note(call, person, comment["body"], application=candidate)
         return Reply.of({"id": rows.NOTE_IDS.text(note.number)})
 
     def _rate(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        given = self._body(call, {"comment"}, "scale", "grade")
+        candidate = self.application(call.ids["id"])
+        given = self._body_of(call, {"comment"}, "scale", "grade")
         highest = SCALES.get(str(given["scale"]))
         grade = given["grade"]
         if highest is None or not isinstance(grade, int) or not 0 <= grade <= highest:
-            raise Refusal(422, "scale or grade is not valid", rule="grade_out_of_bounds")
+            raise self.invalid("scale or grade is not valid", "grade_out_of_bounds")
         return self._done(call, candidate, effect=True)
 
     def _tags(self, call: Call) -> Reply:
-        """What is sent replaces all tags."""
-        candidate = self._simulator.candidate(call)
-        tags = self._body(call, set(), "tags", member=False)["tags"]
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise Refusal(422, "tags must be a list of texts", rule="tags_not_a_list")
-        self._change(call, candidate, {"tags": list(dict.fromkeys(tags))})
-        return Reply.of({"tags": self._simulator.world.people[candidate.person].tags})
+        """Replaces all tags by those that are sent."""
+        candidate = self.application(call.ids["id"])
+        tags = self.texts(self._body_of(call, (), "tags", member=False)["tags"])
+        person = self.world.people[candidate.person]
+        self.edit(call, person, {"tags": list(dict.fromkeys(tags))}, application=candidate)
+        return Reply.of({"tags": person.tags})
 
     def _set_field(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        given = self._body(call, VALUES, "custom_attribute_key", member=False)
+        candidate = self.application(call.ids["id"])
+        given = self._body_of(call, VALUES, "custom_attribute_key", member=False)
         name = rows.field_named(given["custom_attribute_key"])
         if name is None:
-            raise Refusal(404, "Not found")
+            raise self.not_found("custom attribute")
         kinds = sorted(VALUES & set(given))
         if len(kinds) != 1:
-            raise Refusal(422, "Exactly one kind of value is needed", rule="value_kind_unclear")
-        person = self._simulator.world.people[candidate.person]
-        effect = person.custom_fields.get(name) != given[kinds[0]]
-        if effect:
-            changes = {name: given[kinds[0]]}
-            self._simulator.actions.edit_person(person, {"custom_fields": changes})
-        return self._done(call, candidate, effect=effect)
+            raise self.invalid("Exactly one kind of value is needed", "value_kind_unclear")
+        person = self.world.people[candidate.person]
+        self.set_fields(call, person, {name: given[kinds[0]]}, application=candidate)
+        return Reply(200)
 
-    def _edit(self, call: Call) -> Reply:
-        candidate = self._simulator.candidate(call)
-        changes = self._body(call, set(), "candidate", member=False)["candidate"]
+    def _edit_candidate(self, call: Call) -> Reply:
+        candidate = self.application(call.ids["id"])
+        changes = self._body_of(call, (), "candidate", member=False)["candidate"]
         if not isinstance(changes, dict) or set(changes) - set(EDITS):
-            raise Refusal(422, "candidate has unknown fields", rule="unknown_body_field")
-        self._change(call, candidate, {EDITS[n]: _as_kept(n, v) for n, v in changes.items()})
-        return Reply.of({"candidate": self._simulator.detail(candidate)})
+            raise self.invalid("candidate has unknown fields", "unknown_body_field")
+        person = self.world.people[candidate.person]
+        edits = {EDITS[name]: _as_kept(name, value) for name, value in changes.items()}
+        self.edit(call, person, edits, application=candidate)
+        return Reply.of({"candidate": self.detail(candidate)})
 
-    def _change(self, call: Call, candidate: Application, changes: Record) -> None:
-        person = self._simulator.world.people[candidate.person]
-        effect = any(getattr(person, name) != value for name, value in changes.items())
-        if effect:
-            self._simulator.actions.edit_person(person, changes)
-        self._simulator.wrote(call.route.name, call, application=candidate, effect=effect)
+    def detail(self, application: Application) -> Row:
+        """The candidate as read on its own; the link to the résumé ends after a while."""
+        files = self.world.people[application.person].files
+        url = self.file_url(files[0].number) if files else None
+        return self.rows.detail(application.number, resume_url=url)
+
+    def file_url(self, number: int) -> str:
+        """The signed address of a file."""
+        expires = self.clock.now_ms() // 1000 + FILE_LIFE_S
+        return f"{self.origin}/files/{number}?expires={expires}&signature=simulated"
 
     def _done(self, call: Call, candidate: Application, *, effect: bool) -> Reply:
-        self._simulator.wrote(call.route.name, call, application=candidate, effect=effect)
+        self.wrote(call, application=candidate, effect=effect)
         return Reply(200)
 
 

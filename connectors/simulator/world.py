@@ -38,7 +38,7 @@ class StageTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What a vendor's accounts look like, so that one generator serves all vendors."""
+    """The layout of a vendor's accounts: one generator serves all vendors."""
 
     stages: tuple[StageTemplate, ...]
     per_job: bool = True
@@ -80,7 +80,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why applications are turned down; `kind` says by whom."""
+    """A reason for rejecting; `kind` is the side that decided."""
 
     number: int
     name: str
@@ -89,7 +89,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone who works in the ATS."""
+    """A user of the ATS."""
 
     number: int
     first_name: str
@@ -178,7 +178,7 @@ class Deletion(NamedTuple):
 
 @dataclass(slots=True)
 class World:
-    """Everything in the account. Change it only through `Actions`, which tell the observers."""
+    """The records of the account. Change them only through `Actions`, which notify the observers."""
 
     blueprint: Blueprint
     clock: SimClock
@@ -200,7 +200,7 @@ class World:
     last_file: int = 0
     observers: list[Observer] = field(default_factory=list)
 
-    def tell(self, kind: Kind, number: int) -> None:
+    def notify(self, kind: Kind, number: int) -> None:
         """Let every observer know that a record was made, changed or removed."""
         for observer in self.observers:
             observer(kind, number)

@@ -5,6 +5,7 @@ import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import one, rules
 
 ACCEPT = "application/json; version=1"
 
@@ -45,15 +46,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("ashby"), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
-
-
-def one(client: Client, state: str = "active"):
-    world = client.simulator.world
-    return next(a for a in world.applications.values() if a.state == state)
 
 
 def stage(client: Client, application, kind: str):

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import one, rules
 
 ATS = "/applicant_tracking"
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -53,15 +54,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("bamboohr", page_size=7), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
-
-
-def one(client: Client, state: str = "active"):
-    world = client.simulator.world
-    return next(a for a in world.applications.values() if a.state == state)
 
 
 async def status_named(client: Client, name: str) -> int:

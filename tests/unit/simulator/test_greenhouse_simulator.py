@@ -7,6 +7,7 @@ import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import rules
 
 
 class Client:
@@ -66,10 +67,6 @@ def one(client: Client, state: str = "active", openings: int = 1):
         and len(world.jobs[a.job].openings) == openings
         and a.stage != world.jobs[a.job].stages[-1]
     )
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
 
 
 def parsed(text: str | None) -> datetime | None:

@@ -5,6 +5,7 @@ import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import one, rules
 
 
 class Client:
@@ -41,15 +42,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("lever"), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
-
-
-def one(client: Client, state: str = "active"):
-    world = client.simulator.world
-    return next(a for a in world.applications.values() if a.state == state)
 
 
 @pytest.mark.parametrize("steps", [0, 120])

@@ -10,6 +10,7 @@ from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
 from connectors.simulator.smartrecruiters_rows import process_of
+from tests.support.simulators import one, rules
 
 
 class Client:
@@ -49,15 +50,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("smartrecruiters"), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
-
-
-def one(client: Client, state: str = "active"):
-    world = client.simulator.world
-    return next(a for a in world.applications.values() if a.state == state)
 
 
 def with_two(client: Client):

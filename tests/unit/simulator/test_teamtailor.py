@@ -8,6 +8,7 @@ import pytest
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import one, rules
 
 JSON_API = "application/vnd.api+json"
 INCLUDE = "candidate,job,stage,reject-reason"
@@ -60,15 +61,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("teamtailor"), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
-
-
-def one(client: Client, state: str = "active"):
-    world = client.simulator.world
-    return next(a for a in world.applications.values() if a.state == state)
 
 
 def stage(client: Client, application, name: str) -> tuple[str, str]:

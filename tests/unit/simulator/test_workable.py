@@ -6,6 +6,7 @@ import pytest
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import rules
 
 
 class Client:
@@ -46,10 +47,6 @@ class Client:
 @pytest.fixture
 async def client(start, http) -> Client:
     return Client(await start("workable"), http)
-
-
-def rules(client: Client) -> list[str]:
-    return [violation.rule for violation in client.simulator.violations]
 
 
 def one(client: Client, state: str = "active", *, stage: str | None = None):

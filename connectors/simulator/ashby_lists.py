@@ -1,0 +1,86 @@
+"""The pages of Ashby's lists: opaque cursors, and a sync token on the last page only."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from connectors.simulator.messages import Call, Page, Reply, integer, seal, unseal
+from connectors.simulator.rows import array
+from connectors.simulator.truth import Record
+from connectors.simulator.vendor import VendorSimulator
+
+
+class AshbyLists(VendorSimulator):
+    """Serves pages; cursors and tokens carry all that there is to remember."""
+
+    short_pages: bool
+    sync_life_ms: float
+
+    def short_list(self, call: Call, given: Record, found: list[Record]) -> Reply:
+        """One page of a short list; after a sync token it never has anything new."""
+        return self.page(
+            call,
+            given,
+            len(found),
+            keep=lambda _, since: since < 0,
+            encode=lambda number: msgspec.json.encode(found[number - 1]),
+        )
+
+    def page(
+        self,
+        call: Call,
+        given: Record,
+        last: int,
+        *,
+        keep: Callable[[int, int], bool],
+        encode: Callable[[int], bytes],
+    ) -> Reply:
+        """One page in order of creation; the last one carries a new sync token."""
+        limit = self.limit_of(given.get("limit", 100), 100)
+        walk = self._walk(call, given)
+        since = self._since(call, given.get("syncToken"))
+        limit = max(1, limit * 3 // 4) if self.short_pages and call.page % 2 == 0 else limit
+        numbers = range(int(str(walk["a"])) + 1, last + 1)
+        found = ((n, encode(n)) for n in numbers if keep(n, since))
+        page = self.walk_page(call, walk, found, limit)
+        return self._page_reply(call, page, started=walk["s"])
+
+    def created_after(self, given: Record) -> int:
+        """The moment that only later records are asked for; 0 asks for all.
+
+        Raises:
+            Refusal: it is not in epoch milliseconds.
+        """
+        if "createdAfter" not in given:
+            return 0
+        at = integer(given["createdAfter"], low=100_000_000_000, high=1 << 60)
+        if at is None:
+            raise self.invalid("createdAfter must be epoch milliseconds", "time_not_epoch_ms")
+        return at
+
+    def _page_reply(self, call: Call, page: Page, *, started: object) -> Reply:
+        if page.next is None:
+            token = seal({"y": call.route.name, "s": started, "t": self.clock.now_ms()})
+            tail = b',"moreDataAvailable":false,"syncToken":"%s"' % token.encode()
+        else:
+            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
+        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
+
+    def _walk(self, call: Call, given: Record) -> Record:
+        others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}
+        query = msgspec.json.encode(others).decode()
+        if given.get("cursor") is None:
+            return self.new_walk(call, query, s=self.world.sequence)
+        return self.resumed_walk(call, given["cursor"], "cursor_not_from_here", query=query)
+
+    def _since(self, call: Call, token: object) -> int:
+        """The sequence that a sync token carries; -1 asks for everything."""
+        if token is None:
+            return -1
+        state = unseal(str(token))
+        if state is None or state.get("y") != call.route.name:
+            raise self.invalid("syncToken is invalid", "sync_token_not_from_here")
+        issued = int(str(state["t"]))
+        if self.clock.now_ms() - issued > self.sync_life_ms or issued < self.cursors_begin_ms:
+            raise self.invalid("syncToken has expired", code="sync_token_expired")
+        return int(str(state["s"]))

@@ -1,0 +1,74 @@
+"""Teamtailor's answers and requests as JSON:API documents."""
+
+from connectors.simulator import teamtailor_rows as rows
+from connectors.simulator.messages import Call, Refusal, Reply
+from connectors.simulator.teamtailor_rows import Includes, TeamtailorRows
+from connectors.simulator.truth import Record
+from connectors.simulator.vendor import VendorSimulator
+
+BASE = "/v1"
+MEDIA_TYPE = "application/vnd.api+json"
+FILE_LIFE_MS = 30_000
+
+
+class TeamtailorDocuments(VendorSimulator):
+    """Writes resources as documents and checks those that clients send."""
+
+    rows: TeamtailorRows
+
+    def document(
+        self, kind: str, number: int, *, status: int = 200, includes: Includes = frozenset()
+    ) -> Reply:
+        """One resource with what is included."""
+        body = b'{"data":' + self.rows.encoded(kind, number, includes)
+        if includes:
+            included = self.rows.included(kind, [number], includes)
+            body += b',"included":[' + b",".join(included) + b"]"
+        return self.with_files(Reply(status, body + b"}", content_type=MEDIA_TYPE))
+
+    def with_files(self, reply: Reply) -> Reply:
+        """Put in the addresses of files, which are good for thirty seconds."""
+        ends = self.clock.now_ms() + FILE_LIFE_MS
+        address = f"{self.origin}/files/{ends}"
+        reply.body = reply.body.replace(rows.FILES.encode(), address.encode())
+        return reply
+
+    def data_of(self, call: Call, kind: str) -> Record:
+        """The `data` of a document, of the type and for the id of the endpoint.
+
+        Raises:
+            Refusal: it is none.
+        """
+        if call.headers.get("Content-Type", "").partition(";")[0].strip() != MEDIA_TYPE:
+            raise Refusal(415, f"Content-Type must be {MEDIA_TYPE}", rule="content_type_wrong")
+        found = call.json_object().get("data")
+        members = {"id", "type", "attributes", "relationships"}
+        if not isinstance(found, dict) or set(found) - members:
+            raise self.invalid("data is missing or has unknown members", "document_shape")
+        if found.get("type") != kind or str(found.get("id")) != call.ids.get("id", "None"):
+            raise self.invalid("data.type or data.id is not the resource's", "resource_identity")
+        return found
+
+    def part_of(self, given: Record, name: str, allowed: set[str]) -> Record:
+        """The attributes or the relationships, none of them unknown."""
+        found = given.get(name, {})
+        if not isinstance(found, dict):
+            raise self.invalid(f"{name} must be an object", "document_shape")
+        unknown = sorted(set(found) - allowed)
+        if unknown:
+            raise self.invalid(f"{unknown[0]} is not allowed", "unknown_body_field")
+        return found
+
+    def linked(self, relationships: Record, name: str, kind: str) -> int | None:
+        """The number of the resource that a relationship names, 0 for an unknown one."""
+        relationship = relationships.get(name)
+        if relationship is None:
+            return None
+        if not isinstance(relationship, dict) or "data" not in relationship:
+            raise self.invalid(f"{name} must have data", "document_shape")
+        to = relationship["data"]
+        if to is None:
+            return None
+        if not isinstance(to, dict) or to.get("type") != kind:
+            raise self.invalid(f"{name} must be of type {kind}", "relationship_type")
+        return rows.IDS[kind].number(to.get("id")) or 0

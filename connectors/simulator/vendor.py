@@ -1,0 +1,373 @@
+"""The base of every vendor's simulator: lookups, checks, pages and writes in the shapes that vendors share.
+
+A vendor adds its routes, its rows, its paging style and its error shape.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import ClassVar, TypeVar
+
+from connectors.simulator.clock import parse_ms
+from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
+from connectors.simulator.messages import Call, Page, Refusal, Reply, integer, seal, unseal
+from connectors.simulator.server import Simulator
+from connectors.simulator.truth import Record
+from connectors.simulator.world import Application, Job, Kind, Note, Person, Reason, Stage, World
+
+FAR_MS = 1 << 62
+T = TypeVar("T")
+Keep = Callable[[T], bool]
+
+
+class VendorSimulator(Simulator):
+    """A simulator with the handlers' shared parts. A vendor says how it refuses."""
+
+    INVALID: ClassVar[int] = 400
+    """The status of a request with a wrong parameter or body."""
+    BODY_TYPE_STATUS: ClassVar[int | None] = None
+    """The status of a body that does not say that it is JSON; None where the vendor accepts it."""
+    CURSOR_REFUSED: ClassVar[tuple[str, str]] = ("Invalid cursor", "Expired cursor")
+    """The messages that refuse a foreign and an old cursor."""
+    CURSOR_CODE: ClassVar[str] = ""
+    UNKNOWN_FIELD: ClassVar[str] = "unknown_body_field"
+    CREDENTIALS: ClassVar[Mapping[str, str]]
+    """The values under `credentials:`, with `{seed}` for the account's seed."""
+    REJECTED_STAYS: ClassVar[bool] = False
+    """True where a rejection is kept beside the stage, so that a move leaves it as it is."""
+
+    budget: Limit | None = None
+    """The limit of every call, apart from those to the file store."""
+    cursor_life_ms: float = float("inf")
+    cursors_begin_ms = 0
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The values under `credentials:` of an integration."""
+        return {name: text.format(seed=self.seed) for name, text in self.CREDENTIALS.items()}
+
+    def limit_for(self, call: Call) -> Limit | None:
+        """The account's budget; the file store has none."""
+        return None if call.route.name == "file" else self.budget
+
+    def expire_tokens(self) -> None:
+        """Makes every cursor that was handed out so far invalid: the keys themselves do not end."""
+        self.cursors_begin_ms = self.clock.now_ms() + 1
+
+    def minute_window(self, calls: int | None, *, retry_after: bool) -> Limit | None:
+        """A window of one minute, or no limit; `retry_after` adds that header to 429s."""
+        if calls is None:
+            return None
+        names = HeaderNames(retry_after="Retry-After" if retry_after else None)
+        return FixedWindow(calls, 60.0 * self.time_scale, names=names)
+
+    # Refusals
+
+    def invalid(self, message: str, rule: str | None = None, *, code: str = "") -> Refusal:
+        """The refusal of a wrong request; with a `rule` it is recorded as a violation."""
+        return Refusal(self.INVALID, message, rule=rule, code=code)
+
+    def not_found(self, what: str) -> Refusal:
+        """The refusal of an unknown id."""
+        return Refusal(404, f"{what.capitalize()} was not found")
+
+    # Authentication
+
+    def basic(self, call: Call) -> tuple[str, str]:
+        """User and password of HTTP Basic.
+
+        Raises:
+            Refusal: 401, where there are none.
+        """
+        given = call.basic()
+        if given is None:
+            raise Refusal(401, "Credentials missing", rule="basic_authorization_missing")
+        return given
+
+    def bearer(self, call: Call) -> str:
+        """The bearer token.
+
+        Raises:
+            Refusal: 401, where there is none.
+        """
+        token = call.bearer()
+        if token is None:
+            raise Refusal(401, "Bearer token missing", rule="bearer_token_missing")
+        return token
+
+    # Lookups
+
+    def person(self, key: object) -> Person:
+        """The candidate with this id.
+
+        Raises:
+            Refusal: there is none.
+        """
+        return self.found(self.find_person(key), "candidate")
+
+    def application(self, key: object) -> Application:
+        """The application with this id.
+
+        Raises:
+            Refusal: there is none.
+        """
+        return self.found(self.find_application(key), "application")
+
+    def job(self, key: object) -> Job:
+        """The job with this id.
+
+        Raises:
+            Refusal: there is none.
+        """
+        return self.found(self.world.jobs.get(self.JOB_IDS.number(key) or 0), "job")
+
+    def found(self, value: T | None, what: str) -> T:
+        """The value.
+
+        Raises:
+            Refusal: it is None.
+        """
+        if value is None:
+            raise self.not_found(what)
+        return value
+
+    def stage_in(self, job: int, key: object) -> Stage | None:
+        """The stage of that job's pipeline with this id."""
+        number = self.STAGE_IDS.number(key)
+        return next((s for s in self.world.stages_of(job) if s.number == number), None)
+
+    def reason(self, key: object) -> Reason | None:
+        """The reason for rejecting with this id."""
+        return self.world.reasons.get(self.REASON_IDS.number(key) or 0)
+
+    def user(self, key: object) -> int | None:
+        """The number of the user with this id."""
+        number = self.USER_IDS.number(key)
+        return number if number in self.world.users else None
+
+    # Checks
+
+    def expect(self, call: Call, allowed: Iterable[str] = ()) -> None:
+        """Refuses query parameters that the endpoint does not know."""
+        unknown = sorted(call.params - set(allowed))
+        if unknown:
+            raise self.invalid(f"Unknown parameter: {unknown[0]}", "unknown_parameter")
+
+    def body(self, call: Call, allowed: Iterable[str] = (), *required: str) -> Record:
+        """The body as an object that has all required fields and no unknown one."""
+        self.expect_json(call)
+        given = call.json_object()
+        unknown = sorted(set(given) - set(allowed) - set(required))
+        if unknown:
+            raise self.invalid(f"{unknown[0]} is unknown", self.UNKNOWN_FIELD)
+        missing = [name for name in required if given.get(name) is None]
+        if missing:
+            raise self.invalid(f"{missing[0]} is required", "parameter_missing")
+        return given
+
+    def expect_json(self, call: Call) -> None:
+        """Refuses a body that is not declared as JSON, if the vendor does."""
+        is_json = call.headers.get("Content-Type", "").startswith("application/json")
+        if self.BODY_TYPE_STATUS is not None and not is_json:
+            message = "Content-Type must be application/json"
+            raise Refusal(self.BODY_TYPE_STATUS, message, rule="content_type_wrong")
+
+    def limit_of(
+        self,
+        given: object,
+        most: int,
+        *,
+        name: str = "limit",
+        rule: str = "limit_out_of_bounds",
+    ) -> int:
+        """A number of rows from 1 to `most`."""
+        limit = integer(given, low=1, high=most)
+        if limit is None:
+            raise self.invalid(f"{name} must be between 1 and {most}", rule)
+        return limit
+
+    def moment(self, text: object, name: str) -> int:
+        """Milliseconds of an ISO 8601 time with a zone."""
+        at = parse_ms(str(text))
+        if at is None:
+            raise self.invalid(f"{name} must be ISO 8601 with a zone", "time_not_iso_8601")
+        return at
+
+    def texts(self, value: object) -> list[str]:
+        """Tags, which are a list of texts."""
+        if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+            raise self.invalid("tags must be a list of texts", "tags_not_a_list")
+        return value
+
+    # Pages
+
+    def new_walk(self, call: Call, query: object, **more: object) -> Record:
+        """The state of a walk that begins; its cursors carry it."""
+        return {"l": call.route.name, "q": query, "a": 0, "n": 1, **more}
+
+    def resumed_walk(
+        self, call: Call, cursor: object, rule: str, *, query: object = None
+    ) -> Record:
+        """The state inside a cursor; `query` must be what the walk began with, where it is given.
+
+        Raises:
+            Refusal: the cursor is of another list (which breaks `rule`), too old, or of another query.
+        """
+        foreign, old = self.CURSOR_REFUSED
+        state = unseal(str(cursor))
+        if state is None or state.get("l") != call.route.name:
+            raise self.invalid(foreign, rule, code=self.CURSOR_CODE)
+        issued = int(str(state["t"]))
+        late = self.clock.now_ms() - issued > self.cursor_life_ms
+        if late or issued < self.cursors_begin_ms:
+            raise self.invalid(old, code=self.CURSOR_CODE)
+        if query is not None and query != state["q"]:
+            changed = "parameters_changed_during_walk"
+            raise self.invalid(foreign, changed, code=self.CURSOR_CODE)
+        call.page = int(str(state["n"]))
+        return state
+
+    def walk_page(
+        self, call: Call, state: Record, rows: Iterable[tuple[object, bytes]], limit: int
+    ) -> Page:
+        """The next page of a walk; `rows` are those after the state's position, with their own."""
+        found = list(islice(rows, limit + 1))
+        stamped = {**state, "t": self.clock.now_ms()}
+        onward = None
+        if len(found) > limit:
+            onward = seal({**stamped, "a": found[limit - 1][0], "n": call.page + 1})
+        page = Page([row for _, row in found[:limit]], onward, seal(stamped))
+        return self.turn_page(call, page)
+
+    # Writes
+
+    def enter(self, application: Application, stage: Stage, *, user: int = 1) -> None:
+        """Puts the application into the stage: hire, open again or move; nothing if it is there."""
+        if stage.kind and stage.kind == self.BLUEPRINT.hired_kind:
+            if application.state != "hired":
+                self.actions.hire(application, user=user)
+        elif application.state == "hired" or (
+            application.state == "rejected" and not self.REJECTED_STAYS
+        ):
+            self.actions.unreject(application, stage=stage, user=user)
+        elif stage.number != application.stage:
+            self.actions.move(application, stage, user=user)
+
+    def turn_down(self, application: Application, reason: Reason, *, user: int = 1) -> None:
+        """Rejects for this reason; nothing if it was already rejected for it."""
+        if (application.state, application.reason) != ("rejected", reason.number):
+            self.actions.reject(application, reason, user=user)
+
+    def edit(
+        self,
+        call: Call,
+        person: Person,
+        changes: Record,
+        *,
+        application: Application | None = None,
+    ) -> None:
+        """Changes a person's fields, if any differs, and records the write."""
+        effect = any(getattr(person, name) != value for name, value in changes.items())
+        if effect:
+            self.actions.edit_person(person, changes)
+        self.wrote(call, application=application, person=person, effect=effect)
+
+    def set_fields(
+        self,
+        call: Call,
+        owner: Person | Application,
+        changes: Record,
+        *,
+        application: Application | None = None,
+        body: Record | None = None,
+    ) -> None:
+        """Sets custom fields, if any differs, and records the write."""
+        effect = differs(owner.custom_fields, changes)
+        if isinstance(owner, Person):
+            if effect:
+                self.actions.edit_person(owner, {"custom_fields": changes})
+            self.wrote(call, application=application, person=owner, effect=effect, body=body)
+            return
+        if effect:
+            self.actions.edit_application(owner, changes)
+        self.wrote(call, application=owner, effect=effect, body=body)
+
+    def note(
+        self,
+        call: Call,
+        person: Person,
+        text: str,
+        *,
+        application: Application | None = None,
+        user: int | None = None,
+    ) -> Note:
+        """Adds a note in the actor's name and records the write."""
+        number = application.number if application else None
+        author = user or call.actor
+        note = self.actions.add_note(person, text, application=number, user=author)
+        self.wrote(call, application=application, person=person)
+        return note
+
+    # Files
+
+    def file_until(self, ends_ms: int | None) -> Reply:
+        """A file whose address is good until then; None is an address that was never signed."""
+        if ends_ms is None:
+            raise Refusal(403, "AccessDenied")
+        if ends_ms < self.clock.now_ms():
+            raise Refusal(403, "Request has expired")
+        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+
+
+class KeptOrders:
+    """The order of a list for each question asked, kept until something in the account changes."""
+
+    MOST = 16
+
+    def __init__(self, world: World) -> None:
+        self._orders: dict[tuple[str, ...], list[int]] = {}
+        world.observers.append(self._changed)
+
+    def get(self, key: tuple[str, ...], order: Callable[[], list[int]]) -> list[int]:
+        """The numbers in that order, computed where they are not known."""
+        if key not in self._orders:
+            if len(self._orders) >= self.MOST:
+                self._orders.clear()
+            self._orders[key] = order()
+        return self._orders[key]
+
+    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
+        self._orders.clear()
+
+
+Standing = tuple[int, str, int | None]
+
+
+def standing(application: Application) -> Standing:
+    """The parts of an application that a status write can change: stage, state and reason."""
+    return application.stage, application.state, application.reason
+
+
+def differs(known: Mapping[str, object], changes: Mapping[str, object]) -> bool:
+    """True where a change is one."""
+    return any(known.get(name) != value for name, value in changes.items())
+
+
+def numbered(number: int | None, values: Sequence[T]) -> T | None:
+    """The value with that number; the first has 1."""
+    return values[number - 1] if number is not None and 0 < number <= len(values) else None
+
+
+def every(tests: Iterable[Keep[T]]) -> Keep[T]:
+    """True for what passes every test."""
+    kept = list(tests)
+    return lambda value: all(test(value) for test in kept)
+
+
+def within(moment_of: Callable[[T], int | None], low: int, high: int = FAR_MS) -> Keep[T]:
+    """True for what has a time from `low` to `high`, both included."""
+
+    def keep(value: T) -> bool:
+        at = moment_of(value)
+        return at is not None and low <= at <= high
+
+    return keep

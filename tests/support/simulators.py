@@ -1,0 +1,23 @@
+"""Look-ups in a simulated account, for the tests of every simulator."""
+
+from typing import Protocol
+
+from connectors.simulator import Simulator
+from connectors.simulator.world import Application
+
+
+class SimulatorClient(Protocol):
+    """A plain client of one vendor's API."""
+
+    simulator: Simulator
+
+
+def rules(client: SimulatorClient) -> list[str]:
+    """The rules that were broken so far."""
+    return [violation.rule for violation in client.simulator.violations]
+
+
+def one(client: SimulatorClient, state: str = "active") -> Application:
+    """An application in that state."""
+    known = client.simulator.world.applications.values()
+    return next(application for application in known if application.state == state)
