@@ -242,18 +242,16 @@ async def _persistently(found: Imported, connector: Connector) -> None:
     ids=["endless", "foreign"],
 )
 async def test_a_next_page_that_leads_astray_is_not_followed(
-    account: Account, kind: Any, error: type[Exception], request: pytest.FixtureRequest
+    account: Account, kind: Any, error: type[Exception]
 ) -> None:
     simulator, connector = await account(candidates=1100)
     simulator.faults.add(Fault(kind, operation="list", count=None, to="http://127.0.0.9:1"))
     follows = connector.lists[0]
 
     if kind == "foreign_next" and not _follows_addresses(connector):
-        request.node.user_properties.append(("waived", "positions are no addresses"))
-        return
+        pytest.skip("positions are no addresses")
     if _counts_pages(connector):
-        request.node.user_properties.append(("waived", "pages have numbers"))
-        return
+        pytest.skip("pages have numbers")
     with pytest.raises(error):
         async for _ in connector.pages(follows.name, Window()):
             pass
