@@ -9,11 +9,10 @@ that the ATS still has, none is doubled, and edits with a timestamp arrive with 
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +33,7 @@ from models.status import ApplicationStatus
 from tests.support.child_state import verification
 from tests.support.fake_ats import START, FakeAts, FakeConnector, Row
 from tests.support.importing import ImportBench
+from tests.support.mongo import PreparedDatabases
 from tests.support.moving_clock import MovingClock
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault]
@@ -47,7 +47,7 @@ statuses = st.sampled_from(["new", "screening", "interview", "offer"])
 class ImportMachine(RuleBasedStateMachine):
     """One account, one daemon, and the truth beside them."""
 
-    uri: str
+    databases: PreparedDatabases
     runner: asyncio.Runner
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -63,9 +63,12 @@ class ImportMachine(RuleBasedStateMachine):
     def begin(
         self, *, shape: str, by_id: bool, newest_first: bool, incremental: bool, count: int
     ) -> None:
-        name = uuid4().hex[:12]
+        self.stack = AsyncExitStack()
+        lent = self.run(self.stack.enter_async_context(self.databases.lend()))
         mongo = self.run(
-            open_mongo(self.uri, database=f"own_{name}", clearview_database=f"cv_{name}")
+            open_mongo(
+                lent.uri, database=lent.database, clearview_database=lent.clearview, prepare=False
+            )
         )
         connector = FakeConnector(
             FakeAts(),
@@ -232,15 +235,14 @@ class ImportMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
-            for database in (self.bench.mongo.own, self.bench.mongo.clearview):
-                self.run(self.bench.mongo.client.drop_database(database.name))
             self.run(self.bench.mongo.close())
+            self.run(self.stack.aclose())
 
 
 @pytest.fixture
-def machine(mongo_uri: str) -> Iterator[type[ImportMachine]]:
+def machine(prepared_databases: PreparedDatabases) -> Iterator[type[ImportMachine]]:
     with asyncio.Runner() as runner:
-        yield type("Machine", (ImportMachine,), {"uri": mongo_uri, "runner": runner})
+        yield type("Machine", (ImportMachine,), {"databases": prepared_databases, "runner": runner})
 
 
 @pytest.mark.timeout(300)

@@ -1,7 +1,6 @@
 """Alerts on real MongoDB: one open document per condition, under any number of reporters."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,22 +11,11 @@ from daemon.store.alert_expiry import SettledAlerts
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from models.documents import Alert
 from models.ids import integration_id
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -12,24 +12,13 @@ from connectors.simulator import Simulator, create_simulator, names
 from daemon.core.clearview_batch import ClearViewBatch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from tests.support.ats import Imported, QuickClock, connect
 from tests.support.exporting import World
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
 FIELD = "clearview_score"
 TAKERS = [name for name in names() if name in find_definitions()]
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture(params=TAKERS)

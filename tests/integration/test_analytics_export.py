@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
@@ -25,26 +24,15 @@ from connectors.errors import (
 from daemon.core.analytics import Period, floor_to
 from daemon.core.runs import RunFailed
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.times import iso
 from tests.support.exporting import Fate, Killed, LeaseLost, RecordingAts, World
 from tests.support.hiring_history import Application, History, Move, write_history
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import START, MovingClock
 
 pytestmark = pytest.mark.mongo
 DAY = timedelta(days=1)
 MIDNIGHT = floor_to(START, DAY)
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 def a_world(mongo: Mongo, analytics: Any = "report", **changes: Any) -> World:

@@ -1,7 +1,6 @@
 """Beanie's documents know their collections, and cost no connection until someone uses them."""
 
 import threading
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,13 +10,6 @@ from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS, Lease
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    one = await open_mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
-    yield one
-    await one.close()
 
 
 def motor_threads() -> set[threading.Thread]:

@@ -20,25 +20,14 @@ from daemon.store.clearview_services import ClearViewServices as Chosen
 from daemon.store.connection import Mongo
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
-from daemon.store.opening import open_mongo
 from models.candidate import empty_application, empty_candidate
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.status import ApplicationStatus
-from tests.support.mongo import TestMongo
 from tests.support.mongo_candidates import MongoCandidates
 from tests.support.moving_clock import START, MovingClock
 
 pytestmark = pytest.mark.mongo
 TOKEN = "candidates-token"
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

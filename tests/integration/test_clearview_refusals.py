@@ -1,6 +1,6 @@
 """ClearView's own rules refuse some documents: each fails by itself, with a reason that names fields."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +10,6 @@ from pymongo.errors import PyMongoError
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from models.candidate import empty_application, empty_candidate
 from models.ids import application_id
 from models.status import ApplicationStatus as S
@@ -21,15 +20,6 @@ from tests.support.odd_documents import ODD, raw_document
 pytestmark = pytest.mark.mongo
 INTEGRATION = UUID(int=77)
 UNIQUE = "refused by a unique index on emails.value: another document has the same values"
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

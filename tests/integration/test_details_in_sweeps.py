@@ -7,11 +7,10 @@ import pytest
 
 from connectors.connector import Connector
 from connectors.simulator import Simulator, create_simulator
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from tests.support.ats import connect
 from tests.support.fake_ats import START, FakeConnector
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -26,14 +25,10 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo, simulator: Simulator) -> AsyncIterator[ImportBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+async def bench(opened: Mongo, simulator: Simulator) -> AsyncIterator[ImportBench]:
     connector: Connector = connect(simulator)
     yield ImportBench(opened, cast("FakeConnector", connector), MovingClock(START))
     await connector.close()
-    await opened.close()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Records whose import failed wait longer and longer, and are given up after a day or so."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -8,20 +7,14 @@ import pytest
 
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
-from daemon.store.opening import open_mongo
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import START
 
 pytestmark = pytest.mark.mongo
 
 
 @pytest.fixture
-async def failed(mongo: TestMongo) -> AsyncIterator[tuple[MongoFailedRecords, Mongo]]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield MongoFailedRecords(opened, uuid4()), opened
-    await opened.close()
+def failed(opened: Mongo) -> tuple[MongoFailedRecords, Mongo]:
+    return MongoFailedRecords(opened, uuid4()), opened
 
 
 async def test_a_record_seen_every_few_seconds_is_tried_by_its_schedule_all_the_same(

@@ -1,6 +1,6 @@
 """What an import does about odd pages, records and lists: the rest is imported, nothing is lost."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,12 +25,11 @@ from daemon.core.snapshot import Snapshot
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import candidate_id
 from tests.support.fake_ats import START, FakeAts, ids
 from tests.support.importing import ImportBench, import_ports
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 from tests.support.wild_connector import WildConnector
 
@@ -40,16 +39,12 @@ PEOPLE = 7
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo) -> AsyncIterator[ImportBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+def bench(opened: Mongo) -> ImportBench:
     connector = WildConnector(FakeAts(), newest_first=False)
     bench = ImportBench(opened, connector, MovingClock(START))
     for person in ids(PEOPLE):
         put(bench, person, name=f"P{person}", company="Old")
-    yield bench
-    await opened.close()
+    return bench
 
 
 def put(bench: ImportBench, person: str, *, list_name: str = "candidates", **fields: Any) -> None:

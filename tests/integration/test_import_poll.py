@@ -1,29 +1,23 @@
 """The import against a real MongoDB and an ATS in memory."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from daemon.jobs.import_poll import ImportFailed
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from models.ids import application_id, candidate_id
 from models.status import ApplicationStatus
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo) -> AsyncIterator[ImportBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield ImportBench(opened, FakeConnector(FakeAts()), MovingClock(START))
-    await opened.close()
+def bench(opened: Mongo) -> ImportBench:
+    return ImportBench(opened, FakeConnector(FakeAts()), MovingClock(START))
 
 
 def populate(ats: FakeAts, people: int) -> None:

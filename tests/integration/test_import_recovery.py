@@ -1,7 +1,7 @@
 """What an import must not lose or double around failures, in the words of one promise each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +13,11 @@ from daemon.core.snapshot import Snapshot
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import application_id, candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench, import_ports
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -29,15 +28,11 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo) -> AsyncIterator[ImportBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+def bench(opened: Mongo) -> ImportBench:
     bench = ImportBench(opened, FakeConnector(FakeAts()), MovingClock(START))
     for person in ids(3):
         put(bench, person, status="new", name=f"P{person}", company="Old")
-    yield bench
-    await opened.close()
+    return bench
 
 
 def put(bench: ImportBench, person: str, *, status: str | None = None, **fields: Any) -> None:

@@ -1,16 +1,14 @@
 """Records that ClearView's own rules refuse: logged `Failed`, kept, tried again, and never in the way."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from models.ids import candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -18,16 +16,12 @@ UNIQUE = "refused by a unique index on company: another document has the same va
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo) -> AsyncIterator[ImportBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+def bench(opened: Mongo) -> ImportBench:
     found = ImportBench(opened, FakeConnector(FakeAts()), MovingClock(START))
     for external_id in ("1", "2", "3"):
         found.connector.ats.tick()
         found.connector.ats.put("candidates", external_id, name="P", company=f"C{external_id}")
-    yield found
-    await opened.close()
+    return found
 
 
 async def one_company_each(bench: ImportBench) -> None:

@@ -16,24 +16,13 @@ from daemon.importing.context import ImportRules, Request
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import integration_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import import_ports
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def mongo_opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield opened
-    await opened.close()
 
 
 def account(name: str, people: int) -> FakeConnector:
@@ -79,12 +68,12 @@ async def poll(
 
 
 async def test_so_many_pages_are_written_at_once_as_there_is_room_for_and_all_imports_end(
-    mongo_opened: Mongo,
+    opened: Mongo,
 ) -> None:
     page_slots, crowd = asyncio.Semaphore(2), Crowd()
     accounts = [account(f"acme-{n}", people=7) for n in range(12)]
 
-    runs = await asyncio.gather(*(poll(mongo_opened, each, page_slots, crowd) for each in accounts))
+    runs = await asyncio.gather(*(poll(opened, each, page_slots, crowd) for each in accounts))
 
     assert [run.counts.created for run in runs] == [7] * 12
     assert 1 <= crowd.most <= 2
@@ -105,16 +94,16 @@ class SlowConnector(FakeConnector):
 
 
 async def test_an_ats_that_lets_us_wait_leaves_its_place_to_others_meanwhile(
-    mongo_opened: Mongo, monkeypatch: pytest.MonkeyPatch
+    opened: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "SLOT_PATIENCE_S", 0.01)
     page_slots = asyncio.Semaphore(1)
     slow = SlowConnector(account("slow", 1).ats, integration="slow")
     slow.answers, slow.asked = asyncio.Event(), asyncio.Event()
-    waiting = asyncio.create_task(poll(mongo_opened, slow, page_slots))
+    waiting = asyncio.create_task(poll(opened, slow, page_slots))
     await slow.asked.wait()
 
-    run = await poll(mongo_opened, account("quick", people=7), page_slots)
+    run = await poll(opened, account("quick", people=7), page_slots)
 
     assert run.counts.created == 7
     slow.answers.set()
@@ -122,12 +111,12 @@ async def test_an_ats_that_lets_us_wait_leaves_its_place_to_others_meanwhile(
     assert page_slots._value == 1
 
 
-async def test_an_import_that_fails_leaves_its_places(mongo_opened: Mongo) -> None:
+async def test_an_import_that_fails_leaves_its_places(opened: Mongo) -> None:
     page_slots = asyncio.Semaphore(3)
     broken = account("broken", people=9)
     broken.fail_at = {("candidates", 1)}
     with pytest.raises(Exception, match="page failed"):
-        await poll(mongo_opened, broken, page_slots)
+        await poll(opened, broken, page_slots)
 
     assert page_slots._value == 3
 
@@ -162,14 +151,14 @@ class HeldSnapshots(MongoSnapshots):
 
 
 async def test_a_page_is_announced_while_the_one_before_it_is_written_and_moves_nothing_yet(
-    mongo_opened: Mongo,
+    opened: Mongo,
 ) -> None:
     connector, clock = account("acme", people=7), MovingClock(START)
     identity = integration_id("acme")
-    snapshots = HeldSnapshots(mongo_opened, identity)
-    checkpoints = ToldCheckpoints(mongo_opened, clock)
+    snapshots = HeldSnapshots(opened, identity)
+    checkpoints = ToldCheckpoints(opened, clock)
     seen = snapshots.seen = checkpoints.seen = Seen(asyncio.Event(), [])
-    ports = import_ports(mongo_opened, identity, clock)
+    ports = import_ports(opened, identity, clock)
     ports = replace(ports, snapshots=snapshots, checkpoints=checkpoints)
 
     run = await ImportPoll(connector, identity, ports, ImportRules()).run(Request(fence=1))

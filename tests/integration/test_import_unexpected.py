@@ -1,7 +1,7 @@
 """An import that ends by an error of no known kind has failed; only a shutdown interrupts one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from pymongo.errors import AutoReconnect
@@ -10,10 +10,8 @@ from connectors.errors import Unavailable
 from daemon.core.leases import LeaseLost
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -22,16 +20,12 @@ PERSON = "ada@example.org"
 
 
 @pytest.fixture
-async def bench(mongo: TestMongo) -> AsyncIterator[ImportBench]:
-    opened: Mongo = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+def bench(opened: Mongo) -> ImportBench:
     ats = FakeAts()
     for number in ids(7):
         ats.put("candidates", number, name=f"person {number}")
         ats.put("applications", number, status="new")
-    yield ImportBench(opened, FakeConnector(ats), MovingClock())
-    await opened.close()
+    return ImportBench(opened, FakeConnector(ats), MovingClock())
 
 
 def breaking(error: BaseException, page: int = 1) -> Callable[[str, int], None]:

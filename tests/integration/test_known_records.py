@@ -9,10 +9,8 @@ import pytest
 from daemon.core.snapshot import Snapshot
 from daemon.store.bulk_ids import stored
 from daemon.store.known_applications import MongoKnownApplications
-from daemon.store.opening import open_mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.documents import CandidateSnapshot
-from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -30,15 +28,6 @@ def snapshot(external_id: str, **fields: Any) -> Snapshot:
         "import_id": uuid4(),
     }
     return Snapshot(**{**known, **fields})
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> Any:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield opened
-    await opened.close()
 
 
 async def test_a_record_counts_as_known_by_its_bytes_only_while_nothing_need_be_done_about_it(

@@ -1,6 +1,5 @@
 """Pushes that the ATS confirmed and did not make are found by the next poll."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,8 @@ from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
 from daemon.core.status_events import StatusEvent
 from daemon.importing.context import Request
 from daemon.jobs.import_poll import ImportPoll
+from daemon.store.connection import Mongo
 from daemon.store.lost_pushes import MongoLostPushes
-from daemon.store.opening import open_mongo
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
 from daemon.store.push_results import PushEffects
@@ -22,7 +21,6 @@ from models.ids import NAMESPACE, application_id, derived_id
 from models.status import ApplicationStatus as Status
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench, import_ports
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -110,15 +108,11 @@ SHAPES = [
 
 
 @pytest.fixture(params=SHAPES, ids=["shows changes", "shows all", "cannot be read by id"])
-async def bench(request: pytest.FixtureRequest, mongo: TestMongo) -> AsyncIterator[PushedBench]:
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
+async def bench(request: pytest.FixtureRequest, opened: Mongo) -> PushedBench:
     connector = FakeConnector(FakeAts(), **request.param)
     bench = PushedBench(opened, connector, MovingClock(START))
     await bench.imported()
-    yield bench
-    await opened.close()
+    return bench
 
 
 async def test_a_push_that_was_made_is_confirmed_and_compared_no_more(bench: PushedBench) -> None:

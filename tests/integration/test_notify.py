@@ -24,24 +24,13 @@ from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo
 from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
-from daemon.store.opening import open_mongo
 from models.ids import integration_id
 from tests.support.exporting import Killed
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
 TOKEN = "notify-token"
 SECONDS = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Whatever ClearView's documents hold, reports, comparisons and looks at them go on."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,11 +16,9 @@ from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.clearview_services import ClearViewServices
 from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from daemon.store.overview_counts import OverviewCounts
 from models.candidate import empty_application, empty_candidate
 from models.ids import application_id, candidate_id, integration_id
-from tests.support.mongo import TestMongo
 from tests.support.odd_documents import ODD, raw_document
 
 pytestmark = pytest.mark.mongo
@@ -33,15 +30,6 @@ OF_APPLICATIONS = (
     *("hired_at", "deleted_at", "custom_fields", "updated_at", "rejection_reason"),
 )
 OF_CANDIDATES = ("first_name", "emails", "custom_fields", "tags", "deleted_at", "created_at")
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 def application(external_id: str, person: str, **fields: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A settings document of an odd shape is one integration's, and stops no other."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,19 +9,8 @@ from daemon.runtime.clock import SystemClock
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.opening import open_mongo
-from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    connection = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
-    yield connection
-    await connection.close()
 
 
 def configured(name: str) -> ConfiguredIntegration:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -38,13 +38,6 @@ SOON = ClaimTimes(ttl=timedelta(seconds=1), patience=timedelta(seconds=0.4))
 
 def tokens(name: str) -> StoredTokens:
     return StoredTokens(f"refresh-{name}", f"access-{name}", "client", utc_now(), None)
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    found = await open_mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
-    yield found
-    await found.close()
 
 
 def in_mongo(opened: Mongo, key: str = KEYS[0], times: ClaimTimes | None = None) -> MongoTokenStore:

@@ -1,6 +1,5 @@
 """`verify` and `plan` against a real MongoDB and an ATS in memory: they tell, and write nothing."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,13 +12,12 @@ from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.clearview_reader import MongoClearViewReader
-from daemon.store.opening import open_mongo
+from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots
 from models.ids import application_id, candidate_id
 from models.times import utc_now
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench, import_ports
-from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -28,19 +26,15 @@ PEOPLE = 7
 
 
 @pytest.fixture(params=["split", "joined"])
-async def bench(request: pytest.FixtureRequest, mongo: TestMongo) -> AsyncIterator[ImportBench]:
+async def bench(request: pytest.FixtureRequest, opened: Mongo) -> ImportBench:
     """Seven people, imported."""
-    opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
-    )
     connector = FakeConnector(FakeAts(), shape=request.param)
     bench = ImportBench(opened, connector, MovingClock(START))
     for person in ids(PEOPLE):
         edit(bench, person, name=f"P{person}", company="Old")
         move(bench, person, "new")
     await bench.poll()
-    yield bench
-    await opened.close()
+    return bench
 
 
 def edit(bench: ImportBench, person: str, **fields: Any) -> None:

@@ -16,14 +16,17 @@ from typing import Any
 
 import bson
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from daemon.store.embedded import guard as embedded_guard
 from daemon.store.embedded.binary import locate_mongod
 from daemon.store.embedded.server import EmbeddedMongo, start_embedded
+from daemon.store.opening import open_mongo
 
 Client = AsyncMongoClient[dict[str, Any]]
+Collection = AsyncCollection[dict[str, Any]]
 OP_MSG = 2013
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 QUICK_DROPS = ("--journalCommitInterval", "5")
@@ -74,6 +77,56 @@ async def fresh_databases(uri: str, name: str) -> AsyncIterator[TestMongo]:
         finally:
             for database in (mongo.database, mongo.clearview):
                 await client.drop_database(database)
+
+
+@dataclass(slots=True)
+class PreparedDatabases:
+    """A pair of databases whose collections are made once and emptied after each test."""
+
+    uri: str
+    name: str
+    _schema: list[Any] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[TestMongo]:
+        """Lends the pair to one test; dropped where the test changed a collection or an index."""
+        client: Client = AsyncMongoClient(self.uri, tz_aware=True, serverSelectionTimeoutMS=5_000)
+        async with client:
+            mongo = TestMongo(self.uri, f"ats_sync_{self.name}", f"clearview_{self.name}", client)
+            if not self._schema:
+                opened = await open_mongo(
+                    mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+                )
+                await opened.close()
+                self._schema = await _schema(mongo)
+            try:
+                yield mongo
+            finally:
+                await self._clean(mongo)
+
+    async def _clean(self, mongo: TestMongo) -> None:
+        if await _schema(mongo) == self._schema:
+            emptied = [each.delete_many({}) for each in await _collections(mongo)]
+            await asyncio.gather(*emptied)
+            return
+        self._schema = []
+        for database in (mongo.database, mongo.clearview):
+            await mongo.client.drop_database(database)
+
+
+async def _collections(mongo: TestMongo) -> list[Collection]:
+    databases = (mongo.db, mongo.clearview_db)
+    return [db[name] for db in databases for name in sorted(await db.list_collection_names())]
+
+
+async def _schema(mongo: TestMongo) -> list[Any]:
+    """The collections with their ids, validators and indexes: another id is another collection."""
+    made: list[Any] = []
+    for db in (mongo.db, mongo.clearview_db):
+        found = await (await db.list_collections()).to_list()
+        made += sorted(found, key=lambda each: each["name"])
+    indexes = [each.index_information() for each in await _collections(mongo)]
+    return [*made, *await asyncio.gather(*indexes)]
 
 
 @dataclass(slots=True)

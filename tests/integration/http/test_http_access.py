@@ -1,28 +1,16 @@
 """Who may use the API, and what every answer carries."""
 
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import HttpVersion10, web
 
 from daemon.http.guard import is_loopback
-from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from models.errors import UserError
 from tests.support.http_port import Serve
-from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
 INTEGRATIONS = "/api/v1/integrations"
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    """Bare, which is quicker: what is stored does not matter here."""
-    connection = await open_mongo(mongo.uri, database=mongo.database, prepare=False)
-    yield connection
-    await connection.close()
 
 
 def bearer(token: str) -> dict[str, str]:

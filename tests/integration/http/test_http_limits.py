@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -12,11 +12,8 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from daemon.http.connections import HttpLimits, limits_of_process
-from daemon.store.connection import Mongo
-from daemon.store.opening import open_mongo
 from tests.support.ats_sync import until
 from tests.support.http_port import Serve
-from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
 PATIENT = HttpLimits(header_s=30, body_s=30, answer_s=30, idle_s=30)
@@ -26,14 +23,6 @@ ANSWER = replace(PATIENT, answer_s=1.0)
 IDLE = replace(PATIENT, idle_s=0.3)
 GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 POST = b"POST /api/v1/integrations/acme/poll HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-
-
-@pytest.fixture
-async def opened(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    """Bare, which is quicker: what is stored does not matter here."""
-    connection = await open_mongo(mongo.uri, database=mongo.database, prepare=False)
-    yield connection
-    await connection.close()
 
 
 class Client:

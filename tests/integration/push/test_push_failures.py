@@ -29,8 +29,10 @@ DOWN = Unavailable("connection refused")
 
 
 @pytest.fixture
-async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(mongo.uri, mongo.database, mongo.clearview, jitter=lambda: 0.99) as world:
+async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview, jitter=lambda: 0.99
+    ) as world:
         await world.add("a1", "a2", "a3")
         await world.settle()
         yield world

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.mongo
 
 
 @pytest.fixture
-async def world(mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
+    ) as world:
         await world.add("a1", "a2")
         await world.settle()
         yield world
