@@ -106,12 +106,17 @@ class PreparedDatabases:
 
     async def _clean(self, mongo: TestMongo) -> None:
         if await _schema(mongo) == self._schema:
-            emptied = [each.delete_many({}) for each in await _collections(mongo)]
-            await asyncio.gather(*emptied)
+            await asyncio.gather(*(_empty(each) for each in await _collections(mongo)))
             return
         self._schema = []
         for database in (mongo.database, mongo.clearview):
             await mongo.client.drop_database(database)
+
+
+async def _empty(collection: Collection) -> None:
+    """Deletes the documents and the plans that the server chose for them."""
+    await collection.delete_many({})
+    await collection.database.command("planCacheClear", collection.name)
 
 
 async def _collections(mongo: TestMongo) -> list[Collection]:
