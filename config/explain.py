@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from config.document import Origin
-from config.loader import secret_paths
+from config.loader import secrets_in
 from config.loading import Loaded
 from config.nodes import Path, Scalar, show_path
 from config.operator import OperatorConfig
@@ -37,7 +37,7 @@ def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Expla
     if integration is None:
         raise _unknown(name, list(loaded.value.integrations))
     base: Path = ("integrations", name)
-    secrets = set(secret_paths(integration, base))
+    secrets = {path for path, _ in secrets_in(integration, base)}
     values = integration.model_dump(mode="json")
     return [_explained(loaded, path, value, secrets) for path, value in _leaves(values, base)]
 

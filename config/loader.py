@@ -48,20 +48,20 @@ def load_operator_config(
     return loaded
 
 
-def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
-    """Yields the paths of all secrets in a loaded value."""
+def secrets_in(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretStr]]:
+    """Yields all secrets in a loaded value, with their paths."""
     match value:
         case SecretStr():
-            yield path
+            yield path, value
         case BaseModel():
             for name in type(value).model_fields:
-                yield from secret_paths(getattr(value, name), (*path, name))
+                yield from secrets_in(getattr(value, name), (*path, name))
         case dict():
             for key, item in value.items():
-                yield from secret_paths(item, (*path, str(key)))
+                yield from secrets_in(item, (*path, str(key)))
         case list():
             for index, item in enumerate(value):
-                yield from secret_paths(item, (*path, index))
+                yield from secrets_in(item, (*path, index))
 
 
 def _connector_paths_exist(document: Document) -> None:
@@ -102,7 +102,7 @@ def _unwritable(file: FilePath) -> str | None:
 
 def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
     message = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
-    for path in secret_paths(loaded.value):
+    for path, _ in secrets_in(loaded.value):
         node = loaded.document.node(path)
         if isinstance(node, Scalar) and not node.references and _is_secret(path, node.text):
             loaded.document.warn(path, message)

@@ -10,7 +10,7 @@ import msgspec
 
 from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
-from config.loader import load_operator_config, secret_paths
+from config.loader import load_operator_config, secrets_in
 from config.loading import Loaded
 from config.nodes import Scalar, Sequence
 from config.operator import OperatorConfig
@@ -97,14 +97,7 @@ def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> 
 
 def secrets_of(loaded: Loaded[OperatorConfig]) -> list[str]:
     """Returns every secret value of the file, so that the log can leave them out."""
-    found = []
-    for path in secret_paths(loaded.value):
-        value: object = loaded.value
-        for step in path:
-            value = value[step] if isinstance(value, dict | list) else getattr(value, str(step))  # type: ignore[index]
-        if hasattr(value, "get_secret_value"):
-            found.append(value.get_secret_value())
-    return found
+    return [secret.get_secret_value() for _, secret in secrets_in(loaded.value)]
 
 
 def connector_folders_of(path: Path) -> list[Path]:

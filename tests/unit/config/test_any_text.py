@@ -59,7 +59,7 @@ def untyped(node: Node) -> object:
 
 
 @given(st.text() | YAML_LIKE)
-def test_any_text_is_loaded_or_refused_with_places_inside_the_file(text: str) -> None:
+def test_any_text_is_loaded_or_refused_with_positions_inside_the_file(text: str) -> None:
     refused = refusal(text)
     problems = refused.problems if refused else ()
     last_line = len(text.splitlines()) + 1
@@ -92,7 +92,7 @@ def test_a_written_tree_reads_back_as_the_same_text(tree: object) -> None:
 
 
 @given(PLAIN)
-def test_every_value_is_found_by_its_path_at_its_place(tree: object) -> None:
+def test_every_value_is_found_by_its_path_at_its_position(tree: object) -> None:
     node, _ = parse(yaml.safe_dump(tree, allow_unicode=True, default_style='"').encode())
 
     for path, scalar in scalars(node):

@@ -44,7 +44,7 @@ def test_an_unknown_connector_with_none_near_lists_all() -> None:
     ]
 
 
-def test_undeclared_and_missing_names_are_all_told() -> None:
+def test_undeclared_and_missing_names_are_all_reported() -> None:
     text = (
         "    connector: greenhouse\n"
         "    credentials: {client_id: x, client_secrt: y}\n"
@@ -59,13 +59,13 @@ def test_undeclared_and_missing_names_are_all_told() -> None:
     ]
 
 
-def test_a_missing_acting_user_is_told_at_the_integration() -> None:
+def test_a_missing_acting_user_is_reported_at_the_integration() -> None:
     text = "    connector: lever\n    credentials: {api_key: x}\n"
 
     assert found(text) == ["3:3  integrations.acme.acting_user: is required by connector lever"]
 
 
-def test_a_connector_that_asks_for_nothing_gets_nothing() -> None:
+def test_a_connector_without_credentials_takes_none() -> None:
     text = "    connector: open\n    credentials: {api_key: x}\n"
 
     assert found(text) == [
@@ -73,5 +73,5 @@ def test_a_connector_that_asks_for_nothing_gets_nothing() -> None:
     ]
 
 
-def test_what_is_too_broken_to_look_at_is_left_to_other_checks() -> None:
+def test_wrong_kinds_of_values_are_left_to_other_checks() -> None:
     assert found("    connector: [a]\n    credentials: x\n") == []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.durations import format_duration
-from config.loader import load_operator_config, secret_paths
+from config.loader import load_operator_config, secrets_in
 from config.loading import Loaded, load_yaml_text
 from config.operator import OperatorConfig
 from config.operator_clearview import ByHttp, NotifyByApprise, NotifyByHttp
@@ -173,7 +173,7 @@ def test_a_file_without_integrations_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_every_secret_of_a_file_is_known_as_one(tmp_path: Path) -> None:
-    paths = set(secret_paths(load(tmp_path, EVERYTHING).value))
+    paths = {path for path, _ in secrets_in(load(tmp_path, EVERYTHING).value)}
 
     assert paths == {
         ("clearview", "mongodb", "uri"),

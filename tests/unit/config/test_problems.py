@@ -1,4 +1,4 @@
-"""Problems are shown all at once, sorted, each at its place."""
+"""Problems are shown all at once, sorted, each at its position."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from config.problems import ConfigError, ConfigIssue, ConfigIssues, did_you_mean
 from models.errors import UserError
 
 
-def test_a_problem_is_one_line_with_its_place_and_suggestion() -> None:
+def test_a_problem_is_one_line_with_its_position_and_suggestion() -> None:
     problem = ConfigIssue("a.yaml", 3, 5, "poll.evry", "unknown key", "every")
 
     assert str(problem) == 'a.yaml:3:5  poll.evry: unknown key (did you mean "every"?)'

@@ -14,7 +14,7 @@ from config.references import referenced_files
 from config.values import ConfigModel
 
 
-class Place(ConfigModel):
+class EveryKind(ConfigModel):
     """Something with every kind of value that a reference may stand for."""
 
     text: str = ""
@@ -23,9 +23,9 @@ class Place(ConfigModel):
     secret: SecretStr = ""  # type: ignore[assignment]
 
 
-def load(text: str, **environment: str) -> Loaded[Place]:
+def load(text: str, **environment: str) -> Loaded[EveryKind]:
     return load_yaml_text(
-        text, Place, path=Path("f.yaml"), resolve_references=True, environment=environment
+        text, EveryKind, path=Path("f.yaml"), resolve_references=True, environment=environment
     )
 
 
@@ -38,7 +38,7 @@ def test_a_reference_may_stand_inside_a_text() -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"A": ""}])
-def test_a_default_stands_in_for_what_is_unset_or_empty(environment: dict[str, str]) -> None:
+def test_a_default_replaces_what_is_unset_or_empty(environment: dict[str, str]) -> None:
     assert load("text: ${env:A:-b:c-d}", **environment).value.text == "b:c-d"
 
 
@@ -61,7 +61,7 @@ def test_a_dollar_alone_is_a_dollar() -> None:
 @pytest.mark.parametrize(
     "written", ["number: ${env:A}", 'number: "${env:A}"', "{number: '${env:A}'}"]
 )
-def test_a_referenced_value_gets_the_type_of_its_place_quoted_or_not(written: str) -> None:
+def test_a_referenced_value_gets_the_type_of_its_field_quoted_or_not(written: str) -> None:
     assert load(written, A="17").value.number == 17
 
 
@@ -85,7 +85,7 @@ def test_a_file_is_read_beside_the_yaml_without_its_last_line_break(tmp_path: Pa
     (tmp_path / "secrets" / "key").write_bytes(b"line 1\nline 2\r\n")
     (tmp_path / "f.yaml").write_text("secret: ${file:secrets/key}\n")
 
-    loaded = load_yaml_model(tmp_path / "f.yaml", Place, resolve_references=True)
+    loaded = load_yaml_model(tmp_path / "f.yaml", EveryKind, resolve_references=True)
 
     assert loaded.value.secret.get_secret_value() == "line 1\nline 2"
     assert referenced_files(loaded.document.root, tmp_path) == {tmp_path / "secrets" / "key"}
@@ -138,7 +138,7 @@ def test_a_variable_in_another_encoding_is_refused() -> None:
         load("text: ${env:A}", A="caf\udce9")
 
 
-def test_an_unreadable_file_is_told_apart_from_an_absent_one(
+def test_an_unreadable_file_has_another_message_than_an_absent_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
@@ -152,7 +152,7 @@ def test_an_unreadable_file_is_told_apart_from_an_absent_one(
 
 def test_without_resolution_references_are_plain_text() -> None:
     loaded = load_yaml_text(
-        "text: ${env:A} ${nonsense", Place, path=Path("f.yaml"), resolve_references=False
+        "text: ${env:A} ${nonsense", EveryKind, path=Path("f.yaml"), resolve_references=False
     )
 
     assert loaded.value.text == "${env:A} ${nonsense"
@@ -182,14 +182,14 @@ def test_no_message_and_no_repr_ever_holds_a_value(key: str, value: str) -> None
     assert "CANARY" not in repr(caught.value.problems)
 
 
-def test_several_references_are_each_placed_exactly() -> None:
+def test_several_references_have_exact_positions() -> None:
     with pytest.raises(ConfigError) as caught:
         load("# é\ntext: é ${env:B} ${env:A} ${env:C}\n", A="x")
 
     assert [(p.line, p.column) for p in caught.value.problems] == [(2, 9), (2, 27)]
 
 
-def test_a_reference_in_a_block_text_is_placed_on_its_line() -> None:
+def test_a_reference_in_a_block_text_is_reported_on_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
         load("text: |\n  one\n  two ${env:B}\n")
 

@@ -119,7 +119,7 @@ UNUSABLE = {
     "another script": ("\u043a\u043b\u044e\u0447", "(number 1)"),
     "an emoji": ("abc\U0001f511", "(number 4)"),
     "a blank in front": (" abc", "begins or ends with a blank or line break"),
-    "a blank behind": ("abc ", "begins or ends with a blank or line break"),
+    "a blank at the end": ("abc ", "begins or ends with a blank or line break"),
     "a line break in front": ("\nabc", "begins or ends with a blank or line break"),
     "blanks only": ("   ", "begins or ends with a blank or line break"),
 }  # fmt: skip
@@ -127,7 +127,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("auth", [IN_A_HEADER, IN_A_QUERY, AS_A_USER, AS_A_BEARER])
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_what_cannot_be_sent_in_a_header_is_refused_at_its_place(
+def test_what_cannot_be_sent_in_a_header_is_refused_at_its_position(
     tmp_path: Path, name: str, auth: str
 ) -> None:
     value, says = UNUSABLE[name]
@@ -261,7 +261,7 @@ def test_an_admin_token_that_no_one_can_send_is_refused(
         load_settings()
 
 
-def test_a_passphrase_in_place_of_a_key_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passphrase_instead_of_a_key_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATS_SYNC_ENCRYPTION_KEY", f"{NEW_KEY},correct horse battery staple")
 
     [warning] = map(str, settings_warnings())

@@ -80,7 +80,7 @@ def test_a_command_line_option_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings(config=Path("other.yaml")).config == Path("other.yaml")
 
 
-def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_mistakes_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATS_SYNC_HTTP_PORT", "eighty")
     monkeypatch.setenv("ATS_SYNC_LOG_LEVEL", "warn")
     monkeypatch.setenv("ATS_SYNC_SHUTDOWN_GRACE", "8")

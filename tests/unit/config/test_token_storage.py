@@ -42,7 +42,7 @@ def problems_of(file: Path, **environment: str) -> list[str]:
 
 
 @pytest.mark.parametrize("login", [False, True])
-def test_without_a_place_the_refresh_token_is_refused_and_the_remedy_named(
+def test_without_storage_the_refresh_token_is_refused_and_the_remedy_named(
     tmp_path: Path, login: bool
 ) -> None:
     oauth = rotating_auth("https://vendor.example")
@@ -56,7 +56,7 @@ def test_without_a_place_the_refresh_token_is_refused_and_the_remedy_named(
 
 
 @pytest.mark.parametrize("name", ["ATS_SYNC_ENCRYPTION_KEY", "ats_sync_encryption_key"])
-def test_a_key_is_a_place(tmp_path: Path, name: str) -> None:
+def test_a_key_is_enough_for_storage(tmp_path: Path, name: str) -> None:
     assert problems_of(file_of(tmp_path, acme=""), **{name: KEY}) == []
 
 
@@ -71,15 +71,15 @@ def test_a_key_that_protects_nothing_is_refused(tmp_path: Path) -> None:
     assert problem.startswith("environment  ATS_SYNC_ENCRYPTION_KEY: is too short")
 
 
-def test_a_file_is_a_place_and_needs_no_key(tmp_path: Path) -> None:
+def test_a_token_file_needs_no_key(tmp_path: Path) -> None:
     assert problems_of(file_of(tmp_path, acme="    token_file: acme.json\n")) == []
 
 
-def test_a_disabled_integration_needs_no_place_yet(tmp_path: Path) -> None:
+def test_a_disabled_integration_needs_no_storage(tmp_path: Path) -> None:
     assert problems_of(file_of(tmp_path, acme="    enabled: false\n")) == []
 
 
-def test_client_credentials_need_no_place(tmp_path: Path) -> None:
+def test_client_credentials_need_no_storage(tmp_path: Path) -> None:
     auth = (
         rotating_auth("https://vendor.example")
         .replace("grant: refresh_token", "grant: client_credentials")
@@ -116,7 +116,7 @@ def test_a_folder_that_may_not_be_written_is_refused(
     assert "may not be written by this user: a new refresh token could not be kept" in problem
 
 
-def test_one_refresh_token_has_one_place(tmp_path: Path) -> None:
+def test_one_refresh_token_is_stored_once(tmp_path: Path) -> None:
     file = file_of(tmp_path, acme="    token_file: acme.json\n", zeta="")
 
     [problem] = problems_of(file, ATS_SYNC_ENCRYPTION_KEY=KEY)

@@ -215,7 +215,7 @@ async def test_a_folder_that_appears_later_is_noticed(tmp_path: Path) -> None:
         assert await noticed.next() == content_digest({file})
 
 
-async def test_a_watch_ends_when_told_to(file: Path) -> None:
+async def test_a_watch_ends_when_stopped(file: Path) -> None:
     async with watching({file}, recheck=NEVER) as noticed:
         pass
 

@@ -1,4 +1,4 @@
-"""Wrong files and exactly what is said about them: place, path, rule, remedy."""
+"""Wrong files and their exact messages: position, path, rule, remedy."""
 
 from pathlib import Path
 
@@ -85,7 +85,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         "version: 1\nclear\x07view: {}\n",
         ["2:6  a control character is not allowed; remove or escape it"],
     ),
-    "text behind a block mark": (
+    "text after a block mark": (
         "version: | 1\n",
         ["1:12  text after `|` or `>` belongs on the next, indented line"],
     ),
@@ -491,7 +491,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG_FILES.values(), ids=WRONG_FILES.keys())
-def test_a_wrong_file_is_refused_with_every_mistake_at_its_place(
+def test_a_wrong_file_is_refused_with_every_mistake_at_its_position(
     folder: Path, text: str, expected: list[str]
 ) -> None:
     (folder / "f.yaml").write_text(text)

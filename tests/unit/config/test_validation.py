@@ -1,4 +1,4 @@
-"""Trees become models; a wrong value is told once, at its place, for the kind that was chosen."""
+"""Files become models; a wrong value is reported once, at its position, for the chosen kind."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -108,7 +108,7 @@ def refused(text: str) -> list[str]:
         ("codes: [200, default]", "codes", [200, "default"]),
     ],
 )  # fmt: skip
-def test_a_value_takes_the_type_of_its_place(text: str, field: str, value: object) -> None:
+def test_a_value_takes_the_type_of_its_field(text: str, field: str, value: object) -> None:
     assert getattr(load(text), field) == value
 
 
@@ -145,7 +145,7 @@ def test_a_value_takes_the_type_of_its_place(text: str, field: str, value: objec
         ("from_: 1", ['1:1  from_: unknown key (did you mean "from"?)']),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_told_once_for_the_chosen_kind(text: str, expected: list[str]) -> None:
+def test_a_wrong_value_is_reported_once_for_the_chosen_kind(text: str, expected: list[str]) -> None:
     assert refused(text) == expected
 
 
