@@ -13,7 +13,6 @@ from connectors.definition.placeholders import fill
 from connectors.definition.root import DefinitionModel, DefinitionTest
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, FieldIssue, RecordFailed
 from connectors.read.statuses import StatusRules
-from connectors.scaffold import starter
 from connectors.times import time_zone
 from models.times import iso
 
@@ -134,28 +133,19 @@ def _compared(part: str, expected: Mapping[str, Any], found: Mapping[str, Any]) 
     return [
         f"{part}.{name}: expected {_shown(value)}, got {_shown(found.get(name))}"
         for name, value in expected.items()
-        if _plain(found.get(name)) != _plain(value)
+        if _comparable(found.get(name)) != _comparable(value)
     ]
 
 
-def _plain(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _comparable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_comparable(item) for item in value]
     return value
 
 
 def _shown(value: Any) -> str:
-    return msgspec.json.encode(_plain(value)).decode()
-
-
-def new_definition(name: str, source: FilePath | None = None) -> str:
-    """A commented starter, made from an OpenAPI document or a sample answer (JSON) if given.
-
-    Raises:
-        UserError: the file cannot be read or is neither of the two.
-    """
-    return starter(name, source)
+    return msgspec.json.encode(_comparable(value)).decode()

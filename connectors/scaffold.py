@@ -26,11 +26,13 @@ _FIELD_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def starter(name: str, source: FilePath | None) -> str:
-    """The text of a definition that loads and says where to look next.
+def new_definition(name: str, source: FilePath | None = None) -> str:
+    """Returns the commented text of a definition that loads.
+
+    It is made from an OpenAPI document or a sample answer (JSON) if one is given.
 
     Raises:
-        UserError: the name or the file will not do.
+        UserError: the name is not valid, or the file cannot be read or is neither of the two.
     """
     if not _NAME.fullmatch(name):
         raise UserError(

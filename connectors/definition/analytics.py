@@ -11,7 +11,7 @@ from connectors.definition.writes import Choice
 
 
 class ReportAnalytics(ConfigModel):
-    """One request with the whole report: `{report}`, and `{period_key}` to tell repeats."""
+    """One request with the whole report: `{report}`, and `{period_key}` to find repeats."""
 
     kind: Literal["report"] = Field(description="One report.", examples=["report"])
     request: Request = Field(

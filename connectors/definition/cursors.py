@@ -86,7 +86,7 @@ class SyncTokenCursor(ConfigModel):
 
 
 class NoCursor(ConfigModel):
-    """The list cannot tell what changed: every walk is complete, fingerprints find changes."""
+    """The list does not show changes: every walk is complete, fingerprints find changes."""
 
     kind: Literal["none"] = Field(description="Every walk is complete.", examples=["none"])
 

@@ -99,7 +99,7 @@ class CursorPagination(ConfigModel):
     )
 
     @model_validator(mode="after")
-    def _one_place(self) -> "CursorPagination":
+    def _one_source(self) -> "CursorPagination":
         if (self.at is None) == (self.header is None):
             raise ValueError("needs exactly one of `at` and `header`")
         return self

@@ -100,11 +100,8 @@ def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
 
 def top_names(path: str) -> set[str]:
     """The record's own keys that a path starts from, as far as they are plain names."""
-    return _tops(dict(jmespath.compile(path).parsed))
-
-
-def _tops(node: dict[str, Any]) -> set[str]:
-    return {leaf["value"] for leaf in _roots(node) if leaf["type"] == "field"}
+    roots = _roots(dict(jmespath.compile(path).parsed))
+    return {root["value"] for root in roots if root["type"] == "field"}
 
 
 def _roots(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -149,8 +149,8 @@ def _repeated(names: object, part: str, what: str) -> list[InitErrorDetails]:
     issues = []
     for status, each in dict(names).items():  # type: ignore[call-overload]  # one of two mappings
         for at, name in enumerate(each):
-            place = (part, str(getattr(status, "value", status)), at)
-            earlier = first.setdefault(name.casefold(), place)
-            if earlier != place:
-                issues.append(issue_at(place, f'{what} "{name}" is listed twice', also=earlier))
+            location = (part, str(getattr(status, "value", status)), at)
+            earlier = first.setdefault(name.casefold(), location)
+            if earlier != location:
+                issues.append(issue_at(location, f'{what} "{name}" is listed twice', also=earlier))
     return issues

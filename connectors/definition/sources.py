@@ -94,7 +94,7 @@ def read_source(value: object, *, items: str | None = None) -> Source:
     """Returns the source that a value of the file declares.
 
     Raises:
-        ValidationError: with every mistake at its place.
+        ValidationError: with every mistake at its path.
     """
     mistakes: list[InitErrorDetails] = []
     source = _Reader(mistakes, items).read(value, ())

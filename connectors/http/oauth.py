@@ -71,7 +71,7 @@ class OAuth2Auth:
 
     async def _fetch(self, send: SendToken) -> AccessToken:
         if self._auth.grant != "refresh_token":
-            return _access(await self._ask(send, {}))
+            return _access(await self._request_tokens(send, {}))
         seed = fill_text(self._auth.refresh_token or "", self._values)
         grant = grant_of(self._token_url(), seed, self._integration)
         async with self._store.claim(grant) as claim:
@@ -88,7 +88,7 @@ class OAuth2Auth:
         if known is not None and self._is_usable(known):
             return self._adopt(known)
         refresh = known.refresh if known is not None else seed
-        return await self._keep(claim, await self._ask(send, {"refresh_token": refresh}))
+        return await self._keep(claim, await self._request_tokens(send, {"refresh_token": refresh}))
 
     def _is_usable(self, known: StoredTokens) -> bool:
         is_news = known.access != self._last_access and known.asked_as == self._asked_as
@@ -119,7 +119,7 @@ class OAuth2Auth:
         self._last_access = tokens.access
         return _access(tokens)
 
-    async def _ask(self, send: SendToken, more: dict[str, str]) -> StoredTokens:
+    async def _request_tokens(self, send: SendToken, more: dict[str, str]) -> StoredTokens:
         answer = await send(self._request({"grant_type": self._auth.grant} | more | self._form()))
         return self._read(answer, more.get("refresh_token", ""))
 

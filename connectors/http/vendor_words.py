@@ -29,9 +29,9 @@ def _words(found: Any, depth: int) -> list[str]:
         return [words for item in found[:_MOST_ERRORS] for words in _words(item, depth - 1)]
     if not isinstance(found, dict):
         return []
-    plain = next((w for name in _MESSAGES if (w := _words(found.get(name), depth - 1))), [])
+    own = next((w for name in _MESSAGES if (w := _words(found.get(name), depth - 1))), [])
     nested = [w for name in _ERRORS for w in _of_errors(found.get(name), depth - 1)]
-    return [*plain, *nested]
+    return [*own, *nested]
 
 
 def _of_errors(errors: Any, depth: int) -> list[str]:
@@ -54,8 +54,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ud800-
 
 def harmless(words: str, names: Collection[str] = ()) -> str:
     """An ATS's words without addresses, numbers, tokens and these names, cut to a line's length."""
-    plain = " ".join(_UNPRINTABLE.sub(" ", words[:2000]).split())
-    masked = _MASKED.sub("…", plain)
+    visible = " ".join(_UNPRINTABLE.sub(" ", words[:2000]).split())
+    masked = _MASKED.sub("…", visible)
     parts = sorted({part for name in names for part in name.split() if len(part) > 1}, key=len)
     for part in reversed(parts):
         masked = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "…", masked, flags=re.IGNORECASE)

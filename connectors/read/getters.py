@@ -109,7 +109,7 @@ def _each(source: Each, zone: tzinfo) -> Getter:
         [] if "key" in source.fields or source.fields.keys() >= {"type"} else ["key"]
     )
 
-    plain = [
+    plain_keys = [
         (name, plain_key(source.fields[name]) or "")
         for name, _ in fields
         if plain_key(source.fields[name])
@@ -119,9 +119,9 @@ def _each(source: Each, zone: tzinfo) -> Getter:
     )
 
     def entry(item: Any) -> Any:
-        if type(item) is dict and len(plain) == len(fields):
+        if type(item) is dict and len(plain_keys) == len(fields):
             take = item.get
-            return {name: take(key) for name, key in plain}
+            return {name: take(key) for name, key in plain_keys}
         return {name: get(item) for name, get in fields}
 
     def entries(record: Any) -> Any:

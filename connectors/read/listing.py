@@ -110,16 +110,14 @@ class AtsList:
             )
         except NotFound:
             # Its owner may have gone since the walk began; then so have its records.
-            if self.spec.scopes is None or await self._is_listed(state.scope):
+            scopes = self.spec.scopes
+            if scopes is None or state.scope in (await self._load_scopes(scopes)).ids:
                 raise
             return NOTHING
         if state.scope is None:
             return fetched
         records = [with_scope(raw, state.scope) for raw in fetched.records]
         return replace(fetched, records=records)
-
-    async def _is_listed(self, scope: str | None) -> bool:
-        return scope in (await self._load_scopes(self.spec.scopes or "")).ids
 
     def _first_draft(self, window: Window, scope: str | None) -> Draft:
         more = change_filter(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)

@@ -176,7 +176,7 @@ class ListReader:
             if isinstance(each, MappingFailed)
             else _failed(record, "its details cannot be read")
             if record.external_id in missing
-            else _merged(each, by_id.get(record.external_id))
+            else {**each, **by_id.get(record.external_id, {})}
             for record, each in zip(records, decoded, strict=True)
         ]
 
@@ -234,11 +234,6 @@ def _because(error: Exception) -> str:
 
 def _failed(record: RawRecord, why: str) -> MappingFailed:
     return MappingFailed(record.external_id, why)
-
-
-def _merged(listed: Context, detail: Context | None) -> Context:
-    """The detail's fields come first; what only the list shows stays."""
-    return listed if detail is None else {**listed, **detail}
 
 
 def _filled(

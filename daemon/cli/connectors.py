@@ -174,7 +174,7 @@ def new(
     ] = None,
 ) -> None:
     """Print a commented definition to start from. Put it as NAME.yaml into a connector_paths folder."""
-    from connectors.introspection import new_definition
+    from connectors.scaffold import new_definition
     from daemon.cli.session import EXIT_USAGE, show_error
     from models.errors import UserError
 

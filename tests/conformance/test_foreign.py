@@ -98,7 +98,7 @@ async def test_breezy_a_wrong_password_is_a_refused_credential() -> None:
             await one.check()
 
 
-async def test_breezy_a_session_that_ends_during_a_walk_is_opened_anew() -> None:
+async def test_breezy_a_session_that_ends_during_a_walk_is_opened_again() -> None:
     ats, imported = Breezy(), Imported()
     async with connected("breezy", ats, ats.serve) as (connector, tiny):
         await imported.walk(connector)
@@ -110,7 +110,7 @@ async def test_breezy_a_session_that_ends_during_a_walk_is_opened_anew() -> None
     assert len(logins) == 2
 
 
-async def test_breezy_asking_to_slow_down_until_a_moment_is_obeyed() -> None:
+async def test_breezy_a_rate_limit_until_a_moment_is_obeyed() -> None:
     ats, imported, clock = Breezy(slow_down=1), Imported(), QuickClock()
     async with connected("breezy", ats, ats.serve, clock=clock) as (connector, _):
         await imported.walk(connector)
@@ -184,7 +184,7 @@ async def test_bullhorn_candidates_and_submissions_are_listed() -> None:
     assert ats.violations == []
 
 
-async def test_bullhorn_only_what_changed_is_asked_for_the_second_time() -> None:
+async def test_bullhorn_only_what_changed_is_requested_the_second_time() -> None:
     ats, imported = Bullhorn(), Imported()
     async with connected("bullhorn", ats, ats.serve) as (connector, _):
         await imported.walk(connector)
@@ -230,7 +230,7 @@ async def test_bullhorn_a_wrong_secret_is_a_refused_credential(name: str) -> Non
             await one.check()
 
 
-async def test_bullhorn_a_session_whose_access_token_ended_too_is_opened_anew() -> None:
+async def test_bullhorn_a_session_whose_access_token_ended_too_is_opened_again() -> None:
     ats, imported = Bullhorn(), Imported()
     async with connected("bullhorn", ats, ats.serve) as (connector, _):
         await imported.walk(connector)
@@ -241,7 +241,7 @@ async def test_bullhorn_a_session_whose_access_token_ended_too_is_opened_anew() 
     assert ats.refreshes == 2
 
 
-async def test_bullhorn_asking_to_slow_down_is_obeyed() -> None:
+async def test_bullhorn_a_rate_limit_is_obeyed() -> None:
     ats, imported, clock = Bullhorn(slow_down=3), Imported(), QuickClock()
     async with connected("bullhorn", ats, ats.serve, clock=clock) as (connector, _):
         await imported.walk(connector)

@@ -142,7 +142,7 @@ async def test_a_change_between_two_pages_is_there_after_the_next_poll(account: 
     assert_equal_to_truth(simulator, connector, found)
 
 
-async def test_equal_and_missing_times_lose_nobody(account: Account) -> None:
+async def test_equal_and_missing_times_lose_no_record(account: Account) -> None:
     simulator, connector = await account(without_updated_at=0.3)
     records = list(simulator.world.people.values())[:40]
     simulator.actions.set_updated_at(records, simulator.clock.now_ms())

@@ -176,7 +176,7 @@ async def test_a_push_ends_an_application_in_a_status_of_the_right_group(account
 
 
 @only("bamboohr")
-async def test_an_account_without_an_ended_application_is_asked_for_its_status(
+async def test_an_account_without_an_ended_application_is_read_for_its_status(
     account: Account,
 ) -> None:
     simulator, connector = await account(candidates=20, operator={"statuses": {}})

@@ -86,7 +86,7 @@ async def test_a_way_back_leads_back_or_is_said_to_be_missing(
     assert (await now(connector, ref))["status"] is Status.INTERVIEW
 
 
-async def test_a_write_whose_answer_is_lost_is_told_so_and_took_effect_once(
+async def test_a_write_whose_answer_is_lost_is_unknown_and_took_effect_once(
     account: Account,
 ) -> None:
     simulator, connector = await account(candidates=40)

@@ -22,10 +22,10 @@ from connectors.definition.sources import PathSource
 from connectors.integration_checks import integration_notes
 from connectors.introspection import (
     list_definitions,
-    new_definition,
     run_definition_tests,
     show_definition,
 )
+from connectors.scaffold import new_definition
 from tests.support.definitions import spoilt
 
 VENDORS = sorted(find_definitions())

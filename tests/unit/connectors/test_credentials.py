@@ -63,7 +63,7 @@ async def test_a_credential_in_the_query_is_on_every_page() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 422, 500])
-async def test_no_error_tells_a_credential_or_what_the_answer_said(status: int) -> None:
+async def test_no_error_shows_a_credential_or_what_the_answer_said(status: int) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status, text="Ada Lovelace secret-key", headers={"X": "y"})
 
@@ -130,7 +130,7 @@ async def test_a_token_that_was_withdrawn_is_replaced_once() -> None:
     assert len(server.forms) == 2
 
 
-async def test_a_credential_that_stays_refused_is_told_after_one_fresh_token() -> None:
+async def test_a_credential_that_stays_refused_is_reported_after_one_fresh_token() -> None:
     server = TokenServer()
 
     async def answer(request: web.Request) -> web.Response:
@@ -155,7 +155,7 @@ async def test_a_credential_that_stays_refused_is_told_after_one_fresh_token() -
         {"expires_at": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()},
     ],
 )
-async def test_a_token_that_is_about_to_end_is_fetched_anew(expiry: dict[str, object]) -> None:
+async def test_a_token_that_is_about_to_end_is_fetched_again(expiry: dict[str, object]) -> None:
     server = TokenServer(**expiry)
 
     async with tiny_ats(server) as ats:
@@ -170,7 +170,7 @@ async def test_a_token_that_is_about_to_end_is_fetched_anew(expiry: dict[str, ob
     assert server.refused == 0
 
 
-async def test_a_rotated_refresh_token_takes_the_place_of_the_old_one() -> None:
+async def test_a_rotated_refresh_token_replaces_the_old_one() -> None:
     server = TokenServer(refresh_token="second", expires_in=0.1)
     auth = (
         '{{kind: oauth2, grant: refresh_token, token_url: "{url}/token", client_auth: body, '
@@ -192,7 +192,7 @@ async def test_a_rotated_refresh_token_takes_the_place_of_the_old_one() -> None:
     assert server.forms[0]["client_secret"] == ["secret-client_secret"]
 
 
-async def test_a_wrong_client_is_told_as_a_refused_credential() -> None:
+async def test_a_wrong_client_is_reported_as_a_refused_credential() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"error": "invalid_client"}, status=401)
 

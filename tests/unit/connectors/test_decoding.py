@@ -59,7 +59,7 @@ async def read(body: bytes, kind: str = "application/json", records: str = "rows
     ids=["cut UTF-8", "UTF-8 and junk", "latin-1", "windows-1252", "control characters", "half",
          "escaped and half", "NaN", "1e999", "5000 digits", "BOM", "UTF-16", "UTF-16-LE", "UTF-32"],
 )  # fmt: skip
-async def test_a_body_is_repaired_where_its_meaning_is_clear_and_that_is_told(
+async def test_a_body_is_repaired_where_its_meaning_is_clear_and_that_is_reported(
     body: bytes, name: str
 ) -> None:
     names, failed, repairs = await read(body)

@@ -769,7 +769,7 @@ def complaints(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), MISTAKES)
-def test_a_mistake_is_told_with_its_place(old: str, new: str, expected: list[str]) -> None:
+def test_a_mistake_is_reported_at_its_line(old: str, new: str, expected: list[str]) -> None:
     assert complaints(spoilt(old, new)) == expected
 
 
@@ -779,7 +779,7 @@ def test_the_definition_that_is_spoilt_here_has_no_mistake() -> None:
     assert definition.model.title == "Acme Hire"
 
 
-def test_mistakes_in_different_parts_are_told_together() -> None:
+def test_mistakes_in_different_parts_are_reported_together() -> None:
     text = spoilt("requests: 50", "requests: 0").replace("holds: candidates\n", "holds: all\n")
 
     assert len(complaints(text)) == 2

@@ -133,7 +133,7 @@ async def test_in_an_account_of_no_vendor_is_a_key_missing(vendor: str) -> None:
     assert [issue for issue in issues if issue.kind == "key"] == []
 
 
-def test_greenhouse_is_asked_for_its_own_reasons_too() -> None:
+def test_greenhouse_is_read_for_its_own_reasons_too() -> None:
     model = load_definition("greenhouse").model
 
     assert model.lists["rejection_reasons"].request.query["include_defaults"] == "true"

@@ -92,7 +92,7 @@ async def test_a_field_that_cannot_be_read_fails_alone_and_is_counted(
             assert found.candidate[other] == value  # type: ignore[literal-required]  # one of its fields
 
 
-async def test_fields_are_counted_by_name_and_told_without_content() -> None:
+async def test_fields_are_counted_by_name_and_reported_without_content() -> None:
     connector = tiny_connector(TinyAts("http://127.0.0.1:9"), definition_text())
     raws = [RawRecord(f"{n}", b'{"id": %d, "name": ["Secret"]}' % n, None) for n in range(1, 6)]
 

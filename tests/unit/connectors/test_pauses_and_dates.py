@@ -36,7 +36,7 @@ def test_a_date_of_noughts_is_no_date(text: str, format_name: str) -> None:
 
 
 @pytest.mark.parametrize("format_name", [*TIME_FORMATS, "%d.%m.%Y"])
-def test_a_wrong_time_is_told_without_its_value(format_name: str) -> None:
+def test_a_wrong_time_is_reported_without_its_value(format_name: str) -> None:
     with pytest.raises(ValueError, match="time") as caught:
         read_time("1985 Ann Smith", format_name)
 

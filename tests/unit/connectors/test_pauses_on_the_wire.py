@@ -78,7 +78,7 @@ async def test_an_outage_of_more_than_a_minute_fails_the_read_at_once(
 @pytest.mark.parametrize(
     "asked", ["0", "-1", in_seconds(-60), "soon"], ids=["zero", "negative", "past", "a word"]
 )
-async def test_an_outage_without_a_usable_hint_is_asked_again_with_growing_pauses(
+async def test_an_outage_without_a_usable_hint_is_requested_again_with_growing_pauses(
     asked: str,
 ) -> None:
     clock = QuickClock()
@@ -96,7 +96,7 @@ async def test_an_outage_without_a_usable_hint_is_asked_again_with_growing_pause
     assert min(clock.slept) >= 0.25
 
 
-async def test_being_asked_for_no_pause_at_all_is_no_reason_to_storm() -> None:
+async def test_a_hint_of_no_pause_at_all_is_no_reason_to_storm() -> None:
     clock = QuickClock()
 
     async def answer(request: web.Request) -> web.Response:
@@ -112,7 +112,7 @@ async def test_being_asked_for_no_pause_at_all_is_no_reason_to_storm() -> None:
     assert min(clock.slept) >= 9.9
 
 
-async def test_what_one_integration_is_asked_holds_for_all_with_its_credential() -> None:
+async def test_a_pause_of_one_integration_holds_for_all_with_its_credential() -> None:
     clock, shared_limits = QuickClock(), SharedLimits()
 
     async def answer(request: web.Request) -> web.Response:

@@ -69,7 +69,7 @@ def test_any_other_answer_leaves_the_outcome_unknown(
     assert says in (doubted(status, body, content_type=content_type) or "")
 
 
-def test_a_definition_may_ask_for_more_and_for_less_than_the_usual() -> None:
+def test_a_definition_may_demand_more_and_less_than_the_usual() -> None:
     assert doubted(200, b"", is_shown=False) == "answered 200 with an empty body"
     assert doubted(200, b"{}", is_shown=False) is not None
     assert doubted(200, b'{"errors": [1]}', is_shown=True) is None

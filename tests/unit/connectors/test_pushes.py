@@ -152,7 +152,7 @@ async def test_a_rejection_without_a_reason_says_which_line_to_add() -> None:
     assert "integrations.acme.rejection_reasons" in plan.reason
 
 
-async def test_a_withdrawal_takes_a_reason_that_stands_for_one() -> None:
+async def test_a_withdrawal_takes_a_reason_that_means_one() -> None:
     plan = await planned(PushTarget(Status.WITHDRAWN))
 
     assert isinstance(plan, Steps)
@@ -256,7 +256,7 @@ async def test_the_form_that_an_account_takes_is_tried_first_from_then_on() -> N
     assert [body["from"] for _, body in account.writes] == ["s1", "row-5", "row-5"]
 
 
-async def test_a_guard_that_is_refused_in_every_form_is_told() -> None:
+async def test_a_guard_that_is_refused_in_every_form_is_reported() -> None:
     text = ACME.replace(
         "    - {header: X-Error",
         "    - {status: [409], on: [write], then: guard}\n    - {header: X-Error",

@@ -127,7 +127,7 @@ async def test_a_lookup_list_may_scroll_as_well() -> None:
     assert [stage.external_id for stage in stages] == ["1", "2", "3"]
 
 
-async def test_a_page_of_a_scroll_whose_answer_was_lost_is_not_asked_for_again() -> None:
+async def test_a_page_of_a_scroll_whose_answer_was_lost_is_not_requested_again() -> None:
     """The ATS has moved on: the next answer would be the page after the one that was lost."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -143,7 +143,7 @@ async def test_a_page_of_a_scroll_whose_answer_was_lost_is_not_asked_for_again()
     assert len(ats.asked) == 2
 
 
-async def test_a_scroll_begins_like_any_list_and_waits_when_asked_to_slow_down() -> None:
+async def test_a_scroll_begins_like_any_list_and_waits_when_rate_limited() -> None:
     busy = web.Response(status=429, headers={"Retry-After": "1"})
     answers = [web.Response(status=503), page([1]), busy, page([2]), page([])]
 

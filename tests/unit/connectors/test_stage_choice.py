@@ -84,7 +84,7 @@ def test_a_pipeline_out_of_use_takes_its_stages_with_it() -> None:
     assert push_target(StageReader(spec, RULES).read(rows), Status.OFFER, {}) is None
 
 
-def test_the_definitions_own_condition_takes_the_place_of_the_usual_fields() -> None:
+def test_the_definitions_own_condition_replaces_the_usual_fields() -> None:
     spec = Stages(list="stages", active="in_use == 'yes'")
     rows = [
         {"id": 1, "name": "Offer", "in_use": "no"},

@@ -217,7 +217,7 @@ async def test_records_are_mapped_again_when_the_account_s_zone_changes() -> Non
         ),
     ],
 )
-def test_a_zone_that_is_none_or_has_no_effect_is_refused_with_its_place(
+def test_a_zone_that_is_none_or_has_no_effect_is_refused_at_its_line(
     old: str, new: str, message: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -227,7 +227,7 @@ def test_a_zone_that_is_none_or_has_no_effect_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berln", "CEST", "+02:00", "Europe"])
-def test_an_operator_s_zone_that_is_none_is_refused_at_its_place_in_the_file(
+def test_an_operator_s_zone_that_is_none_is_refused_at_its_line_in_the_file(
     zone: str, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.yaml").write_text(ACCOUNT)

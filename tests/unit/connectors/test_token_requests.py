@@ -87,7 +87,7 @@ class SteppedClock(QuickClock):
     ],
     ids=lambda value: str(value) if isinstance(value, int) else None,
 )
-async def test_each_refusal_of_a_token_is_told_as_what_it_is(
+async def test_each_refusal_of_a_token_is_reported_by_its_cause(
     status: int, body: Any, error: type[AtsError], says: str
 ) -> None:
     async def answer(request: web.Request) -> web.Response:
@@ -126,7 +126,7 @@ async def test_a_wrong_address_that_is_an_option_is_named_as_one() -> None:
     assert ats.asked == ["POST /wrong"], "asking the same again cannot help"
 
 
-async def test_a_web_page_in_place_of_a_token_asks_for_the_address() -> None:
+async def test_a_web_page_in_place_of_a_token_names_the_address() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text="<p>Log in, Ada</p>", content_type="text/html")
 
@@ -174,7 +174,7 @@ async def test_an_outage_of_the_token_address_is_waited_for_as_long_as_it_says()
 
 
 @pytest.mark.parametrize("client_auth", ["basic", "body"])
-async def test_a_token_is_asked_for_as_json_where_the_definition_says_so(client_auth: str) -> None:
+async def test_a_token_is_requested_as_json_where_the_definition_says_so(client_auth: str) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response(GOOD if request.path == "/token" else NOTHING)
 

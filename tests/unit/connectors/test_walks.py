@@ -189,7 +189,7 @@ async def test_an_answer_without_the_promised_list_is_no_empty_listing(body: str
 
 
 @pytest.mark.parametrize("body", ["<html>down for maintenance</html>", '{"rows": [{"id": 1'])
-async def test_an_answer_that_is_no_json_is_asked_for_again_and_then_fails(body: str) -> None:
+async def test_an_answer_that_is_no_json_is_requested_again_and_then_fails(body: str) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text=body, content_type="text/html")
 
@@ -220,7 +220,7 @@ async def test_an_answer_that_is_far_too_large_is_cut_off() -> None:
         await connector.close()
 
 
-async def test_a_failing_page_is_asked_for_again() -> None:
+async def test_a_failing_page_is_requested_again() -> None:
     async def answer(request: web.Request) -> web.Response:
         return rows(1) if len(ats.asked) > 2 else web.Response(status=503)
 
@@ -246,7 +246,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(("told", "least"), [("7", 7.0), (None, 1.0)])
-async def test_a_read_that_is_told_to_slow_down_waits_and_goes_on(
+async def test_a_read_that_is_rate_limited_waits_and_goes_on(
     told: str | None, least: float
 ) -> None:
     clock = QuickClock(scale=1.0)
@@ -279,7 +279,7 @@ async def test_status_200_with_an_error_body_is_an_error() -> None:
         await connector.close()
 
 
-async def test_an_error_can_be_told_by_a_header() -> None:
+async def test_an_error_can_be_reported_by_a_header() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=400, headers={"X-Problem": "Stale position"})
 
@@ -304,7 +304,7 @@ async def test_skip_means_that_there_is_nothing() -> None:
     assert found == []
 
 
-async def test_a_walk_resumes_behind_the_page_that_was_kept() -> None:
+async def test_a_walk_resumes_after_the_page_that_was_kept() -> None:
     async def answer(request: web.Request) -> web.Response:
         at = int(request.query.get("c", "1"))
         return rows(at, next=str(at + 1) if at < 4 else None)
@@ -325,7 +325,7 @@ async def test_a_walk_resumes_behind_the_page_that_was_kept() -> None:
     assert rest[-1].complete
 
 
-async def test_a_position_that_cannot_be_read_begins_anew() -> None:
+async def test_a_position_that_cannot_be_read_begins_again() -> None:
     async def answer(request: web.Request) -> web.Response:
         return rows(1)
 
@@ -355,7 +355,7 @@ async def test_the_next_page_is_fetched_while_the_last_one_is_worked_on() -> Non
         await connector.close()
 
 
-async def test_records_without_an_id_are_told_and_stop_no_other() -> None:
+async def test_records_without_an_id_fail_and_stop_no_other() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"rows": [{"id": 1}, {"name": "x"}, 7, {"id": ""}, {"id": "b"}]})
 
