@@ -174,6 +174,12 @@ class PollState(msgspec.Struct):
         unread.note(mapped)
         self.keep_unread(list_name, unread)
 
+    def all_mapped(self, list_name: str, unread: int) -> None:
+        """Takes that a walk mapped every record of a list, `unread` with an unread field."""
+        fields = self.unread_of(list_name)
+        fields.all_mapped(unread)
+        self.keep_unread(list_name, fields)
+
     def forget_unread(self, list_name: str, external_ids: Iterable[str]) -> None:
         """Takes that these records are gone from the list."""
         unread = self.unread_of(list_name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
@@ -78,6 +79,29 @@ class RecordChange(msgspec.Struct, frozen=True, gc=False):
             or self.returned
             or (self.applications and any(not a.is_as_known for a in self.applications))
         )
+
+    @property
+    def has_new_digest(self) -> bool:
+        """True if the digest, fingerprint or mapping version is not that of the snapshot."""
+        old, new = self.before, self.after
+        return old is None or (old.fingerprint, old.digest, old.mapping_version) != (
+            new.fingerprint,
+            new.digest,
+            new.mapping_version,
+        )
+
+    def stamped(self, import_id: UUID) -> Snapshot:
+        """Returns the snapshot as an import writes it, with the one that it replaces."""
+        before = self.before
+        if before is None:
+            return replace(self.after, import_id=import_id, previous=None)
+        previous = {
+            "candidate": before.candidate,
+            "applications": list(before.applications),
+            "seen_at": before.seen_at,
+            "deleted": self.returned,
+        }
+        return replace(self.after, import_id=import_id, previous=previous)
 
     @property
     def is_loud(self) -> bool:

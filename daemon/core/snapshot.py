@@ -35,20 +35,6 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """The replaced snapshot, enough to compare again after a kill: `candidate`, `applications`,
     `seen_at`, and `deleted` if it was marked deleted. None if this import created the record."""
 
-    def stamped(self, import_id: UUID, previous: Mapping[str, Any] | None) -> "Snapshot":
-        """Returns the same snapshot as an import writes it."""
-        return Snapshot(
-            self.external_id,
-            self.fingerprint,
-            self.digest,
-            self.candidate,
-            self.applications,
-            self.mapping_version,
-            self.seen_at,
-            import_id,
-            previous,
-        )
-
 
 def changed_at(snapshot: Snapshot) -> datetime | None:
     """Returns when the record changed last at the ATS; None where the ATS does not say."""

@@ -1,23 +1,21 @@
-"""One page of records: find what changed, keep it, give it to ClearView, log it.
+"""The path of a page through an import: fetch, identify, detect, map, plan, write, apply, log.
 
-The order makes a kill harmless at any point. First the checkpoint says which records are about to
-be written; then their snapshots are, each with what it replaced; only then ClearView and the logs.
-Whoever comes next finishes the page from the snapshots alone (`daemon.importing.recovery`).
+The order makes a kill harmless at any point. First the checkpoint names the records that are about
+to be written; then their snapshots are written, each with the one that it replaces; only then
+ClearView and the logs. The next run finishes the page from the snapshots alone
+(`daemon.importing.recovery`).
 
-Each of these steps takes one page at a time, in their order, and the pages follow each other
-closely: while one is logged, the next is given to ClearView, the snapshots of a third are written,
-and a fourth is announced. The checkpoint names them all. Pages that share a record or a candidate
-wait for each other.
+Pages overlap, one in each stage. The checkpoint names all that are announced. Pages that share a
+record or a candidate wait for each other.
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Container, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from connectors.connector import ListFacts, Page
+from connectors.connector import ListFacts, Page, RawRecord
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
@@ -25,143 +23,143 @@ from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, ignore_stale_status
 from daemon.core.service_errors import ServiceFailed
-from daemon.core.snapshot import Snapshot
 from daemon.importing.apply import deliver, log_plans, plan_changes
-from daemon.importing.change_detection import ChangeDetector, PreparedPage
+from daemon.importing.change_detection import ChangeDetector
+from daemon.importing.comparison import RecordComparison
 from daemon.importing.context import ImportContext
-from daemon.importing.failures import (
-    note_failures,
-    note_unidentified,
-    set_aside,
-    unexpected,
-)
+from daemon.importing.failures import note_failures, note_unidentified, set_aside, unexpected
 from daemon.importing.own_values import compare_values
-from daemon.importing.sequential_stage import SequentialStage
+from daemon.importing.page_slot import PageSlot
+from daemon.importing.page_source import OnePage, PageSource
+from daemon.importing.pipeline import Passage, Pipeline
+from daemon.importing.prepared_page import PreparedPage
 
-STEPS_BEHIND = 3
-"""Writing, delivering, logging: so many pages may be under way when the next one comes."""
-
-
-def _nothing() -> None:
-    """No one waits to be told."""
+STAGES = ("read", "ready", "announce", "write", "apply", "log")
+READING = ("read", "ready")
+"""Stages that leave no trace: a page in them is dropped when the run ends early."""
+STAGES_AFTER_ANNOUNCE = 3
+SAVE_EVERY_S = 10.0
+"""A pass over unchanged pages stores its position so often."""
 
 
 @dataclass(slots=True)
 class PageImport:
-    """Imports the pages of one list, one after the other."""
+    """Imports the pages of one list."""
 
     context: ImportContext
     facts: ListFacts
-    reading: ChangeDetector
+    source: PageSource
+    detector: ChangeDetector
+    comparison: RecordComparison
     filled: Counter[str] = field(default_factory=Counter)
     mapped: int = 0
     unread: int = 0
     """Records with a field that could not be read."""
-    writing: SequentialStage = field(default_factory=lambda: SequentialStage("write snapshots"))
-    delivering: SequentialStage = field(
-        default_factory=lambda: SequentialStage("deliver to ClearView")
+    _ended: bool = False
+    _announced: deque[frozenset[str]] = field(
+        default_factory=lambda: deque(maxlen=STAGES_AFTER_ANNOUNCE)
     )
-    logging: SequentialStage = field(default_factory=lambda: SequentialStage("log"))
-    under_way: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=STEPS_BEHIND))
-    """What the pages in these three are about."""
+    """Records and candidates of the latest announced pages."""
 
-    async def prepare(self, page: Page) -> PreparedPage:
-        """Look up what is known, and decode and map only what is not."""
-        return await self.reading.prepare(page)
-
-    async def commit(
-        self,
-        prepared: PreparedPage,
-        *,
-        asked_at: datetime,
-        written: Callable[[], None] = _nothing,
-        done: Callable[[], None] = _nothing,
-    ) -> None:
-        """Begin to write the page, once the page before it is written.
-
-        `asked_at` is a moment before the ATS was asked for the page. `written` is called when the
-        page cannot be lost any more, `done` when nothing of it but its log is left.
+    async def run(self) -> None:
+        """Imports every page; all of them are in ClearView and logged when it returns.
 
         Raises:
-            Exception: what an earlier page could not be written, delivered or logged for.
+            Exception: the error of the first page that failed, after the pages before it.
         """
-        await note_failures(self.context, self.facts.name, prepared.failures)
-        note_unidentified(self.context, self.facts.name, prepared.unidentified)
-        self.context.state.note_mapped(self.facts.name, prepared.unread)
-        self.unread += sum(bool(fields) for fields in prepared.unread.values())
-        about = self._about(prepared)
-        if not all(about.isdisjoint(other) for other in self.under_way):
-            # ClearView and the log are told what the snapshots say, which are about to change.
-            await self.join()
-        page = await self._announce(prepared)
-        await self.writing.join()
-        self._count_seen(prepared)
-        changes = await self._changes(prepared, asked_at)
-        await self.context.ports.snapshots.mark_seen(self.facts.name, prepared.found_again)
-        if not changes:
-            await self._pass_over(page, prepared.recovered)
-            written()
-            done()
-            return
-        self.under_way.append(about)
-        self.writing.begin(self._write(page, changes, prepared.recovered, written, done))
+        await Pipeline(STAGES, interruptible=READING).run(self._import, ended=lambda: self._ended)
 
-    async def commit_each(
-        self,
-        prepared: PreparedPage,
-        *,
-        asked_at: datetime,
-        written: Callable[[], None],
-        done: Callable[[], None],
-    ) -> None:
-        """Write a page that has failed before record by record: the one that fails is set aside.
+    async def _import(self, passage: Passage) -> None:
+        """Takes one page from the ATS to ClearView and the logs."""
+        async with PageSlot(self.context.ports.page_slots) as slot:
+            fetched = await self.source.fetch(slot)
+            self._ended = fetched is None or fetched.page.last
+            if fetched is None:
+                return
+            page, asked_at = fetched.page, fetched.asked_at
+            identified = await self.detector.identify(page.records)
+            detected = await self.detector.detect(identified)
+            prepared = await self.detector.map(page, detected)
+            del fetched, page, identified, detected  # the raw records
+            await passage.enter("ready")
+            await passage.enter("announce")
+            self.context.require_lease()
+            if self.source.is_doubtful:
+                await passage.wait_for_pages_before()
+                await self._import_each(prepared, asked_at)
+                return
+            announced = await self._announce(prepared, passage)
+            await passage.enter("write")
+            changes = await self._changes(prepared, asked_at)
+            self.source.compared(prepared)
+            plans = await self._plan(changes)
+            written = await self._write_snapshots(announced, plans)
+            self.source.written(prepared.page)
+            await passage.enter("apply")
+            applied = await self._apply(announced, written)
+            await self._forget_failures(prepared, plans, applied)
+            await passage.enter("log")
+        await self._log(announced, applied)
+
+    async def _import_each(self, prepared: PreparedPage, asked_at: datetime) -> None:
+        """Writes a page that has failed before record by record: one that fails is set aside.
 
         Raises:
-            AtsError, ServiceFailed, LeaseLost: nothing that a record is to blame for.
+            AtsError, ServiceFailed, LeaseLost: an error that no record is to blame for.
         """
-        try:
-            for part in prepared.split():
-                await self._commit_alone(part, asked_at)
-            written()
-        finally:
-            done()
+        for part in prepared.split():
+            await self._import_alone(part, asked_at)
+        self.source.compared(prepared)
+        self.source.written(prepared.page)
 
-    async def _commit_alone(self, part: PreparedPage, asked_at: datetime) -> None:
-        under_way = len(self.context.state.applying)
+    async def _import_alone(self, part: PreparedPage, asked_at: datetime) -> None:
+        """Takes one record through the same steps, from its announcement on."""
+        announced = await self._announce(part, None)
         try:
-            await self.commit(part, asked_at=asked_at)
-            await self.join()
+            plans = await self._plan(await self._changes(part, asked_at))
+            written = await self._write_snapshots(announced, plans)
+            applied = await self._apply(announced, written)
+            await self._forget_failures(part, plans, applied)
+            await self._log(announced, applied)
         except (AtsError, ServiceFailed, LeaseLost):
             raise
         except Exception as error:
-            await self.drain()
-            announced = self.context.state.applying[under_way:]
-            if not announced:
+            if not announced.external_ids:
                 raise
-            for page in announced:
-                await set_aside(self.context, page, unexpected(error))
-            del self.context.state.applying[under_way:]
+            await set_aside(self.context, announced, unexpected(error))
+            self.context.state.applying.remove(announced)
 
-    def _about(self, prepared: PreparedPage) -> frozenset[str]:
-        """Names of the records and of the candidates that the page is going to write."""
-        records = [mapped.external_id for mapped, _ in prepared.changed]
-        if self.facts.holds == "candidates":
-            return frozenset((*records, *prepared.failures))
-        candidates = [
-            f"candidate {mapped.candidate['external_id']}"
-            for mapped, _ in prepared.changed
-            if mapped.candidate is not None
-        ]
-        return frozenset((*records, *prepared.failures, *candidates))
-
-    async def _announce(self, prepared: PreparedPage) -> PageInFlight:
-        """Let the checkpoint name the records before any of them is written."""
+    async def _announce(self, prepared: PreparedPage, passage: Passage | None) -> PageInFlight:
+        """Lets the checkpoint name the records before any of them is written."""
+        context, name = self.context, self.facts.name
+        await note_failures(context, name, prepared.failures)
+        note_unidentified(context, name, prepared.unidentified)
+        context.state.note_mapped(name, prepared.unread)
+        about = prepared.written_ids()
+        if passage is not None and not all(about.isdisjoint(each) for each in self._announced):
+            # ClearView and the log get what the snapshots hold, which are about to change.
+            await passage.wait_for_pages_before()
+        self._announced.append(about)
         ids = tuple(mapped.external_id for mapped, _ in prepared.changed)
-        page = PageInFlight(self.facts.name, ids, uuid4())
+        page = PageInFlight(name, ids, uuid4())
         if ids:
-            self.context.state.applying.append(page)
-            await self.context.save()
+            context.state.applying.append(page)
+        if ids or (context.ports.clock.now() - context.saved_at).total_seconds() > SAVE_EVERY_S:
+            await context.save()
         return page
+
+    async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
+        """Returns the changes of the page, and stores new digests of unchanged content."""
+        self._count_seen(prepared)
+        compared = await self.comparison.compare(prepared)
+        fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
+        changes = [keep_unless_made(ignore_stale_status(change, asked_at)) for change in fresh]
+        empty = [change for change in changes if change.is_empty]
+        snapshots = self.context.ports.snapshots
+        await snapshots.refresh(self.facts.name, [c.after for c in empty if c.has_new_digest])
+        await snapshots.mark_seen(self.facts.name, prepared.found_again)
+        self.context.run.counts.unchanged += len(empty) + len(prepared.changed) - len(compared)
+        return [change for change in changes if not change.is_empty]
 
     def _count_seen(self, prepared: PreparedPage) -> None:
         counts = self.context.run.counts
@@ -173,95 +171,37 @@ class PageImport:
             self.filled.update(dict.fromkeys(names, records))
         self.mapped += len(prepared.changed)
         self.context.mapped += len(prepared.changed)
+        self.unread += sum(bool(fields) for fields in prepared.unread.values())
 
-    async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
-        """What the page changes; what it does not change is known again where it has to be."""
-        compared = await self.reading.compare(prepared)
-        fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
-        changes = [keep_unless_made(ignore_stale_status(change, asked_at)) for change in fresh]
-        empty = [change for change in changes if change.is_empty]
-        marked = [change.after for change in empty if _is_marked_anew(change)]
-        await self.context.ports.snapshots.refresh(self.facts.name, marked)
-        self.context.run.counts.unchanged += len(empty) + len(prepared.changed) - len(compared)
-        return [change for change in changes if not change.is_empty] if empty else changes
-
-    async def _pass_over(self, page: PageInFlight, recovered: Sequence[str]) -> None:
-        """The page changes nothing."""
-        if page.external_ids:
-            self.context.state.applying.remove(page)
-        await self.context.ports.failed.remove(self.facts.name, recovered)
-        if self._checkpoint_is_old():
-            await self.context.save()
-
-    def _checkpoint_is_old(self) -> bool:
+    async def _plan(self, changes: Sequence[RecordChange]) -> list[RecordPlan]:
         context = self.context
-        return (context.ports.clock.now() - context.saved_at).total_seconds() > 10
+        return await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
 
-    async def _write(
-        self,
-        page: PageInFlight,
-        changes: Sequence[RecordChange],
-        recovered: Sequence[str],
-        written: Callable[[], None],
-        done: Callable[[], None],
-    ) -> None:
-        """Write the snapshots, then begin to give the page to ClearView."""
-        context, name = self.context, self.facts.name
-        plans = await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
-        unstored = await context.ports.snapshots.write(
-            name,
-            [_stamped(c, page.import_id) for c in changes if c.before is None],
-            [_stamped(c, page.import_id) for c in changes if c.before is not None],
+    async def _write_snapshots(
+        self, announced: PageInFlight, plans: Sequence[RecordPlan]
+    ) -> list[RecordPlan]:
+        """Returns the plans whose snapshots MongoDB took."""
+        changes = [plan.change for plan in plans]
+        if not changes:
+            return []
+        refused = await self.context.ports.snapshots.write(
+            self.facts.name,
+            [c.stamped(announced.import_id) for c in changes if c.before is None],
+            [c.stamped(announced.import_id) for c in changes if c.before is not None],
         )
-        await note_failures(context, name, unstored)
-        written()
-        stored = [p for p in plans if p.change.external_id not in unstored]
-        recovered = [e for e in recovered if e not in unstored]
-        await self.delivering.join()
-        self.delivering.begin(self._deliver(page, stored, recovered, done))
+        await note_failures(self.context, self.facts.name, refused)
+        return [p for p in plans if p.change.external_id not in refused]
 
-    async def _deliver(
-        self,
-        page: PageInFlight,
-        plans: Sequence[RecordPlan],
-        recovered: Sequence[str],
-        done: Callable[[], None],
-    ) -> None:
-        """Give the page to ClearView, then begin to log it."""
-        try:
-            refused = await deliver(self.context, self.facts.name, plans, page.import_id)
-            taken = [p for p in plans if p.change.external_id not in refused]
-            self._count_taken(taken)
-            await self.context.ports.failed.remove(
-                self.facts.name, [e for e in recovered if e not in refused]
-            )
-            await self.logging.join()
-            self.logging.begin(self._log(page, taken))
-        finally:
-            done()
-
-    async def _log(self, page: PageInFlight, plans: Sequence[RecordPlan]) -> None:
-        await log_plans(self.context, plans)
-        self.context.state.applying.remove(page)
-
-    async def join(self) -> None:
-        """Return when ClearView has every page, and all of them are logged.
-
-        Raises:
-            Exception: what the last of them could not be written, delivered or logged for.
-        """
-        for lane in (self.writing, self.delivering, self.logging):
-            await lane.join()
-        self.under_way.clear()
-
-    async def drain(self) -> None:
-        """Return when nothing is written any more, however it ended."""
-        for lane in (self.writing, self.delivering, self.logging):
-            await lane.drain()
-
-    def _count_taken(self, plans: Sequence[RecordPlan]) -> None:
+    async def _apply(
+        self, announced: PageInFlight, plans: Sequence[RecordPlan]
+    ) -> list[RecordPlan]:
+        """Returns the plans that ClearView took."""
+        if not plans:
+            return []
+        refused = await deliver(self.context, self.facts.name, plans, announced.import_id)
+        applied = [p for p in plans if p.change.external_id not in refused]
         counts = self.context.run.counts
-        for plan in plans:
+        for plan in applied:
             counts.conflicts += len(plan.conflicts)
             if plan.log is None:
                 counts.unchanged += 1
@@ -269,63 +209,66 @@ class PageImport:
                 counts.created += 1
             else:
                 counts.updated += 1
+        return applied
+
+    async def _forget_failures(
+        self, prepared: PreparedPage, plans: Sequence[RecordPlan], applied: Sequence[RecordPlan]
+    ) -> None:
+        """Drops records from `failed_records` that are well again."""
+        if prepared.recovered:
+            refused = {p.change.external_id for p in plans}
+            refused -= {p.change.external_id for p in applied}
+            recovered = [e for e in prepared.recovered if e not in refused]
+            await self.context.ports.failed.remove(self.facts.name, recovered)
+
+    async def _log(self, announced: PageInFlight, plans: Sequence[RecordPlan]) -> None:
+        await log_plans(self.context, plans)
+        if announced.external_ids:
+            self.context.state.applying.remove(announced)
 
 
-def _is_marked_anew(change: RecordChange) -> bool:
-    """The content is the same, but not what it is known by."""
-    old, new = change.before, change.after
-    return old is None or (old.fingerprint, old.digest, old.mapping_version) != (
-        new.fingerprint,
-        new.digest,
-        new.mapping_version,
-    )
-
-
-@asynccontextmanager
-async def page_import(
+def page_import(
     context: ImportContext,
     facts: ListFacts,
+    source: PageSource,
     failing: frozenset[str],
     *,
     remap_all: bool = False,
     shown: Container[str] = (),
-) -> AsyncIterator[PageImport]:
-    """The import of one list's pages, all of them in ClearView and logged when it ends.
+) -> PageImport:
+    """Returns the import of one list's pages.
 
-    `failing` are the records that failed before; with `again` equal records are mapped, too.
-    `shown` grows with the external ids of the pages that were committed.
+    `failing` are the records that failed before; with `remap_all` unchanged records are mapped,
+    too. `shown` grows with the external ids of the pages that were compared.
     """
-    reading = ChangeDetector(
+    detector = ChangeDetector(
         facts=facts,
         connector=context.connector,
         snapshots=context.ports.snapshots,
-        clock=context.ports.clock,
         failing=failing,
         remap_all=remap_all,
-        own_field=context.rules.own_field,
         unmapped_stages=context.unmapped_stages,
+    )
+    comparison = RecordComparison(
+        facts=facts,
+        snapshots=context.ports.snapshots,
+        clock=context.ports.clock,
+        own_field=context.rules.own_field,
+        peers=context.peers_of(facts),
         walk_began_at=context.walk.began_at,
         shown=shown,
-        peers=context.peers_of(facts),
     )
-    pages = PageImport(context, facts, reading)
-    try:
-        yield pages
-        await pages.join()
-    finally:
-        await pages.drain()
+    return PageImport(context, facts, source, detector, comparison)
 
 
-def _stamped(change: RecordChange, import_id: UUID) -> Snapshot:
-    before = change.before
-    previous = (
-        None
-        if before is None
-        else {
-            "candidate": before.candidate,
-            "applications": list(before.applications),
-            "seen_at": before.seen_at,
-            "deleted": change.returned,
-        }
-    )
-    return change.after.stamped(import_id, previous)
+async def import_records(
+    context: ImportContext,
+    facts: ListFacts,
+    records: Sequence[RawRecord],
+    *,
+    asked_at: datetime,
+    failing: frozenset[str] = frozenset(),
+) -> None:
+    """Imports records that were read by id. `asked_at` is a moment before they were requested."""
+    page = Page(records=records, position=None, last=True)
+    await page_import(context, facts, OnePage(page, asked_at), failing).run()

@@ -13,6 +13,7 @@ from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
 from daemon.core.record_change import RecordChange
 from daemon.importing.apply import plan_changes
 from daemon.importing.change_detection import ChangeDetector
+from daemon.importing.comparison import RecordComparison
 from daemon.importing.context import ImportPorts, ImportRules, peers_of
 from daemon.importing.deletions import ask_for_missing, find_missing
 from daemon.importing.hashed_id_set import HashedIdSet
@@ -85,59 +86,62 @@ class Preview:
         changed = state.needs_remapping(facts.name, lookups)
         remap_all = window.is_full and (changed or swept)
         failing = await self.ports.failed.all_ids(facts.name)
-        looking = _Looking(self._reading(facts, failing, remap_all=remap_all))
-        async for page in self._pages(facts, window, at.position, looking):
-            for item in await self._page(looking, page):
+        preview = self._preview_of(facts, failing, remap_all=remap_all)
+        async for page in self._pages(facts, window, at.position, preview):
+            for item in await self._page(preview, page):
                 yield item
         if (
-            looking.proves_absence
-            and not looking.is_doubtful
+            preview.proves_absence
+            and not preview.is_doubtful
             and facts.complete_listing_proves_absence
         ):
-            self._shown[facts.name] = looking.seen
+            self._shown[facts.name] = preview.seen
 
-    def _reading(
+    def _preview_of(
         self, facts: ListFacts, failing: frozenset[str], *, remap_all: bool = False
-    ) -> ChangeDetector:
-        return ChangeDetector(
-            facts=facts,
-            connector=self.connector,
-            snapshots=self.ports.snapshots,
-            clock=self.ports.clock,
-            failing=failing,
-            remap_all=remap_all,
-            own_field=self.rules.own_field,
-            peers=peers_of(self.connector, facts),
+    ) -> "_ListPreview":
+        snapshots = self.ports.snapshots
+        return _ListPreview(
+            ChangeDetector(facts, self.connector, snapshots, failing, remap_all=remap_all),
+            RecordComparison(
+                facts,
+                snapshots,
+                self.ports.clock,
+                own_field=self.rules.own_field,
+                peers=peers_of(self.connector, facts),
+            ),
         )
 
     async def _pages(
-        self, facts: ListFacts, window: Window, position: Position | None, looking: "_Looking"
+        self, facts: ListFacts, window: Window, position: Position | None, preview: "_ListPreview"
     ) -> AsyncIterator[Page]:
         """As an import would walk: what is refused is begun again, completely if need be."""
         try:
             async for page in self.connector.pages(facts.name, window, position=position):
-                looking.proves_absence = page.last and page.complete and position is None
+                preview.proves_absence = page.last and page.complete and position is None
                 yield page
         except CursorRefused:
             if position is None and window.is_full:
                 raise
-            looking.seen = HashedIdSet()
+            preview.seen = HashedIdSet()
             again = window if position is not None else Window()
-            async for page in self._pages(facts, again, None, looking):
+            async for page in self._pages(facts, again, None, preview):
                 yield page
 
-    async def _page(self, looking: "_Looking", page: Page) -> list[PreviewedChange]:
-        name = looking.reading.facts.name
-        prepared = await looking.reading.prepare(page)
+    async def _page(self, preview: "_ListPreview", page: Page) -> list[PreviewedChange]:
+        detector = preview.detector
+        name = detector.facts.name
+        detected = await detector.detect(await detector.identify(page.records))
+        prepared = await detector.map(page, detected)
         for record in page.records:
-            looking.seen.add(record.external_id)
+            preview.seen.add(record.external_id)
             self._looked_at.add(_key(name, record.external_id))
         for failure in page.failed:
             if failure.external_id:
-                looking.seen.add(failure.external_id)
+                preview.seen.add(failure.external_id)
             else:
-                looking.is_doubtful = True
-        compared = await looking.reading.compare(prepared)
+                preview.is_doubtful = True
+        compared = await preview.comparison.compare(prepared)
         changes = [keep_unless_made(change) for change in compared]
         told = await self._tell(name, [c for c in changes if not c.is_empty])
         self.counts.pages += 1
@@ -194,15 +198,16 @@ class Preview:
             answers = await self.connector.fetch(facts.name, ids) if ids else {}
             records = [record for record in answers.values() if record is not None]
             if records:
-                looking = _Looking(self._reading(facts, frozenset(ids)))
+                preview = self._preview_of(facts, frozenset(ids))
                 page = Page(records=records, position=None, last=True)
-                for item in await self._page(looking, page):
+                for item in await self._page(preview, page):
                     yield item
 
 
 @dataclass(slots=True)
-class _Looking:
-    reading: ChangeDetector
+class _ListPreview:
+    detector: ChangeDetector
+    comparison: RecordComparison
     seen: HashedIdSet = field(default_factory=HashedIdSet)
     proves_absence: bool = False
     is_doubtful: bool = False

@@ -2,10 +2,10 @@
 
 import structlog
 
-from connectors.connector import ListFacts, Page
+from connectors.connector import ListFacts
 from connectors.errors import AtsError, AuthRefused
 from daemon.importing.context import ImportContext
-from daemon.importing.page import page_import
+from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,4 @@ async def _compare(context: ImportContext, facts: ListFacts) -> None:
         log.info("pushed_records_not_read", integration=name, error=type(error).__name__)
         return
     records = [record for record in answers.values() if record is not None]
-    page = Page(records=records, position=None, last=True)
-    async with page_import(context, facts, frozenset()) as pages:
-        await pages.commit(await pages.prepare(page), asked_at=asked_at)
+    await import_records(context, facts, records, asked_at=asked_at)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from connectors.connector import Connector, ListFacts, Page, RawRecord
+from connectors.connector import Connector, ListFacts, RawRecord
 from connectors.errors import AtsError, AuthRefused, Transient
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures, unexpected
-from daemon.importing.page import page_import
+from daemon.importing.page import import_records
 
 Answers = dict[str, RawRecord | None]
 
@@ -33,9 +33,9 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
     await context.ports.failed.remove(facts.name, gone)
     context.state.forget_unread(facts.name, gone)
     records = [record for record in answers.values() if record is not None]
-    page = Page(records=records, position=None, last=True)
-    async with page_import(context, facts, frozenset(external_ids)) as pages:
-        await pages.commit(await pages.prepare(page), asked_at=asked_at)
+    await import_records(
+        context, facts, records, asked_at=asked_at, failing=frozenset(external_ids)
+    )
 
 
 async def read_by_id(

@@ -21,7 +21,7 @@ from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
 from daemon.importing.deletions import settle_absences
 from daemon.importing.list_failures import cause_of, note_list_failure
-from daemon.importing.listing import ListImport
+from daemon.importing.listing import import_list
 from daemon.importing.pushed import compare_pushed
 from daemon.importing.recovery import finish_interrupted
 from daemon.importing.reports import (
@@ -161,7 +161,7 @@ class ImportPoll:
             walk.begin(facts.name, full=full)
             try:
                 lookups = await self._connector.prepare_mapping(facts.name)
-                await ListImport(context, facts, lookups).run()
+                await import_list(context, facts, lookups)
             except AuthRefused:
                 raise
             except AtsError as error:
