@@ -1,4 +1,4 @@
-"""What the hiring metrics mean, and which periods are due. Pure.
+"""The meaning of the hiring metrics, and the periods that are due.
 
 All times are UTC and every period is half-open, [from, to). For one integration:
 
@@ -59,7 +59,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
 
 class Attempts(msgspec.Struct, frozen=True):
-    """How often a period's export was tried, and when last."""
+    """The attempts at the export of a period."""
 
     count: int = 0
     last_at: datetime | None = None
@@ -72,7 +72,7 @@ class MetricsUnavailable(AtsSyncError):
 
 
 def floor_to(moment: datetime, every: timedelta) -> datetime:
-    """The latest whole multiple of `every` since 1970 that is not after the moment.
+    """Returns the latest multiple of `every` since 1970 that is not after the moment.
 
     Counted in absolute time, so no change of any clock's offset makes a period longer or shorter.
     """
@@ -80,7 +80,7 @@ def floor_to(moment: datetime, every: timedelta) -> datetime:
 
 
 def latest_complete(now: datetime, every: timedelta) -> Period:
-    """The last period that is over: what a report shows when no one names another one."""
+    """Returns the last period that is over: the default of a report."""
     end = floor_to(now, every)
     return Period(end - every, end)
 
@@ -88,7 +88,7 @@ def latest_complete(now: datetime, every: timedelta) -> Period:
 def due_periods(
     exported_until: datetime | None, *, now: datetime, every: timedelta, limit: int
 ) -> list[Period]:
-    """The oldest complete periods that are not exported yet, at most `limit` of them.
+    """Returns the oldest complete periods that are not exported yet, at most `limit` of them.
 
     Periods begin and end at multiples of `every`. When `every` was changed in between, the first
     one is cut short to get there: periods never overlap and leave no gap. Before the first export
@@ -106,12 +106,12 @@ def due_periods(
 
 
 def retry_at(attempts: int, last_at: datetime) -> datetime:
-    """When a failed period is tried again: after 1, 2, 4 ... minutes, at least once an hour."""
+    """Returns when a failed period is tried again: after 1, 2, 4 ... minutes, at most an hour."""
     return last_at + backoff_pause(attempts, first=timedelta(minutes=1), longest=timedelta(hours=1))
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """How long something took: of how many it is known, and their median and 90th percentile."""
+    """Durations in milliseconds: the number of known ones, their median and 90th percentile."""
 
     count: int
     median_ms: float | None = None
@@ -157,7 +157,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def metrics_of(period: Period, facts: Facts) -> dict[str, Any]:
-    """The metrics object: what is logged, exported and shown."""
+    """Returns the metrics object that is logged, exported and shown."""
     return {
         "period": {"from": iso(period.start), "to": iso(period.end)},
         "funnel": _funnel(facts.standing),
@@ -277,7 +277,7 @@ class Standpoint(msgspec.Struct, frozen=True):
 
 
 def value_of(point: Standpoint, field_name: str) -> str:
-    """What an ATS gets for one application. It changes only when the status does.
+    """Returns the value of one application for an ATS. It changes only when the status does.
 
     A field whose name ends in "score" is taken for a number field, any other for a text field.
     """
@@ -285,7 +285,7 @@ def value_of(point: Standpoint, field_name: str) -> str:
 
 
 def text_of(point: Standpoint) -> str:
-    """For example "interview 5/8 day 12 since 2026-03-14": the fifth of eight steps, reached on the
+    """Returns, say, "interview 5/8 day 12 since 2026-03-14": the fifth of eight steps, reached on the
     twelfth day after the application, in UTC. No comma: where it becomes a tag, it stays one tag.
     """
     day = max((point.entered_at - point.started_at).days, 0)
@@ -294,7 +294,7 @@ def text_of(point: Standpoint) -> str:
 
 
 def score_of(point: Standpoint) -> str:
-    """How far the application has come, from 0 (turned down) to 100 (hired)."""
+    """Returns how far the application has come, from 0 (turned down) to 100 (hired)."""
     return str(100 * _step(point.status) // len(PIPELINE))
 
 
@@ -309,7 +309,7 @@ def values_to_send(
     *,
     field_name: str,
 ) -> Iterator[tuple[Standpoint, str]]:
-    """The applications whose value the ATS does not have yet.
+    """Yields the applications whose value the ATS does not have yet.
 
     An application that was closed before the period and never had a value is history: it is left
     alone. One whose value was refused, or lost at the ATS, is among `sent` with None.

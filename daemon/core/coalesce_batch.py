@@ -14,7 +14,7 @@ from daemon.core.snapshot import Record
 
 
 def fold_candidates(batch: ClearViewBatch) -> ClearViewBatch:
-    """The same batch with each candidate in it once: created as it ends, or patched once."""
+    """Returns the batch with each candidate in it once: created in its last state, or patched once."""
     new: dict[str, Record] = {}
     for record in batch.new_candidates:
         new.setdefault(str(record["external_id"]), record)
@@ -32,7 +32,7 @@ def fold_candidates(batch: ClearViewBatch) -> ClearViewBatch:
 
 
 def joined(one: Patch, then: Patch) -> Patch:
-    """What two patches, one after the other, do together."""
+    """Returns one patch for two that follow each other."""
     kept = {path: value for path, value in one.set.items() if not _touched(path, then)}
     unset = [path for path in one.unset if not _touched(path, then)]
     return _settled(replace(one, set={**kept, **then.set}, unset=[*unset, *then.unset]))
@@ -47,7 +47,7 @@ def _is_within(path: str, other: str) -> bool:
 
 
 def _settled(patch: Patch) -> Patch:
-    """Custom fields as a whole and one by one are one value: MongoDB refuses both in one update."""
+    """Merges custom fields as a whole and one by one: MongoDB refuses both in one update."""
     if CUSTOM not in patch.set:
         return patch
     inner = {p: v for p, v in patch.set.items() if p.startswith(f"{CUSTOM}.")}
@@ -57,7 +57,7 @@ def _settled(patch: Patch) -> Patch:
 
 
 def patched(record: Record, patch: Patch) -> Record:
-    """The record after the patch, as ClearView would hold it."""
+    """Returns the record after the patch, as ClearView would hold it."""
     result = {**record, CUSTOM: dict(record.get(CUSTOM) or {})}
     for path, value in patch.set.items():
         _put(result, path, value)

@@ -1,4 +1,4 @@
-"""Which side an application's status is taken from, by three-way comparison with the snapshot."""
+"""The side that an application's status is taken from, by comparison with the snapshot."""
 
 from datetime import datetime
 from typing import Literal
@@ -30,7 +30,7 @@ def who_moved(
     ats: ApplicationStatus,
     clearview: ApplicationStatus,
 ) -> Movement:
-    """Which side left the status that both last agreed on.
+    """Returns the side that left the status on which both last agreed.
 
     `agreed` whenever both sides are equal, however they came there. Without a base every
     difference counts as movement on both sides.
@@ -53,7 +53,7 @@ def decide_status(
     ats_changed_at: datetime | None = None,
     clearview_changed_at: datetime | None = None,
 ) -> Winner | None:
-    """The side whose status both shall have; None where only a person may decide.
+    """Returns the side whose status both get; None where only a person may decide.
 
     A side that moved alone wins whatever the policy says. Equal sides need no decision: `ats` is
     answered, and taking it changes nothing.
@@ -69,13 +69,13 @@ def decide_status(
 
 
 def is_for_a_person(one: ApplicationStatus, other: ApplicationStatus) -> bool:
-    """True if one side hired whom the other side turned down: no rule may undo either of them."""
+    """Returns True if one side hired whom the other side turned down: no rule may undo either."""
     pair = {one, other}
     return ApplicationStatus.HIRED in pair and not pair.isdisjoint(TURNED_DOWN)
 
 
 def _newest(ats: datetime | None, clearview: datetime | None) -> Winner:
-    """Without both times, or with equal ones, the ATS wins: it is the customer's record."""
+    """Returns the later side; the ATS, the customer's record, unless both times are known."""
     if ats is None or clearview is None:
         return "ats"
     return "clearview" if clearview > ats else "ats"

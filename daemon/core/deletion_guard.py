@@ -1,4 +1,4 @@
-"""The brake before deletions: a listing that lost many records is doubted, not believed."""
+"""The guard of deletions: a listing that lost many records is not believed."""
 
 import msgspec
 
@@ -18,9 +18,9 @@ class DeletionBlocked(msgspec.Struct, frozen=True):
 def judge_deletions(
     *, known: int, missing: int, seen: int, max_percent: float, accepted: bool
 ) -> Proceed | DeletionBlocked:
-    """Whether a complete listing that lacks `missing` of `known` records may delete them.
+    """Decides if a complete listing that lacks `missing` of `known` records may delete them.
 
-    An emptied listing is refused at any percentage; `accepted` is a person's word that it is true.
+    An emptied listing is refused at any percentage; `accepted` is a person's confirmation.
     """
     if accepted or missing == 0:
         return Proceed()

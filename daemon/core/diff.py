@@ -1,4 +1,4 @@
-"""What changed between two canonical records, field by field.
+"""The changes between two canonical records, field by field.
 
 Custom fields are compared key by key (`custom_fields.salary`), everything else as a whole. Signed
 URLs of attachments and the time of the last change are not changes by themselves; a record that
@@ -24,7 +24,7 @@ class FieldChange(msgspec.Struct, frozen=True):
     old: Any
     new: Any
     quiet: bool = False
-    """True: to be patched, but no change that anybody needs to hear of."""
+    """True: to be patched, but no change that people want to hear of."""
     removed: bool = False
 
 
@@ -84,12 +84,12 @@ def _without_urls(attachments: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 
 
 def loud(changes: Sequence[FieldChange]) -> list[FieldChange]:
-    """The changes that count as changes."""
+    """Returns the changes that people want to hear of."""
     return [change for change in changes if not change.quiet]
 
 
 def apply_changes(old: Mapping[str, Any], changes: Sequence[FieldChange]) -> dict[str, Any]:
-    """The record after the changes: the inverse of the diff, as ClearView's patch performs it."""
+    """Returns the record after the changes, as ClearView's patch makes it."""
     result = {key: dict(value) if key == CUSTOM else value for key, value in old.items()}
     for change in changes:
         if not change.path.startswith(f"{CUSTOM}."):

@@ -1,4 +1,4 @@
-"""How far an import got, as it is stored in the checkpoint `poll:<name>`.
+"""The state of an import between runs, stored in the checkpoint `poll:<name>`.
 
 A walk is one pass over all lists of an integration. It is stored only when there is something to
 lose: before the first page that changes anything, and now and then on a long walk.
@@ -34,7 +34,7 @@ class PageInFlight(msgspec.Struct, frozen=True):
 
     @property
     def is_doubtful(self) -> bool:
-        """Two runs could not finish it: one of its records may be to blame."""
+        """True if two runs could not finish it: one of its records may be the cause."""
         return self.attempts >= DOUBTFUL_AFTER
 
 
@@ -46,7 +46,7 @@ class Deleting(msgspec.Struct, frozen=True):
 
 
 class ListPosition(msgspec.Struct, frozen=True):
-    """How far the walk of one list got."""
+    """The position of the walk of one list."""
 
     position: Mapping[str, Any] | None
     full: bool
@@ -56,7 +56,7 @@ class ListPosition(msgspec.Struct, frozen=True):
 
     @property
     def is_doubtful(self) -> bool:
-        """Two runs in a row failed here: the next page is written record by record."""
+        """True if two runs in a row failed here: the next page is written record by record."""
         return self.failures >= DOUBTFUL_AFTER
 
 
@@ -81,20 +81,20 @@ class ListingPass(msgspec.Struct):
     """Lists that an earlier run began: what this one does not see of them proves nothing."""
 
     def begin(self, list_name: str, *, full: bool) -> None:
-        """Start a list, unless an earlier run has left it half way."""
+        """Starts a list, unless an earlier run has left it half way."""
         self.positions.setdefault(list_name, ListPosition(None, full))
 
     def move(self, list_name: str, position: Mapping[str, Any] | None) -> None:
-        """The list got this far, durably."""
+        """Moves the position of a list; everything before it is durable."""
         self.positions[list_name] = ListPosition(position, self.positions[list_name].full)
 
     def restart(self, list_name: str, *, full: bool) -> None:
-        """The list begins again from its first page."""
+        """Begins a list again from its first page."""
         self.positions[list_name] = ListPosition(None, full)
         self.resumed_lists -= {list_name}
 
     def failed(self, list_name: str, cause: FailureCause) -> bool:
-        """Count a failure at the list's position; True if the position is forgotten for it.
+        """Counts a failure at the list's position; True if the position is forgotten.
 
         An outage says nothing about the position. Any other failure may come from the position
         itself, which would fail every later run: a refusal forgets it at once, an answer that is no
@@ -115,7 +115,7 @@ class ListingPass(msgspec.Struct):
         self.done.append(list_name)
 
     def after_failure(self, now: datetime, fresh: UUID) -> "ListingPass":
-        """The pass that goes on where a list failed and looks at all the others again.
+        """Returns the pass that goes on where a list failed, and walks all the others again.
 
         It stays the same pass for a while, so that what the two halves say of one candidate is one
         version.
@@ -125,7 +125,7 @@ class ListingPass(msgspec.Struct):
         return ListingPass(id=fresh, sweep=self.sweep, began_at=now, positions=dict(self.positions))
 
     def as_sweep(self, now: datetime, fresh: UUID) -> "ListingPass":
-        """The complete pass, from the first page, that this one turns into; the same for a while."""
+        """Returns the sweep, from the first page, that this pass turns into; the same for a while."""
         if self._is_young(now):
             return ListingPass(id=self.id, sweep=True, began_at=self.began_at)
         return ListingPass(id=fresh, sweep=True, began_at=now)
@@ -142,7 +142,7 @@ class PollState(msgspec.Struct):
     """When each cursor was stored."""
     mappings: dict[str, str] = msgspec.field(default_factory=dict)
     lookups: dict[str, str] = msgspec.field(default_factory=dict)
-    """Per list: what its records were looked up in when it was last walked completely."""
+    """Per list: a digest of its lookup lists at its last complete walk."""
     filled: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     """Per list: how often mapped fields used to have values, for drift."""
     unread: dict[str, UnreadFields] = msgspec.field(default_factory=dict)
@@ -154,7 +154,7 @@ class PollState(msgspec.Struct):
     deleting: Deleting | None = None
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
-        """No cursor yet, or what is stored was mapped by other rules."""
+        """Returns True if there is no cursor, or another mapping version made the snapshots."""
         return list_name not in self.cursors or self.mappings.get(list_name) != mapping_version
 
     def needs_remapping(self, list_name: str, lookups: str) -> bool:
@@ -192,14 +192,14 @@ class PollState(msgspec.Struct):
             self.unread[list_name] = unread
 
     def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
-        """A complete pass was finished longer ago than the operator wants.
+        """Returns True if the last sweep ended longer ago than `every`.
 
         One that lies as far ahead was dated by a clock that was wrong.
         """
         return self.swept_at is None or abs(now - self.swept_at) >= every
 
     def resume_or_begin(self, *, sweep: bool, now: datetime, fresh: UUID) -> ListingPass:
-        """Go on with the pass under way, or begin one; a sweep begins from the front."""
+        """Resumes the pass under way, or begins one; a sweep begins at the first page."""
         if self.walk is None:
             self.walk = ListingPass(id=fresh, sweep=sweep, began_at=now)
         elif sweep and not self.walk.sweep:
@@ -207,7 +207,7 @@ class PollState(msgspec.Struct):
         return self.walk
 
     def to_value(self) -> dict[str, Any]:
-        """As it is stored."""
+        """Returns it as it is stored."""
         return {
             "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
             "cursors_at": dict(self.cursors_at),
@@ -297,7 +297,7 @@ def _mapping_or_none(value: object) -> dict[str, Any] | None:
 
 
 def state_from(value: Mapping[str, Any] | None) -> PollState:
-    """The state that was stored; a fresh one if none was.
+    """Returns the stored state; a fresh one if there is none.
 
     A part of an odd shape is taken for absent: without its cursor a list is read from the front.
     """

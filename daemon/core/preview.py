@@ -1,4 +1,4 @@
-"""What an import would change, as a person reads it: made from the same plans that it would write."""
+"""The preview of an import for a person, made from the same plans that it would write."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from daemon.core.import_plan import RecordPlan
 from daemon.core.snapshot import Record
 from models.candidate import CANDIDATE_FIELDS
 
-_TOLD_OF_APPLICATIONS = ("job", "status", "stage", "rejection_reason")
+_SHOWN_OF_APPLICATIONS = ("job", "status", "stage", "rejection_reason")
 
 
 class PreviewedField(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class PreviewedField(msgspec.Struct, frozen=True):
 
 
 class PreviewedChange(msgspec.Struct, frozen=True):
-    """What an import would do about one record."""
+    """The effect of an import on one record."""
 
     list_name: str
     external_id: str
@@ -34,7 +34,7 @@ class PreviewedChange(msgspec.Struct, frozen=True):
 
 
 class PreviewCounts(msgspec.Struct):
-    """What was looked at, and what would happen."""
+    """The counts of a preview."""
 
     pages: int = 0
     seen: int = 0
@@ -54,7 +54,7 @@ class PreviewCounts(msgspec.Struct):
 
 
 def previewed(plan: RecordPlan, list_name: str, *, is_new: bool) -> PreviewedChange | None:
-    """What a plan comes to; None if no one would hear of it.
+    """Returns the preview of a plan; None if it has no line in the import log.
 
     `is_new`: the candidate is created, and no earlier record of this preview has created it.
     """
@@ -77,7 +77,7 @@ def _fields(plan: RecordPlan, *, is_new: bool) -> Iterator[PreviewedField]:
     if plan.change.returned:
         yield PreviewedField("deleted_at", "deleted", None)
     for record in plan.new_applications:
-        yield from _filled(record, _TOLD_OF_APPLICATIONS, f"applications.{record['external_id']}.")
+        yield from _filled(record, _SHOWN_OF_APPLICATIONS, f"applications.{record['external_id']}.")
     for line in plan.changes:
         yield PreviewedField(line.path, line.old, line.new)
     for gone in plan.change.vanished_applications:

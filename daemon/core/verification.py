@@ -40,12 +40,12 @@ class Drift(msgspec.Struct, frozen=True):
 
     @property
     def is_drift(self) -> bool:
-        """False for what is known and will pass, or is wanted."""
+        """False for a difference that is known and will pass, or is wanted."""
         return self.kind not in EXPECTED
 
 
 class VerificationCounts(msgspec.Struct):
-    """What was compared, and what came of it."""
+    """The counts of a comparison."""
 
     records: int = 0
     candidates: int = 0
@@ -59,7 +59,7 @@ class VerificationCounts(msgspec.Struct):
 
     @property
     def drift(self) -> int:
-        """How many differences should not be there."""
+        """The number of differences that should not be there."""
         return sum(count for kind, count in self.found.items() if kind not in EXPECTED)
 
 
@@ -70,7 +70,7 @@ class Remembered(msgspec.Struct, frozen=True):
     applications: Mapping[str, Record]
     deleted: bool
     given: Record | None = None
-    """The candidate as ClearView was given it last, if another record told of it later."""
+    """The candidate as ClearView got it last, if a later record had it, too."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What ClearView holds of one page's candidates and applications, by external id."""
+    """One page's candidates and applications in ClearView, by external id."""
 
     candidates: Mapping[str, Record]
     applications: Mapping[str, Record]
@@ -92,7 +92,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def compare_record(said: Said, remembered: Remembered | None, held: Held | None) -> Iterator[Drift]:
-    """Every difference about one record that the ATS lists. `held` None: ClearView is not compared."""
+    """Yields the differences of one listed record. `held` None: ClearView is not compared."""
     if remembered is None:
         yield Drift("missing in snapshots", "record", said.external_id, said.list_name)
         remembered = Remembered(said.candidate, said.applications, deleted=False)
@@ -112,34 +112,34 @@ def _compare_candidate(said: Said, remembered: Remembered, held: Held | None) ->
         yield Drift("missing in snapshots", "candidate", external_id, said.list_name)
         snapshot = ats
     moved = loud(diff_candidate(snapshot, ats))
-    place = _Place("candidate", external_id, said.list_name)
-    yield from _fields(place, moved, clearview)
+    item = _Subject("candidate", external_id, said.list_name)
+    yield from _fields(item, moved, clearview)
     if held is not None:
         given = remembered.given or snapshot
-        yield from _beside_clearview(place, given, clearview, {c.path for c in moved})
+        yield from _beside_clearview(item, given, clearview, {c.path for c in moved})
 
 
 def _compare_application(
     external_id: str, said: Said, remembered: Remembered, held: Held | None
 ) -> Iterator[Drift]:
-    place = _Place("application", external_id, said.list_name)
+    item = _Subject("application", external_id, said.list_name)
     ats, snapshot = said.applications.get(external_id), remembered.applications.get(external_id)
     clearview = None if held is None else held.applications.get(external_id)
     if ats is None:
-        yield place.drift("present here, gone there")
+        yield item.drift("present here, gone there")
         return
     if snapshot is None:
-        yield place.drift("missing in snapshots")
+        yield item.drift("missing in snapshots")
         snapshot = ats
     moved = loud(diff_application(snapshot, ats))
-    yield from _fields(place, moved, clearview)
+    yield from _fields(item, moved, clearview)
     if held is not None:
         waits = external_id in held.pending
         paths = {c.path for c in moved}
-        yield from _beside_clearview(place, snapshot, clearview, paths, waits=waits)
+        yield from _beside_clearview(item, snapshot, clearview, paths, waits=waits)
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Subject(msgspec.Struct, frozen=True):
     subject: Literal["candidate", "application"]
     external_id: str
     list_name: str
@@ -148,10 +148,10 @@ class _Place(msgspec.Struct, frozen=True):
         return Drift(kind, self.subject, self.external_id, self.list_name, **values)
 
 
-def _fields(place: _Place, moved: list[FieldChange], clearview: Record | None) -> Iterator[Drift]:
-    """Where the ATS says something else than it is remembered to have said."""
+def _fields(item: _Subject, moved: list[FieldChange], clearview: Record | None) -> Iterator[Drift]:
+    """Yields the fields in which the ATS differs from the snapshot."""
     for change in moved:
-        yield place.drift(
+        yield item.drift(
             "field differs",
             path=change.path,
             ats=change.new,
@@ -161,24 +161,24 @@ def _fields(place: _Place, moved: list[FieldChange], clearview: Record | None) -
 
 
 def _beside_clearview(
-    place: _Place,
+    item: _Subject,
     snapshot: Record,
     clearview: Record | None,
-    told: set[str],
+    reported: set[str],
     *,
     waits: bool = False,
 ) -> Iterator[Drift]:
-    """Where ClearView differs from what is remembered, unless the field was told of already."""
+    """Yields the fields in which ClearView differs from the snapshot, but those in `reported`."""
     if clearview is None:
-        yield place.drift("missing in ClearView")
+        yield item.drift("missing in ClearView")
         return
     if clearview.get("deleted_at") is not None:
-        yield place.drift("deleted here, present there")
-    for path in _differing(place.subject, snapshot, clearview):
-        if path not in told:
+        yield item.drift("deleted here, present there")
+    for path in _differing(item.subject, snapshot, clearview):
+        if path not in reported:
             value = _value(snapshot, path)
             kind = _kind(path, waits=waits)
-            yield place.drift(
+            yield item.drift(
                 kind, path=path, ats=value, snapshot=value, clearview=_value(clearview, path)
             )
 
@@ -213,5 +213,5 @@ def _value(record: Record | None, path: str) -> Any:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    """Custom fields; empty where a person has written something else there."""
+    """Returns custom fields; empty where a person has written something else there."""
     return value if isinstance(value, Mapping) else {}

@@ -57,7 +57,7 @@ async def no_names(_candidate: str) -> Sequence[str]:
 
 
 class ExportSettings(msgspec.Struct, frozen=True):
-    """Which integration, how long a period is, and which field takes values per application."""
+    """The settings of one export: the integration, the length of a period, the field."""
 
     integration: str
     integration_id: UUID
@@ -104,13 +104,13 @@ class Sent:
         return self.taken == 0 and self.refused >= MANY_REFUSALS
 
     def take_unsure(self) -> list[tuple[Standpoint, str]]:
-        """The values to be tried once more."""
+        """Returns the values to be tried once more."""
         unsure, self.unsure = self.unsure, []
         self.silent_in_a_row = self.failed_in_a_row = 0
         return unsure
 
     def complaint(self, field_name: str) -> str | None:
-        """For the run and the log; None if there is none."""
+        """Returns the refusals for the run and the log; None if there are none."""
         if self.last_refusal is None:
             return None
         return (
@@ -132,7 +132,7 @@ class ValueSender:
     """The field has taken a value some time."""
 
     async def send(self, point: Standpoint, value: str, *, is_last_try: bool = False) -> None:
-        """Send one; what went wrong with it alone is noted.
+        """Sends one value; a failure that concerns it alone is noted.
 
         Raises:
             AtsError: it concerns the others as well.
@@ -228,7 +228,7 @@ class ValueSender:
         return self.has_worked
 
     async def _are_there(self) -> bool:
-        """False if the ATS has none of the applications that it refused first."""
+        """Returns False if the ATS has none of the applications that it refused first."""
         if not self.connector.capabilities.reads_application:
             return True
         there = [await self._is_there(ref) for ref in self.sent.refs]

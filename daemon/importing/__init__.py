@@ -1,1 +1,1 @@
-"""The steps of an import, which `daemon.jobs.import_poll` tells in order."""
+"""The steps of an import; `daemon.jobs.import_poll` has their order."""

@@ -1,4 +1,4 @@
-"""What a page does to ClearView and to the logs."""
+"""Applies the plans of a page to ClearView and to the logs."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 async def plan_changes(
     clearview: CandidateManagement, policy: Policy, changes: Sequence[RecordChange]
 ) -> list[RecordPlan]:
-    """Decide about each record, looking at ClearView only where a status changed."""
+    """Plans the writes for each record; ClearView is read only where a status changed."""
     moved = [
         a.external_id for c in changes for a in c.applications if a.status_changed or a.is_lost
     ]
@@ -44,7 +44,7 @@ async def plan_changes(
 async def clearview_side(
     clearview: CandidateManagement, policy: Policy, applications: Sequence[str]
 ) -> ClearViewSide:
-    """What ClearView holds of these applications now."""
+    """Returns the present state of these applications in ClearView."""
     if not applications:
         return ClearViewSide()
     statuses = await clearview.statuses(applications)
@@ -56,10 +56,10 @@ async def clearview_side(
 async def deliver(
     context: ImportContext, list_name: str, plans: Sequence[RecordPlan], import_id: UUID
 ) -> frozenset[str]:
-    """Give plans to ClearView; external ids of the records that it refused come back.
+    """Applies plans to ClearView, and returns the external ids of the records that it refused.
 
-    The snapshots are stored already, and the log follows (`log_plans`). Everything here may be repeated after a kill. Conflicts come
-    first: once ClearView is written, no one could tell that there was one.
+    The snapshots are stored already, and the log follows (`log_plans`). Everything here may be
+    repeated after a kill. Conflicts come first: once ClearView is written, they cannot be found.
     """
     await _record_conflicts(context, plans)
     outcome = await _give_to_clearview(context, plans, import_id)
@@ -74,7 +74,7 @@ async def deliver(
 
 
 async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
-    """Pushes that the ATS accepted and did not make are sent once more, or given up."""
+    """Queues lost pushes once more; one that was lost twice is given up."""
     lost = [push for plan in plans for push in plan.lost]
     if not lost:
         return
@@ -89,7 +89,7 @@ async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> N
 
 
 async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
-    """An application that the ATS has moved, and ClearView with it, needs no one any more."""
+    """Closes the conflicts of applications that both sides now agree on."""
     agreed = [
         application.external_id
         for plan in plans
@@ -146,7 +146,7 @@ async def _take_back(
     outcome: ClearViewOutcome,
     import_id: UUID,
 ) -> frozenset[str]:
-    """Records that ClearView refused are as unknown as before, so that they are tried again."""
+    """Undoes the snapshots of refused records, so that they are tried again."""
     refused = {
         plan.change.external_id: reason
         for plan in plans
@@ -171,7 +171,7 @@ def _refusal(plan: RecordPlan, outcome: ClearViewOutcome) -> str | None:
 
 
 async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
-    """Log what ClearView took. May be repeated after a kill, too."""
+    """Logs the plans that ClearView took. It may be repeated after a kill."""
     if not plans:
         return
     await context.ports.history.record(
@@ -189,7 +189,7 @@ async def _align_existing(
     outcome: ClearViewOutcome,
     import_id: UUID,
 ) -> ClearViewOutcome:
-    """Bring in line what ClearView had already although no snapshot knew of it.
+    """Aligns documents that ClearView had before any snapshot knew of them.
 
     Without a base every difference in status counts as moved on both sides.
     """

@@ -1,4 +1,4 @@
-"""What every step of one import run works with."""
+"""The context of one import run, shared by its steps."""
 
 import asyncio
 from collections import Counter
@@ -51,12 +51,12 @@ class ImportPorts(msgspec.Struct, frozen=True):
     page_slots: asyncio.Semaphore = msgspec.field(
         default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE)
     )
-    """One place for each page that is being mapped or written: all imports of a process share it,
-    so that many that begin together neither fill the memory nor keep leases from being renewed."""
+    """The slots of pages that are being mapped or written: all imports of a process share them, so
+    that many that begin together neither fill the memory nor keep leases from being renewed."""
 
 
 class ImportRules(msgspec.Struct, frozen=True):
-    """What the operator decided for this integration."""
+    """The operator's rules for this integration."""
 
     overlap: timedelta = timedelta(minutes=2)
     sweep_every: timedelta = timedelta(hours=24)
@@ -68,7 +68,7 @@ class ImportRules(msgspec.Struct, frozen=True):
 
 
 class ShownList(msgspec.Struct, frozen=True):
-    """What a complete walk of one list has shown."""
+    """The records that a complete walk of one list has shown."""
 
     seen: HashedIdSet
     began_empty: bool
@@ -76,20 +76,20 @@ class ShownList(msgspec.Struct, frozen=True):
 
 
 class Progress(Protocol):
-    """Told how a run gets on. Must not raise."""
+    """Receives the progress of a run. Must not raise."""
 
     def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None: ...
 
 
 class NoProgress:
-    """No one is watching."""
+    """Shows no progress."""
 
     def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
         """Nothing to show."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What this run was asked to do beyond the schedule."""
+    """The request for one run, beyond the schedule."""
 
     fence: int
     still_held: Callable[[], bool] = lambda: True
@@ -135,7 +135,7 @@ class ImportContext:
 
     @property
     def of(self) -> IntegrationRef:
-        """Whom an alert is about."""
+        """The integration that an alert is about."""
         return IntegrationRef(self.connector.integration, self.integration_id)
 
     def peers_of(self, facts: ListFacts) -> list[str]:
@@ -161,16 +161,16 @@ class ImportContext:
         return self.walk.id
 
     def require_lease(self) -> None:
-        """Go on only while this replica is the one to do it.
+        """Ends the run unless this replica still holds the lease.
 
         Raises:
             LeaseLost: the lease ran out, or the daemon is being stopped.
         """
         if not self.request.still_held():
-            raise LeaseLost(f"{self.connector.integration} is somebody else's now")
+            raise LeaseLost(f"{self.connector.integration} is held by another replica now")
 
     async def save(self) -> None:
-        """Store how far the import got, unless that is stored already.
+        """Stores the state of the import, unless it is stored already.
 
         Raises:
             LeaseLost: another replica works on this integration now.

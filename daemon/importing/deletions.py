@@ -38,7 +38,7 @@ class Missing:
 
 
 async def settle_absences(context: ImportContext) -> None:
-    """Judge what the complete listings of this run did not show, and mark what is proved gone.
+    """Marks the records deleted that the complete listings of this run prove absent.
 
     A list is judged only if all lists with the same kind of record were listed completely: a record
     that moved from one to another is not gone.
@@ -77,10 +77,10 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
 
 
 async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: HashedIdSet) -> bool:
-    """Whether counting alone proves that nothing is missing.
+    """Returns True if counting alone proves that no record is missing.
 
     It does where each record that was shown has a snapshot of its own, and there are no others.
-    Records that failed may have none; nor may those that tell nothing new of their candidate.
+    Records that failed may have none, and so may those without news of their candidate.
     """
     if facts.holds == "both" or context.run.counts.failed:
         return False
@@ -94,7 +94,7 @@ async def find_missing(
     *,
     elsewhere: Sequence[HashedIdSet] = (),
 ) -> Missing:
-    """Live snapshots whose records a complete listing did not show.
+    """Returns live snapshots whose records a complete listing did not show.
 
     `elsewhere` are the records of the other lists of the same kind.
     """
@@ -113,10 +113,10 @@ async def find_missing(
 async def ask_for_missing(
     connector: Connector, facts: ListFacts, missing: Missing
 ) -> tuple[list[str], list[str]]:
-    """(Proved gone, to be looked for once more.) Asks by id where the ATS can be asked.
+    """Returns the records that are proved absent, and the doubtful ones; reads by id if possible.
 
-    A record that is hidden from the listing and yet there is believed, and asked for again next
-    time.
+    A record that is hidden from the listing and yet there counts as present, and is read again
+    next time.
     """
     if not facts.reads_by_id:
         return missing.again, missing.first_time
@@ -164,7 +164,7 @@ async def _allowed(
 async def delete_records(
     context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
 ) -> None:
-    """Mark what is proved gone; the checkpoint names it, so a killed deletion is repeated whole."""
+    """Marks records deleted; the checkpoint names them, so a killed deletion is repeated whole."""
     ports, now = context.ports, context.ports.clock.now()
     snapshots = await ports.snapshots.load(facts.name, external_ids)
     candidates = await _candidates_gone(context, facts, snapshots, frozenset(external_ids))
@@ -190,7 +190,7 @@ async def delete_records(
 
 
 def _records_of(snapshots: Sequence[Snapshot], refused: Mapping[str, str]) -> dict[str, str]:
-    """Records whose candidate or application ClearView did not let go: they are tried again."""
+    """Returns the records that ClearView refused to delete: they are tried again."""
     kept = {}
     for snapshot in snapshots:
         owner = [] if snapshot.candidate is None else [snapshot.candidate["external_id"]]
@@ -206,7 +206,7 @@ async def _candidates_gone(
     snapshots: Sequence[Snapshot],
     going: frozenset[str],
 ) -> list[str]:
-    """Candidates of whom no other live record of any list speaks."""
+    """Returns candidates that no other live record of any list has."""
     owners = sorted({str(s.candidate["external_id"]) for s in snapshots if s.candidate is not None})
     staying: set[str] = set()
     for other in context.connector.lists if owners else ():

@@ -14,13 +14,13 @@ ENOUGH_RECORDS = 30
 USUALLY = 0.5
 """A field that fewer records have may well be empty in all records that changed together."""
 SURPRISING = 1e-3
-"""Chance has to be less likely than this before a person is told."""
+"""Chance must be less likely than this before an alert is raised."""
 
 
 def emptied_fields(
     before: Mapping[str, Any] | None, filled: Counter[str], mapped: int
 ) -> list[str]:
-    """Usually filled fields that no record of the run had, though that is no accident."""
+    """Returns usually filled fields that no record of the run had, beyond chance."""
     if before is None or mapped < min(ENOUGH_RECORDS, before["records"] / 2):
         return []
     return sorted(
@@ -35,14 +35,14 @@ def _usual(before: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _chance(share: float, records: int, mapped: int) -> float:
-    """How likely all `mapped` records lack a field; a few records before prove little (Laplace)."""
+    """Returns how likely all `mapped` records lack a field, by Laplace's rule."""
     return float((1 - (share * records + 1) / (records + 2)) ** mapped)
 
 
 def remembered(
     before: Mapping[str, Any] | None, filled: Counter[str], mapped: int
 ) -> Mapping[str, Any] | None:
-    """How often fields are filled, from the largest sample so far or one that comes near it.
+    """Returns how often fields are filled, from the largest sample so far or one near it.
 
     What is empty now stays remembered as it was, until it is filled again.
     """
@@ -55,7 +55,7 @@ def remembered(
 async def watch_fields(
     context: ImportContext, facts: ListFacts, filled: Counter[str], mapped: int
 ) -> None:
-    """Compare with what used to be filled, tell people, and remember what is filled now."""
+    """Raises an alert for emptied fields, and remembers which are filled now."""
     before = context.state.filled.get(facts.name)
     emptied = emptied_fields(before, filled, mapped)
     name = context.connector.integration

@@ -15,7 +15,7 @@ A_FEW, MANY_SHARE = 3, 0.1
 
 
 def are_many(failing: int, *, seen: int | None) -> bool:
-    """True if so many records fail that a person should look.
+    """Returns True if so many records fail that a person should look.
 
     `seen` is how many records a complete listing showed; None where none was read.
     """
@@ -24,7 +24,7 @@ def are_many(failing: int, *, seen: int | None) -> bool:
 
 
 def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[str]) -> None:
-    """Count records that have no usable id: they can be neither stored nor retried."""
+    """Counts records without a usable id: they can be neither stored nor retried."""
     if reasons:
         context.run.counts.failed += len(reasons)
         context.unidentified[list_name] += len(reasons)
@@ -32,12 +32,12 @@ def note_unidentified(context: ImportContext, list_name: str, reasons: Sequence[
 
 
 def unexpected(error: BaseException) -> str:
-    """An error of no known kind as type and line, without its text: that may quote the record."""
+    """Returns an error as type and line, without its text: that may quote the record."""
     return f"unexpected {describe(error)}"
 
 
 async def set_aside(context: ImportContext, page: PageInFlight, reason: str) -> None:
-    """Take the records of a page that cannot be written out of the way.
+    """Sets aside the records of a page that cannot be written.
 
     They are as unknown as before the page, and retried like any record that failed.
     """
@@ -48,9 +48,9 @@ async def set_aside(context: ImportContext, page: PageInFlight, reason: str) -> 
 async def note_failures(
     context: ImportContext, list_name: str, failures: Mapping[str, str]
 ) -> None:
-    """Log each record as `Failed` and keep it for another try; the others go on.
+    """Logs each record as `Failed`, and keeps it for another try.
 
-    One that is listed again before its time, and fails as before, is no further try: a poll's
+    One that is listed again before it is due, and fails as before, is no new try: a poll's
     overlap lists the latest records every time.
     """
     if not failures:

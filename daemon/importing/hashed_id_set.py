@@ -1,4 +1,4 @@
-"""Which records a listing showed, in eight bytes each."""
+"""The set of records that a listing showed, in eight bytes each."""
 
 from array import array
 from bisect import bisect_left
@@ -23,11 +23,11 @@ class HashedIdSet:
         self._count = 0
 
     def __len__(self) -> int:
-        """How many ids were added, repeats included."""
+        """Returns the number of added ids, repeats included."""
         return self._count
 
     def distinct(self) -> int:
-        """How many ids it holds, each counted once; with two ids of one hash, one too few."""
+        """Returns the number of distinct ids; with two ids of one hash, one too few."""
         return sum(len(set(bucket)) for bucket in self._buckets)
 
     def add(self, external_id: str) -> None:
@@ -44,8 +44,8 @@ class HashedIdSet:
     def __contains__(self, external_id: object) -> bool:
         wanted = xxhash.xxh3_64_intdigest(str(external_id).encode())
         hashes = self._sorted(wanted >> 56)
-        place = bisect_left(hashes, wanted)
-        return place < len(hashes) and hashes[place] == wanted
+        at = bisect_left(hashes, wanted)
+        return at < len(hashes) and hashes[at] == wanted
 
     def _sorted(self, bucket: int) -> "array[int]":
         if self._unsorted[bucket]:

@@ -14,13 +14,13 @@ from daemon.importing.context import ImportContext
 
 
 def note_list_failure(context: ImportContext, list_name: str, error: Exception) -> None:
-    """Count the failure at the list's position, and name the list if the position is forgotten."""
+    """Counts the failure at the list's position, and names the list if that is forgotten."""
     if context.walk.failed(list_name, cause_of(error)):
         context.run.details.setdefault("positions_forgotten", []).append(list_name)
 
 
 def cause_of(error: Exception) -> FailureCause:
-    """Tells an outage from what the position itself may cause."""
+    """Distinguishes an outage from a failure that the position itself may cause."""
     match error:
         case AtsError(operation="token"):
             return "outage"  # nothing was asked of the list itself

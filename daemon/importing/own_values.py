@@ -21,9 +21,9 @@ async def compare_values(
     changes: Sequence[RecordChange],
     asked_at: datetime,
 ) -> list[RecordChange]:
-    """The changes, those marked for another comparison whose value was sent after `asked_at`.
+    """Returns the changes; one whose value was sent after `asked_at` is compared again next time.
 
-    Only records are looked at that were marked when a value was sent, or a status pushed.
+    Only records are compared that were marked when a value was sent, or a status pushed.
     """
     field = context.rules.own_field
     marked = [change.before is not None and not change.before.fingerprint for change in changes]

@@ -1,4 +1,4 @@
-"""What a poll would change. It looks and decides as an import does, and writes nothing anywhere."""
+"""The preview of a poll: it reads and decides as an import does, and writes nothing."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,22 +21,22 @@ from daemon.importing.listing import window_of
 from daemon.importing.recovery import changes_left, leave_out_taken
 
 Progress = Callable[[str, PreviewCounts, int | None], None]
-"""Told behind each page: the list, the counts so far, and how many records are expected."""
+"""Called after each page: the list, the counts so far, the expected number of records."""
 
 
-def nobody_watches(_list: str, _counts: PreviewCounts, _expected: int | None) -> None:
-    """Nothing to show."""
+def no_progress(_list: str, _counts: PreviewCounts, _expected: int | None) -> None:
+    """Shows nothing."""
 
 
 @dataclass(slots=True)
 class Preview:
-    """One look at what one integration's next poll would do."""
+    """The preview of one integration's next poll."""
 
     connector: Connector
     ports: ImportPorts
     rules: ImportRules
     sweep: bool = False
-    progress: Progress = nobody_watches
+    progress: Progress = no_progress
     counts: PreviewCounts = field(default_factory=PreviewCounts)
     _created: HashedIdSet = field(default_factory=HashedIdSet)
     _looked_at: HashedIdSet = field(default_factory=HashedIdSet)
@@ -44,7 +44,7 @@ class Preview:
     """By list: what a complete listing has shown."""
 
     async def changes(self) -> AsyncIterator[PreviewedChange]:
-        """Every change, as it is found; `counts` is complete when this ends.
+        """Yields every change as it is found; `counts` is complete at the end.
 
         Raises:
             AtsError: the ATS could not be read to the end.
@@ -68,10 +68,10 @@ class Preview:
             yield self.counts.note(item)
 
     async def _half_written(self, state: PollState) -> AsyncIterator[PreviewedChange]:
-        """The pages that an interrupted import would finish first."""
+        """Yields the changes that an interrupted import would finish first."""
         for applying in state.applying:
             changes = await changes_left(self.ports.snapshots, applying)
-            for item in await self._tell(applying.list_name, changes, applying.import_id):
+            for item in await self._previews(applying.list_name, changes, applying.import_id):
                 yield item
 
     async def _list(
@@ -115,7 +115,7 @@ class Preview:
     async def _pages(
         self, facts: ListFacts, window: Window, position: Position | None, preview: "_ListPreview"
     ) -> AsyncIterator[Page]:
-        """As an import would walk: what is refused is begun again, completely if need be."""
+        """Walks as an import does: a refused position or cursor begins again."""
         try:
             async for page in self.connector.pages(facts.name, window, position=position):
                 preview.proves_absence = page.last and page.complete and position is None
@@ -143,14 +143,14 @@ class Preview:
                 preview.is_doubtful = True
         compared = await preview.comparison.compare(prepared)
         changes = [keep_unless_made(change) for change in compared]
-        told = await self._tell(name, [c for c in changes if not c.is_empty])
+        shown = await self._previews(name, [c for c in changes if not c.is_empty])
         self.counts.pages += 1
         self.counts.seen += prepared.seen
-        self.counts.unchanged += prepared.seen - len(told) - len(prepared.failures)
+        self.counts.unchanged += prepared.seen - len(shown) - len(prepared.failures)
         self.progress(name, self.counts, page.expected_total)
-        return [*_failed(name, prepared.failures), *told]
+        return [*_failed(name, prepared.failures), *shown]
 
-    async def _tell(
+    async def _previews(
         self, list_name: str, changes: Sequence[RecordChange], import_id: UUID | None = None
     ) -> list[PreviewedChange]:
         plans = await plan_changes(self.ports.clearview, self.rules.conflicts, changes)
@@ -167,7 +167,7 @@ class Preview:
         return items
 
     async def _absent(self, facts: ListFacts) -> list[PreviewedChange]:
-        """What would be marked deleted; a deletion guard that stops it is in the counts."""
+        """Returns the deletions; if the deletion guard stops them, `counts` has its reason."""
         peers = peers_of(self.connector, facts)
         if not all(name in self._shown for name in (facts.name, *peers)):
             return []
@@ -189,7 +189,7 @@ class Preview:
         return [PreviewedChange(facts.name, e, None, "deleted") for e in gone]
 
     async def _retries(self) -> AsyncIterator[PreviewedChange]:
-        """Records that failed before and would be read again by id now."""
+        """Yields the changes of failed records that are due to be read by id."""
         for facts in self.connector.lists:
             if not facts.reads_by_id:
                 continue

@@ -15,7 +15,7 @@ AT_ONCE = 50
 
 
 async def compare_pushed(context: ImportContext) -> None:
-    """Compare them with what the ATS has, so that a push that it did not make is found.
+    """Compares them with the ATS, so that a push that it did not make is found.
 
     A list that shows only what changed does not show a record of which nothing changed.
     """
@@ -36,7 +36,7 @@ async def _compare(context: ImportContext, facts: ListFacts) -> None:
     except AuthRefused:
         raise
     except AtsError as error:
-        # The next poll asks again; what the lists showed is imported all the same.
+        # The next poll reads them again; the records of the lists are imported all the same.
         name = context.connector.integration
         log.info("pushed_records_not_read", integration=name, error=type(error).__name__)
         return

@@ -1,4 +1,4 @@
-"""Finishing what an interrupted import left half done: a page, or a batch of deletions."""
+"""Finishes what an interrupted import left half done: a page, or a batch of deletions."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -22,7 +22,7 @@ from daemon.ports.imports import CandidateManagement, Snapshots
 
 
 async def finish_interrupted(context: ImportContext) -> None:
-    """Finish it as the pass that began it, before anything new is looked at."""
+    """Finishes it as the pass that began it, before anything new is read."""
     pages = context.state.applying
     while pages:
         if pages[0].is_doubtful:
@@ -36,7 +36,7 @@ async def finish_interrupted(context: ImportContext) -> None:
 
 
 async def _finish_each(context: ImportContext, page: PageInFlight) -> None:
-    """Finish a page that two runs could not finish; the record that fails alone is set aside."""
+    """Finishes a page that two runs could not finish; a record that fails alone is set aside."""
     for external_id in page.external_ids:
         alone = replace(page, external_ids=(external_id,))
         try:
@@ -48,7 +48,7 @@ async def _finish_each(context: ImportContext, page: PageInFlight) -> None:
 
 
 async def _finish_page(context: ImportContext, applying: PageInFlight) -> None:
-    """From the snapshots alone; what ClearView has of it already, people may have edited since."""
+    """Finishes a page from its snapshots; ClearView keeps the part that it has already."""
     clearview = context.ports.clearview
     changes = await changes_left(context.ports.snapshots, applying)
     plans = await plan_changes(clearview, context.rules.conflicts, changes)
@@ -70,7 +70,7 @@ async def _finish_deletions(context: ImportContext) -> None:
 async def leave_out_taken(
     clearview: CandidateManagement, plans: Sequence[RecordPlan], import_id: UUID
 ) -> None:
-    """What ClearView took before the kill stays as it is there."""
+    """Leaves out the documents that ClearView took before the kill: a person may have edited them."""
     taken = await clearview.taken(
         import_id,
         candidates=sorted({p.change.candidate_external_id for p in plans}),
@@ -90,7 +90,7 @@ def _leave_out(plan: RecordPlan, taken: Taken) -> None:
 
 
 async def changes_left(snapshots: Snapshots, applying: PageInFlight) -> list[RecordChange]:
-    """The page's changes once more, each snapshot compared with what it replaced."""
+    """Returns the page's changes, each snapshot compared with the one that it replaced."""
     loaded = await snapshots.load(applying.list_name, applying.external_ids)
     order = {external_id: n for n, external_id in enumerate(applying.external_ids)}
     mine = sorted(

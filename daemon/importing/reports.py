@@ -1,4 +1,4 @@
-"""What a run reports beside its counts: issues of reading, failing records, unmapped stages."""
+"""Reports of a run beside its counts: issues of reading, failing records, unmapped stages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ NAMED = 20
 
 
 def not_read(issues: Sequence[ReadIssue]) -> str:
-    """The run's message: which parts were passed over."""
+    """Returns the run's message: the parts that were passed over."""
     named = "; ".join(f"{issue.name}: {issue.reason}" for issue in issues[:NAMED])
     more = f"; and {len(issues) - NAMED} more" if len(issues) > NAMED else ""
     return f"not everything could be read: {named}{more}"
@@ -69,7 +69,7 @@ def _issue(issue: ReadIssue) -> dict[str, Any]:
 
 
 async def report_failing_records(context: ImportContext) -> None:
-    """Keep an alert open while many records of the integration fail."""
+    """Keeps an alert open while many records of the integration fail."""
     failing = sum(context.unidentified.values())
     for facts in context.connector.lists:
         failing += len(await context.ports.failed.all_ids(facts.name))
@@ -84,7 +84,7 @@ async def report_failing_records(context: ImportContext) -> None:
 
 
 async def report_unmapped(context: ImportContext) -> None:
-    """Keep an alert open while stages are without a rule, as far as this run can tell."""
+    """Keeps an alert open while stages are without a rule, as far as this run knows."""
     run = context.run
     if context.unmapped_stages:
         stages = sorted(context.unmapped_stages)

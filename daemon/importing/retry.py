@@ -12,7 +12,7 @@ Answers = dict[str, RawRecord | None]
 
 
 async def retry_failed(context: ImportContext) -> None:
-    """Read what is due of every list that can be read by id, and import it.
+    """Reads and imports the due records of every list that can be read by id.
 
     Raises:
         AtsError: the ATS is away, or refuses the credential.
@@ -41,7 +41,10 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
 async def read_by_id(
     connector: Connector, list_name: str, external_ids: Sequence[str]
 ) -> tuple[Answers, dict[str, str]]:
-    """The answers, and why single ids could not be read: one of them never fails the others."""
+    """Returns the answers, and the reasons of ids that could not be read.
+
+    An id that fails does not fail the others.
+    """
     try:
         return dict(await connector.fetch(list_name, external_ids)), {}
     except (Transient, AuthRefused):

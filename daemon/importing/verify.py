@@ -26,11 +26,11 @@ from daemon.ports.verification import ClearViewReader
 BY_ID_BATCH = 50
 
 Progress = Callable[[str, VerificationCounts, int | None], None]
-"""Told behind each page: the list, the counts so far, and how many records are expected."""
+"""Called after each page: the list, the counts so far, the expected number of records."""
 
 
-def nobody_watches(_list: str, _counts: VerificationCounts, _expected: int | None) -> None:
-    """Nothing to show."""
+def no_progress(_list: str, _counts: VerificationCounts, _expected: int | None) -> None:
+    """Shows nothing."""
 
 
 @dataclass(slots=True)
@@ -44,13 +44,13 @@ class Verification:
     deletions: Literal["mark", "ignore"] = "mark"
     own_field: str | None = None
     """What our own analytics export writes to: not compared."""
-    progress: Progress = nobody_watches
+    progress: Progress = no_progress
     counts: VerificationCounts = field(default_factory=VerificationCounts)
     _candidates: HashedIdSet = field(default_factory=HashedIdSet)
     _applications: HashedIdSet = field(default_factory=HashedIdSet)
 
     async def differences(self) -> AsyncIterator[Drift]:
-        """Every difference, as it is found; `counts` is complete when this ends.
+        """Yields every difference as it is found; `counts` is complete at the end.
 
         Raises:
             AtsError: the ATS could not be read to the end.
@@ -106,7 +106,7 @@ class Verification:
         return found, said
 
     async def _newest(self, facts: ListFacts, said: Sequence[Said]) -> Mapping[str, Record]:
-        """The candidates as the record seen last has them: that is what ClearView was given."""
+        """Returns the candidates as the record seen last has them, and as ClearView got them."""
         owners = {str(one.candidate["external_id"]) for one in said if one.candidate is not None}
         if facts.holds != "both" or not owners:
             return {}
@@ -128,7 +128,7 @@ class Verification:
     async def _unlisted(
         self, facts: ListFacts, listed: Sequence[HashedIdSet]
     ) -> AsyncIterator[Drift]:
-        """Live snapshots that no listing of their kind showed: gone, or only hidden from it."""
+        """Yields live snapshots that no listing of their kind showed: deleted, or hidden from it."""
         batch: list[str] = []
         async for external_id, _ in self.snapshots.live_ids(facts.name):
             if not any(external_id in one for one in listed):
@@ -157,14 +157,14 @@ class Verification:
         return [*found, *(Drift(kind, "record", e, facts.name) for e in gone)]
 
     async def _account_for(self, facts: ListFacts, gone: Sequence[str]) -> None:
-        """What is told of a record is not told again of its candidate and applications."""
+        """Takes that a record was reported, so that its candidate and applications are not."""
         for snapshot in await self.snapshots.load(facts.name, gone):
             if snapshot.candidate is not None:
                 self._candidates.add(str(snapshot.candidate["external_id"]))
             _add_new(self._applications, {a["external_id"] for a in snapshot.applications})
 
     async def _strays(self) -> AsyncIterator[Drift]:
-        """Live documents of ClearView that no record of the ATS and no live snapshot speaks of."""
+        """Yields live documents of ClearView that no record of the ATS and no snapshot has."""
         if self.clearview is None:
             return
         async for external_id in self.clearview.live_candidates():
@@ -187,7 +187,7 @@ def _said(list_name: str, mapped: Mapped, own_field: str | None) -> Said:
 
 
 def _add_new(ids: HashedIdSet, external_ids: Iterable[str]) -> int:
-    """How many of them were not there yet; each person counts once."""
+    """Returns how many of them are new; each counts once."""
     new = [external_id for external_id in dict.fromkeys(external_ids) if external_id not in ids]
     for external_id in new:
         ids.add(external_id)

@@ -29,7 +29,7 @@ from models.errors import AtsSyncError
 
 
 class ExportOutcome(msgspec.Struct, frozen=True):
-    """What a run came to. `reason` says why nothing (more) was exported, where that is so."""
+    """The outcome of a run. `reason` says why nothing (more) was exported."""
 
     exported: tuple[Period, ...] = ()
     failed: Period | None = None
@@ -63,7 +63,7 @@ class AnalyticsExport:
         self._clock = clock
 
     async def run(self, *, at_once: bool = False) -> ExportOutcome:
-        """Export every complete period that is due, the oldest first; stop at the first failure.
+        """Exports every complete period that is due, the oldest first, up to the first failure.
 
         A period that failed rests for a while before it is tried again, unless `at_once`.
 
@@ -193,7 +193,7 @@ class AnalyticsExport:
         await self._move_on(period.end, lease, is_well=not sent.is_doubtful)
 
     async def _move_on(self, until: datetime, lease: Lease, *, is_well: bool = True) -> None:
-        """Last of all: a crash before this repeats the look at the log, and nothing else."""
+        """Stores the position last: a crash before this repeats the read of the log only."""
         name = self._settings.integration
         await self._stores.position.save(name, until, fence=lease.token)
         if is_well:

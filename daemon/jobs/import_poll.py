@@ -58,7 +58,7 @@ class ImportPoll:
         self._rules = rules
 
     async def run(self, request: Request) -> Run:
-        """Import everything that changed since the last run.
+        """Imports everything that changed since the last run.
 
         Raises:
             ImportFailed: the run ended early, by any exception; the next one goes on from there.
@@ -86,7 +86,7 @@ class ImportPoll:
         return run
 
     async def _import(self, run: Run, request: Request) -> None:
-        self._connector.take_issues()  # what pushes met since the last run is not this run's
+        self._connector.take_issues()  # issues of pushes since the last run
         context = await self._begin(run, request)
         try:
             await finish_interrupted(context)
@@ -109,7 +109,7 @@ class ImportPoll:
         await self._record(context, "success", None)
 
     async def _note_failure(self, run: Run, error: BaseException) -> None:
-        """Record the run as failed; where even that fails, the error itself is what counts."""
+        """Records the run as failed; if that fails, too, `error` is raised all the same."""
         if not isinstance(error, _KNOWN):
             log.error(
                 "run_failed_unexpectedly",
@@ -148,7 +148,7 @@ class ImportPoll:
         context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.resumed_lists)}
 
     async def _walk_lists(self, context: ImportContext) -> AtsError | None:
-        """Walk the lists in order, candidates before what refers to them.
+        """Walks the lists in order, candidates before their applications.
 
         An outage ends the walk. A list that fails for another reason does not stop the next ones;
         the first such failure is returned.
@@ -174,19 +174,19 @@ class ImportPoll:
                 raise
             except Exception as error:
                 note_list_failure(context, facts.name, error)
-                with suppress(Exception):  # the error itself is what people have to hear of
+                with suppress(Exception):  # the error itself counts
                     await context.save()
                 raise
             walk.finish(facts.name)
         return failure
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
-        """Store how far it got, unless nothing moved: an idle poll leaves no trace."""
+        """Stores the position, unless nothing moved: an idle poll leaves no trace."""
         state, walk, now = context.state, context.walk, self._ports.clock.now()
         if not complete:
             state.walk = walk.after_failure(now, uuid4())
         elif walk.sweep and walk.resumed_lists:
-            # Two halves by two runs prove no one's absence: the next run looks at everything.
+            # Two halves by two runs prove no absence: the next run lists everything.
             state.walk = walk.as_sweep(now, uuid4())
         else:
             state.swept_at = context.run.started_at if walk.sweep else state.swept_at

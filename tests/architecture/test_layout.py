@@ -126,3 +126,19 @@ def top_level() -> set[str]:
 
 def test_the_top_level_is_the_one_that_everybody_knows() -> None:
     assert top_level() == TOP
+
+
+def test_ports_hold_protocols_only() -> None:
+    """The values that they carry are in the core."""
+    others = [
+        f"{path.name}: {node.name}"
+        for path in sources("daemon/ports")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not (
+            isinstance(node, ast.ClassDef)
+            and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+        )
+    ]
+
+    assert others == []
