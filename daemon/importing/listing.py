@@ -12,7 +12,7 @@ from daemon.importing.drift import watch_fields
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.page import PageImport, page_import
 from daemon.importing.page_slot import PageSlot
-from daemon.importing.page_source import Fetched
+from daemon.importing.page_source import RequestedPage
 from daemon.importing.prepared_page import PreparedPage
 from models.times import EPOCH
 
@@ -112,7 +112,7 @@ class ListWalk:
         """True if two runs have failed at the next page."""
         return self.at.is_doubtful
 
-    async def fetch(self, slot: PageSlot) -> Fetched | None:
+    async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""
         page = await slot.lend_while(_next_of(self._pages))
         if page is None:
@@ -121,7 +121,7 @@ class ListWalk:
             await _next_of(self._pages)
         asked_at = self._arrivals[0]
         self._arrivals.append(self._context.ports.clock.now())
-        return Fetched(page, asked_at)
+        return RequestedPage(page, asked_at)
 
     def compared(self, prepared: PreparedPage) -> None:
         """Counts the page's records as shown, and reports the progress."""

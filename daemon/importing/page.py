@@ -30,7 +30,7 @@ from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures, note_unidentified, set_aside, unexpected
 from daemon.importing.own_values import compare_values
 from daemon.importing.page_slot import PageSlot
-from daemon.importing.page_source import OnePage, PageSource
+from daemon.importing.page_source import ImportSource, OnePage
 from daemon.importing.pipeline import Passage, Pipeline
 from daemon.importing.prepared_page import PreparedPage
 
@@ -48,7 +48,7 @@ class PageImport:
 
     context: ImportContext
     facts: ListFacts
-    source: PageSource
+    source: ImportSource
     detector: ChangeDetector
     comparison: RecordComparison
     filled: Counter[str] = field(default_factory=Counter)
@@ -230,7 +230,7 @@ class PageImport:
 def page_import(
     context: ImportContext,
     facts: ListFacts,
-    source: PageSource,
+    source: ImportSource,
     failing: frozenset[str],
     *,
     remap_all: bool = False,

@@ -11,14 +11,14 @@ from daemon.importing.page_slot import PageSlot
 from daemon.importing.prepared_page import PreparedPage
 
 
-class Fetched(msgspec.Struct, frozen=True):
+class RequestedPage(msgspec.Struct, frozen=True):
     """A page, and a moment before the ATS was asked for it."""
 
     page: Page
     asked_at: datetime
 
 
-class PageSource(Protocol):
+class ImportSource(Protocol):
     """The listing that pages come from."""
 
     @property
@@ -26,7 +26,7 @@ class PageSource(Protocol):
         """True if the next page has failed before: it is written record by record."""
         ...
 
-    async def fetch(self, slot: PageSlot) -> Fetched | None:
+    async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""
         ...
 
@@ -47,8 +47,8 @@ class OnePage:
     asked_at: datetime
     is_doubtful: bool = False
 
-    async def fetch(self, slot: PageSlot) -> Fetched | None:  # noqa: ARG002  # it is read already
-        return Fetched(self.page, self.asked_at)
+    async def fetch(self, slot: PageSlot) -> RequestedPage | None:  # noqa: ARG002  # it is read already
+        return RequestedPage(self.page, self.asked_at)
 
     def compared(self, prepared: PreparedPage) -> None: ...
 
