@@ -53,7 +53,7 @@ from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.runtime.process_tasks import ProcessTasks
-from daemon.runtime.rate_limit_monitor import RateWatch
+from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 from daemon.runtime.readiness import ReadinessCheck, config_check, loops_check, stream_check
 from daemon.runtime.readiness_watch import CLEARVIEW_DATABASE, OWN_DATABASE, STREAM, ReadinessWatch
 from daemon.runtime.scheduler import Scheduler
@@ -261,7 +261,7 @@ class Daemon:
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = self._make_sender()
         self._scheduler = Scheduler(clock)
-        self._rate_limits = RateWatch(alerts, clock, app.policy)
+        self._rate_limits = RateLimitMonitor(alerts, clock, app.policy)
         self._observer = ConnectorMetrics(self.metrics, self._rate_limits)
         self._sunsets = SunsetWatch(self._apis, alerts, clock)
         self._expiry = SettledAlerts(app.mongo, alerts)
@@ -329,7 +329,7 @@ class Daemon:
 
     async def check_conditions(self) -> None:
         """Opens and closes the alerts that no job reports."""
-        await self._rate_limits.look()
+        await self._rate_limits.report()
         await self._expiry.look()
 
     async def close(self) -> None:

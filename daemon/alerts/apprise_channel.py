@@ -26,7 +26,7 @@ class AppriseChannel:
     def __init__(self, url: str) -> None:
         """Raises UserError when the address is none that Apprise understands."""
         scheme = urlsplit(url).scheme or "?"
-        # The address holds secrets; its hash tells two addresses of one kind apart.
+        # The address holds secrets; its hash distinguishes two addresses of one kind.
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         self.name = f"apprise:{scheme}:{digest}"
         self._apprise = apprise.Apprise()
@@ -37,7 +37,7 @@ class AppriseChannel:
             )
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:  # noqa: ARG002
-        """Deliver once. Apprise cannot tell a repetition: a crash may say a thing twice."""
+        """Deliver once. Apprise cannot recognise a repetition: a crash may say a thing twice."""
         taken = await asyncio.to_thread(
             self._apprise.notify,
             title=str(payload["title"]),

@@ -1,8 +1,8 @@
-"""Tells people about conditions: plans messages from the alerts, and delivers the queue.
+"""Sends people messages about conditions: plans messages from the alerts, and delivers the queue.
 
 Reads from `alerts`, writes to `notification_queue` and to the channels. Every channel has a task
 of its own, so a channel that hangs delays no other. Channels may come and go while it runs. Without
-any, open conditions wait for one: what no one was told of does not count as told.
+any, open conditions wait for one: a condition that was sent to no one counts as unsent.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class SenderLimits(msgspec.Struct, frozen=True):
-    """How long is long."""
+    """The time limits of sending."""
 
     tick: timedelta = timedelta(seconds=5)
     send_timeout: timedelta = timedelta(seconds=30)
@@ -54,7 +54,7 @@ class SenderLimits(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Sent:
-    """What one drain came to."""
+    """The counts of one drain."""
 
     planned: int = 0
     delivered: int = 0
@@ -209,7 +209,7 @@ class NotificationSender:
             log.warning("notification_channel_gone", messages=gone)
 
     async def _unplanned(self) -> Sequence[AlertState]:
-        """What is due or soon will be, after finishing what a killed planner had begun."""
+        """Returns what is due or soon will be, after finishing what a killed planner had begun."""
         now = self._clock.now()
         due = await self._book.due(now + self._policy.group_window)
         covered = await self._queue.finish_planned(due, self._names, now=now)

@@ -1,4 +1,4 @@
-"""What a connector asks for and can do, in lines for a terminal."""
+"""The needs and abilities of a connector, in lines for a terminal."""
 
 from collections.abc import Mapping
 from typing import Any

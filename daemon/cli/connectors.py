@@ -134,7 +134,7 @@ def check_definitions(
 
 
 def _passes(name: str, folders: Sequence[Path]) -> bool:
-    """Whether a definition is in order; what is not is printed."""
+    """Checks a definition and prints its mistakes."""
     from config.problems import ConfigError
     from connectors.introspection import run_definition_tests
     from daemon.cli.session import err, out

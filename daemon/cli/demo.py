@@ -121,7 +121,7 @@ async def _begin(
     narrator: Narrator,
     console: Console,
 ) -> None:
-    mongo, tell = daemon.app.mongo, narrator.tell
+    mongo, narrate = daemon.app.mongo, narrator.narrate
     if embedded is not None:
         group.create_task(embedded.watch(stop), name="embedded MongoDB")
     await daemon.start(group, stop)
@@ -129,9 +129,9 @@ async def _begin(
     _introduce(console, daemon, embedded, environment)
     group.create_task(narrator.follow(mongo, environment, stop), name="narrator")
     for name, actor in (
-        ("recruiter", Recruiter(mongo, environment, tell, Random(1))),  # noqa: S311 - a play
-        ("busy ATS", BusyAts(environment, tell, Random(2))),  # noqa: S311
-        ("breakdown", Breakdown(mongo, daemon.app.integrations, environment, tell)),
+        ("recruiter", Recruiter(mongo, environment, narrate, Random(1))),  # noqa: S311 - a play
+        ("busy ATS", BusyAts(environment, narrate, Random(2))),  # noqa: S311
+        ("breakdown", Breakdown(mongo, daemon.app.integrations, environment, narrate)),
     ):
         group.create_task(actor.run(stop), name=name)
 

@@ -63,7 +63,7 @@ def doctor(*, config: Path | None = None, as_json: bool = False) -> None:
         checked = load_checked_config(settings_for(config).config)
 
     async def work() -> list[Finding]:
-        return [finding async for finding in _look(checked, config)]
+        return [finding async for finding in _findings(checked, config)]
 
     findings = run_async(work)
     if as_json:
@@ -74,23 +74,23 @@ def doctor(*, config: Path | None = None, as_json: bool = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Finding]:
+async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Finding]:
     for warning in checked.loaded.warnings:
         yield Finding("configuration", "note", str(warning))
     for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
         yield Finding(note.integration, "note", note.message)
     try:
         settings = settings_for(config)
-        for finding in _look_at_uris(settings, checked.loaded.value):
+        for finding in _check_uris(settings, checked.loaded.value):
             yield finding
         async with database(settings, checked.loaded.value, prepare=True) as mongo:
             app = AppServices(mongo, encryption_key=settings.encryption_key)
-            for finding in await _guarded("MongoDB", _look_at_mongo(mongo)):
+            for finding in await _guarded("MongoDB", _check_mongo(mongo)):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
-                    look = _look_at_integration(name, checked, app)
-                    for finding in await _guarded(name, look):
+                    check = _check_integration(name, checked, app)
+                    for finding in await _guarded(name, check):
                         yield finding
     except BaseException as error:
         if must_pass(error):
@@ -98,10 +98,10 @@ async def _look(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Fi
         yield _broken("MongoDB", error)
 
 
-async def _guarded(subject: str, look: Awaitable[list[Finding]]) -> list[Finding]:
-    """What a look found; one that breaks is a finding, and the others go on."""
+async def _guarded(subject: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+    """Returns what a check found; one that breaks is a finding, and the others go on."""
     try:
-        return await look
+        return await check
     except BaseException as error:
         if must_pass(error):
             raise
@@ -113,7 +113,7 @@ def _broken(subject: str, error: BaseException) -> Finding:
     return Finding(subject, "bad", f"{shown} {shown.remedy}".strip())
 
 
-def _look_at_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]:
+def _check_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]:
     """Options that the daemon does not follow."""
     uris = {
         variable("mongodb_uri"): settings.mongodb_uri,
@@ -125,14 +125,14 @@ def _look_at_uris(settings: Settings, config: OperatorConfig) -> Iterator[Findin
             yield Finding(setting, "note", f"{option} is not followed: {instead}")
 
 
-async def _look_at_mongo(mongo: Mongo) -> list[Finding]:
+async def _check_mongo(mongo: Mongo) -> list[Finding]:
     build = await mongo.client.admin.command("buildInfo")
     version = f"version {build['version']}, a replica set, takes writes"
     found = [Finding(one.place, one.weight, one.words) async for one in inspect_databases(mongo)]
-    return [Finding("MongoDB", "ok", version), *found, await _look_at_oplog(mongo)]
+    return [Finding("MongoDB", "ok", version), *found, await _check_oplog(mongo)]
 
 
-async def _look_at_oplog(mongo: Mongo) -> Finding:
+async def _check_oplog(mongo: Mongo) -> Finding:
     stream = ApplicationStream(mongo.clearview, SystemClock())
     try:
         window = await stream.window_seconds()
@@ -150,9 +150,7 @@ async def _look_at_oplog(mongo: Mongo) -> Finding:
     return Finding("oplog", "ok", f"it reaches back {window / 3600:.0f} h")
 
 
-async def _look_at_integration(
-    name: str, checked: CheckedConfig, app: AppServices
-) -> list[Finding]:
+async def _check_integration(name: str, checked: CheckedConfig, app: AppServices) -> list[Finding]:
     connector = make_connector(app, checked, name)
     await connector.open()
     try:
@@ -163,10 +161,10 @@ async def _look_at_integration(
     finally:
         await connector.close()
     found = [Finding(name, "ok", f"{connector.ats_name} takes the credential")]
-    return [*found, *await _look_at_stages(name, stages, app.mongo)]
+    return [*found, *await _check_stages(name, stages, app.mongo)]
 
 
-async def _look_at_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:
+async def _check_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:
     """Coverage both ways: stages that no status has, and statuses that no stage has."""
     unmapped = {stage.name for stage in stages if stage.status is None}
     counts = await _applications_in(mongo, integration_id(name), unmapped)

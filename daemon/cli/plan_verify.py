@@ -1,4 +1,4 @@
-"""`verify` and `plan`: both look at everything and write nothing."""
+"""`verify` and `plan`: both check at everything and write nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,23 +67,23 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
 async def _verify(on: CommandContext, *, as_json: bool) -> int:
     rules = import_rules(on.checked.loaded.value.integrations[on.name])
     async with _connected(on) as connector:
-        look = Verification(
+        check = Verification(
             connector,
             MongoSnapshots(on.app.mongo, on.id),
             MongoClearViewReader(on.app.mongo, on.id),
             deletions=rules.deletions,
             own_field=rules.own_field,
         )
-        found: list[Drift] = [item async for item in _read(look.differences())]
+        found: list[Drift] = [item async for item in _read(check.differences())]
     if as_json:
-        print_json(plain(drift_data(on.name, found, look.counts)))
+        print_json(plain(drift_data(on.name, found, check.counts)))
     else:
-        render_drift(out, on.name, found, look.counts)
-    return look.counts.drift
+        render_drift(out, on.name, found, check.counts)
+    return check.counts.drift
 
 
 def plan(name: str | None, *, config: Path | None = None, as_json: bool = False) -> None:
-    """What the next poll and the next pushes would change.
+    """Shows what the next poll and the next pushes would change.
 
     Raises:
         typer.Exit: 1 if an integration could not be looked at.
@@ -131,17 +131,17 @@ async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
     wanted = on.checked.loaded.value.integrations[on.name]
     rules = import_rules(wanted)
     async with _connected(on) as connector:
-        look = Preview(connector, import_ports(on.app, on.id), rules)
-        changes = [item async for item in _read(look.changes())]
+        check = Preview(connector, import_ports(on.app, on.id), rules)
+        changes = [item async for item in _read(check.changes())]
         pushes = [await _push(on, connector, push) for push in await _waiting(on)]
         pushes += [
             await _push(on, connector, push) | {"state": "not queued yet"}
             for push in await _to_come(on, push_rules(on.name, wanted))
         ]
     if not as_json:
-        render_preview(out, on.name, changes, look.counts)
+        render_preview(out, on.name, changes, check.counts)
         _show_pushes(pushes)
-    return {**preview_data(on.name, changes, look.counts), "pushes": pushes}
+    return {**preview_data(on.name, changes, check.counts), "pushes": pushes}
 
 
 async def _waiting(on: CommandContext) -> list[OpenPush]:
@@ -153,7 +153,7 @@ async def _waiting(on: CommandContext) -> list[OpenPush]:
 
 
 async def _to_come(on: CommandContext, rules: PushRules) -> list[OpenPush]:
-    """What differs and is not in the outbox, because no daemon has read the change yet."""
+    """Returns what differs and is not in the outbox, because no daemon has read the change yet."""
     found = await reconciliation(on.app).preview({on.id: rules})
     return [push_of_row(row, on.app.clock.now()) for row in found[:MOST_PUSHES]]
 

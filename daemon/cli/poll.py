@@ -56,7 +56,7 @@ class CommandContext(msgspec.Struct, frozen=True):
 
     @property
     def lease_key(self) -> str:
-        """Whoever holds this lease polls."""
+        """The key of the lease whose holder polls."""
         return f"poll:{self.name}"
 
     def connector(self, observer: Watcher | None = None) -> Connector:
@@ -124,7 +124,7 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> b
     if lease is None:
         found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
         if not isinstance(found, Lease):
-            return _told(found)
+            return _show_run(found)
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
     done = asyncio.Event()
@@ -219,7 +219,7 @@ async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:
     )
 
 
-def _told(run: Row) -> bool:
+def _show_run(run: Row) -> bool:
     counts = RunCounts(**{name: run[name] for name in RunCounts.__struct_fields__})
     _show(counts, run["details"], error=run["error_message"])
     return run["outcome"] == "success" and not run["details"].get("brakes")

@@ -1,4 +1,4 @@
-"""How a poll gets on, on a terminal or in a log."""
+"""The progress of a poll, on a terminal or in a log."""
 
 import asyncio
 import sys

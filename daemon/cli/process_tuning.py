@@ -1,4 +1,4 @@
-"""How a process is set up for pages of records: many young objects, and megabytes at a time."""
+"""Settings of the process for pages of records: many young objects, and megabytes at a time."""
 
 import atexit
 import ctypes

@@ -1,4 +1,4 @@
-"""What the commands that look into MongoDB share."""
+"""Rendering shared by the commands that read MongoDB."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

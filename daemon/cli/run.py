@@ -44,7 +44,7 @@ log = structlog.get_logger("daemon")
 
 
 def run(*, config: Path | None = None, once: bool = False) -> None:
-    """Run the daemon until it is told to stop, or once.
+    """Run the daemon until it is stopped, or once.
 
     Raises:
         typer.Exit: with the exit code.
@@ -155,7 +155,7 @@ async def opened(
                 encryption_key=settings.encryption_key,
             )
             if embedded is not None:
-                # Its data folder has one owner at a time: whoever held leases before is dead.
+                # Its data folder has one owner at a time: a process that held leases before is dead.
                 await app.leases.end_all()
             daemon = Daemon(settings, checked, app, remember_secret=redactor.remember)
             try:

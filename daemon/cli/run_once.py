@@ -38,7 +38,7 @@ STREAM = "stream"
 
 @dataclass(slots=True)
 class OnceOutcome:
-    """What became of each integration; empty `failed` is success."""
+    """The result for each integration; empty `failed` is success."""
 
     polled: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -79,9 +79,9 @@ class _Once:
             await self._read_changes()
             await self._each(workers, PUSHES, self._deliver)
             await self._each(workers, EXPORTS, _export)
-        await self._guarded("alerts", "conditions", self._tell_people)
+        await self._guarded("alerts", "conditions", self._notify)
 
-    async def _tell_people(self) -> None:
+    async def _notify(self) -> None:
         await self._daemon.check_conditions()
         await self._daemon.loops.report()
         await self._daemon.sender.drain_once()
@@ -150,7 +150,7 @@ class _Once:
 
 
 def failure_in_words(error: BaseException) -> str:
-    """Returns what to tell of an error that ended a step."""
+    """Returns the words for an error that ended a step."""
     if is_outage(error):
         return f"MongoDB did not answer ({type(error).__name__}); run it again once it does"
     if isinstance(error, LeaseLost):

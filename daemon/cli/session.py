@@ -1,4 +1,4 @@
-"""What every command needs: settings, the operator's file, MongoDB; and how errors are shown."""
+"""The parts that every command needs: settings, the operator's file, MongoDB; and how errors are shown."""
 
 import asyncio
 import json
@@ -129,7 +129,7 @@ _PASSED_ON = (
 
 
 def shown_as(error: BaseException) -> UserError:
-    """Returns what to tell a person of an error."""
+    """Returns an error as a person should see it, with its remedy."""
     if isinstance(error, UserError):
         return error
     if is_outage(error):
@@ -148,7 +148,7 @@ def shown_as(error: BaseException) -> UserError:
 
 
 def show_error(error: UserError) -> None:
-    """What happened, and what to do."""
+    """Prints what happened, and what to do."""
     err.print(f"ats-sync: {error}", markup=False)
     if error.remedy:
         err.print(f"  -> {error.remedy}", markup=False)

@@ -85,7 +85,7 @@ def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
-    """What to paste under `integrations:`, and where the account can be changed."""
+    """Prints what to paste under `integrations:`, and where the account can be changed."""
     connector = facts["connector"]
     counts = ", ".join(f"{count} {what}" for what, count in facts["counts"].items())
     block = {name: facts[name] for name in ("endpoint", "acting_user") if facts[name] is not None}

@@ -1,4 +1,4 @@
-"""Standard input, output and error, also where whoever starts the process has closed them."""
+"""Standard input, output and error, also where the starter of the process has closed them."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def open_standard_streams() -> None:
-    """Opens the null device in place of those that are closed.
+    """Opens the null device instead of those that are closed.
 
     Otherwise the next connection takes the number of a closed one, and what is printed goes there.
     """

@@ -122,7 +122,7 @@ def _named(part: object) -> object:
 
 
 def sentence(event: Row) -> str:
-    """What happened, in one line or two."""
+    """Returns what happened, in one line or two."""
     match event["kind"]:
         case "change":
             return f"{event['path']}: {_short(event['old'])} -> {_short(event['new'])}"

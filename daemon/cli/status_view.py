@@ -1,4 +1,4 @@
-"""How `status` looks on a terminal."""
+"""The output of `status` on a terminal."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -50,7 +50,7 @@ def _run(run: Row | None, now: datetime) -> str:
 
 
 def _notes(one: Row, now: datetime) -> list[str]:
-    """What is out of the ordinary."""
+    """Returns what is out of the ordinary."""
     poll, export = one["runs"]["import_poll"], one["runs"]["analytics_export"]
     notes = []
     if one["state_reason"]:

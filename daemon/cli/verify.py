@@ -1,4 +1,4 @@
-"""How `verify` and `plan` show what they found: tables for people, plain values for `--json`."""
+"""The output of `verify` and `plan`: tables for people, plain values for `--json`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _STYLES = {"created": "green", "updated": "yellow", "deleted": "red", "failed": 
 
 
 def drift_data(name: str, items: Iterable[Drift], counts: VerificationCounts) -> dict[str, Any]:
-    """What `verify NAME --json` prints. Differences that should be there are marked so."""
+    """Returns what `verify NAME --json` prints. Differences that should be there are marked so."""
     return {
         "integration": name,
         "drift": counts.drift,
@@ -79,7 +79,7 @@ def _drift_summary(name: str, counts: VerificationCounts) -> str:
 def preview_data(
     name: str, items: Iterable[PreviewedChange], counts: PreviewCounts
 ) -> dict[str, Any]:
-    """What `plan NAME --json` prints about the import."""
+    """Returns what `plan NAME --json` prints about the import."""
     return {
         "integration": name,
         "counts": asdict(counts),

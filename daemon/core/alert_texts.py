@@ -1,19 +1,20 @@
 """The words for every condition: what is wrong, and what the reader can do about it.
 
 Facts go in, a `Condition` comes out; no candidate's data and no secret may be among the facts. No
-other module makes a `Condition`: whoever reports it, one key has one severity and one text.
+other module makes a `Condition`: one key has one severity and one text.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from daemon.core.conditions import AlertKind, Condition
+from daemon.core.conditions import SEVERITY, AlertKind, Condition, Severity
 from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import Recovery
 from daemon.core.unexpected import Unexpected
 
 AGAIN = "again"
-"""Loss after loss is an alert of its own, so that people are told at once and not with the next
+"""Loss after loss is an alert of its own, so that people hear of it at once and not with the next
 reminder."""
 MOST_NAMED = 10
 """So many parts are named in one message."""
@@ -26,32 +27,50 @@ GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET
 """The kinds whose severity grows with what they measure; every other key keeps its severity."""
 
 
+def _condition(
+    kind: AlertKind,
+    of: IntegrationRef | None,
+    *,
+    title: str,
+    message: str,
+    severity: Severity | None = None,
+    subject: str = "",
+    details: Mapping[str, object],
+) -> Condition:
+    return Condition(
+        kind=kind,
+        severity=severity or SEVERITY[kind],
+        title=title,
+        message=message,
+        integration=None if of is None else of.name,
+        integration_id=None if of is None else of.id,
+        subject=subject,
+        details=details,
+    )
+
+
 def integration_failing(
     of: IntegrationRef, *, failures: int, since: datetime, error: str
 ) -> Condition:
     """Runs of the integration fail one after the other."""
-    return Condition(
-        kind=AlertKind.INTEGRATION_FAILING,
-        severity="error",
+    return _condition(
+        AlertKind.INTEGRATION_FAILING,
+        of,
         title=f"{of.name} is failing",
         message=f"{_count(failures, 'run')} in a row failed: {_ended(error)} Nothing is lost; the work waits "
         f"and is repeated. If the ATS is well, run `ats-sync doctor` and look for {of.name}.",
-        integration=of.name,
-        integration_id=of.id,
         details={"failures": failures, "since": since, "error": error, "cause": error},
     )
 
 
 def pushes_failing(of: IntegrationRef, *, error: str) -> Condition:
     """The ATS answers no status change any more."""
-    return Condition(
-        kind=AlertKind.INTEGRATION_FAILING,
-        severity="error",
+    return _condition(
+        AlertKind.INTEGRATION_FAILING,
+        of,
         title=f"{of.name}: the ATS does not take status changes",
         message=f"{_ended(error)} They wait, and are sent when it answers again. If the ATS is "
         f"well, run `ats-sync doctor` and look for {of.name}.",
-        integration=of.name,
-        integration_id=of.id,
         subject=PUSH,
         details={"error": error, "cause": error},
     )
@@ -61,13 +80,11 @@ def auth_refused(of: IntegrationRef, *, status: int | None) -> Condition:
     """The ATS refuses the credential; or, with 403, accepts it, but a permission is missing."""
     wording = _permission_missing if status == FORBIDDEN else _credential_refused
     title, message = wording(of, status)
-    return Condition(
-        kind=AlertKind.AUTH_REFUSED,
-        severity="critical",
+    return _condition(
+        AlertKind.AUTH_REFUSED,
+        of,
         title=title,
         message=message,
-        integration=of.name,
-        integration_id=of.id,
         details={"status": status},
     )
 
@@ -106,15 +123,13 @@ def dead_push(
 ) -> Condition:
     """Status changes were given up. `application` is named where it is a single one."""
     subject = "" if application is None else f"Application {application} to {status}: "
-    return Condition(
-        kind=AlertKind.DEAD_LETTERS,
-        severity="error",
+    return _condition(
+        AlertKind.DEAD_LETTERS,
+        of,
         title=f"{of.name}: {_count(count, 'status change')} given up",
         message=f"{subject}{_ended(reason)} What is given up is kept, and not tried again by itself. "
         "Read the reasons with `ats-sync outbox list --state dead`, correct the cause, then "
         "`ats-sync outbox replay`.",
-        integration=of.name,
-        integration_id=of.id,
         subject=PUSH,
         details={
             "application_id": application,
@@ -127,14 +142,12 @@ def dead_push(
 
 def dead_records(of: IntegrationRef, *, records: int) -> Condition:
     """Records of the ATS were tried until their time ran out."""
-    return Condition(
-        kind=AlertKind.DEAD_LETTERS,
-        severity="error",
+    return _condition(
+        AlertKind.DEAD_LETTERS,
+        of,
         title=f"{of.name}: {_count(records, 'record')} given up",
         message="A record is tried again when it is listed again. Read the reasons in "
         f"`failed_records`, correct the cause, then `ats-sync poll {of.name} --sweep`.",
-        integration=of.name,
-        integration_id=of.id,
         subject=RECORD,
         details={"records": records},
     )
@@ -142,9 +155,9 @@ def dead_records(of: IntegrationRef, *, records: int) -> Condition:
 
 def unreadable_changes(*, count: int) -> Condition:
     """Changes in ClearView could not be handled, and whose they are is not known."""
-    return Condition(
-        kind=AlertKind.DEAD_LETTERS,
-        severity="error",
+    return _condition(
+        AlertKind.DEAD_LETTERS,
+        None,
         title=f"{_count(count, 'change')} in ClearView could not be handled",
         message="Each is kept with the id of its document. Read the reasons with "
         "`ats-sync outbox list --state dead`, correct the documents, then `ats-sync outbox drop`.",
@@ -155,8 +168,9 @@ def unreadable_changes(*, count: int) -> Condition:
 def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
     """The change stream's position nears the end of MongoDB's oplog."""
     share = age / window
-    return Condition(
-        kind=AlertKind.STREAM_POSITION_AT_RISK,
+    return _condition(
+        AlertKind.STREAM_POSITION_AT_RISK,
+        None,
         severity="error" if share >= HALF else "warning",
         title="The position in ClearView's change stream is getting old",
         message=f"It is {_hours(age)} old and MongoDB remembers {_hours(window)} ({share:.0%}). See "
@@ -173,15 +187,16 @@ def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Cond
     )
     details = {"repaired": repaired, "reason": reason, "in_a_row": found.number}
     if not found.needs_person:
-        return Condition(
-            kind=AlertKind.STREAM_POSITION_LOST,
-            severity="warning",
+        return _condition(
+            AlertKind.STREAM_POSITION_LOST,
+            None,
             title="The position in ClearView's change stream was lost and repaired",
             message=f"{what} If this repeats, make MongoDB's oplog larger.",
             details=details,
         )
-    return Condition(
-        kind=AlertKind.STREAM_POSITION_LOST,
+    return _condition(
+        AlertKind.STREAM_POSITION_LOST,
+        None,
         severity="critical",
         title="The position in ClearView's change stream is lost again and again",
         message=f"{found.number} times in a row. {what} Until the cause is fixed status changes "
@@ -197,15 +212,13 @@ def deletion_brake(
     of: IntegrationRef, *, list_name: str, missing: int, known: int, max_percent: float
 ) -> Condition:
     """A complete listing lacks far more records than anybody deletes."""
-    return Condition(
-        kind=AlertKind.DELETION_BRAKE,
-        severity="critical",
+    return _condition(
+        AlertKind.DELETION_BRAKE,
+        of,
         title=f"{of.name}: {missing} of {known} records are gone from the ATS",
         message=f"That is more than {max_percent:g} %, so nothing was deleted. If the credential "
         "lost a permission, restore it; if they are really gone, run "
         f"`ats-sync poll {of.name} --sweep --accept-deletions`.",
-        integration=of.name,
-        integration_id=of.id,
         subject=list_name,
         details={"list": list_name, "missing": missing, "known": known},
     )
@@ -213,14 +226,12 @@ def deletion_brake(
 
 def schema_drift(of: IntegrationRef, *, list_name: str, fields: list[str]) -> Condition:
     """Fields that used to have values have none any more."""
-    return Condition(
-        kind=AlertKind.SCHEMA_DRIFT,
-        severity="warning",
+    return _condition(
+        AlertKind.SCHEMA_DRIFT,
+        of,
         title=f"{of.name}: the ATS no longer fills {', '.join(fields)}",
         message=f"Records of `{list_name}` had values there before. Compare an answer of the ATS "
         "with the connector's definition: a field was renamed, or a permission is missing.",
-        integration=of.name,
-        integration_id=of.id,
         subject=list_name,
         details={"list": list_name, "fields": fields},
     )
@@ -230,43 +241,37 @@ def import_incomplete(of: IntegrationRef, *, run_id: UUID, parts: list[str]) -> 
     """Parts of what the ATS holds could not be read; the rest was imported."""
     named = "; ".join(parts[:MOST_NAMED])
     more = f"; and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
-    return Condition(
-        kind=AlertKind.IMPORT_INCOMPLETE,
-        severity="warning",
+    return _condition(
+        AlertKind.IMPORT_INCOMPLETE,
+        of,
         title=f"{of.name}: parts of the ATS's data could not be read",
         message=f"The rest was imported, and the parts are read again at every poll: {named}{more}. "
         "Check the credential's permissions for them, or ask the vendor's support.",
-        integration=of.name,
-        integration_id=of.id,
         details={"parts": parts[:MOST_NAMED], "run_id": str(run_id)},
     )
 
 
 def records_failing(of: IntegrationRef, *, failing: int, run_id: UUID) -> Condition:
     """Many records of the integration cannot be imported."""
-    return Condition(
-        kind=AlertKind.RECORDS_FAILING,
-        severity="error",
+    return _condition(
+        AlertKind.RECORDS_FAILING,
+        of,
         title=f"{of.name}: {_count(failing, 'record')} cannot be imported",
         message="They are kept in `failed_records` with the reason, and retried; the others are "
         "imported. If the reasons are alike, compare an answer of the ATS with the connector's "
         "definition.",
-        integration=of.name,
-        integration_id=of.id,
         details={"failing": failing, "run_id": str(run_id)},
     )
 
 
 def zero_candidates(of: IntegrationRef, *, list_name: str, known: int) -> Condition:
     """A complete listing is empty."""
-    return Condition(
-        kind=AlertKind.ZERO_CANDIDATES,
-        severity="error",
+    return _condition(
+        AlertKind.ZERO_CANDIDATES,
+        of,
         title=f"{of.name}: the ATS lists nobody",
         message=f"A complete listing of `{list_name}` was empty; {known} were known before, and all "
         "of them are kept. Check the credential's permissions and the connector's filters.",
-        integration=of.name,
-        integration_id=of.id,
         subject=list_name,
         details={"list": list_name, "known": known},
     )
@@ -274,42 +279,36 @@ def zero_candidates(of: IntegrationRef, *, list_name: str, known: int) -> Condit
 
 def unmapped_stages(of: IntegrationRef, *, stages: list[str], applications: int) -> Condition:
     """Stages that no rule translates."""
-    return Condition(
-        kind=AlertKind.UNMAPPED_STAGES,
-        severity="warning",
+    return _condition(
+        AlertKind.UNMAPPED_STAGES,
+        of,
         title=f"{of.name}: {_count(len(stages), 'stage')} without a status",
         message=f"{_count(applications, 'application')} came in as `reviewing` for want of a rule. "
         f"Add the stages below `integrations.{of.name}.statuses`: {', '.join(stages)}.",
-        integration=of.name,
-        integration_id=of.id,
         details={"stages": stages, "applications": applications},
     )
 
 
 def conflicts_open(of: IntegrationRef, *, count: int | None = None) -> Condition:
     """Both sides changed, and no rule may decide. `count` is how many there are, where known."""
-    return Condition(
-        kind=AlertKind.CONFLICTS_OPEN,
-        severity="warning",
+    return _condition(
+        AlertKind.CONFLICTS_OPEN,
+        of,
         title=f"{of.name}: conflicts for a person to decide",
         message="ATS and ClearView say opposite things about these applications and both stay as "
         "they are. Read `conflicts` where state is open, and set the right status on either side.",
-        integration=of.name,
-        integration_id=of.id,
         details={} if count is None else {"count": count},
     )
 
 
 def rate_limited(of: IntegrationRef, *, since: datetime, until: datetime | None) -> Condition:
     """The ATS has been asking to slow down for long."""
-    return Condition(
-        kind=AlertKind.RATE_LIMITED,
-        severity="warning",
+    return _condition(
+        AlertKind.RATE_LIMITED,
+        of,
         title=f"{of.name}: the ATS has been limiting requests for long",
         message="Work goes on as fast as the ATS lets it. See what else uses the same credential, "
         "give it one of its own, or make poll.every longer.",
-        integration=of.name,
-        integration_id=of.id,
         details={"since": since, "until": until},
     )
 
@@ -318,23 +317,21 @@ def export_missed(
     of: IntegrationRef, *, period_start: datetime, period_end: datetime, error: str
 ) -> Condition:
     """A period's analytics could not be exported."""
-    return Condition(
-        kind=AlertKind.EXPORT_MISSED,
-        severity="warning",
+    return _condition(
+        AlertKind.EXPORT_MISSED,
+        of,
         title=f"{of.name}: analytics were not exported",
         message=f"The period is exported later, before any newer one. What stopped it: {_ended(error)} "
         f"Try it now with `ats-sync analytics export {of.name}`.",
-        integration=of.name,
-        integration_id=of.id,
         details={"period_start": period_start, "period_end": period_end, "error": error},
     )
 
 
 def config_refused(*, problems: list[str]) -> Condition:
     """An edit of the configuration is wrong."""
-    return Condition(
-        kind=AlertKind.CONFIG_REFUSED,
-        severity="error",
+    return _condition(
+        AlertKind.CONFIG_REFUSED,
+        None,
         title="An edit of the configuration was refused",
         message="The last good configuration keeps running, all of it. "
         f"{_count(len(problems), 'problem')}, the first: {_ended(problems[0])} Correct the file "
@@ -347,23 +344,22 @@ def version_sunset(of: IntegrationRef, *, version: str, sunset: date, today: dat
     """The vendor is about to switch off the API version in use."""
     left = (sunset - today).days
     when = f"in {_count(left, 'day')}" if left > 0 else "as of today" if left == 0 else "already"
-    return Condition(
-        kind=AlertKind.VERSION_SUNSET,
+    return _condition(
+        AlertKind.VERSION_SUNSET,
+        of,
         severity="warning" if left > 30 else "error",
         title=f"{of.name}: API {version} is switched off {when}",
         message=f"The vendor named {sunset.isoformat()}. Move the integration to a connector for a "
         "newer version; `ats-sync connectors list` shows what there is.",
-        integration=of.name,
-        integration_id=of.id,
         details={"version": version, "sunset": sunset.isoformat()},
     )
 
 
 def notification_undelivered(*, channel: str, error: str) -> Condition:
     """A channel did not take a message until its time ran out."""
-    return Condition(
-        kind=AlertKind.NOTIFICATION_UNDELIVERED,
-        severity="error",
+    return _condition(
+        AlertKind.NOTIFICATION_UNDELIVERED,
+        None,
         title=f"Messages do not get through to {channel}",
         message=f"A message was given up: {_ended(error)} Check the address and the token of this channel "
         "under `clearview.notifications`.",
@@ -374,15 +370,13 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
 
 def run_broke(of: IntegrationRef, *, job: str, run_id: UUID, found: Unexpected) -> Condition:
     """A run ended by an error of no known kind."""
-    return Condition(
-        kind=AlertKind.UNEXPECTED_ERROR,
-        severity="error",
+    return _condition(
+        AlertKind.UNEXPECTED_ERROR,
+        of,
         title=f"{of.name}: a run ended by an unexpected error",
         message=f"{found} ended run {run_id} ({job}). What it did is kept, the next run goes on from "
         "there, and no other integration is affected. If it comes again, report it with this "
         "line; `sync_runs` and the log have the rest under the run's id.",
-        integration=of.name,
-        integration_id=of.id,
         subject=job,
         details={**_facts_of(found), "job": job, "run_id": str(run_id)},
     )
@@ -391,15 +385,13 @@ def run_broke(of: IntegrationRef, *, job: str, run_id: UUID, found: Unexpected) 
 def loop_broke(of: IntegrationRef | None, *, loop: str, found: Unexpected) -> Condition:
     """A loop of the daemon ended by an error of no known kind, and is begun again."""
     whose = "" if of is None else f"{of.name}: "
-    return Condition(
-        kind=AlertKind.UNEXPECTED_ERROR,
-        severity="error",
+    return _condition(
+        AlertKind.UNEXPECTED_ERROR,
+        of,
         title=f"{whose}an unexpected error in `{loop}`",
         message=f"{found} ended this part of the daemon. It is begun again with growing pauses, and "
         "everything else goes on. If it lasts, `/readyz` names it: restart the daemon, and report "
         "it with this line.",
-        integration=None if of is None else of.name,
-        integration_id=None if of is None else of.id,
         subject=loop,
         details={**_facts_of(found), "loop": loop},
     )
@@ -407,9 +399,9 @@ def loop_broke(of: IntegrationRef | None, *, loop: str, found: Unexpected) -> Co
 
 def not_ready(*, part: str, reason: str) -> Condition:
     """A part of the daemon has not been able to do its work for a while."""
-    return Condition(
-        kind=AlertKind.NOT_READY,
-        severity="error",
+    return _condition(
+        AlertKind.NOT_READY,
+        None,
         title=f"The daemon is not ready: {part}",
         message=f"{_ended(reason)} What depends on it waits, and goes on by itself afterwards. "
         "`/readyz` and `ats-sync doctor` say more.",
@@ -433,5 +425,5 @@ def _hours(length: timedelta) -> str:
 
 
 def _ended(error: str) -> str:
-    """As a sentence, whoever worded it."""
+    """Returns the error as a sentence with its full stop."""
     return error if error.endswith((".", "!", "?")) else f"{error}."

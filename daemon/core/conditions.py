@@ -34,6 +34,28 @@ class AlertKind(StrEnum):
     NOT_READY = "not_ready"
 
 
+SEVERITY: Mapping[AlertKind, Severity] = {
+    AlertKind.INTEGRATION_FAILING: "error",
+    AlertKind.AUTH_REFUSED: "critical",
+    AlertKind.DEAD_LETTERS: "error",
+    AlertKind.STREAM_POSITION_LOST: "warning",
+    AlertKind.DELETION_BRAKE: "critical",
+    AlertKind.SCHEMA_DRIFT: "warning",
+    AlertKind.IMPORT_INCOMPLETE: "warning",
+    AlertKind.RECORDS_FAILING: "error",
+    AlertKind.ZERO_CANDIDATES: "error",
+    AlertKind.UNMAPPED_STAGES: "warning",
+    AlertKind.CONFLICTS_OPEN: "warning",
+    AlertKind.RATE_LIMITED: "warning",
+    AlertKind.EXPORT_MISSED: "warning",
+    AlertKind.CONFIG_REFUSED: "error",
+    AlertKind.NOTIFICATION_UNDELIVERED: "error",
+    AlertKind.UNEXPECTED_ERROR: "error",
+    AlertKind.NOT_READY: "error",
+}
+"""The severity of each kind; a growing one has it from a certain size on."""
+
+
 class Condition(msgspec.Struct, frozen=True):
     """One thing that is wrong. `title` names it, `message` says what to do about it."""
 

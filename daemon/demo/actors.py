@@ -26,7 +26,7 @@ NEXT = {
     ApplicationStatus.OFFER: ApplicationStatus.REJECTED,
 }
 ORDERS = ("move", "new_applicant", "edit_person", "move", "reject")
-Tell = Callable[[str, str, str], None]
+Narrate = Callable[[str, str, str], None]
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Recruiter:
 
     mongo: Mongo
     environment: DemoEnvironment
-    tell: Tell
+    narrate: Narrate
     draw: Random
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -70,7 +70,7 @@ class Recruiter:
         arrived = await _until(lambda: _wrote(simulator, one["external_id"], before), 5.0)
         took = f"at the ATS after {(clock() - began) * 1000:.0f} ms"
         words = f"{one['external_id'][:8]} {one['status']} -> {target}, "
-        self.tell("push", name, words + (took if arrived else "on its way"))
+        self.narrate("push", name, words + (took if arrived else "on its way"))
 
 
 def _wrote(simulator: Simulator, application: str, before: int) -> bool:
@@ -92,7 +92,7 @@ class BusyAts:
     """Recruiters who work in the ATS itself: moves, edits, new applicants."""
 
     environment: DemoEnvironment
-    tell: Tell
+    narrate: Narrate
     draw: Random
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -108,7 +108,7 @@ class BusyAts:
             order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
         done = run_command(self.environment.simulators[name], order)
         who = done.get("application") or done.get("candidate") or "somebody"
-        self.tell("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
+        self.narrate("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Breakdown:
     mongo: Mongo
     integrations: MongoIntegrations
     environment: DemoEnvironment
-    tell: Tell
+    narrate: Narrate
 
     @property
     def name(self) -> str:
@@ -129,13 +129,13 @@ class Breakdown:
         wait = timedelta(seconds=9)
         while not await stopped_within(stop, wait):
             simulator = self.environment.simulators[self.name]
-            self.tell("breaks", self.name, "the ATS refuses the credential from now on")
+            self.narrate("breaks", self.name, "the ATS refuses the credential from now on")
             simulator.faults.add(Fault("error", status=401, count=None))
             await self._ask_for_a_poll()
             if await stopped_within(stop, timedelta(seconds=6)):
                 return
             simulator.faults.clear()
-            self.tell("recovered", self.name, "the ATS takes the credential again")
+            self.narrate("recovered", self.name, "the ATS takes the credential again")
             await self._ask_for_a_poll()
             wait = timedelta(minutes=2)
 

@@ -1,4 +1,4 @@
-"""Tells on the terminal what happens, as it is read from the collections an operator would read."""
+"""Prints on the terminal what happens, as it is read from the collections an operator would read."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Narrator:
         self._now = now
         self._began = now()
 
-    def tell(self, what: str, who: str, words: str) -> None:
+    def narrate(self, what: str, who: str, words: str) -> None:
         """One line: when, what, which integration, in words."""
         minutes, seconds = divmod(int(self._now() - self._began), 60)
         style = STYLES.get(what, "dim")
@@ -53,50 +53,50 @@ class Narrator:
 
     async def follow(self, mongo: Mongo, environment: DemoEnvironment, stop: asyncio.Event) -> None:
         """Watch the collections until stopped."""
-        watch = Watch(mongo, environment, self.tell)
+        watch = Watch(mongo, environment, self.narrate)
         while not await stopped_within(stop, EVERY):
             try:
-                await watch.look()
+                await watch.read()
             except DatabaseError:
-                self.tell("waiting", "MongoDB", "it does not answer just now")
+                self.narrate("waiting", "MongoDB", "it does not answer just now")
 
 
 class Watch:
-    """What is new since the last look."""
+    """The news since the last read."""
 
     def __init__(
-        self, mongo: Mongo, environment: DemoEnvironment, tell: Callable[[str, str, str], None]
+        self, mongo: Mongo, environment: DemoEnvironment, narrate: Callable[[str, str, str], None]
     ) -> None:
         self._mongo = mongo
         self._environment = environment
-        self._tell = tell
+        self._narrate = narrate
         self._marks: dict[str, datetime] = {}
         self._notified = 0
         self._values: dict[str, int] = {}
 
-    async def look(self) -> None:
-        """Tell everything that is new."""
+    async def read(self) -> None:
+        """Narrate everything that is new."""
         for run in await self._new(SyncRun, "finished_at"):
-            await self._tell_run(run)
+            await self._narrate_run(run)
         for export in await self._new(AnalyticsExportLog, "exported_at"):
-            self._tell_export(export)
-        await self._tell_values()
+            self._narrate_export(export)
+        await self._narrate_values()
         for alert in await self._new(Alert, "opened_at"):
-            self._tell("alert", alert["integration"] or "", alert["title"])
+            self._narrate("alert", alert["integration"] or "", alert["title"])
         for alert in await self._new(Alert, "resolved_at"):
-            self._tell("resolved", alert["integration"] or "", alert["title"])
+            self._narrate("resolved", alert["integration"] or "", alert["title"])
         for note in self._environment.services.notifications[self._notified :]:
             self._notified += 1
-            self._tell("notified", note.integration or "", f"by message: {note.title}")
+            self._narrate("notified", note.integration or "", f"by message: {note.title}")
 
-    async def _tell_values(self) -> None:
-        """An export takes as long as the ATS's limits let it: told while it goes on."""
+    async def _narrate_values(self) -> None:
+        """An export takes as long as the ATS's limits let it: shown while it goes on."""
         for name in self._environment.simulators:
             values = self._mongo.collection(AnalyticsValue)
             count = await values.count_documents({"ats_integration_id": integration_id(name)})
             if count - self._values.get(name, 0) >= WORTH_TELLING:
                 self._values[name] = count
-                self._tell("analytics", name, f"{count:,} values sent to the ATS so far")
+                self._narrate("analytics", name, f"{count:,} values sent to the ATS so far")
 
     async def _new(self, document: Any, field: str) -> Sequence[Mapping[str, Any]]:
         key = f"{document.__name__}.{field}"
@@ -106,40 +106,40 @@ class Watch:
             self._marks[key] = rows[-1][field]
         return rows
 
-    async def _tell_run(self, run: Mapping[str, Any]) -> None:
+    async def _narrate_run(self, run: Mapping[str, Any]) -> None:
         if run["job"] != "import_poll":
             return
         took = (run["finished_at"] - run["started_at"]).total_seconds()
         if run["outcome"] != "success":
             error = str(run["error_message"]).split(":", 1)[0]
-            self._tell("import", run["integration"], f"{run['outcome']}: {error}")
+            self._narrate("import", run["integration"], f"{run['outcome']}: {error}")
         elif run["created"] > 100:
             count = await self._count(run)
-            self._tell(
+            self._narrate(
                 "import", run["integration"], f"{count:,} candidates imported in {took:.1f} s"
             )
         elif run["created"] or run["updated"]:
-            await self._tell_changes(run)
+            await self._narrate_changes(run)
 
     async def _count(self, run: Mapping[str, Any]) -> int:
         log = self._mongo.collection(CandidateImportLog)
         return await log.count_documents({"run_id": run["_id"], "status": "Success"})
 
-    async def _tell_changes(self, run: Mapping[str, Any]) -> None:
+    async def _narrate_changes(self, run: Mapping[str, Any]) -> None:
         words = f"{run['created']} new, {run['updated']} changed"
         changes = self._mongo.collection(CandidateChange)
         rows = await changes.find({"run_id": run["_id"]}, limit=1).to_list()
         for change in rows:
             path = change["path"].rsplit(".", 1)[-1]
             words += f"; {path}: {_short(change['old'])} -> {_short(change['new'])}"
-        self._tell("import", run["integration"], words)
+        self._narrate("import", run["integration"], words)
 
-    def _tell_export(self, export: Mapping[str, Any]) -> None:
+    def _narrate_export(self, export: Mapping[str, Any]) -> None:
         names = {integration_id(name): name for name in self._environment.simulators}
         name = names.get(export["ats_integration_id"], "")
         period = f"{export['period_start']:%H:%M:%S}-{export['period_end']:%H:%M:%S} UTC"
         words = f"{period}: {export['sent']} values sent to the ATS"
-        self._tell("analytics", name, words)
+        self._narrate("analytics", name, words)
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the port answers with: JSON, problems, and a query that is checked before it is used."""
+"""The answers of the port: JSON, problems, and a query that is checked before it is used."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ def known_only(request: web.Request, *names: str) -> Mapping[str, str]:
 
 
 def limit_of(query: Mapping[str, str]) -> int:
-    """How many rows are wanted.
+    """Returns the number of rows to read.
 
     Raises:
         Problem: 400, with the range.

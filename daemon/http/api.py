@@ -81,7 +81,7 @@ class Api:
     async def integration(self, request: web.Request) -> web.Response:
         """One of them."""
         known_only(request)
-        await self._standing(request)
+        await self._state_of(request)
         name = request.match_info["name"]
         rows = await self._services.overview.integrations()
         return answered(next(row for row in rows if row["name"] == name))
@@ -134,7 +134,7 @@ class Api:
         )
 
     async def mute(self, request: web.Request) -> web.Response:
-        """Tell no one of this condition for a while, however often it comes and goes meanwhile."""
+        """Send no message about this condition for a while, however often it comes and goes meanwhile."""
         body = await json_object(request)
         _take_only(body, "for", "until")
         until = self._end_of(body)
@@ -143,7 +143,7 @@ class Api:
         return await self._muted(alert)
 
     async def unmute(self, request: web.Request) -> web.Response:
-        """Tell people of this condition again; a wider mute that covers it as well goes on."""
+        """Send messages about this condition again; a wider mute that covers it as well goes on."""
         _take_only(await json_object(request))
         alert = await self._alert(request)
         await self._services.mutes.unmute(alert["key"])
@@ -166,9 +166,9 @@ class Api:
         return answered({"key": alert["key"], "muted_until": until})
 
     async def poll(self, request: web.Request) -> web.Response:
-        """Ask for a poll now; 202, because whoever holds the integration's lease makes it."""
+        """Ask for a poll now; 202, because the holder of the integration's lease makes it."""
         _take_only(await json_object(request))
-        return await self._ask(request, sweep=False, accept_deletions=False)
+        return await self._request_poll(request, sweep=False, accept_deletions=False)
 
     async def sweep(self, request: web.Request) -> web.Response:
         """Ask for a complete listing now."""
@@ -177,12 +177,12 @@ class Api:
         accept = body.get("accept_deletions", False)
         if not isinstance(accept, bool):
             raise Problem(400, "accept_deletions must be true or false")
-        return await self._ask(request, sweep=True, accept_deletions=accept)
+        return await self._request_poll(request, sweep=True, accept_deletions=accept)
 
-    async def _ask(
+    async def _request_poll(
         self, request: web.Request, *, sweep: bool, accept_deletions: bool
     ) -> web.Response:
-        await self._standing(request, enabled=True)
+        await self._state_of(request, enabled=True)
         name = request.match_info["name"]
         asked = await self._services.integrations.ask(
             name, sweep=sweep, accept_deletions=accept_deletions
@@ -206,7 +206,7 @@ class Api:
         return await self._set(request, "active", None)
 
     async def _set(self, request: web.Request, state: State, reason: str | None) -> web.Response:
-        await self._standing(request, enabled=True)
+        await self._state_of(request, enabled=True)
         name = request.match_info["name"]
         if not await self._services.integrations.set_state(name, state, reason=reason):
             raise Problem(409, "the integration has just been disabled")
@@ -222,17 +222,17 @@ class Api:
             raise Problem(404 if missing else 409, replayed.sentence)
         return answered({"id": entry, "state": "retrying"}, status=202)
 
-    async def _standing(self, request: web.Request, *, enabled: bool = False) -> IntegrationState:
+    async def _state_of(self, request: web.Request, *, enabled: bool = False) -> IntegrationState:
         name = request.match_info["name"]
         states = await self._services.integrations.states()
         if name not in states:
             hint = did_you_mean(name, states)
             detail = f'did you mean "{hint}"?' if hint else ""
             raise Problem(404, "no integration has this name", detail)
-        standing = states[name]
-        if enabled and standing.state == "disabled":
+        state = states[name]
+        if enabled and state.state == "disabled":
             raise Problem(409, "the integration is disabled", "enable it in the YAML file")
-        return standing
+        return state
 
 
 def _take_only(body: Mapping[str, Any], *names: str) -> None:

@@ -19,7 +19,7 @@ MOST_CONNECTIONS = 100
 
 
 class HttpLimits(msgspec.Struct, frozen=True):
-    """What one port grants to all its clients together, and to each; times in seconds."""
+    """The limits that one port sets to all its clients together, and to each; times in seconds."""
 
     connections: int = MOST_CONNECTIONS
     header_s: float = 10.0

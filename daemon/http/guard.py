@@ -25,7 +25,7 @@ PROXY_HEADERS = frozenset({
     *("fastly-client-ip", "x-amzn-trace-id", "x-original-host", "x-original-url", "proxy-connection"),
 })  # fmt: skip
 PROXY_PREFIXES = ("x-forwarded", "x-original-forwarded", "x-envoy-", "cf-")
-"""What the common proxies add to a request that they pass on."""
+"""The headers that the common proxies add to a request that they pass on."""
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -45,7 +45,7 @@ async def add_headers(_request: web.Request, answer: web.StreamResponse) -> None
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever goes wrong is answered as a problem that tells no secrets."""
+    """Whatever goes wrong is answered as a problem that shows no secrets."""
     if (request.content_length or 0) > MOST_BYTES:
         return _TOO_LARGE.answer()
     try:

@@ -1,4 +1,4 @@
-"""Whether the event loop is alive: it is while its own task keeps ticking."""
+"""The life sign of the event loop: it is alive while its own task keeps ticking."""
 
 import asyncio
 from collections.abc import Callable

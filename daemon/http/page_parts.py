@@ -27,7 +27,7 @@ def chip(word: str, *, quiet: bool = False) -> Html:
 
 
 def age(moment: datetime | None, now: datetime) -> str:
-    """How long ago, as people say it."""
+    """Returns the time since then, as people say it."""
     if moment is None:
         return "never"
     seconds = max(int((now - moment).total_seconds()), 0)
@@ -50,7 +50,7 @@ def total(counts: Mapping[str, int] | None, *names: str) -> int | None:
 
 
 def tiles(picture: Row) -> Html:
-    """The figures that tell at a glance."""
+    """The figures for a glance."""
     integrations, outbox = picture["integrations"], picture["outbox"]
     active = sum(one["state"] == "active" for one in integrations)
     dead = total(outbox, "dead")
@@ -79,14 +79,14 @@ def _over(integrations: Sequence[Row], name: str) -> int | None:
 
 
 def alerts(open_alerts: Sequence[Row], now: datetime) -> Html | None:
-    """What a person should look at; nothing if there is nothing."""
+    """Returns what a person should look at; nothing if there is nothing."""
     if not open_alerts:
         return None
     return el("section", el("h2", "Open alerts"), *(_alert(one, now) for one in open_alerts))
 
 
 def mute_of(alert: Row, now: datetime) -> datetime | None:
-    """Until when no one is told of it; None if it is not muted."""
+    """Returns the end of its mute; None if it is not muted."""
     until: datetime | None = alert.get("muted_until")
     return until if until is not None and until > now else None
 
@@ -167,7 +167,7 @@ def _run(run: Row | None, now: datetime) -> Html:
 
 
 def counted(run: Row) -> str:
-    """What a run came to, without what it did not do."""
+    """Returns what a run came to, without what it did not do."""
     return ", ".join(f"{run[name]:,} {name}" for name in COUNTED if run.get(name))
 
 

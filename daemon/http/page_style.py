@@ -1,4 +1,4 @@
-"""How the status page looks, by day and by night."""
+"""The style of the status page, by day and by night."""
 
 import base64
 from hashlib import sha256

@@ -39,7 +39,7 @@ class Probes:
         return web.Response(text="stuck", status=503)
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """Whether the daemon can do its work now, and if not, why."""
+        """Answers if the daemon can do its work now, and if not, why."""
         reasons = await self.reasons()
         ready = {"ready": not reasons, "reasons": reasons}
         return answered(ready, status=503 if reasons else 200)
@@ -50,7 +50,7 @@ class Probes:
         return [reason for reason in found if reason is not None]
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """What Prometheus reads."""
+        """Answers with the metrics for Prometheus."""
         answer = web.Response(body=self._render_metrics())
         answer.headers["Content-Type"] = CONTENT_TYPE_PLAIN_0_0_4
         return answer

@@ -1,4 +1,4 @@
-"""The port itself: what is behind which path, how it starts and stops."""
+"""The HTTP port: its paths, its start and its end."""
 
 import asyncio
 import errno

@@ -32,7 +32,7 @@ class CheckedConfig(msgspec.Struct, frozen=True):
     definitions: Mapping[str, Definition]
 
     def notes(self, *, today: date) -> list[IntegrationNote]:
-        """What the connectors in use cannot do, and what is about to end."""
+        """Returns notes on what the connectors in use cannot do, and on what is about to end."""
         return [
             note
             for name in self.loaded.value.integrations
@@ -83,7 +83,7 @@ def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> 
     """Refuses an edit of what is connected once, at the start.
 
     Raises:
-        ConfigError: names each such setting at its place; values are never shown.
+        ConfigError: names each such setting with its line; values are never shown.
     """
     before, after = in_force.clearview.mongodb, checked.loaded.value.clearview.mongodb
     for name in type(after).model_fields:

@@ -66,10 +66,10 @@ class Health:
             self._well.add(job)
 
     async def failed(self, error: AtsError | ServiceFailed) -> None:
-        """Count a failed run; a refused credential is told at once."""
+        """Count a failed run; a refused credential is reported at once."""
         now = self._clock.now()
         if isinstance(error, RateLimited):
-            return  # no failure; the rate watch tells of it if it lasts
+            return  # no failure; the rate limit monitor reports it if it lasts
         self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
         if self._streak.failures == 1:
             log.warning(

@@ -117,7 +117,7 @@ def serve(
 
 
 def run_command(work: Callable[[], Coroutine[Any, Any, T]], *, grace: timedelta = GRACE) -> T:
-    """What the work returns or raises; a signal cancels it, and it leaves things as they were.
+    """Returns or raises what the work does; a signal cancels it, and it leaves things as they were.
 
     Raises:
         StoppedEarly: a signal came.
@@ -186,7 +186,7 @@ async def _end_what_is_left() -> None:
 
 
 async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, *, doing: str) -> T:
-    """What the work returns or raises, unless `stop` comes first: that cancels it.
+    """Returns or raises what the work does, unless `stop` comes first: that cancels it.
 
     Raises:
         StoppedEarly: `stop` came first.
@@ -204,7 +204,7 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, *, d
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancels a task, and again if that was lost; one that ends in no way is left behind."""
+    """Cancels a task, and again if that was lost; one that does not end is given up."""
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     for patience in (TIDY_UP_S, CANCEL_AGAIN_S, CANCEL_AGAIN_S):
         if task.done():
@@ -234,7 +234,7 @@ async def close_within(
 
 
 def drain_share(grace: timedelta) -> timedelta:
-    """What tasks may use of the grace period: connections are closed in the rest."""
+    """Returns the part of the grace period for tasks; connections are closed in the rest."""
     return grace * 3 / 4
 
 

@@ -62,14 +62,14 @@ class Redactor:
         """The longest first: one may be a part of another."""
 
     def remember(self, secret: str) -> None:
-        """From now on this very value never shows, in whatever text or traceback it stands."""
+        """Hides this value from now on, in every text and traceback."""
         if len(secret) >= SHORTEST_SECRET and secret not in self._secrets:
             self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """What may be logged of one event."""
+        """Returns what may be logged of one event."""
         return {self._key(key): self._value(key, value, 0) for key, value in event.items()}
 
     def scrub(self, text: str) -> str:

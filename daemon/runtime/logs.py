@@ -29,7 +29,7 @@ def configure_logs(
 ) -> Redactor:
     """Sends every event of structlog and of the standard library to one stream, redacted.
 
-    Returns the redactor, so that secrets that become known later can be told to it.
+    Returns the redactor, to which secrets that become known later are added.
     """
     target = stream or sys.stderr
     redactor = Redactor()
@@ -57,7 +57,7 @@ def configure_logs(
 
 
 def _is_no_garbled_request(record: logging.LogRecord) -> bool:
-    """What is no HTTP is answered with 400; logging it would quote it, tokens and all."""
+    """Returns False for an error about bytes that are no HTTP: they are answered with 400; logging it would quote it, tokens and all."""
     error = record.exc_info[1] if record.exc_info else None
     return not (record.name == "aiohttp.server" and isinstance(error, BadHttpMessage))
 
@@ -67,7 +67,7 @@ def _is_pretty(log_format: LogFormat, stream: TextIO) -> bool:
 
 
 def _context() -> Sequence[Processor]:
-    """What every event gets, whoever logged it."""
+    """Returns the processors of every event, ours and those of libraries."""
     return (
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

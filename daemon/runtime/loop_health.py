@@ -19,7 +19,7 @@ from daemon.ports.clock import Clock
 RED_AFTER = 2
 """Failures in a row after which a loop counts as failing rather than as begun again."""
 SHORT_OUTAGE_S = 15.0
-"""An outage that is over so soon need not have been seen by whoever looks at the databases."""
+"""An outage that is over so soon need not have been seen by the readiness checks."""
 LEFT_OPEN = timedelta(minutes=2)
 """An alert of another process that was not seen again for so long is no longer true there."""
 READ_EVERY_S = 60.0
@@ -57,7 +57,7 @@ class LoopHealth:
     def __init__(
         self, alerts: AlertLedger, clock: Clock, is_outage: Callable[[BaseException], bool]
     ) -> None:
-        """`is_outage` tells errors of a MongoDB that is away from all others."""
+        """`is_outage` returns True for an error of a MongoDB that is away."""
         self._is_outage = is_outage
         self._alerts = alerts
         self._clock = clock

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from connectors.http.rate_limits import SLOW_DOWN
-from daemon.runtime.rate_limit_monitor import RateWatch
+from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 
 log = structlog.get_logger("daemon.connector")
 
@@ -63,7 +63,7 @@ def _named(name: str, labels: Mapping[str, str]) -> tuple[str, str, tuple[str, .
 class ConnectorMetrics:
     """`connectors.connector.Observer`: counts requests, and notes which ATS asks to slow down."""
 
-    def __init__(self, metrics: PrometheusMetrics, limits: RateWatch) -> None:
+    def __init__(self, metrics: PrometheusMetrics, limits: RateLimitMonitor) -> None:
         self._metrics = metrics
         self._limits = limits
 

@@ -1,4 +1,4 @@
-"""Whether an ATS has been limiting requests for long. Work goes on meanwhile, only slowly."""
+"""Alerts about an ATS that has been limiting requests for long; work goes on meanwhile, slowly."""
 
 from datetime import datetime
 
@@ -11,8 +11,8 @@ from daemon.ports.clock import Clock
 from models.ids import integration_id
 
 
-class RateWatch:
-    """Told of every request to slow down, of all integrations; looks at them from time to time."""
+class RateLimitMonitor:
+    """Counts the requests to slow down of all integrations, and reports those that last."""
 
     def __init__(self, alerts: Alerts, clock: Clock, policy: AlertPolicy) -> None:
         self._alerts = alerts
@@ -26,8 +26,8 @@ class RateWatch:
         before = self._streaks.get(integration, LimitStreak(now, now))
         self._streaks[integration] = before.extended(now, until or now, self._policy)
 
-    async def look(self) -> None:
-        """Tell of those that last, and of those that are over."""
+    async def report(self) -> None:
+        """Opens the alerts of limits that last, and resolves those that are over."""
         now = self._clock.now()
         for name, streak in list(self._streaks.items()):
             if streak.is_over(now, self._policy):

@@ -47,9 +47,9 @@ class ReadinessWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until stopped."""
         while not await stopped_within(stop, EVERY):
-            await self.look()
+            await self.check()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Compares what is ready with the alerts that are open."""
         asked = [why_not_ready(name, check) for name, check in self._checks.items()]
         reasons = dict(zip(self._checks, await asyncio.gather(*asked), strict=True))
@@ -62,7 +62,7 @@ class ReadinessWatch:
         if self._open is None:
             self._open = set(await self._alerts.open_keys(AlertKind.NOT_READY))
         for part in PATIENCE_S:
-            await self._settle(part, reasons[part], self._open)
+            await self._update_alert(part, reasons[part], self._open)
 
     def _note_time(self, reasons: Mapping[str, str | None]) -> None:
         now = self._clock.monotonic()
@@ -70,7 +70,7 @@ class ReadinessWatch:
             part: self._not_ready_since.get(part, now) for part, reason in reasons.items() if reason
         }
 
-    async def _settle(self, part: str, reason: str | None, opened: set[str]) -> None:
+    async def _update_alert(self, part: str, reason: str | None, opened: set[str]) -> None:
         key = alert_key(AlertKind.NOT_READY, None, part)
         if reason is not None:
             if self._is_due(part):

@@ -1,8 +1,8 @@
-"""When jobs are due. APScheduler only rings; whoever owns the job hears it and runs.
+"""Triggers of jobs that are due. APScheduler only sets them; the owner of the job waits and runs it.
 
 Its own shutdown cancels coroutine jobs half way, and a clock that is set back silences it until the
-old time comes again: so runs belong to the daemon's tasks, and a watch over the clock rings all
-bells when wall time and monotonic time part.
+old time comes again: so runs belong to the daemon's tasks, and a watch over the clock sets all
+triggers when wall time and monotonic time part.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ log = structlog.get_logger("daemon.runtime.scheduler")
 
 LOOK_EVERY = timedelta(seconds=5)
 OVERDUE = timedelta(seconds=30)
-"""A bell that is late by this much will not ring any more."""
+"""A trigger that is late by this much will not come any more."""
 STEP = timedelta(seconds=30)
 """Wall time that moves by this much more or less than monotonic time was set, not passed."""
 
 
-class BellsSilent(Exception):
-    """APScheduler has stopped by itself: bells are overdue."""
+class SchedulerStopped(Exception):
+    """APScheduler has stopped by itself: triggers are overdue."""
 
 
 @dataclass(eq=False, slots=True)
@@ -40,7 +40,7 @@ class Trigger:
         self._due.set()
 
     async def heard(self, stop: asyncio.Event) -> bool:
-        """Wait for the bell: True if it rang, False if `stop` came first."""
+        """Waits for the trigger; returns False if `stop` came first."""
         if not self._due.is_set():
             await _first_of(self._due, stop)
         if stop.is_set():
@@ -60,7 +60,7 @@ async def _first_of(one: asyncio.Event, other: asyncio.Event) -> None:
 
 
 class Scheduler:
-    """Rings bells at intervals."""
+    """Sets triggers at intervals."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -68,25 +68,25 @@ class Scheduler:
         self._triggers: dict[str, tuple[Trigger, IntervalTrigger]] = {}
 
     def every(self, interval: timedelta, name: str, *, jitter: float = 0.0) -> Trigger:
-        """A bell that rings every interval, each time up to `jitter` of it off."""
-        bell = Trigger(name)
+        """Returns a trigger that is set every interval, each time up to `jitter` of it off."""
+        trigger = Trigger(name)
         seconds = interval.total_seconds()
-        trigger = IntervalTrigger(
+        schedule = IntervalTrigger(
             seconds=seconds, jitter=int(seconds * jitter) or None, timezone="UTC"
         )
-        self._triggers[name] = (bell, trigger)
-        self._arm(bell, trigger)
-        return bell
+        self._triggers[name] = (trigger, schedule)
+        self._arm(trigger, schedule)
+        return trigger
 
-    def _arm(self, bell: Trigger, trigger: IntervalTrigger) -> None:
+    def _arm(self, trigger: Trigger, schedule: IntervalTrigger) -> None:
         async def ring() -> None:
-            bell.ring()
+            trigger.ring()
 
         self._scheduler.add_job(
             ring,
-            trigger,
-            id=bell.name,
-            name=bell.name,
+            schedule,
+            id=trigger.name,
+            name=trigger.name,
             replace_existing=True,
             misfire_grace_time=None,
             coalesce=True,
@@ -98,15 +98,15 @@ class Scheduler:
             self._scheduler.remove_job(name)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Ring until stopped. Begun again after a failure it rings all bells again.
+        """Sets triggers until stopped; begun again after a failure it arms all of them again.
 
         Raises:
-            BellsSilent: APScheduler has stopped by itself, as it does when a trigger raises.
+            SchedulerStopped: APScheduler has stopped by itself, as it does when a trigger raises.
         """
         # Its shutdown is not over when it returns, and takes all jobs along.
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        for bell, trigger in self._triggers.values():
-            self._arm(bell, trigger)
+        for trigger, schedule in self._triggers.values():
+            self._arm(trigger, schedule)
         self._scheduler.start()
         try:
             await self._watch_clock(stop)
@@ -131,9 +131,9 @@ class Scheduler:
         earliest = next(iter(self._scheduler.get_jobs()), None)
         due = None if earliest is None else earliest.next_run_time
         if due is not None and self._clock.now() - due > OVERDUE:
-            raise BellsSilent
+            raise SchedulerStopped
 
     def _ring_all(self) -> None:
-        for bell, trigger in self._triggers.values():
-            self._arm(bell, trigger)
-            bell.ring()
+        for trigger, schedule in self._triggers.values():
+            self._arm(trigger, schedule)
+            trigger.ring()

@@ -1,4 +1,4 @@
-"""What the operator's file says of integrations, as it goes into `ats_integration_settings`."""
+"""The integrations of the operator's file, as `ats_integration_settings` has them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.checked_config import CheckedConfig
 
 MAIN_CREDENTIALS = ("api_key", "token", "client_secret")
-"""The credential that `api_key` stands for, by the vendors' names for it."""
+"""The credential that `api_key` shows, by the vendors' names for it."""
 
 
 def configured_integrations(checked: CheckedConfig) -> list[ConfiguredIntegration]:
@@ -32,7 +32,7 @@ def _configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
 
 
 def _references(checked: CheckedConfig, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """`{"ref": "env:NAME"}`; a secret written into the file is referred to by its place there."""
+    """`{"ref": "env:NAME"}`; a secret written into the file is referred to by its line there."""
     loaded = checked.loaded
     for credential in loaded.value.integrations[name].credentials:
         origin = loaded.document.origin(("integrations", name, "credentials", credential))

@@ -24,7 +24,7 @@ class Backoff(msgspec.Struct, frozen=True):
     base: timedelta = timedelta(seconds=2)
     cap: timedelta = timedelta(minutes=5)
     settled_after: timedelta = timedelta(seconds=10)
-    """How long a new attempt must live at least to count as recovered."""
+    """The least time that a new attempt must live to count as recovered."""
     chance: Callable[[], float] = random.random
 
     def pause(self, failures: int) -> timedelta:
@@ -34,7 +34,7 @@ class Backoff(msgspec.Struct, frozen=True):
         )
 
     def settling(self, longest_life: timedelta) -> timedelta:
-        """How long an attempt must live to count as recovered.
+        """Returns the time that an attempt must live to count as recovered.
 
         A loop that lives for a minute each time before it fails has not recovered after ten seconds.
         """
@@ -42,7 +42,7 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 class LoopObserver(Protocol):
-    """Told how loops get on, by name. Must not raise."""
+    """Notes failures and recoveries of loops, by name. Must not raise."""
 
     def failed(self, loop: str, error: BaseException) -> None:
         """The loop ended with an error, and is begun again."""

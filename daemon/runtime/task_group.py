@@ -63,7 +63,7 @@ async def _cancel_again(group: "_WatchedGroup", others: set[asyncio.Task[Any]]) 
     """A cancellation can be lost (`daemon.runtime.timeouts`), and the group waits for every task.
 
     All that was begun since counts, for a nested group does not pass a second cancellation on to its
-    tasks; `others` were there before. Only once all tasks were told to end: before, one that is being
+    tasks; `others` were there before. Only once all tasks were cancelled: before, one that is being
     cancelled may just have come to the end of an `asyncio.timeout` of its own.
     """
     await group.ending.wait()

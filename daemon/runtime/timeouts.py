@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 async def bounded(work: Coroutine[Any, Any, T], limit_s: float, *, name: str) -> T:
-    """What the work returns or raises, unless it takes longer.
+    """Returns or raises what the work does, unless it takes longer.
 
     Raises:
         TimeoutError: it did; it was cancelled, and no one waits for it any more.

@@ -34,9 +34,9 @@ log = structlog.get_logger("daemon.runtime.worker")
 
 LEASE_RETRY = timedelta(seconds=1)
 LEASE_WATCH = timedelta(seconds=3)
-"""How soon a poll that waits for its time notices that its lease has gone; one at work asks."""
+"""The longest time until a waiting poll notices that its lease has gone."""
 FINISH = timedelta(seconds=3)
-"""How long work in hand may take once the daemon is told to stop."""
+"""The time for work in hand once the daemon is stopped."""
 DATABASE_RETRY = timedelta(seconds=2)
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -266,7 +266,7 @@ class IntegrationWorker:
 
 
 async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> None:
-    """Set `ended` when told to stop, or when the lease has gone."""
+    """Sets `ended` when `stop` is set, or when the lease has gone."""
     try:
         while lease.still_held() and not stop.is_set():
             await stopped_within(stop, LEASE_WATCH)

@@ -37,9 +37,11 @@ class WorkerPool:
     A worker that cannot be made or begun is tried again by itself; it stops no other.
     """
 
-    def __init__(self, hire: StartWorker, dismiss: WorkerStopped, loops: LoopHealth) -> None:
-        self._make_worker = hire
-        self._worker_stopped = dismiss
+    def __init__(
+        self, make_worker: StartWorker, worker_stopped: WorkerStopped, loops: LoopHealth
+    ) -> None:
+        self._make_worker = make_worker
+        self._worker_stopped = worker_stopped
         self._loops = loops
         self._running: dict[str, _Running] = {}
         self._group: asyncio.TaskGroup | None = None

@@ -109,9 +109,12 @@ def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def docstrings_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yields every string that is a statement of its own."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield node.lineno, node.value.value
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield node.lineno, node.value.value
 
 
 def comments_in(text: str) -> Iterator[tuple[int, str]]:

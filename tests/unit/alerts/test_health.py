@@ -10,7 +10,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.service_errors import ServiceFailed
 from daemon.runtime.health import Health
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
-from daemon.runtime.rate_limit_monitor import RateWatch
+from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 from models.ids import integration_id
 from tests.support.moving_clock import MovingClock
 from tests.support.push_world import RecordedAlerts
@@ -26,7 +26,7 @@ class Ward:
     def __init__(self) -> None:
         self.alerts, self.clock = RecordedAlerts(), MovingClock()
         self.health = Health(ACME, self.alerts, self.clock, AlertPolicy())
-        self.watch = RateWatch(self.alerts, self.clock, AlertPolicy())
+        self.watch = RateLimitMonitor(self.alerts, self.clock, AlertPolicy())
         self.observer = ConnectorMetrics(PrometheusMetrics(), self.watch)
 
     async def fail(self, error: AtsError | ServiceFailed, *, minutes: int = 1) -> None:
@@ -39,7 +39,7 @@ class Ward:
         if waits:
             until = self.clock.now() + waits * MINUTE
             self.observer.waiting(integration="acme", until=until, reason="asked to slow down")
-        await self.watch.look()
+        await self.watch.report()
 
 
 @pytest.mark.parametrize("error", [DOWN, ServiceFailed("ClearView's service is down", status=503)])
@@ -101,10 +101,10 @@ async def test_a_rate_limit_that_lasts_is_told_and_over_after_five_quiet_minutes
     before = list(ward.alerts.kinds)
     await ward.refused(minutes=4)
     ward.clock.advance(4 * MINUTE)
-    await ward.watch.look()
+    await ward.watch.report()
     still_open = list(ward.alerts.resolved)
     ward.clock.advance(MINUTE)
-    await ward.watch.look()
+    await ward.watch.report()
 
     assert before == []
     assert set(ward.alerts.kinds) == {"rate_limited"}
@@ -123,6 +123,6 @@ async def test_waiting_for_a_limit_that_is_our_own_is_nothing_to_tell() -> None:
     ward = Ward()
     until = ward.clock.now() + 30 * MINUTE
     ward.observer.waiting(integration="acme", until=until, reason="rate limit")
-    await ward.watch.look()
+    await ward.watch.report()
 
     assert ward.alerts.raised == []

@@ -44,7 +44,7 @@ class Ward:
         before = len(self.alerts.raised)
         for _ in range(0, seconds, 5):
             self.clock.advance(5 * SECOND)
-            await self.watch.look()
+            await self.watch.check()
         return [condition.key for condition in self.alerts.raised[before:]]
 
 

@@ -7,7 +7,7 @@ import pytest
 from apscheduler.triggers.base import BaseTrigger
 
 from daemon.runtime.clock import SystemClock
-from daemon.runtime.scheduler import BellsSilent, Scheduler
+from daemon.runtime.scheduler import SchedulerStopped, Scheduler
 
 SECOND = timedelta(seconds=1)
 
@@ -44,6 +44,6 @@ async def test_bells_that_fall_silent_are_noticed(monkeypatch: pytest.MonkeyPatc
     scheduler = Scheduler(SystemClock())
     scheduler.every(SECOND, "poll:acme")
 
-    with pytest.raises(BellsSilent):
+    with pytest.raises(SchedulerStopped):
         async with asyncio.timeout(10):
             await scheduler.run(asyncio.Event())
