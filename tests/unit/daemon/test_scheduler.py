@@ -7,7 +7,7 @@ import pytest
 from apscheduler.triggers.base import BaseTrigger
 
 from daemon.runtime.clock import SystemClock
-from daemon.runtime.scheduler import SchedulerStopped, Scheduler
+from daemon.runtime.scheduler import Scheduler, SchedulerStopped
 
 SECOND = timedelta(seconds=1)
 
