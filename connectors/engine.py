@@ -145,11 +145,11 @@ class RestConnector:
         self, list_name: str, window: Window, *, position: Position | None = None
     ) -> AsyncIterator[Page]:
         """Walks a list."""
-        return self._reader.pages(list_name, window, position)
+        return self._reader.lists[list_name].pages(window, position)
 
     async def prepare_mapping(self, list_name: str) -> str:
         """Loads the lookup lists again that mapping needs; returns a digest of what they say."""
-        return await self._reader.prepare_mapping(list_name)
+        return await self._reader.readers[list_name].joins.prepare()
 
     async def map_records(
         self,
@@ -159,11 +159,11 @@ class RestConnector:
         known: Mapping[str, bytes] | None = None,
     ) -> list[Mapped | Unchanged | MappingFailed]:
         """Decodes and maps records, in the order given."""
-        return await self._reader.map_records(list_name, records, known or {})
+        return await self._reader.readers[list_name].map(records, known or {})
 
     def take_issues(self) -> Sequence[ReadIssue]:
         """Returns all that could not be read, or only after a repair, since the last call."""
-        return self._reader.take_issues()
+        return self._reader.issues.take()
 
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]

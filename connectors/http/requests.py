@@ -11,7 +11,7 @@ from yarl import URL
 
 from config.operator import Integration
 from connectors.clock import ConnectorClock
-from connectors.definition.placeholders import PLACEHOLDER, MissingValue, Values, fill, fill_text
+from connectors.definition.placeholders import PLACEHOLDER, Values, fill, fill_text
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http.addresses import next_address
@@ -200,13 +200,3 @@ def _texts(entries: Mapping[str, str], values: Values) -> dict[str, str]:
     } | {
         name: ",".join(map(str, value)) for name, value in filled.items() if isinstance(value, list)
     }
-
-
-__all__ = [
-    "ConnectorSettings",
-    "Draft",
-    "MissingValue",
-    "RequestBuilder",
-    "base_address",
-    "settings_of",
-]

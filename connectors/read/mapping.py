@@ -336,17 +336,3 @@ _DECIDES = frozenset({"application.rejection_reason"})
 
 def _named(external_id: Any, name: Any) -> NamedRef:
     return NamedRef(external_id=reference(external_id), name=text(name))
-
-
-__all__ = [
-    "BROKEN",
-    "MAPPED_FIELDS",
-    "WHOLE",
-    "ApplicationMapper",
-    "CandidateMapper",
-    "Extras",
-    "FieldIssue",
-    "RecordFailed",
-    "getter",
-    "text",
-]

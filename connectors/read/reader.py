@@ -1,18 +1,11 @@
 """All that is read from one ATS account: pages, mapped records, single applications, lookup lists."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.connector import (
     ApplicationRef,
-    Mapped,
-    MappingFailed,
-    Page,
-    Position,
     RawRecord,
-    ReadIssue,
-    Unchanged,
-    Window,
 )
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.root import DefinitionModel
@@ -42,10 +35,10 @@ class AtsReader:
         """Compile what every list is read with."""
         self._parts = parts
         self._model: DefinitionModel = parts.definition.model
-        self._issues = IssueLog(parts.transport.warn)
+        self.issues = IssueLog(parts.transport.warn)
         mappers = self._mappers(rules)
         reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
-        self._listings = {
+        self.lists = {
             name: AtsList(
                 name,
                 spec,
@@ -53,7 +46,7 @@ class AtsReader:
                 transport=parts.transport,
                 clock=parts.clock,
                 load_scopes=self.load_scopes,
-                issues=self._issues,
+                issues=self.issues,
                 digest_of=None
                 if spec.detail is not None and spec.detail.when == "always"
                 else digest_for(reads[name].names, spec.volatile),
@@ -62,7 +55,7 @@ class AtsReader:
         }
         self.lookups = Lookups(self.load_rows, parts.clock)
         self._fetcher = Fetcher(
-            self._model.lists, self._listings, parts.requests, parts.transport, self._issues
+            self._model.lists, self.lists, parts.requests, parts.transport, self.issues
         )
         self.readers = {
             name: ListReader(
@@ -76,10 +69,10 @@ class AtsReader:
                     lookups=self.lookups,
                     fetcher=self._fetcher,
                     load_at_most=self._load_at_most,
-                    issues=self._issues,
+                    issues=self.issues,
                 ),
                 fetcher=self._fetcher,
-                issues=self._issues,
+                issues=self.issues,
             )
             for name, spec in self._model.lists.items()
             if spec.holds != "lookup"
@@ -97,26 +90,6 @@ class AtsReader:
             else None,
         )
 
-    def pages(
-        self, list_name: str, window: Window, position: Position | None
-    ) -> AsyncIterator[Page]:
-        """Walks a list."""
-        return self._listings[list_name].pages(window, position)
-
-    async def prepare_mapping(self, list_name: str) -> str:
-        """Loads the lookup lists of a list again; returns a digest of what they say."""
-        return await self.readers[list_name].joins.prepare()
-
-    async def map_records(
-        self, list_name: str, records: Sequence[RawRecord], known: Mapping[str, bytes]
-    ) -> list[Mapped | Unchanged | MappingFailed]:
-        """Decodes and maps records, in the order given."""
-        return await self.readers[list_name].map(records, known)
-
-    def take_issues(self) -> Sequence[ReadIssue]:
-        """Returns all that could not be read, or only after a repair, since the last call."""
-        return self._issues.take()
-
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
@@ -125,7 +98,7 @@ class AtsReader:
         An id that the answer leaves in doubt is missing from what is returned.
         """
         found = await self._fetcher.read(list_name, external_ids)
-        identified = self._listings[list_name].identify(found.encoded())
+        identified = self.lists[list_name].identify(found.encoded())
         by_id = {record.external_id: record for record in identified.records}
         known = [each for each in external_ids if each in by_id or each not in found.doubtful]
         return {external_id: by_id.get(external_id) for external_id in known}
@@ -188,7 +161,7 @@ class AtsReader:
 
     async def load_rows(self, name: str, scope: str | None) -> Rows:
         """Reads all records of a lookup list."""
-        listing = self._listings[name]
+        listing = self.lists[name]
         return await listing.rows(listing.draft({"scope": scope})) or []
 
     async def load_scopes(self, name: str) -> Scopes:
@@ -197,9 +170,9 @@ class AtsReader:
         rows = await self.lookups.rows(name, max_age_s=0.0)
         ids = [found for row in rows if (found := identifier(id_of(row))) is not None]
         if odd := len(rows) - len(ids):
-            self._issues.note("scope", f"a row of {name}", "has no usable id", odd)
+            self.issues.note("scope", f"a row of {name}", "has no usable id", odd)
         return Scopes(ids, odd)
 
     async def _load_at_most(self, name: str, most: int) -> Rows | None:
-        listing = self._listings[name]
+        listing = self.lists[name]
         return await listing.rows(listing.draft(), most=most)

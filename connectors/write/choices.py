@@ -9,8 +9,8 @@ from connectors.definition.placeholders import fill_text
 from connectors.definition.writes import Choice
 from connectors.errors import FieldUnknown
 from connectors.http.requests import ConnectorSettings
+from connectors.read.conversions import text
 from connectors.read.lookups import Lookups, Rows
-from connectors.read.mapping import text
 
 Choices = Mapping[str, Choice]
 

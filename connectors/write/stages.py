@@ -9,9 +9,9 @@ import msgspec
 
 from connectors.definition.compiled_paths import Getter, compile_path
 from connectors.definition.writes import Reasons, Stages
-from connectors.read.conversions import FieldFailed
+from connectors.read.conversions import FieldFailed, text
+from connectors.read.getters import getter
 from connectors.read.ids import identifier
-from connectors.read.mapping import getter, text
 from connectors.read.statuses import Operators, StatusRules, Verdict, folded
 from models.candidate import NamedRef
 from models.status import TURNED_DOWN, ApplicationStatus
