@@ -75,7 +75,7 @@ class Push(ConfigModel):
     )
     coalesce: Literal["latest", "every"] = Field(
         default="latest",
-        description="What is sent when several changes piled up behind an outage: only the latest, "
+        description="Which of several changes that waited for an outage are sent: only the latest, "
         "or every one in order.",
         examples=["latest"],
     )

@@ -96,6 +96,6 @@ class ClearView(ConfigModel):
     )
     notifications: list[Notification] = Field(
         default_factory=list,
-        description="Who is told when an integration breaks and when it has recovered.",
+        description="Receivers of a message when an integration breaks and when it has recovered.",
         examples=[[{"kind": "apprise", "url": "${env:SLACK_URL}"}]],
     )
