@@ -1,4 +1,4 @@
-"""Values of placeholders that are chosen from the account's lookup lists."""
+"""Values of placeholders that are chosen from rows of the account's lookup lists."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Choices = Mapping[str, Choice]
 
 @dataclass(slots=True)
 class ChoiceFinder:
-    """Finds them for one integration."""
+    """Chooses values for one integration."""
 
     lookups: Lookups
     load_rows: Callable[[str, str | None], Awaitable[Rows]]
@@ -28,7 +28,7 @@ class ChoiceFinder:
     async def chosen(
         self, choices: Choices, values: Mapping[str, object], max_age_s: float
     ) -> dict[str, object]:
-        """A value for each; None where no row fits. Later ones may use earlier ones."""
+        """Returns a value for each choice; None where no row fits. Later ones may use earlier ones."""
         found: dict[str, object] = {}
         for name, choice in choices.items():
             rows = await self._rows(choice, {**values, **found}, max_age_s)
@@ -55,7 +55,7 @@ class ChoiceFinder:
     async def of_field(
         self, choices: Choices, values: Mapping[str, object], max_age_s: float
     ) -> dict[str, object]:
-        """The same for an analytics value; the lists are read again before one is missing.
+        """Returns the values for an analytics field; the lists are read again before one counts as missing.
 
         Raises:
             FieldUnknown: the account has no such field.

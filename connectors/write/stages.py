@@ -79,11 +79,11 @@ class Stage(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> ApplicationStatus | None:
-        """What it stands for."""
+        """The canonical status of the stage."""
         return self.verdict.status if self.verdict else None
 
     def is_called(self, wanted: NamedRef) -> bool:
-        """Whether a name or an id means this stage."""
+        """True if a name or an id refers to this stage."""
         if wanted["external_id"] is not None:
             return wanted["external_id"] == self.external_id
         return wanted["name"] is not None and folded(wanted["name"]) == folded(self.name)
@@ -93,7 +93,7 @@ class StageReader:
     """Reads stages from the rows of a list, or takes those that the vendor fixes."""
 
     def __init__(self, spec: Stages, rules: StatusRules) -> None:
-        """Compile every field once."""
+        """Compiles every field once."""
         self.spec = spec
         self._rules = rules
         self._get: dict[str, Getter] = {
@@ -102,17 +102,17 @@ class StageReader:
         }
         self._is_active = activity(spec.active)
         self._read_before: dict[str | None, tuple[Sequence[object], list[Stage]]] = {}
-        """By scope: the lists of rows, and what they were read as."""
+        """By scope: the lists of rows, and the stages that were read from them."""
 
     def fixed(self) -> list[Stage]:
-        """The stages that every account has."""
+        """Returns the stages that every account has."""
         return [
             self._stage(each.id, each.name, each.kind, at, None, None, is_fixed=True)
             for at, each in enumerate(self.spec.fixed)
         ]
 
     def read(self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()) -> list[Stage]:
-        """The stages of a list; `scope` is that of rows which do not tell theirs.
+        """Returns the stages of a list; `scope` is that of rows without one of their own.
 
         `shown` are the rows of the lists that show kinds.
         """
@@ -178,16 +178,16 @@ class StageReader:
 
 
 def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
-    """Lists are the same lists, whatever is in them."""
+    """True for identical lists, whatever their content."""
     return len(some) == len(others) and all(map(is_, some, others))
 
 
 def push_target(
     stages: Sequence[Stage], status: ApplicationStatus, operators: Operators
 ) -> Stage | None:
-    """The stage where a status goes: the operator's first, else the surest, lowest one.
+    """Returns the stage for a status: the operator's first, else the surest, lowest one.
 
-    One that is out of use is never chosen. Where the definition prefers the vendor's fixed stages,
+    A stage that is out of use is never chosen. Where the definition prefers the vendor's fixed stages,
     one that some hiring process adds below them is chosen only by name.
     """
     stages = [stage for stage in stages if stage.is_active]
@@ -202,7 +202,7 @@ def push_target(
 
 
 def _fixed_instead(stages: Sequence[Stage], found: Stage) -> Stage:
-    """Nothing says that the application's own job has the listed stage."""
+    """Returns the fixed stage of the kind: the application's job may lack the listed one."""
     alike = (stage for stage in stages if stage.is_fixed and stage.kind == found.kind)
     return next(alike, found)
 
@@ -224,7 +224,7 @@ class ReasonReader:
     """Reads rejection reasons from the rows of a list."""
 
     def __init__(self, spec: Reasons, rules: StatusRules) -> None:
-        """Compile every field once."""
+        """Compiles every field once."""
         self._rules = rules
         self._is_active = activity(spec.active)
         self._get = {
@@ -232,7 +232,7 @@ class ReasonReader:
         }
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> list[Reason]:
-        """The reasons in use that have an id."""
+        """Returns the reasons in use that have an id."""
         found = []
         for row in rows:
             with suppress(FieldFailed):  # an odd row is no reason; the others are
@@ -243,8 +243,8 @@ class ReasonReader:
         return found
 
     def _status(self, row: Mapping[str, Any], name: str) -> ApplicationStatus | None:
-        told = self._get["status"](row)
-        status = ApplicationStatus(told) if told in set(ApplicationStatus) else None
+        stated = self._get["status"](row)
+        status = ApplicationStatus(stated) if stated in set(ApplicationStatus) else None
         if status is None or status in TURNED_DOWN:
             return self._rules.reason_status(name) or status
         return status
@@ -257,7 +257,7 @@ def reason_for(
     named: str | None,
     operators: Mapping[str, str],
 ) -> Reason | None:
-    """The reason to send: what the operator wrote for it, else that very name, else what fits.
+    """Returns the reason to send: the operator's for this name, else that name, else one that fits.
 
     A reason of another kind is never taken: a default for rejections would turn a withdrawal
     into one.

@@ -1,4 +1,4 @@
-"""Which conditions a mute keeps quiet, be they open yet or not. Pure."""
+"""Mutes: conditions that send no message for a while, open or not. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,27 +10,27 @@ from models.times import to_milliseconds
 
 
 class Mute(msgspec.Struct, frozen=True):
-    """Silence about some conditions until a moment."""
+    """Silence about some conditions, up to a moment."""
 
     what: str
     """An integration's name, or an alert's key, or the beginning of one up to a colon."""
     until: datetime
 
     def covers(self, key: str, integration: str | None) -> bool:
-        """Whether a condition of this key is kept quiet."""
+        """True if it mutes the condition of this key."""
         return self.what in (key, integration) or key.startswith(f"{self.what}:")
 
 
 def muted_until(mutes: Iterable[Mute], key: str, integration: str | None) -> datetime | None:
-    """When the last of the mutes ends that cover a condition; None if none does."""
+    """Returns the latest end of the mutes that cover a condition; None if none does."""
     return max((m.until for m in mutes if m.covers(key, integration)), default=None)
 
 
 def mute_end(lasts: object, until: object, *, now: datetime) -> datetime:
-    """When a mute ends that shall last a duration, or until a moment.
+    """Returns the end of a mute that lasts a duration, or until a moment.
 
     Raises:
-        ValueError: neither or both are given, or what is given cannot be the end.
+        ValueError: neither or both are given, or the end is unreadable or past.
     """
     match lasts, until:
         case str(), None:

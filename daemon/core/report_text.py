@@ -1,4 +1,4 @@
-"""The analytics report as tables and bars, in plain values: a terminal renders them as it likes."""
+"""The analytics report as tables and bars, in plain values for a terminal to render."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,9 +25,9 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def report_tables(metrics: Mapping[str, Any], *, jobs: int = 20) -> list[Table]:
-    """The sections of a metrics object, in reading order; the busiest `jobs` jobs are shown.
+    """Returns the sections of a metrics object, in reading order, with the busiest `jobs` jobs.
 
-    An object from ClearView's Analytics Service may lack sections: those are left out.
+    Sections that an object from ClearView's Analytics Service lacks are left out.
     """
     sections = (
         _funnel(metrics.get("funnel") or {}),
@@ -42,7 +42,7 @@ def report_tables(metrics: Mapping[str, Any], *, jobs: int = 20) -> list[Table]:
 
 
 def bar(share: float, *, width: int = 24) -> str:
-    """A share as a bar of at most `width` characters, in eighths of one."""
+    """Returns a share as a bar of at most `width` characters, in eighths of one."""
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     full, part = divmod(eighths, 8)
     return "█" * full + (BLOCKS[part] if part else "")

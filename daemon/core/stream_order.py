@@ -1,4 +1,4 @@
-"""The order of changes, as texts that sort in it."""
+"""The order of changes, as texts that sort in that order."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ _DIGEST_CHARS = 32
 
 
 def event_key(token: str) -> str:
-    """A resume token as an id of its event: it sorts as the token does, and is never long."""
+    """Returns the id of a token's event: it sorts as the token does, and is never long."""
     if len(token) <= LONGEST_KEY:
         return token
     digest = hashlib.sha256(token.encode()).hexdigest()[:_DIGEST_CHARS]
@@ -16,10 +16,10 @@ def event_key(token: str) -> str:
 
 
 def sequence(epoch: int, token: str) -> str:
-    """Sorts in stream order, also when a new stream had to be begun."""
+    """Returns a text that sorts in stream order, also after a new stream had to begin."""
     return f"{epoch:06d}:{event_key(token)}"
 
 
 def epoch_of(row_sequence: str) -> int:
-    """The stream that a row came from."""
+    """Returns the epoch of the stream that a row came from."""
     return int(row_sequence.split(":", 1)[0])

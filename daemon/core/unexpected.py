@@ -14,7 +14,7 @@ DEEPEST_STACK = 12
 
 
 class Unexpected(msgspec.Struct, frozen=True):
-    """What is known of an error without quoting it."""
+    """A description of an error that does not quote it."""
 
     error: str
     """The name of its class."""
@@ -26,7 +26,7 @@ class Unexpected(msgspec.Struct, frozen=True):
     """The server's or the operating system's number for it, where it has one."""
 
     def __str__(self) -> str:
-        """One clause, such as `KeyError at connectors.read.mapping:120`."""
+        """Returns one clause, such as `KeyError at connectors.read.mapping:120`."""
         code = "" if self.code is None else f" (code {self.code})"
         raised = "" if self.raised_in is None else f" (raised in {self.raised_in})"
         return f"{self.error}{code} at {self.location}{raised}"
@@ -66,7 +66,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def first_unlike(error: BaseException, known: tuple[type[BaseException], ...]) -> BaseException:
-    """Returns what decides about an error: of a group, the first of no known kind, or the first."""
+    """Returns the decisive error: of a group, the first of no known kind, or else the first."""
     found = list(leaves(error))
     return next((leaf for leaf in found if not isinstance(leaf, known)), found[0])
 

@@ -1,4 +1,4 @@
-"""Time, handed in so that tests can move it."""
+"""Time, passed in so that tests can move it."""
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta

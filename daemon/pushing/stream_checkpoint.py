@@ -13,7 +13,7 @@ from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
 
 STREAM_KEY = "stream:applications"
-"""Lease and checkpoint of the stream."""
+"""The key of the stream's lease and checkpoint."""
 SAVE_EVERY_S = 0.1
 SAVE_EVERY_EVENTS = 500
 SAVE_IDLE_EVERY_S = 10.0
