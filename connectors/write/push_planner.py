@@ -48,7 +48,7 @@ class OperatorOverrides(msgspec.Struct, frozen=True):
 
 
 class _NotPossible(Exception):
-    """Carries the reason to the one place that reports it."""
+    """Carries the reason to the one function that reports it."""
 
 
 class Planner(msgspec.Struct, frozen=True):
@@ -203,7 +203,7 @@ class _Task(msgspec.Struct, frozen=True):
     context: Mapping[str, Any]
 
     def values(self, stage: Stage | None, reason: Reason | None) -> dict[str, object]:
-        """What placeholders of a write stand for."""
+        """Returns the values of a write's placeholders."""
         found: dict[str, object] = {
             "application_id": self.ref.external_id,
             "candidate_id": self.ref.candidate_external_id,

@@ -27,7 +27,7 @@ class HttpChannel:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
-        """Deliver once; the service knows a repetition by its Idempotency-Key."""
+        """Delivers once; the service knows a repetition by its Idempotency-Key."""
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Content-Type": "application/json",
@@ -64,5 +64,5 @@ def _judge(answer: aiohttp.ClientResponse) -> None:
         return
     if status in REFUSALS:
         raise MessageRefused(f"The Notification Service refused the message ({status}).")
-    asked_s = requested_pause(answer.headers, "Retry-After", utc_now())
-    raise ChannelFailed(f"The Notification Service answered {status}.", retry_after_s=asked_s)
+    requested_s = requested_pause(answer.headers, "Retry-After", utc_now())
+    raise ChannelFailed(f"The Notification Service answered {status}.", retry_after_s=requested_s)

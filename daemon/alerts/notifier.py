@@ -243,7 +243,7 @@ class NotificationSender:
         except TimeoutError:
             return await self._put_off(delivery, "The channel did not answer in time.", sent)
         except ChannelFailed as error:
-            return await self._put_off(delivery, str(error), sent, asked_s=error.retry_after_s)
+            return await self._put_off(delivery, str(error), sent, requested_s=error.retry_after_s)
         except MessageRefused as error:
             return await self._give_up(delivery, str(error), sent)
         except BaseException as error:
@@ -260,12 +260,12 @@ class NotificationSender:
         return True
 
     async def _put_off(
-        self, delivery: ChannelMessage, error: str, sent: Sent, *, asked_s: float | None = None
+        self, delivery: ChannelMessage, error: str, sent: Sent, *, requested_s: float | None = None
     ) -> bool:
         now = self._clock.now()
         if now - delivery.created_at >= self._limits.horizon:
             return await self._give_up(delivery, error, sent)
-        pause = channel_pause(delivery.attempts, asked_s=asked_s, chance=self._jitter())
+        pause = channel_pause(delivery.attempts, requested_s=requested_s, chance=self._jitter())
         await self._queue.retry(delivery, at=now + pause, error=error)
         log.warning("notification_put_off", channel=delivery.channel, attempts=delivery.attempts)
         sent.failed += 1

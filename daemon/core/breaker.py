@@ -40,7 +40,7 @@ class Breaker:
 
     @property
     def holds_back(self) -> bool:
-        """True while it is open and no probe is under way."""
+        """True while it is open and no probe is in progress."""
         return self.is_open and not self._probing
 
     def wait(self, now: float) -> float:

@@ -2,7 +2,7 @@
 
 A push moves the snapshot as soon as the ATS says that it took effect. If the application is then
 listed exactly as it was before, nothing was done: ClearView keeps its status, and the push is
-repeated. A push that is lost twice is given up, for a person to look at.
+repeated. A push that is lost twice is given up and reported to a person.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ class ChannelFailed(AtsSyncError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        """The pause that the channel asked for, in seconds."""
+        """The pause that the channel requested, in seconds."""
 
 
 class MessageRefused(AtsSyncError):
@@ -39,13 +39,13 @@ class ChannelMessage(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-def channel_pause(attempts: int, *, asked_s: float | None = None, chance: float) -> timedelta:
+def channel_pause(attempts: int, *, requested_s: float | None = None, chance: float) -> timedelta:
     """Returns the pause of a channel after attempt number `attempts`; `chance` is in [0, 1).
 
-    It is no shorter than the channel asked for, in seconds, and never longer than `LONGEST_PAUSE`.
+    It is no shorter than the channel requested, in seconds, and never longer than `LONGEST_PAUSE`.
     """
     pause = backoff_pause(
         attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, certain=0.5, chance=chance
     )
-    asked = timedelta(seconds=min(asked_s or 0.0, LONGEST_PAUSE.total_seconds()))
-    return max(pause, asked)
+    requested = timedelta(seconds=min(requested_s or 0.0, LONGEST_PAUSE.total_seconds()))
+    return max(pause, requested)

@@ -45,7 +45,7 @@ class Push(msgspec.Struct, frozen=True):
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """No work, and the reason in one word. `failed`: a person should look at it."""
+    """No work, and the reason in one word. `failed`: a person should see it."""
 
     reason: str
     message: str | None = None

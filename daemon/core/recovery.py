@@ -1,7 +1,7 @@
 """Recovery from a lost position in the change stream, once and again and again.
 
 Each time everything is compared, so that nothing is skipped. The pauses between such comparisons
-grow, and from the third in a row a person is asked to find the cause.
+grow, and from the third in a row a person has to find the cause.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from models.backoff import backoff_pause
 
 
 class RecoveryRule(msgspec.Struct, frozen=True):
-    """Pauses, and the number of losses in a row from which a person has to look."""
+    """Pauses, and the number of losses in a row from which a person has to find the cause."""
 
     first_pause: timedelta = timedelta(seconds=0.5)
     longest_pause: timedelta = timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""Retries of a failed push: random growing pauses, and a horizon after which a person has to look."""
+"""Retries of a failed push: random growing pauses, and a horizon after which the push is given up."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

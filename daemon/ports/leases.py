@@ -13,5 +13,5 @@ class Leases(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Give it back so that another replica need not wait for it to run out."""
+        """Gives it back so that another replica need not wait for it to run out."""
         ...

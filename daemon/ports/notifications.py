@@ -10,7 +10,7 @@ from daemon.core.notifications import ChannelMessage
 
 
 class Channel(Protocol):
-    """One way to reach people."""
+    """One channel to people."""
 
     @property
     def name(self) -> str:
@@ -42,7 +42,7 @@ class AlertStates(Protocol):
 
 
 class NotificationQueue(Protocol):
-    """Messages on their way. What is queued survives a restart."""
+    """Messages to be sent. The queue survives a restart."""
 
     async def enqueue(
         self, message: AlertMessage, channels: Sequence[str], *, now: datetime
@@ -53,11 +53,11 @@ class NotificationQueue(Protocol):
     async def finish_planned(
         self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Complete what a planner queued before it was killed; returns the rounds it covers."""
+        """Completes the messages of a planner that was killed; returns the rounds that they cover."""
         ...
 
     async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
-        """The oldest message to the channel if it is due; other replicas pass it over a while."""
+        """Returns the oldest message to the channel if it is due, hidden from other replicas for a while."""
         ...
 
     async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None: ...
@@ -69,5 +69,5 @@ class NotificationQueue(Protocol):
     async def give_up_orphans(
         self, channels: Sequence[str], *, created_before: datetime, now: datetime
     ) -> int:
-        """Give up old messages to channels that are none of these; returns how many."""
+        """Gives up old messages to channels that are none of these; returns their number."""
         ...

@@ -8,7 +8,7 @@ from daemon.core.runs import Job, Outcome, Run
 
 
 class RunLog(Protocol):
-    """Where runs are recorded: one document each, and one canonical log line."""
+    """Records runs: one document each, and one canonical log line."""
 
     async def start(
         self, job: Job, integration: str | None, integration_id: UUID | None

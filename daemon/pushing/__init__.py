@@ -1,1 +1,1 @@
-"""The parts of the status push: intake, repair, gate, turns."""
+"""The parts of the status push: intake, reconciliation, admission, attempts."""

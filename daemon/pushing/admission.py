@@ -82,7 +82,7 @@ class AdmissionControl:
         return "probe" if self._breaker.is_open else "open"
 
     def may_send(self) -> bool:
-        """True if a request may leave now: of many attempts under way, one may close admission."""
+        """True if a request may leave now: one of many attempts in progress may close admission."""
         return not (self._is_limited or self._credential_refused or self._breaker.holds_back)
 
     def begin_probe(self) -> None:

@@ -31,15 +31,15 @@ log = structlog.get_logger(__name__)
 
 TAKE_OVER_EVERY_S = 5.0
 SOON_S = 1.0
-"""How long announced rows may delay a scan, and how often closed admission is checked again."""
+"""The longest delay of a scan by announced rows; the interval of checks while admission is shut."""
 BATCHES_AT_ONCE = 2
-"""While MongoDB makes one batch durable the next one is on its way."""
+"""While MongoDB makes one batch durable the next one is being sent."""
 SETTLE_TOGETHER_S = 0.1
-"""How long an end waits for others, to be recorded with them: six writes serve many ends."""
+"""The wait of an end for others, to be recorded with them: six writes serve many ends."""
 
 
 class DeliveryLimits(msgspec.Struct, frozen=True):
-    """How much runs at once."""
+    """Limits of the work that runs at once."""
 
     applications: int = 512
     look_every_s: float = 1.0
@@ -87,7 +87,7 @@ class Delivery:
         )
         self._report = DeliveryReport(integration, ports.alerts, ports.metrics)
         self._busy: set[UUID] = set()
-        """Applications under way."""
+        """Applications in progress."""
         self._missed: set[UUID] = set()
         """Applications that got new work while they were busy."""
         self._started = ProcessedSequences()
@@ -105,7 +105,7 @@ class Delivery:
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> None:
         """Delivers until stopped or until the lease is gone; with `until_idle`, what is due now.
 
-        Applications under way are finished: the effects of their requests are recorded.
+        Applications in progress are finished: the effects of their requests are recorded.
         """
         async with asyncio.TaskGroup() as tasks:
             helpers = [

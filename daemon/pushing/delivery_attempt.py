@@ -23,7 +23,7 @@ from daemon.pushing.refusals import error_text, has_moved, refusal_text, state_o
 from models.status import ApplicationStatus
 
 _DECISIONS = 3
-"""How often an attempt decides again because the application moved meanwhile."""
+"""Decisions in one attempt; more than one, because the application moved meanwhile."""
 
 
 class PushTakenOver(Exception):

@@ -16,7 +16,7 @@ from daemon.pushing.interval import Interval
 log = structlog.get_logger(__name__)
 
 FEW_AT_ONCE = 64
-"""Applications under way. Of more than these the log has totals, once a second."""
+"""Applications in progress. Of more than these the log has totals, once a second."""
 LOG_EVERY_S = 1.0
 
 
@@ -32,7 +32,7 @@ class DeliveryReport:
         self.counts = DeliveryCounts()
 
     async def add(self, ends: Sequence[PushEnded | PushDeferred], *, busy: int) -> None:
-        """Reports the ends of one application, while `busy` applications are under way."""
+        """Reports the ends of one application, while `busy` applications are in progress."""
         for end in ends:
             if isinstance(end, PushDeferred):
                 self.counts.retried += 1

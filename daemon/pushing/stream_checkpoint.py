@@ -31,7 +31,7 @@ class StreamCheckpoint:
     pipeline: str | None = None
     origin: str | None = None
     repair: str | None = None
-    """Why everything has to be compared before this position counts; None: nothing to repair."""
+    """The reason why everything has to be compared before this position counts; None: none."""
     start: str = ""
     losses: int = 0
     """Losses in a row, with no minute of reading in between."""

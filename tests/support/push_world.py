@@ -84,9 +84,9 @@ class PushWorld:
         self.leases = MongoLeases(
             mongo, self.clock, times=LeaseTimes(timedelta(hours=1000), timedelta(seconds=1))
         )
-        self.daemon = self.start_anew()
+        self.daemon = self.restart()
 
-    def start_anew(self) -> "Daemon":
+    def restart(self) -> "Daemon":
         """The daemon as after a crash: nothing in memory, the old leases left to run out."""
         outside = PushOutside(
             mongo=self.mongo,

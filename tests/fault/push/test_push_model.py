@@ -63,7 +63,7 @@ class Story:
         """What the ATS was moved to by its own people and no poll has seen: not to be overruled."""
 
     async def begin(self) -> None:
-        self.world.start_anew()
+        self.world.restart()
         self.world.ats.effects.clear()
         await self.world.add(*self.names)
         await self.world.settle()
@@ -166,7 +166,7 @@ class Story:
                 await self.world.settle()
             except* Died:
                 pass
-        self.world.start_anew()
+        self.world.restart()
 
     async def read_again(self) -> None:
         """The place is that of the story's start: everything is delivered a second time."""
@@ -178,7 +178,7 @@ class Story:
     async def _set_place(self, **fields: Any) -> None:
         changes = {f"value.{key}": value for key, value in fields.items()}
         await self.world.mongo.own["checkpoints"].update_one({"_id": STREAM_KEY}, {"$set": changes})
-        self.world.start_anew()
+        self.world.restart()
 
     async def time_passes(self) -> None:
         self.world.clock.ahead += timedelta(minutes=20)

@@ -139,7 +139,7 @@ async def test_an_oplog_that_rolled_over_is_repaired_and_the_alert_says_so(tmp_p
         await world.settle()
         await change_all(world, "interview")
         rolled = await roll_over(world)
-        world.start_anew()
+        world.restart()
         await world.settle()
 
         assert rolled

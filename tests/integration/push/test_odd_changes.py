@@ -174,7 +174,7 @@ async def test_the_comparison_of_all_passes_odd_documents(world: PushWorld) -> N
         )
     await world.set_status("a1", "interview")
     await world.mongo.own["checkpoints"].delete_one({"_id": STREAM_KEY})
-    world.start_anew()
+    world.restart()
 
     await world.settle()
 

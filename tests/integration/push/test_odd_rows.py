@@ -132,8 +132,8 @@ async def test_a_position_of_an_odd_shape_is_no_position_and_stops_no_one(store:
     read = []
     for value in ODD_VALUES:
         await rows.update_many({}, {"$set": {"value": value}})
-        keeper = CheckpointWriter(checkpoints, clock, fence=FENCE)
-        read.append((await keeper.load("p", None), await exports.load("acme")))
+        writer = CheckpointWriter(checkpoints, clock, fence=FENCE)
+        read.append((await writer.load("p", None), await exports.load("acme")))
     await rows.update_many({}, {"$unset": {"value": 1}})
     absent = await CheckpointWriter(checkpoints, clock, fence=FENCE).load("p", None)
 

@@ -1,4 +1,4 @@
-"""Pushes that become due by themselves are told of by one question for all integrations."""
+"""Pushes that become due by themselves are found by one query for all integrations."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
         yield world
 
 
-async def test_whoever_has_a_push_that_became_due_is_woken_and_nobody_else(
+async def test_only_deliveries_with_newly_due_pushes_are_woken(
     world: PushWorld,
 ) -> None:
     woken: list[UUID] = []
@@ -52,14 +52,14 @@ async def test_whoever_has_a_push_that_became_due_is_woken_and_nobody_else(
         ]
     )
     everybody = (due, later, ended, long_ago)
-    watch = OutboxPoller(
+    poller = OutboxPoller(
         MongoOutbox(world.mongo),
         world.clock,
         lambda: {each: (lambda each=each: woken.append(each)) for each in everybody},  # type: ignore[misc]
     )
 
-    await watch.poll()
+    await poller.poll()
     assert woken == []
     world.clock.ahead += soon
-    await watch.poll()
+    await poller.poll()
     assert woken == [due]

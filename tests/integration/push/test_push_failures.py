@@ -1,4 +1,4 @@
-"""What goes wrong at the ATS, and what becomes of the push."""
+"""Failures of the ATS, and the end of the push after each."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -65,7 +65,9 @@ async def test_a_failed_try_waits_on_the_stored_schedule(world: PushWorld) -> No
     assert (await world.log())[0]["attempts"] == 2
 
 
-async def test_a_lost_answer_is_looked_for_before_anything_is_sent_again(world: PushWorld) -> None:
+async def test_after_a_lost_answer_the_application_is_read_before_it_is_sent_again(
+    world: PushWorld,
+) -> None:
     world.ats.faults_after_effect.append(lost_answer())
     await world.set_status("a1", "interview")
 
@@ -118,7 +120,7 @@ async def test_after_a_week_of_failures_it_is_a_dead_letter_with_an_alert(world:
     assert "dead_letters" in world.alerts.kinds
 
 
-async def test_a_refusal_is_a_dead_letter_after_one_fresh_look(world: PushWorld) -> None:
+async def test_a_refusal_is_a_dead_letter_after_one_fresh_read(world: PushWorld) -> None:
     world.ats.faults.append(Rejected("422", status=422))
     await world.set_status("a1", "interview")
 
@@ -293,7 +295,7 @@ async def test_a_rate_limit_without_a_moment_to_come_is_still_a_pause(
     assert world.ats.writes <= 5
 
 
-async def test_an_outage_that_says_how_long_is_not_asked_before(world: PushWorld) -> None:
+async def test_an_outage_that_says_how_long_gets_no_request_before(world: PushWorld) -> None:
     until = utc_now() + timedelta(minutes=20)
     world.ats.faults.append(Unavailable("503", status=503, until=until))
     await world.set_status("a1", "interview")
@@ -320,7 +322,7 @@ async def test_a_paused_integration_keeps_its_pushes(world: PushWorld) -> None:
     assert world.ats.order_of("a1") == [S.INTERVIEW]
 
 
-async def test_an_ats_that_is_down_is_asked_less_and_less(world: PushWorld) -> None:
+async def test_an_ats_that_is_down_gets_fewer_and_fewer_requests(world: PushWorld) -> None:
     names = [f"b{i}" for i in range(30)]
     await world.add(*names)
     world.ats.down = DOWN
@@ -379,7 +381,7 @@ async def test_with_clearview_wins_the_push_overrules_and_says_so(mongo: TestMon
         assert (conflict["ats"], conflict["winner"]) == ("offer", "clearview")
 
 
-async def test_hired_against_rejected_stays_open_until_somebody_decides(world: PushWorld) -> None:
+async def test_hired_against_rejected_stays_open_until_a_person_decides(world: PushWorld) -> None:
     world.ats.move("a1", S.HIRED)
     await world.set_status("a1", "rejected")
     await world.settle()
@@ -395,7 +397,7 @@ async def test_hired_against_rejected_stays_open_until_somebody_decides(world: P
     assert decided["state"] == "resolved"
 
 
-async def test_a_guard_that_refuses_leads_to_a_fresh_look(world: PushWorld) -> None:
+async def test_a_guard_that_refuses_leads_to_a_fresh_read(world: PushWorld) -> None:
     """The same status in another stage: no one disagrees, so the push goes on from there."""
     world.ats.applications["a1"]["stage"] = {"external_id": "st-elsewhere", "name": "Elsewhere"}
     await world.set_status("a1", "interview")

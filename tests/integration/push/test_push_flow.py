@@ -95,7 +95,7 @@ async def test_a_push_is_not_pushed_again(world: PushWorld) -> None:
     await world.set_status("a1", "interview")
     await world.settle()
     await world.settle()
-    world.start_anew()
+    world.restart()
     await world.settle()
 
     assert world.ats.writes == 1

@@ -96,7 +96,7 @@ async def test_a_silent_holder_is_succeeded_and_knows_it_by_its_own_clock(
     assert not lease.still_held()
 
 
-async def test_a_thousand_leases_are_renewed_in_one_write_and_lost_ones_are_told_apart(
+async def test_a_thousand_leases_are_renewed_in_one_write_and_lost_ones_are_recognized(
     store: Mongo,
 ) -> None:
     holder = MongoLeases(store, SystemClock())

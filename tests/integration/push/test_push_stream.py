@@ -33,16 +33,16 @@ async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
         yield world
 
 
-async def stored_place(world: PushWorld) -> dict[str, Any]:
+async def stored_checkpoint(world: PushWorld) -> dict[str, Any]:
     row = await world.mongo.own["checkpoints"].find_one({"_id": STREAM_KEY})
     assert row is not None
     return dict(row["value"])
 
 
-async def spoil_place(world: PushWorld, **fields: Any) -> None:
+async def spoil_checkpoint(world: PushWorld, **fields: Any) -> None:
     changes = {f"value.{key}": value for key, value in fields.items()}
     await world.mongo.own["checkpoints"].update_one({"_id": STREAM_KEY}, {"$set": changes})
-    world.start_anew()
+    world.restart()
 
 
 async def test_a_change_before_the_very_first_start_is_sent(mongo: TestMongo) -> None:
@@ -57,13 +57,13 @@ async def test_a_change_before_the_very_first_start_is_sent(mongo: TestMongo) ->
 
 
 async def test_the_position_moves_on_while_nothing_happens(world: PushWorld) -> None:
-    before = await stored_place(world)
+    before = await stored_checkpoint(world)
     async with world.daemon.running():
         await world.mongo.clearview["candidates"].insert_one({"first_name": "x"})
 
         async def moved() -> bool:
             world.clock.ahead += world.daemon.intake._times.reopen_after * 200
-            return bool((await stored_place(world))["token"] != before["token"])
+            return bool((await stored_checkpoint(world))["token"] != before["token"])
 
         await until(moved)
 
@@ -84,7 +84,7 @@ async def test_a_position_that_cannot_be_used_is_repaired_loudly(
     world: PushWorld, spoiled: dict[str, Any]
 ) -> None:
     await world.set_status("a1", "interview")
-    await spoil_place(world, **spoiled)
+    await spoil_checkpoint(world, **spoiled)
 
     await world.settle()
     await world.set_status("a2", "offer")
@@ -95,10 +95,10 @@ async def test_a_position_that_cannot_be_used_is_repaired_loudly(
     [alert] = world.alerts.raised
     assert alert.kind.value == "stream_position_lost"
     assert alert.details["repaired"] == 1
-    assert (await stored_place(world))["repair"] is None
+    assert (await stored_checkpoint(world))["repair"] is None
 
 
-def losing_its_place(world: PushWorld, opened: list[float]) -> None:
+def losing_its_position(world: PushWorld, opened: list[float]) -> None:
     """From now on each stream that is opened loses its position with the first read."""
     source = world.daemon.intake._ports.source
     open_stream = source.open
@@ -122,7 +122,7 @@ async def test_a_position_that_is_lost_again_and_again_is_compared_less_and_less
     rule = RecoveryRule(timedelta(milliseconds=10), timedelta(milliseconds=400))
     world.daemon.intake._times = IntakeTimes(recoveries=rule)
     opened: list[float] = []
-    losing_its_place(world, opened)
+    losing_its_position(world, opened)
     async with world.daemon.running():
         for status in ("screening", "interview", "offer"):
             await world.set_status("a1", status)
@@ -133,18 +133,18 @@ async def test_a_position_that_is_lost_again_and_again_is_compared_less_and_less
     assert world.ats.order_of("a1") == [S.SCREENING, S.INTERVIEW, S.OFFER]
     assert pauses[2] >= 0.16
     assert all(pause >= 0.4 for pause in pauses[3:])
-    assert (await stored_place(world))["losses"] >= 5
+    assert (await stored_checkpoint(world))["losses"] >= 5
     assert world.alerts.raised[-1].severity == "critical"
     assert "times in a row" in world.alerts.raised[-1].message
 
 
 async def test_a_minute_of_reading_makes_earlier_losses_history(world: PushWorld) -> None:
-    await spoil_place(world, losses=7)
+    await spoil_checkpoint(world, losses=7)
     async with world.daemon.running():
 
         async def forgotten() -> bool:
             world.clock.ahead += timedelta(seconds=61)
-            return (await stored_place(world))["losses"] == 0
+            return (await stored_checkpoint(world))["losses"] == 0
 
         await until(forgotten)
 
@@ -157,9 +157,9 @@ async def _have(reached: bool) -> bool:
 
 async def test_a_repair_that_was_cut_off_is_done_again(world: PushWorld) -> None:
     await world.set_status("a1", "interview")
-    place = await stored_place(world)
+    place = await stored_checkpoint(world)
     await world.settle()
-    await spoil_place(world, repair="cut off", epoch=place["epoch"] + 1)
+    await spoil_checkpoint(world, repair="cut off", epoch=place["epoch"] + 1)
 
     await world.settle()
     await world.settle()
@@ -168,11 +168,11 @@ async def test_a_repair_that_was_cut_off_is_done_again(world: PushWorld) -> None
 
 
 async def test_events_read_twice_are_one_push_and_one_log_document(world: PushWorld) -> None:
-    before = await stored_place(world)
+    before = await stored_checkpoint(world)
     await world.set_status("a1", "interview")
     await world.set_status("a2", "bogus")
     await world.settle()
-    await spoil_place(world, token=before["token"])
+    await spoil_checkpoint(world, token=before["token"])
 
     await world.settle()
 
@@ -181,7 +181,7 @@ async def test_events_read_twice_are_one_push_and_one_log_document(world: PushWo
     assert len(await world.log()) == 2
 
 
-async def test_a_dropped_and_a_replaced_collection_are_compared_anew(world: PushWorld) -> None:
+async def test_a_dropped_and_a_replaced_collection_are_compared_again(world: PushWorld) -> None:
     applications = world.mongo.clearview["applications"]
     rows = await applications.find().to_list()
     async with world.daemon.running():
@@ -307,7 +307,7 @@ async def test_a_disabled_push_is_a_visible_outcome(mongo: TestMongo) -> None:
         assert world.ats.writes == 0
 
 
-async def test_the_hourly_comparison_finds_what_no_event_told(world: PushWorld) -> None:
+async def test_the_hourly_comparison_finds_what_no_event_reported(world: PushWorld) -> None:
     world.daemon.intake._times = IntakeTimes(repair_every=IntakeTimes().reopen_after)
     async with world.daemon.running():
         await world.mongo.clearview["applications"].update_one(

@@ -210,11 +210,13 @@ def test_a_channel_that_is_down_rests_between_a_second_and_ten_minutes(
     assert timedelta(seconds=1) <= rest <= timedelta(minutes=10)
 
 
-@pytest.mark.parametrize(("asked_s", "seconds"), [(None, 2), (1.0, 2), (45.0, 45), (86_400.0, 600)])
-def test_a_channel_pauses_as_long_as_it_asks_but_never_beyond_ten_minutes(
-    asked_s: float | None, seconds: int
+@pytest.mark.parametrize(
+    ("requested_s", "seconds"), [(None, 2), (1.0, 2), (45.0, 45), (86_400.0, 600)]
+)
+def test_a_channel_pauses_as_long_as_it_requests_but_never_beyond_ten_minutes(
+    requested_s: float | None, seconds: int
 ) -> None:
-    assert channel_pause(1, asked_s=asked_s, chance=0.0) == timedelta(seconds=seconds)
+    assert channel_pause(1, requested_s=requested_s, chance=0.0) == timedelta(seconds=seconds)
 
 
 def verdicts(*runs: tuple[bool, timedelta]) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""What an event and a waiting push mean, decided without any I/O."""
+"""The meaning of an event and of a due push, decided without any I/O."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -69,7 +69,7 @@ def test_the_snapshots_own_status_is_an_echo_and_any_other_is_work(status: S) ->
 
 
 @given(status=statuses, before=statuses)
-def test_behind_an_unfinished_push_nothing_is_an_echo(status: S, before: S) -> None:
+def test_after_an_unfinished_push_nothing_is_an_echo(status: S, before: S) -> None:
     decided = plan(an_event(status), earlier=UnfinishedPush(before, None))
 
     assert decided == Push(status, None, expected=None)
@@ -90,9 +90,9 @@ def test_the_stage_that_a_whole_document_repeats_was_not_named() -> None:
 
 
 def test_a_whole_document_repeats_the_stage_that_a_push_has_not_moved_yet() -> None:
-    behind = UnfinishedPush(S.INTERVIEW, None)
-    whole = plan(replace(an_event("offer", APPLIED), is_whole=True), earlier=behind)
-    named = plan(an_event("offer", APPLIED), earlier=behind)
+    unfinished = UnfinishedPush(S.INTERVIEW, None)
+    whole = plan(replace(an_event("offer", APPLIED), is_whole=True), earlier=unfinished)
+    named = plan(an_event("offer", APPLIED), earlier=unfinished)
 
     assert whole == Push(S.OFFER, None, expected=None)
     assert named == Push(S.OFFER, APPLIED, expected=None)
@@ -107,8 +107,8 @@ def test_a_new_name_beside_the_old_id_names_a_stage() -> None:
 
 def test_a_write_of_a_stage_only_keeps_the_status() -> None:
     assert plan(an_event(None, ONSITE)) == Push(S.NEW, ONSITE, ApplicationState(S.NEW, APPLIED))
-    behind = plan(an_event(None, ONSITE), earlier=UnfinishedPush(S.OFFER, None))
-    assert behind == Push(S.OFFER, ONSITE, None)
+    unfinished = plan(an_event(None, ONSITE), earlier=UnfinishedPush(S.OFFER, None))
+    assert unfinished == Push(S.OFFER, ONSITE, None)
 
 
 @pytest.mark.parametrize(

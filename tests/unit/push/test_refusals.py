@@ -1,4 +1,4 @@
-"""When a refusal counts, and what a person is shown of it."""
+"""Refusals: which count, and the words that a person is shown."""
 
 from datetime import UTC, datetime
 from typing import Any

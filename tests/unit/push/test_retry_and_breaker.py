@@ -1,4 +1,4 @@
-"""When to try again, and when to stop asking."""
+"""Retries of a push, and the circuit breaker."""
 
 from datetime import UTC, datetime, timedelta
 

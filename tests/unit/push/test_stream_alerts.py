@@ -34,9 +34,9 @@ async def test_age_and_window_are_metrics() -> None:
 
 async def test_the_third_loss_in_a_row_is_critical_and_says_what_to_do() -> None:
     alerts = RecordedAlerts()
-    watch = StreamAlerts(alerts, NoMetrics())
+    stream_alerts = StreamAlerts(alerts, NoMetrics())
     for number in (1, 2, 3):
-        await watch.repaired("its history is gone", 7, recovery(RecoveryRule(), number))
+        await stream_alerts.repaired("its history is gone", 7, recovery(RecoveryRule(), number))
     first, second, third = alerts.raised
 
     assert [first.severity, second.severity, third.severity] == ["warning", "warning", "critical"]
@@ -49,10 +49,10 @@ async def test_the_third_loss_in_a_row_is_critical_and_says_what_to_do() -> None
 
 async def test_the_number_of_losses_in_a_row_is_a_metric_that_goes_back() -> None:
     metrics = PrometheusMetrics()
-    watch = StreamAlerts(RecordedAlerts(), metrics)
-    watch.lost("its history is gone", recovery(RecoveryRule(), 4))
+    stream_alerts = StreamAlerts(RecordedAlerts(), metrics)
+    stream_alerts.lost("its history is gone", recovery(RecoveryRule(), 4))
     lost = metrics.render().decode()
-    await watch.settled()
+    await stream_alerts.settled()
 
     assert "ats_sync_stream_recoveries_in_a_row 4.0" in lost
     assert "ats_sync_stream_recoveries_in_a_row 0.0" in metrics.render().decode()
@@ -60,8 +60,8 @@ async def test_the_number_of_losses_in_a_row_is_a_metric_that_goes_back() -> Non
 
 async def test_the_alarm_ends_when_the_position_is_young_again() -> None:
     alerts = RecordedAlerts()
-    watch = StreamAlerts(alerts, NoMetrics())
-    await watch.window(60.0, 100.0)
-    await watch.window(1.0, 100.0)
+    stream_alerts = StreamAlerts(alerts, NoMetrics())
+    await stream_alerts.window(60.0, 100.0)
+    await stream_alerts.window(1.0, 100.0)
 
     assert alerts.resolved == ["stream_position_at_risk"]

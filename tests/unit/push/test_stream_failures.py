@@ -1,4 +1,4 @@
-"""Which errors of the change stream cost the position, and which only a pause."""
+"""Errors of the change stream: some cost the position, others only a pause."""
 
 import pytest
 from pymongo.errors import AutoReconnect, OperationFailure

@@ -1,4 +1,4 @@
-"""What a delivery is told, and what it must not do twice."""
+"""Wake-ups of a delivery, and the rows that it must not start twice."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -29,68 +29,68 @@ def row(sequence: str = "000001:8265", application: UUID = APPLICATION) -> Outbo
     return OutboxRow(id=uuid4(), event=event, state="pending", status="interview")
 
 
-def looked_once(inbox: LocalWakeupQueue) -> LocalWakeupQueue:
-    inbox.needs_scan()
-    return inbox
+def scanned_once(queue: LocalWakeupQueue) -> LocalWakeupQueue:
+    queue.needs_scan()
+    return queue
 
 
-def taken(inbox: LocalWakeupQueue) -> list[OutboxRow]:
-    return list(iter(inbox.take, None))
+def taken(queue: LocalWakeupQueue) -> list[OutboxRow]:
+    return list(iter(queue.take, None))
 
 
-def test_a_new_delivery_looks_once_for_what_was_left() -> None:
-    inbox = LocalWakeupQueue()
+def test_a_new_delivery_scans_the_outbox_once() -> None:
+    queue = LocalWakeupQueue()
 
-    assert inbox.needs_scan()
-    assert not inbox.needs_scan()
+    assert queue.needs_scan()
+    assert not queue.needs_scan()
 
 
 def test_what_is_put_is_taken_once_and_in_order() -> None:
-    inbox, rows = looked_once(LocalWakeupQueue()), [row("1:a"), row("1:b")]
+    queue, rows = scanned_once(LocalWakeupQueue()), [row("1:a"), row("1:b")]
     for each in rows:
-        inbox.put(each)
+        queue.put(each)
 
-    assert inbox.arrived.is_set()
-    assert taken(inbox) == rows
-    assert taken(inbox) == []
-    assert not inbox.needs_scan()
+    assert queue.arrived.is_set()
+    assert taken(queue) == rows
+    assert taken(queue) == []
+    assert not queue.needs_scan()
 
 
-def test_rows_beyond_what_can_be_kept_are_looked_for_until_all_in_hand_are_taken() -> None:
-    inbox = looked_once(LocalWakeupQueue())
+def test_rows_beyond_the_limit_are_left_to_a_scan_until_the_queue_is_empty() -> None:
+    queue = scanned_once(LocalWakeupQueue())
     for _ in range(MOST + 1):
-        inbox.put(row())
-    inbox.take()
-    inbox.put(row())
+        queue.put(row())
+    queue.take()
+    queue.put(row())
 
-    assert inbox.needs_scan()
-    assert len(taken(inbox)) == MOST - 1
-    inbox.put(row("1:later"))
-    assert [each.event.sequence for each in taken(inbox)] == ["1:later"]
-    assert not inbox.needs_scan()
+    assert queue.needs_scan()
+    assert len(taken(queue)) == MOST - 1
+    queue.put(row("1:later"))
+    assert [each.event.sequence for each in taken(queue)] == ["1:later"]
+    assert not queue.needs_scan()
 
 
-def test_a_row_that_was_in_hand_for_long_is_looked_at_anew() -> None:
+def test_a_row_that_waited_too_long_is_left_to_a_scan() -> None:
     now = [0.0]
-    inbox = looked_once(LocalWakeupQueue(lambda: now[0]))
-    inbox.put(row("1:a"))
+    queue = scanned_once(LocalWakeupQueue(lambda: now[0]))
+    queue.put(row("1:a"))
     now[0] = KEPT_S + 1
-    inbox.put(row("1:b"))
+    queue.put(row("1:b"))
 
-    assert [each.event.sequence for each in taken(inbox)] == ["1:b"]
-    assert inbox.needs_scan()
-
-
-def test_what_was_put_while_nobody_delivered_is_looked_for() -> None:
-    inbox = looked_once(LocalWakeupQueue())
-    inbox.put(row())
-    inbox.forget()
-
-    assert taken(inbox) == []
-    assert inbox.needs_scan()
+    assert [each.event.sequence for each in taken(queue)] == ["1:b"]
+    assert queue.needs_scan()
 
 
-def test_a_row_that_a_look_has_found_before_its_announcement_is_known() -> None:
+def test_rows_that_came_while_no_one_delivered_are_left_to_a_scan() -> None:
+    queue = scanned_once(LocalWakeupQueue())
+    queue.put(row())
+    queue.forget()
+
+    assert taken(queue) == []
+    assert queue.needs_scan()
+
+
+def test_a_row_that_a_scan_found_before_its_announcement_is_known() -> None:
     worked_off, first, second = ProcessedSequences(), row("1:a"), row("1:b")
     worked_off.note(push_of_row(first, NOW))
 
