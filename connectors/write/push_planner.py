@@ -30,7 +30,7 @@ _STAGES_SHOWN = 30
 
 
 class AccountSetup(msgspec.Struct, frozen=True):
-    """What the account has, as far as a push needs it."""
+    """The account's lists that a push needs."""
 
     stages: Sequence[Stage]
     reasons: Sequence[Reason]
@@ -162,7 +162,7 @@ class Planner(msgspec.Struct, frozen=True):
             named=task.target.rejection_reason,
             operators=self.overrides.reasons,
         )
-        if found is None and (write.needs_reason or _only_told_by_reason(name, status)):
+        if found is None and (write.needs_reason or _needs_reason_to_differ(name, status)):
             raise _NotPossible(
                 f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
                 f'add `integrations.{self.overrides.name}.rejection_reasons: {{default: "<reason>"}}`'
@@ -228,12 +228,12 @@ def _shown(stages: Sequence[Stage]) -> str:
     return f"Its stages are {shown}{f' and {more} more' if more > 0 else ''}."
 
 
-def _only_told_by_reason(name: Operation, status: ApplicationStatus) -> bool:
+def _needs_reason_to_differ(name: Operation, status: ApplicationStatus) -> bool:
     return name == "reject" and status is ApplicationStatus.WITHDRAWN
 
 
 def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
-    """The stage that the application will show, where the write tells."""
+    """Returns the stage that the application will show, where the write determines it."""
     if write.arrives_at is not None:
         return NamedRef(external_id=write.arrives_at, name=write.arrives_at)
     return NamedRef(external_id=stage.external_id, name=stage.name) if stage else None

@@ -31,7 +31,7 @@ from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import DeliveryQueue, IntegrationStates, KnownApplications
 from daemon.pushing.admission import AdmissionControl
 from daemon.pushing.attempt import AttemptContext
-from daemon.pushing.delivery import Delivery, DeliveryLimits, DeliveryPorts
+from daemon.pushing.delivery import DeliveryLimits, DeliveryPorts, OutboxDelivery
 from daemon.pushing.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 from daemon.pushing.wakeup_queue import LocalWakeupQueue
 
@@ -119,9 +119,9 @@ class StatusDelivery:
         """Hands over a row that was stored just now; if it has its snapshot, nothing is read."""
         self._wakeups.put(row)
 
-    def _delivery(self, lease: Lease) -> Delivery:
+    def _delivery(self, lease: Lease) -> OutboxDelivery:
         self._wakeups.forget()
-        return Delivery(
+        return OutboxDelivery(
             self._integration,
             DeliveryPorts(
                 queue=self._ports.queue(lease.token),

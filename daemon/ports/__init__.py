@@ -1,1 +1,1 @@
-"""What jobs need from the outside, as Protocols: stores, clock, alerts. No driver is named here."""
+"""Contracts between the jobs and the outside, as Protocols: stores, clock, alerts. No driver is named here."""

@@ -132,7 +132,7 @@ class DeliveryQueue(Protocol):
         """Notes durably that requests leave for these; returns those that this holder may send."""
         ...
 
-    async def settle(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
+    async def record(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
         """Stores these ends and all that follows from them. It may be repeated."""
         ...
 

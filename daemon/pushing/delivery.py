@@ -56,7 +56,7 @@ class DeliveryPorts(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Delivery:
+class OutboxDelivery:
     """One lease holder's work on one integration."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Delivery:
         self._wakeups = wakeups
         self._limits = limits
         self._claims = GroupCommit(self._claim)
-        self._ends = GroupCommit(ports.queue.settle, gather_s=SETTLE_TOGETHER_S)
+        self._ends = GroupCommit(ports.queue.record, gather_s=SETTLE_TOGETHER_S)
         self._context = QueueContext(
             attempt=context(self._claim_one),
             record=self._ends.submit,

@@ -117,7 +117,7 @@ class MongoDeliveryQueue:
             "fence": not_of_a_later_holder(self._fence),
         }
 
-    async def settle(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
+    async def record(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
         """The row ends last: until then, whoever comes next does all of this again."""
         done = [end for end in ends if isinstance(end, PushEnded)]
         if done:
