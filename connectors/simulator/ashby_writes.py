@@ -3,7 +3,7 @@
 from connectors.simulator import ashby_rows as rows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, numbered, standing
+from connectors.simulator.vendor import VendorSimulator, numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
 CHANGE = {"archiveReasonId", "archiveEmail"}
@@ -42,12 +42,12 @@ class AshbyWrites(VendorSimulator):
         self._check(application, stage)
         if "archiveEmail" in given:
             self._send_email(application, stage)
-        before = standing(application)
+        before = status_parts(application)
         if reason is not None:
-            self.turn_down(application, reason, user=call.actor)
+            self.reject_for(application, reason, user=call.actor)
         else:
             self.enter(application, stage, user=call.actor)
-        self.wrote(call, application=application, effect=before != standing(application))
+        self.wrote(call, application=application, effect=before != status_parts(application))
         return succeeded(self.rows.application(application.number))
 
     def _archive_reason(self, given: Record, stage: Stage) -> Reason | None:

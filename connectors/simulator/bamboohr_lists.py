@@ -73,7 +73,7 @@ class BambooHrLists(VendorSimulator):
         shown = order[(number - 1) * size : number * size]
         following = _link(call, number + 1) if number * size < len(order) else None
         page = Page(self.rows.listed.many(shown), following, _link(call, number))
-        page = self.turn_page(call, page)
+        page = self.serve_page(call, page)
         url = f'"{self.link_origin(call)}{page.next}"' if page.next else "null"
         complete = b"false" if page.next else b"true"
         body = b'{"applications":%s,"paginationComplete":%s,"nextPageUrl":%s}' % (

@@ -4,7 +4,7 @@ from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_lists import BASE
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, standing
+from connectors.simulator.vendor import VendorSimulator, status_parts
 from connectors.simulator.world import Contact, Reason, Stage
 
 NEW = {"firstName", "lastName", "jobId", "email", "phoneNumber", "source", "websiteUrl"}
@@ -30,14 +30,14 @@ class BambooHrWrites(VendorSimulator):
         given = self.body(call, {"status"}).get("status")
         if not isinstance(given, int) or isinstance(given, bool):
             raise self.invalid("status must be an integer", "status_not_an_integer")
-        before = standing(application)
+        before = status_parts(application)
         target = self._target(given)
         if rows.status_of(self.world, application)[0] != given:
             if isinstance(target, Reason):
-                self.turn_down(application, target)
+                self.reject_for(application, target)
             else:
                 self.enter(application, target)
-        effect = before != standing(application)
+        effect = before != status_parts(application)
         if not effect and self.same_status_refused:
             raise self.invalid("The application is already in this status")
         self.wrote(call, application=application, effect=effect)

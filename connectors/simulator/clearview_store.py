@@ -76,14 +76,14 @@ NO_FIELDS = frozenset({"if_absent", "unset", "expected_status", "applications", 
 
 
 def fields_of(order: CandidateUpsert | ApplicationUpsert) -> Fields:
-    """The fields that the order sets, in plain values."""
-    plain: Fields = msgspec.to_builtins(order, builtin_types=(UUID,))
+    """The fields that the order sets, in built-in types."""
+    values: Fields = msgspec.to_builtins(order, builtin_types=(UUID,))
     moments = {
         name: getattr(order, name)
-        for name in plain
+        for name in values
         if name.endswith("_at")  # as moments, not as text
     }
-    return {k: v for k, v in {**plain, **moments}.items() if k not in NO_FIELDS}
+    return {k: v for k, v in {**values, **moments}.items() if k not in NO_FIELDS}
 
 
 def speaks_of_candidate(order: CandidateUpsert) -> bool:

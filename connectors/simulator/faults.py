@@ -32,7 +32,7 @@ KINDS: frozenset[str] = frozenset(get_args(FaultKind))
 INSTEAD: frozenset[str] = frozenset(
     {"rate_limited", "error", "timeout", "reset", "redirect", "web_page"}
 )
-"""Faults that come in place of an answer: the request has no effect."""
+"""Faults that replace the answer: the request has no effect."""
 
 
 @dataclass(slots=True)

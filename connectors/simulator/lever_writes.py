@@ -3,7 +3,7 @@
 from connectors.simulator import lever_rows as rows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, standing
+from connectors.simulator.vendor import VendorSimulator, status_parts
 from connectors.simulator.world import Application
 
 NOTE_FIELDS = {"value", "secret", "score", "notifyFollowers", "createdAt"}
@@ -45,9 +45,9 @@ class LeverWrites(VendorSimulator):
         application, body = self._begin(call, {"reason", "cleanInterviews", "requisitionId"})
         if "reason" not in body:
             raise self.invalid("reason is required", "archive_without_reason")
-        before = standing(application)
+        before = status_parts(application)
         self._put_archived(call, application, body["reason"])
-        return self._done(call, application, effect=before != standing(application))
+        return self._done(call, application, effect=before != status_parts(application))
 
     def _put_archived(self, call: Call, application: Application, key: object) -> None:
         actions, user = self.actions, call.actor
@@ -59,7 +59,7 @@ class LeverWrites(VendorSimulator):
             if application.state != "hired":
                 actions.hire(application, user=user)
         elif reason is not None:
-            self.turn_down(application, reason, user=user)
+            self.reject_for(application, reason, user=user)
         else:
             raise self.invalid("reason is no archive reason of this account")
 

@@ -165,7 +165,7 @@ class Simulator(Account):
         )
         self.recorder.writes.append(write)
 
-    def turn_page(self, call: Call, page: Page) -> Page:
+    def serve_page(self, call: Call, page: Page) -> Page:
         """Apply ordered faults to a page, then run what is scheduled after this page."""
         page = self._faulty(call, page)
         if page.rows:

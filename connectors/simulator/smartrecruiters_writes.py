@@ -7,7 +7,7 @@ import msgspec
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, numbered, standing
+from connectors.simulator.vendor import VendorSimulator, numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
 ONE = "/candidates/{id}"
@@ -57,12 +57,12 @@ class SmartRecruitersWrites(VendorSimulator):
             raise self.invalid("status is missing or unknown", "unknown_status")
         if given.get("startsOn") is not None:
             self.moment(given["startsOn"], "startsOn")
-        before = standing(application)
+        before = status_parts(application)
         if status in CLOSED:
             self._close(application, status, given)
         else:
             self._open(application, self._stage(application.job, status, given), given)
-        effect = before != standing(application)
+        effect = before != status_parts(application)
         if not effect and self.same_status_refused:
             raise self.invalid("The candidate is already in this status")
         self.wrote(call, kind="status", application=application, effect=effect)

@@ -43,10 +43,10 @@ class TeamtailorLists(TeamtailorDocuments):
 
     def list_routes(self) -> list[Route]:
         """Every list, and those that belong to one resource."""
-        plain = [Route("GET", f"{BASE}/{name}", "list", name, self._list) for name in LISTS]
+        lists = [Route("GET", f"{BASE}/{name}", "list", name, self._list) for name in LISTS]
         of_candidate = f"{BASE}/candidates/{{candidate}}/job-applications"
         return [
-            *plain,
+            *lists,
             Route("GET", of_candidate, "list", "job-applications", self._list),
             Route("GET", f"{BASE}/jobs/{{job}}/stages", "list", "stages", self._list),
             Route("GET", f"{BASE}/jobs/{{job}}/candidates", "list", "candidates", self._list),
@@ -65,7 +65,7 @@ class TeamtailorLists(TeamtailorDocuments):
         found = [self.rows.encoded(kind, n, includes) for n in shown]
         page = Page(found, following, _link(call, size, number))
         included = self.rows.included(kind, shown, includes)
-        page = self.turn_page(call, page)
+        page = self.serve_page(call, page)
         meta = b'{"record-count":%d,"page-count":%d}' % (len(order), last)
         links = self._links(call, page.next, size, number, last)
         body = b'{"data":' + array(page.rows)

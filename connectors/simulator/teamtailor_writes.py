@@ -5,7 +5,7 @@ from connectors.simulator.clock import parse_ms
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import standing
+from connectors.simulator.vendor import status_parts
 from connectors.simulator.world import Application, Contact, Stage
 
 EDITS = {
@@ -50,13 +50,13 @@ class TeamtailorWrites(TeamtailorDocuments):
         given = self.data_of(call, "job-applications")
         attributes = self.part_of(given, "attributes", {"rejected-at", "cover-letter"})
         linked = self.part_of(given, "relationships", {"stage", "reject-reason"})
-        before = standing(application)
+        before = status_parts(application)
         stage = self._linked_stage(application, linked)
         if "rejected-at" in attributes or "reject-reason" in linked:
             self._reject(application, attributes, linked)
         if stage is not None:
             self._move(application, stage)
-        self.wrote(call, application=application, effect=before != standing(application))
+        self.wrote(call, application=application, effect=before != status_parts(application))
         return self.document("job-applications", application.number)
 
     def _linked_stage(self, application: Application, linked: Record) -> Stage | None:

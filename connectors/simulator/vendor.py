@@ -236,7 +236,7 @@ class VendorSimulator(Simulator):
         if len(found) > limit:
             onward = seal({**stamped, "a": found[limit - 1][0], "n": call.page + 1})
         page = Page([row for _, row in found[:limit]], onward, seal(stamped))
-        return self.turn_page(call, page)
+        return self.serve_page(call, page)
 
     # Writes
 
@@ -252,7 +252,7 @@ class VendorSimulator(Simulator):
         elif stage.number != application.stage:
             self.actions.move(application, stage, user=user)
 
-    def turn_down(self, application: Application, reason: Reason, *, user: int = 1) -> None:
+    def reject_for(self, application: Application, reason: Reason, *, user: int = 1) -> None:
         """Rejects for this reason; nothing if it was already rejected for it."""
         if (application.state, application.reason) != ("rejected", reason.number):
             self.actions.reject(application, reason, user=user)
@@ -339,10 +339,10 @@ class KeptOrders:
         self._orders.clear()
 
 
-Standing = tuple[int, str, int | None]
+StatusParts = tuple[int, str, int | None]
 
 
-def standing(application: Application) -> Standing:
+def status_parts(application: Application) -> StatusParts:
     """The parts of an application that a status write can change: stage, state and reason."""
     return application.stage, application.state, application.reason
 

@@ -114,7 +114,7 @@ class WorkableLists(VendorSimulator):
         page = Page([encode(number) for number in found[:limit]], onward, here)
         if onward is not None:
             self._remember(onward, call.page + 1)
-        page = self.turn_page(call, page)
+        page = self.serve_page(call, page)
         link = f'"next":"{self.link_origin(call)}{page.next}"' if page.next else ""
         body = b'{"%s":%s,"paging":{%s}}' % (
             call.route.name.encode(),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from connectors.simulator import workable_rows as rows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, standing
+from connectors.simulator.vendor import VendorSimulator, status_parts
 from connectors.simulator.workable_actions import WorkableActions
 from connectors.simulator.workable_rows import Row, WorkableRows
 from connectors.simulator.world import Application, Contact, Stage
@@ -83,11 +83,11 @@ class WorkableWrites(VendorSimulator):
         stage = self._slug_stage(candidate.job, given["target_stage"])
         if stage.number == candidate.stage and self.same_stage_refused:
             raise self.invalid("The candidate is already in this stage")
-        before = standing(candidate)
+        before = status_parts(candidate)
         if stage.kind == "hired":
             self._may_hire(candidate, given)
         self.enter(candidate, stage, user=call.actor)
-        return self._done(call, candidate, effect=before != standing(candidate))
+        return self._done(call, candidate, effect=before != status_parts(candidate))
 
     def _slug_stage(self, job: int, slug: object) -> Stage:
         stages = self.world.stages_of(job)
@@ -112,11 +112,11 @@ class WorkableWrites(VendorSimulator):
             raise self.invalid("disqualify_note is too long", "disqualify_note_too_long")
         if candidate.state == "rejected" and self.second_disqualify_refused:
             raise self.invalid("The candidate is already disqualified")
-        before = standing(candidate)
-        self._turn_down(call, candidate, given)
-        return self._done(call, candidate, effect=before != standing(candidate))
+        before = status_parts(candidate)
+        self._disqualify_as_asked(call, candidate, given)
+        return self._done(call, candidate, effect=before != status_parts(candidate))
 
-    def _turn_down(self, call: Call, candidate: Application, given: Record) -> None:
+    def _disqualify_as_asked(self, call: Call, candidate: Application, given: Record) -> None:
         world = self.world
         key = given.get("disqualify_reason_id")
         reason = self.reason(key)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import grimp
 import pytest
 
 import connectors.simulator
@@ -117,3 +118,18 @@ def test_a_busy_while_is_seeded_and_does_most_of_what_there_is(name):
 
     assert done[0] == done[1]
     assert len({entry["kind"] for entry in done[0]}) >= 9
+
+
+def test_no_two_modules_of_the_simulators_import_each_other():
+    """Neither directly nor through others, also not for types alone."""
+    graph = grimp.build_graph("connectors", cache_dir=None)
+    ours = {name for name in graph.modules if name.startswith("connectors.simulator.")}
+
+    cycles = [
+        f"{name} ~ {imported}"
+        for name in sorted(ours)
+        for imported in sorted(graph.find_modules_directly_imported_by(name) & ours)
+        if graph.chain_exists(importer=imported, imported=name)
+    ]
+
+    assert cycles == []
