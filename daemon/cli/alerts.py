@@ -1,4 +1,4 @@
-"""`ats-sync alerts`: what is wrong, and what no one shall be told of for a while."""
+"""`ats-sync alerts`: open conditions, and mutes of their messages."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -117,7 +117,7 @@ def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
 
 
 async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
-    """What is to be muted, if there is such a thing.
+    """Returns what is to be muted, if there is such a thing.
 
     Raises:
         typer.Exit: 2, because nothing is called so; a typing error would mute nothing.

@@ -68,15 +68,17 @@ def list_pushes(
     from daemon.runtime.json_values import plain
 
     which = _filter(state, integration, application, older_than)
-    rows, count = _with_desk(config, lambda desk: _listed(desk, which, limit))
+    rows, count = _with_outbox(config, lambda outbox_admin: _listed(outbox_admin, which, limit))
     if as_json:
         print_json(plain(rows))
     else:
         _show_rows(rows, count)
 
 
-async def _listed(desk: "MongoOutboxDesk", which: "OutboxFilter", limit: int) -> tuple[Any, int]:
-    return await desk.listed(which, limit=limit), await desk.count(which)
+async def _listed(
+    outbox_admin: "MongoOutboxDesk", which: "OutboxFilter", limit: int
+) -> tuple[Any, int]:
+    return await outbox_admin.listed(which, limit=limit), await outbox_admin.count(which)
 
 
 def show(entry: IdArgument, config: ConfigOption = None) -> None:
@@ -85,13 +87,13 @@ def show(entry: IdArgument, config: ConfigOption = None) -> None:
     from daemon.runtime.json_values import plain
     from models.errors import UserError
 
-    async def look(desk: "MongoOutboxDesk") -> Any:
-        found = await desk.shown(entry)
+    async def look(outbox_admin: "MongoOutboxDesk") -> Any:
+        found = await outbox_admin.shown(entry)
         if found is None:
             raise UserError("no push has this id", remedy="see: ats-sync outbox list")
         return found
 
-    print_json(plain(_with_desk(config, look)))
+    print_json(plain(_with_outbox(config, look)))
 
 
 def replay(
@@ -110,10 +112,16 @@ def replay(
     which = _filter(["dead"], integration, application, older_than)
     _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
     if ids or yes:
-        _decide(config, ids, which, lambda desk, entry: desk.replay(entry), "due again")
+        _decide(
+            config, ids, which, lambda outbox_admin, entry: outbox_admin.replay(entry), "due again"
+        )
     else:
         _decide(
-            config, ids, which, lambda desk, entry: desk.may_replay(entry), "would be due again"
+            config,
+            ids,
+            which,
+            lambda outbox_admin, entry: outbox_admin.may_replay(entry),
+            "would be due again",
         )
         _say_dry_run()
 
@@ -136,9 +144,15 @@ def drop(
     which = _filter(state or ["dead"], integration, application, older_than)
     _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
     if yes:
-        _decide(config, ids, which, lambda desk, entry: desk.drop(entry), "dropped")
+        _decide(config, ids, which, lambda outbox_admin, entry: outbox_admin.drop(entry), "dropped")
     else:
-        _decide(config, ids, which, lambda desk, entry: desk.may_drop(entry), "would be dropped")
+        _decide(
+            config,
+            ids,
+            which,
+            lambda outbox_admin, entry: outbox_admin.may_drop(entry),
+            "would be dropped",
+        )
         _say_dry_run()
 
 
@@ -189,11 +203,11 @@ def _decide(
     """Rule on each push and say what became of it; exits with 1 if any was refused."""
     from daemon.cli.session import EXIT_FAILED, err, out
 
-    async def work(desk: "MongoOutboxDesk") -> "list[Ruling]":
-        wanted = list(ids) if ids else await desk.ids(which)
-        return [await rule(desk, entry) for entry in wanted]
+    async def work(outbox_admin: "MongoOutboxDesk") -> "list[Ruling]":
+        wanted = list(ids) if ids else await outbox_admin.ids(which)
+        return [await rule(outbox_admin, entry) for entry in wanted]
 
-    rulings = _with_desk(config, work)
+    rulings = _with_outbox(config, work)
     for one in rulings:
         if one.refusal is None:
             out.print(f"{one.id}  {granted}", markup=False)
@@ -225,7 +239,7 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
     out.print(f"{len(rows)} of {count:,} pushes.")
 
 
-def _with_desk(config: Path | None, work: "Callable[[MongoOutboxDesk], Awaitable[Any]]") -> Any:
+def _with_outbox(config: Path | None, work: "Callable[[MongoOutboxDesk], Awaitable[Any]]") -> Any:
     from daemon.cli.rendering import store
     from daemon.cli.session import run_async
     from daemon.runtime.clock import SystemClock

@@ -40,7 +40,7 @@ def print_roles(
     wanted: list[Role] = [role] if role is not None else list(ROLES)
     found = {name: role_commands(name, databases) for name in wanted}
     if as_json:
-        print_json({name: [_plain(one) for one in roles] for name, roles in found.items()})
+        print_json({name: [_to_json(one) for one in roles] for name, roles in found.items()})
         return
     for name, roles in found.items():
         for one in roles:
@@ -67,7 +67,7 @@ def _databases(config: "ConfigOption") -> "Databases":
     )
 
 
-def _plain(one: "RoleOn") -> dict[str, object]:
+def _to_json(one: "RoleOn") -> dict[str, object]:
     return {"cluster": one.cluster, "database": "admin", "command": one.command}
 
 

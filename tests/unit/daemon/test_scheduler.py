@@ -1,4 +1,4 @@
-"""Bells ring at their intervals, also after the scheduler had to be begun again."""
+"""Triggers are set at their intervals, also after the scheduler was begun again."""
 
 import asyncio
 from datetime import datetime, timedelta
