@@ -85,7 +85,7 @@ from daemon.store.mongo_errors import fails_by_content, is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
-from daemon.store.outbox_admin import MongoOutboxDesk
+from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from daemon.store.runs import MongoRunLog
@@ -309,7 +309,7 @@ class Daemon:
         services = ApiServices(
             overview=Overview(mongo, clock),
             integrations=self.app.integrations,
-            outbox=MongoOutboxDesk(mongo, clock),
+            outbox=MongoOutboxAdmin(mongo, clock),
             mutes=AlertMutes(mongo, clock),
             clock=clock,
         )

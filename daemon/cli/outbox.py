@@ -10,7 +10,7 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
-    from daemon.store.outbox_admin import MongoOutboxDesk, OutboxFilter, Ruling
+    from daemon.store.outbox_admin import MongoOutboxAdmin, OutboxFilter, Ruling
 
 StateOption = Annotated[
     list[str] | None,
@@ -76,7 +76,7 @@ def list_pushes(
 
 
 async def _listed(
-    outbox_admin: "MongoOutboxDesk", which: "OutboxFilter", limit: int
+    outbox_admin: "MongoOutboxAdmin", which: "OutboxFilter", limit: int
 ) -> tuple[Any, int]:
     return await outbox_admin.listed(which, limit=limit), await outbox_admin.count(which)
 
@@ -87,7 +87,7 @@ def show(entry: IdArgument, config: ConfigOption = None) -> None:
     from daemon.runtime.json_values import plain
     from models.errors import UserError
 
-    async def look(outbox_admin: "MongoOutboxDesk") -> Any:
+    async def look(outbox_admin: "MongoOutboxAdmin") -> Any:
         found = await outbox_admin.shown(entry)
         if found is None:
             raise UserError("no push has this id", remedy="see: ats-sync outbox list")
@@ -197,13 +197,13 @@ def _decide(
     config: Path | None,
     ids: Sequence[UUID] | None,
     which: "OutboxFilter",
-    rule: "Callable[[MongoOutboxDesk, UUID], Awaitable[Ruling]]",
+    rule: "Callable[[MongoOutboxAdmin, UUID], Awaitable[Ruling]]",
     granted: str,
 ) -> None:
     """Rule on each push and say what became of it; exits with 1 if any was refused."""
     from daemon.cli.session import EXIT_FAILED, err, out
 
-    async def work(outbox_admin: "MongoOutboxDesk") -> "list[Ruling]":
+    async def work(outbox_admin: "MongoOutboxAdmin") -> "list[Ruling]":
         wanted = list(ids) if ids else await outbox_admin.ids(which)
         return [await rule(outbox_admin, entry) for entry in wanted]
 
@@ -239,14 +239,14 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
     out.print(f"{len(rows)} of {count:,} pushes.")
 
 
-def _with_outbox(config: Path | None, work: "Callable[[MongoOutboxDesk], Awaitable[Any]]") -> Any:
+def _with_outbox(config: Path | None, work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]") -> Any:
     from daemon.cli.rendering import store
     from daemon.cli.session import run_async
     from daemon.runtime.clock import SystemClock
-    from daemon.store.outbox_admin import MongoOutboxDesk
+    from daemon.store.outbox_admin import MongoOutboxAdmin
 
     async def run() -> Any:
         async with store(config) as mongo:
-            return await work(MongoOutboxDesk(mongo, SystemClock()))
+            return await work(MongoOutboxAdmin(mongo, SystemClock()))
 
     return run_async(run)

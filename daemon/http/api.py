@@ -24,7 +24,7 @@ from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Row
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.outbox_admin import STATES, MongoOutboxDesk, OutboxFilter
+from daemon.store.outbox_admin import STATES, MongoOutboxAdmin, OutboxFilter
 from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
 
 OUTCOMES = ("running", "success", "partial", "failed", "interrupted", "waiting")
@@ -37,7 +37,7 @@ class ApiServices(msgspec.Struct, frozen=True):
 
     overview: Overview
     integrations: MongoIntegrations
-    outbox: MongoOutboxDesk
+    outbox: MongoOutboxAdmin
     mutes: AlertMutes
     clock: Clock
 

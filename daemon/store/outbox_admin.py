@@ -65,7 +65,7 @@ class Ruling(msgspec.Struct, frozen=True):
         return "" if self.refusal is None else _SENTENCES[self.refusal]
 
 
-class MongoOutboxDesk:
+class MongoOutboxAdmin:
     """The outbox of all integrations, as an operator sees and mends it."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:

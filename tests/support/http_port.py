@@ -16,7 +16,7 @@ from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.outbox_admin import MongoOutboxDesk
+from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW
@@ -55,7 +55,7 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
     services = ApiServices(
         Overview(mongo, clock),
         MongoIntegrations(mongo, clock),
-        MongoOutboxDesk(mongo, clock),
+        MongoOutboxAdmin(mongo, clock),
         AlertMutes(mongo, clock),
         clock,
     )
