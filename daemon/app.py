@@ -62,7 +62,7 @@ from daemon.runtime.sunset_watch import SunsetWatch
 from daemon.runtime.supervision import stopped_within
 from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
 from daemon.runtime.worker_pool import WorkerPool
-from daemon.store.alert_expiry import SettledAlerts
+from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
@@ -70,20 +70,18 @@ from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.clearview_services import ClearViewServices
-from daemon.store.conflict_log import MongoConflictLog
+from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.encryption import Keyring
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
-from daemon.store.integration_states import MongoIntegrationStates
-from daemon.store.integrations import MongoIntegrations
+from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.mongo_errors import fails_by_content, is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
-from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
@@ -264,7 +262,7 @@ class Daemon:
         self._rate_limits = RateLimitMonitor(alerts, clock, app.policy)
         self._observer = ConnectorMetrics(self.metrics, self._rate_limits)
         self._sunsets = SunsetWatch(self._apis, alerts, clock)
-        self._expiry = SettledAlerts(app.mongo, alerts)
+        self._expiry = AlertExpiry(app.mongo, alerts)
         self._states = MongoIntegrationStates(app.mongo)
         self._workers = WorkerPool(self.make_worker, self._worker_stopped, self.loops)
         self._checks = self._readiness_checks()
@@ -330,7 +328,7 @@ class Daemon:
     async def check_conditions(self) -> None:
         """Opens and closes the alerts that no job reports."""
         await self._rate_limits.report()
-        await self._expiry.look()
+        await self._expiry.resolve_expired()
 
     async def close(self) -> None:
         """Closes what the daemon itself opened."""

@@ -1,1 +1,1 @@
-"""WORDS: what things are. No network, no scheduling; documents are imported only when asked for."""
+"""The values of the domain. No network, no scheduling; `models.documents` is imported only where it is needed."""

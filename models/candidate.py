@@ -82,7 +82,7 @@ META_FIELDS = frozenset({"external_updated_at"})
 
 
 def empty_candidate(external_id: str) -> CandidateRecord:
-    """A candidate of whom only the id is known."""
+    """Returns a candidate of whom only the id is known."""
     return CandidateRecord(
         external_id=external_id,
         first_name=None,
@@ -104,7 +104,7 @@ def empty_candidate(external_id: str) -> CandidateRecord:
 
 
 def empty_application(external_id: str, candidate_external_id: str) -> ApplicationRecord:
-    """An application of which only the ids are known; its status is the unmapped one."""
+    """Returns an application of which only the ids are known; its status is that of an unmapped stage."""
     return ApplicationRecord(
         external_id=external_id,
         candidate_external_id=candidate_external_id,

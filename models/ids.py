@@ -12,7 +12,7 @@ def integration_id(name: str) -> UUID:
 
 
 def candidate_name(external_id: str) -> str:
-    """What a candidate's identity is derived from, within its integration."""
+    """Returns the name from which a candidate's id derives, within its integration."""
     return f"candidate:{external_id}"
 
 
@@ -22,7 +22,7 @@ def candidate_id(integration: UUID, external_id: str) -> UUID:
 
 
 def application_name(external_id: str) -> str:
-    """What an application's identity is derived from, within its integration."""
+    """Returns the name from which an application's id derives, within its integration."""
     return f"application:{external_id}"
 
 
@@ -32,7 +32,7 @@ def application_id(integration: UUID, external_id: str) -> UUID:
 
 
 def snapshot_name(list_name: str, external_id: str) -> str:
-    """What a snapshot's identity is derived from, within its integration."""
+    """Returns the name from which a snapshot's id derives, within its integration."""
     return f"snapshot:{list_name}:{external_id}"
 
 

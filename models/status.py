@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ApplicationStatus(StrEnum):
-    """Where an application stands, in ClearView's words."""
+    """The status of an application, in ClearView's words."""
 
     NEW = "new"
     REVIEWING = "reviewing"
@@ -19,7 +19,7 @@ class ApplicationStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """True while the application is still in the pipeline."""
+        """Returns True while the application is still in the pipeline."""
         return self not in CLOSED
 
 

@@ -1,7 +1,6 @@
 """The record of runs."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from daemon.core.runs import Job, Outcome, Run
@@ -15,7 +14,3 @@ class RunLog(Protocol):
     ) -> Run: ...
 
     async def finish(self, run: Run, outcome: Outcome, *, error: str | None = None) -> None: ...
-
-    async def latest(self, integration_id: UUID) -> Mapping[str, Any]:
-        """The last finished run of each job, by job name."""
-        ...

@@ -1,4 +1,4 @@
-"""Alerts about rows that wait for a person: over once none of these rows is left, whoever did it."""
+"""Resolves alerts about rows that wait for a person, once none of these rows remains."""
 
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -9,8 +9,8 @@ from daemon.store.connection import Mongo, Row
 from models.documents import Alert, Conflict, FailedRecord, StatusOutboxEntry
 
 
-class SettledAlerts:
-    """Compares open alerts with what they are about."""
+class AlertExpiry:
+    """Compares open alerts with the rows that they are about."""
 
     def __init__(self, mongo: Mongo, alerts: AlertStore) -> None:
         self._open = mongo.collection(Alert)
@@ -22,8 +22,8 @@ class SettledAlerts:
             (AlertKind.CONFLICTS_OPEN, ""): (mongo.collection(Conflict), undecided),
         }
 
-    async def look(self) -> None:
-        """Close what is over."""
+    async def resolve_expired(self) -> None:
+        """Resolves the alerts of which no row remains."""
         kinds = sorted({kind for kind, _ in self._rows})
         async for alert in self._open.find({"resolved_at": None, "kind": {"$in": kinds}}):
             if not await self._is_left(alert):
@@ -40,5 +40,5 @@ class SettledAlerts:
 
 
 def _subject(alert: Row) -> str:
-    """Returns what follows kind and integration in the key; earlier versions had nothing there."""
+    """Returns the part of the key after kind and integration; keys of 0.1.0 have none."""
     return str(alert["key"]).removeprefix(f"{alert['kind']}:{alert['integration']}").lstrip(":")

@@ -1,4 +1,4 @@
-"""`alert_mutes`: what people asked to be quiet about; `muted_until` in `alerts` shows it."""
+"""`alert_mutes`: conditions that people muted; `muted_until` in `alerts` shows it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from models.documents import Alert, AlertMute
 
 
 class AlertMutes:
-    """Mutes hold for conditions that are open, and for those that open before the mute ends."""
+    """Mutes of conditions that are open, and of those that open before the mute ends."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._mutes = mongo.collection(AlertMute)
@@ -21,15 +21,15 @@ class AlertMutes:
         self.clock = clock
 
     async def mute(self, what: str, until: datetime) -> int:
-        """Be quiet about it until then, whatever was said before; returns how many are open."""
+        """Sends nothing about it until then; returns how many open alerts this concerns."""
         change = {"until": until, "muted_at": self.clock.now()}
         await self._mutes.update_one({"_id": what}, {"$set": change}, upsert=True)
         return len(await self._show(Mute(what, until)))
 
     async def unmute(self, what: str) -> bool:
-        """Speak about it again, at once if a message is due; False if it was not muted.
+        """Ends a mute, so that a message that is due is sent; False if there was no mute.
 
-        Another mute that covers an alert as well goes on.
+        Another mute of the same alert stays in force.
         """
         found = await self._mutes.find_one_and_delete({"_id": what})
         shown = await self._show(Mute(what, self.clock.now()))
@@ -41,7 +41,7 @@ class AlertMutes:
         return [Mute(row["_id"], row["until"]) async for row in rows]
 
     async def until(self, key: str, integration: str | None) -> datetime | None:
-        """Until when a condition is muted; None if it is not."""
+        """Returns the end of a condition's mute; None without one."""
         return muted_until(await self.in_force(), key, integration)
 
     async def alert(self, entry: UUID) -> Row | None:
@@ -49,11 +49,11 @@ class AlertMutes:
         return await self._alerts.find_one({"_id": entry})
 
     async def is_known(self, key: str) -> bool:
-        """Whether an alert of this key has ever been open."""
+        """Returns True if an alert of this key was ever open."""
         return await self._alerts.find_one({"key": key}, {"_id": 1}) is not None
 
     async def _show(self, changed: Mute) -> Sequence[bool]:
-        """Write into the open alerts what holds now; of each that is concerned, if it was muted."""
+        """Writes the mutes into the open alerts; returns, for each alert concerned, if it was muted."""
         now, mutes = self.clock.now(), await self.in_force()
         concerned: list[Row] = [
             row

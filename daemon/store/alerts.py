@@ -1,4 +1,4 @@
-"""`alerts`: the truth about what is wrong. One open document per condition, whoever reports it."""
+"""`alerts`: one open document per condition, however many replicas report it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,8 +27,8 @@ RACES = 5
 class AlertStore:
     """Implements `daemon.ports.alerts.AlertLedger` and `daemon.ports.notifications.AlertBook`.
 
-    It only writes documents; telling people is the notification sender's work, so a channel that
-    is down cannot hold up whoever reports a condition.
+    It only writes documents. The notification sender sends messages, so a channel that is down cannot
+    delay the job that reports a condition.
     """
 
     def __init__(self, mongo: Mongo, clock: Clock, policy: AlertPolicy | None = None) -> None:
@@ -38,7 +38,7 @@ class AlertStore:
         self._policy = policy or AlertPolicy()
 
     async def raise_condition(self, condition: Condition) -> None:
-        """Open the condition, or count it once more if it is open already."""
+        """Opens the condition, or counts it once more if it is open already."""
         for attempt in range(RACES):
             try:
                 if not await self._seen_again(condition):
@@ -81,19 +81,19 @@ class AlertStore:
         )
 
     async def resolve(self, key: str) -> None:
-        """Close the condition if it is open; otherwise nothing happens."""
+        """Closes the condition if it is open; otherwise nothing happens."""
         await self._resolve({"key": key})
 
     async def resolve_all_but(self, integrations: Sequence[str]) -> None:
-        """Close what is open about integrations other than these: they are gone or switched off."""
+        """Closes the alerts of all other integrations: they were removed or switched off."""
         await self._resolve({"integration": {"$nin": [None, *integrations]}})
 
     async def resolve_kind_but(self, kind: AlertKind, keys: Sequence[str]) -> None:
-        """Close what is open of a kind under other keys than these."""
+        """Closes the alerts of a kind under other keys than these."""
         await self._resolve({"kind": kind.value, "key": {"$nin": list(keys)}})
 
     async def resolve_unless_seen_since(self, alert: Row) -> None:
-        """Close an alert that was read, unless its condition was reported again since then."""
+        """Closes an alert that was read, unless its condition was reported again since then."""
         await self._resolve({"_id": alert["_id"], "last_seen_at": alert["last_seen_at"]})
 
     async def _resolve(self, which: Row) -> None:
@@ -129,14 +129,14 @@ class AlertStore:
         ).to_list()
 
     async def due(self, now: datetime) -> Sequence[AlertState]:
-        """Alerts about which a message is due."""
+        """Returns the alerts about which a message is due."""
         due: Row = {"next_message_at": {"$lte": now}}
         stray: Row = {"next_message_at": {"$gt": self._latest_sensible()}}
         found = await self._readable({"$or": [due, stray]})
         return [self._without_stray(alert) for alert in found]
 
     def _latest_sensible(self) -> datetime:
-        """Moments beyond the longest time between messages come of a clock that was wrong."""
+        """Returns the latest time at which a message can be due; a later one is from a wrong clock."""
         return self._clock.now() + max(self._policy.reminders, default=timedelta()) * 2
 
     def _without_stray(self, alert: AlertState) -> AlertState:
@@ -145,12 +145,12 @@ class AlertStore:
         return replace(alert, due_at=self._clock.now())
 
     async def messaged_since(self, since: datetime) -> Sequence[AlertState]:
-        """Returns alerts with a message after the given moment."""
+        """Returns the alerts about which a message was sent after the given moment."""
         until = self._clock.now() + self._policy.storm_window
         return await self._readable({"told_at": {"$gt": since, "$lte": until}})
 
     async def _readable(self, which: Row) -> list[AlertState]:
-        """One document of an odd shape must not keep people from hearing of all others."""
+        """Returns the alerts that can be read; one of an odd shape must not hide the others."""
         found = []
         async for row in self._alerts.find(which):
             try:
@@ -160,7 +160,7 @@ class AlertStore:
         return found
 
     async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
-        """Note that the message `alert.round` is in the queue (or will not be sent at all).
+        """Records that the message `alert.round` is in the queue, or will not be sent.
 
         A condition that was resolved since the alert was read keeps the message due for that.
         """

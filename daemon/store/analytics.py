@@ -55,7 +55,7 @@ class MongoMetrics:
             ) from error
 
     async def facts(self, integration_id: UUID, period: Period) -> Facts:
-        """Every section, counted."""
+        """Counts every section."""
         moved = await self._rows(self._changes, pipelines.hires_by_move(integration_id, period))
         return Facts(
             standing=await self._standing(integration_id, period),
@@ -71,7 +71,7 @@ class MongoMetrics:
         )
 
     async def _standing(self, integration: UUID, period: Period) -> list[Standing]:
-        """Present statuses, corrected by what has moved since the end of the period."""
+        """Counts the present statuses, less the moves since the end of the period."""
         counts: Counter[tuple[str | None, str]] = Counter()
         names: dict[str | None, str | None] = {}
         for row in await self._rows(self._applications, pipelines.standing(integration, period)):

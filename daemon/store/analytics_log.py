@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from daemon.core.analytics import Attempts, Period
 from daemon.ports.clock import Clock
 from daemon.store.checkpoints import MongoCheckpoints
-from daemon.store.connection import Mongo, Row
+from daemon.store.connection import Mongo
 from models.documents import AnalyticsExportLog
 from models.ids import derived_id
 from models.times import iso
@@ -24,7 +24,7 @@ class MongoExportLog:
         self._clock = clock
 
     async def attempts(self, integration_id: UUID, period: Period) -> Attempts:
-        """What has become of the period so far, whatever a crash left undone after it."""
+        """Returns the attempts to export the period."""
         row = await self._log.find_one({"_id": _id(integration_id, period)}, {"metrics": 0})
         if row is None:
             return Attempts()
@@ -42,7 +42,7 @@ class MongoExportLog:
         sent: int = 0,
         error: str | None = None,
     ) -> None:
-        """A success is never overwritten; each failure counts as one more attempt."""
+        """Records an attempt. A success is never overwritten."""
         try:
             await self._log.update_one(
                 {"_id": _id(integration_id, period), "status": {"$ne": "Success"}},
@@ -64,12 +64,6 @@ class MongoExportLog:
             # Someone else exported the period in the meantime, and theirs is the record.
             return
 
-    async def listed(self, integration_id: UUID, *, limit: int = 50) -> list[Row]:
-        """Periods for people to read, the latest first."""
-        return await self._log.find(
-            {"ats_integration_id": integration_id}, sort=[("period_start", -1)], limit=limit
-        ).to_list()
-
 
 class MongoExportPosition:
     """Implements `daemon.ports.analytics.ExportPosition`."""
@@ -79,22 +73,26 @@ class MongoExportPosition:
         self._clock = clock
 
     async def load(self, integration: str) -> datetime | None:
-        """The end of the last exported period; None before the first export."""
+        """Returns the end of the last exported period; None before the first export."""
         value = await self._checkpoints.load(_key(integration))
         return None if value is None else _past(value.get("exported_until"), self._clock)
 
     async def save(self, integration: str, until: datetime, *, fence: int) -> None:
-        """Raises LeaseLost when a later holder has written."""
+        """Saves the end of the last exported period.
+
+        Raises:
+            LeaseLost: a later holder has written.
+        """
         await self._checkpoints.save(_key(integration), {"exported_until": until}, fence=fence)
 
 
 def _past(moment: object, clock: Clock) -> datetime | None:
-    """A stored moment; None if it is none, or lies ahead: a clock was wrong, and nothing waits for it."""
+    """Returns a stored time; None if it is no time, or in the future because a clock was wrong."""
     return moment if isinstance(moment, datetime) and moment <= clock.now() else None
 
 
 def _id(integration: UUID, period: Period) -> UUID:
-    """By its start alone, as the unique index: a period cut differently is still the same one."""
+    """Derives the id from the start alone, as the unique index does: the period's end may be configured differently."""
     return derived_id(integration, "export", iso(period.start))
 
 

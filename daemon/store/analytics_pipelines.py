@@ -53,7 +53,7 @@ def within(period: Period) -> Stage:
 
 
 def first_moves_since(integration: UUID, moment: datetime) -> Pipeline:
-    """Of each application that has moved since, where it stood at that moment."""
+    """The status at that moment of each application that has moved since."""
     return [
         moves(integration, {"$gte": moment}),
         {"$sort": NEWEST_LAST},
@@ -209,7 +209,7 @@ def _ms_where(condition: Stage) -> Stage:
 
 
 def _elapsed(since: Any, until: Any) -> Stage:
-    """Milliseconds between two times; null when one is missing or they are the wrong way round."""
+    """Milliseconds between two times; null if one is missing or the second is the earlier one."""
     return {
         "$cond": [
             {"$and": [{"$eq": [{"$type": since}, "date"]}, {"$lte": [since, until]}]},

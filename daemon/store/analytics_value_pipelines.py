@@ -1,4 +1,4 @@
-"""Aggregation pipelines for what each application stood at when a period ended."""
+"""Aggregation pipelines for the status of each application at the end of a period."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -46,7 +46,7 @@ def application_page(
 def around_the_end(
     integration: UUID, period: Period, *, candidates: Sequence[UUID], applications: Sequence[UUID]
 ) -> Pipeline:
-    """Of each application: its last move before the period's end, and where it stood at the end."""
+    """The last move of each application before the period's end, and its status at the end."""
     is_later = {"$gte": ["$changed_at", period.end]}
     return [
         {

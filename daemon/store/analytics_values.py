@@ -1,4 +1,4 @@
-"""Applications as they stood at the end of a period, and what the ATS was sent about each."""
+"""The state of applications at the end of a period, and the value that the ATS was last sent."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class MongoStandpoints:
     async def batches(
         self, integration_id: UUID, period: Period
     ) -> AsyncIterator[Sequence[Standpoint]]:
-        """Every application of the report, in the order of their external ids, some hundreds at a time.
+        """Yields every application of the report by external id, some hundreds at a time.
 
         Each batch is a query of its own: a slow ATS between two of them lets no cursor time out.
         """
@@ -86,7 +86,7 @@ class MongoSentValues:
         self._clock = clock
 
     async def any(self, integration_id: UUID, field_name: str) -> bool:
-        """True if the field of this ATS has ever taken a value."""
+        """Returns True if the field of this ATS has ever taken a value."""
         which = {
             "ats_integration_id": integration_id,
             "field": field_name,
@@ -97,7 +97,7 @@ class MongoSentValues:
     async def of(
         self, field_name: str, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, str | None]:
-        """The last value sent, by application id."""
+        """Returns the last value sent, by application id."""
         rows = self._values.find(
             {"application_id": {"$in": list(application_ids)}, "field": field_name}
         )
@@ -106,7 +106,7 @@ class MongoSentValues:
     async def remember(
         self, integration_id: UUID, application_id: UUID, field_name: str, value: str
     ) -> None:
-        """Note what the ATS has taken."""
+        """Records the values that the ATS has taken."""
         await self._values.update_one(
             {"_id": derived_id(application_id, "analytics", field_name)},
             {
@@ -126,7 +126,7 @@ class MongoSentValues:
     async def refuse(
         self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
     ) -> bool:
-        """Note what the ATS has not taken."""
+        """Records the values that the ATS has refused."""
         before = await self._values.find_one_and_update(
             {"_id": derived_id(application_id, "analytics", field_name)},
             {
@@ -155,7 +155,7 @@ class MongoSentValues:
     async def compare(
         self, field_name: str, shown: Mapping[UUID, str | None], *, asked_at: datetime
     ) -> frozenset[UUID]:
-        """Forget what the ATS does not show, twice in a row at most: then it never shows it."""
+        """Forgets a value that the ATS does not show, at most twice in a row: then it never shows it."""
         query = {"application_id": {"$in": list(shown)}, "field": field_name}
         rows = await self._values.find(query | {"value": {"$ne": None}}).to_list()
         later = frozenset(r["application_id"] for r in rows if r["sent_at"] >= asked_at)

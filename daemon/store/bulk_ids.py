@@ -1,4 +1,4 @@
-"""Derived identities as MongoDB stores them, made in bulk.
+"""Derived ids as MongoDB stores them, made in bulk.
 
 The same as `uuid5` of `models.ids`, at a quarter of its price: an import makes several for each
 record, and the driver would turn each UUID back into the bytes that it was made from.
@@ -9,19 +9,19 @@ from uuid import UUID
 
 from bson.binary import UUID_SUBTYPE, Binary
 
-from models.ids import application_name, candidate_name, derived_name, snapshot_name
+from models.ids import application_name, candidate_name, snapshot_name
 
 _VERSION_5 = 0x50
 _VARIANT = 0x80
 
 
 def stored(identity: UUID) -> Binary:
-    """A UUID as it is stored."""
+    """Returns a UUID as MongoDB stores it."""
     return Binary(identity.bytes, UUID_SUBTYPE)
 
 
 class StoredIds:
-    """Identities below one scope."""
+    """Ids that derive from one scope, an integration for example."""
 
     def __init__(self, scope: UUID) -> None:
         self.scope = stored(scope)
@@ -36,15 +36,12 @@ class StoredIds:
     def snapshot(self, list_name: str, external_id: str) -> Binary:
         return self.named(snapshot_name(list_name, external_id))
 
-    def derived(self, *parts: str) -> Binary:
-        return self.named(derived_name(*parts))
-
     def named(self, name: str) -> Binary:
-        """As a value of a document."""
+        """Returns the id of a name as a value of a document."""
         return Binary(self.raw(name), UUID_SUBTYPE)
 
     def raw(self, name: str) -> bytes:
-        """Its 16 bytes: version 5 of RFC 4122."""
+        """Returns the id of a name as 16 bytes: version 5 of RFC 4122."""
         hashed = self._sha1.copy()
         hashed.update(name.encode())
         raw = bytearray(hashed.digest()[:16])

@@ -1,4 +1,4 @@
-"""Everything that is recorded about one candidate, in the order in which it happened."""
+"""The records about one candidate, in the order in which they happened."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -45,7 +45,7 @@ class MongoCandidateHistory:
         self._conflicts = mongo.collection(Conflict)
 
     async def find(self, name: str, *, integration: str | None) -> list[Subject]:
-        """The candidates that this id may mean: ClearView's own, or one that an ATS gave."""
+        """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
         names = await self._integration_names()
         wanted = [integration] if integration is not None else list(names.values())
         ids = {candidate_id(integration_id(one), name) for one in wanted}
@@ -78,12 +78,12 @@ class MongoCandidateHistory:
         )
 
     async def applications(self, candidate: UUID) -> list[Row]:
-        """The candidate's applications as ClearView has them now."""
+        """Returns the candidate's applications as ClearView has them now."""
         rows = self._applications.find({"candidate_id": candidate}, sort=[("applied_at", 1)])
         return [decoded(raw) for raw in await rows.to_list()]
 
     async def events(self, candidate: UUID) -> list[Row]:
-        """What happened, the earliest first: imports, changes, pushes and conflicts."""
+        """Returns imports, changes, pushes and conflicts, the earliest first."""
         of = {"candidate_id": candidate}
         changed = await self._changes.find(of, **_latest("changed_at")).to_list()
         imports = await self._imports.find(of, **_latest("imported_at")).to_list()

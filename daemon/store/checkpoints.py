@@ -1,4 +1,4 @@
-"""Stored positions in MongoDB, guarded by the fencing token of whoever writes them."""
+"""Stored positions in MongoDB, guarded by the fencing token of their writer."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -11,9 +11,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch, Taken
 from daemon.core.snapshot import Record
 from daemon.store.bulk_ids import StoredIds, stored
+from daemon.store.bulk_insert import insert_each
+from daemon.store.bulk_update import DocumentUpdate, UpdateOutcome, update_alike, update_each
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import assembled, encode, fields_of, insert_each, uuid_field
-from daemon.store.patches import Change, Changed, update_alike, update_each
+from daemon.store.encoding import assembled, encode, fields_of, uuid_field
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.documents.clearview_values import text
 from models.ids import application_id, candidate_id, candidate_name
@@ -31,12 +32,11 @@ class MongoCandidateManagement:
         self._candidates = mongo.collection(ClearViewCandidate)
         self._applications = mongo.collection(ClearViewApplication)
         self._outbox = mongo.collection(StatusOutboxEntry)
-        self._encodings = mongo.encodings
         self._integration = integration_id
         self._ids = StoredIds(integration_id)
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
-        """New documents are inserted, known ones patched field by field.
+        """Inserts new documents, and patches known ones field by field.
 
         A document that ClearView's validator or unique index refuses, or that is gone, fails by
         itself.
@@ -59,7 +59,7 @@ class MongoCandidateManagement:
         self, batch: ClearViewBatch
     ) -> tuple[frozenset[str], dict[str, str]]:
         scope = fields_of({"integration_id": self._ids.scope})
-        behind = fields_of(
+        of_import = fields_of(
             {
                 "deleted_at": None,
                 "created_at": batch.at,
@@ -70,8 +70,7 @@ class MongoCandidateManagement:
 
         def whole(record: Record) -> bytes:
             identity = self._ids.raw(candidate_name(record["external_id"]))
-            fields = fields_of(self._encodings.take(record))
-            return assembled(uuid_field("_id", identity), scope, fields, behind)
+            return assembled(uuid_field("_id", identity), scope, fields_of(record), of_import)
 
         records = ((record["external_id"], record) for record in batch.new_candidates)
         return await insert_each(self._candidates, records, whole, _external_id)
@@ -99,9 +98,9 @@ class MongoCandidateManagement:
             yield row
 
     async def _patch_candidates(self, batch: ClearViewBatch) -> dict[str, str]:
-        """External ids of those that were not patched, with the reason."""
+        """Patches candidates; returns the external ids that failed, with the reason."""
         changes = [
-            Change(
+            DocumentUpdate(
                 patch.external_id,
                 {"_id": candidate_id(self._integration, patch.external_id)},
                 _update(patch.set, patch.unset, _stamp(batch)),
@@ -116,7 +115,7 @@ class MongoCandidateManagement:
     async def _patch_applications(
         self, batch: ClearViewBatch
     ) -> tuple[dict[str, str], frozenset[str]]:
-        """Those that were not patched with the reason, and those whose status had moved on.
+        """Patches applications; returns those that failed with the reason, and those whose status had changed.
 
         One write per document, whole and stamped: a second write with the same `import_id` would
         look like a person's to the change stream, and a half-written document like a finished one.
@@ -132,7 +131,7 @@ class MongoCandidateManagement:
     async def _patch(
         self, patches: Sequence[Patch], batch: ClearViewBatch
     ) -> tuple[Mapping[str, str], Sequence[str]]:
-        """Those that are refused with the reason, and those that nothing matched."""
+        """Returns the refused ones with the reason, and those that no document matched."""
         changes = [self._patch_write(patch, batch) for patch in patches]
         changed = await update_each(self._applications, changes)
         ids = {c.key: c.where["_id"] for c in changes}
@@ -140,17 +139,19 @@ class MongoCandidateManagement:
             self._applications, changed, ids, batch.import_id
         )
 
-    def _patch_write(self, patch: Patch, batch: ClearViewBatch) -> Change:
+    def _patch_write(self, patch: Patch, batch: ClearViewBatch) -> DocumentUpdate:
         wanted: Row = {"_id": application_id(self._integration, patch.external_id)}
         if patch.expected_status is not None:
             wanted["status"] = {"$in": [patch.expected_status, patch.set.get("status")]}
         fields = _for_clearview(self._integration, patch.set)
-        return Change(patch.external_id, wanted, _update(fields, patch.unset, _stamp(batch)))
+        return DocumentUpdate(
+            patch.external_id, wanted, _update(fields, patch.unset, _stamp(batch))
+        )
 
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
     ) -> Taken:
-        """By the stamp that every write of an import leaves and no person's write touches."""
+        """Returns the documents with the stamp of this import, which no person's write touches."""
         persons = {candidate_id(self._integration, e): e for e in candidates}
         ids = {application_id(self._integration, e): e for e in applications}
         return Taken(
@@ -161,7 +162,7 @@ class MongoCandidateManagement:
     async def statuses(
         self, application_external_ids: Sequence[str]
     ) -> Mapping[str, ApplicationStatus]:
-        """Those that ClearView has with one of the ten statuses; people may write anything else."""
+        """Returns the statuses that are among the ten; people may write anything else."""
         ids = {application_id(self._integration, e): e for e in application_external_ids}
         rows = self._applications.find({"_id": {"$in": list(ids)}}, {"status": text("$status")})
         return {
@@ -171,7 +172,7 @@ class MongoCandidateManagement:
         }
 
     async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """From the newest change-stream event of each application that reached the outbox."""
+        """Returns the time of the newest change-stream event of each application in the outbox."""
         by_id = {application_id(self._integration, e): e for e in application_external_ids}
         rows = self._outbox.find(
             {"application_id": {"$in": list(by_id)}, "changed_in_clearview_at": {"$ne": None}},
@@ -216,7 +217,7 @@ def _external_id(row: Mapping[str, Any]) -> str:
 
 
 def _for_clearview(integration: UUID, fields: Mapping[str, object]) -> Row:
-    """An application's fields as ClearView stores them: the candidate by its UUID."""
+    """Returns an application's fields as ClearView stores them: the candidate by its UUID."""
     row = dict(fields)
     owner = row.pop("candidate_external_id", None)
     if owner is not None:
@@ -235,9 +236,12 @@ async def _stamped(
 
 
 async def _not_written(
-    collection: AsyncCollection[Row], changed: Changed, ids: Mapping[str, UUID], import_id: UUID
+    collection: AsyncCollection[Row],
+    changed: UpdateOutcome,
+    ids: Mapping[str, UUID],
+    import_id: UUID,
 ) -> list[str]:
-    """Keys of documents that the import asked for and that do not bear its stamp."""
+    """Returns the keys of documents without the import's stamp, which it should have written."""
     if changed.is_whole:
         return []
     wanted = {ids[key]: key for key in changed.sent}

@@ -63,14 +63,14 @@ class MongoClearViewReader:
 
 
 def _owner(candidate: object, names: Mapping[UUID, str | None]) -> object:
-    """The candidate's id at the ATS; what stands there instead where it is no candidate's."""
+    """Returns the candidate's id at the ATS; the stored value where it is no candidate's."""
     return names.get(candidate, candidate) if isinstance(candidate, UUID) else candidate
 
 
 async def _load(
     collection: AsyncCollection[Row], ids: Sequence[UUID], fields: Row | None = None
 ) -> list[Row]:
-    """Whole documents, each decoded for itself."""
+    """Returns whole documents, each decoded by itself."""
     if not ids:
         return []
     raw = collection.with_options(codec_options=RAW).find({"_id": {"$in": list(ids)}}, fields)

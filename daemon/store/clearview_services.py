@@ -23,14 +23,14 @@ class ClearViewServices:
         self._analytics = _client("The Analytics Service", clearview.analytics, clock)
 
     def candidates(self, integration_id: UUID) -> CandidateManagement:
-        """Where one integration's candidates are handed over."""
+        """Returns the service that takes one integration's candidates."""
         if self._candidates is None:
             return MongoCandidateManagement(self._mongo, integration_id)
         return HttpCandidateManagement(self._candidates, self._mongo, integration_id)
 
     @property
     def metrics(self) -> MetricsSource:
-        """Where hiring metrics come from."""
+        """The source of hiring metrics."""
         if self._analytics is None:
             return MongoMetrics(self._mongo)
         return HttpMetrics(self._analytics)

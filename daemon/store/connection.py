@@ -12,7 +12,6 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from daemon.store.encoding import RAW_OPTIONS as OWN
-from daemon.store.encoding import Encodings
 from daemon.store.init_collections import DECIDING, Row
 from models.documents import CLEARVIEW_DOCUMENTS
 from models.documents.clearview_values import TOLERANT
@@ -22,7 +21,7 @@ DatabaseError = PyMongoError
 
 
 class ConnectionOptions(msgspec.Struct, frozen=True):
-    """How long to wait for MongoDB, in milliseconds."""
+    """Limits of waiting for MongoDB, in milliseconds."""
 
     server_selection_ms: int = 10_000
     operation_ms: int = 20_000
@@ -53,7 +52,6 @@ class Mongo:
         if not self.is_one_server:
             self.clearview_motor = AsyncIOMotorClient(clearview_uri, **self._client_options())
             self.clearview_client = AsyncMongoClient(clearview_uri, **self._client_options())
-        self.encodings = Encodings()
         self.database = database
         self.clearview_database = clearview_database
 
@@ -99,14 +97,6 @@ class Mongo:
         if not self.is_one_server:
             await self.clearview_client.close()
             self.clearview_motor.close()
-
-    async def ping(self) -> None:
-        """Returns once the primary has answered.
-
-        Raises:
-            PyMongoError: it does not answer.
-        """
-        await self.client.admin.command("ping")
 
 
 __all__ = ["ConnectionOptions", "DatabaseError", "Mongo", "Row"]

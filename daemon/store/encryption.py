@@ -1,4 +1,4 @@
-"""Encrypts what must not be readable in the database: AES-256-GCM under `ATS_SYNC_ENCRYPTION_KEY`."""
+"""Encrypts secrets for the database: AES-256-GCM under `ATS_SYNC_ENCRYPTION_KEY`."""
 
 import os
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Keyring:
 
     @property
     def key_id(self) -> str:
-        """Names the key that encrypts, and gives nothing of it away."""
+        """The name of the key that encrypts, from which the key cannot be derived."""
         return next(iter(self._ciphers))
 
     @cached_property
@@ -42,12 +42,12 @@ class Keyring:
         return {_id_of(each): AESGCM(each) for each in material}
 
     def encrypt(self, plain: bytes, *, belongs_to: str) -> bytes:
-        """The nonce and the ciphertext, which can be read only together with what it belongs to."""
+        """Returns nonce and ciphertext, which only the document that they belong to can decrypt."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._ciphers[self.key_id].encrypt(nonce, plain, belongs_to.encode())
 
     def decrypt(self, sealed: bytes, *, key_id: str, belongs_to: str) -> bytes:
-        """What was encrypted.
+        """Returns the plain bytes.
 
         Raises:
             UnknownKey: that key is not configured.

@@ -17,14 +17,14 @@ ATTEMPTS_BEFORE_DEAD = 10
 
 
 def retry_after(attempts: int) -> timedelta | None:
-    """How long to wait before try number `attempts` + 1; None: it is a dead letter."""
+    """Returns the wait before try number `attempts` + 1; None for a dead letter."""
     if attempts >= ATTEMPTS_BEFORE_DEAD:
         return None
     return backoff_pause(attempts, first=FIRST_RETRY, longest=LAST_RETRY)
 
 
 def _later_than(now: datetime) -> dict[str, datetime]:
-    """Matches a moment to wait for. One beyond the longest wait comes of a clock that was wrong."""
+    """Matches a time to wait for; one beyond the longest wait was written by a wrong clock."""
     return {"$gt": now, "$lte": now + LAST_RETRY}
 
 
@@ -75,7 +75,7 @@ class MongoFailedRecords:
         )
 
     async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
-        """True if it is given up. Seen again before its time, as in the overlap, it is no new try."""
+        """Counts a failure; True if the record is given up. One before its time, as in the overlap, does not count."""
         key = {"_id": self._id(list_name, external_id)}
         early = await self._collection.update_one(
             {**key, "next_attempt_at": _later_than(now)}, {"$set": {"error_message": error}}

@@ -1,7 +1,7 @@
-"""The condition under which a holder of a lease may write a row that carries a fencing token.
+"""Conditions under which the holder of a lease may write a row with a fencing token.
 
 Tokens are milliseconds (`daemon.store.leases`): one that lies a year ahead of the holder's own was
-never given to anyone, and keeps no one from writing for ever.
+never given, and blocks no writer.
 """
 
 from daemon.store.connection import Row
@@ -15,5 +15,5 @@ def not_of_a_later_holder(fence: int) -> Row:
 
 
 def of_another_holder(fence: int) -> Row:
-    """Matches the same, but for this very token: what an earlier holder has left."""
+    """Matches the same except this very token: rows of an earlier holder."""
     return {"$not": {"$gte": fence, "$lt": fence + A_YEAR_MS}}

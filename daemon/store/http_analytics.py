@@ -17,7 +17,7 @@ class HttpMetrics:
         self._service = service
 
     async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
-        """The metrics object of one period, as the service counts it.
+        """Returns the metrics object of one period, as the service counts it.
 
         Raises:
             MetricsUnavailable: the service cannot be reached, or refuses.

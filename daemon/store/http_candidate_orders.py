@@ -1,4 +1,4 @@
-"""What one page of an import asks of the Candidate Management Service, and what it answered."""
+"""The orders of one page of an import to the Candidate Management Service, and its answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class ApplicationOrder:
     expected_status: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """As the service takes it."""
+        """Returns the JSON object for the service."""
         body = {"id": self.id, "external_id": self.external_id, **self.fields}
         body |= {"unset": list(self.unset)} if self.unset else {}
         body |= {"if_absent": True} if self.is_new else {}
@@ -57,7 +57,7 @@ class CandidateOrder:
     applications: list[ApplicationOrder] = field(default_factory=list)
 
     def body(self, import_id: UUID) -> dict[str, Any]:
-        """As the service takes it."""
+        """Returns the JSON object for the service."""
         body = {
             "id": self.id,
             "integration_id": self.integration_id,
@@ -75,7 +75,7 @@ class CandidateOrder:
 def orders_of(
     batch: ClearViewBatch, integration: UUID, owners: Mapping[str, Owner]
 ) -> tuple[list[CandidateOrder], list[str]]:
-    """One order for each candidate that the page touches; and applications without an owner."""
+    """Returns one order for each candidate of the page, and the applications without an owner."""
     orders = _Orders(integration)
     for record in batch.new_candidates:
         order = orders.of(str(record["external_id"]))
@@ -128,7 +128,7 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class ErrorClassifier:
-    """What the service said about each record, by external id."""
+    """The service's answers about each record, by external id."""
 
     failed_applications: dict[str, str] = field(default_factory=dict)
     failed_candidates: dict[str, str] = field(default_factory=dict)
@@ -137,14 +137,14 @@ class ErrorClassifier:
     moved: set[str] = field(default_factory=set)
 
     def refuse(self, order: CandidateOrder, error: str) -> None:
-        """The candidate was not written, and neither was any of its applications."""
+        """Records that neither the candidate nor any of its applications was written."""
         if order.fields or order.unset:
             self.failed_candidates[order.external_id] = error
         for application in order.applications:
             self.failed_applications[application.external_id] = error
 
     def read(self, orders: Sequence[CandidateOrder], results: Sequence[Mapping[str, Any]]) -> None:
-        """Match results with orders by id: a record without a result counts as failed."""
+        """Matches results with orders by id: a record without a result counts as failed."""
         by_id = {str(result.get("id")): result for result in results}
         for order in orders:
             result = by_id.get(str(order.id), {"status": "failed", "error": "no result"})
@@ -170,7 +170,7 @@ class ErrorClassifier:
                     self.existing_applications.add(application.external_id)
 
     def outcome(self) -> ClearViewOutcome:
-        """As the import takes it."""
+        """Returns the outcome for the import."""
         return ClearViewOutcome(
             failed_candidates=self.failed_candidates,
             failed_applications=self.failed_applications,

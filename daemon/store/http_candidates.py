@@ -1,8 +1,8 @@
 """ClearView's Candidate Management Service over HTTP (`candidates: {mode: http}`).
 
-Writes go to the service in idempotent batches. What it takes to know beforehand (present statuses,
-whose application it is) is read from ClearView's MongoDB, where the daemon watches for changes; an
-application that is not there (yet) belongs to whom the ATS says.
+Writes go to the service in idempotent batches. Present statuses and the owners of applications are
+read from ClearView's MongoDB, where the daemon watches for changes; the owner of an application that
+is not there yet is the candidate that the ATS names.
 """
 
 import hashlib
@@ -55,7 +55,11 @@ class HttpCandidateManagement:
         self._max_batch = max_batch
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
-        """Write one page; raises ServiceUnavailable, with nothing lost, while the service is down."""
+        """Writes one page.
+
+        Raises:
+            ServiceUnavailable: the service is down; the page may be written again.
+        """
         owners = await self._owners([patch.external_id for patch in batch.application_patches])
         orders, ownerless = orders_of(batch, self._integration, owners)
         verdicts = ErrorClassifier(
@@ -116,7 +120,7 @@ class HttpCandidateManagement:
     async def _send(
         self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: ErrorClassifier
     ) -> None:
-        """One request; a batch that is refused as a whole is halved until the culprit is found."""
+        """Sends one request; a batch that is refused as a whole is halved until the refused record is found."""
         body = {"candidates": [order.body(import_id) for order in orders]}
         try:
             answer = await self._service.post(
@@ -139,17 +143,17 @@ class HttpCandidateManagement:
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
     ) -> Taken:
-        """Which of these this very import was the last to write, by the stamp that it left."""
+        """Returns those of these that this import was the last to write, by its stamp."""
         return await self._known.taken(import_id, candidates=candidates, applications=applications)
 
     async def statuses(
         self, application_external_ids: Sequence[str]
     ) -> Mapping[str, ApplicationStatus]:
-        """The present status in ClearView of those that exist there."""
+        """Returns the present statuses in ClearView."""
         return await self._known.statuses(application_external_ids)
 
     async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When a person last changed these statuses in ClearView, where that is known."""
+        """Returns the times at which a person last changed these statuses, where they are known."""
         return await self._known.edited_at(application_external_ids)
 
     async def delete(
@@ -160,7 +164,7 @@ class HttpCandidateManagement:
         at: datetime,
         import_id: UUID,
     ) -> Mapping[str, str]:
-        """Mark as deleted; what is marked already, or unknown to ClearView, stays as it is."""
+        """Marks as deleted; documents that are marked already, or unknown to ClearView, stay as they are."""
         order: dict[str, Any] = {"deleted_at": at, "import_id": import_id}
         for external_id in candidates:
             await self._delete(candidate_id(self._integration, external_id), order, import_id)
@@ -185,7 +189,7 @@ class HttpCandidateManagement:
 
 
 def _without_status(order: CandidateOrder, moved: Iterable[str]) -> CandidateOrder:
-    """The applications whose status had moved on, with everything else that was to be set."""
+    """Returns the applications whose status had changed, with all other fields of the order."""
     again = [
         ApplicationOrder(
             a.id,
@@ -200,7 +204,7 @@ def _without_status(order: CandidateOrder, moved: Iterable[str]) -> CandidateOrd
 
 
 def _key(import_id: UUID, body: object) -> str:
-    """The same content of the same import is the same request, whoever sends it again."""
+    """Derives the key of a request: the same content of the same import is the same request."""
     digest = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
     return str(derived_id(import_id, "request", digest))
 

@@ -1,4 +1,4 @@
-"""How ClearView's services are called: bearer token, JSON, time limits, repeated while it helps."""
+"""Calls ClearView's services: bearer token, JSON, time limits, repetition of failures that pass."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ class ClearViewHttp:
             await self._session.close()
 
     async def get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """The JSON object that the service answers.
+        """Returns the JSON object that the service answers.
 
         Raises:
             ServiceUnavailable: no attempt got through.
@@ -64,7 +64,7 @@ class ClearViewHttp:
         return _object(self._name, await self._repeat("GET", path, query=query))
 
     async def post(self, path: str, body: object, *, key: str) -> dict[str, Any]:
-        """As `get`; `key` is sent as Idempotency-Key, so repeating has no further effect."""
+        """Sends a body, and returns as `get`; `key` is the Idempotency-Key, so a repetition has no further effect."""
         encoded = msgspec.json.encode(body)
         answer = await self._repeat("POST", path, body=encoded, key=key)
         return _object(self._name, answer or b"{}")

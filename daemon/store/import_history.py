@@ -11,16 +11,9 @@ from pymongo import UpdateOne
 
 from daemon.core.import_log import ChangeLine, LogLine, merge_lines
 from daemon.store.bulk_ids import StoredIds, stored
+from daemon.store.bulk_insert import insert_new
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import (
-    assembled,
-    encode,
-    encode_each,
-    fields_of,
-    insert_new,
-    text_field,
-    uuid_field,
-)
+from daemon.store.encoding import assembled, encode, encode_each, fields_of, text_field, uuid_field
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 
@@ -45,7 +38,7 @@ class MongoImportHistory:
         lines: Sequence[LogLine],
         changes: Sequence[ChangeLine],
     ) -> None:
-        """Write what happened; ids follow from walk and content, so a replay adds nothing."""
+        """Writes log lines and changes; ids derive from walk and content, so a replay adds nothing."""
         await asyncio.gather(
             self._record_lines(walk_id, run_id, at, lines),
             self._record_changes(walk_id, run_id, at, changes),
@@ -69,7 +62,7 @@ class MongoImportHistory:
             await self._log.bulk_write(updates, ordered=False)
 
     async def _already_logged(self, by_id: Mapping[bytes, LogLine]) -> set[bytes]:
-        """A candidate changed through several lists is one version: look before inserting."""
+        """Returns the lines that exist: a candidate changed through several lists is one version."""
         doubtful = [UUID(bytes=key) for key, line in by_id.items() if line.change != "created"]
         if not doubtful:
             return set()
@@ -129,7 +122,7 @@ class MongoImportHistory:
 
 
 def _said(line: LogLine) -> Row:
-    """What happened; it is the same for every candidate that a page creates."""
+    """Returns the fields of a line that are the same for every candidate that a page creates."""
     return {
         "status": line.status,
         "error_message": line.error,
@@ -144,7 +137,7 @@ def _line_id(of_walk: StoredIds, line: LogLine) -> bytes:
 
 
 def _merge(identity: bytes, line: LogLine) -> UpdateOne:
-    """The same version again: its fields add up, and a creation or deletion outranks an update."""
+    """Merges a line of the same version: fields add up, a creation or deletion replaces an update."""
     key = UUID(bytes=identity)
     if line.change != "updated":
         return UpdateOne(

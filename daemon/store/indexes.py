@@ -1,4 +1,4 @@
-"""Declared indexes compared with those that a collection has."""
+"""Compares declared indexes with those that a collection has."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -30,12 +30,12 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 def keys_of(index: Row) -> str:
-    """An index's keys, without what its values are."""
+    """Returns the names of an index's keys."""
     return ", ".join(map(str, index["key"]))
 
 
 def compare_indexes(declared: Iterable[IndexModel], existing: Sequence[Row]) -> list[Compared]:
-    """Each declared index beside what is there."""
+    """Compares each declared index with those of the collection."""
     return [_compared(index, existing) for index in declared]
 
 
@@ -58,7 +58,7 @@ def _compared(wanted: IndexModel, existing: Sequence[Row]) -> Compared:
 
 
 def _keys(index: Row) -> list[tuple[str, Any]]:
-    """Directions may come back as doubles."""
+    """Returns keys and directions; the server may return a direction as a double."""
     return [
         (str(field), int(way) if isinstance(way, float) else way)
         for field, way in dict(index["key"]).items()

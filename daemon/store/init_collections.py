@@ -1,4 +1,4 @@
-"""Beanie's documents tied to their databases."""
+"""Ties Beanie's documents to their databases."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,10 @@ else:
 
 
 class _Described(_MotorDatabase):
-    """A database whose server's version is known.
+    """A database that knows its server's version.
 
-    Beanie asks for it once a document. Answered here, Motor need not connect before someone asks
-    something by a document: its threads wake up twice a second, and hold up the end of a process.
+    Beanie reads the version once a document. With the answer from here, Motor connects only when a
+    document is used: its threads wake up twice a second, and delay the end of a process.
     """
 
     def __init__(self, client: _MotorClient, name: str, build: Row) -> None:
@@ -36,7 +36,7 @@ class _Described(_MotorDatabase):
         self._build = build
 
     async def command(self, command: Any, *arguments: Any, **options: Any) -> Any:
-        """What `buildInfo` said; whatever else is asked goes to the server."""
+        """Answers `buildInfo`, and sends any other command to the server."""
         if command == {"buildInfo": 1}:
             return self._build
         return await super().command(command, *arguments, **options)
@@ -45,7 +45,7 @@ class _Described(_MotorDatabase):
 async def bind(
     motor: _MotorClient, name: str, documents: Sequence[type[Document]], build: Row
 ) -> None:
-    """Let each document know its collection, for those who look through Beanie.
+    """Gives each document class its collection.
 
     `build` is the server's `buildInfo`.
     """

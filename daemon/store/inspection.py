@@ -1,4 +1,4 @@
-"""The two databases as an operator should know of them; nothing is changed."""
+"""Inspects both databases for an operator; changes nothing."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Literal
@@ -36,10 +36,10 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 async def inspect_databases(mongo: Mongo) -> AsyncIterator[Observation]:
-    """Collections, validators and indexes of both databases.
+    """Yields what differs in collections, validators and indexes of both databases.
 
     Raises:
-        UserError: they may not be looked at.
+        UserError: the user may not read them.
     """
     own, clearview = targets(mongo)
     for target, documents in ((own, OWN_DOCUMENTS), (clearview, CLEARVIEW_DOCUMENTS)):
@@ -94,7 +94,7 @@ def _index_words(compared: Iterable[Compared]) -> Iterable[tuple[Weight, str]]:
 
 
 def _foreign_words(declared: Sequence[Any], existing: Sequence[Row]) -> Iterable[str]:
-    """Unique indexes that are not the daemon's: each may refuse a record."""
+    """Describes unique indexes that are not the daemon's: each may refuse a record."""
     known = [dict(index.document["key"]) for index in declared]
     for index in existing:
         if index.get("unique") and dict(index["key"]) not in known:

@@ -1,4 +1,4 @@
-"""`ats_integration_settings`: what is configured, what state it is in, and what someone asked for."""
+"""`ats_integration_settings`: configuration, state, and requested polls."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ class MongoIntegrations:
         self._clock = clock
 
     async def configure(self, integrations: Sequence[ConfiguredIntegration]) -> None:
-        """Make the documents say what the file says; those no longer in the file are disabled."""
+        """Writes the file's configuration into the documents; integrations that it lacks are disabled."""
         now = self._clock.now()
         for one in integrations:
             await self._configure(one, now)
@@ -66,13 +66,13 @@ class MongoIntegrations:
         )
 
     def _next_state(self, one: ConfiguredIntegration, found: Mapping[str, Any] | None) -> State:
-        """An edit gives a refused credential another chance; a person's pause stays."""
+        """Returns the state after an edit: a refused credential is tried again, a person's pause stays."""
         if not one.enabled:
             return "disabled"
         return "paused" if found is not None and found.get("state") == "paused" else "active"
 
     async def states(self) -> dict[str, IntegrationState]:
-        """By name."""
+        """Returns the states by name of integration."""
         rows = self._collection.find(
             {}, {"name": 1, "state": 1, "state_reason": 1, "request": 1, "_id": 0}
         )
@@ -82,12 +82,8 @@ class MongoIntegrations:
             if isinstance(row.get("name"), str)
         }
 
-    async def all(self) -> list[dict[str, Any]]:
-        """The documents, by name."""
-        return await self._collection.find().sort("name", 1).to_list()
-
     async def set_state(self, name: str, state: State, *, reason: str | None) -> bool:
-        """True if there is such an integration."""
+        """Sets the state; True if the integration exists and is not disabled."""
         result = await self._collection.update_one(
             {"name": name, "state": {"$ne": "disabled"}},
             {"$set": {"state": state, "state_reason": reason, "updated_at": self._clock.now()}},
@@ -95,7 +91,7 @@ class MongoIntegrations:
         return result.matched_count == 1
 
     async def ask(self, name: str, *, sweep: bool, accept_deletions: bool) -> UUID | None:
-        """Ask whoever works on the integration for a poll now; None if there is no such one."""
+        """Requests a poll from the replica that runs the integration; None if it does not exist."""
         request = uuid4()
         result = await self._collection.update_one(
             {"name": name},
@@ -113,7 +109,7 @@ class MongoIntegrations:
         return request if result.matched_count else None
 
     async def answered(self, name: str, request: object) -> None:
-        """The request of this id has been carried out; None: the one that was stored without."""
+        """Removes the request of this id, which was carried out; None matches a request without an id."""
         await self._collection.update_one(
             {"name": name, "request.id": request}, {"$set": {"request": None}}
         )
@@ -128,3 +124,30 @@ def _state(row: Mapping[str, Any]) -> IntegrationState:
         reason=row.get("state_reason"),
         request=request if isinstance(request, Mapping) else None,
     )
+
+
+class MongoIntegrationStates:
+    """`ats_integration_settings`, as `daemon.ports.pushes.IntegrationStates`."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._collection = mongo.collection(IntegrationSettings)
+
+    async def state(self, integration_id: UUID) -> State:
+        """Returns the state; an integration without a document is active."""
+        row = await self._collection.find_one({"_id": integration_id}, {"state": 1, "enabled": 1})
+        if row is None:
+            return "active"
+        state: State = row.get("state", "active")
+        return state if row.get("enabled", True) else "disabled"
+
+    async def auth_failed(self, integration_id: UUID, *, reason: str, at: datetime) -> None:
+        await self._collection.update_one(
+            {"_id": integration_id, "state": "active"},
+            {"$set": {"state": "auth_failed", "state_reason": reason, "updated_at": at}},
+        )
+
+    async def recovered(self, integration_id: UUID, *, at: datetime) -> None:
+        await self._collection.update_one(
+            {"_id": integration_id, "state": "auth_failed"},
+            {"$set": {"state": "active", "state_reason": None, "updated_at": at}},
+        )

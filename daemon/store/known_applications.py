@@ -1,4 +1,4 @@
-"""Snapshots asked by application: what the ATS last said of each."""
+"""The last known state of applications at the ATS, from the snapshots."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -7,7 +7,7 @@ A token is the server's time in milliseconds, or the last token and one if that 
 if the row was deleted, restored from a backup, or edited.
 
 An operation that a dead holder left open on the server would block its successor's writes, so the
-holder's session is kept in the lease and ended by whoever takes over.
+holder's session is kept in the lease, and the next holder ends it.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ _NEXT_TOKEN = {"$max": [{"$add": [_KNOWN_TOKEN, 1]}, {"$toLong": "$$NOW"}]}
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
-    """How long a lease lives, and how often its holder renews it."""
+    """The lifetime of a lease, and the interval of its renewals."""
 
     ttl: timedelta = timedelta(seconds=10)
     renew_every: timedelta = timedelta(seconds=3)
@@ -90,7 +90,7 @@ class MongoLeases:
         self._session: AsyncClientSession | None = None
 
     async def acquire(self, key: str) -> Lease | None:
-        """The lease under a new fencing token, or None while someone holds it, this owner too."""
+        """Returns the lease under a new fencing token; None while any owner holds it, this one included."""
         if key in self._held and self._still_held(key, self._held[key].lease.token):
             return None
         asked_at = self._clock.monotonic()
@@ -107,7 +107,7 @@ class MongoLeases:
         return self._hold(key, int(taken["token"]), asked_at)
 
     def _held_by_someone(self) -> Row:
-        """Whether the end of the lease is one that a holder can have written.
+        """Matches a lease whose end a holder can have written.
 
         A command that waited for another writer sees the moment at which it began as `$$NOW`: by
         that clock the other's lease ends a little further ahead than its own length.
@@ -115,7 +115,7 @@ class MongoLeases:
         return {"$and": [_NOT_OVER, {"$lte": ["$expires_at", self._expiry(times=2)]}]}
 
     async def _row(self, key: str) -> Row:
-        """The row as it is before it is taken; an upsert cannot carry $expr, so it has to be there."""
+        """Returns the row before it is taken. An upsert cannot carry $expr, so the row has to exist."""
         row = await self._collection.find_one({"_id": key}, {"owner": 1, "lsid": 1})
         if row is None:
             await self._collection.update_one(
@@ -136,7 +136,7 @@ class MongoLeases:
 
     @property
     def session(self) -> AsyncClientSession:
-        """Whatever runs in this session is ended by a successor."""
+        """The session whose operations the next holder ends."""
         if self._session is None:
             self._session = self._client.start_session()
         return self._session
@@ -170,7 +170,7 @@ class MongoLeases:
         )
 
     async def release(self, lease: Lease) -> None:
-        """Lets another replica have it; one that cannot be given back now runs out by itself."""
+        """Gives the lease back; one that cannot be given back now expires."""
         held = self._held.get(lease.key)
         if held is not None and held.lease.token == lease.token:
             del self._held[lease.key]
@@ -178,7 +178,7 @@ class MongoLeases:
         await _soon(self._collection.update_one(ours, {"$set": _FREE}))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Renew everything held until stopped, then give it all back."""
+        """Renews all leases until stopped, then gives them back."""
         try:
             while not stop.is_set():
                 await self._renew_all()
@@ -187,7 +187,7 @@ class MongoLeases:
             await self.close()
 
     async def _renew_all(self) -> None:
-        """All in one write: a holder of a thousand leases has no time to renew each by itself."""
+        """Renews all in one write: a thousand single renewals would take too long."""
         held = dict(self._held)
         if not held:
             return
@@ -219,11 +219,11 @@ class MongoLeases:
         return frozenset(keys) - {row["_id"] for row in rows}
 
     async def end_all(self) -> None:
-        """Let every lease run out now: for one who knows that no other holder can be alive."""
+        """Ends every lease, where no other holder can be alive (an embedded MongoDB)."""
         await self._collection.update_many({}, [{"$set": _FREE | {"token": _KNOWN_TOKEN}}])
 
     async def close(self) -> None:
-        """Give everything back; MongoDB being away is no reason to stay."""
+        """Gives all leases back, also while MongoDB is away."""
         keys = list(self._held)
         self._held.clear()
         if keys:

@@ -1,4 +1,4 @@
-"""Pushes that an import found lost: queued once more, and given up if that is lost as well."""
+"""Queues pushes once more that an import found lost, and gives them up if they are lost again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class MongoLostPushes:
 
 
 def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
-    """The same change as one more row, right after the one that was lost."""
+    """Returns the same change as one more row, directly after the lost one."""
     push = open_push(original)
     gives_up = push.event_id.startswith(REPEATED)
     event = StatusEvent(

@@ -24,12 +24,12 @@ from models.documents import Lease as LeaseDocument
 from models.errors import UserError
 from models.migrations import MIGRATIONS
 from models.migrations.step import (
-    Change,
     CreateIndex,
     DeleteDocuments,
     DropCollection,
     DropIndex,
     Migration,
+    MigrationChange,
 )
 
 log = structlog.get_logger(__name__)
@@ -124,7 +124,7 @@ class MigrationRunner:
             log.info("migration_applied", migration=step.name, release=step.release, **counts)
 
     @contextmanager
-    def _explained(self, change: Change) -> Iterator[None]:
+    def _explained(self, change: MigrationChange) -> Iterator[None]:
         operation = self._own.operation(privilege_of(change), change.collection)
         try:
             yield
@@ -147,7 +147,7 @@ def _newer_release(database: str, step: str, release: object) -> UserError:
     )
 
 
-async def _make(own: TargetDatabase, change: Change) -> Mapping[str, int]:
+async def _make(own: TargetDatabase, change: MigrationChange) -> Mapping[str, int]:
     """Makes one change, and returns what it counted. A collection that is missing stays so."""
     if change.collection not in await collections_of(own):
         return {}
@@ -170,7 +170,7 @@ async def _make(own: TargetDatabase, change: Change) -> Mapping[str, int]:
     return {}
 
 
-_PRIVILEGES: Mapping[type[Change], str] = {
+_PRIVILEGES: Mapping[type[MigrationChange], str] = {
     DropCollection: "dropCollection",
     CreateIndex: "createIndex",
     DropIndex: "dropIndex",
@@ -178,6 +178,6 @@ _PRIVILEGES: Mapping[type[Change], str] = {
 }
 
 
-def privilege_of(change: Change) -> str:
+def privilege_of(change: MigrationChange) -> str:
     """Returns the privilege action of MongoDB that a change takes."""
     return _PRIVILEGES[type(change)]

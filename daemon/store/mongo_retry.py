@@ -1,4 +1,4 @@
-"""Repeating what MongoDB did not answer. Only for units that may be repeated without harm.
+"""Repeats operations during an outage of MongoDB. Only for units that may be repeated without harm.
 
 The drivers repeat a single write once; updates of many documents and bulk writes with one they
 do not repeat at all, and an election takes longer than one repetition.
@@ -18,7 +18,7 @@ _PAUSE_S = 0.2
 
 
 async def repeated(unit: Callable[[], Awaitable[T]], *, within_s: float = 30.0) -> T:
-    """The result of the unit, tried again while there is no primary.
+    """Returns the result of the unit, which is repeated while there is no primary.
 
     Raises:
         PyMongoError: it still fails when the time is over, or repeating cannot help.

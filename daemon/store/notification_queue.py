@@ -28,9 +28,9 @@ class MongoNotificationQueue:
     async def enqueue(
         self, message: AlertMessage, channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Queue a message to each channel; returns the rounds that the queued message covers.
+        """Queues a message to each channel; returns the rounds that the queued message covers.
 
-        When another replica queued a message that begins with the same round, that one stands.
+        If another replica queued a message that begins with the same round, that one is kept.
         """
         payload = payload_of(message)
         covered: Collection[str] = [alert.round for alert in message.alerts]
@@ -40,7 +40,7 @@ class MongoNotificationQueue:
         return covered
 
     async def _insert(self, row: Row) -> list[str]:
-        """Returns what the row in the queue covers, be it this one or one that was there before."""
+        """Returns the rounds that the row in the queue covers: this one, or an earlier one of the same id."""
         try:
             await self._queue.insert_one(row)
         except DuplicateKeyError:
@@ -50,7 +50,7 @@ class MongoNotificationQueue:
     async def finish_planned(
         self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Complete what a planner queued for some channels before it was killed.
+        """Completes a message that a planner queued for some channels before it was killed.
 
         Returns the rounds of these alerts that messages in the queue cover.
         """
@@ -67,7 +67,7 @@ class MongoNotificationQueue:
         return {covered for row in rows for covered in row["covers"]}
 
     async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
-        """The oldest message to the channel if it is due; other replicas pass it over a while.
+        """Claims the oldest message to the channel if it is due; other replicas skip it for a while.
 
         A younger message never overtakes: "resolved" must not arrive before "open".
         """
@@ -86,22 +86,22 @@ class MongoNotificationQueue:
         return _delivery(claimed) if claimed else None
 
     async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None:
-        """The channel took it."""
+        """Records that the channel took the message."""
         await self._finish(delivery, {"state": "delivered", "finished_at": now})
 
     async def retry(self, delivery: ChannelMessage, *, at: datetime, error: str) -> None:
-        """The channel did not take it; try again then."""
+        """Records that the channel did not take the message, and the time of the next try."""
         await self._finish(delivery, {"next_attempt_at": at, "last_error": error})
 
     async def give_up(self, delivery: ChannelMessage, *, now: datetime, error: str) -> None:
-        """The message is kept and never tried again."""
+        """Keeps the message, and never tries it again."""
         change = {"state": "dead", "finished_at": now, "last_error": error}
         await self._finish(delivery, change)
 
     async def give_up_orphans(
         self, channels: Sequence[str], *, created_before: datetime, now: datetime
     ) -> int:
-        """Give up old messages to channels that are none of these; returns how many."""
+        """Gives up old messages to other channels than these; returns how many."""
         error = "The channel is no longer configured."
         result = await self._queue.update_many(
             {

@@ -2,19 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
 
 from daemon.core.applications import ApplicationInClearView
 from daemon.core.pushes import LatestPush, OutboxRow, UnfinishedPush
 from daemon.core.stream_order import epoch_of
-from daemon.store.connection import Mongo, Row
-from daemon.store.mongo_errors import is_own_document
-from daemon.store.mongo_retry import repeated
-from daemon.store.open_conflicts import close_conflicts
+from daemon.store.bulk_insert import insert_missing
+from daemon.store.conflicts import close_conflicts
+from daemon.store.connection import Mongo
 from daemon.store.outbox_rows import (
     ENDED,
     WAITING,
@@ -45,13 +40,13 @@ class MongoOutbox:
         return new
 
     async def _stored_as_ended(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-        """A replayed event may look different by now; what was decided the first time counts."""
+        """Returns the rows that are stored as ended: of a replayed event the first decision counts."""
         query = {"_id": {"$in": [row.id for row in rows]}, "state": {"$in": list(ENDED)}}
         stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
         return [row for row in rows if row.id in stored]
 
     async def _agree(self, echoes: Sequence[OutboxRow], at: datetime) -> None:
-        """Both sides are equal again, so no one has to decide any more."""
+        """Closes the conflicts of echoes: both sides are equal again."""
         if echoes:
             ids = [row.event.application_id for row in echoes]
             await close_conflicts(self._conflicts, ids, at)
@@ -103,27 +98,3 @@ class MongoOutbox:
             },
         )
         return frozenset(found)
-
-
-async def insert_missing(collection: AsyncCollection[Any], rows: Sequence[Row]) -> int:
-    """Insert what is not there yet; durable when it returns. How many were new."""
-    if not rows:
-        return 0
-
-    async def insert() -> int:
-        try:
-            result = await collection.insert_many([dict(row) for row in rows], ordered=False)
-        except BulkWriteError as error:
-            return _inserted(error)
-        return len(result.inserted_ids)
-
-    return await repeated(insert)
-
-
-def _inserted(error: BulkWriteError) -> int:
-    """How many were inserted when the others were there already."""
-    details = error.details
-    others = [e for e in details.get("writeErrors", []) if not is_own_document(e)]
-    if others or details.get("writeConcernErrors"):
-        raise error
-    return int(details["nInserted"])

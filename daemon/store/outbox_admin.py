@@ -1,4 +1,4 @@
-"""`status_outbox` for operators: look at pushes, send dead letters again, drop what shall not be sent."""
+"""`status_outbox` for operators: list pushes, send dead letters again, drop pushes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,10 +9,10 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING
 
 from daemon.ports.clock import Clock
-from daemon.store.alert_expiry import SettledAlerts
+from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
+from daemon.store.bulk_insert import insert_missing
 from daemon.store.connection import Mongo, Row
-from daemon.store.outbox import insert_missing
 from models.documents import StatusOutboxEntry, StatusUpdateLog
 from models.ids import derived_id, integration_id
 from models.status import ApplicationStatus
@@ -33,7 +33,7 @@ _SENTENCES: dict[Refusal, str] = {
 
 
 class OutboxFilter(msgspec.Struct, frozen=True):
-    """Which pushes; None leaves it open."""
+    """A filter of pushes; None matches any."""
 
     states: Sequence[str] | None = None
     integration: str | None = None
@@ -42,7 +42,7 @@ class OutboxFilter(msgspec.Struct, frozen=True):
     """Only those made before this moment."""
 
     def query(self) -> Row:
-        """For MongoDB; always names the states, so that an index gives the order."""
+        """Returns the query; it always names the states, so that an index gives the order."""
         query: Row = {"state": {"$in": list(self.states or STATES)}}
         if self.integration is not None:
             query["ats_integration_id"] = integration_id(self.integration)
@@ -54,42 +54,42 @@ class OutboxFilter(msgspec.Struct, frozen=True):
 
 
 class Ruling(msgspec.Struct, frozen=True):
-    """What became of a wish about one push; without a refusal, it was granted."""
+    """The decision on an operator's command about one push; without a refusal it was done."""
 
     id: UUID
     refusal: Refusal | None = None
 
     @property
     def sentence(self) -> str:
-        """Why not."""
+        """The reason of a refusal."""
         return "" if self.refusal is None else _SENTENCES[self.refusal]
 
 
 class MongoOutboxAdmin:
-    """The outbox of all integrations, as an operator sees and mends it."""
+    """The outbox of all integrations, for operators."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._rows = mongo.collection(StatusOutboxEntry)
         self._log = mongo.collection(StatusUpdateLog)
-        self._settled = SettledAlerts(mongo, AlertStore(mongo, clock))
+        self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
         self._clock = clock
 
     async def listed(self, which: OutboxFilter, *, limit: int) -> list[Row]:
-        """Pushes, the latest first."""
+        """Returns pushes, the latest first."""
         rows = self._rows.find(which.query(), sort=[("sequence", DESCENDING)], limit=limit)
         return await rows.to_list()
 
     async def count(self, which: OutboxFilter) -> int:
-        """How many there are."""
+        """Returns the number of pushes."""
         return await self._rows.count_documents(which.query())
 
     async def ids(self, which: OutboxFilter) -> list[UUID]:
-        """The ids of all of them, the earliest first."""
+        """Returns the ids of all pushes, the earliest first."""
         rows = self._rows.find(which.query(), {"_id": 1}, sort=[("sequence", ASCENDING)])
         return [row["_id"] for row in await rows.to_list()]
 
     async def shown(self, entry: UUID) -> Row | None:
-        """One push, and what the log has about its event."""
+        """Returns one push, and the log rows of its event."""
         row = await self._rows.find_one({"_id": entry})
         if row is None:
             return None
@@ -97,12 +97,12 @@ class MongoOutboxAdmin:
         return {"push": row, "log": await log.to_list()}
 
     async def may_replay(self, entry: UUID) -> Ruling:
-        """Whether a push can be sent again; nothing is changed."""
+        """Decides if a push can be sent again; changes nothing."""
         row = await self._rows.find_one({"_id": entry})
         return Ruling(entry, await self._against_replay(row))
 
     async def replay(self, entry: UUID) -> Ruling:
-        """Make a dead letter due again. The ATS is read before anything is sent to it."""
+        """Makes a dead letter due again. The ATS is read before anything is sent to it."""
         row = await self._rows.find_one({"_id": entry})
         refusal = await self._against_replay(row)
         if row is None or refusal is not None:
@@ -125,7 +125,7 @@ class MongoOutboxAdmin:
         )
         if not result.modified_count:
             return Ruling(entry, "not_dead")
-        await self._settled.look()
+        await self._expiry.resolve_expired()
         return Ruling(entry)
 
     async def _against_replay(self, row: Row | None) -> Refusal | None:
@@ -144,7 +144,7 @@ class MongoOutboxAdmin:
         return "overtaken" if await self._rows.find_one(later, {"_id": 1}) else None
 
     async def _keep_log_of(self, entry: UUID) -> None:
-        """The next outcome takes the id of the last one, which stays under another."""
+        """Keeps the last outcome under another id: the next outcome takes its id."""
         row = await self._log.find_one({"_id": entry})
         if row is not None:
             kept = derived_id(entry, "replayed", row["updated_at"].isoformat())
@@ -152,13 +152,13 @@ class MongoOutboxAdmin:
             await self._log.delete_one({"_id": entry})
 
     async def may_drop(self, entry: UUID) -> Ruling:
-        """Whether a push can be dropped; nothing is changed."""
+        """Decides if a push can be dropped; changes nothing."""
         row = await self._rows.find_one({"_id": entry}, {"state": 1})
         droppable = row is not None and row["state"] in DROPPABLE
         return Ruling(entry, None if droppable else await self._against_drop(entry))
 
     async def drop(self, entry: UUID) -> Ruling:
-        """End a push without sending it; ClearView and the ATS stay different."""
+        """Ends a push without sending it; ClearView and the ATS stay different."""
         now = self._clock.now()
         before = await self._rows.find_one_and_update(
             {"_id": entry, "state": {"$in": list(DROPPABLE)}},
@@ -174,7 +174,7 @@ class MongoOutboxAdmin:
         if before is None:
             return Ruling(entry, await self._against_drop(entry))
         await insert_missing(self._log, [_dropped_log_row(before, now)])
-        await self._settled.look()
+        await self._expiry.resolve_expired()
         return Ruling(entry)
 
     async def _against_drop(self, entry: UUID) -> Refusal:

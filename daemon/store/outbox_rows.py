@@ -1,4 +1,4 @@
-"""Rows of `status_outbox` and their two readers' shapes."""
+"""Rows of `status_outbox`, and the values that intake and delivery read from them."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ REPEATED = "lost:"
 
 
 def outbox_row(new: OutboxRow, at: datetime) -> Row:
-    """A new row; one that ended at once has no time to be due."""
+    """Returns a new row; one that ended at once is never due."""
     event = new.event
     ended = new.state in ENDED
     return {
@@ -47,7 +47,7 @@ def outbox_row(new: OutboxRow, at: datetime) -> Row:
 
 
 def ended_log_row(new: OutboxRow, at: datetime) -> Row:
-    """The log of an event that was no work."""
+    """Returns the log row of an event that ended at once."""
     return {
         "_id": new.id,
         "ats_integration_id": new.event.integration_id,

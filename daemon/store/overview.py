@@ -1,4 +1,4 @@
-"""What an operator wants to see, read-only and as plain values: for `status`, the API and the page."""
+"""The overview of an operator as plain values, for `status`, the API and the status page."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ _SHOWN = (
 
 
 class RunFilter(msgspec.Struct, frozen=True):
-    """Which runs; None leaves it open."""
+    """A filter of runs; None matches any."""
 
     integration: str | None = None
     job: str | None = None
@@ -40,7 +40,7 @@ class RunFilter(msgspec.Struct, frozen=True):
 
 
 class AlertFilter(msgspec.Struct, frozen=True):
-    """Which alerts; None leaves it open."""
+    """A filter of alerts; None matches any."""
 
     state: str = "open"
     integration: str | None = None
@@ -48,7 +48,7 @@ class AlertFilter(msgspec.Struct, frozen=True):
 
 
 class _Figures(msgspec.Struct, frozen=True):
-    """Everything that was counted, by integration."""
+    """All counts, by integration."""
 
     candidates: Counts | None
     applications: Counts | None
@@ -71,7 +71,7 @@ class Overview:
         self._clock = clock
 
     async def everything(self) -> Row:
-        """The whole picture in one document."""
+        """Returns the whole overview in one document."""
         return {
             "at": self._clock.now(),
             "integrations": await self.integrations(),
@@ -81,7 +81,7 @@ class Overview:
         }
 
     async def integrations(self) -> list[Row]:
-        """Every integration: how it stands, its last runs, and what there is of it."""
+        """Returns every integration with its state, last runs and counts."""
         rows, figures = await self._standing(), await self._figures()
         alerts = await self.alerts(AlertFilter(kind="unmapped_stages"), limit=MOST_ALERTS)
         unmapped = {alert["integration"]: alert["details"].get("stages", []) for alert in alerts}
@@ -118,7 +118,7 @@ class Overview:
         )
 
     async def runs(self, which: RunFilter, *, limit: int) -> list[Row]:
-        """Runs, the latest first."""
+        """Returns runs, the latest first."""
         query: Row = {
             name: value
             for name in ("integration", "job", "outcome")
@@ -131,7 +131,7 @@ class Overview:
         ).to_list()
 
     async def alerts(self, which: AlertFilter, *, limit: int) -> list[Row]:
-        """Alerts, the latest first."""
+        """Returns alerts, the latest first."""
         query: Row = {}
         if which.state != "all":
             query["resolved_at"] = None if which.state == "open" else {"$ne": None}
@@ -144,7 +144,7 @@ class Overview:
         ).to_list()
 
     async def checkpoints(self) -> dict[str, datetime]:
-        """When each stored position was last written."""
+        """Returns the time of the last write of each stored position."""
         rows = self._checkpoints.find({}, {"updated_at": 1}, sort=[("_id", 1)], limit=5_000)
         return {row["_id"]: row["updated_at"] for row in await rows.to_list()}
 
@@ -186,7 +186,7 @@ def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
 
 
 def _of(counts: Counts | None, integration: UUID, *, total: bool = False) -> Any:
-    """None: it was not counted in time."""
+    """Returns the counts of one integration; None if they were not counted in time."""
     if counts is None:
         return None
     found = counts.get(integration, {})

@@ -1,4 +1,4 @@
-"""How much of everything there is, for each integration; counted from indexes alone."""
+"""Counts of documents by integration, from indexes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ BAD_HINT = frozenset({2, 291})
 
 
 class OverviewCounts:
-    """Counts by integration and kind; the large ones are kept for some seconds."""
+    """Counts by integration and kind; those of large collections are cached for some seconds."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._mongo = mongo
@@ -58,40 +58,40 @@ class OverviewCounts:
         self._kept: dict[str, tuple[datetime, Counts | None]] = {}
 
     async def candidates(self) -> Counts | None:
-        """Candidates in ClearView, those that are marked as deleted included."""
+        """Counts candidates in ClearView, including those that are marked as deleted."""
         return await self._large(
             ClearViewCandidate, "integration_id", "integration_external_id", only=IMPORTED
         )
 
     async def applications(self) -> Counts | None:
-        """Applications in ClearView by status."""
+        """Counts applications in ClearView by status."""
         only = {"integration_id": IMPORTED["integration_id"]}
         return await self._large(
             ClearViewApplication, "integration_id", "integration_status", by="status", only=only
         )
 
     async def snapshots(self) -> Counts | None:
-        """Records of the ATS by list."""
+        """Counts records of the ATS by list."""
         return await self._large(CandidateSnapshot, "ats_integration_id", "record", by="list")
 
     async def pushes(self) -> Counts | None:
-        """Outbox entries by state."""
+        """Counts outbox entries by state."""
         return await self._large(
             StatusOutboxEntry, "ats_integration_id", "integration_due", by="state"
         )
 
     async def failed_records(self) -> Counts:
-        """Records whose import failed, by what becomes of them."""
+        """Counts records whose import failed, by state."""
         return await self._counted(FailedRecord, _grouped("ats_integration_id", "state"))
 
     async def open_conflicts(self) -> Counts:
-        """Conflicts that wait for a person."""
+        """Counts conflicts that wait for a person."""
         return await self._counted(
             Conflict, [{"$match": {"state": "open"}}, *_grouped("ats_integration_id")]
         )
 
     async def oldest_open_push(self) -> Mapping[UUID | None, datetime]:
-        """Since when the oldest push that is not done has been waiting."""
+        """Returns the creation time of the oldest open push."""
         stages: list[Row] = [
             {"$match": {"state": {"$in": list(OPEN_STATES)}}},
             {"$group": {"_id": "$ats_integration_id", "since": {"$min": "$created_at"}}},

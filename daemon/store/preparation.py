@@ -1,7 +1,7 @@
-"""Collections, validators and indexes: made where they are missing.
+"""Makes collections, validators and indexes that are missing.
 
 In the service's own database they are kept up to date. ClearView's collections belong to ClearView:
-a validator or an index that is there stays as it is, and what the daemon misses is reported.
+a validator or an index that exists stays as it is, and one that the daemon cannot make is reported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def targets(mongo: Mongo) -> tuple[TargetDatabase, TargetDatabase]:
 
 
 async def prepare_as_allowed(target: TargetDatabase, documents: Sequence[Any]) -> None:
-    """Make what is missing, as far as the user may."""
+    """Prepares the documents' collections as far as the user may, and reports the rest."""
     try:
         await prepare_all(target, documents)
     except UserError as error:
@@ -65,10 +65,10 @@ async def prepare_as_allowed(target: TargetDatabase, documents: Sequence[Any]) -
 
 
 async def prepare_all(target: TargetDatabase, documents: Sequence[Any]) -> None:
-    """Make what is missing.
+    """Prepares the documents' collections.
 
     Raises:
-        UserError: something that is needed cannot be made.
+        UserError: a collection, validator or index cannot be made.
     """
     # People write ClearView's documents too: there a validator warns in the server's log only.
     action = "error" if target.is_ours else "warn"
@@ -87,21 +87,21 @@ async def prepare_all(target: TargetDatabase, documents: Sequence[Any]) -> None:
 
 
 async def collections_of(target: TargetDatabase) -> Mapping[str, Row]:
-    """Options of every collection, by name."""
+    """Returns the options of every collection, by name."""
     with explained(target.operation("listCollections")):
         rows = await (await target.database.list_collections()).to_list()
     return {row["name"]: row.get("options", {}) for row in rows}
 
 
 async def indexes_of(target: TargetDatabase, name: str) -> Sequence[Row]:
-    """The indexes of a collection that exists."""
+    """Returns the indexes of a collection that exists."""
     with explained(target.operation("listIndexes", name)):
         rows = await (await target.database[name].list_indexes()).to_list()
     return [dict(row) for row in rows]
 
 
 async def _create(target: TargetDatabase, name: str, validator: Row) -> bool:
-    """False if another replica has made the collection meanwhile."""
+    """Creates a collection; False if another replica has made it meanwhile."""
     try:
         await target.database.create_collection(name, check_exists=False, **validator)
     except CollectionInvalid:
@@ -148,7 +148,7 @@ async def _ensure_indexes(target: TargetDatabase, document: Any, *, exists: bool
 
 
 async def _create_indexes(target: TargetDatabase, name: str, missing: Sequence[Compared]) -> None:
-    """All at once; each for itself where ClearView's documents are in the way of one."""
+    """Creates all at once; one by one where ClearView's documents do not fit one of them."""
     collection = target.database[name]
     try:
         await collection.create_indexes([one.wanted for one in missing])

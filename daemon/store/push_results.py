@@ -1,4 +1,4 @@
-"""What follows from an ended push: snapshot, ClearView's stage, history, log.
+"""Writes the results of ended pushes: snapshot, ClearView's stage, history, log.
 
 Each write may be repeated without harm, because a crash may come between any two of them.
 """
@@ -14,15 +14,14 @@ from pymongo.errors import BulkWriteError
 
 from daemon.core.pushes import AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.core.record_change import STATUS_GROUP
+from daemon.store.bulk_insert import insert_missing
+from daemon.store.bulk_update import DocumentUpdate, update_each
+from daemon.store.conflicts import close_conflicts
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
-from daemon.store.grouping import grouped
 from daemon.store.mongo_errors import fails_by_content
 from daemon.store.mongo_retry import repeated
-from daemon.store.open_conflicts import close_conflicts
-from daemon.store.outbox import insert_missing
 from daemon.store.outbox_rows import REPEATED
-from daemon.store.patches import Change, update_each
 from models.candidate import NamedRef
 from models.documents import (
     CandidateChange,
@@ -38,7 +37,7 @@ from models.status import TURNED_DOWN
 log = structlog.get_logger(__name__)
 
 
-class PushEffects:
+class PushResults:
     """Writes of one integration's ended pushes."""
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
@@ -50,7 +49,7 @@ class PushEffects:
         self._integration = integration_id
 
     async def apply(self, done: Sequence[PushEnded]) -> None:
-        """Durable when it returns."""
+        """Writes all results; they are durable when it returns."""
         moved = [(end, end.moved) for end in done if end.moved is not None]
         await asyncio.gather(
             self._move_snapshots(moved),
@@ -61,7 +60,7 @@ class PushEffects:
         )
 
     async def _move_snapshots(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:
-        """One update for all, whichever records hold them; a later push is never undone."""
+        """Moves all applications in one update; a later push is never undone."""
         if not moved:
             return
         in_order = sorted(moved, key=lambda pair: pair[0].push.sequence)
@@ -73,13 +72,16 @@ class PushEffects:
         await repeated(lambda: self._snapshots.update_many(records, [_moves(latest)]))
 
     async def _follow(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:
-        """ClearView shows what its status led to, unless someone wrote there meanwhile."""
+        """Writes stage and reason that the status led to into ClearView, unless a person wrote there meanwhile."""
         wanted = [
             *(_stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
             *(_reason_write(end, to) for end, to in moved if _drops_reason(to)),
         ]
         # One write for all that are to become alike: it costs a third of a write for each.
-        writes = [_own_write(alike) for alike in grouped(wanted, _OwnWrite.what)]
+        groups: dict[bytes, list[_OwnWrite]] = {}
+        for one in wanted:
+            groups.setdefault(one.what(), []).append(one)
+        writes = [UpdateMany(_where(alike), _set(alike)) for alike in groups.values()]
         if not writes:
             return
         try:
@@ -90,9 +92,11 @@ class PushEffects:
             await self._follow_each(wanted)
 
     async def _follow_each(self, wanted: Sequence["_OwnWrite"]) -> None:
-        """The same one by one: ClearView refuses some. The push itself has ended at the ATS."""
+        """Writes the same one by one, as ClearView refuses some. The push itself has ended at the ATS."""
         changes = [
-            Change(str(n), {**_where([one]), "_id": one.end.push.application_id}, _set([one]))
+            DocumentUpdate(
+                str(n), {**_where([one]), "_id": one.end.push.application_id}, _set([one])
+            )
             for n, one in enumerate(wanted)
         ]
         changed = await update_each(self._applications, changes)
@@ -126,7 +130,7 @@ class PushEffects:
         }
 
     async def _settle_conflicts(self, done: Sequence[PushEnded]) -> None:
-        """A person's later change, once it is at the ATS, is the decision that was waited for."""
+        """Closes conflicts that a person's later change decided, and records the new ones."""
         agreed = [end for end in done if end.outcome == "Success" or end.reason == "already_there"]
         if agreed:
             ids = [end.push.application_id for end in agreed]
@@ -174,14 +178,14 @@ class PushEffects:
 
 
 def _first_id(push: OpenPush) -> UUID:
-    """Of the push that this one repeats: both are one change."""
+    """Returns the id of the push that this one repeats: both are one change."""
     if not push.event_id.startswith(REPEATED):
         return push.id
     return derived_id(NAMESPACE, "push", push.event_id.removeprefix(REPEATED))
 
 
 def _as_pushed(end: PushEnded, to: AtsMove) -> Row:
-    """What a snapshot holds of an application that was pushed."""
+    """Returns the fields of a snapshot's application that was pushed."""
     return {
         "status": to.status,
         "stage": dict(to.stage),
@@ -191,10 +195,10 @@ def _as_pushed(end: PushEnded, to: AtsMove) -> Row:
 
 
 def _moves(pushed: Mapping[str, Row]) -> Row:
-    """A stage that gives each application of a record what was pushed of it, unless it is older.
+    """A pipeline stage that writes each push into its application, unless a newer push is there.
 
-    The record has neither digest nor fingerprint then: it is compared when it is read next, even if
-    it comes as it was. What each application was when it was last read stays beside the push.
+    The record loses digest and fingerprint, so that the next read compares it even if it is unchanged.
+    `pushed.before` keeps the application as it was last read.
     """
     to = {"$arrayElemAt": [{"$literal": list(pushed.values())}, "$$at"]}
     newer = {"$gt": ["$$application.pushed.sequence", "$$to.pushed.sequence"]}
@@ -217,7 +221,7 @@ def _moves(pushed: Mapping[str, Row]) -> Row:
 
 
 class _OwnWrite(msgspec.Struct, frozen=True):
-    """Fields that the daemon itself sets in one of ClearView's applications."""
+    """Fields that the daemon sets in one of ClearView's applications."""
 
     end: PushEnded
     unless: Row
@@ -225,7 +229,7 @@ class _OwnWrite(msgspec.Struct, frozen=True):
     fields: Row
 
     def what(self) -> bytes:
-        """Equal for applications that are written alike."""
+        """Returns a key that is equal for applications that are written alike."""
         return encode({"status": self.end.push.status, "unless": self.unless, "set": self.fields})
 
 
@@ -241,10 +245,6 @@ def _stage_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
 def _reason_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
     unless_changed = {"rejection_reason": to.before_rejection_reason}
     return _OwnWrite(end, unless_changed, {"rejection_reason": None})
-
-
-def _own_write(alike: Sequence[_OwnWrite]) -> UpdateMany:
-    return UpdateMany(_where(alike), _set(alike))
 
 
 def _where(alike: Sequence[_OwnWrite]) -> Row:
@@ -269,7 +269,7 @@ def _set(alike: Sequence[_OwnWrite]) -> Row:
 
 
 def _shown(end: PushEnded, to: AtsMove) -> NamedRef:
-    """The stage that ClearView showed when the status changed.
+    """Returns the stage that ClearView had when the status changed.
 
     A person who names one writes its name or its id, and leaves the other half as it was.
     """

@@ -42,7 +42,7 @@ _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
 
 
 class Databases(msgspec.Struct, frozen=True):
-    """Where the two databases are."""
+    """The names and clusters of the two databases."""
 
     own: str
     clearview: str
@@ -62,7 +62,7 @@ class RoleOn(msgspec.Struct, frozen=True):
 
 
 def role_commands(role: Role, databases: Databases) -> list[RoleOn]:
-    """`createRole` for each cluster."""
+    """Returns `createRole` for each cluster."""
     own, clearview = _own(role, databases), _clearview(role, databases)
     name = f"ats_sync_{role}"
     if not databases.apart:
@@ -109,7 +109,7 @@ def _migrations(database: str) -> list[Mapping[str, Any]]:
 
 
 def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
-    """The oplog is ClearView's cluster's: the age of the stream's position is compared with it."""
+    """Returns privileges on ClearView's cluster; its oplog is compared with the stream's position."""
     oplog = _on("local", "oplog.rs", ("find", "collStats"))
     if role != "daemon":
         return [_on(databases.clearview, "", _LOOK), oplog]

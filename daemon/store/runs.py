@@ -1,7 +1,5 @@
 """Runs in MongoDB: one document and one canonical log line each."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -65,13 +63,3 @@ class MongoRunLog:
             error=error,
             **{name: count for name, count in counts.items() if count},
         )
-
-    async def latest(self, integration_id: UUID) -> Mapping[str, Any]:
-        rows = await self._collection.aggregate(
-            [
-                {"$match": {"ats_integration_id": integration_id, "finished_at": {"$ne": None}}},
-                {"$sort": {"started_at": -1}},
-                {"$group": {"_id": "$job", "run": {"$first": "$$ROOT"}}},
-            ]
-        )
-        return {row["_id"]: row["run"] async for row in rows}

@@ -7,16 +7,17 @@ from uuid import UUID
 
 from pymongo import ReplaceOne, UpdateOne
 
-from daemon.core.snapshot import Known, Record, Snapshot
+from daemon.core.snapshot import Known, Snapshot
 from daemon.store.bulk_ids import StoredIds, stored
+from daemon.store.bulk_insert import insert_each
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
     assembled,
     bytes_field,
     document_field,
+    encode,
     encode_each,
     fields_of,
-    insert_each,
     text_field,
     uuid_field,
 )
@@ -43,7 +44,6 @@ class MongoSnapshots:
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
         self._collection = mongo.collection(CandidateSnapshot)
-        self._encodings = mongo.encodings
         self._integration = integration_id
         self._ids = StoredIds(integration_id)
 
@@ -72,7 +72,7 @@ class MongoSnapshots:
     async def _named(
         self, list_name: str, external_ids: Sequence[str], fields: Row
     ) -> Sequence[Row]:
-        """One answer for a whole page, by the names that the ATS gave: no id need be made."""
+        """Returns the rows of a page by the ids of the ATS, in one answer; no UUID has to be derived."""
         named = {**self._of_list(list_name), "external_id": {"$in": list(external_ids)}}
         return await self._collection.find(
             named, fields, batch_size=len(external_ids) + 1
@@ -96,7 +96,7 @@ class MongoSnapshots:
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
     ) -> Mapping[str, str]:
-        """Insert the new, replace the changed: (external id -> reason) of those refused."""
+        """Inserts new and replaces changed snapshots; returns the reasons of refused ones by external id."""
         encode_one = self._encoder(list_name)
         existing, refused = await insert_each(
             self._collection,
@@ -144,16 +144,13 @@ class MongoSnapshots:
                 _NO_PREVIOUS
                 if snapshot.previous is None
                 else fields_of({"previous": snapshot.previous}),
-                self._candidate_field(snapshot.candidate),
+                _NO_CANDIDATE
+                if snapshot.candidate is None
+                else document_field("candidate", encode(snapshot.candidate)),
                 live,
             )
 
         return whole
-
-    def _candidate_field(self, candidate: Record | None) -> bytes:
-        if candidate is None:
-            return _NO_CANDIDATE
-        return document_field("candidate", self._encodings.keep(candidate))
 
     async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
         if not records:
@@ -254,7 +251,7 @@ def _digest_field(digest: bytes | None) -> bytes:
 
 
 def _page_fields(snapshot: Snapshot) -> Row:
-    """What the snapshots of a page have in common, as a rule."""
+    """Returns the fields that the snapshots of a page usually share."""
     return {
         "mapping_version": snapshot.mapping_version,
         "seen_at": snapshot.seen_at,

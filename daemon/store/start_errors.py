@@ -1,4 +1,4 @@
-"""Errors of MongoDB at the start, as sentences with a remedy. No text of the server is quoted."""
+"""Turns errors of MongoDB into sentences with a remedy. No text of the server is quoted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 @contextmanager
 def explained(operation: Operation) -> Iterator[None]:
-    """Turn an error of MongoDB into a sentence.
+    """Turns an error of MongoDB into a sentence.
 
     Raises:
         UserError: what happened, where, and what to do.
@@ -52,7 +52,7 @@ def explained(operation: Operation) -> Iterator[None]:
 
 
 def start_error(error: PyMongoError, operation: Operation) -> UserError:
-    """The sentence of an error."""
+    """Returns the sentence of an error at the start."""
     if isinstance(error, InvalidName):
         return UserError(
             f"MongoDB does not allow the database name {operation.database!r}",
@@ -73,7 +73,7 @@ def start_error(error: PyMongoError, operation: Operation) -> UserError:
 
 
 def missing_privilege(operation: Operation) -> UserError:
-    """The user may not do what the start has to do."""
+    """Returns the error of a missing privilege."""
     return UserError(
         f"MongoDB refuses {operation.privilege} on {operation.namespace}: the user of {operation.setting} lacks the "
         "privilege",
@@ -82,7 +82,7 @@ def missing_privilege(operation: Operation) -> UserError:
 
 
 def index_clash(operation: Operation, *, has: str, wants: str) -> UserError:
-    """An index of the wanted name has other keys, and is not the daemon's to replace."""
+    """Returns the error of an index that has the wanted name and other keys; the daemon does not replace it."""
     drop = f'db.getSiblingDB("{operation.database}").{operation.collection}.dropIndex("{operation.index}")'
     return UserError(
         f"the index {operation.index} of {operation.namespace} has other keys ({has}) than the daemon needs "
@@ -139,7 +139,7 @@ def _other(code: int, operation: Operation) -> tuple[str, str]:
 
 
 def command_error(error: PyMongoError) -> UserError:
-    """The sentence of an error that ends a command."""
+    """Returns the sentence of an error that ends a command."""
     if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
         return UserError(
             "MongoDB refuses what this command does (code 13): the user lacks a privilege",
@@ -155,7 +155,7 @@ def command_error(error: PyMongoError) -> UserError:
 
 
 def unusable_uri(setting: str, error: Exception) -> UserError:
-    """The driver does not take the URI, or finds no server by it; its words may quote parts of it."""
+    """Returns the error of a URI that the driver refuses; the driver's own text may quote parts of it."""
     kind = type(error).__name__ if isinstance(error, ConfigurationError) else "InvalidURI"
     return UserError(
         f"the MongoDB URI of {setting} cannot be used ({kind})",

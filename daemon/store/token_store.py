@@ -23,7 +23,7 @@ _CLAIMED_UNTIL = {"$ifNull": ["$claimed_until", EPOCH]}
 
 
 class ClaimTimes(msgspec.Struct, frozen=True):
-    """How long a claim lasts without renewal, and how long another one is waited for."""
+    """The lifetime of a claim without renewal, and the longest wait for another one."""
 
     ttl: timedelta = timedelta(seconds=12)
     patience: timedelta = timedelta(seconds=45)
@@ -47,7 +47,7 @@ class MongoTokenStore:
 
     @asynccontextmanager
     async def claim(self, grant: Grant) -> AsyncIterator[TokenClaim]:
-        """Waits for the grant, and gives it back at the end."""
+        """Claims the grant, which may take a wait, and gives it back at the end."""
         owner = uuid4()
         row = await self._claimed(grant, owner)
         renewing = asyncio.create_task(self._renew(grant, owner), name="token claim")
@@ -112,7 +112,7 @@ class MongoTokenStore:
         return {"$add": ["$$NOW", self._milliseconds]}
 
     async def _renew(self, grant: Grant, owner: UUID) -> None:
-        """A token request may have to wait for a rate limit longer than a claim lasts."""
+        """Renews the claim: a token request may wait for a rate limit longer than a claim lasts."""
         while True:
             await asyncio.sleep(self._times.ttl.total_seconds() / 3)
             with suppress(PyMongoError):
@@ -126,7 +126,7 @@ class MongoTokenStore:
         )
 
     async def replace(self, grant: Grant, version: int, tokens: StoredTokens) -> Row | None:
-        """None once the tokens are durable; the document, if it has another version by now."""
+        """Stores the tokens durably and returns None; returns the document if its version has changed."""
         sealed = self._keyring.encrypt(msgspec.json.encode(tokens), belongs_to=grant.id)
         change = {
             "sealed": sealed,
@@ -144,7 +144,7 @@ class MongoTokenStore:
             raise _away(error) from None
 
     def tokens_in(self, grant: Grant, row: Row) -> StoredTokens | None:
-        """The tokens of a document.
+        """Returns the tokens of a document.
 
         Raises:
             TokenUnavailable: they cannot be decrypted.

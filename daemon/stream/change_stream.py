@@ -62,17 +62,15 @@ class ApplicationStream:
         try:
             if token is not None:
                 await self._refuse_foreign(token)
-            stream = await self._watch(self._database, token)
+            stream = await self._watch(token)
         except PyMongoError as error:
             raise stream_failure(error, positioned=token is not None) from error
         except (TypeError, ValueError) as error:
             raise PositionLost("the stored position is no resume token") from error
         return Tail(stream, self._clock, epoch=epoch)
 
-    async def _watch(
-        self, database: AsyncDatabase[Row], token: Mapping[str, Any] | None
-    ) -> AsyncChangeStream[RawBSONDocument]:
-        return await database.with_options(codec_options=RAW).watch(
+    async def _watch(self, token: Mapping[str, Any] | None) -> AsyncChangeStream[RawBSONDocument]:
+        return await self._database.with_options(codec_options=RAW).watch(
             PIPELINE,
             start_after=token,
             max_await_time_ms=self._idle_ms,
@@ -80,7 +78,7 @@ class ApplicationStream:
         )
 
     async def _refuse_foreign(self, token: Mapping[str, Any]) -> None:
-        """A position later than the server's last write is another server's, or a restored one's.
+        """Refuses a position later than the server's last write: it is of another or a restored server.
 
         The server would accept it, and then stay silent until that moment has come.
         """
@@ -115,7 +113,7 @@ class ApplicationStream:
         return float(last["ts"].time - first["ts"].time) if first and last else None
 
     async def window_is_readable(self) -> bool:
-        """False if the user may not look at the oplog, or a router hides it."""
+        """Returns False if the user may not read the oplog, or a router hides it."""
         try:
             await self._oplog_stats()
         except OperationFailure:
@@ -131,7 +129,7 @@ class ApplicationStream:
 
 
 class Tail:
-    """An open stream. One task reads on while the last batch is being worked on."""
+    """An open stream. A task reads the next changes while a batch is being processed."""
 
     def __init__(
         self, stream: AsyncChangeStream[RawBSONDocument], clock: Clock, *, epoch: int
@@ -195,8 +193,8 @@ class Tail:
             raise StreamInterrupted(type(error).__name__, by_content=True) from error
 
     async def close(self) -> None:
-        """Let the read under way end: the driver takes a cancelled one for a broken connection,
-        and resumes.
+        """Closes the stream once the current read has ended: the driver takes a cancelled read for a
+        broken connection, and resumes.
         """
         self._closing = True
         while not self._pump.done():

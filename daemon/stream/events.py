@@ -1,4 +1,4 @@
-"""Change events in the words of the push."""
+"""Turns change events of MongoDB into status events."""
 
 import re
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 def is_status_event(change: Mapping[str, Any]) -> bool:
-    """False for the end of a collection or database."""
+    """Returns False for the end of a collection or database."""
     return change["operationType"] in _DOCUMENT_EVENTS
 
 
 def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
-    """The change as it was at that moment, whatever the document says by now."""
+    """Returns the change as it was at that moment, not as the document is now."""
     token = str(change["_id"]["_data"])
     status, stage = as_text(change.get("status")), _stage(change)
     return StatusEvent(
@@ -47,12 +47,12 @@ def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
 
 
 def _application_id(value: Any, event_id: str) -> UUID:
-    """Ids that are too long or of an odd type are not sent: such an event is on its own."""
+    """Returns the application's id; one that is too long or of an odd type derives from the event."""
     return document_id(value if odd_type(value) is None else event_id)
 
 
 def shown_id(value: Any) -> str | None:
-    """An id that is no UUID, as far as it may be shown."""
+    """Returns an id that is no UUID, as far as it may be shown."""
     if as_uuid(value) is not None:
         return None
     if (odd := odd_type(value)) is not None:
@@ -63,7 +63,7 @@ def shown_id(value: Any) -> str | None:
 
 
 def event_time(change: Mapping[str, Any]) -> datetime:
-    """The time of the write, by the server's clock."""
+    """Returns the time of the write, by the server's clock."""
     wall = change.get("wallTime")
     if isinstance(wall, datetime):
         return to_milliseconds(wall)
@@ -72,7 +72,7 @@ def event_time(change: Mapping[str, Any]) -> datetime:
 
 
 def token_time(token: Mapping[str, Any]) -> datetime | None:
-    """The cluster time inside a resume token; None if it does not look like one."""
+    """Returns the cluster time inside a resume token; None if it is no resume token."""
     data = str(token.get("_data", ""))
     if not data.startswith(_TOKEN_WITH_TIME):
         return None
@@ -83,7 +83,7 @@ def token_time(token: Mapping[str, Any]) -> datetime | None:
 
 
 def _stage(change: Mapping[str, Any]) -> NamedRef | None:
-    """The stage that the write named, as a whole or by one of its fields."""
+    """Returns the stage that the write named, as a whole or by one of its fields."""
     whole = change.get("stage")
     if isinstance(whole, Mapping) and odd_type(whole) is None:
         named = whole.get("external_id"), whole.get("name")
@@ -96,7 +96,7 @@ def _stage(change: Mapping[str, Any]) -> NamedRef | None:
 
 
 def _problem(change: Mapping[str, Any], *, followed: bool) -> str | None:
-    """The first field that holds something else than a text, where that matters.
+    """Returns the first field that holds something else than a text, where that matters.
 
     A stage that cannot be read is left out where a status says what to do.
     """

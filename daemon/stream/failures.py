@@ -1,4 +1,4 @@
-"""What an error of the change stream means: go on from the last position, or it is lost."""
+"""Decides if an error of the change stream leaves the position valid, or has lost it."""
 
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -7,7 +7,7 @@ from daemon.core.status_events import PositionLost, StreamInterrupted
 
 
 def stream_failure(error: PyMongoError, *, positioned: bool) -> PositionLost | StreamInterrupted:
-    """Which of both an error is. Without a position there is none to lose."""
+    """Returns the meaning of an error. Without a position none can be lost."""
     if not isinstance(error, OperationFailure):
         return StreamInterrupted(type(error).__name__)
     if error.code in {UNAUTHORIZED, *LOGIN_REFUSED}:

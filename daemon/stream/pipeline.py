@@ -17,7 +17,7 @@ _UPDATED = "$updateDescription.updatedFields"
 
 
 def _updated(field: str) -> dict[str, Any]:
-    """An updated field by its literal name: `stage.name` is a key here, not a path."""
+    """Reads an updated field by its literal name: `stage.name` is a key here, not a path."""
     return {"$getField": {"field": field, "input": _UPDATED}}
 
 
@@ -26,7 +26,7 @@ def _is_set(expression: Any) -> dict[str, Any]:
 
 
 def _of_either(field: str) -> dict[str, Any]:
-    """From the whole document of an insert or replace, else from what an update set."""
+    """Reads a field of the document of an insert or replace, or of an update."""
     return {"$ifNull": [f"$fullDocument.{field}", _updated(field)]}
 
 
@@ -82,5 +82,5 @@ PIPELINE: list[dict[str, Any]] = [
 
 
 def fingerprint() -> str:
-    """Tokens are used only with the pipeline that they came from."""
+    """Returns a digest of the pipeline: a resume token is valid only with its own pipeline."""
     return hashlib.sha256(json.dumps(PIPELINE, sort_keys=True).encode()).hexdigest()[:16]

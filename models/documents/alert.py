@@ -63,7 +63,7 @@ class AlertMute(StoredDocument):
 class NotificationDelivery(StoredDocument):
     """One message to one channel, kept until the channel took it.
 
-    `_id` follows from message and channel, so a message is queued once whoever plans it.
+    `_id` derives from message and channel, so a message is queued once, whichever replica plans it.
     """
 
     message_id: UUID

@@ -1,4 +1,4 @@
-"""What all stored documents share: UUID ids, closed values, and a validator made from the model."""
+"""The base of all stored documents: UUID ids, closed values, and a validator made from the model."""
 
 from datetime import datetime
 from enum import Enum
@@ -27,7 +27,7 @@ class StoredDocument(Document):
 
     @classmethod
     def json_schema_validator(cls) -> dict[str, Any]:
-        """The `$jsonSchema` that MongoDB enforces for this collection: required fields and types."""
+        """Returns the `$jsonSchema` that MongoDB enforces for this collection: required fields and types."""
         fields = {
             f.alias or name: f
             for name, f in cls.model_fields.items()
@@ -55,7 +55,7 @@ _BSON_TYPES: dict[Any, Any] = {
 
 
 def bson_type_of(annotation: Any) -> dict[str, Any]:
-    """The `$jsonSchema` fragment for a field's annotation; `{}` accepts anything."""
+    """Returns the `$jsonSchema` fragment for a field's annotation; `{}` accepts anything."""
     if annotation in _BSON_TYPES:
         return dict(_BSON_TYPES[annotation])
     origin = get_origin(annotation)

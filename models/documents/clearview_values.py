@@ -1,4 +1,4 @@
-"""ClearView's documents: others write them, so any field may hold anything.
+"""Values of ClearView's documents: others write them, so any field may hold anything.
 
 The server sends the texts and ids that are needed, each of a bounded size, and the type's name
 where a field holds something else. Whatever is sent can be decoded.
@@ -45,7 +45,7 @@ _TOO_LONG = f"string of more than {LONGEST_TEXT} bytes"
 
 
 def text(value: Any) -> Row:
-    """An aggregation expression: the text, a number or object id, else `{odd: <type>}`.
+    """Returns an aggregation expression: the text, a number or object id, else `{odd: <type>}`.
 
     A missing field stays missing.
     """
@@ -67,14 +67,14 @@ def text(value: Any) -> Row:
 
 
 def plain_text(value: Any) -> Row:
-    """An aggregation expression: the text, or null: for what is only counted or shown."""
+    """Returns an aggregation expression: the text or null, for values that are only counted or shown."""
     as_it_is = {"$cond": [_is_short_text(), "$$value", None]}
     is_number = _has_type(*_NUMBERS)
     return _guarded({"$cond": [is_number, {"$toString": "$$value"}, as_it_is]}, value)
 
 
 def identity(value: Any) -> Row:
-    """An aggregation expression: a UUID, or what `text` makes of the value."""
+    """Returns an aggregation expression: a UUID, or the result of `text`."""
     uuid_like = {
         "$cond": [
             _has_type("binData"),
@@ -100,7 +100,7 @@ def _is_short_text() -> Row:
 
 
 def decoded(raw: RawBSONDocument) -> Row:
-    """The document, whatever it holds.
+    """Decodes a document, whatever it holds.
 
     Raises:
         BSONError: it is no BSON at all, which no server sends.
@@ -113,7 +113,7 @@ def decoded(raw: RawBSONDocument) -> Row:
 
 
 def _with_uuids(value: Any) -> Any:
-    """The value with those UUIDs that are some."""
+    """Returns the value with its valid UUIDs decoded."""
     if isinstance(value, dict):
         return {key: _with_uuids(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -122,7 +122,7 @@ def _with_uuids(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str | None:
-    """A text of the field; None where it is absent or holds no text."""
+    """Returns the text of a field; None where it is absent or holds no text."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -135,7 +135,7 @@ def as_text(value: Any) -> str | None:
 
 
 def as_uuid(value: Any) -> UUID | None:
-    """A UUID of the field; None where it holds anything else."""
+    """Returns the UUID of a field; None where it holds anything else."""
     if isinstance(value, UUID):
         return value
     if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == 16:
@@ -144,12 +144,12 @@ def as_uuid(value: Any) -> UUID | None:
 
 
 def odd_type(value: Any) -> str | None:
-    """The BSON type of a field that held neither a text nor an id."""
+    """Returns the BSON type of a field that held neither a text nor an id."""
     if isinstance(value, Mapping) and isinstance(value.get(_ODD), str):
         return str(value[_ODD])
     return None
 
 
 def document_id(value: Any) -> UUID:
-    """ClearView's own id; a stand-in for an id that is no UUID, which no import ever made."""
+    """Returns ClearView's own id; a derived one for an id that is no UUID, which no import makes."""
     return as_uuid(value) or derived_id(NAMESPACE, "foreign", str(value))

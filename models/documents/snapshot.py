@@ -1,4 +1,4 @@
-"""`candidate_snapshots`: what the ATS last said in one list record."""
+"""`candidate_snapshots`: the last content of one list record of the ATS."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ UNCOMPARED = b""
 
 
 class CandidateSnapshot(StoredDocument):
-    """What the ATS last said in one list record: a candidate, applications, or both.
+    """The last content of one list record of the ATS: a candidate, applications, or both.
 
     It is written before ClearView is, with the part it replaced in `previous`: so a killed import
     can be finished from the snapshots alone, and an echo is known when it comes back.
@@ -45,8 +45,8 @@ class CandidateSnapshot(StoredDocument):
     class Settings:
         name = "candidate_snapshots"
         indexes = [
-            # `_id` follows from the first three and is what is unique. The other two make a poll's
-            # look at a page one walk through the index.
+            # `_id` follows from the first three and is what is unique. The other two make the
+            # comparison of a page one walk through the index.
             IndexModel(
                 [
                     ("ats_integration_id", ASCENDING),

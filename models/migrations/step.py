@@ -35,7 +35,7 @@ class DeleteDocuments(msgspec.Struct, frozen=True):
     query: Mapping[str, Any]
 
 
-Change = DropCollection | CreateIndex | DropIndex | DeleteDocuments
+MigrationChange = DropCollection | CreateIndex | DropIndex | DeleteDocuments
 """Each may be repeated without harm: a process may be killed after it and before the record of it."""
 
 
@@ -46,5 +46,5 @@ class Migration(msgspec.Struct, frozen=True):
     """`_id` in the collection `migrations`."""
     release: str
     """The release that brought the step."""
-    changes: tuple[Change, ...]
+    changes: tuple[MigrationChange, ...]
     """Made in this order, before validators and indexes of the release are set."""

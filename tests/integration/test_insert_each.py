@@ -1,4 +1,4 @@
-"""A page is inserted in parts: what was there already and what is refused is told for all of it."""
+"""A page is inserted in parts: what was there already and what is refused is returned for all of it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
+from daemon.store.bulk_insert import PART, insert_each
 from daemon.store.connection import Mongo
-from daemon.store.encoding import PART, encode, insert_each
+from daemon.store.encoding import encode
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo

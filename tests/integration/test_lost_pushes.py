@@ -15,7 +15,7 @@ from daemon.store.connection import Mongo
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
-from daemon.store.push_results import PushEffects
+from daemon.store.push_results import PushResults
 from models.candidate import NamedRef
 from models.ids import NAMESPACE, application_id, derived_id
 from models.status import ApplicationStatus as Status
@@ -83,7 +83,7 @@ class PushedBench(ImportBench):
             attempts=1,
             moved=moved,
         )
-        await PushEffects(self.mongo, self.integration).apply([done])
+        await PushResults(self.mongo, self.integration).apply([done])
         await rows.update_one({"_id": push_id}, {"$set": {"state": "delivered"}})
         self.clock.advance(timedelta(minutes=1))
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes
 from daemon.store.migrations import MigrationRunner
-from daemon.store.opening import open_mongo
+from daemon.store.opening import bind_documents, open_mongo
 from daemon.store.preparation import targets
 from models.errors import UserError
 from models.migrations import MIGRATIONS
@@ -23,7 +23,6 @@ from models.migrations.step import DeleteDocuments, Migration
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
-ACME = UUID(int=1)
 NAMES = [step.name for step in MIGRATIONS]
 SHORT = LeaseTimes(ttl=timedelta(seconds=1), renew_every=timedelta(seconds=0.3))
 WRITES = frozenset({"drop", "createIndexes", "dropIndexes", "delete", "update", "findAndModify"})
@@ -131,9 +130,9 @@ async def test_a_replica_waits_for_the_one_that_migrates(mongo: TestMongo) -> No
     own, _ = targets(connection)
     await start(mongo)
     last = await connection.own["migrations"].find_one_and_delete({"_id": NAMES[-1]})
-    await mongo.db["leases"].update_one(
+    await connection.own["leases"].update_one(
         {"_id": "migrations"},
-        [{"$set": {"owner": "another", "expires_at": {"$add": ["$$NOW", 10_000]}}}],
+        [{"$set": {"owner": UUID(int=9), "expires_at": {"$add": ["$$NOW", 10_000]}}}],
     )
     waiting = asyncio.create_task(MigrationRunner(connection, own).run())
     done, _ = await asyncio.wait({waiting}, timeout=1.0)
@@ -184,14 +183,15 @@ class Killer(monitoring.CommandListener):
 
 def migrate_until_killed(uri: str, database: str, moment: str, at: int) -> None:
     monitoring.register(Killer(moment, at))
+    asyncio.run(migrate(uri, database))
 
-    async def migrate() -> None:
-        connection = Mongo(uri, database=database)
-        own, _ = targets(connection)
-        await MigrationRunner(connection, own, times=SHORT).run()
-        await connection.close()
 
-    asyncio.run(migrate())
+async def migrate(uri: str, database: str) -> None:
+    connection = Mongo(uri, database=database)
+    await bind_documents(connection, prepare=False)
+    own, _ = targets(connection)
+    await MigrationRunner(connection, own, times=SHORT).run()
+    await connection.close()
 
 
 @pytest.mark.timeout(300)
@@ -215,7 +215,7 @@ async def test_a_kill_between_any_two_writes_leaves_a_database_that_the_next_sta
             assert child.exitcode == -signal.SIGKILL
             killed += 1
 
-            await start(mongo)
+            await migrate(mongo.uri, mongo.database)
 
             await assert_migrated(mongo)
     assert killed > 2 * len(MIGRATIONS)

@@ -18,6 +18,7 @@ from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.connection import Mongo
 from daemon.store.runs import MongoRunLog
+from models.documents import AnalyticsExportLog
 from tests.support.moving_clock import MovingClock
 
 
@@ -194,8 +195,9 @@ class World:
         return AlertStore(self.mongo, self.clock, AlertPolicy())
 
     async def logged(self) -> list[dict[str, Any]]:
-        rows = await MongoExportLog(self.mongo, self.clock).listed(self.integration_id, limit=1000)
-        return rows[::-1]
+        log = self.mongo.collection(AnalyticsExportLog)
+        rows = log.find({"ats_integration_id": self.integration_id}, sort=[("period_start", 1)])
+        return await rows.to_list()
 
 
 __all__ = [

@@ -14,7 +14,7 @@ from daemon.store.alerts import AlertStore
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.conflict_log import MongoConflictLog
+from daemon.store.conflicts import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory

@@ -18,12 +18,12 @@ from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.conflicts import MongoOpenConflicts
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.integration_states import MongoIntegrationStates
+from daemon.store.integrations import MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.mongo_errors import fails_by_content
-from daemon.store.open_conflicts import MongoOpenConflicts
 from daemon.store.outbox import MongoOutbox
 from daemon.stream.change_stream import ApplicationStream
 

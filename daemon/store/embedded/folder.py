@@ -74,7 +74,7 @@ class FolderClaim:
         return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
 
     async def _lock(self) -> None:
-        """An owner that was just killed keeps its lock for a moment."""
+        """Locks the file. An owner that was just killed keeps its lock for a moment."""
         deadline = asyncio.get_running_loop().time() + OWNER_PATIENCE_SECONDS
         while not _try_lock(self._descriptor):
             if asyncio.get_running_loop().time() > deadline:
@@ -91,7 +91,7 @@ class FolderClaim:
 
 
 def cannot_be_used(dbpath: Path, error: OSError) -> EmbeddedMongoError:
-    """A folder or a file in it that another user owns, a read-only volume, a file in its place."""
+    """Returns the error of a folder that another user owns, a read-only volume, or a file of its name."""
     other = error.filename not in {None, str(dbpath)}
     reason = f"{error.filename}: {error.strerror}" if other else error.strerror
     return EmbeddedMongoError(
@@ -102,9 +102,9 @@ def cannot_be_used(dbpath: Path, error: OSError) -> EmbeddedMongoError:
 
 
 def mongod_holding(dbpath: Path) -> int | None:
-    """The pid of the mongod that has this folder locked (0 when it cannot be read), else None.
+    """Returns the pid of the mongod that has this folder locked (0 if it cannot be read), else None.
 
-    The lock is asked, not the pid: after a crash the file still names a process, perhaps someone else's by now.
+    The lock decides, not the pid: after a crash the file still names a process, which may be another one by now.
     """
     try:
         descriptor = os.open(dbpath / "mongod.lock", os.O_RDONLY)

@@ -1,8 +1,8 @@
 """Runs one mongod for exactly as long as the process that started this script lives.
 
 A stand-alone script (`python -I -S embedded_guard.py STOP_SECONDS MONGOD ARG...`), standard library only.
-It reads its standard input, whose other end only the parent holds: end of file means that the parent
-asked for a stop or is gone, however it went. PR_SET_PDEATHSIG alone cannot promise that, because it
+It reads its standard input, whose other end only the parent holds: at end of file the parent
+wants a stop, or has ended. PR_SET_PDEATHSIG alone cannot promise that, because it
 fires when the *thread* that forked ends; here it guards against the death of this script, which has one thread.
 """
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _wake_on_child_exit() -> int:
-    """A file descriptor that becomes readable when a child has ended."""
+    """Returns a file descriptor that becomes readable when a child has ended."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes)
@@ -78,7 +78,7 @@ def _exit_code(child: int) -> int | None:
 
 
 def _stop(child: int, seconds: float) -> int:
-    """Asks for a clean shutdown; insists when it takes longer than that."""
+    """Requests a clean shutdown, and kills after the time limit."""
     os.kill(child, signal.SIGTERM)
     deadline = time.monotonic() + seconds
     while (code := _exit_code(child)) is None:

@@ -29,7 +29,7 @@ async def make_primary(port: int, pid: int, replica_set: str) -> None:
 
 
 async def _wait_for_listener(port: int) -> None:
-    """A driver looks again only every half second; a socket is cheaper and tells at once."""
+    """Waits for the port by a socket: a driver would try again only every half second."""
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -49,7 +49,7 @@ async def _is_process(client: AsyncMongoClient[dict[str, object]], pid: int) -> 
 async def _is_primary(
     client: AsyncMongoClient[dict[str, object]], port: int, replica_set: str
 ) -> bool:
-    """One look, and the step that is missing, if any: its effect is seen at the next look."""
+    """Returns True for a primary; otherwise takes the step that is missing, whose effect the next call sees."""
     hello = await client.admin.command("hello")
     if hello.get("isreplicaset"):  # it has no configuration of which this address is a member
         await _configure(client, f"127.0.0.1:{port}", replica_set)

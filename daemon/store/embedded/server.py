@@ -39,7 +39,7 @@ class EmbeddedMongo:
 
     @property
     def uri(self) -> str:
-        """Good for any driver: transactions, retryable writes and change streams work."""
+        """The URI for any driver: transactions, retryable writes and change streams work."""
         return f"mongodb://127.0.0.1:{self.port}/?replicaSet={self.replica_set}"
 
     @property
@@ -47,11 +47,11 @@ class EmbeddedMongo:
         return self.claim.dbpath
 
     async def wait(self) -> int:
-        """Returns mongod's exit code when it has ended, asked for or not."""
+        """Returns mongod's exit code when it has ended."""
         return await self.guard.wait()
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """A task for the daemon: returns on `stop`, fails when mongod ends before.
+        """Returns on `stop`; fails if mongod ends before.
 
         Raises:
             EmbeddedMongoError: with what the log says about its end.
@@ -100,7 +100,7 @@ async def start_embedded(
             try:
                 return await _start(claim, [str(mongod), *options], chosen, replica_set)
             except _PortTaken as taken:
-                # Between our look and mongod's start someone else may take a free port.
+                # Between this check and mongod's start another process may take a free port.
                 if port is not None or attempt == PORT_ATTEMPTS:
                     raise taken.reason from None
     except BaseException:
@@ -160,7 +160,7 @@ async def _read_pid(guard: Process) -> int:
 
 
 async def _became_primary(guard: Process, becoming: Coroutine[None, None, None]) -> bool:
-    """False when mongod ended instead."""
+    """Returns False if mongod ended instead."""
     primary = asyncio.create_task(becoming, name="embedded-mongo-primary")
     ended = asyncio.create_task(guard.wait(), name="embedded-mongo-ended")
     try:
@@ -187,7 +187,7 @@ def _explain_exit(binary: Path, failure: Failure) -> Exception:
 
 
 async def _end(guard: Process) -> None:
-    """Closing its standard input is the order to stop; a guard that hangs takes mongod with it when killed."""
+    """Closes the guard's standard input, which stops mongod; a guard that hangs is killed with it."""
     assert guard.stdin is not None
     assert guard.stdout is not None
     guard.stdin.close()
@@ -220,7 +220,7 @@ def _free_port() -> int:
 
 
 def _begin_log(logpath: Path) -> int:
-    """Where this start begins in the log; one earlier log is kept, so that it does not fill the disk."""
+    """Returns the start of this run in the log; one earlier log is kept, so that it does not fill the disk."""
     with logpath.open("ab") as log:
         size = log.tell()
     if size <= LOG_BYTES_KEPT:

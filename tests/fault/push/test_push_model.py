@@ -20,7 +20,7 @@ from daemon.core.conflict import decide_status
 from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.outbox import MongoOutbox
-from daemon.store.push_results import PushEffects
+from daemon.store.push_results import PushResults
 from models.status import ApplicationStatus
 from tests.support.mongo import fresh_databases
 from tests.support.push_ats import STAGES, lost_answer
@@ -150,7 +150,7 @@ class Story:
 
     async def die_before_end(self) -> None:
         """What follows from the push is written, that it ended is not."""
-        await self._die_in(PushEffects, "apply", after=True)
+        await self._die_in(PushResults, "apply", after=True)
 
     async def _die_in(self, where: type, method: str, *, after: bool = False) -> None:
         original: Callable[..., Awaitable[Any]] = getattr(where, method)

@@ -1,7 +1,7 @@
 """Documents put together from parts that were encoded once."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import bson
 from hypothesis import given
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from daemon.store.encoding import (
     RAW_OPTIONS,
-    Encodings,
     assembled,
     bytes_field,
     document_field,
@@ -44,30 +43,3 @@ def test_an_assembled_document_is_the_one_that_was_meant(
     meant = {"_id": identity, **own, "text": text, "raw": raw, "inner": inner, "last": 1}
     assert whole == encode(meant)
     assert list(decoded(whole).items()) == list(meant.items())
-
-
-def test_a_record_kept_is_given_once_and_encoded_anew_after_that() -> None:
-    encodings, record = Encodings(), {"name": "x"}
-    kept = encodings.keep(record)
-    record["name"] = "y"
-
-    assert encodings.take(record) == kept
-    assert decoded(encodings.take(record)) == {"name": "y"}
-
-
-def test_equal_records_are_not_taken_for_one_another() -> None:
-    encodings, one, other = Encodings(), {"name": "x"}, {"name": "x"}
-    encodings.keep(one)
-    other["name"] = "z"
-
-    assert decoded(encodings.take(other)) == {"name": "z"}
-
-
-def test_the_oldest_are_forgotten_first() -> None:
-    encodings = Encodings(at_most=2)
-    records = [{"n": n, "id": uuid4().hex} for n in range(3)]
-    for record in records:
-        encodings.keep(record)
-        record["n"] = -1
-
-    assert [decoded(encodings.take(record))["n"] for record in records] == [-1, 1, 2]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.encoding import RAW_OPTIONS
-from models.ids import application_id, candidate_id, derived_id, snapshot_id
+from models.ids import application_id, candidate_id, snapshot_id
 
 NAMES = st.text(max_size=40).filter(lambda text: text.isprintable())
 
@@ -22,7 +22,6 @@ def test_every_kind_of_identity_is_the_same_as_made_one_by_one(
     assert ids.candidate(name).as_uuid() == candidate_id(scope, name)
     assert ids.application(name).as_uuid() == application_id(scope, name)
     assert ids.snapshot(list_name, name).as_uuid() == snapshot_id(scope, list_name, name)
-    assert ids.derived(list_name, name).as_uuid() == derived_id(scope, list_name, name)
 
 
 @given(st.uuids())

@@ -13,7 +13,7 @@ from daemon.store.mongo_errors import fails_by_content, refusal
 from models.documents.clearview_values import Row
 
 
-class Change(msgspec.Struct, frozen=True):
+class DocumentUpdate(msgspec.Struct, frozen=True):
     """An update of one document, known by its key."""
 
     key: str
@@ -21,8 +21,8 @@ class Change(msgspec.Struct, frozen=True):
     update: Row
 
 
-class Changed(msgspec.Struct, frozen=True):
-    """What became of many updates."""
+class UpdateOutcome(msgspec.Struct, frozen=True):
+    """The outcome of many updates."""
 
     sent: Sequence[str]
     """Keys of those that MongoDB was asked to make and did not refuse."""
@@ -31,12 +31,14 @@ class Changed(msgspec.Struct, frozen=True):
 
     @property
     def is_whole(self) -> bool:
-        """True if each of those sent has found its document."""
+        """True if each update that was sent found its document."""
         return self.matched >= len(self.sent)
 
 
-async def update_each(collection: AsyncCollection[Any], changes: Sequence[Change]) -> Changed:
-    """Update documents one by one, in one request.
+async def update_each(
+    collection: AsyncCollection[Any], changes: Sequence[DocumentUpdate]
+) -> UpdateOutcome:
+    """Updates documents one by one, in one request.
 
     Raises:
         PyMongoError: MongoDB is away; all of it may be repeated.
@@ -53,13 +55,13 @@ async def update_each(collection: AsyncCollection[Any], changes: Sequence[Change
             writes.append(UpdateOne(change.where, update))
     matched, errors = await _written(collection, writes)
     refused |= {keys[error["index"]]: refusal(error) for error in errors}
-    return Changed([key for key in keys if key not in refused], matched, refused)
+    return UpdateOutcome([key for key in keys if key not in refused], matched, refused)
 
 
 async def _written(
     collection: AsyncCollection[Any], writes: list[UpdateOne]
 ) -> tuple[int, Sequence[Mapping[str, Any]]]:
-    """How many documents were found, and the errors of those that were refused."""
+    """Returns how many documents were found, and the errors of those that were refused."""
     if not writes:
         return 0, ()
     try:
@@ -74,7 +76,7 @@ async def _written(
 async def update_alike(
     collection: AsyncCollection[Any], where: Row, update: Row
 ) -> list[tuple[Row, str]]:
-    """Update all that match alike.
+    """Applies one update to all documents that match.
 
     Returns the documents that MongoDB refuses (`_id`, `candidate_id`) with the reason.
 
@@ -91,6 +93,8 @@ async def update_alike(
     # The first refusal ends an update of many; documents that it has reached match no more, or may
     # be written once more.
     rows = await collection.find(where, {"_id": 1, "candidate_id": 1}).to_list()
-    changes = [Change(str(n), {**where, "_id": row["_id"]}, update) for n, row in enumerate(rows)]
+    changes = [
+        DocumentUpdate(str(n), {**where, "_id": row["_id"]}, update) for n, row in enumerate(rows)
+    ]
     changed = await update_each(collection, changes)
     return [(rows[int(key)], reason) for key, reason in changed.refused.items()]
