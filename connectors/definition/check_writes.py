@@ -10,6 +10,7 @@ from connectors.definition.check_placeholders import check_placeholders, setting
 from connectors.definition.paths import joins_used
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
+from connectors.definition.webhook import Webhook
 from connectors.definition.writes import Choice, Write
 
 STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
@@ -224,16 +225,31 @@ def check_webhook(document: Document, model: DefinitionModel) -> None:
     """Report mistakes in the webhook."""
     if model.webhook is None:
         return
-    signature, path = model.webhook.signature, ("webhook", "signature")
+    webhook = model.webhook
+    signature, at = webhook.signature, ("webhook", "signature")
     if (signature.header is None) == (signature.at is None):
-        document.error(path, "needs exactly one of `header` and `at`")
+        document.error(at, "needs exactly one of `header` and `at`")
     if signature.secret not in model.credentials:
         message = f'`credentials` declares no "{signature.secret}"'
         hint = did_you_mean(signature.secret, model.credentials)
-        document.error((*path, "secret"), message, hint=hint)
+        document.error((*at, "secret"), message, hint=hint)
     if "{signature}" not in signature.format:
-        document.error((*path, "format"), "needs {signature}")
+        document.error((*at, "format"), "needs {signature}")
     if "{body" not in signature.message:
-        document.error(
-            (*path, "message"), "signs nothing of the body; needs {body} or {body.<key>}"
-        )
+        document.error((*at, "message"), "signs nothing of the body; needs {body} or {body.<key>}")
+    _check_event(document, model, webhook)
+
+
+def _check_event(document: Document, model: DefinitionModel, webhook: Webhook) -> None:
+    path = ("webhook",)
+    if (webhook.event is None) == (webhook.event_header is None):
+        document.error(path, "needs exactly one of `event` and `event_header`")
+    for one, other in (("event_id", "event_id_header"), ("timestamp", "timestamp_header")):
+        if getattr(webhook, one) is not None and getattr(webhook, other) is not None:
+            document.error((*path, other), f"is given beside `{one}`; keep one of the two")
+    for name in webhook.records:
+        if name not in model.lists:
+            hint = did_you_mean(name, model.lists)
+            document.error((*path, "records", name), "is no list", hint=hint)
+        elif model.lists[name].fetch is None:
+            document.error((*path, "records", name), "needs `fetch` in its list, to read it by id")

@@ -19,6 +19,7 @@ from models.documents.outbox import StatusOutboxEntry
 from models.documents.snapshot import CandidateSnapshot
 from models.documents.status_update_log import StatusUpdateLog
 from models.documents.sync_run import SyncRun
+from models.documents.webhook_event import WebhookEvent
 
 OWN_DOCUMENTS: tuple[type[Document], ...] = (
     Alert,
@@ -39,6 +40,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
+    WebhookEvent,
 )
 """Every collection of the service's own database."""
 
@@ -68,4 +70,5 @@ __all__ = [
     "StatusOutboxEntry",
     "StatusUpdateLog",
     "SyncRun",
+    "WebhookEvent",
 ]

@@ -1,0 +1,75 @@
+"""`POST /webhooks/{name}`: events that an ATS sends by itself.
+
+An event is answered as received only once it is stored. It is a hint: nothing of its content is kept
+but the ids of the records that it names, which the integration's next run reads again at the ATS.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from connectors.read.webhooks import WebhookReader, WebhookRefused
+from daemon.core.webhooks import Received
+from daemon.http.answers import Problem
+from daemon.ports.clock import Clock
+from daemon.ports.metrics import Metrics
+from daemon.ports.webhooks import WebhookInbox
+
+log = structlog.get_logger("daemon.http.webhooks")
+
+MOST_WEBHOOK_BYTES = 1024 * 1024
+ROOT = "/webhooks"
+_STATUS = {"malformed": 400, "not_configured": 404}
+"""Any other reason is 401."""
+
+
+class Webhooks:
+    """The route for the webhooks of all integrations."""
+
+    def __init__(
+        self,
+        readers: Callable[[str], WebhookReader | None],
+        inbox: WebhookInbox,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """`readers` finds the reader of an integration by its name; None if it takes no webhooks."""
+        self._readers = readers
+        self._inbox = inbox
+        self._clock = clock
+        self._metrics = metrics
+
+    def routes(self) -> list[web.RouteDef]:
+        """The one route."""
+        return [web.post(f"{ROOT}/{{name}}", self.receive)]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Checks one event and stores it.
+
+        Raises:
+            Problem: 404 for an integration without webhooks, 401 for an event that is not signed by
+                its ATS or too old, 400 for one that is no JSON object.
+        """
+        name = request.match_info["name"]
+        reader = self._readers(name)
+        if reader is None:
+            raise Problem(404, "no webhooks here", "see ats-sync integrations webhook-url NAME")
+        body = await request.read()
+        handshake = reader.handshake(request.headers)
+        if handshake and not body.strip():
+            return web.Response(status=200, headers=handshake)
+        now = self._clock.now()
+        try:
+            event = reader.read(request.headers, body, now)
+        except WebhookRefused as refused:
+            self._count(name, refused.reason)
+            log.info("webhook_refused", integration=name, reason=refused.reason)
+            raise Problem(_STATUS.get(refused.reason, 401), "event not accepted") from None
+        received = Received(event.event_id, event.name, event.records)
+        is_new = await self._inbox.receive(name, received, now)
+        self._count(name, ("received" if event.records else "ignored") if is_new else "repeated")
+        return web.Response(status=reader.answer, headers=handshake)
+
+    def _count(self, integration: str, outcome: str) -> None:
+        self._metrics.count("webhook_events", integration=integration, outcome=outcome)

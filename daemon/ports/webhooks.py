@@ -1,0 +1,26 @@
+"""Ports of webhooks: the events that were received, and the records that they name."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from daemon.core.webhooks import PendingEvents, Received
+
+
+class WebhookInbox(Protocol):
+    """Where the HTTP port stores events, of any integration."""
+
+    async def receive(self, integration: str, event: Received, at: datetime) -> bool:
+        """Returns False for an event that came before. Durable on a majority when it returns."""
+        ...
+
+
+class WebhookQueue(Protocol):
+    """Events of one integration that wait for a run."""
+
+    async def pending(self, limit: int) -> PendingEvents:
+        """Returns the oldest events that are not applied yet."""
+        ...
+
+    async def applied(self, event_ids: Sequence[UUID], *, run_id: UUID, at: datetime) -> None: ...

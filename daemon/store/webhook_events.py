@@ -1,0 +1,73 @@
+"""Received webhook events in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pymongo import ASCENDING
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.webhooks import PendingEvents, Received
+from daemon.store.connection import Mongo
+from models.documents import IntegrationSettings, WebhookEvent
+from models.ids import derived_id, integration_id
+
+
+class MongoWebhookInbox:
+    """Stores events, and notes on the integration that there is a new one."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._events = mongo.collection(WebhookEvent)
+        self._settings = mongo.collection(IntegrationSettings)
+
+    async def receive(self, integration: str, event: Received, at: datetime) -> bool:
+        """Returns False for an event that came before.
+
+        The note on the integration comes second: a kill in between leaves an event that the next poll
+        applies.
+        """
+        scope = integration_id(integration)
+        try:
+            await self._events.insert_one(
+                {
+                    "_id": derived_id(scope, "webhook", event.event_id),
+                    "ats_integration_id": scope,
+                    "event_id": event.event_id,
+                    "event": event.name,
+                    "records": dict(event.records),
+                    "received_at": at,
+                    "state": "pending" if event.records else "ignored",
+                    "applied_at": None,
+                    "run_id": None,
+                }
+            )
+        except DuplicateKeyError:
+            return False
+        if event.records:
+            await self._settings.update_one({"_id": scope}, {"$max": {"webhook_at": at}})
+        return True
+
+
+class MongoWebhookQueue:
+    """Events of one integration that wait for a run."""
+
+    def __init__(self, mongo: Mongo, integration: UUID) -> None:
+        self._events = mongo.collection(WebhookEvent)
+        self._integration = integration
+
+    async def pending(self, limit: int) -> PendingEvents:
+        rows = (
+            await self._events.find(
+                {"ats_integration_id": self._integration, "state": "pending"}, {"records": 1}
+            )
+            .sort("received_at", ASCENDING)
+            .limit(limit)
+            .to_list()
+        )
+        return PendingEvents([row["_id"] for row in rows], [row["records"] for row in rows])
+
+    async def applied(self, event_ids: Sequence[UUID], *, run_id: UUID, at: datetime) -> None:
+        await self._events.update_many(
+            {"_id": {"$in": list(event_ids)}},
+            {"$set": {"state": "applied", "applied_at": at, "run_id": run_id}},
+        )
