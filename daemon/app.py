@@ -21,6 +21,7 @@ from config.operator_clearview import ClearView
 from config.settings import Settings
 from connectors.connector import Connector, Observer
 from connectors.definition.requests import Api
+from connectors.read.webhooks import WebhookReader, webhook_reader
 from connectors.registry import SharedLimits, create_connector
 from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
@@ -33,6 +34,7 @@ from daemon.core.runs import Run
 from daemon.exporting.values import ExportStores
 from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
+from daemon.http.webhooks import Webhooks
 from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, Request
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
@@ -90,6 +92,7 @@ from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import MongoTokenStore
+from daemon.store.webhook_events import MongoWebhookInbox, MongoWebhookQueue
 from daemon.stream.change_stream import ApplicationStream
 from models.ids import integration_id
 
@@ -178,6 +181,7 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
         pushes=MongoLostPushes(mongo),
         values=MongoSentValues(mongo, app.clock),
         runs=app.runs,
+        webhooks=MongoWebhookQueue(mongo, identity),
         alerts=app.alerts,
         clock=app.clock,
         page_slots=app.page_slots,
@@ -318,8 +322,18 @@ class Daemon:
                 render_metrics=self.metrics.render,
                 clock=clock,
                 admin_token=self.settings.admin_token,
+                routes=Webhooks(
+                    self._webhook_reader, MongoWebhookInbox(mongo), clock, self.metrics
+                ).routes(),
             )
         )
+
+    def _webhook_reader(self, name: str) -> WebhookReader | None:
+        checked = self.config.checked
+        integration = checked.loaded.value.integrations.get(name)
+        if integration is None or not integration.enabled:
+            return None
+        return webhook_reader(checked.definition_of(name).model, integration)
 
     async def _watch_conditions(self, stop: asyncio.Event) -> None:
         while not await stopped_within(stop, CHECK_CONDITIONS_EVERY):
@@ -485,10 +499,19 @@ def _poll_job(app: AppServices, wanted: Integration, connector: Connector) -> Po
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
 
     async def poll(
-        *, fence: int, still_held: Callable[[], bool], sweep: bool, accept_deletions: bool
+        *,
+        fence: int,
+        still_held: Callable[[], bool],
+        sweep: bool = False,
+        accept_deletions: bool = False,
+        only_webhooks: bool = False,
     ) -> Run:
         request = Request(
-            fence=fence, still_held=still_held, sweep=sweep, accept_deletions=accept_deletions
+            fence=fence,
+            still_held=still_held,
+            sweep=sweep,
+            accept_deletions=accept_deletions,
+            only_webhooks=only_webhooks,
         )
         return await job.run(request)
 

@@ -15,7 +15,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from config.operator import Integration
 from connectors.definition.compiled_paths import compile_path
+from connectors.definition.root import DefinitionModel
 from connectors.definition.webhook import Signature, Webhook
 from connectors.read.ids import identifier
 
@@ -187,6 +189,23 @@ class WebhookReader:
             external_id = identifier(path(payload))
             if external_id is not None:
                 yield name, external_id
+
+
+def webhook_reader(model: DefinitionModel, integration: Integration) -> WebhookReader | None:
+    """Returns the reader for an integration's webhooks; None if its ATS sends none.
+
+    The credential that is the key may have several keys, with blanks in between.
+    """
+    webhook = model.webhook
+    if webhook is None:
+        return None
+    given = integration.credentials.get(webhook.signature.secret)
+    holds = {
+        name: spec.holds
+        for name, spec in model.lists.items()
+        if spec.holds != "lookup" and spec.fetch is not None
+    }
+    return WebhookReader(webhook, given.get_secret_value().split() if given else (), holds)
 
 
 def _paths(webhook: Webhook, holds: Mapping[str, str]) -> Iterator[tuple[str, str]]:

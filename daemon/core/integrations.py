@@ -36,3 +36,5 @@ class IntegrationState(msgspec.Struct, frozen=True):
     state: State
     reason: str | None
     request: Mapping[str, Any] | None
+    webhook_at: object = None
+    """When the newest webhook event came that names a record; it changes with each."""

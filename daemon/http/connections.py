@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from daemon.http.answers import Problem
+from daemon.http.body_limits import most_bytes, too_large
 
 MOST_CONNECTIONS = 100
 
@@ -180,11 +181,13 @@ def whole_requests(limits: HttpLimits) -> Middleware:
         connection.header_is_complete()
         try:
             async with asyncio.timeout(limits.body_s):
-                await request.read()
+                body = await request.read()
         except TimeoutError:
             raise Problem(408, f"the body did not arrive within {limits.body_s:g} s") from None
         except (web.RequestPayloadError, ConnectionError):
             raise Problem(400, "the body is malformed or broke off") from None
+        if len(body) > most_bytes(request.path):
+            raise too_large(request.path)
         connection.request_is_complete()
         return await handler(request)
 

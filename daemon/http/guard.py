@@ -11,14 +11,13 @@ from aiohttp.typedefs import Middleware
 from pydantic import SecretStr
 
 from daemon.http.answers import Problem
+from daemon.http.body_limits import most_bytes, too_large
 from daemon.store.connection import DatabaseError
 from models.errors import UserError
 
 log = structlog.get_logger("daemon.http")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-MOST_BYTES = 64 * 1024
-_TOO_LARGE = Problem(413, f"the body may have at most {MOST_BYTES} bytes")
 PROXY_HEADERS = frozenset({
     *("forwarded", "via", "x-real-ip", "client-ip", "x-client-ip", "x-cluster-client-ip"),
     *("true-client-ip", "x-originating-ip", "x-proxyuser-ip", "x-azure-clientip", "x-host"),
@@ -46,8 +45,8 @@ async def add_headers(_request: web.Request, answer: web.StreamResponse) -> None
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong is answered as a problem that shows no secrets."""
-    if (request.content_length or 0) > MOST_BYTES:
-        return _TOO_LARGE.answer()
+    if (request.content_length or 0) > most_bytes(request.path):
+        return too_large(request.path).answer()
     try:
         return await handler(request)
     except Exception as error:  # noqa: BLE001 - nothing but a problem may leave here
@@ -59,7 +58,7 @@ def _problem(request: web.Request, error: Exception) -> Problem:
         case Problem():
             return error
         case web.HTTPRequestEntityTooLarge():
-            return _TOO_LARGE
+            return too_large(request.path)
         case web.HTTPException():
             allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return Problem(error.status, (error.reason or "not granted").lower(), headers=allowed)

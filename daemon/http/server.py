@@ -10,8 +10,9 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from daemon.http.api import Api, ApiServices
+from daemon.http.body_limits import MOST_WEBHOOK_BYTES
 from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
-from daemon.http.guard import MOST_BYTES, add_headers, only_for_operators, problems
+from daemon.http.guard import add_headers, only_for_operators, problems
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.listener import Listener
 from daemon.http.page import StatusPage
@@ -98,7 +99,7 @@ class HttpServer:
                 only_for_operators(parts.admin_token),
                 whole_requests(parts.limits),
             ],
-            client_max_size=MOST_BYTES,
+            client_max_size=MOST_WEBHOOK_BYTES,
         )
         app.on_response_prepare.append(add_headers)
         probes = Probes(self._heartbeat, parts.checks, parts.render_metrics)

@@ -12,14 +12,13 @@ from aiohttp import web
 from connectors.read.webhooks import WebhookReader, WebhookRefused
 from daemon.core.webhooks import Received
 from daemon.http.answers import Problem
+from daemon.http.body_limits import WEBHOOKS
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
 from daemon.ports.webhooks import WebhookInbox
 
 log = structlog.get_logger("daemon.http.webhooks")
 
-MOST_WEBHOOK_BYTES = 1024 * 1024
-ROOT = "/webhooks"
 _STATUS = {"malformed": 400, "not_configured": 404}
 """Any other reason is 401."""
 
@@ -42,7 +41,7 @@ class Webhooks:
 
     def routes(self) -> list[web.RouteDef]:
         """The one route."""
-        return [web.post(f"{ROOT}/{{name}}", self.receive)]
+        return [web.post(f"{WEBHOOKS}{{name}}", self.receive)]
 
     async def receive(self, request: web.Request) -> web.Response:
         """Checks one event and stores it.

@@ -30,6 +30,7 @@ from daemon.ports.imports import (
     Snapshots,
 )
 from daemon.ports.runs import RunLog
+from daemon.ports.webhooks import WebhookQueue
 
 PAGES_AT_ONCE = 12
 
@@ -45,6 +46,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     conflicts: Conflicts
     pushes: Pushes
     values: SentValues
+    webhooks: WebhookQueue
     runs: RunLog
     alerts: Alerts
     clock: Clock
@@ -95,6 +97,8 @@ class Request(msgspec.Struct, frozen=True):
     still_held: Callable[[], bool] = lambda: True
     sweep: bool = False
     accept_deletions: bool = False
+    only_webhooks: bool = False
+    """Read only the records that webhook events name."""
     progress: Progress = msgspec.field(default_factory=NoProgress)
 
 

@@ -31,6 +31,7 @@ from daemon.importing.reports import (
     report_unmapped,
 )
 from daemon.importing.retry import retry_failed
+from daemon.importing.webhooks import apply_webhooks
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,11 @@ class ImportPoll:
         context = await self._begin(run, request)
         try:
             await finish_interrupted(context)
+            if request.only_webhooks:
+                await self._import_announced(context)
+                return
             self._begin_walk(context)
+            await apply_webhooks(context)
             failure = await self._walk_lists(context)
             context.walked_everything = failure is None
             if context.walked_everything:
@@ -106,6 +111,15 @@ class ImportPoll:
             outcome: Outcome = "partial" if run.counts.pages else "failed"
             await self._record(context, outcome, failure)
             raise ImportFailed(run, failure) from failure
+        await self._record(context, "success", None)
+
+    async def _import_announced(self, context: ImportContext) -> None:
+        """Import what webhook events name; the pass of an interrupted poll stays as it was."""
+        context.state.resume_or_begin(sweep=False, now=self._ports.clock.now(), fresh=uuid4())
+        interrupted = context.walk if context.walk.resumed_lists else None
+        await apply_webhooks(context)
+        context.state.walk = interrupted
+        await context.save()
         await self._record(context, "success", None)
 
     async def _note_failure(self, run: Run, error: BaseException) -> None:

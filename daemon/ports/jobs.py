@@ -11,9 +11,17 @@ class PollJob(Protocol):
     """One import of what changed at the ATS."""
 
     async def __call__(
-        self, *, fence: int, still_held: Callable[[], bool], sweep: bool, accept_deletions: bool
+        self,
+        *,
+        fence: int,
+        still_held: Callable[[], bool],
+        sweep: bool = False,
+        accept_deletions: bool = False,
+        only_webhooks: bool = False,
     ) -> Run:
         """Imports under a lease with this fencing token.
+
+        `only_webhooks` reads the records that waiting webhook events name, and no list.
 
         Raises:
             RunFailed: the run ended early; the next one continues from there.

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import msgspec
+
 from daemon.core.integrations import IntegrationState
 from daemon.ports.integrations import IntegrationSettingsStore
 from daemon.runtime.supervision import stopped_within
@@ -11,13 +13,21 @@ from daemon.runtime.supervision import stopped_within
 EVERY = timedelta(seconds=1)
 
 
+class Listener(msgspec.Struct, frozen=True):
+    """The callbacks of an integration's worker."""
+
+    wake: Callable[[], None]
+    """The integration was resumed, or a poll was requested."""
+    webhook_came: Callable[[], None]
+
+
 class IntegrationStateCache:
-    """Keeps the latest states, and calls a listener when one is resumed or a poll is requested."""
+    """Keeps the latest states, and calls listeners when an integration has news."""
 
     def __init__(self, integrations: IntegrationSettingsStore) -> None:
         self._integrations = integrations
         self._states: Mapping[str, IntegrationState] = {}
-        self._listeners: dict[str, Callable[[], None]] = {}
+        self._listeners: dict[str, Listener] = {}
 
     def state_of(self, name: str) -> IntegrationState | None:
         return self._states.get(name)
@@ -30,16 +40,21 @@ class IntegrationStateCache:
         found = self._states.get(name)
         return found is not None and found.state in ("active", "auth_failed")
 
-    def listen(self, name: str, on_change: Callable[[], None]) -> None:
+    def listen(self, name: str, listener: Listener) -> None:
         """Registers the one listener of an integration."""
-        self._listeners[name] = on_change
+        self._listeners[name] = listener
 
     async def refresh(self) -> None:
         """Reads the states now."""
         before, self._states = self._states, await self._integrations.states()
         for name, now in self._states.items():
-            if name in self._listeners and _is_news(before.get(name), now):
-                self._listeners[name]()
+            listener, old = self._listeners.get(name), before.get(name)
+            if listener is None:
+                continue
+            if _is_news(old, now):
+                listener.wake()
+            if now.webhook_at is not None and (old is None or old.webhook_at != now.webhook_at):
+                listener.webhook_came()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reads until stopped; a failed read leaves the last known states in force."""

@@ -34,23 +34,33 @@ class Trigger:
     """Rings when a job is due. Ringing again before it is heard changes nothing."""
 
     name: str
-    _due: asyncio.Event = field(default_factory=asyncio.Event)
+    due: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ring(self) -> None:
-        self._due.set()
+        self.due.set()
 
     async def heard(self, stop: asyncio.Event) -> bool:
         """Waits for the trigger; returns False if `stop` came first."""
-        if not self._due.is_set():
-            await _first_of(self._due, stop)
-        if stop.is_set():
-            return False
-        self._due.clear()
-        return True
+        return await first_due(stop, self) is not None
 
 
-async def _first_of(one: asyncio.Event, other: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+async def first_due(stop: asyncio.Event, *triggers: Trigger) -> Trigger | None:
+    """Waits until one of the triggers is due; returns it, or None once `stop` is set.
+
+    Of several that are due the first in the order of the arguments is returned.
+    """
+    events = [trigger.due for trigger in triggers]
+    if not any(event.is_set() for event in events):
+        await _first_of(stop, *events)
+    if stop.is_set():
+        return None
+    found = next(trigger for trigger in triggers if trigger.due.is_set())
+    found.due.clear()
+    return found
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

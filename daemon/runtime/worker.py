@@ -18,16 +18,16 @@ from connectors.connector import Connector
 from connectors.errors import AuthRefused
 from daemon.core.integrations import IntegrationRef, IntegrationState
 from daemon.core.leases import Lease, LeaseLost
-from daemon.core.runs import RunFailed
+from daemon.core.runs import Run, RunFailed
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
 from daemon.ports.jobs import DeliveryJob, ExportJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
-from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.integration_state import IntegrationStateCache, Listener
 from daemon.runtime.loop_health import LoopHealth
-from daemon.runtime.scheduler import Trigger
+from daemon.runtime.scheduler import Trigger, first_due
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
 
 log = structlog.get_logger("daemon.runtime.worker")
@@ -94,12 +94,13 @@ class IntegrationWorker:
         self._triggers = triggers
         self._health = health
         self._shared = shared
+        self._webhooks = Trigger(f"webhooks:{self.name}")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
         await self.connector.open()
         try:
-            self._shared.state_cache.listen(self.name, self._wake)
+            self._shared.state_cache.listen(self.name, Listener(self._wake, self._webhooks.ring))
             async with asyncio.TaskGroup() as group:
                 loops = [
                     group.create_task(self._keep(work, subject, stop), name=self.name)
@@ -182,12 +183,15 @@ class IntegrationWorker:
 
     async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
         self._triggers.poll.ring()
-        while await self._triggers.poll.heard(ended):
+        while (trigger := await first_due(ended, self._triggers.poll, self._webhooks)) is not None:
             state = self._shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
                 continue
             try:
-                await self.poll_once(lease, ended, state)
+                if trigger is self._webhooks:
+                    await self.import_announced(lease, ended, state)
+                else:
+                    await self.poll_once(lease, ended, state)
             except LeaseLost:
                 continue
             except self._shared.database_error as error:
@@ -196,7 +200,7 @@ class IntegrationWorker:
                 log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
                 self._shared.loops.failed(self.loop_name(POLLS), error)
                 await stopped_within(ended, DATABASE_RETRY)
-                self._triggers.poll.ring()
+                trigger.ring()
             else:
                 self._shared.loops.worked(self.loop_name(POLLS))
 
@@ -210,22 +214,41 @@ class IntegrationWorker:
             LeaseLost: another replica took over.
         """
         requested = (state.request if state is not None else None) or {}
+        job = partial(
+            self.jobs.poll,
+            fence=lease.token,
+            still_held=lambda: lease.still_held() and not ended.is_set(),
+            sweep=bool(requested.get("sweep")),
+            accept_deletions=bool(requested.get("accept_deletions")),
+        )
         try:
-            run = await self.jobs.poll(
-                fence=lease.token,
-                still_held=lambda: lease.still_held() and not ended.is_set(),
-                sweep=bool(requested.get("sweep")),
-                accept_deletions=bool(requested.get("accept_deletions")),
-            )
-        except RunFailed as failed:
-            await self._note_failure(failed)
-            return str(failed)
-        else:
-            await self._note_success(state)
-            return None if run.outcome == "success" else run.error or run.outcome
+            return await self._run_poll(job, state)
         finally:
             if requested:
                 await self._shared.integrations.answered(self.name, requested.get("id"))
+
+    async def import_announced(
+        self, lease: Lease, ended: asyncio.Event, state: IntegrationState | None = None
+    ) -> str | None:
+        """Imports the records that webhook events name; returns why that failed, if it did."""
+        job = partial(
+            self.jobs.poll,
+            fence=lease.token,
+            still_held=lambda: lease.still_held() and not ended.is_set(),
+            only_webhooks=True,
+        )
+        return await self._run_poll(job, state)
+
+    async def _run_poll(
+        self, job: Callable[[], Awaitable[Run]], state: IntegrationState | None
+    ) -> str | None:
+        try:
+            run = await job()
+        except RunFailed as failed:
+            await self._note_failure(failed)
+            return str(failed)
+        await self._note_success(state)
+        return None if run.outcome == "success" else run.error or run.outcome
 
     async def _note_failure(self, failed: RunFailed) -> None:
         if self._shared.is_outage(failed.cause):

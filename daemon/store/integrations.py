@@ -74,7 +74,8 @@ class MongoIntegrations:
     async def states(self) -> dict[str, IntegrationState]:
         """Returns the states by name of integration."""
         rows = self._collection.find(
-            {}, {"name": 1, "state": 1, "state_reason": 1, "request": 1, "_id": 0}
+            {},
+            {"name": 1, "state": 1, "state_reason": 1, "request": 1, "webhook_at": 1, "_id": 0},
         )
         return {
             row["name"]: _state(row)
@@ -123,6 +124,7 @@ def _state(row: Mapping[str, Any]) -> IntegrationState:
         state=state if state in STATES else "active",
         reason=row.get("state_reason"),
         request=request if isinstance(request, Mapping) else None,
+        webhook_at=row.get("webhook_at"),
     )
 
 
