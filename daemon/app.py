@@ -92,7 +92,7 @@ from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import MongoTokenStore
-from daemon.store.webhook_events import MongoWebhookInbox, MongoWebhookQueue
+from daemon.store.webhook_events import MongoWebhookEventStore, MongoWebhookQueue
 from daemon.stream.change_stream import ApplicationStream
 from models.ids import integration_id
 
@@ -323,7 +323,7 @@ class Daemon:
                 clock=clock,
                 admin_token=self.settings.admin_token,
                 routes=Webhooks(
-                    self._webhook_reader, MongoWebhookInbox(mongo), clock, self.metrics
+                    self._webhook_reader, MongoWebhookEventStore(mongo), clock, self.metrics
                 ).routes(),
             )
         )

@@ -1,21 +1,27 @@
-"""`ats-sync integrations`: pause one, resume one, list all."""
+"""`ats-sync integrations`: list all, pause and resume one, print the address of its webhooks."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.options import ConfigOption, JsonOption
+
+if TYPE_CHECKING:
+    from connectors.definition.webhook import Webhook
 
 NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    group = typer.Typer(help="List integrations, pause and resume them.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List integrations, pause and resume them, set up webhooks.", no_args_is_help=True
+    )
     group.command("list")(list_integrations)
     group.command("pause")(pause)
     group.command("resume")(resume)
+    group.command("webhook-url")(webhook_url)
     app.add_typer(group, name="integrations", rich_help_panel="Looking")
 
 
@@ -71,6 +77,56 @@ def pause(
 def resume(name: NameArgument, config: ConfigOption = None) -> None:
     """Let an integration go on, also after the ATS refused its credential."""
     _set(config, name, "active", None)
+
+
+def webhook_url(
+    name: NameArgument,
+    base: Annotated[
+        str, typer.Option("--base", help="The address under which the ATS reaches this service.")
+    ] = "https://YOUR-HOST",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the address for an integration's webhooks, and the steps at the vendor."""
+    from daemon.cli.rendering import require_known
+    from daemon.cli.session import print_json, settings_for, showing_errors
+    from daemon.runtime.checked_config import load_checked_config
+    from models.errors import UserError
+
+    with showing_errors():
+        checked = load_checked_config(settings_for(config).config)
+        integrations = checked.loaded.value.integrations
+        require_known(name, list(integrations))
+        model = checked.definition_of(name).model
+        if model.webhook is None:
+            reason = model.waivers.get("webhook", "its definition declares none")
+            raise UserError(
+                f"{model.title} sends no webhooks: {reason}", remedy="polls find changes"
+            )
+    address = f"{base.rstrip('/')}/webhooks/{name}"
+    secret = model.webhook.signature.secret
+    has_key = secret in integrations[name].credentials
+    if as_json:
+        print_json({"url": address, "credential": secret, "has_key": has_key})
+        return
+    _show_steps(address, model.title, model.webhook, has_key=has_key)
+
+
+def _show_steps(address: str, title: str, webhook: "Webhook", *, has_key: bool) -> None:
+    from daemon.cli.session import out
+
+    secret = webhook.signature.secret
+    steps = [f"enter this address at {title}" + (f" ({webhook.setup})" if webhook.setup else "")]
+    if not has_key:
+        steps.append(f"set credentials.{secret} to the key that {title} signs with")
+    steps.append(
+        f"to replace the key, give both for a while, with a blank in between (credentials.{secret})"
+    )
+    out.print(address, markup=False, soft_wrap=True)
+    for number, step in enumerate(steps, 1):
+        out.print(f"  {number}. {step}", markup=False, soft_wrap=True)
+    if not has_key:
+        out.print("Until the key is set every event is refused.", markup=False)
 
 
 def _set(config: Path | None, name: str, state: Any, reason: str | None) -> None:

@@ -15,7 +15,7 @@ from daemon.http.answers import Problem
 from daemon.http.body_limits import WEBHOOKS
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
-from daemon.ports.webhooks import WebhookInbox
+from daemon.ports.webhooks import WebhookEventStore
 
 log = structlog.get_logger("daemon.http.webhooks")
 
@@ -29,13 +29,13 @@ class Webhooks:
     def __init__(
         self,
         readers: Callable[[str], WebhookReader | None],
-        inbox: WebhookInbox,
+        events: WebhookEventStore,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         """`readers` finds the reader of an integration by its name; None if it takes no webhooks."""
         self._readers = readers
-        self._inbox = inbox
+        self._events = events
         self._clock = clock
         self._metrics = metrics
 
@@ -66,7 +66,7 @@ class Webhooks:
             log.info("webhook_refused", integration=name, reason=refused.reason)
             raise Problem(_STATUS.get(refused.reason, 401), "event not accepted") from None
         received = Received(event.event_id, event.name, event.records)
-        is_new = await self._inbox.receive(name, received, now)
+        is_new = await self._events.receive(name, received, now)
         self._count(name, ("received" if event.records else "ignored") if is_new else "repeated")
         return web.Response(status=reader.answer, headers=handshake)
 

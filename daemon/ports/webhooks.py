@@ -8,7 +8,7 @@ from uuid import UUID
 from daemon.core.webhooks import PendingEvents, Received
 
 
-class WebhookInbox(Protocol):
+class WebhookEventStore(Protocol):
     """Where the HTTP port stores events, of any integration."""
 
     async def receive(self, integration: str, event: Received, at: datetime) -> bool:

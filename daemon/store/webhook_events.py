@@ -13,7 +13,7 @@ from models.documents import IntegrationSettings, WebhookEvent
 from models.ids import derived_id, integration_id
 
 
-class MongoWebhookInbox:
+class MongoWebhookEventStore:
     """Stores events, and notes on the integration that there is a new one."""
 
     def __init__(self, mongo: Mongo) -> None:
