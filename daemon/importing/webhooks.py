@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from connectors.connector import ListFacts, Page
+from connectors.connector import ListFacts
 from daemon.core.poll_state import Deleting
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.failures import note_failures
-from daemon.importing.page import page_import
+from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id
 
 EVENTS_AT_ONCE = 500
@@ -42,9 +42,7 @@ async def _import_again(
     answers, failures = await read_by_id(context.connector, facts.name, external_ids)
     await note_failures(context, facts.name, failures)
     records = [record for record in answers.values() if record is not None]
-    page = Page(records=records, position=None, last=True)
-    async with page_import(context, facts, frozenset()) as pages:
-        await pages.commit(await pages.prepare(page), asked_at=asked_at)
+    await import_records(context, facts, records, asked_at=asked_at)
     await _delete(context, facts, [e for e, record in answers.items() if record is None])
 
 
