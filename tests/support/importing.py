@@ -21,6 +21,7 @@ from daemon.store.import_history import MongoImportHistory
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
+from daemon.store.webhook_events import MongoWebhookQueue
 from models.ids import integration_id
 from tests.support.fake_ats import FakeConnector
 from tests.support.moving_clock import MovingClock
@@ -36,6 +37,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         conflicts=MongoConflictLog(mongo, integration),
         pushes=MongoLostPushes(mongo),
         values=MongoSentValues(mongo, clock),
+        webhooks=MongoWebhookQueue(mongo, integration),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,
