@@ -40,7 +40,7 @@ class WebhookRefused(Exception):
         self.reason = reason
 
 
-class WebhookEvent(msgspec.Struct, frozen=True):
+class SignedEvent(msgspec.Struct, frozen=True):
     """A signed event."""
 
     event_id: str
@@ -84,7 +84,7 @@ class WebhookReader:
         name = self._webhook.handshake
         return {} if name is None or name not in headers else {name: headers[name]}
 
-    def read(self, headers: Headers, body: bytes, now: datetime) -> WebhookEvent:
+    def read(self, headers: Headers, body: bytes, now: datetime) -> SignedEvent:
         """Checks the signature and the time of sending, and finds the records.
 
         Raises:
@@ -95,7 +95,7 @@ class WebhookReader:
         payload = _object(body)
         proof = self._signed_by(headers, body, payload)
         self._require_fresh(headers, payload, proof, now)
-        return WebhookEvent(
+        return SignedEvent(
             event_id=self._id_of(headers, body, payload),
             name=self._name_of(headers, payload),
             records=dict(self._records_of(payload)),

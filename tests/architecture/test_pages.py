@@ -21,6 +21,7 @@ from daemon.core.conditions import AlertKind
 from daemon.http.api import Api
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
+from daemon.http.webhooks import Webhooks
 from daemon.runtime.metrics import PREFIX
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
@@ -111,6 +112,7 @@ def routes() -> set[str]:
         *Probes(nothing, {}, nothing).routes(),
         *StatusPage(nothing, nothing, nothing).routes(),
         *Api(nothing).routes(),
+        *Webhooks(nothing, nothing, nothing, nothing).routes(),
     ]
     return {f"{route.method} {route.path}" for route in found}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from connectors.definition.root import DefinitionModel
-from connectors.read.webhooks import WebhookEvent, WebhookReader, WebhookRefused
+from connectors.read.webhooks import SignedEvent, WebhookReader, WebhookRefused
 from connectors.registry import load_definition
 from tests.support.webhook_senders import (
     SECRET,
@@ -45,7 +45,7 @@ def reader(connector: str, *secrets: str) -> WebhookReader:
     return WebhookReader(model.webhook, secrets or (SECRET,), holds)
 
 
-def read(connector: str, sent: Sent, *secrets: str, at: datetime = NOW) -> WebhookEvent:
+def read(connector: str, sent: Sent, *secrets: str, at: datetime = NOW) -> SignedEvent:
     headers, body = sent
     return reader(connector, *secrets).read(CIMultiDict(headers), body, at)
 
