@@ -9,7 +9,7 @@ from pymongo import ASCENDING, IndexModel
 from models.documents.base import StoredDocument, UtcTime
 
 KEPT_S = 7 * 24 * 3600
-"""Vendors repeat an event for a day at most (SmartRecruiters and Greenhouse, read 2026-11-23)."""
+"""Vendors repeat an event for a day at most (their pages, read 2026-11-23)."""
 
 
 class WebhookEvent(StoredDocument):
