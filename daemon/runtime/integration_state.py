@@ -13,7 +13,7 @@ from daemon.runtime.supervision import stopped_within
 EVERY = timedelta(seconds=1)
 
 
-class Listener(msgspec.Struct, frozen=True):
+class StateListener(msgspec.Struct, frozen=True):
     """The callbacks of an integration's worker."""
 
     wake: Callable[[], None]
@@ -27,7 +27,7 @@ class IntegrationStateCache:
     def __init__(self, integrations: IntegrationSettingsStore) -> None:
         self._integrations = integrations
         self._states: Mapping[str, IntegrationState] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, StateListener] = {}
 
     def state_of(self, name: str) -> IntegrationState | None:
         return self._states.get(name)
@@ -40,7 +40,7 @@ class IntegrationStateCache:
         found = self._states.get(name)
         return found is not None and found.state in ("active", "auth_failed")
 
-    def listen(self, name: str, listener: Listener) -> None:
+    def listen(self, name: str, listener: StateListener) -> None:
         """Registers the one listener of an integration."""
         self._listeners[name] = listener
 

@@ -25,7 +25,7 @@ from daemon.ports.jobs import DeliveryJob, ExportJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
-from daemon.runtime.integration_state import IntegrationStateCache, Listener
+from daemon.runtime.integration_state import IntegrationStateCache, StateListener
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.scheduler import Trigger, first_due
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
@@ -100,7 +100,9 @@ class IntegrationWorker:
         """Work until stopped."""
         await self.connector.open()
         try:
-            self._shared.state_cache.listen(self.name, Listener(self._wake, self._webhooks.ring))
+            self._shared.state_cache.listen(
+                self.name, StateListener(self._wake, self._webhooks.ring)
+            )
             async with asyncio.TaskGroup() as group:
                 loops = [
                     group.create_task(self._keep(work, subject, stop), name=self.name)
