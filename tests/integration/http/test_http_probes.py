@@ -70,7 +70,7 @@ async def test_every_reason_not_to_be_ready_is_told(
         await asyncio.Event().wait()
         return None
 
-    monkeypatch.setattr("daemon.http.probes.CHECK_LIMIT_S", 0.05)
+    monkeypatch.setattr("daemon.runtime.readiness.CHECK_LIMIT_S", 0.05)
     client = await serve(checks={"stream": closed, "config": breaks, "ClearView": hangs})
 
     async with client.get("/readyz") as answer:
