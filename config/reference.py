@@ -1,4 +1,4 @@
-"""Generates REFERENCE.md, the page that explains every key of the operator's file."""
+"""Generates docs/configuration.md, the page that explains every key of the operator's file."""
 
 import json
 from collections.abc import Iterator
@@ -15,13 +15,16 @@ from config.durations import format_duration
 from config.field_types import FieldType, field_type, fields_of, file_key
 from config.operator import OperatorConfig
 
-REFERENCE_FILE = FilePath(__file__).with_name("REFERENCE.md")
+REFERENCE_FILE = FilePath(__file__).parents[1] / "docs" / "configuration.md"
 
 _HEAD = """\
-# Reference of `ats-sync.yaml`
+# Configuration: `ats-sync.yaml`
 
-Generated from the models in `config/` by `python -m config.reference`; do not edit.
-`ats-sync.schema.json` says the same to editors.
+Generated from the models in `config/` by `python -m config.reference`; do not edit. For editors,
+[`config/ats-sync.schema.json`](../config/ats-sync.schema.json) says the same. A commented sample:
+[`config/ats-sync.yaml`](../config/ats-sync.yaml). Rules for YAML and references to secrets:
+[`config/README.md`](../config/README.md). Settings of the process are environment variables:
+[operations](operations.md).
 """
 
 
