@@ -1,9 +1,12 @@
-"""What small servers of vendors outside the catalog share, and how connectors reach them."""
+"""What small servers of vendors that no simulator plays share, and how connectors reach them."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,7 @@ from pydantic import SecretStr
 
 from config.operator import Integration
 from connectors.connector import ApplicationRef, Connector, Impossible, PushTarget, Steps
-from connectors.definition import load_definition_text
-from connectors.registry import create_connector
+from connectors.registry import create_connector, load_definition
 from models.status import ApplicationStatus
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import TinyAts, tiny_ats
@@ -37,8 +39,11 @@ def refuse(status: int, body: object, **headers: str) -> Refused:
 
 
 @dataclass(slots=True)
-class ForeignAts:
-    """What every such server counts."""
+class ForeignAts(ABC):
+    """What every such server counts, and what the tests of all of them do to one.
+
+    A module `tests/support/foreign_<connector>.py` exposes its server as `SERVER`; `servers` finds it.
+    """
 
     credentials: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
@@ -48,6 +53,28 @@ class ForeignAts:
     writes: list[tuple[str, Any]] = field(default_factory=list)
     slow_down: int = 0
     """So many of the next requests are refused for coming too fast."""
+    lost: int = 0
+    """So many of the next writes take effect, and their answers are lost."""
+
+    @abstractmethod
+    async def serve(self, request: web.Request) -> object:
+        """Answers every request of the API."""
+
+    @abstractmethod
+    def truth(self) -> dict[str, ApplicationStatus]:
+        """The status of every application, by its external id."""
+
+    @abstractmethod
+    def emails(self) -> dict[str, str]:
+        """The first e-mail address of every candidate, by its external id."""
+
+    @abstractmethod
+    def change(self) -> None:
+        """Moves an application, corrects an e-mail address, and lets someone apply."""
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Deletes an application, and its candidate where the vendor has one of each."""
 
     def violated(self, rule: str) -> None:
         """A rule of the vendor's was broken."""
@@ -59,16 +86,26 @@ class ForeignAts:
         return self.slow_down >= 0
 
 
-def answering(
-    serve: Callable[[web.Request], Awaitable[object]],
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """JSON of what `serve` returns, its own response, or the refusal it raised."""
+@cache
+def servers() -> Mapping[str, type[ForeignAts]]:
+    """Every such server by the name of its connector."""
+    paths = sorted(Path(__file__).parent.glob("foreign_*.py"))
+    names = [path.stem.removeprefix("foreign_") for path in paths]
+    return {name: import_module(f"tests.support.foreign_{name}").SERVER for name in names}
+
+
+def answering(ats: ForeignAts) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """JSON of what the server returns, its own response, or the refusal it raised."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        before = len(ats.writes)
         try:
-            found = await serve(request)
+            found = await ats.serve(request)
         except Refused as refused:
             return refused.answer
+        if len(ats.writes) > before and ats.lost > 0 and request.transport is not None:
+            ats.lost -= 1
+            request.transport.close()
         return found if isinstance(found, web.StreamResponse) else web.json_response(found)
 
     return answer
@@ -85,16 +122,14 @@ def only_query(ats: ForeignAts, request: web.Request, *known: str) -> None:
 async def connected(
     name: str,
     ats: ForeignAts,
-    serve: Callable[[web.Request], Awaitable[object]],
     *,
     credentials: Mapping[str, str] | None = None,
     clock: QuickClock | None = None,
     **operator: Any,
 ) -> AsyncIterator[tuple[Connector, TinyAts]]:
     """A connector by that definition to this server."""
-    text = (DEFINITIONS / f"{name}.yaml").read_text(encoding="utf-8")
-    definition = load_definition_text(text, path=Path(f"{name}.yaml"))
-    async with tiny_ats(answering(serve)) as tiny:
+    definition = load_definition(name, [DEFINITIONS])
+    async with tiny_ats(answering(ats)) as tiny:
         secrets = {**ats.credentials, **(credentials or {})}
         options = {key: value.format(url=tiny.url) for key, value in ats.options.items()}
         facts: dict[str, Any] = {

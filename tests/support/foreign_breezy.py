@@ -93,6 +93,22 @@ class Breezy(ForeignAts):
             for key, row in rows.items()
         }
 
+    def emails(self) -> dict[str, str]:
+        """The address of everyone."""
+        everyone = [row for rows in self.candidates.values() for row in rows.values()]
+        return {row["_id"]: row["email_address"] for row in everyone}
+
+    def change(self) -> None:
+        """Two candidates are moved, one address corrected, and one applies."""
+        self.move("pos0", "c000", "Offer")
+        self.move("pos1", "c001", "Disqualified")
+        self.candidates["pos2"]["c005"]["email_address"] = "moved@people.example"
+        self.add("c900", "pos3")
+
+    def delete(self) -> None:
+        """A recruiter deletes a candidate."""
+        del self.candidates["pos2"]["c002"]
+
     def _stage(self, position: str, name: str) -> Row:
         stages = PIPELINES[self.positions[position]["pipeline_id"]]
         return next({"id": key, "name": each} for key, each in stages.items() if each == name)
@@ -187,3 +203,6 @@ def _pipelines() -> dict[str, Row]:
 
 def _error(status: int, kind: str) -> Exception:
     return refuse(status, {"error": {"type": kind, "message": kind}})
+
+
+SERVER = Breezy

@@ -77,13 +77,15 @@ class Bullhorn(ForeignAts):
         """A recruiter sets a status."""
         self._changed(self.submissions[str(key)])["status"] = status
 
-    def rename(self, key: int, name: str) -> None:
-        """A recruiter corrects a name."""
-        self._changed(self.candidates[str(key)])["lastName"] = name
-
-    def delete(self, key: int) -> None:
+    def delete(self) -> None:
         """A recruiter deletes a submission; it stays, marked."""
-        self._changed(self.submissions[str(key)])["isDeleted"] = True
+        self._changed(self.submissions["1007"])["isDeleted"] = True
+
+    def change(self) -> None:
+        """A submission is moved, an address corrected, and one applies."""
+        self.move(1003, "Offer Extended")
+        self._changed(self.candidates["4"])["email"] = "moved@people.example"
+        self.add(900)
 
     def end_sessions(self) -> None:
         """Sessions and access tokens given so far are refused from now on."""
@@ -94,6 +96,11 @@ class Bullhorn(ForeignAts):
         """The status of every application."""
         rows = self.submissions.items()
         return {key: STATUSES[row["status"]] for key, row in rows if not row["isDeleted"]}
+
+    def emails(self) -> dict[str, str]:
+        """The address of everyone."""
+        rows = self.candidates.items()
+        return {key: row["email"] for key, row in rows if not row["isDeleted"]}
 
     def _changed(self, row: Row) -> Row:
         self.now += 1500
@@ -199,3 +206,6 @@ def _lucene_time(row: Row) -> int:
 
 def _error(key: str) -> Row:
     return {"errorMessage": key, "errorMessageKey": key, "errorCode": 1}
+
+
+SERVER = Bullhorn

@@ -60,6 +60,20 @@ class JazzHr(ForeignAts):
         """The status of every application."""
         return {key: STATUSES[row["workflow_step_name"]] for key, row in self.assignments.items()}
 
+    def emails(self) -> dict[str, str]:
+        """The address of everyone."""
+        return {key: row["email"] for key, row in self.applicants.items()}
+
+    def change(self) -> None:
+        """What thin lists hide, too: a step, an address, and a new applicant."""
+        self.move("pro003", "Phone Screen")
+        self.applicants["pro004"]["email"] = "moved@people.example"
+        self.add("pro900")
+
+    def delete(self) -> None:
+        """An applicant is deleted, with the application."""
+        del self.applicants["pro005"], self.assignments["as-pro005"]
+
     async def serve(self, request: web.Request) -> object:
         """Every request of the API."""
         if "Authorization" in request.headers:
@@ -95,3 +109,6 @@ def _page(rows: list[Row], page: str) -> object:
 def _bare(rows: list[Row]) -> object:
     """A single row comes without a list around it."""
     return rows[0] if len(rows) == 1 else rows
+
+
+SERVER = JazzHr

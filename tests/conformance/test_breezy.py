@@ -1,0 +1,82 @@
+"""What Breezy HR demands beyond what all do: scopes, sessions, own pipelines, pauses until a moment."""
+
+import pytest
+
+from connectors.connector import Window
+from models.status import ApplicationStatus as Status
+from tests.support.ats import Imported, QuickClock
+from tests.support.foreign import connected, pushed
+from tests.support.foreign_breezy import Breezy
+
+
+async def test_a_position_deleted_between_listing_and_reading_costs_no_other() -> None:
+    ats, imported = Breezy(), Imported()
+    async with connected("breezy", ats) as (connector, _):
+        await imported.walk(connector)
+        pages = 0
+
+        seen: set[str] = set()
+        async for page in connector.pages("candidates", Window()):
+            seen |= {record.external_id for record in page.records}
+            if pages == 0:
+                ats.positions.pop("pos2")
+                ats.candidates.pop("pos2")
+            pages += 1
+
+    assert seen == set(ats.truth())
+
+
+async def test_a_walk_goes_on_from_a_stored_position() -> None:
+    ats = Breezy()
+    async with connected("breezy", ats) as (connector, _):
+        first = await anext(aiter(connector.pages("candidates", Window())))
+        later = [
+            record.external_id
+            async for page in connector.pages("candidates", Window(), position=first.position)
+            for record in page.records
+        ]
+
+    assert {record.external_id for record in first.records} | set(later) == set(ats.truth())
+    assert len(later) == 40
+
+
+async def test_what_lists_do_not_show_is_read_from_the_candidate() -> None:
+    ats, imported = Breezy(), Imported()
+    async with connected("breezy", ats) as (connector, _):
+        await imported.walk(connector)
+
+    assert {each["title"] for each in imported.candidates.values()} == {"Engineer"}
+
+
+@pytest.mark.parametrize("status", [Status.INTERVIEW, Status.REJECTED, Status.HIRED])
+async def test_a_position_with_a_pipeline_of_its_own_is_moved_in_it(status: Status) -> None:
+    ats, imported = Breezy(), Imported()
+    async with connected("breezy", ats) as (connector, _):
+        await imported.walk(connector)
+        await pushed(connector, imported.applications["pos1:c001"], status)
+
+    [(_, stage)] = ats.writes
+    assert ats.truth()["pos1:c001"] == status
+    assert stage.isdigit(), "the ids of an own pipeline are numbers"
+    assert ats.violations == []
+
+
+async def test_a_session_that_ends_during_a_walk_is_opened_again() -> None:
+    ats, imported = Breezy(), Imported()
+    async with connected("breezy", ats) as (connector, tiny):
+        await imported.walk(connector)
+        ats.end_sessions()
+        await imported.walk(connector)
+        logins = [each for each in tiny.asked if "signin" in each]
+
+    assert set(imported.applications) == set(ats.truth())
+    assert len(logins) == 2
+
+
+async def test_a_rate_limit_until_a_moment_is_obeyed() -> None:
+    ats, imported, clock = Breezy(slow_down=1), Imported(), QuickClock()
+    async with connected("breezy", ats, clock=clock) as (connector, _):
+        await imported.walk(connector)
+
+    assert set(imported.applications) == set(ats.truth())
+    assert 35 < max(clock.slept) < 45
