@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from config.secret_text import check_header_text
 
@@ -18,9 +18,9 @@ class DeclaredNames(msgspec.Struct, frozen=True):
     required_options: Collection[str] = ()
     needs_acting_user: bool = False
     optional_credentials: Collection[str] = ()
-    in_headers: Collection[Path] = ()
+    in_headers: Collection[NodePath] = ()
     """Paths of values that are sent in a header, a query or basic authentication, from the integration on."""
-    basic_users: Collection[Path] = ()
+    basic_users: Collection[NodePath] = ()
     """User names of basic authentication."""
 
 
@@ -33,7 +33,7 @@ def check_connector_names(document: Document, lookup: Lookup, known: Collection[
     Works on the tree, so that it reports together with all other mistakes.
     """
     for name in document.keys(("integrations",)):
-        base: Path = ("integrations", name)
+        base: NodePath = ("integrations", name)
         connector = document.text((*base, "connector"))
         if not connector:
             continue
@@ -45,7 +45,7 @@ def check_connector_names(document: Document, lookup: Lookup, known: Collection[
 
 
 def _unknown_connector(
-    document: Document, path: Path, connector: str, known: Collection[str]
+    document: Document, path: NodePath, connector: str, known: Collection[str]
 ) -> None:
     hint = did_you_mean(connector, known)
     listed = "" if hint else f"; known are: {', '.join(sorted(known))}"
@@ -53,7 +53,7 @@ def _unknown_connector(
 
 
 def _check_integration(
-    document: Document, base: Path, connector: str, declared: DeclaredNames
+    document: Document, base: NodePath, connector: str, declared: DeclaredNames
 ) -> None:
     credentials, options = (*base, "credentials"), (*base, "options")
     known = {*declared.credentials, *declared.optional_credentials}
@@ -66,7 +66,7 @@ def _check_integration(
     _check_sent(document, base, declared)
 
 
-def _check_sent(document: Document, base: Path, declared: DeclaredNames) -> None:
+def _check_sent(document: Document, base: NodePath, declared: DeclaredNames) -> None:
     for path in declared.in_headers:
         check_header_text(document, (*base, *path))
     for path in declared.basic_users:
@@ -75,7 +75,9 @@ def _check_sent(document: Document, base: Path, declared: DeclaredNames) -> None
             document.error((*base, *path), message)
 
 
-def _check_names(document: Document, path: Path, connector: str, declared: Collection[str]) -> None:
+def _check_names(
+    document: Document, path: NodePath, connector: str, declared: Collection[str]
+) -> None:
     for key in document.keys(path):
         if key not in declared:
             hint = did_you_mean(key, declared)
@@ -84,6 +86,6 @@ def _check_names(document: Document, path: Path, connector: str, declared: Colle
             document.error((*path, key), message, hint=hint, on_key=True)
 
 
-def _require(document: Document, path: Path, connector: str, names: Collection[str]) -> None:
+def _require(document: Document, path: NodePath, connector: str, names: Collection[str]) -> None:
     for name in sorted(set(names) - set(document.keys(path))):
         document.error((*path, name), f"is required by connector {connector}")

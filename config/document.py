@@ -1,10 +1,10 @@
 """One configuration file during its checks: its tree and its problems."""
 
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import msgspec
 
-from config.nodes import Mark, Node, Path, Reference, Scalar, find, mark_of, show_path
+from config.nodes import Mark, Node, NodePath, Reference, Scalar, find, mark_of, show_path
 from config.problems import ConfigIssue, ConfigIssues
 
 
@@ -25,7 +25,7 @@ DEFAULT = Origin("default")
 class Document(msgspec.Struct, frozen=True):
     """A parsed file, on which every check reports, so that all mistakes are shown together."""
 
-    path: FilePath
+    path: Path
     root: Node
     problems: ConfigIssues = msgspec.field(default_factory=ConfigIssues)
 
@@ -34,25 +34,25 @@ class Document(msgspec.Struct, frozen=True):
         """The name of the file in messages."""
         return str(self.path)
 
-    def node(self, path: Path) -> Node | None:
+    def node(self, path: NodePath) -> Node | None:
         """Returns the node at a path."""
         return find(self.root, path)
 
-    def keys(self, path: Path) -> list[str]:
+    def keys(self, path: NodePath) -> list[str]:
         """Returns the keys of the mapping at a path; none if there is no mapping."""
         node = self.node(path)
         return list(getattr(node, "keys", ()))
 
-    def text(self, path: Path) -> str | None:
+    def text(self, path: NodePath) -> str | None:
         """Returns the text of the scalar at a path."""
         node = self.node(path)
         return node.text if isinstance(node, Scalar) else None
 
-    def mark(self, path: Path, *, key: bool = False) -> Mark:
+    def mark(self, path: NodePath, *, key: bool = False) -> Mark:
         """Returns the position of a path, or of the nearest value above it that the file has."""
         return mark_of(self.root, path, key=key)
 
-    def origin(self, path: Path) -> Origin:
+    def origin(self, path: NodePath) -> Origin:
         """Returns the source of the value at a path, without the value."""
         node = self.node(path)
         if node is None:
@@ -61,17 +61,19 @@ class Document(msgspec.Struct, frozen=True):
         return Origin(f"{self.file}:{self.mark(path).line}", references)
 
     def error(
-        self, path: Path, message: str, *, hint: str | None = None, on_key: bool = False
+        self, path: NodePath, message: str, *, hint: str | None = None, on_key: bool = False
     ) -> None:
         """Reports a mistake at a path."""
         self.problems.error(self._problem(path, message, hint, on_key=on_key))
 
     def warn(
-        self, path: Path, message: str, *, hint: str | None = None, on_key: bool = False
+        self, path: NodePath, message: str, *, hint: str | None = None, on_key: bool = False
     ) -> None:
         """Reports something unwise at a path."""
         self.problems.warn(self._problem(path, message, hint, on_key=on_key))
 
-    def _problem(self, path: Path, message: str, hint: str | None, *, on_key: bool) -> ConfigIssue:
+    def _problem(
+        self, path: NodePath, message: str, hint: str | None, *, on_key: bool
+    ) -> ConfigIssue:
         mark = self.mark(path, key=on_key)
         return ConfigIssue(self.file, mark.line, mark.column, show_path(path), message, hint)

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from config.document import Document
 from config.field_types import UNDESCRIBED, FieldType
 from config.messages import NODE_KINDS, wanted_kind
-from config.nodes import Path
+from config.nodes import NodePath
 
 _KEY_STEP = "[key]"
 
@@ -18,7 +18,7 @@ _KEY_STEP = "[key]"
 class _Choice(NamedTuple):
     """A union without a discriminator, and pydantic's label of the member that an error is about."""
 
-    path: Path
+    path: NodePath
     label: str
 
 
@@ -26,7 +26,7 @@ class LocatedError(NamedTuple):
     """One of pydantic's errors with its path in the file."""
 
     details: ErrorDetails
-    path: Path
+    path: NodePath
     on_key: bool
     parent: FieldType
     """The type of the value above the path."""
@@ -44,7 +44,7 @@ def locate_errors(
 
 def _located(document: Document, root: FieldType, details: ErrorDetails) -> LocatedError:
     """Follows pydantic's location through the types, because it also has labels of union members."""
-    path: Path = ()
+    path: NodePath = ()
     parent, current = UNDESCRIBED, root
     choices: list[_Choice] = []
     on_key = details["type"] == "extra_forbidden"
@@ -68,7 +68,7 @@ def _labelled(union: FieldType, label: str) -> FieldType:
     return next(iter([*models, *others]), UNDESCRIBED)
 
 
-def type_at(document: Document, root: FieldType, path: Path) -> FieldType:
+def type_at(document: Document, root: FieldType, path: NodePath) -> FieldType:
     """Returns the type of the value at a path of the file."""
     current = root
     for length, step in enumerate(path):
@@ -85,7 +85,7 @@ def of_best_members(
     document: Document, errors: Iterable[LocatedError], depth: int = 0
 ) -> Iterator[LocatedError]:
     """Yields one member's errors of each union: of the member that fits the value best."""
-    by_union: dict[Path, list[LocatedError]] = {}
+    by_union: dict[NodePath, list[LocatedError]] = {}
     for error in errors:
         if len(error.choices) > depth:
             by_union.setdefault(error.choices[depth].path, []).append(error)
@@ -97,7 +97,7 @@ def of_best_members(
 
 
 def _best_member(
-    document: Document, path: Path, errors: list[LocatedError], depth: int
+    document: Document, path: NodePath, errors: list[LocatedError], depth: int
 ) -> list[LocatedError]:
     node = document.node(path)
     members = [list(of) for _, of in groupby(errors, key=lambda each: each.choices[depth].label)]
@@ -119,6 +119,6 @@ def _is_of_another_kind(error: LocatedError, node: object) -> bool:
     return wanted is not None and wanted != NODE_KINDS.get(type(node))
 
 
-def _unknown_keys(errors: list[LocatedError], path: Path) -> int:
+def _unknown_keys(errors: list[LocatedError], path: NodePath) -> int:
     unknown = [each for each in errors if each.details["type"] == "extra_forbidden"]
     return sum(len(each.path) == len(path) + 1 for each in unknown)

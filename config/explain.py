@@ -7,7 +7,7 @@ import msgspec
 from config.document import Origin
 from config.loader import secrets_in
 from config.loading import Loaded
-from config.nodes import Path, Scalar, show_path
+from config.nodes import NodePath, Scalar, show_path
 from config.operator import OperatorConfig
 from config.problems import did_you_mean
 from models.errors import UserError
@@ -36,14 +36,14 @@ def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Expla
     integration = loaded.value.integrations.get(name)
     if integration is None:
         raise _unknown(name, list(loaded.value.integrations))
-    base: Path = ("integrations", name)
+    base: NodePath = ("integrations", name)
     secrets = {path for path, _ in secrets_in(integration, base)}
     values = integration.model_dump(mode="json")
     return [_explained(loaded, path, value, secrets) for path, value in _leaves(values, base)]
 
 
 def _explained(
-    loaded: Loaded[OperatorConfig], path: Path, value: object, secrets: set[Path]
+    loaded: Loaded[OperatorConfig], path: NodePath, value: object, secrets: set[NodePath]
 ) -> Explained:
     hidden = path in secrets or _is_fetched(loaded, path)
     return Explained(
@@ -53,12 +53,12 @@ def _explained(
     )
 
 
-def _is_fetched(loaded: Loaded[OperatorConfig], path: Path) -> bool:
+def _is_fetched(loaded: Loaded[OperatorConfig], path: NodePath) -> bool:
     node = loaded.document.node(path)
     return isinstance(node, Scalar) and any(not r.defaulted for r in node.references)
 
 
-def _leaves(value: object, path: Path) -> Iterator[tuple[Path, object]]:
+def _leaves(value: object, path: NodePath) -> Iterator[tuple[NodePath, object]]:
     match value:
         case dict() if value:
             for key, item in value.items():

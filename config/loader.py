@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from pathlib import Path as FilePath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from config.document import Document
 from config.files import is_folder, is_special
 from config.loading import Check, Loaded, load_yaml_model
-from config.nodes import Path, Scalar, Sequence
+from config.nodes import NodePath, Scalar, SequenceNode
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssue
 from config.secret_text import check_secrets
@@ -23,7 +23,7 @@ _HOW_TO_CREATE = (
 
 
 def load_operator_config(
-    path: FilePath,
+    path: Path,
     *,
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
@@ -48,7 +48,7 @@ def load_operator_config(
     return loaded
 
 
-def secrets_in(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretStr]]:
+def secrets_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, SecretStr]]:
     """Yields all secrets in a loaded value, with their paths."""
     match value:
         case SecretStr():
@@ -66,7 +66,7 @@ def secrets_in(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretStr
 
 def _connector_paths_exist(document: Document) -> None:
     node = document.node(("connector_paths",))
-    for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+    for index, item in enumerate(node.items if isinstance(node, SequenceNode) else ()):
         if not isinstance(item, Scalar) or item.unresolved or not item.text:
             continue
         if not is_folder(document.path.parent / item.text):
@@ -77,7 +77,7 @@ def _connector_paths_exist(document: Document) -> None:
 
 def _token_files_can_be_written(document: Document) -> None:
     for name in document.keys(("integrations",)):
-        path: Path = ("integrations", name, "token_file")
+        path: NodePath = ("integrations", name, "token_file")
         node = document.node(path)
         if isinstance(node, Scalar) and not node.unresolved and node.text:
             why = _unwritable(document.path.parent / node.text)
@@ -85,7 +85,7 @@ def _token_files_can_be_written(document: Document) -> None:
                 document.error(path, why)
 
 
-def _unwritable(file: FilePath) -> str | None:
+def _unwritable(file: Path) -> str | None:
     """Returns the reason why a file cannot be created or replaced; its folder has to be writable."""
     if not is_folder(file.parent):
         return "its folder does not exist; it is relative to this file"
@@ -108,7 +108,7 @@ def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
             loaded.document.warn(path, message)
 
 
-def _is_secret(path: Path, text: str) -> bool:
+def _is_secret(path: NodePath, text: str) -> bool:
     """Returns False for a database address without a password."""
     return path[-1] != "uri" or "@" in text
 
@@ -119,7 +119,7 @@ def _warn_of_open_connections(loaded: Loaded[OperatorConfig]) -> None:
             loaded.document.warn(path, "credentials travel unencrypted to another host; use https")
 
 
-def _addresses(config: OperatorConfig) -> Iterator[tuple[Path, str]]:
+def _addresses(config: OperatorConfig) -> Iterator[tuple[NodePath, str]]:
     for name, integration in config.integrations.items():
         if integration.endpoint:
             yield ("integrations", name, "endpoint"), integration.endpoint

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
@@ -38,7 +38,7 @@ class Loaded(msgspec.Struct, Generic[Model], frozen=True):
 
 
 def load_yaml_model(
-    path: FilePath,
+    path: Path,
     model: type[Model],
     *,
     resolve_references: bool,
@@ -59,7 +59,7 @@ def load_yaml_text(
     text: str,
     model: type[Model],
     *,
-    path: FilePath,
+    path: Path,
     resolve_references: bool,
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,

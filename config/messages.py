@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from config.nodes import Mapping, Node, Scalar, Sequence
+from config.nodes import MappingNode, Node, Scalar, SequenceNode
 from config.problems import did_you_mean
 from config.to_json import NUMBER, TRUTH_VALUES, WHOLE_NUMBER
 
 _WORD = re.compile(r"'([^']*)'|([^\s,']+)")
 _MAPPING, _LIST, _SCALAR = "a mapping (key: value)", "a list", "a single value"
-NODE_KINDS: dict[type, str] = {Mapping: _MAPPING, Sequence: _LIST, Scalar: _SCALAR}
+NODE_KINDS: dict[type, str] = {MappingNode: _MAPPING, SequenceNode: _LIST, Scalar: _SCALAR}
 _NO_NULL = "must have a value; put the word null in quotes if that word is meant"
 _MEANT_TRUTH = {
     **{word: word for word in TRUTH_VALUES},
@@ -90,9 +90,9 @@ def message_of(details: ErrorDetails, subject: Node | str | None) -> tuple[str, 
             return message, did_you_mean(subject, words)
         case Scalar():
             return _about_scalar(details["type"], message, words, subject)
-        case Mapping() if wanted_kind(details["type"]) == _SCALAR:
+        case MappingNode() if wanted_kind(details["type"]) == _SCALAR:
             return f"{message}; this is a mapping", None
-        case Sequence() if wanted_kind(details["type"]) == _SCALAR:
+        case SequenceNode() if wanted_kind(details["type"]) == _SCALAR:
             return f"{message}; this is a list", None
         case _:
             return message, None

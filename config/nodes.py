@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Path = tuple[str | int, ...]
+NodePath = tuple[str | int, ...]
 """Keys and list positions from the root of a file down to one value."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -34,11 +34,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value, still as text. `plain` is False for text in quotes or in a block."""
+    """One value, still as text. `unquoted` is False for text in quotes or in a block."""
 
     mark: Mark
     text: str = field(repr=False)
-    plain: bool
+    unquoted: bool
     raw: str = field(repr=False, default="")
     references: tuple[Reference, ...] = ()
     unresolved: bool = False
@@ -46,12 +46,12 @@ class Scalar:
     @property
     def is_empty(self) -> bool:
         """True if nothing was written after the key or the dash."""
-        return self.plain and not (self.text or self.references or self.unresolved)
+        return self.unquoted and not (self.text or self.references or self.unresolved)
 
     @property
     def is_null(self) -> bool:
         """True for an unquoted `null` or `~`."""
-        return self.plain and not self.references and self.text in {"null", "~"}
+        return self.unquoted and not self.references and self.text in {"null", "~"}
 
     @property
     def is_untyped(self) -> bool:
@@ -59,11 +59,11 @@ class Scalar:
 
         Quotes say "text", except around a reference, where flow style makes them necessary.
         """
-        return self.plain or bool(self.references)
+        return self.unquoted or bool(self.references)
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class SequenceNode:
     """A list."""
 
     mark: Mark
@@ -80,7 +80,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class MappingNode:
     """Keys and values, in the order in which they were written; no key twice."""
 
     mark: Mark
@@ -101,22 +101,22 @@ class Mapping:
         return [entry.key for entry in self.entries]
 
 
-Node = Scalar | Sequence | Mapping
+Node = Scalar | SequenceNode | MappingNode
 
 
 def child(node: Node, step: str | int) -> Node | None:
     """Returns the value one step below, if there is one."""
     match node:
-        case Mapping():
+        case MappingNode():
             entry = node.entry(step)
             return entry.value if entry else None
-        case Sequence() if isinstance(step, int) and 0 <= step < len(node.items):
+        case SequenceNode() if isinstance(step, int) and 0 <= step < len(node.items):
             return node.items[step]
         case _:
             return None
 
 
-def find(root: Node, path: Path) -> Node | None:
+def find(root: Node, path: NodePath) -> Node | None:
     """Returns the value at a path, if there is one."""
     node: Node | None = root
     for step in path:
@@ -126,7 +126,7 @@ def find(root: Node, path: Path) -> Node | None:
     return node
 
 
-def mark_of(root: Node, path: Path, *, key: bool = False) -> Mark:
+def mark_of(root: Node, path: NodePath, *, key: bool = False) -> Mark:
     """Returns the position of a path; for a missing value, that of the nearest value above it.
 
     A block mapping or list has the position of its key.
@@ -143,7 +143,7 @@ def mark_of(root: Node, path: Path, *, key: bool = False) -> Mark:
 
 
 def _mark_below(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mark:
-    entry = parent.entry(step) if isinstance(parent, Mapping) else None
+    entry = parent.entry(step) if isinstance(parent, MappingNode) else None
     return entry.mark if entry and (on_key or _is_shown_at_key(entry)) else value.mark
 
 
@@ -154,20 +154,20 @@ def _is_shown_at_key(entry: Entry) -> bool:
     return entry.value.mark.line > entry.mark.line
 
 
-def scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
+def scalars(node: Node, path: NodePath = ()) -> Iterator[tuple[NodePath, Scalar]]:
     """Yields every scalar of the tree with its path, in file order."""
     match node:
         case Scalar():
             yield path, node
-        case Sequence():
+        case SequenceNode():
             for index, item in enumerate(node.items):
                 yield from scalars(item, (*path, index))
-        case Mapping():
+        case MappingNode():
             for entry in node.entries:
                 yield from scalars(entry.value, (*path, entry.key))
 
 
-def show_path(path: Path) -> str:
+def show_path(path: NodePath) -> str:
     """Returns a path in the form `integrations.acme.statuses.interview[1]`."""
     shown = ""
     for step in path:

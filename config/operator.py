@@ -1,7 +1,7 @@
 """The models of the operator's file: the integrations and their settings."""
 
 from datetime import timedelta
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -61,7 +61,7 @@ class Poll(ConfigModel):
 
 
 class Push(ConfigModel):
-    """How status changes made in ClearView reach the ATS."""
+    """The push of status changes from ClearView to the ATS."""
 
     enabled: bool = Field(
         default=True,
@@ -82,7 +82,7 @@ class Push(ConfigModel):
 
 
 class Deletions(ConfigModel):
-    """What happens when candidates are gone from the ATS."""
+    """The handling of candidates that are gone from the ATS."""
 
     policy: Literal["mark", "ignore"] = Field(
         default="mark",
@@ -144,7 +144,7 @@ class Integration(ConfigModel):
         description="Whatever else the connector's definition declares.",
         examples=[{"token_url": "https://auth.greenhouse.io/token"}],
     )
-    token_file: FilePath | None = Field(
+    token_file: Path | None = Field(
         default=None,
         description="Where a refresh token that the ATS replaces is kept, relative to this file; its "
         "folder must be writable. Without it, in MongoDB, encrypted with `ATS_SYNC_ENCRYPTION_KEY`.",
@@ -225,7 +225,7 @@ class OperatorConfig(ConfigModel):
         "renaming an integration makes it a new one.",
         examples=[{"acme-greenhouse": {"connector": "greenhouse"}}],
     )
-    connector_paths: list[FilePath] = Field(
+    connector_paths: list[Path] = Field(
         default_factory=list,
         description="Folders with connector definitions of one's own, relative to this file.",
         examples=[["./connectors"]],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from config.durations import format_duration
 from config.field_types import FieldType, field_type, fields_of, file_key
 from config.operator import OperatorConfig
 
-REFERENCE_FILE = FilePath(__file__).parents[1] / "docs" / "configuration.md"
+REFERENCE_FILE = Path(__file__).parents[1] / "docs" / "configuration.md"
 
 _HEAD = """\
 # Configuration: `ats-sync.yaml`

@@ -5,22 +5,22 @@ keys nor end a quote. A resolved value is never part of a message.
 """
 
 import re
-from collections.abc import Mapping as EnvironmentMapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import msgspec
 
 from config.files import is_special, read_limited
 from config.nodes import (
     Entry,
-    Mapping,
+    MappingNode,
     Mark,
     Node,
-    Path,
+    NodePath,
     Reference,
     Scalar,
-    Sequence,
+    SequenceNode,
     scalars,
     show_path,
 )
@@ -50,25 +50,25 @@ class Resolver(msgspec.Struct, frozen=True):
     """
 
     file: str
-    folder: FilePath
-    environment: EnvironmentMapping[str, str]
+    folder: Path
+    environment: Mapping[str, str]
     problems: ConfigIssues
 
-    def resolve(self, node: Node, path: Path = ()) -> Node:
+    def resolve(self, node: Node, path: NodePath = ()) -> Node:
         """Returns the tree with every reference replaced; each scalar keeps its references."""
         match node:
             case Scalar():
                 return self._scalar(node, path) if "${" in node.text else node
-            case Sequence():
+            case SequenceNode():
                 items = (self.resolve(item, (*path, at)) for at, item in enumerate(node.items))
                 return replace(node, items=tuple(items))
-            case Mapping():
+            case MappingNode():
                 return replace(node, entries=tuple(self._entry(e, path) for e in node.entries))
 
-    def _entry(self, entry: Entry, path: Path) -> Entry:
+    def _entry(self, entry: Entry, path: NodePath) -> Entry:
         return replace(entry, value=self.resolve(entry.value, (*path, entry.key)))
 
-    def _scalar(self, scalar: Scalar, path: Path) -> Scalar:
+    def _scalar(self, scalar: Scalar, path: NodePath) -> Scalar:
         found: list[Reference] = []
         broken = False
 
@@ -116,13 +116,13 @@ class Resolver(msgspec.Struct, frozen=True):
             f"environment variable {name} {state}; set it, or write ${{env:{name}:-default}}", meant
         )
 
-    def _report(self, error: _UnresolvedError, path: Path, mark: Mark) -> None:
+    def _report(self, error: _UnresolvedError, path: NodePath, mark: Mark) -> None:
         self.problems.error(
             ConfigIssue(self.file, *mark, show_path(path), error.message, error.hint)
         )
 
 
-def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
+def referenced_files(node: Node, folder: Path) -> set[Path]:
     """Returns the files that values of the resolved tree were read from."""
     return {
         folder / reference.name
@@ -132,7 +132,7 @@ def referenced_files(node: Node, folder: FilePath) -> set[FilePath]:
     }
 
 
-def _read_secret(written: str, folder: FilePath) -> str:
+def _read_secret(written: str, folder: Path) -> str:
     name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in written)
     if is_special(folder / written):
         raise _UnresolvedError(f"{name} is a pipe, a socket or a device, not a file")

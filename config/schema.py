@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from config.durations import format_duration
 from config.operator import OperatorConfig
 
-SCHEMA_FILE = FilePath(__file__).with_name("ats-sync.schema.json")
+SCHEMA_FILE = Path(__file__).with_name("ats-sync.schema.json")
 
 _REFERENCE = {"type": "string", "pattern": r"\$\{"}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from config.document import Document
 from config.header_text import unusable_in_header
-from config.nodes import Path, Scalar, Sequence
+from config.nodes import NodePath, Scalar, SequenceNode
 
 BYTE_ORDER_MARK = "\ufeff"
 _LINE_BREAKS = "\r\n"
@@ -35,7 +35,7 @@ def check_secrets(document: Document) -> None:
             check_header_text(document, path)
 
 
-def check_header_text(document: Document, path: Path) -> None:
+def check_header_text(document: Document, path: NodePath) -> None:
     """Reports a value that is sent in a header and cannot be."""
     scalar = document.node(path)
     if not isinstance(scalar, Scalar) or scalar.unresolved or scalar.is_null:
@@ -45,23 +45,23 @@ def check_header_text(document: Document, path: Path) -> None:
         document.error(path, why)
 
 
-def _secrets(document: Document) -> Iterator[tuple[Path, Scalar]]:
+def _secrets(document: Document) -> Iterator[tuple[NodePath, Scalar]]:
     for path in _paths(document):
         node = document.node(path)
         if isinstance(node, Scalar) and not (node.unresolved or node.is_null or node.is_empty):
             yield path, node
 
 
-def _paths(document: Document) -> Iterator[Path]:
+def _paths(document: Document) -> Iterator[NodePath]:
     yield ("clearview", "mongodb", "uri")
     for service in ("candidates", "analytics"):
         yield ("clearview", service, "token")
     channels = document.node(("clearview", "notifications"))
-    for index in range(len(channels.items) if isinstance(channels, Sequence) else 0):
+    for index in range(len(channels.items) if isinstance(channels, SequenceNode) else 0):
         yield ("clearview", "notifications", index, "token")
         if document.text(("clearview", "notifications", index, "kind")) == "apprise":
             yield ("clearview", "notifications", index, "url")
     for name in document.keys(("integrations",)):
-        base: Path = ("integrations", name, "credentials")
+        base: NodePath = ("integrations", name, "credentials")
         for credential in document.keys(base):
             yield (*base, credential)

@@ -3,21 +3,23 @@
 import re
 from collections.abc import Set as AbstractSet
 
-from config.nodes import Mapping, Node, Path, Scalar, Sequence
+from config.nodes import MappingNode, Node, NodePath, Scalar, SequenceNode
 
 WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
 TRUTH_VALUES = {"true": True, "false": False}
 
 
-def to_json(node: Node, as_text: AbstractSet[Path] = frozenset(), path: Path = ()) -> object:
+def to_json(
+    node: Node, as_text: AbstractSet[NodePath] = frozenset(), path: NodePath = ()
+) -> object:
     """Returns the node as JSON has it; the scalars at the paths of `as_text` stay text."""
     match node:
         case Scalar():
             return _scalar(node, as_text=path in as_text)
-        case Sequence():
+        case SequenceNode():
             return [to_json(item, as_text, (*path, at)) for at, item in enumerate(node.items)]
-        case Mapping():
+        case MappingNode():
             return {e.key: to_json(e.value, as_text, (*path, e.key)) for e in node.entries}
 
 

@@ -13,7 +13,7 @@ from config.document import Document
 from config.error_paths import LocatedError, locate_errors, of_best_members, type_at
 from config.field_types import UNDESCRIBED, FieldType, fields_of
 from config.messages import message_of
-from config.nodes import Path, scalars
+from config.nodes import NodePath, scalars
 from config.problems import did_you_mean
 from config.to_json import to_json
 
@@ -27,7 +27,7 @@ def validate(document: Document, model: type[Model]) -> Model | None:
     """Returns the model's instance; None after an error of it was reported on the document."""
     root = FieldType(model)
     without_value = _report_missing_values(document, root)
-    as_text: set[Path] = set()
+    as_text: set[NodePath] = set()
     while True:
         content = msgspec.json.encode(to_json(document.root, as_text))
         try:
@@ -42,7 +42,7 @@ def validate(document: Document, model: type[Model]) -> Model | None:
         as_text |= more
 
 
-def _report_missing_values(document: Document, root: FieldType) -> set[Path]:
+def _report_missing_values(document: Document, root: FieldType) -> set[NodePath]:
     """Reports keys without a value; returns their paths and those of unresolved references."""
     paths = set()
     for path, scalar in scalars(document.root):
@@ -54,7 +54,7 @@ def _report_missing_values(document: Document, root: FieldType) -> set[Path]:
     return paths
 
 
-def _report(document: Document, errors: list[LocatedError], without_value: set[Path]) -> None:
+def _report(document: Document, errors: list[LocatedError], without_value: set[NodePath]) -> None:
     for error in of_best_members(document, errors):
         match error.details["type"]:
             case "inconsistent":
@@ -65,7 +65,7 @@ def _report(document: Document, errors: list[LocatedError], without_value: set[P
                 _report_value(document, error)
 
 
-def _is_at_or_below(path: Path, reported: set[Path]) -> bool:
+def _is_at_or_below(path: NodePath, reported: set[NodePath]) -> bool:
     return any(path[:length] in reported for length in range(len(path) + 1))
 
 
@@ -79,7 +79,7 @@ def _report_inconsistency(document: Document, error: LocatedError) -> None:
     document.error(error.path, message, hint=context["hint"])
 
 
-def _report_tag(document: Document, error: LocatedError, without_value: set[Path]) -> None:
+def _report_tag(document: Document, error: LocatedError, without_value: set[NodePath]) -> None:
     """Reports a missing or unknown discriminator at its own key."""
     path = (*error.path, error.type.discriminator or "")
     tags = ", ".join(error.type.tags)

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.durations import format_duration, parse_duration
-from config.nodes import Path
+from config.nodes import NodePath
 from config.secret_text import cleaned
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -158,7 +158,7 @@ HttpUrl = Annotated[
 
 
 def issue_at(
-    path: Path, message: str, *, hint: str | None = None, also: Path | None = None
+    path: NodePath, message: str, *, hint: str | None = None, also: NodePath | None = None
 ) -> InitErrorDetails:
     """Returns an error of a validator; both paths count from the value that is validated.
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import structlog
 from watchfiles import awatch
@@ -22,20 +22,20 @@ from config.yaml_tree import MAX_BYTES
 
 log = structlog.get_logger("config.watch")
 
-Files = Callable[[], Iterable[FilePath]]
+Files = Callable[[], Iterable[Path]]
 
 _DEBOUNCE = timedelta(milliseconds=200)
 _RECHECK = timedelta(seconds=5)
 _STEP = timedelta(milliseconds=200)
-"""How often the watching thread wakes up: at its usual 50 ms it costs a fifth of an idle daemon."""
+"""The pause of the watching thread: its default of 50 ms costs a fifth of an idle daemon."""
 
 
-def files_of(document: Document) -> set[FilePath]:
+def files_of(document: Document) -> set[Path]:
     """Returns the file of a configuration and the files that it refers to."""
     return {document.path, *referenced_files(document.root, document.path.parent)}
 
 
-def content_digest(files: Iterable[FilePath]) -> str:
+def content_digest(files: Iterable[Path]) -> str:
     """Returns a digest of the content of all files; an unreadable file has a content of its own."""
     digest = hashlib.sha256()
     for file in sorted(set(files)):
@@ -77,7 +77,7 @@ async def watch_files(
                     break
 
 
-def watched_folders(files: Iterable[FilePath]) -> set[FilePath]:
+def watched_folders(files: Iterable[Path]) -> set[Path]:
     """Returns the folders of the files and of the targets of links."""
     folders = {
         folder for file in files for folder in (file.absolute().parent, _target(file).parent)
@@ -85,7 +85,7 @@ def watched_folders(files: Iterable[FilePath]) -> set[FilePath]:
     return {folder for folder in folders if is_folder(folder)}
 
 
-def _target(file: FilePath) -> FilePath:
+def _target(file: Path) -> Path:
     try:
         return file.resolve()
     except (OSError, RuntimeError):
@@ -102,7 +102,7 @@ class _Hints:
     blind: bool = False
     """True while the kernel gives no notifications; logged once."""
 
-    async def of(self, folders: set[FilePath]) -> AsyncGenerator[None]:
+    async def of(self, folders: set[Path]) -> AsyncGenerator[None]:
         """Ends after one interval where nothing notifies, so that it is tried again."""
         yield
         if folders:
@@ -113,7 +113,7 @@ class _Hints:
                 return
         await _wait(self.stop, self.recheck)
 
-    async def _notified(self, folders: set[FilePath]) -> AsyncGenerator[None]:
+    async def _notified(self, folders: set[Path]) -> AsyncGenerator[None]:
         events = awatch(
             *folders,
             watch_filter=None,

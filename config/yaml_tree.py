@@ -6,12 +6,12 @@ of a word. Values stay text until someone knows what they should be, so that `NO
 """
 
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import yaml
 
 from config.files import read_limited
-from config.nodes import Entry, Mapping, Mark, Node, Scalar, Sequence, show_path
+from config.nodes import Entry, MappingNode, Mark, Node, Scalar, SequenceNode, show_path
 from config.problems import ConfigError, ConfigIssue, ConfigIssues
 from config.yaml_syntax import explain_syntax_error, not_utf8
 
@@ -22,7 +22,7 @@ _UNUSABLE = "\0"
 """The key of a refused entry; no file can contain it as a plain character."""
 
 
-def read_yaml(path: FilePath, problems: ConfigIssues) -> Node:
+def read_yaml(path: Path, problems: ConfigIssues) -> Node:
     """Returns the tree of one file; adds mistakes that do not stop the parser to `problems`.
 
     Raises:
@@ -47,7 +47,7 @@ def parse_yaml(content: bytes, file: str, problems: ConfigIssues) -> Node:
     return _TreeBuilder(text, file, problems).build()
 
 
-def _read(path: FilePath) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return read_limited(path, MAX_BYTES + 1)
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def _read(path: FilePath) -> bytes:
         raise _unreadable(path, "is not a usable file name") from None
 
 
-def _unreadable(path: FilePath, message: str) -> ConfigError:
+def _unreadable(path: Path, message: str) -> ConfigError:
     return ConfigError([ConfigIssue(str(path), 0, 0, "", message)])
 
 
@@ -109,7 +109,7 @@ class _TreeBuilder:
             case yaml.MappingStartEvent():
                 return self._mapping(event, events)
             case _:
-                return Scalar(_mark(event), "", plain=False, unresolved=True)
+                return Scalar(_mark(event), "", unquoted=False, unresolved=True)
 
     def _refuse_sharing(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
@@ -126,22 +126,22 @@ class _TreeBuilder:
             self._note(_mark(event), "has an escape that is no character")
             text = ""
         raw = self._source(event) if "${" in text else ""
-        return Scalar(_mark(event), text, plain=event.style is None, raw=raw)
+        return Scalar(_mark(event), text, unquoted=event.style is None, raw=raw)
 
     def _source(self, event: yaml.Event) -> str:
         start, end = event.start_mark, event.end_mark
         return self._text[start.index : end.index] if start and end else ""
 
-    def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event]) -> Sequence:
+    def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event]) -> SequenceNode:
         self._refuse_depth(start)
         items: list[Node] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             self._path.append(len(items))
             items.append(self._node(event, events))
             self._path.pop()
-        return Sequence(_mark(start), tuple(items))
+        return SequenceNode(_mark(start), tuple(items))
 
-    def _mapping(self, start: yaml.Event, events: Iterator[yaml.Event]) -> Mapping:
+    def _mapping(self, start: yaml.Event, events: Iterator[yaml.Event]) -> MappingNode:
         self._refuse_depth(start)
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
@@ -152,7 +152,7 @@ class _TreeBuilder:
                 first = entries[entry.key].mark.line
                 self._note(entry.mark, f"is given twice (first on line {first})", entry.key)
         entries.pop(_UNUSABLE, None)
-        return Mapping(_mark(start), tuple(entries.values()))
+        return MappingNode(_mark(start), tuple(entries.values()))
 
     def _entry(self, event: yaml.Event, events: Iterator[yaml.Event]) -> Entry:
         mark = _mark(event)
@@ -165,9 +165,9 @@ class _TreeBuilder:
     def _key(self, event: yaml.Event, events: Iterator[yaml.Event]) -> str:
         node = self._node(event, events)
         match node:
-            case Scalar(text="<<", plain=True):
+            case Scalar(text="<<", unquoted=True):
                 self._note(node.mark, "merge keys (<<) are not supported; write the keys out")
-            case Scalar(text="", plain=True):
+            case Scalar(text="", unquoted=True):
                 self._note(node.mark, "a key is missing before this `:`")
             case Scalar() if "${" in node.text:
                 self._note(node.mark, "references such as ${env:NAME} work in values, not in keys")

@@ -9,7 +9,7 @@ import msgspec
 from config.cross_checks import DeclaredNames
 from config.encryption_key import HOW_TO_MAKE, SHORTEST, encryption_keys
 from config.loading import Loaded
-from config.nodes import Path
+from config.nodes import NodePath
 from config.operator import Integration, OperatorConfig
 from config.problems import ConfigIssue, did_you_mean
 from config.settings import variable
@@ -55,14 +55,14 @@ class _Checker(msgspec.Struct, frozen=True):
         return self.loaded.value.integrations[self.name]
 
     def wrong(
-        self, below: Path, message: str, *, hint: str | None = None, on_key: bool = False
+        self, below: NodePath, message: str, *, hint: str | None = None, on_key: bool = False
     ) -> None:
-        path: Path = ("integrations", self.name, *below)
+        path: NodePath = ("integrations", self.name, *below)
         self.loaded.document.error(path, message, hint=hint, on_key=on_key)
 
-    def unwise(self, below: Path, message: str, *, on_key: bool = False) -> None:
+    def unwise(self, below: NodePath, message: str, *, on_key: bool = False) -> None:
         """Warns of a setting that has no effect, or of a missing one."""
-        path: Path = ("integrations", self.name, *below)
+        path: NodePath = ("integrations", self.name, *below)
         self.loaded.document.warn(path, message, on_key=on_key)
 
     def check(self) -> None:
@@ -226,7 +226,7 @@ def _grants(
             yield name, inner
 
 
-def _token_path(name: str, grant: OAuth2) -> Path:
+def _token_path(name: str, grant: OAuth2) -> NodePath:
     for use in names_in(grant.refresh_token or ""):
         return ("integrations", name, *use.name.split(".", maxsplit=1))
     return ("integrations", name)
@@ -242,7 +242,7 @@ def _encryption_key(environment: Mapping[str, str]) -> str:
 def _check_shared_token(
     loaded: Loaded[OperatorConfig],
     name: str,
-    path: Path,
+    path: NodePath,
     stored: dict[tuple[str, ...], tuple[str, str]],
 ) -> None:
     """Reports a token that is stored twice: one copy would be spent after the other is replaced."""

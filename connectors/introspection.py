@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ class Listed(msgspec.Struct, frozen=True):
     """A definition in a list of them."""
 
     name: str
-    path: FilePath
+    path: Path
     in_catalog: bool
     title: str | None = None
     version: str | None = None
@@ -29,14 +29,14 @@ class Listed(msgspec.Struct, frozen=True):
     """The mistakes that keep it from being used; title and version are unknown then."""
 
 
-def list_definitions(paths: Iterable[FilePath] = ()) -> list[Listed]:
+def list_definitions(paths: Iterable[Path] = ()) -> list[Listed]:
     """Every definition on disk, broken ones included, by name."""
     folders = list(paths)
     found = find_definitions(folders)
     return [_listed(name, path, folders) for name, path in sorted(found.items())]
 
 
-def _listed(name: str, path: FilePath, folders: list[FilePath]) -> Listed:
+def _listed(name: str, path: Path, folders: list[Path]) -> Listed:
     in_catalog = path.parent == CATALOG
     try:
         model = load_definition(name, folders).model

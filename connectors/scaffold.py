@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ _FIELD_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def new_definition(name: str, source: FilePath | None = None) -> str:
+def new_definition(name: str, source: Path | None = None) -> str:
     """Returns the commented text of a definition that loads.
 
     It is made from an OpenAPI document or a sample answer (JSON) if one is given.
@@ -44,7 +44,7 @@ def new_definition(name: str, source: FilePath | None = None) -> str:
     return _text(name, facts)
 
 
-def _read(source: FilePath) -> dict[str, Any]:
+def _read(source: Path) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(source.read_bytes())
     except (OSError, msgspec.DecodeError):

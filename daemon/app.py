@@ -484,7 +484,7 @@ class Daemon:
         app = self.app
         return NotificationSender(
             alerts=app.alerts,
-            book=app.alerts,
+            alert_states=app.alerts,
             queue=MongoNotificationQueue(app.mongo),
             channels=self.channels.open,
             clock=app.clock,

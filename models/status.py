@@ -24,7 +24,7 @@ class ApplicationStatus(StrEnum):
 
 
 UNMAPPED_STATUS = ApplicationStatus.REVIEWING
-"""What an application is imported as when no rule knows its stage; the raw stage is kept."""
+"""The status of an application whose stage no rule knows; the raw stage is kept."""
 
 CLOSED = frozenset(
     {ApplicationStatus.HIRED, ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN}

@@ -3,7 +3,7 @@
 import re
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.bodies import obstacle
 from connectors.definition.check_placeholders import check_placeholders, settings_names
@@ -21,7 +21,7 @@ _POLLED_ONLY = ("cursor", "detail", "joins", "scopes")
 def check_lists(document: Document, model: DefinitionModel) -> None:
     """Report mistakes in lists."""
     for name, spec in model.lists.items():
-        path: Path = ("lists", name)
+        path: NodePath = ("lists", name)
         _check_requests(document, model, path, spec)
         _check_use(document, path, spec)
         if spec.holds == "lookup":
@@ -36,7 +36,7 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
     _check_unused_lookups(document, model)
 
 
-def _check_requests(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+def _check_requests(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:
     names = settings_names(model)
     in_path = _in_path(spec)
     for key, part in spec.request.parts().items():
@@ -66,7 +66,7 @@ def _in_path(spec: List) -> set[str]:
     return {_counted_by(spec)} if getattr(spec.pagination, "send_in", "") == "path" else set()
 
 
-def _says_how_it_pages(document: Document, path: Path, spec: List, key: str) -> bool:
+def _says_how_it_pages(document: Document, path: NodePath, spec: List, key: str) -> bool:
     """Reports a page number that is in the path but sent elsewhere; False then."""
     name = _counted_by(spec)
     used = {use.name for use in names_in(spec.request.path)}
@@ -77,7 +77,7 @@ def _says_how_it_pages(document: Document, path: Path, spec: List, key: str) -> 
     return False
 
 
-def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
+def _check_fetch(document: Document, path: NodePath, fetch: Fetch) -> None:
     used = {use.name for use in names_in(fetch.request.parts())}
     if not used & {"id", "ids"}:
         document.error((*path, "fetch", "request"), "needs {id} or {ids}: which records to read")
@@ -85,7 +85,7 @@ def _check_fetch(document: Document, path: Path, fetch: Fetch) -> None:
         document.error((*path, "fetch", "batch"), "several ids in a request need {ids} in it")
 
 
-def _check_use(document: Document, path: Path, spec: List) -> None:
+def _check_use(document: Document, path: NodePath, spec: List) -> None:
     pagination = spec.pagination
     for name in sorted(_in_path(spec) - {use.name for use in names_in(spec.request.path)}):
         message = f"is sent in the path, but {{{name}}} does not stand in the request's path"
@@ -100,7 +100,7 @@ def _check_use(document: Document, path: Path, spec: List) -> None:
         document.error((*path, "rotates"), "has no meaning without `volatile`")
 
 
-def _check_scopes(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+def _check_scopes(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:
     if spec.scopes is None:
         if spec.holds != "lookup" and _is_scoped(spec):
             message = "uses {scope}; say in `scopes` for which list's records this one is walked"
@@ -119,7 +119,7 @@ def _check_scopes(document: Document, model: DefinitionModel, path: Path, spec: 
     _check_scoped_parts(document, path, spec)
 
 
-def _check_scoped_parts(document: Document, path: Path, spec: List) -> None:
+def _check_scoped_parts(document: Document, path: NodePath, spec: List) -> None:
     if isinstance(spec.cursor, SyncTokenCursor):
         message = (
             "a sync token belongs to one walk; with `scopes` there are many: take another kind"
@@ -132,12 +132,12 @@ def _check_scoped_parts(document: Document, path: Path, spec: List) -> None:
         document.error((*path, "fetch", "batch"), message)
 
 
-def _needs_json_body(document: Document, path: Path, spec: List) -> None:
+def _needs_json_body(document: Document, path: NodePath, spec: List) -> None:
     if spec.request.method == "GET" or not isinstance(spec.request.body, dict):
         document.error(path, "is sent in the body, but the request has no JSON body")
 
 
-def _check_entry(document: Document, path: Path, spec: List, parameter: str) -> None:
+def _check_entry(document: Document, path: NodePath, spec: List, parameter: str) -> None:
     """Report a dotted name that leads nowhere in the request's body, or in that of `fetch`."""
     location = (*path, "parameter")
     fetch = spec.fetch if spec.fetch is not None and spec.fetch.paginated else None
@@ -152,13 +152,13 @@ def _check_entry(document: Document, path: Path, spec: List, parameter: str) -> 
             document.error(location, f"{found} is no object in the request's body")
 
 
-def _check_lookup(document: Document, path: Path, spec: List) -> None:
+def _check_lookup(document: Document, path: NodePath, spec: List) -> None:
     for part in _POLLED_ONLY:
         if getattr(spec, part):
             document.error((*path, part), "has no meaning on a lookup list", on_key=True)
 
 
-def _check_polled(document: Document, path: Path, spec: List) -> None:
+def _check_polled(document: Document, path: NodePath, spec: List) -> None:
     if spec.cursor is None:
         message = "needs `cursor`; write {kind: none} where the ATS cannot tell what changed"
         document.error(path, message)
@@ -170,7 +170,7 @@ def _check_polled(document: Document, path: Path, spec: List) -> None:
         document.error((*path, "detail"), "needs `fetch`, which reads a record in full")
 
 
-def _check_updated_at(document: Document, path: Path, cursor: UpdatedAtCursor) -> None:
+def _check_updated_at(document: Document, path: NodePath, cursor: UpdatedAtCursor) -> None:
     bounds = {"from", "to"}
     check_placeholders(document, (*path, "query"), cursor.query, bounds)
     check_placeholders(document, (*path, "body"), cursor.body, bounds)
@@ -185,7 +185,7 @@ def _check_updated_at(document: Document, path: Path, cursor: UpdatedAtCursor) -
         document.error((*path, "create_only"), message)
 
 
-def _check_joins(document: Document, model: DefinitionModel, path: Path, spec: List) -> None:
+def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:
     earlier: set[str] = set()
     for name, join in spec.joins.items():
         location = (*path, "joins", name)
@@ -199,7 +199,9 @@ def _check_joins(document: Document, model: DefinitionModel, path: Path, spec: L
         earlier.add(name)
 
 
-def _check_join_list(document: Document, model: DefinitionModel, path: Path, join: Join) -> None:
+def _check_join_list(
+    document: Document, model: DefinitionModel, path: NodePath, join: Join
+) -> None:
     other = model.lists.get(join.list)
     if other is None:
         message = f'there is no list "{join.list}"'
@@ -217,7 +219,7 @@ def _is_scoped(spec: List) -> bool:
     return any(use.name == "scope" for use in names_in(spec.request.parts()))
 
 
-def _check_volatile(document: Document, path: Path, spec: List) -> None:
+def _check_volatile(document: Document, path: NodePath, spec: List) -> None:
     for at, volatile in enumerate(spec.volatile):
         if not _VOLATILE.fullmatch(volatile):
             message = "must be names with dots between, such as files[].url"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.lists import List
 from connectors.definition.paths import joins_used
@@ -42,7 +42,7 @@ def _check_presence(
         document.error((part,), f"no list holds {part}s, so this is never used", on_key=True)
 
 
-def sources_of(mapping: Any, path: Path) -> Iterator[tuple[Path, Source]]:
+def sources_of(mapping: Any, path: NodePath) -> Iterator[tuple[NodePath, Source]]:
     """Every source of a mapping with its path, those of its parts included."""
     if mapping is None:
         return
@@ -54,7 +54,9 @@ def sources_of(mapping: Any, path: Path) -> Iterator[tuple[Path, Source]]:
             yield (*path, name), value
 
 
-def _check_joins(document: Document, path: Path, paths: Iterable[str], lists: list[List]) -> None:
+def _check_joins(
+    document: Document, path: NodePath, paths: Iterable[str], lists: list[List]
+) -> None:
     for text in paths:
         for name in sorted(joins_used(text)):
             known = [set(spec.joins) for spec in lists]
@@ -64,7 +66,7 @@ def _check_joins(document: Document, path: Path, paths: Iterable[str], lists: li
                 document.error(path, message, hint=did_you_mean(name, every))
 
 
-def _check_inside_each(document: Document, path: Path, source: Source) -> None:
+def _check_inside_each(document: Document, path: NodePath, source: Source) -> None:
     if not isinstance(source, Each):
         return
     for key, inner in source.fields.items():
@@ -77,7 +79,7 @@ def _check_inside_each(document: Document, path: Path, source: Source) -> None:
 def _check_outcomes(document: Document, model: DefinitionModel) -> None:
     lists = [each for each in model.lists.values() if each.holds in _HOLDING["application"]]
     for at, outcome in enumerate(model.statuses.outcomes):
-        location: Path = ("statuses", "outcomes", at, "when")
+        location: NodePath = ("statuses", "outcomes", at, "when")
         _check_joins(document, location, [outcome.when], lists)
 
 
@@ -129,7 +131,7 @@ def _check_kinds_once(document: Document, model: DefinitionModel) -> None:
 def check_tests(document: Document, model: DefinitionModel) -> None:
     """Report tests that cannot run or could not fail."""
     for at, test in enumerate(model.tests):
-        path: Path = ("tests", at)
+        path: NodePath = ("tests", at)
         spec = model.lists.get(test.list)
         if spec is None:
             message = f'there is no list "{test.list}"'
@@ -143,7 +145,7 @@ def check_tests(document: Document, model: DefinitionModel) -> None:
             document.error((*path, "joined", name), message, hint=hint, on_key=True)
 
 
-def _check_expectations(document: Document, path: Path, test: DefinitionTest) -> None:
+def _check_expectations(document: Document, path: NodePath, test: DefinitionTest) -> None:
     if not test.candidate and not test.application:
         document.error(path, "expects nothing; add `candidate` or `application`")
     expected = {"candidate": CANDIDATE_FIELDS, "application": APPLICATION_FIELDS}

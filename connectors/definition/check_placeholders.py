@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.placeholders import malformed_in, names_in
 from connectors.definition.root import DefinitionModel
@@ -18,7 +18,9 @@ def settings_names(model: DefinitionModel) -> set[str]:
     return names | {"now", "today"} | ({"acting_user"} if model.acting_user else set())
 
 
-def check_placeholders(document: Document, path: Path, value: object, known: Iterable[str]) -> None:
+def check_placeholders(
+    document: Document, path: NodePath, value: object, known: Iterable[str]
+) -> None:
     """Report what is in braces and is none of the known names."""
     names = set(known)
     for location, text in malformed_in(value, path):

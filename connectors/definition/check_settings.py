@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.check_placeholders import check_placeholders, settings_names
@@ -48,7 +48,7 @@ def _check_auth(document: Document, model: DefinitionModel, names: set[str]) -> 
         document.error(("auth", "oauth2"), message)
 
 
-def _check_sent(document: Document, path: Path, auth: Auth, names: set[str]) -> None:
+def _check_sent(document: Document, path: NodePath, auth: Auth, names: set[str]) -> None:
     for key, part in auth.model_dump().items():
         if key not in {"kind", "token"} or auth.kind == "bearer":
             check_placeholders(document, (*path, key), part, names)
@@ -61,7 +61,7 @@ def _check_base_url(document: Document, model: DefinitionModel) -> None:
 
 def _check_refresh(document: Document, model: DefinitionModel) -> None:
     auth: Auth = model.auth
-    path: Path = ("auth",)
+    path: NodePath = ("auth",)
     if isinstance(auth, LoginAuth) and auth.oauth2 is not None:
         auth, path = auth.oauth2, ("auth", "oauth2")
     if not isinstance(auth, OAuth2):
@@ -73,7 +73,7 @@ def _check_refresh(document: Document, model: DefinitionModel) -> None:
 
 
 def _check_patterns(document: Document, model: DefinitionModel) -> None:
-    patterns: list[tuple[Path, str | None]] = [
+    patterns: list[tuple[NodePath, str | None]] = [
         (("options", name, "pattern"), option.pattern) for name, option in model.options.items()
     ]
     patterns += [
@@ -104,7 +104,7 @@ def _check_limits(document: Document, model: DefinitionModel) -> None:
         for position, name in enumerate(limit.only):
             if name not in known:
                 message = f'there is no list "{name}"; write a list, `writes` or `token`'
-                path: Path = ("limits", "budgets", at, "only", position)
+                path: NodePath = ("limits", "budgets", at, "only", position)
                 document.error(path, message, hint=did_you_mean(name, known))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.analytics import ReportAnalytics, ValueAnalytics
 from connectors.definition.check_placeholders import check_placeholders, settings_names
@@ -29,7 +29,7 @@ def check_writes(document: Document, model: DefinitionModel) -> None:
     _check_waivers(document, model)
 
 
-def _check_write(document: Document, model: DefinitionModel, path: Path, write: Write) -> None:
+def _check_write(document: Document, model: DefinitionModel, path: NodePath, write: Write) -> None:
     names = settings_names(model) | WRITE_NAMES | set(write.choose)
     for key, part in write.request.parts().items():
         known = settings_names(model) if key == "headers" else names
@@ -44,7 +44,7 @@ def _check_write(document: Document, model: DefinitionModel, path: Path, write: 
 
 
 def _check_guard(
-    document: Document, model: DefinitionModel, path: Path, write: Write, used: set[str]
+    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: set[str]
 ) -> None:
     if write.guard and "guard" not in used:
         document.error((*path, "guard"), "is declared, but {guard} stands nowhere in the request")
@@ -62,7 +62,7 @@ def _check_guard(
 
 
 def _check_needs(
-    document: Document, model: DefinitionModel, path: Path, write: Write, used: set[str]
+    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: set[str]
 ) -> None:
     if used & STAGE_NAMES and model.writes.stages is None:
         document.error(
@@ -82,7 +82,7 @@ def _check_needs(
 def _check_choices(
     document: Document,
     model: DefinitionModel,
-    path: Path,
+    path: NodePath,
     choices: dict[str, Choice],
     used: set[str],
     known: Iterable[str],
@@ -107,7 +107,7 @@ def _check_choices(
 def _check_sources(document: Document, model: DefinitionModel) -> None:
     writes = model.writes
     if writes.stages is not None:
-        path: Path = ("writes", "stages")
+        path: NodePath = ("writes", "stages")
         _check_list(document, model, (*path, "list"), writes.stages.list)
         _check_list(document, model, (*path, "scopes"), writes.stages.scopes)
         for at, name in enumerate(writes.stages.kinds_from):
@@ -122,7 +122,9 @@ def _check_sources(document: Document, model: DefinitionModel) -> None:
             _check_list(document, model, ("writes", "reasons", "list"), name)
 
 
-def _check_list(document: Document, model: DefinitionModel, path: Path, name: str | None) -> None:
+def _check_list(
+    document: Document, model: DefinitionModel, path: NodePath, name: str | None
+) -> None:
     if name is not None and name not in model.lists:
         hint = did_you_mean(name, model.lists)
         document.error(path, f'there is no list "{name}"', hint=hint)
@@ -183,7 +185,7 @@ def _check_waivers(document: Document, model: DefinitionModel) -> None:
 def check_analytics(document: Document, model: DefinitionModel) -> None:
     """Report mistakes in analytics."""
     analytics = model.analytics
-    path: Path = ("analytics",)
+    path: NodePath = ("analytics",)
     names = settings_names(model)
     if isinstance(analytics, ReportAnalytics):
         for key, part in analytics.request.parts().items():
@@ -198,7 +200,7 @@ def check_analytics(document: Document, model: DefinitionModel) -> None:
 def _check_value(
     document: Document, model: DefinitionModel, analytics: ValueAnalytics, names: set[str]
 ) -> None:
-    path: Path = ("analytics",)
+    path: NodePath = ("analytics",)
     requests = {"request": analytics.request, "otherwise": analytics.otherwise}
     used: set[str] = set()
     for name, request in requests.items():

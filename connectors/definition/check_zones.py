@@ -3,7 +3,7 @@
 from zoneinfo import available_timezones
 
 from config.document import Document
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.cursors import UpdatedAtCursor
@@ -43,8 +43,8 @@ def zone_hint(name: str) -> str | None:
     return did_you_mean(name, sorted(available_timezones()))
 
 
-def _zones(model: DefinitionModel) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str | None]] = [(("api", "time_zone"), model.api.time_zone)]
+def _zones(model: DefinitionModel) -> list[tuple[NodePath, str]]:
+    found: list[tuple[NodePath, str | None]] = [(("api", "time_zone"), model.api.time_zone)]
     found += [
         (("lists", name, "cursor", "time_zone"), spec.cursor.time_zone)
         for name, spec in model.lists.items()
@@ -53,14 +53,14 @@ def _zones(model: DefinitionModel) -> list[tuple[Path, str]]:
     return [(path, text) for path, text in found if text is not None]
 
 
-def _check_name(document: Document, path: Path, text: str) -> None:
+def _check_name(document: Document, path: NodePath, text: str) -> None:
     try:
         time_zone(text)
     except ValueError as error:
         document.error(path, str(error), hint=zone_hint(text))
 
 
-def _check_effect(document: Document, path: Path, cursor: UpdatedAtCursor) -> None:
+def _check_effect(document: Document, path: NodePath, cursor: UpdatedAtCursor) -> None:
     written = {cursor.format, cursor.field_format or cursor.format}
     if written <= _EPOCHS:
         document.error(path, f"has no effect: {cursor.format} is the same in every zone")

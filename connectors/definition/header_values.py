@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from config.document import Document
 from config.header_text import unusable_in_header
-from config.nodes import Path
+from config.nodes import NodePath
 from connectors.definition.auth import (
     Auth,
     BasicAuth,
@@ -25,7 +25,7 @@ from connectors.definition.root import DefinitionModel
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def sent_in_headers(model: DefinitionModel) -> set[Path]:
+def sent_in_headers(model: DefinitionModel) -> set[NodePath]:
     """Credentials in headers, queries and basic authentication; options and the user in headers."""
     texts = [_auth_texts(model.auth), model.api.headers, *(r.headers for _, r in _requests(model))]
     names = {use.name for use in names_in(texts)}
@@ -34,7 +34,7 @@ def sent_in_headers(model: DefinitionModel) -> set[Path]:
     return _paths(names)
 
 
-def basic_users(model: DefinitionModel) -> set[Path]:
+def basic_users(model: DefinitionModel) -> set[NodePath]:
     """Returns the user names of basic authentication, which can hold no colon."""
     return _paths({use.name for auth in _auths(model.auth) for use in names_in(_user_of(auth))})
 
@@ -49,13 +49,13 @@ def check_headers(document: Document, model: DefinitionModel) -> None:
         _check_all(document, (*path, "headers"), request.headers)
 
 
-def _check_all(document: Document, path: Path, headers: dict[str, str]) -> None:
+def _check_all(document: Document, path: NodePath, headers: dict[str, str]) -> None:
     for name, value in headers.items():
         _check_header(document, path, name, value, keys=(name, name))
 
 
 def _check_header(
-    document: Document, path: Path, name: str, value: str, *, keys: tuple[str, str]
+    document: Document, path: NodePath, name: str, value: str, *, keys: tuple[str, str]
 ) -> None:
     if not _HEADER_NAME.fullmatch(name):
         message = "is no name of a header: letters, digits and hyphens only"
@@ -90,7 +90,7 @@ def _user_of(auth: Auth) -> str:
     return auth.client_id if isinstance(auth, OAuth2) and auth.client_auth == "basic" else ""
 
 
-def _paths(names: set[str]) -> set[Path]:
+def _paths(names: set[str]) -> set[NodePath]:
     return {
         tuple(name.split(".", maxsplit=1))
         for name in names
@@ -98,7 +98,7 @@ def _paths(names: set[str]) -> set[Path]:
     }
 
 
-def _requests(value: Any, path: Path = ()) -> Iterator[tuple[Path, Request]]:
+def _requests(value: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, Request]]:
     """Every request of a definition, however deep, with its path."""
     match value:
         case Request():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import msgspec
 
@@ -13,7 +13,7 @@ from connectors.definition.checks import check
 from connectors.definition.root import DefinitionModel
 from models.errors import UserError
 
-CATALOG = FilePath(__file__).parent.parent / "catalog"
+CATALOG = Path(__file__).parent.parent / "catalog"
 
 
 class UnknownDefinition(UserError):
@@ -24,15 +24,15 @@ class Definition(msgspec.Struct, frozen=True):
     """A checked definition and the file it came from."""
 
     name: str
-    path: FilePath
+    path: Path
     model: DefinitionModel
     digest: str
     """Changes whenever the file's content does."""
 
 
-def find_definitions(paths: Iterable[FilePath] = ()) -> Mapping[str, FilePath]:
+def find_definitions(paths: Iterable[Path] = ()) -> Mapping[str, Path]:
     """Every definition by name. A folder given here comes before the catalog; YAML only."""
-    found: dict[str, FilePath] = {}
+    found: dict[str, Path] = {}
     for folder in (*paths, CATALOG):
         for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
             if path.suffix in {".yaml", ".yml"}:
@@ -40,7 +40,7 @@ def find_definitions(paths: Iterable[FilePath] = ()) -> Mapping[str, FilePath]:
     return found
 
 
-def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
+def load_definition(name: str, paths: Iterable[Path] = ()) -> Definition:
     """The definition of that name, or of that file if the name is a path.
 
     Raises:
@@ -48,7 +48,7 @@ def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
         ConfigError: it has mistakes; every one that could be found, at its line.
     """
     known = find_definitions(paths)
-    path = FilePath(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if path is None or not path.is_file():
         hint = did_you_mean(name, known)
         meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(sorted(known))}"
@@ -60,7 +60,7 @@ def load_definition(name: str, paths: Iterable[FilePath] = ()) -> Definition:
     return _checked(loaded, path)
 
 
-def load_definition_text(text: str, *, path: FilePath) -> Definition:
+def load_definition_text(text: str, *, path: Path) -> Definition:
     """The definition that a text holds; `path` is its name.
 
     Raises:
@@ -70,7 +70,7 @@ def load_definition_text(text: str, *, path: FilePath) -> Definition:
     return _checked(loaded, path)
 
 
-def _checked(loaded: Loaded[DefinitionModel], path: FilePath) -> Definition:
+def _checked(loaded: Loaded[DefinitionModel], path: Path) -> Definition:
     model = loaded.value
     check(loaded.document, model)
     if model.connector != path.stem:

@@ -94,7 +94,7 @@ class CursorPagination(ConfigModel):
         description="`true`: the vendor keeps the place of the walk and may send the same cursor "
         "on every page. An empty page is the end; a page whose answer was lost is not asked for "
         "again, and an interrupted walk begins from the front. Without it the same cursor may "
-        "come again too, but the end must be told by `more` or a missing cursor.",
+        "come again too, but the end must be given by `more` or a missing cursor.",
         examples=[True],
     )
 

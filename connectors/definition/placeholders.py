@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from config.nodes import Path
+from config.nodes import NodePath
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.-]*)(?::(int|number|text))?\}")
 _TOKEN = re.compile(rf"(?:{PLACEHOLDER.pattern}|\{{\{{|\}}\}})")
@@ -20,11 +20,11 @@ _NO_TOKEN = re.compile(rf"{_TOKEN.pattern}|(\{{[^{{}}]{{0,60}}\}}|[{{}}])")
 class Use(msgspec.Struct, frozen=True):
     """One placeholder at its path."""
 
-    path: Path
+    path: NodePath
     name: str
 
 
-def names_in(value: object, path: Path = ()) -> Iterator[Use]:
+def names_in(value: object, path: NodePath = ()) -> Iterator[Use]:
     """Every placeholder in a value, however deep."""
     match value:
         case str():
@@ -39,7 +39,7 @@ def names_in(value: object, path: Path = ()) -> Iterator[Use]:
                 yield from names_in(item, (*path, index))
 
 
-def malformed_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def malformed_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, str]]:
     """In each text the first that is in braces and is neither a placeholder nor an escape."""
     match value:
         case str():

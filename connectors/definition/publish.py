@@ -1,14 +1,14 @@
 """Generates the JSON Schema and the reference page of the definition language from its models."""
 
 import json
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from config.field_types import field_type
 from config.reference import model_paths, model_section
 from config.schema import editor_schema
 from connectors.definition.root import DefinitionModel
 
-HERE = FilePath(__file__).parent
+HERE = Path(__file__).parent
 SCHEMA_FILE = HERE / "definition.schema.json"
 REFERENCE_FILE = HERE.parent / "REFERENCE.md"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

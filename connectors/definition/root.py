@@ -81,7 +81,7 @@ class DefinitionModel(ConfigModel):
     )
     errors: Errors = Field(
         default_factory=Errors,
-        description="How failure is told, and what it means.",
+        description="How an answer reports a failure, and what it means.",
         examples=[{"ok_when": "success"}],
     )
     lists: dict[Filled, List] = Field(

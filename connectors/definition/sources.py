@@ -8,7 +8,7 @@ import msgspec
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import InitErrorDetails
 
-from config.nodes import Path
+from config.nodes import NodePath
 from config.problems import did_you_mean
 from config.values import issue_at, reject
 from connectors.definition.paths import checked_path
@@ -109,7 +109,7 @@ class _Reader:
     mistakes: list[InitErrorDetails]
     items: str | None
 
-    def read(self, value: object, path: Path) -> Source | None:
+    def read(self, value: object, path: NodePath) -> Source | None:
         match value:
             case None:
                 return Constant(None)
@@ -124,24 +124,24 @@ class _Reader:
         self._wrong(path, "must be a path, a list of paths, or a function such as {constant: …}")
         return None
 
-    def _wrong(self, path: Path, message: str, hint: str | None = None) -> None:
+    def _wrong(self, path: NodePath, message: str, hint: str | None = None) -> None:
         self.mistakes.append(issue_at(path, message, hint=hint))
 
-    def _path(self, text: str, path: Path) -> Source | None:
+    def _path(self, text: str, path: NodePath) -> Source | None:
         try:
             return PathSource(text if text == KEY else checked_path(text))
         except ValueError as error:
             self._wrong(path, str(error))
             return None
 
-    def _first_of(self, values: list[object], path: Path) -> Source | None:
+    def _first_of(self, values: list[object], path: NodePath) -> Source | None:
         if not values:
             self._wrong(path, "must not be empty")
             return None
         sources = [self.read(value, (*path, at)) for at, value in enumerate(values)]
         return FirstOf(tuple(source for source in sources if source is not None))
 
-    def _function(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _function(self, value: dict[str, Any], path: NodePath) -> Source | None:
         if "each" in value:
             return self._each(value, path)
         named = [key for key in value if key in FUNCTIONS]
@@ -152,7 +152,7 @@ class _Reader:
             return None
         return getattr(self, f"_{named[0]}")(value, path)  # type: ignore[no-any-return]  # a table of methods
 
-    def _unknown_function(self, value: dict[str, Any], named: list[str], path: Path) -> None:
+    def _unknown_function(self, value: dict[str, Any], named: list[str], path: NodePath) -> None:
         if named:
             self._wrong(path, f"has two functions: {', '.join(named)}; take one")
             return
@@ -163,7 +163,7 @@ class _Reader:
             return
         self._wrong(path, "must not be empty")
 
-    def _arguments_fit(self, name: str, value: dict[str, Any], path: Path) -> bool:
+    def _arguments_fit(self, name: str, value: dict[str, Any], path: NodePath) -> bool:
         needed, optional = FUNCTIONS[name]
         before = len(self.mistakes)
         for key in sorted(needed - value.keys()):
@@ -174,10 +174,10 @@ class _Reader:
             self._wrong((*path, key), message, did_you_mean(key, known))
         return len(self.mistakes) == before
 
-    def _constant(self, value: dict[str, Any], _: Path) -> Source:
+    def _constant(self, value: dict[str, Any], _: NodePath) -> Source:
         return Constant(value["constant"])
 
-    def _parse_time(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _parse_time(self, value: dict[str, Any], path: NodePath) -> Source | None:
         source = self.read(value["parse_time"], (*path, "parse_time"))
         if not is_time_format(value["format"]):
             known = ", ".join(TIME_FORMATS)
@@ -188,21 +188,21 @@ class _Reader:
             return None
         return ParseTime(source, value["format"]) if source else None
 
-    def _split_name(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _split_name(self, value: dict[str, Any], path: NodePath) -> Source | None:
         source = self.read(value["split_name"], (*path, "split_name"))
         if value["part"] not in {"first", "last"}:
             self._wrong((*path, "part"), "must be one of first, last")
             return None
         return SplitName(source, value["part"]) if source else None
 
-    def _map(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _map(self, value: dict[str, Any], path: NodePath) -> Source | None:
         source = self.read(value["map"], (*path, "map"))
         if not isinstance(value["values"], dict) or not value["values"]:
             self._wrong((*path, "values"), "must be a mapping (vendor's word: our word)")
             return None
         return MapValues(source, value["values"], value.get("otherwise")) if source else None
 
-    def _join_text(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _join_text(self, value: dict[str, Any], path: NodePath) -> Source | None:
         parts = value["join_text"]
         if not isinstance(parts, list) or not parts:
             self._wrong((*path, "join_text"), "must be a list of paths")
@@ -210,7 +210,7 @@ class _Reader:
         sources = [self.read(each, (*path, "join_text", at)) for at, each in enumerate(parts)]
         return JoinText(tuple(s for s in sources if s), str(value.get("separator", " ")))
 
-    def _each(self, value: dict[str, Any], path: Path) -> Source | None:
+    def _each(self, value: dict[str, Any], path: NodePath) -> Source | None:
         if self.items is None:
             self._wrong((*path, "each"), "this field holds one value; `each` makes several")
             return None

@@ -72,13 +72,13 @@ class _Running:
 
 
 class NotificationSender:
-    """The one who speaks. Any number of replicas may run one."""
+    """Sends messages about alerts. Any number of replicas may run one."""
 
     def __init__(
         self,
         *,
         alerts: Alerts,
-        book: AlertStates,
+        alert_states: AlertStates,
         queue: NotificationQueue,
         channels: Sequence[Channel],
         clock: Clock,
@@ -88,7 +88,7 @@ class NotificationSender:
         observer: LoopObserver | None = None,
     ) -> None:
         self._alerts = alerts
-        self._book = book
+        self._alert_states = alert_states
         self._queue = queue
         self._channels = tuple(channels)
         self._clock = clock
@@ -176,14 +176,14 @@ class NotificationSender:
             return 0
         while due := await self._unplanned():
             now = self._clock.now()
-            recent = await self._book.messaged_since(now - self._policy.storm_window)
+            recent = await self._alert_states.messaged_since(now - self._policy.storm_window)
             plan = plan_messages(due, recent, now=now, policy=self._policy)
             for alert in plan.silent:
-                await self._book.mark_planned(alert, now=now, silent=True)
+                await self._alert_states.mark_planned(alert, now=now, silent=True)
             for message in plan.messages:
                 covered = await self._queue.enqueue(message, self._names, now=now)
                 for alert in (a for a in message.alerts if a.round in covered):
-                    await self._book.mark_planned(alert, now=now, silent=False)
+                    await self._alert_states.mark_planned(alert, now=now, silent=False)
             planned += len(plan.messages)
             if not plan.messages:
                 break
@@ -192,9 +192,9 @@ class NotificationSender:
     async def _pass_over_what_is_over(self) -> None:
         """Without a channel: what came and went is history; what is open waits for a channel."""
         now = self._clock.now()
-        for alert in await self._book.due(now):
+        for alert in await self._alert_states.due(now):
             if alert.resolved_at is not None:
-                await self._book.mark_planned(alert, now=now, silent=True)
+                await self._alert_states.mark_planned(alert, now=now, silent=True)
 
     async def _give_up_orphans(self) -> None:
         """Not before the horizon: another replica may have a newer configuration."""
@@ -211,10 +211,10 @@ class NotificationSender:
     async def _unplanned(self) -> Sequence[AlertState]:
         """Returns what is due or soon will be, after finishing what a killed planner had begun."""
         now = self._clock.now()
-        due = await self._book.due(now + self._policy.group_window)
+        due = await self._alert_states.due(now + self._policy.group_window)
         covered = await self._queue.finish_planned(due, self._names, now=now)
         for alert in (a for a in due if a.round in covered):
-            await self._book.mark_planned(alert, now=now, silent=False)
+            await self._alert_states.mark_planned(alert, now=now, silent=False)
         return [alert for alert in due if alert.round not in covered]
 
     @property

@@ -29,7 +29,7 @@ WhatArgument = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     group = typer.Typer(
-        help="List what is wrong; mute what nobody shall be told of for a while.",
+        help="List what is wrong; mute what shall send no messages for a while.",
         no_args_is_help=True,
     )
     group.command("list")(list_alerts)
@@ -47,18 +47,17 @@ def list_alerts(
 ) -> None:
     """List open alerts, the latest first, and what is muted."""
     from daemon.cli.session import print_json
-    from daemon.runtime.json_values import plain
     from daemon.store.overview import AlertFilter, Overview
 
     which = AlertFilter(state="all" if every else "open", integration=integration)
 
-    async def look(mongo: "Mongo", mutes: "AlertMutes") -> tuple[list[Row], "Sequence[Mute]"]:
+    async def read(mongo: "Mongo", mutes: "AlertMutes") -> tuple[list[Row], "Sequence[Mute]"]:
         rows = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
         return rows, await mutes.in_force()
 
-    alerts, muted = _with_mutes(config, look)
+    alerts, muted = _with_mutes(config, read)
     if as_json:
-        print_json(plain({"alerts": alerts, "mutes": muted}))
+        print_json({"alerts": alerts, "mutes": muted})
     else:
         _show(alerts, muted)
 
@@ -76,10 +75,10 @@ def mute(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell no one of some conditions for a while, be they open yet or not.
+    """Send no messages about some conditions for a while, whether they are open yet or not.
 
-    They are still recorded. What is open when the mute ends is told then; what was told before is
-    told to be over.
+    They are still recorded. A message about what is open when the mute ends is sent then; the end
+    of a condition is reported if its beginning was.
     """
     from daemon.cli.rendering import moment
     from daemon.cli.session import out, usage_error
@@ -100,7 +99,7 @@ def mute(
 
 
 def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
-    """Tell people again, at once if something is open that they should have been told of."""
+    """Send messages again, at once if one about an open condition was held back."""
     from daemon.cli.rendering import moment
     from daemon.cli.session import out
     from models.errors import UserError

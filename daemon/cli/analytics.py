@@ -46,16 +46,15 @@ def show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an integration's hiring metrics: funnel, conversion, time to hire, sources, jobs.
+    """Show an integration's hiring metrics: funnel, conversion, hiring time, sources, jobs.
 
     Without --from it is the last period that is over, as it was or will be exported.
     """
     from daemon.cli.session import print_json, run_async
-    from daemon.runtime.json_values import plain
 
     metrics = run_async(lambda: _counted(name, start, end, config))
     if as_json:
-        print_json(plain(metrics))
+        print_json(metrics)
     else:
         _show(name, metrics)
 

@@ -33,7 +33,7 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Run the daemon until it is told to stop."""
+    """Run the daemon until it is stopped."""
     _of("run", "run")(config=config, once=once)
 
 

@@ -45,12 +45,11 @@ def list_connectors(
     """List every definition, those of connector_paths first. Broken ones are listed, too."""
     from connectors.introspection import list_definitions
     from daemon.cli.session import print_json, showing_errors
-    from daemon.runtime.json_values import plain
 
     with showing_errors():
         found = list_definitions(_folders(path, config))
     if as_json:
-        print_json(plain([_listed(one) for one in found]))
+        print_json([_listed(one) for one in found])
     else:
         _show_list(found)
 
@@ -92,12 +91,11 @@ def show(
     from connectors.introspection import show_definition
     from daemon.cli.connector_view import lines_of
     from daemon.cli.session import out, print_json, showing_errors
-    from daemon.runtime.json_values import plain
 
     with showing_errors():
         facts = show_definition(_definition(name, _folders(path, config)))
     if as_json:
-        print_json(plain(facts))
+        print_json(facts)
     else:
         for line in lines_of(facts):
             out.print(line, markup=False, soft_wrap=True)

@@ -128,7 +128,7 @@ def _check_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]
 async def _check_mongo(mongo: Mongo) -> list[Finding]:
     build = await mongo.client.admin.command("buildInfo")
     version = f"version {build['version']}, a replica set, takes writes"
-    found = [Finding(one.place, one.weight, one.words) async for one in inspect_databases(mongo)]
+    found = [Finding(one.where, one.weight, one.words) async for one in inspect_databases(mongo)]
     return [Finding("MongoDB", "ok", version), *found, await _check_oplog(mongo)]
 
 

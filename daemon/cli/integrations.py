@@ -28,11 +28,10 @@ def register(app: typer.Typer) -> None:
 def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the integrations that the daemon knows, with their state."""
     from daemon.cli.session import print_json, run_async
-    from daemon.runtime.json_values import plain
 
     rows = run_async(lambda: _rows(config))
     if as_json:
-        print_json(plain(rows))
+        print_json(rows)
     else:
         _show(rows)
 

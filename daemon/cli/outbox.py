@@ -65,12 +65,11 @@ def list_pushes(
 ) -> None:
     """List pushes, the latest first."""
     from daemon.cli.session import print_json
-    from daemon.runtime.json_values import plain
 
     which = _filter(state, integration, application, older_than)
     rows, count = _with_outbox(config, lambda outbox_admin: _listed(outbox_admin, which, limit))
     if as_json:
-        print_json(plain(rows))
+        print_json(rows)
     else:
         _show_rows(rows, count)
 
@@ -84,16 +83,15 @@ async def _listed(
 def show(entry: IdArgument, config: ConfigOption = None) -> None:
     """Show one push as JSON, with what the log has about its event."""
     from daemon.cli.session import print_json
-    from daemon.runtime.json_values import plain
     from models.errors import UserError
 
-    async def look(outbox_admin: "MongoOutboxAdmin") -> Any:
+    async def read(outbox_admin: "MongoOutboxAdmin") -> Any:
         found = await outbox_admin.shown(entry)
         if found is None:
             raise UserError("no push has this id", remedy="see: ats-sync outbox list")
         return found
 
-    print_json(plain(_with_outbox(config, look)))
+    print_json(_with_outbox(config, read))
 
 
 def replay(

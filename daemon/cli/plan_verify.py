@@ -33,7 +33,6 @@ from daemon.importing.verify import Verification
 from daemon.jobs.rules import import_rules, push_rules
 from daemon.pushing.wakeup_queue import push_of_row
 from daemon.runtime.checked_config import CheckedConfig
-from daemon.runtime.json_values import plain
 from daemon.runtime.supervision import must_pass
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
@@ -76,7 +75,7 @@ async def _verify(on: CommandContext, *, as_json: bool) -> int:
         )
         found: list[Drift] = [item async for item in _read(check.differences())]
     if as_json:
-        print_json(plain(drift_data(on.name, found, check.counts)))
+        print_json(drift_data(on.name, found, check.counts))
     else:
         render_drift(out, on.name, found, check.counts)
     return check.counts.drift
@@ -100,7 +99,7 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
 
     plans = run_async(work)
     if as_json:
-        print_json(plain(plans[0] if name is not None else plans))
+        print_json(plans[0] if name is not None else plans)
     if any("error" in one for one in plans):
         raise typer.Exit(EXIT_FAILED)
 

@@ -194,7 +194,9 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
     """
     clock, integrations = on.app.clock, on.app.integrations
     asked_at = clock.now()
-    request = await integrations.ask(on.name, sweep=sweep, accept_deletions=accept_deletions)
+    request = await integrations.request_poll(
+        on.name, sweep=sweep, accept_deletions=accept_deletions
+    )
     err.print(f"a running daemon works on {on.name}; it was asked to poll now", markup=False)
     until = clock.monotonic() + ANSWER_WITHIN.total_seconds()
     while clock.monotonic() < until:

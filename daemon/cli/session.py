@@ -155,8 +155,10 @@ def show_error(error: UserError) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document for scripts."""
-    sys.stdout.write(json.dumps(value, default=str, indent=2, sort_keys=True) + "\n")
+    """Prints one JSON document for scripts."""
+    from daemon.runtime.json_values import to_json
+
+    sys.stdout.write(json.dumps(to_json(value), indent=2, sort_keys=True) + "\n")
 
 
 def usage_error(message: str) -> typer.Exit:

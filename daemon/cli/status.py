@@ -23,14 +23,13 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every integration: how it stands, its last runs, what waits, and open alerts."""
+    """Show every integration: its state, its last runs, what waits, and open alerts."""
     from daemon.cli.session import print_json, run_async
     from daemon.cli.status_view import show_status
-    from daemon.runtime.json_values import plain
 
     picture = run_async(lambda: _picture(config))
     if as_json:
-        print_json(plain(picture))
+        print_json(picture)
     else:
         show_status(picture)
 
@@ -57,11 +56,10 @@ def history(
 ) -> None:
     """Show what happened to one candidate: when, on which side, what, and in which run."""
     from daemon.cli.session import print_json, run_async
-    from daemon.runtime.json_values import plain
 
     found = run_async(lambda: _history(candidate, integration, config))
     if as_json:
-        print_json(plain(found))
+        print_json(found)
     else:
         _show_history(found)
 
@@ -71,12 +69,12 @@ async def _history(name: str, integration: str | None, config: Path | None) -> R
     from daemon.store.candidate_history import MongoCandidateHistory
 
     async with store(config) as mongo:
-        book = MongoCandidateHistory(mongo)
-        subject = _the_one(name, await book.find(name, integration=integration))
+        history = MongoCandidateHistory(mongo)
+        subject = _the_one(name, await history.find(name, integration=integration))
         return {
             "candidate": subject,
-            "applications": await book.applications(subject.id),
-            "events": await book.events(subject.id),
+            "applications": await history.applications(subject.id),
+            "events": await history.events(subject.id),
         }
 
 

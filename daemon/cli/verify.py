@@ -131,8 +131,8 @@ def _field_line(field: PreviewedField) -> Text:
 
 
 def _preview_summary(name: str, counts: PreviewCounts) -> str:
-    told = ("created", "updated", "deleted", "failed", "conflicts", "unchanged")
-    parts = [f"{getattr(counts, what)} {what}" for what in told if getattr(counts, what)]
+    outcomes = ("created", "updated", "deleted", "failed", "conflicts", "unchanged")
+    parts = [f"{getattr(counts, what)} {what}" for what in outcomes if getattr(counts, what)]
     return f"{name}: {', '.join(parts) or 'nothing to do'}. Nothing was written."
 
 

@@ -9,17 +9,16 @@ All times are UTC and every period is half-open, [from, to). For one integration
   one. Moves are ordered by their time, then by their id.
 - The *status at `to`* is what the first move at or after `to` led away from; without such a move,
   the present status.
-- `funnel`: how many applications stood in each status at `to`.
+- `funnel`: how many applications were in each status at `to`.
 - `transitions`: the moves within the period, by the pair of statuses. The hours in stage are from
   the application's move before, or from its start, until the move. A move whose application is
   unknown, or that is dated before its start, counts but is not timed.
 - `conversion_rates`: for each status, of the moves that left it, the share that led further along
   the pipeline (`advanced`), not back and not to rejected or withdrawn.
-- A *hire* is dated by `hired_at`; where the ATS does not say, by the last move to `hired` within the
-  period. `time_to_hire`: days from start to hire, over the hires of the period that are not dated
-  before their start.
-- `sources` and `jobs`: applications started in the period (`applied`) and hires of the period
-  (`hired`); for jobs also the applications whose status at `to` is an open one (`open`).
+- An application is *hired* at `hired_at`; where the ATS does not say, at the last move to `hired`
+  within the period. `time_to_hire`: days from the start until hired, over the applications hired in
+  the period that are not dated before their start.
+- `sources` and `jobs`: applications started in the period (`applied`) and hired in it (`hired`); for jobs also the applications whose status at `to` is an open one (`open`).
 - `status_updates`: what became, within the period, of the status changes made in ClearView.
 
 The median of an even count is the mean of the two in the middle; the 90th percentile is the smallest
@@ -40,7 +39,8 @@ from models.times import EPOCH, iso
 PIPELINE: tuple[ApplicationStatus, ...] = tuple(
     s for s in ApplicationStatus if s not in TURNED_DOWN
 )
-"""The way of an application that ends in a hire."""
+"""The statuses of an application that ends as hired, in order."""
+STATUS_ORDER = {status: number for number, status in enumerate(ApplicationStatus)}
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -118,8 +118,8 @@ class Spread(msgspec.Struct, frozen=True):
     p90_ms: float | None = None
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """Applications of one job that stood in one status at the end of the period."""
+class StatusCount(msgspec.Struct, frozen=True):
+    """Applications of one job that were in one status at the end of the period."""
 
     job_external_id: str | None
     job_name: str | None
@@ -137,7 +137,7 @@ class Moves(msgspec.Struct, frozen=True):
 
 
 class Arrivals(msgspec.Struct, frozen=True):
-    """Applications started and hires made in the period, by source or by job."""
+    """Applications started and applications hired in the period, by source or by job."""
 
     external_id: str | None
     name: str | None
@@ -148,7 +148,7 @@ class Arrivals(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """One period of one integration, counted."""
 
-    standing: Sequence[Standing]
+    status_counts: Sequence[StatusCount]
     moves: Sequence[Moves]
     time_to_hire: Spread
     sources: Sequence[Arrivals]
@@ -160,12 +160,12 @@ def metrics_of(period: Period, facts: Facts) -> dict[str, Any]:
     """Returns the metrics object that is logged, exported and shown."""
     return {
         "period": {"from": iso(period.start), "to": iso(period.end)},
-        "funnel": _funnel(facts.standing),
+        "funnel": _funnel(facts.status_counts),
         "transitions": _transitions(facts.moves),
         "conversion_rates": _conversion_rates(facts.moves),
         "time_to_hire": _time_to_hire(facts.time_to_hire),
         "sources": _sources(facts.sources),
-        "jobs": _jobs(facts.standing, facts.jobs),
+        "jobs": _jobs(facts.status_counts, facts.jobs),
         "status_updates": {
             outcome: facts.status_updates.get(outcome, 0)
             for outcome in ("Success", "Failed", "Skipped")
@@ -173,9 +173,9 @@ def metrics_of(period: Period, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _funnel(standing: Iterable[Standing]) -> dict[str, int]:
+def _funnel(counts: Iterable[StatusCount]) -> dict[str, int]:
     funnel = {status.value: 0 for status in ApplicationStatus}
-    for row in standing:
+    for row in counts:
         funnel[row.status] += row.count
     return funnel
 
@@ -190,7 +190,7 @@ def _transitions(moves: Iterable[Moves]) -> list[dict[str, Any]]:
             "median_hours": _in_units(move.in_stage.median_ms, HOUR_MS),
             "p90_hours": _in_units(move.in_stage.p90_ms, HOUR_MS),
         }
-        for move in sorted(moves, key=lambda m: (_place(m.before), _place(m.after)))
+        for move in sorted(moves, key=lambda m: (STATUS_ORDER[m.before], STATUS_ORDER[m.after]))
     ]
 
 
@@ -231,9 +231,9 @@ def _sources(sources: Iterable[Arrivals]) -> list[dict[str, Any]]:
     ]
 
 
-def _jobs(standing: Iterable[Standing], arrivals: Iterable[Arrivals]) -> list[dict[str, Any]]:
+def _jobs(counts: Iterable[StatusCount], arrivals: Iterable[Arrivals]) -> list[dict[str, Any]]:
     jobs: dict[str | None, dict[str, Any]] = {}
-    for at_end in standing:
+    for at_end in counts:
         job = _job(jobs, at_end.job_external_id, at_end.job_name)
         job["open"] += at_end.count if at_end.status.is_open else 0
     for row in arrivals:
@@ -253,10 +253,6 @@ def _job(
     # A renamed job keeps one name here whichever application is read first.
     job["name"] = max(filter(None, (job["name"], name)), default=None)
     return job
-
-
-def _place(status: ApplicationStatus) -> int:
-    return list(ApplicationStatus).index(status)
 
 
 def _in_units(value_ms: float | None, unit_ms: int) -> float | None:

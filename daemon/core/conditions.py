@@ -66,7 +66,7 @@ class Condition(msgspec.Struct, frozen=True):
     integration: str | None = None
     integration_id: UUID | None = None
     subject: str = ""
-    """What tells two conditions of the same kind and integration apart (usually nothing)."""
+    """The part that two conditions of the same kind and integration differ in (usually empty)."""
     details: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property

@@ -14,7 +14,7 @@ Outcome = Literal["running", "success", "partial", "failed", "interrupted", "wai
 
 
 class RunCounts(msgspec.Struct):
-    """What a run came to; counted while it goes on."""
+    """The counts of a run, kept while it goes on."""
 
     seen: int = 0
     created: int = 0

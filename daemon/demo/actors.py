@@ -140,4 +140,4 @@ class Breakdown:
             wait = timedelta(minutes=2)
 
     async def _ask_for_a_poll(self) -> None:
-        await self.integrations.ask(self.name, sweep=False, accept_deletions=False)
+        await self.integrations.request_poll(self.name, sweep=False, accept_deletions=False)

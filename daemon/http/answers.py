@@ -9,7 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from config.problems import did_you_mean
-from daemon.runtime.json_values import plain
+from daemon.runtime.json_values import to_json
 from models.times import to_milliseconds
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def answered(
     value: object, *, status: int = 200, content_type: str = "application/json"
 ) -> web.Response:
     """A value as JSON; UUIDs as text, moments in ISO 8601 with a final Z."""
-    body = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":")).encode()
     return web.Response(body=body, status=status, content_type=content_type)
 
 

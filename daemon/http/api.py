@@ -184,7 +184,7 @@ class Api:
     ) -> web.Response:
         await self._state_of(request, enabled=True)
         name = request.match_info["name"]
-        asked = await self._services.integrations.ask(
+        asked = await self._services.integrations.request_poll(
             name, sweep=sweep, accept_deletions=accept_deletions
         )
         if asked is None:

@@ -98,7 +98,7 @@ async def _settle_conflicts(context: ImportContext, plans: Sequence[RecordPlan])
         if application.status_changed
     ]
     conflicts = context.ports.conflicts
-    if not agreed or not await conflicts.settle(agreed, at=context.ports.clock.now()):
+    if not agreed or not await conflicts.resolve(agreed, at=context.ports.clock.now()):
         return
     if not await conflicts.count_open():
         key = alert_key(AlertKind.CONFLICTS_OPEN, context.connector.integration)

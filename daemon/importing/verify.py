@@ -43,7 +43,7 @@ class Verification:
     """None: ClearView cannot be read here, and is left out."""
     deletions: Literal["mark", "ignore"] = "mark"
     own_field: str | None = None
-    """What our own analytics export writes to: not compared."""
+    """The field that our own analytics export writes to: not compared."""
     progress: Progress = no_progress
     counts: VerificationCounts = field(default_factory=VerificationCounts)
     _candidates: HashedIdSet = field(default_factory=HashedIdSet)

@@ -198,7 +198,7 @@ class Conflicts(Protocol):
         """Stores conflicts; repeating one is harmless."""
         ...
 
-    async def settle(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
+    async def resolve(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
         """Closes the open conflicts of these applications, and returns their number."""
         ...
 

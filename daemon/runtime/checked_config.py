@@ -12,7 +12,7 @@ from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
 from config.loader import load_operator_config, secrets_in
 from config.loading import Loaded
-from config.nodes import Scalar, Sequence
+from config.nodes import Scalar, SequenceNode
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssues
 from config.yaml_tree import read_yaml
@@ -141,5 +141,5 @@ def _integrations(document: Document) -> list[str]:
 
 def _folders(document: Document) -> list[Path]:
     node = document.node(("connector_paths",))
-    items = node.items if isinstance(node, Sequence) else ()
+    items = node.items if isinstance(node, SequenceNode) else ()
     return [document.path.parent / item.text for item in items if isinstance(item, Scalar)]

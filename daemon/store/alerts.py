@@ -21,7 +21,7 @@ from models.documents import Alert
 log = structlog.get_logger("daemon.alerts")
 
 RACES = 5
-"""Replicas opening the same condition at the same instant settle within two rounds."""
+"""Replicas opening the same condition at the same instant agree within two rounds."""
 
 
 class AlertStore:
@@ -166,10 +166,10 @@ class AlertStore:
         """
         after = next_message_at(alert, now=now, policy=self._policy, silent=silent)
         unchanged = {"$eq": ["$resolved_at", alert.resolved_at]}
-        told: Row = {} if silent else {"told": alert.messages + 1, "told_at": now}
+        message: Row = {} if silent else {"told": alert.messages + 1, "told_at": now}
         await self._alerts.update_one(
             {"_id": alert.id, "told": alert.messages},
-            [{"$set": {**told, "next_message_at": {"$cond": [unchanged, after, now]}}}],
+            [{"$set": {**message, "next_message_at": {"$cond": [unchanged, after, now]}}}],
         )
 
 

@@ -15,7 +15,7 @@ from daemon.core.analytics import (
     Moves,
     Period,
     Spread,
-    Standing,
+    StatusCount,
     metrics_of,
 )
 from daemon.store import analytics_pipelines as pipelines
@@ -58,7 +58,7 @@ class MongoMetrics:
         """Counts every section."""
         moved = await self._rows(self._changes, pipelines.hires_by_move(integration_id, period))
         return Facts(
-            standing=await self._standing(integration_id, period),
+            status_counts=await self._status_counts(integration_id, period),
             moves=await self._moves(integration_id, period),
             time_to_hire=await self._time_to_hire(integration_id, period, moved),
             sources=await self._arrivals(
@@ -70,17 +70,19 @@ class MongoMetrics:
             status_updates=await self._status_updates(integration_id, period),
         )
 
-    async def _standing(self, integration: UUID, period: Period) -> list[Standing]:
+    async def _status_counts(self, integration: UUID, period: Period) -> list[StatusCount]:
         """Counts the present statuses, less the moves since the end of the period."""
         counts: Counter[tuple[str | None, str]] = Counter()
         names: dict[str | None, str | None] = {}
-        for row in await self._rows(self._applications, pipelines.standing(integration, period)):
+        for row in await self._rows(
+            self._applications, pipelines.status_counts(integration, period)
+        ):
             job, status = row["_id"].get("job"), row["_id"]["status"]
             counts[job, status] += row["count"]
             names[job] = max(filter(None, (names.get(job), row["name"])), default=None)
         await self._undo_later_moves(integration, period, counts)
         return [
-            Standing(job, names[job], ApplicationStatus(status), count)
+            StatusCount(job, names[job], ApplicationStatus(status), count)
             for (job, status), count in counts.items()
             if count
         ]
@@ -92,7 +94,7 @@ class MongoMetrics:
         async for rows in self._chunks(self._changes, later):
             for stood in {row["stood"] for row in rows}:
                 moved = [row["_id"] for row in rows if row["stood"] == stood]
-                pipeline = pipelines.standing(integration, period, only=moved)
+                pipeline = pipelines.status_counts(integration, period, only=moved)
                 for row in await self._rows(self._applications, pipeline):
                     job = row["_id"].get("job")
                     counts[job, row["_id"]["status"]] -= row["count"]

@@ -82,7 +82,9 @@ def report_members(integration: UUID, period: Period) -> Pipeline:
     ]
 
 
-def standing(integration: UUID, period: Period, *, only: Sequence[UUID] | None = None) -> Pipeline:
+def status_counts(
+    integration: UUID, period: Period, *, only: Sequence[UUID] | None = None
+) -> Pipeline:
     """Applications counted by job and present status."""
     narrowed = [] if only is None else [{"$match": {"_id": {"$in": list(only)}}}]
     return [
@@ -229,7 +231,7 @@ def hires_by_move(integration: UUID, period: Period) -> Pipeline:
 
 
 def hires(integration: UUID, period: Period, moved: Sequence[Stage]) -> Pipeline:
-    """The hires of the period, from the collection `applications`; `moved`: see above."""
+    """Applications hired in the period, from the collection `applications`; `moved`: see above."""
     undated = [
         {"$documents": list(moved)},
         {
@@ -253,7 +255,7 @@ def hires(integration: UUID, period: Period, moved: Sequence[Stage]) -> Pipeline
 
 
 def time_to_hire(integration: UUID, period: Period, moved: Sequence[Stage]) -> Pipeline:
-    """The spread of the time from start to hire."""
+    """The spread of the time from the start until hired."""
     return [
         *hires(integration, period, moved),
         {"$project": {"ms": _elapsed("$start", "$hired")}},
@@ -264,7 +266,7 @@ def time_to_hire(integration: UUID, period: Period, moved: Sequence[Stage]) -> P
 def arrivals(
     integration: UUID, period: Period, moved: Sequence[Stage], *, by: Any, name: str
 ) -> Pipeline:
-    """Applications started and hires made in the period, grouped by something."""
+    """Applications started and applications hired in the period, grouped by a field."""
     return [
         *report_members(integration, period),
         {"$match": {"start": within(period)}},

@@ -121,10 +121,10 @@ class MongoCandidateManagement:
         look like a person's to the change stream, and a half-written document like a finished one.
         """
         guarded = [p for p in batch.application_patches if p.expected_status is not None]
-        plain = [p for p in batch.application_patches if p.expected_status is None]
+        unguarded = [p for p in batch.application_patches if p.expected_status is None]
         refused, moved = await self._patch(guarded, batch)
         without_status = [_without_status(p) for p in guarded if p.external_id in moved]
-        refused_then, gone = await self._patch([*plain, *without_status], batch)
+        refused_then, gone = await self._patch([*unguarded, *without_status], batch)
         failed = {**refused, **refused_then, **dict.fromkeys(gone, GONE.format("application"))}
         return failed, frozenset(moved).difference(failed)
 

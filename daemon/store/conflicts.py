@@ -29,7 +29,7 @@ class MongoConflictLog:
         )
         await insert_new(self._collection, encoded, lambda row: str(row["_id"]))
 
-    async def settle(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
+    async def resolve(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
         ids = [application_id(self._integration, e) for e in application_external_ids]
         result = await self._collection.update_many(
             {"application_id": {"$in": ids}, "state": "open"},

@@ -13,7 +13,7 @@ T = TypeVar("T")
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
-"""How documents are encoded when they are encoded by hand, one at a time."""
+"""The options for documents that are encoded one at a time, outside the driver."""
 _RAW = DEFAULT_RAW_BSON_OPTIONS.with_options(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )

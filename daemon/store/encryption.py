@@ -41,10 +41,10 @@ class Keyring:
         material = [key.material() for key in self._keys]
         return {_id_of(each): AESGCM(each) for each in material}
 
-    def encrypt(self, plain: bytes, *, belongs_to: str) -> bytes:
+    def encrypt(self, plaintext: bytes, *, belongs_to: str) -> bytes:
         """Returns nonce and ciphertext, which only the document that they belong to can decrypt."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._ciphers[self.key_id].encrypt(nonce, plain, belongs_to.encode())
+        return nonce + self._ciphers[self.key_id].encrypt(nonce, plaintext, belongs_to.encode())
 
     def decrypt(self, sealed: bytes, *, key_id: str, belongs_to: str) -> bytes:
         """Returns the plain bytes.

@@ -127,7 +127,7 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class ErrorClassifier:
+class RecordResults:
     """The service's answers about each record, by external id."""
 
     failed_applications: dict[str, str] = field(default_factory=dict)

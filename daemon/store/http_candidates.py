@@ -20,8 +20,8 @@ from daemon.store.connection import Mongo
 from daemon.store.http_candidate_orders import (
     ApplicationOrder,
     CandidateOrder,
-    ErrorClassifier,
     Owner,
+    RecordResults,
     orders_of,
 )
 from daemon.store.http_service import ClearViewHttp
@@ -62,15 +62,15 @@ class HttpCandidateManagement:
         """
         owners = await self._owners([patch.external_id for patch in batch.application_patches])
         orders, ownerless = orders_of(batch, self._integration, owners)
-        verdicts = ErrorClassifier(
+        results = RecordResults(
             dict.fromkeys(ownerless, "ClearView does not know the application.")
         )
-        await self._send_all(orders, batch.import_id, verdicts)
-        if verdicts.moved:
-            again = [_without_status(order, verdicts.moved) for order in orders]
+        await self._send_all(orders, batch.import_id, results)
+        if results.moved:
+            again = [_without_status(order, results.moved) for order in orders]
             touched = [order for order in again if order.applications]
-            await self._send_all(touched, batch.import_id, verdicts)
-        return verdicts.outcome()
+            await self._send_all(touched, batch.import_id, results)
+        return results.outcome()
 
     async def _owners(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
         if not external_ids:
@@ -112,13 +112,13 @@ class HttpCandidateManagement:
         }
 
     async def _send_all(
-        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: ErrorClassifier
+        self, orders: Sequence[CandidateOrder], import_id: UUID, results: RecordResults
     ) -> None:
         for start in range(0, len(orders), self._max_batch):
-            await self._send(orders[start : start + self._max_batch], import_id, verdicts)
+            await self._send(orders[start : start + self._max_batch], import_id, results)
 
     async def _send(
-        self, orders: Sequence[CandidateOrder], import_id: UUID, verdicts: ErrorClassifier
+        self, orders: Sequence[CandidateOrder], import_id: UUID, results: RecordResults
     ) -> None:
         """Sends one request; a batch that is refused as a whole is halved until the refused record is found."""
         body = {"candidates": [order.body(import_id) for order in orders]}
@@ -132,13 +132,13 @@ class HttpCandidateManagement:
             if error.status not in ABOUT_THE_RECORDS:
                 raise
             if len(orders) == 1:
-                verdicts.refuse(orders[0], str(error))
+                results.refuse(orders[0], str(error))
                 return
             half = len(orders) // 2
-            await self._send(orders[:half], import_id, verdicts)
-            await self._send(orders[half:], import_id, verdicts)
+            await self._send(orders[:half], import_id, results)
+            await self._send(orders[half:], import_id, results)
         else:
-            verdicts.read(orders, _results(answer))
+            results.read(orders, _results(answer))
 
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]

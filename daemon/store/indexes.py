@@ -60,18 +60,20 @@ def _compared(wanted: IndexModel, existing: Sequence[Row]) -> Compared:
 def _keys(index: Row) -> list[tuple[str, Any]]:
     """Returns keys and directions; the server may return a direction as a double."""
     return [
-        (str(field), int(way) if isinstance(way, float) else way)
-        for field, way in dict(index["key"]).items()
+        (str(field), int(direction) if isinstance(direction, float) else direction)
+        for field, direction in dict(index["key"]).items()
     ]
 
 
 def _differences(wanted: Row, found: Row) -> list[str]:
-    return [name for name in _OPTIONS if _plain(wanted.get(name)) != _plain(found.get(name))]
+    return [
+        name for name in _OPTIONS if _comparable(wanted.get(name)) != _comparable(found.get(name))
+    ]
 
 
-def _plain(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _comparable(inner) for key, inner in value.items()}
     if isinstance(value, bytes):
         return bytes(value)  # a Binary, which equals no bytes
     return value or None if isinstance(value, bool) else value

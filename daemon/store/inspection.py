@@ -30,7 +30,7 @@ _KEPT = (
 class Observation(msgspec.Struct, frozen=True):
     """One thing about a collection."""
 
-    place: str
+    where: str
     weight: Weight
     words: str
 

@@ -91,7 +91,7 @@ class MongoIntegrations:
         )
         return result.matched_count == 1
 
-    async def ask(self, name: str, *, sweep: bool, accept_deletions: bool) -> UUID | None:
+    async def request_poll(self, name: str, *, sweep: bool, accept_deletions: bool) -> UUID | None:
         """Requests a poll from the replica that runs the integration; None if it does not exist."""
         request = uuid4()
         result = await self._collection.update_one(

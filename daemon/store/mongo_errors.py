@@ -1,4 +1,4 @@
-"""What an error of MongoDB means: an outage passes, and a refused document fails by itself.
+"""The meaning of MongoDB's errors: an outage passes, and a refused document fails by itself.
 
 After an outage the same work is repeated as it is. A document that is refused would be refused again,
 so it is reported with the reason. Other errors (a missing privilege, a full disk) are neither.
@@ -38,7 +38,7 @@ _ABOUT = {
     17419: "the document would become too large",
     17420: "the document would become too large",
 }
-"""What a person needs to know of the usual codes."""
+"""Explanations of the usual codes."""
 _DUPLICATE_OF = re.compile(r"index: (\S+) dup key")
 _BY_DEFAULT = re.compile(r"_-?\d+$")
 

@@ -82,12 +82,12 @@ class Overview:
 
     async def integrations(self) -> list[Row]:
         """Returns every integration with its state, last runs and counts."""
-        rows, figures = await self._standing(), await self._figures()
+        rows, figures = await self._integration_rows(), await self._figures()
         alerts = await self.alerts(AlertFilter(kind="unmapped_stages"), limit=MOST_ALERTS)
         unmapped = {alert["integration"]: alert["details"].get("stages", []) for alert in alerts}
         return [_integration(row, figures, unmapped.get(row["name"], [])) for row in rows]
 
-    async def _standing(self) -> list[Row]:
+    async def _integration_rows(self) -> list[Row]:
         stages: list[Row] = [
             {"$sort": {"name": 1}},
             {"$limit": MOST_INTEGRATIONS},

@@ -29,7 +29,7 @@ TIME_LIMIT_S = 3.0
 KEPT_FOR = timedelta(seconds=15)
 ALL = "all"
 OTHER = "other"
-"""What ClearView's documents have instead of a text."""
+"""The group of the values in ClearView's documents that are no text."""
 _READABLE = {
     "$project": {
         "_id": {

@@ -208,9 +208,9 @@ def _moves(pushed: Mapping[str, Row]) -> Row:
     noted = {"pushed": {"$mergeObjects": ["$$to.pushed", {"before": before}]}}
     moved = {"$mergeObjects": ["$$application", "$$to", noted]}
     unless_newer = {"$let": {"vars": {"to": to}, "in": {"$cond": [newer, "$$application", moved]}}}
-    place = {"$indexOfArray": [{"$literal": list(pushed)}, "$$application.external_id"]}
+    index = {"$indexOfArray": [{"$literal": list(pushed)}, "$$application.external_id"]}
     if_pushed = {"$cond": [{"$lt": ["$$at", 0]}, "$$application", unless_newer]}
-    each = {"$let": {"vars": {"at": place}, "in": if_pushed}}
+    each = {"$let": {"vars": {"at": index}, "in": if_pushed}}
     return {
         "$set": {
             "applications": {"$map": {"input": "$applications", "as": "application", "in": each}},
@@ -225,7 +225,7 @@ class _OwnWrite(msgspec.Struct, frozen=True):
 
     end: PushEnded
     unless: Row
-    """What they have to be still, so that no one's later write is lost."""
+    """The values that they must still have, so that no later write is lost."""
     fields: Row
 
     def what(self) -> bytes:

@@ -38,7 +38,7 @@ _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
     StatusUpdateLog: ("insert", "remove"),
     Lease: ("insert", "update"),
 }
-"""What an operator's commands change."""
+"""The collections that an operator's commands change."""
 
 
 class Databases(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from models.documents.snapshot import UNCOMPARED
 from models.ids import snapshot_name
 
 _DIGEST = {"_id": 0, "external_id": 1, "digest": 1, "mapping_version": 1}
-"""What the index `record` holds, so that MongoDB need not touch a document."""
+"""The fields that the index `record` holds, so that MongoDB reads no document."""
 _KNOWN = {
     "_id": 0,
     "external_id": 1,
@@ -36,7 +36,7 @@ _KNOWN = {
     "missing_since": 1,
 }
 _LOADED = {"_id": 0, "ats_integration_id": 0, "list": 0}
-"""Left out of what is loaded: whoever asks knows them."""
+"""The fields that are not loaded: the caller knows them."""
 
 
 class MongoSnapshots:

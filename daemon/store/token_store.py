@@ -152,10 +152,10 @@ class MongoTokenStore:
         if row.get("sealed") is None:
             return None
         try:
-            plain = self._keyring.decrypt(
+            plaintext = self._keyring.decrypt(
                 bytes(row["sealed"]), key_id=str(row["key_id"]), belongs_to=grant.id
             )
-            return msgspec.json.decode(plain, type=StoredTokens)
+            return msgspec.json.decode(plaintext, type=StoredTokens)
         except UnknownKey:
             message = (
                 f"the stored refresh token is encrypted with key {row['key_id']}, which "

@@ -27,9 +27,9 @@ class Alert(StoredDocument):
     message: str
     details: dict[str, Any] = Field(default_factory=dict)
     muted_until: UtcTime | None = None
-    told: int = 0
-    """Messages about it so far: 0 = no one knows yet, 1 = opening told, more = reminders."""
-    told_at: UtcTime | None = None
+    messages_sent: int = Field(default=0, alias="told")
+    """Messages about it so far: 0 = none yet, 1 = the opening one, more = reminders."""
+    last_message_at: UtcTime | None = Field(default=None, alias="told_at")
     next_message_at: UtcTime | None = None
     """When the next message about it is due; None once nothing is left to say."""
 

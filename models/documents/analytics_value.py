@@ -19,7 +19,7 @@ class AnalyticsValue(StoredDocument):
     refused_in: UtcTime | None = None
     """The start of the last period whose value the ATS did not take; None if it took it."""
     lost: int = 0
-    """How often in a row the ATS accepted the value and did not show it afterwards."""
+    """The number of times in a row that the ATS accepted the value and did not show it afterwards."""
 
     class Settings:
         name = "analytics_values"

@@ -11,7 +11,7 @@ IntegrationState = Literal["active", "paused", "auth_failed", "disabled"]
 
 
 class IntegrationSettings(StoredDocument):
-    """One integration as it is configured and as it stands. Never holds a plain secret."""
+    """The configuration and the state of one integration. Never holds a secret in plain text."""
 
     name: str
     ats_name: str

@@ -14,7 +14,7 @@ class AppliedMigration(StoredDocument):
     release: str
     """The release that brought the step."""
     counts: dict[str, int] = Field(default_factory=dict)
-    """What the step changed; a step that was killed and repeated counts what remained."""
+    """The documents that the step changed, by kind; a step that was killed and repeated counts what remained."""
 
     class Settings:
         name = "migrations"

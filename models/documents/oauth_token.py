@@ -13,7 +13,7 @@ class OAuthToken(StoredDocument):
     integration: str
     """The integration that used it last."""
     version: int
-    """How often tokens were stored: a writer that knows an older version is too late."""
+    """The number of times that tokens were stored: a writer that knows an older version is too late."""
     key_id: str | None = None
     """Which of the keys in `ATS_SYNC_ENCRYPTION_KEY` it is encrypted with."""
     sealed: bytes | None = None

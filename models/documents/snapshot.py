@@ -40,7 +40,7 @@ class CandidateSnapshot(StoredDocument):
     import_id: UUID | None = None
     """The page import that wrote this content."""
     previous: dict[str, Any] | None = None
-    """What this content replaced (`candidate`, `applications`, `seen_at`, `deleted`)."""
+    """The content that this one replaced (`candidate`, `applications`, `seen_at`, `deleted`)."""
 
     class Settings:
         name = "candidate_snapshots"

@@ -64,7 +64,7 @@ class Desk:
     def another_sender(self, *channels: Channel) -> NotificationSender:
         return NotificationSender(
             alerts=self.alerts,
-            book=self.alerts,
+            alert_states=self.alerts,
             queue=self.queue,
             channels=channels,
             clock=self.clock,
@@ -402,7 +402,7 @@ async def test_a_planner_killed_anywhere_loses_and_doubles_nothing(
     left = [calls]
     doomed = NotificationSender(
         alerts=desk.alerts,
-        book=DiesAfter(desk.alerts, left),
+        alert_states=DiesAfter(desk.alerts, left),
         queue=DiesAfter(desk.queue, left),
         channels=[channel, second],
         clock=desk.clock,
@@ -468,29 +468,29 @@ async def test_the_demo_may_be_quicker(
 
 
 class Forgetful:
-    """A book that MongoDB takes away for the first few looks."""
+    """Alert states that MongoDB does not return for the first few reads."""
 
-    def __init__(self, book: AlertStore, failures: int) -> None:
-        self._book, self.failures = book, failures
+    def __init__(self, alert_states: AlertStore, failures: int) -> None:
+        self._alert_states, self.failures = alert_states, failures
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._book, name)
+        return getattr(self._alert_states, name)
 
     async def due(self, now: datetime) -> Any:
         if self.failures:
             self.failures -= 1
             raise AutoReconnect("MongoDB is away")
-        return await self._book.due(now)
+        return await self._alert_states.due(now)
 
 
 async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
     desk = Desk(opened, limits=SenderLimits(tick=timedelta(milliseconds=10)))
-    book = Forgetful(desk.alerts, failures=3)
+    alert_states = Forgetful(desk.alerts, failures=3)
     sender = NotificationSender(
         alerts=desk.alerts,
-        book=book,
+        alert_states=alert_states,
         queue=desk.queue,
         channels=[channel],
         clock=desk.clock,
@@ -506,7 +506,7 @@ async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
         stop.set()
         await running
 
-    assert book.failures == 0
+    assert alert_states.failures == 0
     assert said(services) == [("open", "acme")]
 
 

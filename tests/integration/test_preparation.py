@@ -33,8 +33,8 @@ async def observed(mongo: TestMongo) -> dict[str, tuple[str, str]]:
     try:
         found: dict[str, tuple[str, str]] = {}
         async for one in inspect_databases(connection):
-            weight, words = found.get(one.place, (one.weight, ""))
-            found[one.place] = (weight, f"{words}{one.words}\n")
+            weight, words = found.get(one.where, (one.weight, ""))
+            found[one.where] = (weight, f"{words}{one.words}\n")
         return found
     finally:
         await connection.close()

@@ -142,8 +142,8 @@ def last_words(log: str) -> str:
     """Returns the last error that mongod logged, or its output before it had a log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [sentence for line in lines if (sentence := _error_in(line))]
-    plain = [line for line in lines if _is_plain(line)]
-    return errors[-1] if errors else "; ".join(plain[:3]) or "it said nothing"
+    not_json = [line for line in lines if _is_plain(line)]
+    return errors[-1] if errors else "; ".join(not_json[:3]) or "it said nothing"
 
 
 def _is_plain(line: str) -> bool:

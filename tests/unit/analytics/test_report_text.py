@@ -10,7 +10,7 @@ from daemon.core.analytics import (
     Moves,
     Period,
     Spread,
-    Standing,
+    StatusCount,
     metrics_of,
 )
 from daemon.core.report_text import bar, report_tables
@@ -19,7 +19,10 @@ from models.times import EPOCH
 from tests.support.moving_clock import START
 
 FACTS = Facts(
-    standing=[Standing("j1", "Baker", Status.NEW, 8), Standing("j2", "Smith", Status.OFFER, 2)],
+    status_counts=[
+        StatusCount("j1", "Baker", Status.NEW, 8),
+        StatusCount("j2", "Smith", Status.OFFER, 2),
+    ],
     moves=[
         Moves(Status.NEW, Status.SCREENING, 3, Spread(3, 5_400_000.0, 7_200_000.0)),
         Moves(Status.NEW, Status.REJECTED, 1, Spread(0)),

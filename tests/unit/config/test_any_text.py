@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.loading import load_yaml_text
-from config.nodes import Mapping, Node, Scalar, Sequence, find, mark_of, scalars
+from config.nodes import MappingNode, Node, Scalar, SequenceNode, find, mark_of, scalars
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssues
 from config.yaml_tree import parse_yaml
@@ -52,9 +52,9 @@ def untyped(node: Node) -> object:
     match node:
         case Scalar():
             return node.text
-        case Sequence():
+        case SequenceNode():
             return [untyped(item) for item in node.items]
-        case Mapping():
+        case MappingNode():
             return {entry.key: untyped(entry.value) for entry in node.entries}
 
 

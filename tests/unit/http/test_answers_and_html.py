@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daemon.http.heartbeat import DEAD_AFTER_S, Heartbeat
 from daemon.http.html import Html, el, joined
 from daemon.http.page_parts import age
-from daemon.runtime.json_values import plain
+from daemon.runtime.json_values import to_json
 from models.status import ApplicationStatus
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
 
 @given(STORED)
 def test_whatever_is_stored_becomes_json(value: object) -> None:
-    shown = plain(value)
+    shown = to_json(value)
 
     assert json.loads(json.dumps(shown)) == shown
 
@@ -56,8 +56,8 @@ def test_whatever_is_stored_becomes_json(value: object) -> None:
 def test_ids_and_moments_are_written_as_the_api_promises() -> None:
     some = uuid4()
 
-    assert plain({some: NOW}) == {str(some): "2026-11-23T08:00:00.000Z"}
-    assert plain({"id": UUID(int=7), "fingerprint": b"\x01\xff"}) == {
+    assert to_json({some: NOW}) == {str(some): "2026-11-23T08:00:00.000Z"}
+    assert to_json({"id": UUID(int=7), "fingerprint": b"\x01\xff"}) == {
         "id": "00000000-0000-0000-0000-000000000007",
         "fingerprint": "01ff",
     }
