@@ -19,6 +19,7 @@ from pymongo import monitoring
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
+from daemon.store.webhook_events import MongoWebhookEventStore
 from models.ids import application_id, candidate_id, integration_id
 from tests.support.child_state import clear_all, final_state
 from tests.support.child_worlds import (
@@ -26,6 +27,7 @@ from tests.support.child_worlds import (
     TITLE,
     UNREADABLE,
     Scenario,
+    announced,
     connector_for,
     world_at,
 )
@@ -92,22 +94,38 @@ class ChildImport:
             await self.bench(day=2, later=timedelta(hours=1)).poll(sweep=True)
         day = 1 if self.scenario.phase == "initial" else 3
         bench = self.bench(day=day, later=ACT)
-        bench.connector.ats.broken.add(UNREADABLE)
         self.kill_switch.armed = True
-        await bench.poll(sweep=self.scenario.phase in ("sweep", "gone"))
+        if self.scenario.phase == "webhooks":
+            await self._import_announced(bench)
+        else:
+            bench.connector.ats.broken.add(UNREADABLE)
+            await bench.poll(sweep=self.scenario.phase in ("sweep", "gone"))
         self.kill_switch.armed = False
         seen = self.kill_switch
         return {"before": seen.commands, "after": seen.acknowledged, "page": seen.pages}
 
     async def finish(self) -> dict[str, Any]:
-        """The restart: whatever was left is done, and two more sweeps find nothing."""
+        """The restart: whatever was left is done, and two more sweeps find nothing.
+
+        Webhooks have to do without a sweep, which would find what they lost.
+        """
         day = 1 if self.scenario.phase == "initial" else 3
         bench = self.bench(day=day, later=ACT + RESTART)
         self.kill_switch.armed = True
-        for _ in range(3):
-            await bench.poll(sweep=True)
+        if self.scenario.phase == "webhooks":
+            await self._import_announced(bench)
+        else:
+            for _ in range(3):
+                await bench.poll(sweep=True)
         self.kill_switch.armed = False
         return await final_state(bench)
+
+    async def _import_announced(self, bench: ImportBench) -> None:
+        """Receives every event, those again that may not have been answered, and imports them."""
+        events = MongoWebhookEventStore(self.mongo)
+        for event in announced(self.scenario):
+            await events.receive(bench.connector.integration, event, bench.clock.now())
+        await bench.poll(only_webhooks=True)
 
     async def edit(self) -> dict[str, Any]:
         """Plain updates, as ClearView's own code makes them. What it really changed comes back."""

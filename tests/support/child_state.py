@@ -19,11 +19,13 @@ COMPARED = (
     "candidates_import_log",
     "candidate_changes",
     "failed_records",
+    "webhook_events",
 )
 PASSING = frozenset(
     {
         *("_id", "run_id", "import_id", "previous"),
         *("created_at", "updated_at", "imported_at", "changed_at", "seen_at", "missing_since"),
+        *("received_at", "applied_at"),
     }
 )
 

@@ -7,13 +7,14 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.connector import ListFacts, Mapped, MappingFailed, RawRecord
+from daemon.core.webhooks import Received
 from models.candidate import NamedRef, empty_application
 from models.status import ApplicationStatus
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 
 Shape = Literal["split", "joined", "nested"]
-Phase = Literal["initial", "poll", "sweep", "gone"]
-"""`gone`: a sweep that finds nothing but deletions."""
+Phase = Literal["initial", "poll", "sweep", "gone", "webhooks"]
+"""`gone`: a sweep that finds nothing but deletions. `webhooks`: events alone announce the third day."""
 PEOPLE = 14
 UNREADABLE = "9"
 """Cannot be mapped while the import is killed; can be when it is finished."""
@@ -139,11 +140,22 @@ def world_at(scenario: Scenario, *, day: int) -> World:
     if day > 1:
         world.second_day()
     if day > 2 and scenario.phase != "gone":
-        world.third_day(deletions=scenario.phase == "sweep")
+        world.third_day(deletions=scenario.phase in ("sweep", "webhooks"))
     elif day > 2:
         world.drop("7")
         world.drop("11")
     return world
+
+
+def announced(scenario: Scenario) -> list[Received]:
+    """One event for each record that the third day made, changed or dropped."""
+    before, after = (world_at(scenario, day=day).ats.rows for day in (2, 3))
+    return [
+        Received(f"{name}-{external_id}", "changed", {name: external_id})
+        for name in sorted(after)
+        for external_id in sorted(before[name].keys() | after[name].keys())
+        if before[name].get(external_id) != after[name].get(external_id)
+    ]
 
 
 def connector_for(world: World) -> FakeConnector:
