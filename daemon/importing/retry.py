@@ -1,6 +1,7 @@
 """Records that failed before: read once more by id, when their time has come."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from connectors.connector import Connector, ListFacts, RawRecord
 from connectors.errors import AtsError, AuthRefused, Transient
@@ -9,6 +10,11 @@ from daemon.importing.failures import note_failures, unexpected
 from daemon.importing.page import import_records
 
 Answers = dict[str, RawRecord | None]
+
+BROKEN = 500
+"""The HTTP status of a server that fails at one request; an outage mostly has another one."""
+BROKEN_IN_A_ROW = 5
+"""Ids answered so, and none well, after which the others are not requested."""
 
 
 async def retry_failed(context: ImportContext) -> None:
@@ -43,17 +49,55 @@ async def read_by_id(
 ) -> tuple[Answers, dict[str, str]]:
     """Returns the answers, and the reasons of ids that could not be read.
 
-    An id that fails does not fail the others.
+    An id that fails does not fail the others: not even by an HTTP 500, which may be about the one
+    record. An id that an answer leaves in doubt is in neither.
+
+    Raises:
+        AtsError: the ATS is away or refuses the credential.
     """
-    try:
-        return dict(await connector.fetch(list_name, external_ids)), {}
-    except (Transient, AuthRefused):
-        raise
-    except Exception as error:  # noqa: BLE001  # an odd id may meet any error of a definition
-        if len(external_ids) == 1:
-            reason = f"{error}" if isinstance(error, AtsError) else unexpected(error)
-            return {}, {external_ids[0]: reason}
-    half = len(external_ids) // 2
-    one, one_failed = await read_by_id(connector, list_name, external_ids[:half])
-    other, other_failed = await read_by_id(connector, list_name, external_ids[half:])
-    return one | other, one_failed | other_failed
+    reads = _ReadsById(connector, list_name)
+    await reads.read(external_ids)
+    return reads.answers, reads.failures
+
+
+@dataclass(slots=True)
+class _ReadsById:
+    """Reads of one list, in halves of halves around the ids that fail."""
+
+    connector: Connector
+    list_name: str
+    answers: Answers = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    _broken: int = 0
+    """Ids that were answered with HTTP 500."""
+
+    async def read(self, external_ids: Sequence[str]) -> None:
+        if self._broken >= BROKEN_IN_A_ROW and not self.answers:
+            self.failures |= dict.fromkeys(external_ids, "the ATS answered others with HTTP 500")
+            return
+        try:
+            self.answers |= await self.connector.fetch(self.list_name, external_ids)
+        except Exception as error:
+            if not _may_be_one_records(error):
+                raise
+            if len(external_ids) == 1:
+                self._fail(external_ids[0], error)
+                return
+        else:
+            return
+        half = len(external_ids) // 2
+        await self.read(external_ids[:half])
+        await self.read(external_ids[half:])
+
+    def _fail(self, external_id: str, error: Exception) -> None:
+        self._broken += isinstance(error, Transient)
+        self.failures[external_id] = (
+            f"{error}" if isinstance(error, AtsError) else unexpected(error)
+        )
+
+
+def _may_be_one_records(error: Exception) -> bool:
+    """Returns False for what says nothing about a record: an outage, a limit, the credential."""
+    if isinstance(error, Transient):
+        return error.status == BROKEN
+    return not isinstance(error, AuthRefused)

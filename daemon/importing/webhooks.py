@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connectors.connector import ListFacts
 from daemon.core.poll_state import Deleting
+from daemon.core.webhooks import PendingEvents
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
 from daemon.importing.failures import note_failures
@@ -11,28 +12,34 @@ from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id
 
 EVENTS_AT_ONCE = 500
-"""Events of one run; the next run takes the others."""
+"""Events whose records are read together."""
+NOT_THERE_YET = "a webhook event names the record, but the ATS does not have it"
 
 
 async def apply_webhooks(context: ImportContext) -> None:
     """Reads what waiting events name, each record once, and imports it.
 
     An event is applied only after everything that follows from it is durable. A kill before that
-    leaves it waiting, and reading a record again changes nothing.
+    leaves it waiting, and reading a record again changes nothing. A record that cannot be read is
+    kept in `failed_records`, and holds up no other.
 
     Raises:
         AtsError: the ATS is away or refuses the credential; the events wait for the next run.
     """
-    ports = context.ports
-    events = await ports.webhooks.pending(EVENTS_AT_ONCE)
-    if not events.ids:
-        return
+    applied = 0
+    while (events := await context.ports.webhooks.pending(EVENTS_AT_ONCE)).ids:
+        await _apply(context, events)
+        applied += len(events.ids)
+        context.run.details["webhook_events"] = applied
+
+
+async def _apply(context: ImportContext, events: PendingEvents) -> None:
     for facts in context.connector.lists:
         external_ids = events.of_list(facts.name)
         if external_ids and facts.reads_by_id:
             await _import_again(context, facts, external_ids)
-    await ports.webhooks.applied(events.ids, run_id=context.run.id, at=ports.clock.now())
-    context.run.details["webhook_events"] = len(events.ids)
+    at = context.ports.clock.now()
+    await context.ports.webhooks.applied(events.ids, run_id=context.run.id, at=at)
 
 
 async def _import_again(
@@ -40,19 +47,27 @@ async def _import_again(
 ) -> None:
     asked_at = context.ports.clock.now()
     answers, failures = await read_by_id(context.connector, facts.name, external_ids)
+    doubtful = [e for e in external_ids if e not in answers and e not in failures]
+    failures |= dict.fromkeys(doubtful, "the answer of the ATS does not show the record")
     await note_failures(context, facts.name, failures)
     records = [record for record in answers.values() if record is not None]
     await import_records(context, facts, records, asked_at=asked_at)
-    await _delete(context, facts, [e for e, record in answers.items() if record is None])
+    await _settle_absent(context, facts, [e for e, record in answers.items() if record is None])
 
 
-async def _delete(context: ImportContext, facts: ListFacts, external_ids: Sequence[str]) -> None:
-    """Deletes records that the ATS, asked by id, no longer has."""
-    if not external_ids or context.rules.deletions == "ignore":
-        return
+async def _settle_absent(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> None:
+    """Deletes known records that the ATS, asked by id, no longer has.
+
+    One that was never imported may be so new that the ATS does not show it yet: it is read again
+    like a record that failed, and forgotten if it is absent then.
+    """
     known = await context.ports.snapshots.known(facts.name, external_ids)
+    unknown = [external_id for external_id in external_ids if external_id not in known]
+    await note_failures(context, facts.name, dict.fromkeys(unknown, NOT_THERE_YET))
     gone = [external_id for external_id, one in known.items() if not one.deleted]
-    if gone:
+    if gone and context.rules.deletions != "ignore":
         context.state.deleting = Deleting(facts.name, tuple(gone))
         await context.save()
         await delete_records(context, facts, gone)

@@ -26,7 +26,7 @@ from connectors.connector import (
     Step,
     Window,
 )
-from connectors.errors import CursorRefused, NotSupported, Unavailable
+from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
 from models.candidate import ApplicationRecord, NamedRef, empty_application, empty_candidate
 from models.status import ApplicationStatus
 from models.times import EPOCH
@@ -96,6 +96,10 @@ class FakeConnector:
     """False: each listing is complete."""
     stage_names: dict[str, str] = field(default_factory=dict)
     """Stages that are called otherwise than their status."""
+    unreadable: dict[str, AtsError] = field(default_factory=dict)
+    """By external id: the error of a read that names it."""
+    read: list[str] = field(default_factory=list)
+    """External ids of records that were read by id, in their order."""
 
     @property
     def lists(self) -> Sequence[ListFacts]:
@@ -250,6 +254,10 @@ class FakeConnector:
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
         self.requests_sent += 1
+        for external_id in external_ids:
+            if external_id in self.unreadable:
+                raise self.unreadable[external_id]
+        self.read += external_ids
         rows = self.ats.rows.get(list_name, {})
         return {e: self._raw(list_name, rows[e]) if e in rows else None for e in external_ids}
 
