@@ -1,11 +1,11 @@
-"""What Breezy HR demands beyond what all do: scopes, sessions, own pipelines, pauses until a moment."""
+"""What Breezy HR demands beyond what all do: scopes, own pipelines, pauses until a moment."""
 
 import pytest
 
 from connectors.connector import Window
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
-from tests.support.foreign import connected, pushed
+from tests.support.foreign import connected, pushed, reference
 from tests.support.foreign_breezy import Breezy
 
 
@@ -40,14 +40,6 @@ async def test_a_walk_goes_on_from_a_stored_position() -> None:
     assert len(later) == 40
 
 
-async def test_what_lists_do_not_show_is_read_from_the_candidate() -> None:
-    ats, imported = Breezy(), Imported()
-    async with connected("breezy", ats) as (connector, _):
-        await imported.walk(connector)
-
-    assert {each["title"] for each in imported.candidates.values()} == {"Engineer"}
-
-
 @pytest.mark.parametrize("status", [Status.INTERVIEW, Status.REJECTED, Status.HIRED])
 async def test_a_position_with_a_pipeline_of_its_own_is_moved_in_it(status: Status) -> None:
     ats, imported = Breezy(), Imported()
@@ -61,16 +53,16 @@ async def test_a_position_with_a_pipeline_of_its_own_is_moved_in_it(status: Stat
     assert ats.violations == []
 
 
-async def test_a_session_that_ends_during_a_walk_is_opened_again() -> None:
+async def test_an_analytics_value_is_a_custom_attribute() -> None:
     ats, imported = Breezy(), Imported()
-    async with connected("breezy", ats) as (connector, tiny):
+    async with connected("breezy", ats) as (connector, _):
         await imported.walk(connector)
-        ats.end_sessions()
-        await imported.walk(connector)
-        logins = [each for each in tiny.asked if "signin" in each]
+        ref = reference(imported.applications["pos1:c001"])
+        for value in ("71", "72"):
+            await connector.send_value(ref, value, field_name="clearview_score")
 
-    assert set(imported.applications) == set(ats.truth())
-    assert len(logins) == 2
+    assert ats.attributes == {"c001": "72"}
+    assert ats.violations == []
 
 
 async def test_a_rate_limit_until_a_moment_is_obeyed() -> None:

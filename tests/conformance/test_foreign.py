@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import ApplicationRef, Connector, Impossible, PushTarget
+from connectors.connector import Connector, Impossible, PushTarget
 from connectors.errors import AuthRefused, OutcomeUnknown
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
-from tests.support.foreign import ForeignAts, connected, pushed, servers
+from tests.support.foreign import ForeignAts, connected, pushed, reference, servers
 
 PUSHED = (Status.INTERVIEW, Status.OFFER, Status.REJECTED, Status.HIRED)
 
@@ -155,14 +155,6 @@ async def test_an_application_that_is_gone_is_none(vendor: str, ats: ForeignAts)
         [gone] = before.keys() - ats.truth().keys()
 
         assert await connector.read_application(before[gone]) is None
-
-
-def reference(application: dict[str, Any]) -> ApplicationRef:
-    return ApplicationRef(
-        application["external_id"],
-        application["candidate_external_id"],
-        application["job"]["external_id"],
-    )
 
 
 async def test_a_status_that_the_definition_waives_is_refused_in_words(

@@ -149,15 +149,20 @@ async def connected(
             await connector.close()
 
 
-async def pushed(
-    connector: Connector, application: Mapping[str, Any], status: ApplicationStatus
-) -> list[str]:
-    """Bring an application to a status as the daemon does; what was sent, by operation."""
-    ref = ApplicationRef(
+def reference(application: Mapping[str, Any]) -> ApplicationRef:
+    """The ids of an imported application."""
+    return ApplicationRef(
         application["external_id"],
         application["candidate_external_id"],
         application["job"]["external_id"],
     )
+
+
+async def pushed(
+    connector: Connector, application: Mapping[str, Any], status: ApplicationStatus
+) -> list[str]:
+    """Bring an application to a status as the daemon does; what was sent, by operation."""
+    ref = reference(application)
     current = await connector.read_application(ref)
     assert current is not None
     plan = await connector.plan_push(ref, current, PushTarget(status))

@@ -1,4 +1,4 @@
-"""A small strict Breezy HR: candidates by position, pipelines as a map, sessions by login."""
+"""A small strict Breezy HR: candidates by position, pipelines as a map, pauses until a moment."""
 
 import json
 from dataclasses import dataclass, field
@@ -51,13 +51,12 @@ def _positions() -> dict[str, Row]:
 class Breezy(ForeignAts):
     """One company. The last position has no candidates."""
 
-    credentials: dict[str, str] = field(
-        default_factory=lambda: {"email": "sync@acme.example", "password": "open sesame"}
-    )
+    credentials: dict[str, str] = field(default_factory=lambda: {"token": "breezy_pat_1"})
     options: dict[str, str] = field(default_factory=lambda: {"company_id": COMPANY})
     positions: dict[str, Row] = field(default_factory=_positions)
     candidates: dict[str, dict[str, Row]] = field(default_factory=dict)
-    session: int = 0
+    attributes: dict[str, str] = field(default_factory=dict)
+    """The values of custom attributes, by candidate."""
 
     def __post_init__(self) -> None:
         for at in range(60):
@@ -71,6 +70,7 @@ class Breezy(ForeignAts):
             "name": f"Given{key} Family",
             "email_address": f"{key}@people.example",
             "phone_number": None,
+            "headline": "Engineer",
             "stage": self._stage(position, "Applied"),
             "tags": [],
             "creation_date": "2026-10-01T08:00:00.000Z",
@@ -80,10 +80,6 @@ class Breezy(ForeignAts):
     def move(self, position: str, key: str, stage: str) -> None:
         """A recruiter moves a candidate."""
         self.candidates[position][key]["stage"] = self._stage(position, stage)
-
-    def end_sessions(self) -> None:
-        """Every token given so far is refused from now on."""
-        self.session += 1
 
     def truth(self) -> dict[str, Status]:
         """The status of every application."""
@@ -115,8 +111,6 @@ class Breezy(ForeignAts):
 
     async def serve(self, request: web.Request) -> object:
         """Every request of the API."""
-        if request.path == "/signin":
-            return await self._sign_in(request)
         self._authorise(request)
         if self.is_too_fast():
             raise refuse(429, {}, X_RateLimit_Reset=soon(40))
@@ -125,21 +119,13 @@ class Breezy(ForeignAts):
                 return await self._company(request, rest)
         raise _error(403, "forbidden")
 
-    async def _sign_in(self, request: web.Request) -> object:
-        given = await request.json()
-        if "Authorization" in request.headers:
-            self.violated("a login carries no token")
-        if given != self.credentials:
-            raise _error(401, "invalidCredentials")
-        return {"access_token": f"session-{self.session}"}
-
     def _authorise(self, request: web.Request) -> None:
         token = request.headers.get("Authorization", "")
         if not token:
             raise _error(400, "missingAccessToken")
         if token.startswith("Bearer"):
             self.violated("the token is sent without a word before it")
-        if token != f"session-{self.session}":
+        if token != self.credentials["token"]:
             raise _error(401, "invalidAccessToken")
 
     async def _company(self, request: web.Request, rest: list[str]) -> object:
@@ -155,6 +141,8 @@ class Breezy(ForeignAts):
                 return self._one(position, key)
             case "PUT", ["position", position, "candidate", key, "stage"]:
                 return await self._put_stage(request, position, key)
+            case "PUT", ["position", position, "candidate", key, "custom-attribute"]:
+                return await self._put_attribute(request, position, key)
         raise _error(404, "notFound")
 
     def _page(self, request: web.Request, rows: dict[str, Row]) -> list[Row]:
@@ -174,7 +162,15 @@ class Breezy(ForeignAts):
         rows = self._at(position)
         if key not in rows:
             raise _error(404, "candidateNotFound")
-        return {**rows[key], "headline": "Engineer"}
+        return rows[key]
+
+    async def _put_attribute(self, request: web.Request, position: str, key: str) -> Row:
+        row = self._one(position, key)
+        body = json.loads(await request.text())
+        if set(body) != {"name", "value", "secure"}:
+            raise _error(500, "updateCandidateError")
+        self.attributes[key] = body["value"]
+        return row
 
     async def _put_stage(self, request: web.Request, position: str, key: str) -> web.Response:
         row = self._one(position, key)

@@ -29,6 +29,11 @@ def ashby(payload: Mapping[str, Any], secret: str = SECRET, sent: datetime | Non
     return {"Ashby-Signature": f"sha256={hexed(secret, body)}"}, body
 
 
+def breezy(payload: Mapping[str, Any], secret: str = SECRET, sent: datetime | None = None) -> Sent:
+    body = json.dumps(payload).encode()
+    return {"X-Hook-Signature": hexed(secret, body)}, body
+
+
 def workable(
     payload: Mapping[str, Any], secret: str = SECRET, sent: datetime | None = None
 ) -> Sent:

@@ -82,6 +82,13 @@ def test_a_misspelt_word_is_met_with_the_right_one() -> None:
     assert 'did you mean "lever"?' in ats_sync("simulate", "levr").err
 
 
+def test_a_connector_without_a_simulator_is_not_mistaken_for_another() -> None:
+    answer = ats_sync("simulate", "breezy")
+
+    assert answer.code == 2
+    assert "has a connector and no simulator; there are: ashby, bamboohr" in answer.err
+
+
 def test_a_valid_file_is_called_valid(config: Path) -> None:
     answer = ats_sync("validate", "--config", config)
 

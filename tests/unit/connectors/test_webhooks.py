@@ -18,6 +18,7 @@ from tests.support.webhook_senders import (
     SECRET,
     Sent,
     ashby,
+    breezy,
     greenhouse,
     hexed,
     lever,
@@ -99,6 +100,12 @@ EVENTS: dict[str, tuple[Callable[..., Sent], Mapping[str, Any], str, Mapping[str
         {"job_id": "j", "candidate_id": "c1", "application_id": "x"},
         "application.status.updated",
         {"candidates": "c1"},
+    ),
+    "breezy": (
+        breezy,
+        {"_id": "e", "type": "candidateDeleted", "object": {"position": {"_id": "p"}, "candidate": {"_id": "c"}}},
+        "candidateDeleted",
+        {"candidates": "p:c"},
     ),
 }  # fmt: skip
 
