@@ -1,5 +1,6 @@
 """Moments as vendors write them, read to and written from UTC milliseconds."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
@@ -8,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from models.times import EPOCH, to_milliseconds
 
-TIME_FORMATS = ("iso", "iso_seconds", "iso_space", "epoch_ms", "epoch_s", "date")
+TIME_FORMATS = ("iso", "iso_seconds", "iso_space", "epoch_ms", "epoch_s", "json_date", "date")
 _ISO_UNITS = {"iso": "milliseconds", "iso_seconds": "seconds"}
 _PATTERNS = {"iso_space": "%Y-%m-%d %H:%M:%S", "date": "%Y-%m-%d"}
+_JSON_DATE = re.compile(r"/Date\((-?\d{1,16})(?:[+-]\d{4})?\)/")
+"""Milliseconds since 1970, as OData 2 writes moments; the offset after them only says where it was."""
 _MS = timedelta(milliseconds=1)
 _NONE = timedelta(0)
 _OUT_OF_RANGE = "the time is out of range"
@@ -64,9 +67,18 @@ def _read(value: object, format_name: str, zone: tzinfo) -> datetime:
         return _from_epoch(value, 1 if format_name == "epoch_ms" else 1000)
     if not isinstance(value, str):
         raise TypeError(f"expected a time as text ({format_name})")
+    if format_name == "json_date":
+        return _from_json_date(value)
     if "%" in format_name:
         return _utc(datetime.strptime(value, format_name), zone)  # noqa: DTZ007 (set there)
     return _utc(datetime.fromisoformat(value), zone)
+
+
+def _from_json_date(value: str) -> datetime:
+    found = _JSON_DATE.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    return EPOCH + int(found[1]) * _MS
 
 
 def _from_epoch(value: object, scale: int) -> datetime:
@@ -89,6 +101,8 @@ def write_time(moment: datetime, format_name: str = "iso", zone: tzinfo = UTC) -
         return str((moment - EPOCH) // _MS)
     if format_name == "epoch_s":
         return str((moment - EPOCH) // _MS // 1000)
+    if format_name == "json_date":
+        return f"/Date({(moment - EPOCH) // _MS})/"
     local = moment.astimezone(zone)
     if format_name in _ISO_UNITS:
         text = local.isoformat(timespec=_ISO_UNITS[format_name])

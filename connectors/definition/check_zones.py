@@ -11,7 +11,7 @@ from connectors.definition.placeholders import PLACEHOLDER, names_in
 from connectors.definition.root import DefinitionModel
 from connectors.times import time_zone
 
-_EPOCHS = {"epoch_ms", "epoch_s"}
+_EPOCHS = {"epoch_ms", "epoch_s", "json_date"}
 
 
 def check_zones(document: Document, model: DefinitionModel) -> None:

@@ -32,7 +32,7 @@ class UpdatedAtCursor(ConfigModel):
     format: Filled = Field(
         default="iso",
         description="How the vendor wants moments: iso, iso_seconds, iso_space, epoch_ms, epoch_s, "
-        "date, or a pattern such as %Y-%m-%d.",
+        "json_date (`/Date(1492098664000+0000)/`), date, or a pattern such as %Y-%m-%d.",
         examples=["epoch_ms"],
     )
     field_format: Filled | None = Field(

@@ -70,7 +70,7 @@ def _since(kind: UpdatedAtCursor, window: Window, now: datetime, zone: tzinfo) -
 
 def _unit(format_name: str) -> timedelta:
     """The smallest step a format can express: an exclusive bound has to start one earlier."""
-    if format_name in {"iso", "epoch_ms"}:
+    if format_name in {"iso", "epoch_ms", "json_date"}:
         return _TICK
     return timedelta(days=1) if format_name == "date" else timedelta(seconds=1)
 

@@ -177,7 +177,12 @@ class Planner(msgspec.Struct, frozen=True):
         stage: Stage | None,
         reason: Reason | None,
     ) -> Step:
-        values = task.values(stage, reason) | dict(task.account.chosen.get(name, {}))
+        chosen = task.account.chosen.get(name, {})
+        for each, choice in write.choose.items():
+            if choice.required and chosen.get(each) is None:
+                message = f"nothing in `{choice.list}` fits it, and the request needs {{{each}}}"
+                raise _NotPossible(f"{self.title} cannot {name} this application: {message}")
+        values = task.values(stage, reason) | dict(chosen)
         guards = _guards(write, task.context) or [None]
         drafts = [
             self.requests.draft(write.request, name, {**values, "guard": guard}, is_write=True)

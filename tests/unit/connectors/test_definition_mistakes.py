@@ -402,7 +402,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "{parse_time: updated_at, format: iso}",
         "{parse_time: updated_at, format: epoc_ms}",
         [
-            '52:57  candidate.external_updated_at.format: must be one of iso, iso_seconds, iso_space, epoch_ms, epoch_s, date, or a pattern such as %Y-%m-%d (did you mean "epoch_ms"?)'
+            '52:57  candidate.external_updated_at.format: must be one of iso, iso_seconds, iso_space, epoch_ms, epoch_s, json_date, date, or a pattern such as %Y-%m-%d (did you mean "epoch_ms"?)'
         ],
     ),
     (

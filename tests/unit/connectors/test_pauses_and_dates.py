@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.definition.limits import Limits, WindowLimit
 from connectors.http.rate_limits import Budget, RequestClass, requested_pause
-from connectors.times import TIME_FORMATS, read_time
+from connectors.times import TIME_FORMATS, read_time, write_time
 from tests.support.ats import QuickClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -33,6 +33,18 @@ def test_a_pause_is_understood_as_seconds_a_date_or_a_moment(told: str, seconds:
 @pytest.mark.parametrize("format_name", ["iso", "date", "%Y-%m-%d"])
 def test_a_date_of_noughts_is_no_date(text: str, format_name: str) -> None:
     assert read_time(text, format_name) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/Date(1795435200000)/", "/Date(1795435200000+0000)/", "/Date(1795435200000-0330)/"],
+)
+def test_a_json_date_is_the_same_moment_whatever_its_offset(text: str) -> None:
+    assert read_time(text, "json_date") == NOW
+
+
+def test_a_json_date_is_written_as_it_is_read() -> None:
+    assert read_time(write_time(NOW, "json_date"), "json_date") == NOW
 
 
 @pytest.mark.parametrize("format_name", [*TIME_FORMATS, "%d.%m.%Y"])

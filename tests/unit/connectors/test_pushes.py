@@ -23,7 +23,7 @@ from connectors.registry import create_connector
 from models.candidate import ApplicationRecord, empty_application
 from models.status import ApplicationStatus as Status
 from tests.support.ats import QuickClock
-from tests.support.definitions import ACME
+from tests.support.definitions import ACME, spoilt
 from tests.support.tiny_ats import TinyAts, tiny_ats
 
 STAGES = [
@@ -174,6 +174,15 @@ async def test_a_hire_takes_the_opening_of_its_own_job() -> None:
 
     assert isinstance(plan, Steps)
     assert plan.steps[0].body == {"opening": 6}
+
+
+async def test_a_write_whose_needed_choice_finds_nothing_is_impossible() -> None:
+    text = spoilt('where: {job_id: "{job_id}"}}', "where: {job_id: other}, required: true}")
+
+    plan = await planned(PushTarget(Status.HIRED), text=text)
+
+    assert isinstance(plan, Impossible)
+    assert "nothing in `openings` fits it" in plan.reason
 
 
 async def test_what_the_vendor_cannot_undo_is_impossible() -> None:
