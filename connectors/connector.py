@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
 from models.status import ApplicationStatus
 
 Cursor = Mapping[str, Any]
@@ -117,7 +117,7 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     """Some 16 bytes over the record without its volatile paths; equal only for equal content."""
     candidate: CandidateRecord | None
     applications: tuple[ApplicationRecord, ...]
-    unmapped_stages: tuple[NamedRef, ...] = ()
+    unmapped_stages: tuple[AtsRef, ...] = ()
     filled: frozenset[str] = frozenset()
     """Mapped fields that had a value: what schema drift is measured by."""
     provisional: bool = False
@@ -160,7 +160,7 @@ class PushTarget(msgspec.Struct, frozen=True):
     """The aim of a push. A stage named in ClearView is the target itself; else the status is."""
 
     status: ApplicationStatus
-    stage: NamedRef | None = None
+    stage: AtsRef | None = None
     rejection_reason: str | None = None
 
 
@@ -183,7 +183,7 @@ class Steps(msgspec.Struct, frozen=True):
 
     steps: tuple[Step, ...]
     status: ApplicationStatus
-    stage: NamedRef
+    stage: AtsRef
     basis: str = ""
     """The stage, reason and other rows of the account that were chosen: equal for an equal choice."""
 

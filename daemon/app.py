@@ -35,7 +35,7 @@ from daemon.exporting.values import ExportStores
 from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
 from daemon.http.webhooks import Webhooks
-from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, Request
+from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, RunRequest
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import export_check_interval, export_settings, import_rules, push_rules
@@ -71,7 +71,7 @@ from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.clearview_services import ClearViewServices
+from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
@@ -115,7 +115,7 @@ class AppServices:
     limits: SharedLimits = field(default_factory=SharedLimits)
     page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     """One slot for each page that is being imported."""
-    services: ClearViewServices = field(init=False)
+    services: ClearViewBackends = field(init=False)
     leases: MongoLeases = field(init=False)
     alerts: AlertStore = field(init=False)
     runs: MongoRunLog = field(init=False)
@@ -129,7 +129,7 @@ class AppServices:
         if self.encryption_key is not None:
             keys = encryption_keys(self.encryption_key.get_secret_value())
             self.limits.token_store = MongoTokenStore(mongo, Keyring(keys), clock)
-        self.services = ClearViewServices(self.clearview, mongo, clock)
+        self.services = ClearViewBackends(self.clearview, mongo, clock)
         self.leases = MongoLeases(mongo, clock)
         self.alerts = AlertStore(mongo, clock, self.policy)
         self.runs = MongoRunLog(mongo, clock)
@@ -138,7 +138,7 @@ class AppServices:
         self.outbox = MongoOutbox(mongo)
         self.known = MongoKnownApplications(mongo)
 
-    def use_clearview(self, clearview: ClearView) -> ClearViewServices | None:
+    def use_clearview(self, clearview: ClearView) -> ClearViewBackends | None:
         """Applies edited settings of ClearView's services.
 
         Returns the services that are no longer used and have to be closed; None if nothing changed.
@@ -146,7 +146,7 @@ class AppServices:
         before, self.clearview = self.clearview, clearview
         if (before.candidates, before.analytics) == (clearview.candidates, clearview.analytics):
             return None
-        old, self.services = self.services, ClearViewServices(clearview, self.mongo, self.clock)
+        old, self.services = self.services, ClearViewBackends(clearview, self.mongo, self.clock)
         return old
 
 
@@ -506,7 +506,7 @@ def _poll_job(app: AppServices, wanted: Integration, connector: Connector) -> Po
         accept_deletions: bool = False,
         only_webhooks: bool = False,
     ) -> Run:
-        request = Request(
+        request = RunRequest(
             fence=fence,
             still_held=still_held,
             sweep=sweep,

@@ -12,14 +12,14 @@ from typing import Any, TypedDict
 from models.status import ApplicationStatus
 
 
-class ContactPoint(TypedDict):
+class ContactPointRecord(TypedDict):
     """An e-mail address, phone number, postal address or link."""
 
     value: str
     type: str | None
 
 
-class Attachment(TypedDict):
+class AttachmentRecord(TypedDict):
     """A file at the ATS. URLs are signed and expire, so they never count as a change."""
 
     external_id: str | None
@@ -35,22 +35,22 @@ class CandidateRecord(TypedDict):
     external_id: str
     first_name: str | None
     last_name: str | None
-    emails: list[ContactPoint]
-    phones: list[ContactPoint]
-    addresses: list[ContactPoint]
+    emails: list[ContactPointRecord]
+    phones: list[ContactPointRecord]
+    addresses: list[ContactPointRecord]
     company: str | None
     title: str | None
-    links: list[ContactPoint]
+    links: list[ContactPointRecord]
     tags: list[str]
     source: str | None
     custom_fields: dict[str, Any]
-    attachments: list[Attachment]
+    attachments: list[AttachmentRecord]
     is_private: bool
     external_created_at: datetime | None
     external_updated_at: datetime | None
 
 
-class NamedRef(TypedDict):
+class AtsRef(TypedDict):
     """A job or a stage at the ATS: its id there, and the name people know it by."""
 
     external_id: str | None
@@ -62,9 +62,9 @@ class ApplicationRecord(TypedDict):
 
     external_id: str
     candidate_external_id: str
-    job: NamedRef
+    job: AtsRef
     status: ApplicationStatus
-    stage: NamedRef
+    stage: AtsRef
     rejection_reason: str | None
     source: str | None
     custom_fields: dict[str, Any]
@@ -108,9 +108,9 @@ def empty_application(external_id: str, candidate_external_id: str) -> Applicati
     return ApplicationRecord(
         external_id=external_id,
         candidate_external_id=candidate_external_id,
-        job=NamedRef(external_id=None, name=None),
+        job=AtsRef(external_id=None, name=None),
         status=ApplicationStatus.REVIEWING,
-        stage=NamedRef(external_id=None, name=None),
+        stage=AtsRef(external_id=None, name=None),
         rejection_reason=None,
         source=None,
         custom_fields={},

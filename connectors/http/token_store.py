@@ -73,7 +73,7 @@ class TokenStore(Protocol):
 
 
 @dataclass(slots=True)
-class _Held:
+class _GrantTokens:
     tokens: StoredTokens | None = None
 
     async def keep(self, tokens: StoredTokens) -> bool:
@@ -86,7 +86,7 @@ class InMemoryTokenStore:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._tokens: defaultdict[str, _Held] = defaultdict(_Held)
+        self._tokens: defaultdict[str, _GrantTokens] = defaultdict(_GrantTokens)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager

@@ -29,7 +29,7 @@ from connectors.read.conversions import (
 from connectors.read.getters import getter, plain_key
 from connectors.read.record_caps import MAX_ITEMS, TooMuch
 from connectors.read.statuses import StatusRules
-from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
 from models.status import TURNED_DOWN, UNMAPPED_STATUS
 
 WHOLE = "record"
@@ -315,14 +315,14 @@ class ApplicationMapper:
         issues += own
         return ReadApplication(found, status is not None)
 
-    def _job_of(self, context: Any, issues: list[FieldIssue]) -> NamedRef:
+    def _job_of(self, context: Any, issues: list[FieldIssue]) -> AtsRef:
         try:
             return _named(*(get(context) for get in self._job))
         except BROKEN as error:
             issues.append(FieldIssue("application.job", _reason(error), kept=False))
-            return NamedRef(external_id=None, name=None)
+            return AtsRef(external_id=None, name=None)
 
-    def _stage_of(self, context: Any) -> tuple[NamedRef, str | None]:
+    def _stage_of(self, context: Any) -> tuple[AtsRef, str | None]:
         """The stage and its kind. A status comes of them, so that none is ever left out."""
         try:
             external_id, name, kind = (get(context) for get in self._stage)
@@ -334,5 +334,5 @@ class ApplicationMapper:
 _DECIDES = frozenset({"application.rejection_reason"})
 
 
-def _named(external_id: Any, name: Any) -> NamedRef:
-    return NamedRef(external_id=reference(external_id), name=text(name))
+def _named(external_id: Any, name: Any) -> AtsRef:
+    return AtsRef(external_id=reference(external_id), name=text(name))

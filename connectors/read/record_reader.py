@@ -21,7 +21,7 @@ from connectors.read.joins import Context, JoinLoader
 from connectors.read.mapping import BROKEN, FieldIssue, RecordFailed
 from connectors.read.partial_decoder import Decode, partial_decoder
 from connectors.read.record_caps import oversize, too_deep
-from models.candidate import ApplicationRecord, CandidateRecord, NamedRef
+from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
 
 YIELD_AFTER = 96
 """Comparisons of records after which the event loop gets its turn."""
@@ -204,7 +204,7 @@ class ListReader:
         issues: list[FieldIssue] = []
         candidate = self._candidates.read(fresh.context, issues) if self._candidates else None
         applications: list[ApplicationRecord] = []
-        unmapped: list[NamedRef] = []
+        unmapped: list[AtsRef] = []
         for part in fresh.parts:
             if self._applications is not None:
                 found = self._applications.read(part, issues)

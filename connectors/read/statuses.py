@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.records import Statuses
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
 Operators = Mapping[ApplicationStatus, Sequence[str]]
@@ -87,7 +87,7 @@ class StatusRules:
         }
 
     def status_of(
-        self, context: Any, stage: NamedRef, kind: str | None, reason: str | None
+        self, context: Any, stage: AtsRef, kind: str | None, reason: str | None
     ) -> ApplicationStatus | None:
         """The status of an application; None where no rule knows its stage."""
         for holds, status in self._outcomes:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from connectors.simulator.messages import Call, Page, Reply, integer, seal, unseal
+from connectors.simulator.messages import Call, ListedPage, Reply, integer, seal, unseal
 from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import VendorSimulator
@@ -58,7 +58,7 @@ class AshbyLists(VendorSimulator):
             raise self.invalid("createdAfter must be epoch milliseconds", "time_not_epoch_ms")
         return at
 
-    def _page_reply(self, call: Call, page: Page, *, started: object) -> Reply:
+    def _page_reply(self, call: Call, page: ListedPage, *, started: object) -> Reply:
         if page.next is None:
             token = seal({"y": call.route.name, "s": started, "t": self.clock.now_ms()})
             tail = b',"moreDataAvailable":false,"syncToken":"%s"' % token.encode()

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.clock import EPOCH
-from connectors.simulator.messages import Call, Page, Reply, Route, integer
+from connectors.simulator.messages import Call, ListedPage, Reply, Route, integer
 from connectors.simulator.rows import array
 from connectors.simulator.vendor import Keep as KeepOf
 from connectors.simulator.vendor import KeptOrders, VendorSimulator, every
@@ -72,7 +72,7 @@ class BambooHrLists(VendorSimulator):
         call.page = number
         shown = order[(number - 1) * size : number * size]
         following = _link(call, number + 1) if number * size < len(order) else None
-        page = Page(self.rows.listed.many(shown), following, _link(call, number))
+        page = ListedPage(self.rows.listed.many(shown), following, _link(call, number))
         page = self.serve_page(call, page)
         url = f'"{self.link_origin(call)}{page.next}"' if page.next else "null"
         complete = b"false" if page.next else b"true"

@@ -110,11 +110,11 @@ def _hiring() -> Json:
 def _notify() -> Json:
     return {
         "operationId": "notify",
-        "summary": "Tell people that a condition opened, lasts, or is resolved.",
+        "summary": "Report that a condition opened, lasts, or is resolved.",
         "parameters": [_ref("parameters", "IdempotencyKey")],
         "requestBody": _body("Notification"),
         "responses": {
-            "202": _answer("It will be told.", {"type": "object"}),
+            "202": _answer("Accepted for delivery.", {"type": "object"}),
             **_problems(400, 401, 409, 413, 415, 422, 429, 500, 503),
         },
     }

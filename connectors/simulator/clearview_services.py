@@ -53,7 +53,7 @@ class ServiceFault:
             raise ValueError(f"no fault is called {self.kind!r}; there are {get_args(FaultKind)}")
 
 
-class Problem(Exception):
+class ServiceProblem(Exception):
     """An answer as problem+json."""
 
     def __init__(self, status: int, title: str, detail: str = "") -> None:
@@ -130,14 +130,14 @@ class ClearViewServices:
         try:
             self._authorise(request)
             return await self._with_faults(request, handler)
-        except Problem as problem:
+        except ServiceProblem as problem:
             return _problem(problem)
         except web.HTTPException as error:
-            return _problem(Problem(error.status, error.reason), error.headers.get("Allow"))
+            return _problem(ServiceProblem(error.status, error.reason), error.headers.get("Allow"))
 
     def _authorise(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
-            raise Problem(401, "The bearer token is missing or wrong.")
+            raise ServiceProblem(401, "The bearer token is missing or wrong.")
 
     async def _with_faults(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -160,7 +160,7 @@ class ClearViewServices:
             return web.Response(text="<html>Maintenance</html>", content_type="text/html")
         if fault.kind == "redirect":
             return web.Response(status=307, headers={"Location": "http://other.invalid/"})
-        answer = _problem(Problem(fault.status, "Ordered by the tester."))
+        answer = _problem(ServiceProblem(fault.status, "Ordered by the tester."))
         if fault.retry_after is not None:
             answer.headers["Retry-After"] = f"{fault.retry_after:g}"
         return answer
@@ -198,24 +198,24 @@ class ClearViewServices:
         try:
             candidate_id = UUID(request.match_info["id"])
         except ValueError:
-            raise Problem(404, "There is no such candidate.") from None
+            raise ServiceProblem(404, "There is no such candidate.") from None
         body = await _json_body(request)
         order = _decode(body, Delete)
         if not await self.store.delete(candidate_id, order):
-            raise Problem(404, "There is no such candidate.")
+            raise ServiceProblem(404, "There is no such candidate.")
         return web.Response(status=204)
 
     async def _hiring(self, request: web.Request) -> web.Response:
         names = ("integration_id", "from", "to")
         if sorted(request.query) != sorted(names):
-            raise Problem(400, "The query needs integration_id, from and to, each once.")
+            raise ServiceProblem(400, "The query needs integration_id, from and to, each once.")
         try:
             integration = UUID(request.query["integration_id"])
             start, end = (_moment(request.query[name]) for name in names[1:])
         except ValueError as error:
-            raise Problem(400, "The query cannot be read.", str(error)) from None
+            raise ServiceProblem(400, "The query cannot be read.", str(error)) from None
         if start >= end:
-            raise Problem(400, "The period must end after it starts.")
+            raise ServiceProblem(400, "The period must end after it starts.")
         metrics = await self.metrics(integration, start, end)
         return _json(msgspec.json.encode(metrics))
 
@@ -238,12 +238,12 @@ class ClearViewServices:
         """A repeated Idempotency-Key gets the first answer again, and has no further effect."""
         given = request.headers.get("Idempotency-Key", "")
         if not KEY.fullmatch(given):
-            raise Problem(400, "The header Idempotency-Key is missing, or is none.")
+            raise ServiceProblem(400, "The header Idempotency-Key is missing, or is none.")
         key = f"{request.path} {given}"
         digest = hashlib.sha256(body).digest()
         known = self._answers.get(key)
         if known is not None and known[0] != digest:
-            raise Problem(409, "The Idempotency-Key was used for another request.")
+            raise ServiceProblem(409, "The Idempotency-Key was used for another request.")
         answer = known[1] if known else await effect()
         self._answers[key] = (digest, answer)
         return _json(answer, status=status)
@@ -269,7 +269,7 @@ def _service_of(request: web.Request) -> Service:
 
 async def _json_body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
-        raise Problem(415, "The body must be application/json.")
+        raise ServiceProblem(415, "The body must be application/json.")
     return await request.read()
 
 
@@ -277,9 +277,11 @@ def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise Problem(422, "The body is not what this operation takes.", str(error)) from None
+        raise ServiceProblem(
+            422, "The body is not what this operation takes.", str(error)
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem(400, "The body is not JSON.") from None
+        raise ServiceProblem(400, "The body is not JSON.") from None
 
 
 def _moment(text: str) -> datetime:
@@ -293,7 +295,7 @@ def _json(body: bytes, *, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def _problem(problem: Problem, allow: str | None = None) -> web.Response:
+def _problem(problem: ServiceProblem, allow: str | None = None) -> web.Response:
     body = {
         "type": "about:blank",
         "title": problem.title,

@@ -51,7 +51,7 @@ class Refusal(Exception):
 
 
 @dataclass(slots=True)
-class Page:
+class ListedPage:
     """One page of a listing: encoded rows, where the next page is, and where this one is."""
 
     rows: list[bytes]

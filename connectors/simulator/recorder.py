@@ -17,7 +17,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class RecordedWrite:
     """A write that the vendor accepted. `effect` is False where nothing changed by it."""
 
     at_ms: int
@@ -36,7 +36,7 @@ class Recorder:
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
+    writes: list[RecordedWrite] = field(default_factory=list)
     emails_sent: int = 0
     most_parallel: int = 0
 
@@ -70,7 +70,7 @@ def violation_json(violation: Violation) -> dict[str, object]:
     }
 
 
-def write_json(write: Write) -> dict[str, object]:
+def write_json(write: RecordedWrite) -> dict[str, object]:
     """A write, ready to be encoded."""
     return {
         "at": iso(write.at_ms),

@@ -13,8 +13,8 @@ from connectors.simulator.control import Control
 from connectors.simulator.delivery import HTML, Delivery
 from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
 from connectors.simulator.limits import Denied, Limit, Parallel
-from connectors.simulator.messages import Call, Page, Refusal, Reply, Route
-from connectors.simulator.recorder import Recorder, Violation, Write
+from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, Route
+from connectors.simulator.recorder import RecordedWrite, Recorder, Violation
 from connectors.simulator.world import Application, Person
 
 OVERLAP_S = 0.002
@@ -101,7 +101,7 @@ class Simulator(Account):
         return self.recorder.violations
 
     @property
-    def writes(self) -> list[Write]:
+    def writes(self) -> list[RecordedWrite]:
         """The writes accepted so far."""
         return self.recorder.writes
 
@@ -154,7 +154,7 @@ class Simulator(Account):
     ) -> None:
         """Record an accepted write, by default under the route's name; `body` replaces one that is no object."""
         owner = person or (self.world.people[application.person] if application else None)
-        write = Write(
+        write = RecordedWrite(
             at_ms=self.clock.now_ms(),
             kind=kind or call.route.name,
             application=self.application_key(application) if application else None,
@@ -165,7 +165,7 @@ class Simulator(Account):
         )
         self.recorder.writes.append(write)
 
-    def serve_page(self, call: Call, page: Page) -> Page:
+    def serve_page(self, call: Call, page: ListedPage) -> ListedPage:
         """Apply ordered faults to a page, then run what is scheduled after this page."""
         page = self._faulty(call, page)
         if page.rows:
@@ -321,18 +321,18 @@ class Simulator(Account):
             return None
         return self._parallel.setdefault(self.parallel_group(call), Parallel(limit))
 
-    def _faulty(self, call: Call, page: Page) -> Page:
+    def _faulty(self, call: Call, page: ListedPage) -> ListedPage:
         kind = call.fault.kind if call.fault is not None else None
         if kind == "empty_page":
-            return Page([], page.next, page.here)
+            return ListedPage([], page.next, page.here)
         if kind == "endless_next":
-            return Page(page.rows, page.here or page.next, page.here)
+            return ListedPage(page.rows, page.here or page.next, page.here)
         if kind == "duplicate_row" and page.rows:
             before = self._last_row.get(call.route.name) if call.page > 1 else None
             again = before or page.rows[0]
-            return Page([again, *page.rows], page.next, page.here)
+            return ListedPage([again, *page.rows], page.next, page.here)
         if kind == "missing_row":
-            return Page(page.rows[:-1], page.next, page.here)
+            return ListedPage(page.rows[:-1], page.next, page.here)
         return page
 
     def _now(self) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.messages import Call, Page, Reply, Route, integer
+from connectors.simulator.messages import Call, ListedPage, Reply, Route, integer
 from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import VendorSimulator, every, within
@@ -119,7 +119,7 @@ class SmartRecruitersLists(VendorSimulator):
         found = ((n, encode(n)) for n in numbers if keep(n))
         return self._page_reply(call, self.walk_page(call, state, found, limit), limit, state)
 
-    def _page_reply(self, call: Call, page: Page, limit: int, state: Record) -> Reply:
+    def _page_reply(self, call: Call, page: ListedPage, limit: int, state: Record) -> Reply:
         following = b',"nextPageId":"' + page.next.encode() + b'"' if page.next else b""
         body = b'{"limit":%d,"offset":0%s,"totalFound":%d,"content":%s}' % (
             limit,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
-from connectors.simulator.messages import Call, Page, Reply, Route, integer
+from connectors.simulator.messages import Call, ListedPage, Reply, Route, integer
 from connectors.simulator.rows import Key, array
 from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE, TeamtailorDocuments
 from connectors.simulator.vendor import FAR_MS, KeptOrders, every, within
@@ -63,7 +63,7 @@ class TeamtailorLists(TeamtailorDocuments):
         call.page = number
         following = _link(call, size, number + 1) if number < last else None
         found = [self.rows.encoded(kind, n, includes) for n in shown]
-        page = Page(found, following, _link(call, size, number))
+        page = ListedPage(found, following, _link(call, size, number))
         included = self.rows.included(kind, shown, includes)
         page = self.serve_page(call, page)
         meta = b'{"record-count":%d,"page-count":%d}' % (len(order), last)

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Page, Refusal, Reply, integer, seal, unseal
+from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, integer, seal, unseal
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Job, Kind, Note, Person, Reason, Stage, World
@@ -228,14 +228,14 @@ class VendorSimulator(Simulator):
 
     def walk_page(
         self, call: Call, state: Record, rows: Iterable[tuple[object, bytes]], limit: int
-    ) -> Page:
+    ) -> ListedPage:
         """The next page of a walk; `rows` are those after the state's position, with their own."""
         found = list(islice(rows, limit + 1))
         stamped = {**state, "t": self.clock.now_ms()}
         onward = None
         if len(found) > limit:
             onward = seal({**stamped, "a": found[limit - 1][0], "n": call.page + 1})
-        page = Page([row for _, row in found[:limit]], onward, seal(stamped))
+        page = ListedPage([row for _, row in found[:limit]], onward, seal(stamped))
         return self.serve_page(call, page)
 
     # Writes

@@ -5,7 +5,7 @@ from itertools import islice
 from urllib.parse import urlencode
 
 from connectors.simulator import workable_rows as rows
-from connectors.simulator.messages import Call, Page, Reply, Route
+from connectors.simulator.messages import Call, ListedPage, Reply, Route
 from connectors.simulator.rows import array
 from connectors.simulator.vendor import Keep as KeepOf
 from connectors.simulator.vendor import VendorSimulator, every, within
@@ -111,7 +111,7 @@ class WorkableLists(VendorSimulator):
         here = f"{call.path}?{urlencode(dict(call.query))}"
         call.page = self.page_numbers.get(here, 1)
         onward = self._next(call, limit, ids.text(found[limit])) if len(found) > limit else None
-        page = Page([encode(number) for number in found[:limit]], onward, here)
+        page = ListedPage([encode(number) for number in found[:limit]], onward, here)
         if onward is not None:
             self._remember(onward, call.page + 1)
         page = self.serve_page(call, page)

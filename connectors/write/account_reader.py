@@ -12,7 +12,13 @@ from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
 from connectors.write.choices import ChoiceFinder
 from connectors.write.push_planner import AccountSetup
-from connectors.write.stages import Reason, ReasonReader, Stage, StageReader, push_target
+from connectors.write.stages import (
+    AccountReason,
+    AccountStage,
+    ReasonReader,
+    StageReader,
+    push_target,
+)
 from models.candidate import ApplicationRecord
 from models.status import CLOSED, ApplicationStatus
 
@@ -59,7 +65,7 @@ class AccountReader:
         }
         return AccountSetup(stages, reasons, chosen)
 
-    async def _stages_of(self, context: Context, max_age_s: float) -> list[Stage]:
+    async def _stages_of(self, context: Context, max_age_s: float) -> list[AccountStage]:
         """Returns the stages that the application of a record may be in."""
         reader = self._stages
         if reader is None:
@@ -68,7 +74,7 @@ class AccountReader:
         if name is None:
             return reader.fixed()
         scope = identifier(compile_path(path)(context)) if path else None
-        listed: list[Stage] = []
+        listed: list[AccountStage] = []
         if not self._is_scoped(name):
             found = await self._read_stages(reader, name, max_age_s)
             listed = [each for each in found if path is None or each.scope in (None, scope)]
@@ -78,7 +84,7 @@ class AccountReader:
 
     async def _read_stages(
         self, reader: StageReader, name: str, max_age_s: float, scope: str | None = None
-    ) -> list[Stage]:
+    ) -> list[AccountStage]:
         lookups = self._reader.lookups
         rows = await lookups.rows(name, scope, max_age_s=max_age_s)
         shown = [await lookups.rows(each, max_age_s=max_age_s) for each in reader.spec.kinds_from]
@@ -87,12 +93,12 @@ class AccountReader:
     def _is_scoped(self, list_name: str) -> bool:
         return "scope" in self._model.lists[list_name].request.placeholders
 
-    async def _reasons(self, max_age_s: float) -> list[Reason]:
+    async def _reasons(self, max_age_s: float) -> list[AccountReason]:
         spec = self._model.writes.reasons
         if spec is None:
             return []
         reader = ReasonReader(spec, self._rules)
-        found: list[Reason] = []
+        found: list[AccountReason] = []
         for name in (spec.list, *spec.more):
             found += reader.read(await self._reader.lookups.rows(name, max_age_s=max_age_s))
         return found
@@ -116,7 +122,7 @@ class AccountReader:
             for each in stages
         ]
 
-    async def _all_stages(self, reader: StageReader) -> list[Stage]:
+    async def _all_stages(self, reader: StageReader) -> list[AccountStage]:
         spec = reader.spec
         if spec.list is None:
             return reader.fixed()
@@ -125,14 +131,16 @@ class AccountReader:
             return [*reader.fixed(), *listed]
         if spec.scopes is None:
             return []
-        found: list[Stage] = []
+        found: list[AccountStage] = []
         for scope in (await self._reader.load_scopes(spec.scopes)).ids:
             found += await self._read_stages(reader, spec.list, ACCOUNT_AGE_S, scope)
         return found
 
-    def _targets(self, stages: Sequence[Stage]) -> Mapping[Stage, list[ApplicationStatus]]:
+    def _targets(
+        self, stages: Sequence[AccountStage]
+    ) -> Mapping[AccountStage, list[ApplicationStatus]]:
         """Returns by stage the statuses that a push brings there."""
-        found: dict[Stage, list[ApplicationStatus]] = {}
+        found: dict[AccountStage, list[ApplicationStatus]] = {}
         for scope in {stage.scope for stage in stages}:
             own = [stage for stage in stages if stage.scope == scope]
             for status in ApplicationStatus:

@@ -19,8 +19,8 @@ from connectors.definition.placeholders import MissingValue
 from connectors.definition.writes import Write, Writes
 from connectors.http.requests import RequestBuilder
 from connectors.read.statuses import Operators, folded
-from connectors.write.stages import Reason, Stage, push_target, reason_for
-from models.candidate import ApplicationRecord, NamedRef
+from connectors.write.stages import AccountReason, AccountStage, push_target, reason_for
+from models.candidate import ApplicationRecord, AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
 Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
@@ -32,8 +32,8 @@ _STAGES_SHOWN = 30
 class AccountSetup(msgspec.Struct, frozen=True):
     """The account's lists that a push needs."""
 
-    stages: Sequence[Stage]
-    reasons: Sequence[Reason]
+    stages: Sequence[AccountStage]
+    reasons: Sequence[AccountReason]
     chosen: Mapping[str, Mapping[str, object]]
     """Values of `choose`, by write."""
 
@@ -124,7 +124,7 @@ class Planner(msgspec.Struct, frozen=True):
             raise _NotPossible(f"{self.title} cannot {name} an application that is {state}")
         return unreject
 
-    def _stage(self, task: "_Task", write: Write) -> Stage | None:
+    def _stage(self, task: "_Task", write: Write) -> AccountStage | None:
         if not _uses(write, _STAGE_NAMES):
             return None
         named = task.target.stage
@@ -143,7 +143,7 @@ class Planner(msgspec.Struct, frozen=True):
             )
         return found
 
-    def _named_stage(self, task: "_Task", named: NamedRef) -> Stage:
+    def _named_stage(self, task: "_Task", named: AtsRef) -> AccountStage:
         called = [stage for stage in task.account.stages if stage.is_called(named)]
         for stage in called:
             if stage.is_active:
@@ -152,7 +152,7 @@ class Planner(msgspec.Struct, frozen=True):
         missing = f'the stage "{name}" is out of use' if called else f'there is no stage "{name}"'
         raise _NotPossible(f"{missing} in this job at {self.title}. {_shown(task.account.stages)}")
 
-    def _reason(self, task: "_Task", name: Operation, write: Write) -> Reason | None:
+    def _reason(self, task: "_Task", name: Operation, write: Write) -> AccountReason | None:
         if not _uses(write, _REASON_NAMES):
             return None
         status = task.target.status
@@ -174,8 +174,8 @@ class Planner(msgspec.Struct, frozen=True):
         name: Operation,
         write: Write,
         task: "_Task",
-        stage: Stage | None,
-        reason: Reason | None,
+        stage: AccountStage | None,
+        reason: AccountReason | None,
     ) -> Step:
         chosen = task.account.chosen.get(name, {})
         for each, choice in write.choose.items():
@@ -207,7 +207,7 @@ class _Task(msgspec.Struct, frozen=True):
     account: AccountSetup
     context: Mapping[str, Any]
 
-    def values(self, stage: Stage | None, reason: Reason | None) -> dict[str, object]:
+    def values(self, stage: AccountStage | None, reason: AccountReason | None) -> dict[str, object]:
         """Returns the values of a write's placeholders."""
         found: dict[str, object] = {
             "application_id": self.ref.external_id,
@@ -223,7 +223,7 @@ class _Task(msgspec.Struct, frozen=True):
         return found
 
 
-def _shown(stages: Sequence[Stage]) -> str:
+def _shown(stages: Sequence[AccountStage]) -> str:
     """The stages among which a person may choose."""
     names = list(dict.fromkeys(s.name or s.external_id or "?" for s in stages if s.is_active))
     if not names:
@@ -237,20 +237,22 @@ def _needs_reason_to_differ(name: Operation, status: ApplicationStatus) -> bool:
     return name == "reject" and status is ApplicationStatus.WITHDRAWN
 
 
-def _arrival(write: Write, stage: Stage | None) -> NamedRef | None:
+def _arrival(write: Write, stage: AccountStage | None) -> AtsRef | None:
     """Returns the stage that the application will show, where the write determines it."""
     if write.arrives_at is not None:
-        return NamedRef(external_id=write.arrives_at, name=write.arrives_at)
-    return NamedRef(external_id=stage.external_id, name=stage.name) if stage else None
+        return AtsRef(external_id=write.arrives_at, name=write.arrives_at)
+    return AtsRef(external_id=stage.external_id, name=stage.name) if stage else None
 
 
-def _arrived(task: _Task, name: Operation, stage: Stage | None) -> ApplicationStatus:
+def _arrived(task: _Task, name: Operation, stage: AccountStage | None) -> ApplicationStatus:
     if name == "move" and stage is not None:
         return stage.status or task.target.status
     return task.target.status
 
 
-def _is_there(current: Mapping[str, Any], target: PushTarget, stage: Stage | None = None) -> bool:
+def _is_there(
+    current: Mapping[str, Any], target: PushTarget, stage: AccountStage | None = None
+) -> bool:
     """A named stage is there or not; without one, any stage of the status will do."""
     named = target.stage
     if named is not None and target.status.is_open:
@@ -260,14 +262,14 @@ def _is_there(current: Mapping[str, Any], target: PushTarget, stage: Stage | Non
     return bool(current["status"] == target.status)
 
 
-def _is_as_near(task: _Task, stage: Stage) -> bool:
+def _is_as_near(task: _Task, stage: AccountStage) -> bool:
     """True in the stage that has to do for a status which no stage is for."""
     stands_in = stage.status is not None and stage.status != task.target.status
     is_alike = task.current["status"] == stage.status
     return stands_in and is_alike and _is_there(task.current, task.target, stage)
 
 
-def _same_stage(current: NamedRef, wanted: NamedRef) -> bool:
+def _same_stage(current: AtsRef, wanted: AtsRef) -> bool:
     if wanted["external_id"] is not None:
         return current["external_id"] == wanted["external_id"]
     name, there = wanted["name"], current["name"]

@@ -13,7 +13,7 @@ from connectors.read.conversions import FieldFailed, text
 from connectors.read.getters import getter
 from connectors.read.ids import identifier
 from connectors.read.statuses import Operators, StatusRules, Verdict, folded
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
 
 Rows = Sequence[Mapping[str, Any]]
@@ -61,7 +61,7 @@ def _flag(value: object) -> bool | None:
     return bool(value) if isinstance(value, bool | int) else None
 
 
-class Stage(msgspec.Struct, frozen=True):
+class AccountStage(msgspec.Struct, frozen=True):
     """A stage of the account."""
 
     external_id: str | None
@@ -82,7 +82,7 @@ class Stage(msgspec.Struct, frozen=True):
         """The canonical status of the stage."""
         return self.verdict.status if self.verdict else None
 
-    def is_called(self, wanted: NamedRef) -> bool:
+    def is_called(self, wanted: AtsRef) -> bool:
         """True if a name or an id refers to this stage."""
         if wanted["external_id"] is not None:
             return wanted["external_id"] == self.external_id
@@ -101,17 +101,19 @@ class StageReader:
             for name in ("external_id", "name", "kind", "slug", "position", "scope")
         }
         self._is_active = activity(spec.active)
-        self._read_before: dict[str | None, tuple[Sequence[object], list[Stage]]] = {}
+        self._read_before: dict[str | None, tuple[Sequence[object], list[AccountStage]]] = {}
         """By scope: the lists of rows, and the stages that were read from them."""
 
-    def fixed(self) -> list[Stage]:
+    def fixed(self) -> list[AccountStage]:
         """Returns the stages that every account has."""
         return [
             self._stage(each.id, each.name, each.kind, at, None, None, is_fixed=True)
             for at, each in enumerate(self.spec.fixed)
         ]
 
-    def read(self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()) -> list[Stage]:
+    def read(
+        self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()
+    ) -> list[AccountStage]:
         """Returns the stages of a list; `scope` is that of rows without one of their own.
 
         `shown` are the rows of the lists that show kinds.
@@ -143,7 +145,7 @@ class StageReader:
         at: int,
         scope: str | None,
         kinds: Mapping[str | None, str | None],
-    ) -> Stage:
+    ) -> AccountStage:
         found = {name: get(row) for name, get in self._get.items()}
         position = found["position"]
         external_id = identifier(found["external_id"])
@@ -168,9 +170,9 @@ class StageReader:
         *,
         is_fixed: bool = False,
         is_active: bool = True,
-    ) -> Stage:
+    ) -> AccountStage:
         verdict = self._rules.verdict(external_id, name, kind)
-        return Stage(
+        return AccountStage(
             *(external_id, name, kind, slug, position, scope, verdict, is_fixed),
             is_active=is_active,
             yields=self.spec.prefer_fixed and not is_fixed,
@@ -183,8 +185,8 @@ def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
 
 
 def push_target(
-    stages: Sequence[Stage], status: ApplicationStatus, operators: Operators
-) -> Stage | None:
+    stages: Sequence[AccountStage], status: ApplicationStatus, operators: Operators
+) -> AccountStage | None:
     """Returns the stage for a status: the operator's first, else the surest, lowest one.
 
     A stage that is out of use is never chosen. Where the definition prefers the vendor's fixed stages,
@@ -201,18 +203,18 @@ def push_target(
     return _fixed_instead(stages, found) if found is not None and yields else found
 
 
-def _fixed_instead(stages: Sequence[Stage], found: Stage) -> Stage:
+def _fixed_instead(stages: Sequence[AccountStage], found: AccountStage) -> AccountStage:
     """Returns the fixed stage of the kind: the application's job may lack the listed one."""
     alike = (stage for stage in stages if stage.is_fixed and stage.kind == found.kind)
     return next(alike, found)
 
 
-def _preference(stage: Stage) -> tuple[int, float, str]:
+def _preference(stage: AccountStage) -> tuple[int, float, str]:
     rank = stage.verdict.rank if stage.verdict else 9
     return (rank, stage.position, stage.external_id or stage.name)
 
 
-class Reason(msgspec.Struct, frozen=True):
+class AccountReason(msgspec.Struct, frozen=True):
     """A rejection reason of the account."""
 
     external_id: str
@@ -231,7 +233,7 @@ class ReasonReader:
             name: getter(getattr(spec, name)) for name in ("external_id", "name", "status")
         }
 
-    def read(self, rows: Iterable[Mapping[str, Any]]) -> list[Reason]:
+    def read(self, rows: Iterable[Mapping[str, Any]]) -> list[AccountReason]:
         """Returns the reasons in use that have an id."""
         found = []
         for row in rows:
@@ -239,7 +241,7 @@ class ReasonReader:
                 external_id = identifier(self._get["external_id"](row))
                 if external_id is not None and self._is_active(row):
                     name = text(self._get["name"](row)) or ""
-                    found.append(Reason(external_id, name, self._status(row, name)))
+                    found.append(AccountReason(external_id, name, self._status(row, name)))
         return found
 
     def _status(self, row: Mapping[str, Any], name: str) -> ApplicationStatus | None:
@@ -251,12 +253,12 @@ class ReasonReader:
 
 
 def reason_for(
-    reasons: Sequence[Reason],
+    reasons: Sequence[AccountReason],
     status: ApplicationStatus,
     *,
     named: str | None,
     operators: Mapping[str, str],
-) -> Reason | None:
+) -> AccountReason | None:
     """Returns the reason to send: the operator's for this name, else that name, else one that fits.
 
     A reason of another kind is never taken: a default for rejections would turn a withdrawal
@@ -275,7 +277,7 @@ def reason_for(
     return exact[0] if len(exact) == 1 else None
 
 
-def _called(reasons: Sequence[Reason], name: str | None) -> Reason | None:
+def _called(reasons: Sequence[AccountReason], name: str | None) -> AccountReason | None:
     if name is None:
         return None
     for reason in reasons:

@@ -53,7 +53,7 @@ class SenderLimits(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Sent:
+class DrainCounts:
     """The counts of one drain."""
 
     planned: int = 0
@@ -63,7 +63,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class _Running:
+class _ServedChannel:
     """A channel that is being served."""
 
     channel: Channel
@@ -111,7 +111,7 @@ class NotificationSender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plan and deliver until stopped; a message in flight is finished first."""
-        serving: list[_Running] = []
+        serving: list[_ServedChannel] = []
         async with asyncio.TaskGroup() as tasks:
             plan = self._kept("planning of messages", self._plan_quietly, stop)
             tasks.create_task(plan, name="notify:plan")
@@ -128,7 +128,9 @@ class NotificationSender:
         await stop.wait()
         self._changed.set()
 
-    async def _serve(self, before: list[_Running], tasks: asyncio.TaskGroup) -> list[_Running]:
+    async def _serve(
+        self, before: list[_ServedChannel], tasks: asyncio.TaskGroup
+    ) -> list[_ServedChannel]:
         """Serve exactly the channels in force."""
         gone = [one for one in before if one.channel not in self._channels]
         for one in gone:
@@ -139,10 +141,10 @@ class NotificationSender:
         served = [one.channel for one in kept]
         return kept + [self._begin(c, tasks) for c in self._channels if c not in served]
 
-    def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _Running:
+    def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _ServedChannel:
         stop = asyncio.Event()
         work = self._kept(f"messages to {channel.name}", self._deliverer(channel), stop)
-        return _Running(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
+        return _ServedChannel(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
 
     async def _kept(
         self, name: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event
@@ -161,9 +163,9 @@ class NotificationSender:
             observer=self._observer,
         )
 
-    async def drain_once(self) -> Sent:
+    async def drain_once(self) -> DrainCounts:
         """Plan what is due now, and offer every channel what is due to it, once."""
-        sent = Sent(planned=await self.plan())
+        sent = DrainCounts(planned=await self.plan())
         await asyncio.gather(*(self._deliver_due(channel, sent) for channel in self._channels))
         return sent
 
@@ -226,16 +228,16 @@ class NotificationSender:
 
     def _deliverer(self, channel: Channel) -> Callable[[], Awaitable[None]]:
         async def deliver() -> None:
-            await self._deliver_due(channel, Sent())
+            await self._deliver_due(channel, DrainCounts())
 
         return deliver
 
-    async def _deliver_due(self, channel: Channel, sent: Sent) -> None:
+    async def _deliver_due(self, channel: Channel, sent: DrainCounts) -> None:
         while delivery := await self._queue.claim(channel.name, now=self._clock.now()):
             if not await self._deliver(channel, delivery, sent):
                 break
 
-    async def _deliver(self, channel: Channel, delivery: ChannelMessage, sent: Sent) -> bool:
+    async def _deliver(self, channel: Channel, delivery: ChannelMessage, sent: DrainCounts) -> bool:
         """True if the channel is worth another message right now."""
         try:
             async with asyncio.timeout(self._limits.send_timeout.total_seconds()):
@@ -260,7 +262,12 @@ class NotificationSender:
         return True
 
     async def _put_off(
-        self, delivery: ChannelMessage, error: str, sent: Sent, *, requested_s: float | None = None
+        self,
+        delivery: ChannelMessage,
+        error: str,
+        sent: DrainCounts,
+        *,
+        requested_s: float | None = None,
     ) -> bool:
         now = self._clock.now()
         if now - delivery.created_at >= self._limits.horizon:
@@ -271,7 +278,7 @@ class NotificationSender:
         sent.failed += 1
         return False
 
-    async def _give_up(self, delivery: ChannelMessage, error: str, sent: Sent) -> bool:
+    async def _give_up(self, delivery: ChannelMessage, error: str, sent: DrainCounts) -> bool:
         await self._queue.give_up(delivery, now=self._clock.now(), error=error)
         condition = notification_undelivered(channel=delivery.channel, error=error)
         await self._alerts.raise_condition(condition)
@@ -280,7 +287,7 @@ class NotificationSender:
         return True
 
     async def _broke(
-        self, channel: Channel, delivery: ChannelMessage, error: BaseException, sent: Sent
+        self, channel: Channel, delivery: ChannelMessage, error: BaseException, sent: DrainCounts
     ) -> bool:
         """An error of no known kind: the channel's or the message's own, so no more than a few."""
         log.error(

@@ -75,7 +75,7 @@ async def _counted(
     from daemon.cli.rendering import require_known
     from daemon.cli.session import database, operator_config, settings_for
     from daemon.runtime.clock import SystemClock
-    from daemon.store.clearview_services import ClearViewServices
+    from daemon.store.clearview_backends import ClearViewBackends
     from models.ids import integration_id
 
     settings = settings_for(config)
@@ -83,7 +83,7 @@ async def _counted(
     require_known(name, list(loaded.value.integrations))
     period = _period(name, start, end, loaded.value)
     async with database(settings, loaded.value) as mongo:
-        services = ClearViewServices(loaded.value.clearview, mongo, SystemClock())
+        services = ClearViewBackends(loaded.value.clearview, mongo, SystemClock())
         try:
             return await services.metrics.metrics(integration_id(name), period)
         finally:

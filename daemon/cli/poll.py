@@ -25,9 +25,9 @@ from daemon.cli.session import (
     usage_error,
 )
 from daemon.core.integrations import IntegrationRef
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.core.runs import RunCounts
-from daemon.importing.context import Request
+from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
@@ -123,7 +123,7 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> b
     lease = await _lease(on)
     if lease is None:
         found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
-        if not isinstance(found, Lease):
+        if not isinstance(found, HeldLease):
             return _show_run(found)
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
@@ -136,7 +136,7 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> b
         await renewing
 
 
-async def _lease(on: CommandContext) -> Lease | None:
+async def _lease(on: CommandContext) -> HeldLease | None:
     clock = on.app.clock
     until = clock.monotonic() + PATIENCE.total_seconds()
     while (lease := await on.app.leases.acquire(on.lease_key)) is None:
@@ -147,7 +147,7 @@ async def _lease(on: CommandContext) -> Lease | None:
 
 
 async def _poll_here(
-    on: CommandContext, lease: Lease, *, sweep: bool, accept_deletions: bool
+    on: CommandContext, lease: HeldLease, *, sweep: bool, accept_deletions: bool
 ) -> bool:
     app = on.app
     health = Health(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
@@ -161,7 +161,7 @@ async def _poll_here(
                 import_ports(on.app, on.id),
                 import_rules(on.checked.loaded.value.integrations[on.name]),
             )
-            request = Request(
+            request = RunRequest(
                 fence=lease.token,
                 still_held=lease.still_held,
                 sweep=sweep,
@@ -187,7 +187,7 @@ def _words(failed: ImportFailed) -> str:
     return f"MongoDB did not answer: {failed}" if is_outage(failed.cause) else str(failed)
 
 
-async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> Row | Lease:
+async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> Row | HeldLease:
     """The run of the daemon that works on it, which is asked for one.
 
     Or the lease, once it is free: that daemon has died or ended, and no one else will answer.

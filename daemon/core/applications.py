@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 
 
@@ -15,7 +15,7 @@ class ApplicationState(msgspec.Struct, frozen=True):
     """Status and stage of an application at the ATS."""
 
     status: ApplicationStatus
-    stage: NamedRef
+    stage: AtsRef
 
 
 class KnownApplication(msgspec.Struct, frozen=True):

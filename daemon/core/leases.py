@@ -10,7 +10,7 @@ class LeaseLost(Exception):
     """The lease went to someone else: stop this work; what was done so far is safe."""
 
 
-class Lease(msgspec.Struct, frozen=True):
+class HeldLease(msgspec.Struct, frozen=True):
     """A piece of work held. `token` grows with every new holder."""
 
     key: str

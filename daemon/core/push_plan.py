@@ -16,7 +16,7 @@ from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.conflict import Policy, Winner, decide_status, who_moved
 from daemon.core.pushes import UnfinishedPush
 from daemon.core.status_events import StatusEvent
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 
 Coalesce = Literal["latest", "every"]
@@ -36,11 +36,11 @@ class PushRules(msgspec.Struct, frozen=True):
     """Its name, for alerts."""
 
 
-class Push(msgspec.Struct, frozen=True):
+class PlannedPush(msgspec.Struct, frozen=True):
     """Work to do. `expected` is None after an unfinished push: its result is expected then."""
 
     status: ApplicationStatus
-    stage: NamedRef | None
+    stage: AtsRef | None
     expected: ApplicationState | None
 
 
@@ -58,7 +58,7 @@ def plan_event(
     known: KnownApplication | None,
     earlier: UnfinishedPush | None,
     rules: PushRules | None,
-) -> Push | Skip:
+) -> PlannedPush | Skip:
     """Decides if a change in ClearView is work at the ATS.
 
     A status that the snapshot holds already came from the ATS (or went there): that is the echo
@@ -71,15 +71,15 @@ def plan_event(
     stage = event.stage if names_another_stage(event.stage, before_stage) else None
     status = _status_of(event, known, earlier)
     if earlier is not None:
-        return Push(status, stage, expected=None)
+        return PlannedPush(status, stage, expected=None)
     if holds(known.state, status, stage):
         return Skip("echo")
-    return Push(status, stage, expected=known.state)
+    return PlannedPush(status, stage, expected=known.state)
 
 
 def _stage_before(
     event: StatusEvent, known: KnownApplication, earlier: UnfinishedPush | None
-) -> NamedRef | None:
+) -> AtsRef | None:
     """Returns ClearView's stage before the write; None where any stage in the write is a choice.
 
     A whole document repeats the stage that the unfinished push has not moved yet.
@@ -129,14 +129,14 @@ def _status_of(
     return known.state.status if earlier is None else earlier.status
 
 
-def names_another_stage(stage: NamedRef | None, before: NamedRef | None) -> bool:
+def names_another_stage(stage: AtsRef | None, before: AtsRef | None) -> bool:
     """True if a write chose a stage, rather than repeating the one that was there."""
     if stage is None or (stage["external_id"] is None and stage["name"] is None):
         return False
     return before is None or not same_stage(stage, before)
 
 
-def same_stage(wanted: NamedRef, held: NamedRef) -> bool:
+def same_stage(wanted: AtsRef, held: AtsRef) -> bool:
     """True if `held` is the stage that `wanted` names.
 
     People name stages by id or by name; where both ids are known the ids decide, except that a
@@ -148,7 +148,7 @@ def same_stage(wanted: NamedRef, held: NamedRef) -> bool:
     return not name_differs and wanted["name"] is not None
 
 
-def holds(state: ApplicationState, status: ApplicationStatus, stage: NamedRef | None) -> bool:
+def holds(state: ApplicationState, status: ApplicationStatus, stage: AtsRef | None) -> bool:
     """True if the wanted status is held in any stage, or in the very stage if one is named."""
     if stage is None:
         return state.status == status
@@ -179,7 +179,7 @@ def plan_delivery(
     base: ApplicationStatus,
     ats: ApplicationState,
     status: ApplicationStatus,
-    stage: NamedRef | None,
+    stage: AtsRef | None,
     policy: Policy,
     ats_changed_at: datetime | None = None,
     clearview_changed_at: datetime | None = None,

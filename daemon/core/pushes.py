@@ -10,7 +10,7 @@ import msgspec
 from daemon.core.applications import KnownApplication
 from daemon.core.conflict import Policy, Winner
 from daemon.core.status_events import StatusEvent
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 
 EndState = Literal["delivered", "skipped", "superseded", "dead"]
@@ -31,9 +31,9 @@ class OutboxRow(msgspec.Struct, frozen=True):
     event: StatusEvent
     state: PushState
     status: str
-    stage: NamedRef | None = None
+    stage: AtsRef | None = None
     expected_status: ApplicationStatus | None = None
-    expected_stage: NamedRef | None = None
+    expected_stage: AtsRef | None = None
     reason: str | None = None
     message: str | None = None
     sent_at: datetime | None = None
@@ -53,7 +53,7 @@ class OpenPush(msgspec.Struct, frozen=True):
     candidate_id: UUID | None
     external_id: str
     status: ApplicationStatus
-    stage: NamedRef | None
+    stage: AtsRef | None
     rejection_reason: str | None
     expected_status: ApplicationStatus | None
     """None: it follows another push, whose end decides what to expect."""
@@ -69,7 +69,7 @@ class UnfinishedPush(msgspec.Struct, frozen=True):
     """The latest push of an application that has not ended."""
 
     status: ApplicationStatus
-    stage: NamedRef | None
+    stage: AtsRef | None
 
 
 class PreviousPush(msgspec.Struct, frozen=True):
@@ -100,10 +100,10 @@ class AtsMove(msgspec.Struct, frozen=True):
     """The application at the ATS before and after a push."""
 
     before_status: ApplicationStatus
-    before_stage: NamedRef
+    before_stage: AtsRef
     before_rejection_reason: str | None
     status: ApplicationStatus
-    stage: NamedRef
+    stage: AtsRef
     rejection_reason: str | None
     candidate_external_id: str
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 
 
 class StatusEvent(msgspec.Struct, frozen=True):
@@ -19,7 +19,7 @@ class StatusEvent(msgspec.Struct, frozen=True):
     at: datetime
     status: str | None
     """None: the write named a stage only, or its status is no text."""
-    stage: NamedRef | None = None
+    stage: AtsRef | None = None
     rejection_reason: str | None = None
     integration_id: UUID | None = None
     external_id: str | None = None

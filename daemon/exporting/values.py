@@ -79,7 +79,7 @@ class ExportStores(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Sent:
+class PeriodResult:
     """The result of one period at the ATS."""
 
     taken: int = 0
@@ -126,7 +126,7 @@ class ValueSender:
     connector: Connector
     settings: ExportSettings
     stores: ExportStores
-    sent: Sent
+    sent: PeriodResult
     period: Period
     has_worked: bool = False
     """The field has taken a value some time."""

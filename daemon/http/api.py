@@ -42,7 +42,7 @@ class ApiServices(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Api:
+class ApiRoutes:
     """The routes below `/api/v1`."""
 
     def __init__(self, services: ApiServices) -> None:

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from daemon.http.api import Api, ApiServices
+from daemon.http.api import ApiRoutes, ApiServices
 from daemon.http.body_limits import MOST_WEBHOOK_BYTES
 from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
 from daemon.http.guard import add_headers, only_for_operators, problems
@@ -104,7 +104,7 @@ class HttpServer:
         app.on_response_prepare.append(add_headers)
         probes = Probes(self._heartbeat, parts.checks, parts.render_metrics)
         page = StatusPage(parts.services.overview, probes.reasons, parts.clock)
-        app.add_routes([*probes.routes(), *page.routes(), *Api(parts.services).routes()])
+        app.add_routes([*probes.routes(), *page.routes(), *ApiRoutes(parts.services).routes()])
         app.add_routes(parts.routes)
         return app
 

@@ -90,7 +90,7 @@ class NoProgress:
         """Nothing to show."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class RunRequest(msgspec.Struct, frozen=True):
     """The request for one run, beyond the schedule."""
 
     fence: int
@@ -116,7 +116,7 @@ class ImportContext:
     integration_id: UUID
     ports: ImportPorts
     rules: ImportRules
-    request: Request
+    request: RunRequest
     run: Run
     state: PollState
     saved_at: datetime

@@ -17,9 +17,9 @@ from daemon.core.alert_texts import export_missed
 from daemon.core.analytics import Attempts, Period, due_periods, retry_at, values_to_send
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
-from daemon.core.leases import Lease, LeaseLost
+from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed, in_words
-from daemon.exporting.values import ExportSettings, ExportStores, Sent, ValueSender
+from daemon.exporting.values import ExportSettings, ExportStores, PeriodResult, ValueSender
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
@@ -80,7 +80,7 @@ class AnalyticsExport:
         finally:
             await self._leases.release(lease)
 
-    async def _catch_up(self, lease: Lease, *, at_once: bool) -> ExportOutcome:
+    async def _catch_up(self, lease: HeldLease, *, at_once: bool) -> ExportOutcome:
         exported: list[Period] = []
         for _ in range(self._settings.periods_per_run):
             period = await self._next_due(lease)
@@ -98,7 +98,7 @@ class AnalyticsExport:
             exported.append(period)
         return ExportOutcome(tuple(exported))
 
-    async def _next_due(self, lease: Lease) -> Period | None:
+    async def _next_due(self, lease: HeldLease) -> Period | None:
         name = self._settings.integration
         until = await self._stores.position.load(name)
         periods = due_periods(until, now=self._clock.now(), every=self._settings.every, limit=1)
@@ -112,7 +112,7 @@ class AnalyticsExport:
             return False
         return self._clock.now() < retry_at(attempts.count, attempts.last_at)
 
-    async def _export(self, period: Period, lease: Lease, attempts: Attempts) -> str | None:
+    async def _export(self, period: Period, lease: HeldLease, attempts: Attempts) -> str | None:
         """Returns what went wrong, if anything did."""
         run = await self._start(period)
         metrics: Mapping[str, Any] = {}
@@ -146,20 +146,22 @@ class AnalyticsExport:
         return run
 
     async def _send(
-        self, period: Period, metrics: Mapping[str, Any], lease: Lease, attempts: Attempts
-    ) -> Sent:
+        self, period: Period, metrics: Mapping[str, Any], lease: HeldLease, attempts: Attempts
+    ) -> PeriodResult:
         match self._connector.capabilities.analytics:
             case "report":
                 _require(lease)
                 await self._connector.send_report(metrics, period_key=period.key)
-                return Sent(taken=1)
+                return PeriodResult(taken=1)
             case "per_application":
                 return await self._send_values(period, lease, attempts)
             case None:
                 raise NotSupported(self._not_supported())
 
-    async def _send_values(self, period: Period, lease: Lease, attempts: Attempts) -> Sent:
-        sent = Sent(failed_before=attempts.count)
+    async def _send_values(
+        self, period: Period, lease: HeldLease, attempts: Attempts
+    ) -> PeriodResult:
+        sent = PeriodResult(failed_before=attempts.count)
         sender = ValueSender(self._connector, self._settings, self._stores, sent, period)
         stores, settings = self._stores, self._settings
         async for points in stores.standpoints.batches(settings.integration_id, period):
@@ -180,7 +182,7 @@ class AnalyticsExport:
         return sent
 
     async def _succeed(
-        self, period: Period, metrics: Mapping[str, Any], sent: Sent, lease: Lease
+        self, period: Period, metrics: Mapping[str, Any], sent: PeriodResult, lease: HeldLease
     ) -> None:
         await self._stores.log.record(
             self._settings.integration_id,
@@ -192,7 +194,7 @@ class AnalyticsExport:
         )
         await self._move_on(period.end, lease, is_well=not sent.is_doubtful)
 
-    async def _move_on(self, until: datetime, lease: Lease, *, is_well: bool = True) -> None:
+    async def _move_on(self, until: datetime, lease: HeldLease, *, is_well: bool = True) -> None:
         """Stores the position last: a crash before this repeats the read of the log only."""
         name = self._settings.integration
         await self._stores.position.save(name, until, fence=lease.token)
@@ -221,6 +223,6 @@ class AnalyticsExport:
         return f"{ats} takes no analytics: {why}" if why else f"{ats} takes no analytics"
 
 
-def _require(lease: Lease) -> None:
+def _require(lease: HeldLease) -> None:
     if not lease.still_held():
         raise LeaseLost(f"{lease.key} may have gone to another replica")

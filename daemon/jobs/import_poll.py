@@ -18,7 +18,7 @@ from daemon.core.poll_state import state_from
 from daemon.core.runs import Outcome, Run, RunFailed, in_words
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
-from daemon.importing.context import ImportContext, ImportPorts, ImportRules, Request
+from daemon.importing.context import ImportContext, ImportPorts, ImportRules, RunRequest
 from daemon.importing.deletions import settle_absences
 from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
@@ -58,7 +58,7 @@ class ImportPoll:
         self._ports = ports
         self._rules = rules
 
-    async def run(self, request: Request) -> Run:
+    async def run(self, request: RunRequest) -> Run:
         """Imports everything that changed since the last run.
 
         Raises:
@@ -86,7 +86,7 @@ class ImportPoll:
             raise ImportFailed(run, decisive) from error
         return run
 
-    async def _import(self, run: Run, request: Request) -> None:
+    async def _import(self, run: Run, request: RunRequest) -> None:
         self._connector.take_issues()  # issues of pushes since the last run
         context = await self._begin(run, request)
         try:
@@ -138,7 +138,7 @@ class ImportPoll:
         except Exception as unrecorded:  # noqa: BLE001 - MongoDB may be what failed
             log.warning("run_not_recorded", run_id=str(run.id), error=type(unrecorded).__name__)
 
-    async def _begin(self, run: Run, request: Request) -> ImportContext:
+    async def _begin(self, run: Run, request: RunRequest) -> ImportContext:
         key = f"poll:{self._connector.integration}"
         stored = await self._ports.checkpoints.load(key)
         state = state_from(stored)

@@ -20,7 +20,7 @@ import msgspec
 
 from connectors.connector import Connector
 from daemon.core.integrations import IntegrationRef
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import DeliveryCounts, OpenPush, OutboxRow
 from daemon.core.retry import Jitter, RetryRule
@@ -91,7 +91,7 @@ class StatusDelivery:
     async def run(self, stop: asyncio.Event) -> None:
         """Delivers until stopped."""
 
-        async def deliver(lease: Lease) -> None:
+        async def deliver(lease: HeldLease) -> None:
             await self._delivery(lease).run(stop)
 
         await work_while_leased(
@@ -119,7 +119,7 @@ class StatusDelivery:
         """Hands over a row that was stored just now; if it has its snapshot, nothing is read."""
         self._wakeups.put(row)
 
-    def _delivery(self, lease: Lease) -> OutboxDelivery:
+    def _delivery(self, lease: HeldLease) -> OutboxDelivery:
         self._wakeups.forget()
         return OutboxDelivery(
             self._integration,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from daemon.core.leases import Lease, LeaseLost
+from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.pushes import IntakeCounts, OutboxRow
 from daemon.core.recovery import RecoveryRule, recovery
 from daemon.core.status_events import EventBatch, PositionLost, StreamInterrupted
@@ -88,7 +88,7 @@ class StatusIntake:
     async def run(self, stop: asyncio.Event) -> None:
         """Takes events in until stopped."""
 
-        async def read(lease: Lease) -> None:
+        async def read(lease: HeldLease) -> None:
             try:
                 await self._read(lease, stop)
             except LeaseLost:
@@ -117,10 +117,10 @@ class StatusIntake:
     def _stand_by(self) -> None:
         self.last_progress = None
 
-    def _writer(self, lease: Lease) -> CheckpointWriter:
+    def _writer(self, lease: HeldLease) -> CheckpointWriter:
         return CheckpointWriter(self._ports.checkpoints, self._ports.clock, fence=lease.token)
 
-    async def _read(self, lease: Lease, stop: asyncio.Event) -> None:
+    async def _read(self, lease: HeldLease, stop: asyncio.Event) -> None:
         """Reads the stream, and opens it again whenever it breaks off."""
         writer = self._writer(lease)
         if self.last_progress is None:
@@ -138,7 +138,7 @@ class StatusIntake:
                 await stopped_within(stop, pause)
 
     async def _follow(
-        self, stream: OpenStream, writer: CheckpointWriter, lease: Lease, stop: asyncio.Event
+        self, stream: OpenStream, writer: CheckpointWriter, lease: HeldLease, stop: asyncio.Event
     ) -> None:
         """Takes in batch after batch; checks the oplog and compares everything now and then."""
         window_check, comparison = (

@@ -2,16 +2,16 @@
 
 from typing import Protocol
 
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 
 
 class Leases(Protocol):
     """The coordination between replicas."""
 
-    async def acquire(self, key: str) -> Lease | None:
+    async def acquire(self, key: str) -> HeldLease | None:
         """The lease, or None while another replica holds it. Renewed in the background."""
         ...
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, lease: HeldLease) -> None:
         """Gives it back so that another replica need not wait for it to run out."""
         ...

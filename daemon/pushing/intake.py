@@ -10,7 +10,7 @@ import structlog
 from msgspec.structs import replace
 
 from daemon.core.applications import ApplicationInClearView, KnownApplication
-from daemon.core.push_plan import Push, PushRules, Skip, plan_event, unreadable
+from daemon.core.push_plan import PlannedPush, PushRules, Skip, plan_event, unreadable
 from daemon.core.pushes import OutboxRow, UnfinishedPush
 from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock
@@ -167,7 +167,7 @@ def _planned(
         )
         row = new_row(event, plan)
         rows.append(row if before is not None else replace(row, known=snapshot))
-        if isinstance(plan, Push):
+        if isinstance(plan, PlannedPush):
             earlier[event.application_id] = UnfinishedPush(plan.status, plan.stage)
     return rows
 
@@ -188,9 +188,9 @@ def row_id(event_id: str) -> UUID:
     return derived_id(NAMESPACE, "push", event_id)
 
 
-def new_row(event: StatusEvent, plan: Push | Skip) -> OutboxRow:
+def new_row(event: StatusEvent, plan: PlannedPush | Skip) -> OutboxRow:
     """Returns the row of a planned event."""
-    if isinstance(plan, Push):
+    if isinstance(plan, PlannedPush):
         expected = plan.expected
         return OutboxRow(
             id=row_id(event.event_id),

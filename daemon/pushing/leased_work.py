@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.ports.leases import Leases
 from daemon.runtime.supervision import stopped_within
 
@@ -16,7 +16,7 @@ ORPHANED_LEASES_END_WITHIN = timedelta(seconds=15)
 async def work_while_leased(
     leases: Leases,
     key: str,
-    work: Callable[[Lease], Awaitable[None]],
+    work: Callable[[HeldLease], Awaitable[None]],
     stop: asyncio.Event,
     *,
     retry_every: timedelta,
@@ -39,7 +39,7 @@ async def work_while_leased(
 
 
 @asynccontextmanager
-async def lease_soon(leases: Leases, key: str) -> AsyncIterator[Lease | None]:
+async def lease_soon(leases: Leases, key: str) -> AsyncIterator[HeldLease | None]:
     """Holds the lease, once that of a holder that was killed has run out; None: its holder is alive."""
     lease = await _acquire_soon(leases, key)
     try:
@@ -49,7 +49,7 @@ async def lease_soon(leases: Leases, key: str) -> AsyncIterator[Lease | None]:
             await leases.release(lease)
 
 
-async def _acquire_soon(leases: Leases, key: str) -> Lease | None:
+async def _acquire_soon(leases: Leases, key: str) -> HeldLease | None:
     for _ in range(ORPHANED_LEASES_END_WITHIN // RETRY_EVERY):
         lease = await leases.acquire(key)
         if lease is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from daemon.core.applications import ApplicationInClearView, KnownApplication
-from daemon.core.push_plan import Push, plan_event
+from daemon.core.push_plan import PlannedPush, plan_event
 from daemon.core.pushes import LatestPush, OutboxRow
 from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock
@@ -97,7 +97,7 @@ class Reconciler:
                 earlier=earlier.get(application.application_id),
                 rules=rules.get(application.integration_id) if application.integration_id else None,
             )
-            if isinstance(plan, Push):
+            if isinstance(plan, PlannedPush):
                 rows.append(new_row(event, plan))
         return rows
 

@@ -17,7 +17,7 @@ import structlog
 from connectors.connector import Connector
 from connectors.errors import AuthRefused
 from daemon.core.integrations import IntegrationRef, IntegrationState
-from daemon.core.leases import Lease, LeaseLost
+from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
@@ -172,7 +172,7 @@ class IntegrationWorker:
         """Who polls this integration."""
         return f"poll:{self.name}"
 
-    async def _poll_under(self, lease: Lease, stop: asyncio.Event) -> None:
+    async def _poll_under(self, lease: HeldLease, stop: asyncio.Event) -> None:
         ended = asyncio.Event()
         watch = asyncio.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
         try:
@@ -183,7 +183,7 @@ class IntegrationWorker:
             with suppress(self._shared.database_error):
                 await self._shared.leases.release(lease)
 
-    async def _poll_loop(self, lease: Lease, ended: asyncio.Event) -> None:
+    async def _poll_loop(self, lease: HeldLease, ended: asyncio.Event) -> None:
         self._triggers.poll.ring()
         while (trigger := await first_due(ended, self._triggers.poll, self._webhooks)) is not None:
             state = self._shared.state_cache.state_of(self.name)
@@ -207,7 +207,7 @@ class IntegrationWorker:
                 self._shared.loops.worked(self.loop_name(POLLS))
 
     async def poll_once(
-        self, lease: Lease, ended: asyncio.Event, state: IntegrationState | None = None
+        self, lease: HeldLease, ended: asyncio.Event, state: IntegrationState | None = None
     ) -> str | None:
         """One poll, with whatever was asked for; returns why it was no success, if it was none.
 
@@ -230,7 +230,7 @@ class IntegrationWorker:
                 await self._shared.integrations.answered(self.name, requested.get("id"))
 
     async def import_announced(
-        self, lease: Lease, ended: asyncio.Event, state: IntegrationState | None = None
+        self, lease: HeldLease, ended: asyncio.Event, state: IntegrationState | None = None
     ) -> str | None:
         """Imports the records that webhook events name; returns why that failed, if it did."""
         job = partial(
@@ -290,7 +290,7 @@ class IntegrationWorker:
         return None if exported.ok else exported.reason or "the export failed"
 
 
-async def _end_with(lease: Lease, stop: asyncio.Event, ended: asyncio.Event) -> None:
+async def _end_with(lease: HeldLease, stop: asyncio.Event, ended: asyncio.Event) -> None:
     """Sets `ended` when `stop` is set, or when the lease has gone."""
     try:
         while lease.still_held() and not stop.is_set():

@@ -7,7 +7,7 @@ from uuid import UUID
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.push_plan import STATUSES
 from daemon.store.connection import Mongo, Row
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.documents import CandidateSnapshot
 from models.status import ApplicationStatus
 
@@ -66,7 +66,7 @@ def known_application(record: Mapping[str, Any], row: Row) -> KnownApplication:
     return KnownApplication(
         state=ApplicationState(
             status=status,
-            stage=NamedRef(external_id=stage.get("external_id"), name=stage.get("name")),
+            stage=AtsRef(external_id=stage.get("external_id"), name=stage.get("name")),
         ),
         record={**record, "status": status},
         gone=row.get("deleted_at") is not None,

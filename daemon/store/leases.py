@@ -24,12 +24,12 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.ports.clock import Clock
 from daemon.runtime.supervision import stopped_within
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import Mongo, Row
-from models.documents import Lease as LeaseDocument
+from models.documents import Lease
 from models.times import EPOCH
 
 GIVE_BACK_S = 1.0
@@ -62,8 +62,8 @@ class LeaseTimes(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class _Held:
-    lease: Lease
+class _RenewedLease:
+    lease: HeldLease
     until: float
     """By the local monotonic clock, read before the renewal was sent: never later than the
     server's own end of the lease.
@@ -82,14 +82,14 @@ class MongoLeases:
         owner: UUID | None = None,
     ) -> None:
         self._client = mongo.client
-        self._collection = mongo.collection(LeaseDocument)
+        self._collection = mongo.collection(Lease)
         self._clock = clock
         self._times = times or LeaseTimes()
         self.owner = owner or uuid4()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _RenewedLease] = {}
         self._session: AsyncClientSession | None = None
 
-    async def acquire(self, key: str) -> Lease | None:
+    async def acquire(self, key: str) -> HeldLease | None:
         """Returns the lease under a new fencing token; None while any owner holds it, this one included."""
         if key in self._held and self._still_held(key, self._held[key].lease.token):
             return None
@@ -153,14 +153,14 @@ class MongoLeases:
             # Without the privilege the session ends by itself: later, but it ends.
             return
 
-    def _hold(self, key: str, token: int, asked_at: float) -> Lease:
-        lease = Lease(
+    def _hold(self, key: str, token: int, asked_at: float) -> HeldLease:
+        lease = HeldLease(
             key=key,
             owner=self.owner,
             token=token,
             still_held=lambda: self._still_held(key, token),
         )
-        self._held[key] = _Held(lease, asked_at + self._times.ttl.total_seconds())
+        self._held[key] = _RenewedLease(lease, asked_at + self._times.ttl.total_seconds())
         return lease
 
     def _still_held(self, key: str, token: int) -> bool:
@@ -169,7 +169,7 @@ class MongoLeases:
             held is not None and held.lease.token == token and self._clock.monotonic() < held.until
         )
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, lease: HeldLease) -> None:
         """Gives the lease back; one that cannot be given back now expires."""
         held = self._held.get(lease.key)
         if held is not None and held.lease.token == lease.token:

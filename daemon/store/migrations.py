@@ -12,15 +12,14 @@ import pymongo
 import structlog
 from pymongo.errors import OperationFailure
 
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.core.mongodb_codes import UNAUTHORIZED
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, prepare_all
 from daemon.store.start_errors import explained, missing_privilege, start_error
-from models.documents import AppliedMigration
-from models.documents import Lease as LeaseDocument
+from models.documents import AppliedMigration, Lease
 from models.errors import UserError
 from models.migrations import MIGRATIONS
 from models.migrations.step import (
@@ -67,7 +66,7 @@ class MigrationRunner:
         """
         if not await self._pending():
             return
-        await prepare_all(self._own, (LeaseDocument, AppliedMigration))
+        await prepare_all(self._own, (Lease, AppliedMigration))
         stop = asyncio.Event()
         renewals = asyncio.create_task(self._leases.run(stop), name="renew the lease migrations")
         try:
@@ -92,7 +91,7 @@ class MigrationRunner:
             raise _newer_release(self._own.database.name, unknown[-1], applied[unknown[-1]])
         return [step for step in self._steps if step.name not in applied]
 
-    async def _acquire(self) -> Lease | None:
+    async def _acquire(self) -> HeldLease | None:
         """Returns the lease; None if another replica applied every step meanwhile."""
         while True:
             lease = await self._leases.acquire(LEASE)
@@ -100,7 +99,7 @@ class MigrationRunner:
                 return lease
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    async def _apply_all(self, lease: Lease) -> None:
+    async def _apply_all(self, lease: HeldLease) -> None:
         for step in await self._pending():
             try:
                 await self._apply(step, lease)
@@ -108,7 +107,7 @@ class MigrationRunner:
                 log.warning("migration_not_permitted", migration=step.name, reason=str(refused))
                 return
 
-    async def _apply(self, step: Migration, lease: Lease) -> None:
+    async def _apply(self, step: Migration, lease: HeldLease) -> None:
         counts: dict[str, int] = {}
         for change in step.changes:
             if not lease.still_held():

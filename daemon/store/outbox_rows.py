@@ -6,7 +6,7 @@ from typing import Any
 from daemon.core.applications import ApplicationInClearView
 from daemon.core.pushes import OpenPush, OutboxRow, PreviousPush, UnfinishedPush
 from daemon.store.connection import Row
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 
 ENDED = ("delivered", "skipped", "superseded", "dead")
@@ -110,7 +110,7 @@ def identity_of(row: Row) -> ApplicationInClearView:
     )
 
 
-def named_ref(value: Any) -> NamedRef | None:
+def named_ref(value: Any) -> AtsRef | None:
     if not isinstance(value, dict):
         return None
-    return NamedRef(external_id=value.get("external_id"), name=value.get("name"))
+    return AtsRef(external_id=value.get("external_id"), name=value.get("name"))

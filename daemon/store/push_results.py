@@ -22,7 +22,7 @@ from daemon.store.encoding import encode
 from daemon.store.mongo_errors import fails_by_content
 from daemon.store.mongo_retry import repeated
 from daemon.store.outbox_rows import REPEATED
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.documents import (
     CandidateChange,
     CandidateSnapshot,
@@ -268,13 +268,13 @@ def _set(alike: Sequence[_OwnWrite]) -> Row:
     }
 
 
-def _shown(end: PushEnded, to: AtsMove) -> NamedRef:
+def _shown(end: PushEnded, to: AtsMove) -> AtsRef:
     """Returns the stage that ClearView had when the status changed.
 
     A person who names one writes its name or its id, and leaves the other half as it was.
     """
     named, before = end.push.stage or to.before_stage, to.before_stage
-    return NamedRef(
+    return AtsRef(
         external_id=named["external_id"] or before["external_id"],
         name=named["name"] or before["name"],
     )

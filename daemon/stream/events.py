@@ -10,7 +10,7 @@ from bson.objectid import ObjectId
 
 from daemon.core.status_events import StatusEvent
 from daemon.core.stream_order import event_key, sequence
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.documents.clearview_values import as_text, as_uuid, document_id, odd_type
 from models.times import to_milliseconds
 
@@ -82,7 +82,7 @@ def token_time(token: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _stage(change: Mapping[str, Any]) -> NamedRef | None:
+def _stage(change: Mapping[str, Any]) -> AtsRef | None:
     """Returns the stage that the write named, as a whole or by one of its fields."""
     whole = change.get("stage")
     if isinstance(whole, Mapping) and odd_type(whole) is None:
@@ -92,7 +92,7 @@ def _stage(change: Mapping[str, Any]) -> NamedRef | None:
     external_id, name = map(as_text, named)
     if external_id is None and name is None:
         return None
-    return NamedRef(external_id=external_id, name=name)
+    return AtsRef(external_id=external_id, name=name)
 
 
 def _problem(change: Mapping[str, Any], *, followed: bool) -> str | None:

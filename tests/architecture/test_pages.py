@@ -18,7 +18,7 @@ from config.durations import parse_duration
 from config.settings import Settings, variable
 from daemon.cli import build_app
 from daemon.core.conditions import AlertKind
-from daemon.http.api import Api
+from daemon.http.api import ApiRoutes
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
 from daemon.http.webhooks import Webhooks
@@ -111,7 +111,7 @@ def routes() -> set[str]:
     found: list[web.RouteDef] = [
         *Probes(nothing, {}, nothing).routes(),
         *StatusPage(nothing, nothing, nothing).routes(),
-        *Api(nothing).routes(),
+        *ApiRoutes(nothing).routes(),
         *Webhooks(nothing, nothing, nothing, nothing).routes(),
     ]
     return {f"{route.method} {route.path}" for route in found}

@@ -10,7 +10,7 @@ from connectors.connector import Connector
 from connectors.definition import Definition, load_definition, load_definition_text
 from connectors.registry import create_connector
 from daemon.app import AppServices, import_ports
-from daemon.importing.context import Request
+from daemon.importing.context import RunRequest
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import import_rules
@@ -67,7 +67,7 @@ async def poll(site: Site, mongo: Mongo, connector: Connector, *, sweep: bool) -
         import_ports(AppServices(mongo), identity),
         import_rules(site.integration),
     )
-    counts = (await job.run(Request(fence=1, sweep=sweep))).counts
+    counts = (await job.run(RunRequest(fence=1, sweep=sweep))).counts
     return {
         name: getattr(counts, name)
         for name in ("seen", "created", "updated", "unchanged", "failed", "pages")

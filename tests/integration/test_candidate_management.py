@@ -15,8 +15,8 @@ from daemon.core.analytics import Period
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.imports import CandidateManagement
+from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.clearview_candidates import MongoCandidateManagement
-from daemon.store.clearview_services import ClearViewServices as Chosen
 from daemon.store.connection import Mongo
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
@@ -362,13 +362,15 @@ async def test_the_operator_chooses_the_way_for_each_service(
     services: ClearViewServices, opened: Mongo
 ) -> None:
     by_http = ByHttp(mode="http", url=services.url, token=SecretStr(TOKEN))
-    both = Chosen(ClearView(candidates=by_http, analytics=by_http), opened, MovingClock())
+    both = ClearViewBackends(
+        ClearView(candidates=by_http, analytics=by_http), opened, MovingClock()
+    )
     await both.candidates(uuid4()).apply(a_batch(new_candidates=[a_candidate("c1")]))
     await both.metrics.metrics(uuid4(), Period(START, START + timedelta(days=1)))
     await both.close()
     assert services.requests == ["POST /candidates:batchUpsert", "GET /analytics/hiring"]
 
-    neither = Chosen(ClearView(), opened, MovingClock())
+    neither = ClearViewBackends(ClearView(), opened, MovingClock())
     await neither.candidates(uuid4()).apply(a_batch(new_candidates=[a_candidate("c2")]))
     await neither.metrics.metrics(uuid4(), Period(START, START + timedelta(days=1)))
     await neither.close()

@@ -22,7 +22,7 @@ from daemon.core import unread_fields
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.runs import Run, RunFailed
 from daemon.core.snapshot import Snapshot
-from daemon.importing.context import Request
+from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
@@ -254,7 +254,7 @@ async def test_a_page_that_failed_twice_is_split_and_its_bad_record_set_aside(
     failures = 0
     while failures < 4:
         try:
-            run = await job.run(Request(fence=1))
+            run = await job.run(RunRequest(fence=1))
         except RunFailed:
             failures += 1
         else:

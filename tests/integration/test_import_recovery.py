@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.snapshot import Snapshot
-from daemon.importing.context import Request
+from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
@@ -82,7 +82,7 @@ async def poll_with(bench: ImportBench, *, sweep: bool = False, **ports: Any) ->
         replace(import_ports(bench.mongo, bench.integration, bench.clock), **ports),
         bench.rules,
     )
-    await job.run(Request(fence=1, sweep=sweep))
+    await job.run(RunRequest(fence=1, sweep=sweep))
 
 
 async def recruiter_sets(bench: ImportBench, person: str, status: str) -> None:

@@ -12,7 +12,7 @@ from connectors.connector import Page, Window
 from daemon.core.runs import Run
 from daemon.core.snapshot import Snapshot
 from daemon.importing import page_slot
-from daemon.importing.context import ImportRules, Request
+from daemon.importing.context import ImportRules, RunRequest
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo
@@ -64,7 +64,7 @@ async def poll(
         snapshots = CountingSnapshots(mongo, identity)
         snapshots.crowd = crowd
         ports = replace(ports, snapshots=snapshots)
-    return await ImportPoll(connector, identity, ports, ImportRules()).run(Request(fence=1))
+    return await ImportPoll(connector, identity, ports, ImportRules()).run(RunRequest(fence=1))
 
 
 async def test_so_many_pages_are_written_at_once_as_there_is_room_for_and_all_imports_end(
@@ -161,7 +161,7 @@ async def test_a_page_is_announced_while_the_one_before_it_is_written_and_moves_
     ports = import_ports(opened, identity, clock)
     ports = replace(ports, snapshots=snapshots, checkpoints=checkpoints)
 
-    run = await ImportPoll(connector, identity, ports, ImportRules()).run(Request(fence=1))
+    run = await ImportPoll(connector, identity, ports, ImportRules()).run(RunRequest(fence=1))
 
     assert run.counts.created == 7
     assert seen.positions

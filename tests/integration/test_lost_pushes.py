@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
 from daemon.core.status_events import StatusEvent
-from daemon.importing.context import Request
+from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.connection import Mongo
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
 from daemon.store.push_results import PushResults
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.ids import NAMESPACE, application_id, derived_id
 from models.status import ApplicationStatus as Status
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
@@ -68,10 +68,10 @@ class PushedBench(ImportBench):
         assert found is not None
         moved = AtsMove(
             before_status=before,
-            before_stage=NamedRef(external_id=None, name=before.value),
+            before_stage=AtsRef(external_id=None, name=before.value),
             before_rejection_reason=None,
             status=status,
-            stage=NamedRef(external_id=None, name=status.value),
+            stage=AtsRef(external_id=None, name=status.value),
             rejection_reason=None,
             candidate_external_id=found["external_id"],
         )
@@ -217,7 +217,7 @@ async def test_a_kill_before_the_repetition_is_queued_loses_nothing(bench: Pushe
         bench.rules,
     )
     with pytest.raises(Killed):
-        await dying.run(Request(fence=1))
+        await dying.run(RunRequest(fence=1))
     between = await bench.pushes()
     await bench.poll()
     await bench.poll()

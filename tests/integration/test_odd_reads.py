@@ -13,8 +13,8 @@ from daemon.runtime.clock import SystemClock
 from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_values import MongoStandpoints
 from daemon.store.candidate_history import MongoCandidateHistory
+from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.clearview_reader import MongoClearViewReader
-from daemon.store.clearview_services import ClearViewServices
 from daemon.store.connection import Mongo
 from daemon.store.overview_counts import OverviewCounts
 from models.candidate import empty_application, empty_candidate
@@ -154,7 +154,7 @@ async def test_the_service_over_http_is_told_the_owners_that_can_be_read(
     clearview = ClearView.model_validate(
         {"candidates": {"mode": "http", "url": "http://127.0.0.1:1", "token": "x"}}
     )
-    services = ClearViewServices(clearview, opened, SystemClock())
+    services = ClearViewBackends(clearview, opened, SystemClock())
     try:
         store: Any = services.candidates(ACME)
         owners = await store._owners(odd[1])

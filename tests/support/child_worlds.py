@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.connector import ListFacts, Mapped, MappingFailed, RawRecord
 from daemon.core.webhooks import Received
-from models.candidate import NamedRef, empty_application
+from models.candidate import AtsRef, empty_application
 from models.status import ApplicationStatus
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
 
@@ -58,7 +58,7 @@ class NestedConnector(FakeConnector):
 def _application(external_id: str, person: str, status: str) -> Any:
     application = empty_application(external_id, person)
     application["status"] = ApplicationStatus(status)
-    application["stage"] = NamedRef(external_id=None, name=status)
+    application["stage"] = AtsRef(external_id=None, name=status)
     return application
 
 

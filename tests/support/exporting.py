@@ -10,7 +10,7 @@ from connectors.connector import ApplicationRef, Capabilities
 from connectors.errors import AtsError
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.analytics import Period
-from daemon.core.leases import Lease, LeaseLost
+from daemon.core.leases import HeldLease, LeaseLost
 from daemon.exporting.values import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.store.alerts import AlertStore
@@ -78,15 +78,15 @@ class ClockedLeases:
     def replica(self) -> "ClockedLeases":
         return ClockedLeases(self.clock, self.ttl, self.held)
 
-    async def acquire(self, key: str) -> Lease | None:
+    async def acquire(self, key: str) -> HeldLease | None:
         _, token, until = self.held.get(key, (None, 0, self.clock.now()))
         if until > self.clock.now():
             return None
         until = self.clock.now() + self.ttl
         self.held[key] = (self.owner, token + 1, until)
-        return Lease(key, self.owner, token + 1, lambda: self.clock.now() < until)
+        return HeldLease(key, self.owner, token + 1, lambda: self.clock.now() < until)
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, lease: HeldLease) -> None:
         owner, token, _ = self.held[lease.key]
         if (owner, token) == (lease.owner, lease.token):
             self.held[lease.key] = (owner, token, self.clock.now())

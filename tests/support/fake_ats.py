@@ -27,7 +27,7 @@ from connectors.connector import (
     Window,
 )
 from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
-from models.candidate import ApplicationRecord, NamedRef, empty_application, empty_candidate
+from models.candidate import ApplicationRecord, AtsRef, empty_application, empty_candidate
 from models.status import ApplicationStatus
 from models.times import EPOCH
 
@@ -293,7 +293,7 @@ def _application(
     application = empty_application(row["id"], row.get("person", row["id"]))
     status = row.get("status", "new")
     application["status"] = ApplicationStatus(status)
-    application["stage"] = NamedRef(external_id=None, name=stage_names.get(status, status))
+    application["stage"] = AtsRef(external_id=None, name=stage_names.get(status, status))
     application["external_updated_at"] = updated
     return application
 

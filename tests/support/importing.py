@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from daemon.core.runs import Run
-from daemon.importing.context import ImportPorts, ImportRules, Request
+from daemon.importing.context import ImportPorts, ImportRules, RunRequest
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
 from daemon.store.alerts import AlertStore
@@ -65,7 +65,7 @@ class ImportBench:
             import_ports(self.mongo, self.integration, self.clock),
             self.rules,
         )
-        return await job.run(Request(fence=self.fence, **request))
+        return await job.run(RunRequest(fence=self.fence, **request))
 
     def ruled(self, **rules: Any) -> None:
         self.rules = replace(self.rules, **rules)

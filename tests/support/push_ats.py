@@ -27,16 +27,16 @@ from connectors.connector import (
     Window,
 )
 from connectors.errors import GuardRefused, NotFound, OutcomeUnknown
-from models.candidate import ApplicationRecord, NamedRef, empty_application
+from models.candidate import ApplicationRecord, AtsRef, empty_application
 from models.status import ApplicationStatus
 
 S = ApplicationStatus
-STAGES: Mapping[S, NamedRef] = {
-    status: NamedRef(external_id=f"st-{status.value}", name=status.value.title())
+STAGES: Mapping[S, AtsRef] = {
+    status: AtsRef(external_id=f"st-{status.value}", name=status.value.title())
     for status in S
     if status is not S.BACKGROUND_CHECK  # a status that this ATS cannot hold
 }
-EXTRA_STAGE = NamedRef(external_id="st-onsite", name="Onsite")
+EXTRA_STAGE = AtsRef(external_id="st-onsite", name="Onsite")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class FakeAts:
         if self.faults_after_effect:
             raise self.faults_after_effect.popleft()
 
-    def _take_effect(self, record: ApplicationRecord, status: S, stage: NamedRef) -> None:
+    def _take_effect(self, record: ApplicationRecord, status: S, stage: AtsRef) -> None:
         self.effects.append(
             Effect(record["external_id"], record["status"], status, stage["external_id"])
         )
@@ -229,7 +229,7 @@ class FakeConnector:
         )
         return Steps((step,), status=status, stage=stage)
 
-    def _stage(self, target: PushTarget) -> NamedRef | None:
+    def _stage(self, target: PushTarget) -> AtsRef | None:
         if target.stage is None:
             return STAGES.get(target.status)
         for stage in (*STAGES.values(), EXTRA_STAGE):

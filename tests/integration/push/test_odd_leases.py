@@ -9,12 +9,12 @@ import pytest
 from bson import MaxKey, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from daemon.core.leases import Lease
+from daemon.core.leases import HeldLease
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import ConnectionOptions, Mongo
 from daemon.store.leases import MongoLeases
 from daemon.store.opening import bind_documents
-from models.documents import Lease as LeaseDocument
+from models.documents import Lease
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
@@ -148,7 +148,7 @@ async def test_a_start_on_the_own_mongodb_ends_leases_of_any_shape(
 
 
 def _validator() -> dict[str, Any]:
-    return {"$jsonSchema": LeaseDocument.json_schema_validator()}
+    return {"$jsonSchema": Lease.json_schema_validator()}
 
 
 async def test_giving_a_lease_back_waits_for_no_mongodb_that_is_away() -> None:
@@ -156,7 +156,7 @@ async def test_giving_a_lease_back_waits_for_no_mongodb_that_is_away() -> None:
     away = Mongo("mongodb://127.0.0.1:1/?replicaSet=rs0", database="x", options=options)
     clock = SystemClock()
     leases = MongoLeases(away, clock)
-    lease = Lease(key=KEY, owner=leases.owner, token=1, still_held=lambda: True)
+    lease = HeldLease(key=KEY, owner=leases.owner, token=1, still_held=lambda: True)
     began = clock.monotonic()
 
     await leases.release(lease)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from daemon.core.diff import apply_changes, diff_application, diff_candidate, loud
 from models.candidate import (
-    Attachment,
-    ContactPoint,
-    NamedRef,
+    AtsRef,
+    AttachmentRecord,
+    ContactPointRecord,
     empty_application,
     empty_candidate,
 )
@@ -18,10 +18,10 @@ from models.status import ApplicationStatus
 
 words = st.text("abc", max_size=2)
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda m: m.replace(microsecond=0))
-contacts = st.lists(st.builds(ContactPoint, value=words, type=st.none() | words), max_size=2)
+contacts = st.lists(st.builds(ContactPointRecord, value=words, type=st.none() | words), max_size=2)
 attachments = st.lists(
     st.builds(
-        Attachment,
+        AttachmentRecord,
         external_id=words,
         name=words,
         kind=st.none(),
@@ -51,7 +51,7 @@ def applications(draw: st.DrawFn) -> dict[str, Any]:
     record: dict[str, Any] = dict(empty_application("1", "1"))
     record |= {
         "status": draw(st.sampled_from(ApplicationStatus)),
-        "stage": NamedRef(external_id=draw(words), name=draw(words)),
+        "stage": AtsRef(external_id=draw(words), name=draw(words)),
         "rejection_reason": draw(st.none() | words),
         "rejected_at": draw(st.none() | moments),
         "hired_at": draw(st.none() | moments),

@@ -9,7 +9,7 @@ import pytest
 from daemon.core.lost_push import keep_unless_made, lost_pushes
 from daemon.core.record_change import STATUS_GROUP, RecordChange, compare, ignore_stale_status
 from daemon.core.snapshot import Snapshot
-from models.candidate import NamedRef, empty_application
+from models.candidate import AtsRef, empty_application
 from models.status import ApplicationStatus as Status
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ PUSH = UUID(int=7)
 
 def application(status: Status, **fields: Any) -> dict[str, Any]:
     record = empty_application("a1", "c1")
-    stage = NamedRef(external_id=f"s-{status.value}", name=None)
+    stage = AtsRef(external_id=f"s-{status.value}", name=None)
     return {**record, "status": status, "stage": stage, "external_updated_at": NOON, **fields}
 
 

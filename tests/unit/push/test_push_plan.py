@@ -13,7 +13,7 @@ from daemon.core.push_plan import (
     AlreadyHeld,
     Coalesce,
     KeepAtsStatus,
-    Push,
+    PlannedPush,
     PushRules,
     Send,
     Skip,
@@ -23,17 +23,17 @@ from daemon.core.push_plan import (
 )
 from daemon.core.pushes import UnfinishedPush
 from daemon.core.status_events import StatusEvent
-from models.candidate import NamedRef
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 
 S = ApplicationStatus
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-APPLIED = NamedRef(external_id="1", name="Applied")
-ONSITE = NamedRef(external_id="2", name="Onsite")
+APPLIED = AtsRef(external_id="1", name="Applied")
+ONSITE = AtsRef(external_id="2", name="Onsite")
 statuses = st.sampled_from(list(S))
 
 
-def an_event(status: str | None = "interview", stage: NamedRef | None = None) -> StatusEvent:
+def an_event(status: str | None = "interview", stage: AtsRef | None = None) -> StatusEvent:
     return StatusEvent(
         event_id="e1",
         sequence="000001:e1",
@@ -46,7 +46,7 @@ def an_event(status: str | None = "interview", stage: NamedRef | None = None) ->
     )
 
 
-def known(status: S = S.NEW, stage: NamedRef = APPLIED) -> KnownApplication:
+def known(status: S = S.NEW, stage: AtsRef = APPLIED) -> KnownApplication:
     return KnownApplication(state=ApplicationState(status, stage), record={})
 
 
@@ -55,7 +55,7 @@ def plan(
     snapshot: KnownApplication | None = None,
     earlier: UnfinishedPush | None = None,
     rules: PushRules | None = PushRules(),  # noqa: B008 - a frozen value
-) -> Push | Skip:
+) -> PlannedPush | Skip:
     return plan_event(event, known=snapshot or known(), earlier=earlier, rules=rules)
 
 
@@ -64,7 +64,9 @@ def test_the_snapshots_own_status_is_an_echo_and_any_other_is_work(status: S) ->
     decided = plan(an_event(status))
 
     assert decided == (
-        Skip("echo") if status is S.NEW else Push(status, None, ApplicationState(S.NEW, APPLIED))
+        Skip("echo")
+        if status is S.NEW
+        else PlannedPush(status, None, ApplicationState(S.NEW, APPLIED))
     )
 
 
@@ -72,20 +74,20 @@ def test_the_snapshots_own_status_is_an_echo_and_any_other_is_work(status: S) ->
 def test_after_an_unfinished_push_nothing_is_an_echo(status: S, before: S) -> None:
     decided = plan(an_event(status), earlier=UnfinishedPush(before, None))
 
-    assert decided == Push(status, None, expected=None)
+    assert decided == PlannedPush(status, None, expected=None)
 
 
 def test_a_stage_named_in_the_same_write_is_the_target() -> None:
     decided = plan(an_event("interview", ONSITE))
 
-    assert isinstance(decided, Push)
+    assert isinstance(decided, PlannedPush)
     assert decided.stage == ONSITE
 
 
 def test_the_stage_that_a_whole_document_repeats_was_not_named() -> None:
     decided = plan(an_event("interview", APPLIED))
 
-    assert isinstance(decided, Push)
+    assert isinstance(decided, PlannedPush)
     assert decided.stage is None
 
 
@@ -94,21 +96,23 @@ def test_a_whole_document_repeats_the_stage_that_a_push_has_not_moved_yet() -> N
     whole = plan(replace(an_event("offer", APPLIED), is_whole=True), earlier=unfinished)
     named = plan(an_event("offer", APPLIED), earlier=unfinished)
 
-    assert whole == Push(S.OFFER, None, expected=None)
-    assert named == Push(S.OFFER, APPLIED, expected=None)
+    assert whole == PlannedPush(S.OFFER, None, expected=None)
+    assert named == PlannedPush(S.OFFER, APPLIED, expected=None)
 
 
 def test_a_new_name_beside_the_old_id_names_a_stage() -> None:
-    decided = plan(an_event("interview", NamedRef(external_id="1", name="Onsite")))
+    decided = plan(an_event("interview", AtsRef(external_id="1", name="Onsite")))
 
-    assert isinstance(decided, Push)
+    assert isinstance(decided, PlannedPush)
     assert decided.stage is not None
 
 
 def test_a_write_of_a_stage_only_keeps_the_status() -> None:
-    assert plan(an_event(None, ONSITE)) == Push(S.NEW, ONSITE, ApplicationState(S.NEW, APPLIED))
+    assert plan(an_event(None, ONSITE)) == PlannedPush(
+        S.NEW, ONSITE, ApplicationState(S.NEW, APPLIED)
+    )
     unfinished = plan(an_event(None, ONSITE), earlier=UnfinishedPush(S.OFFER, None))
-    assert unfinished == Push(S.OFFER, ONSITE, None)
+    assert unfinished == PlannedPush(S.OFFER, ONSITE, None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.errors import AtsError, GuardRefused, NotFound, Rejected
 from daemon.pushing.refusals import has_moved, refusal_text
-from models.candidate import ApplicationRecord, NamedRef, empty_application
+from models.candidate import ApplicationRecord, AtsRef, empty_application
 from models.status import ApplicationStatus as Status
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ def record(**fields: Any) -> ApplicationRecord:
     [
         (record(), GUARD, False),
         (record(status=Status.OFFER), GUARD, True),
-        (record(stage=NamedRef(external_id="s2", name=None)), GUARD, True),
+        (record(stage=AtsRef(external_id="s2", name=None)), GUARD, True),
         (record(external_updated_at=LATER), GUARD, True),
         (record(external_updated_at=None), GUARD, False),
         (record(external_updated_at=LATER), Rejected("no", status=400), False),

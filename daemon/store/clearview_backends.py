@@ -14,7 +14,7 @@ from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
 
 
-class ClearViewServices:
+class ClearViewBackends:
     """One HTTP client for each service in `mode: http`, shared by all integrations."""
 
     def __init__(self, clearview: ClearView, mongo: Mongo, clock: Clock) -> None:
