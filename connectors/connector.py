@@ -32,6 +32,8 @@ class ListFacts(msgspec.Struct, frozen=True):
     """True: `fetch` is available."""
     mapping_version: str
     """Changes whenever the mapping or the operator's part of it does; then snapshots re-map."""
+    deleted_by: str | None = None
+    """The list of the ids of deleted records, read with `pages` and a cursor of its own."""
     read_again_in_sweeps: bool = False
     """True: parts of a record may change without a trace in the list. A sweep maps every record
     again, which reads it in full."""

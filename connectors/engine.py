@@ -102,6 +102,7 @@ class RestConnector:
                 complete_listing_proves_absence=reader.spec.absence_is_deletion,
                 reads_by_id=reader.spec.fetch is not None,
                 mapping_version=version,
+                deleted_by=reader.spec.deleted_by,
                 read_again_in_sweeps=reader.spec.detail is not None
                 and reader.spec.detail.when == "swept",
             )

@@ -24,7 +24,9 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
         path: NodePath = ("lists", name)
         _check_requests(document, model, path, spec)
         _check_use(document, path, spec)
-        if spec.holds == "lookup":
+        if any(each.deleted_by == name for each in model.lists.values()):
+            _check_deletions(document, path, spec)
+        elif spec.holds == "lookup":
             _check_lookup(document, path, spec)
         else:
             _check_polled(document, path, spec)
@@ -158,6 +160,21 @@ def _check_lookup(document: Document, path: NodePath, spec: List) -> None:
             document.error((*path, part), "has no meaning on a lookup list", on_key=True)
 
 
+def _check_deletions(document: Document, path: NodePath, spec: List) -> None:
+    """Reports mistakes in a list of deleted records."""
+    if spec.holds != "lookup":
+        document.error((*path, "holds"), "a list of deleted records is a lookup list")
+    if isinstance(spec.cursor, UpdatedAtCursor):
+        _check_updated_at(document, (*path, "cursor"), spec.cursor)
+    elif spec.cursor is None:
+        document.error(path, "needs `cursor`; write {kind: none} where it shows all deletions")
+    for part in _POLLED_ONLY:
+        if part != "cursor" and getattr(spec, part):
+            document.error(
+                (*path, part), "has no meaning on a list of deleted records", on_key=True
+            )
+
+
 def _check_polled(document: Document, path: NodePath, spec: List) -> None:
     if spec.cursor is None:
         message = "needs `cursor`; write {kind: none} where the ATS cannot tell what changed"
@@ -166,6 +183,8 @@ def _check_polled(document: Document, path: NodePath, spec: List) -> None:
         _check_updated_at(document, (*path, "cursor"), spec.cursor)
     if isinstance(spec.cursor, NoCursor) and not spec.absence_is_deletion:
         document.warn((*path, "absence_is_deletion"), "deletions can never be noticed here")
+    if spec.deleted_by is not None and spec.fetch is None:
+        document.error((*path, "deleted_by"), "needs `fetch`, which asks for a record by its id")
     if spec.detail is not None and spec.fetch is None:
         document.error((*path, "detail"), "needs `fetch`, which reads a record in full")
 
@@ -228,6 +247,7 @@ def _check_volatile(document: Document, path: NodePath, spec: List) -> None:
 
 def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
     used = {join.list for spec in model.lists.values() for join in spec.joins.values()}
+    used |= {spec.deleted_by for spec in model.lists.values() if spec.deleted_by}
     used |= lists_named(model) | {spec.scopes for spec in model.lists.values() if spec.scopes}
     for name, spec in model.lists.items():
         if spec.holds == "lookup" and name not in used:

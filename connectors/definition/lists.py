@@ -126,6 +126,13 @@ class List(ConfigModel):
         description="Whether a complete listing shows every record that exists.",
         examples=[True],
     )
+    deleted_by: Filled | None = Field(
+        default=None,
+        description="The lookup list of records that were deleted, where the vendor has one: the "
+        "ids of this list's records, with a `cursor` over the time of deletion. Every poll reads it, "
+        "and asks for each id by `fetch` before it is deleted.",
+        examples=["deleted"],
+    )
     fetch: Fetch | None = Field(
         default=None,
         description="How records are read by id.",

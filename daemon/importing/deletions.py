@@ -49,6 +49,29 @@ async def settle_absences(context: ImportContext) -> None:
             await _settle_list(context, facts)
 
 
+async def live_among(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> list[str]:
+    """Returns those of the records that are known and not marked deleted."""
+    if not external_ids:
+        return []
+    known = await context.ports.snapshots.known(facts.name, external_ids)
+    return [external_id for external_id, one in known.items() if not one.deleted]
+
+
+async def delete_proved(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> None:
+    """Deletes records of which the ATS says by id that they are gone, in batches that survive a kill."""
+    if context.rules.deletions == "ignore":
+        return
+    for batch in _batches(external_ids, MARK_BATCH):
+        context.state.deleting = Deleting(facts.name, tuple(batch))
+        await context.save()
+        await delete_records(context, facts, batch)
+        context.state.deleting = None
+
+
 async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
     shown = context.shown[facts.name]
     seen = shown.seen
@@ -69,11 +92,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
     now = context.ports.clock.now()
     for batch in _batches(doubted, MARK_BATCH):
         await context.ports.snapshots.mark_missing(facts.name, batch, now)
-    for batch in _batches(gone, MARK_BATCH):
-        context.state.deleting = Deleting(facts.name, tuple(batch))
-        await context.save()
-        await delete_records(context, facts, batch)
-        context.state.deleting = None
+    await delete_proved(context, facts, gone)
 
 
 async def _all_were_shown(context: ImportContext, facts: ListFacts, seen: HashedIdSet) -> bool:

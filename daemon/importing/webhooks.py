@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from connectors.connector import ListFacts
-from daemon.core.poll_state import Deleting
 from daemon.core.webhooks import PendingEvents
 from daemon.importing.context import ImportContext
-from daemon.importing.deletions import delete_records
+from daemon.importing.deletions import delete_proved
 from daemon.importing.failures import note_failures
 from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id
@@ -66,9 +65,5 @@ async def _settle_absent(
     known = await context.ports.snapshots.known(facts.name, external_ids)
     unknown = [external_id for external_id in external_ids if external_id not in known]
     await note_failures(context, facts.name, dict.fromkeys(unknown, NOT_THERE_YET))
-    gone = [external_id for external_id, one in known.items() if not one.deleted]
-    if gone and context.rules.deletions != "ignore":
-        context.state.deleting = Deleting(facts.name, tuple(gone))
-        await context.save()
-        await delete_records(context, facts, gone)
-        context.state.deleting = None
+    live = [external_id for external_id, one in known.items() if not one.deleted]
+    await delete_proved(context, facts, live)

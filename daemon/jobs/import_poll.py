@@ -24,6 +24,7 @@ from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
 from daemon.importing.pushed import compare_pushed
 from daemon.importing.recovery import finish_interrupted
+from daemon.importing.reported_deletions import delete_reported
 from daemon.importing.reports import (
     not_read,
     report_failing_records,
@@ -99,6 +100,7 @@ class ImportPoll:
             failure = await self._walk_lists(context)
             context.walked_everything = failure is None
             if context.walked_everything:
+                await delete_reported(context)
                 await settle_absences(context)
             await retry_failed(context)
             if context.walked_everything:
