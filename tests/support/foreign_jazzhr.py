@@ -65,9 +65,9 @@ class JazzHr(ForeignAts):
         return {key: row["email"] for key, row in self.applicants.items()}
 
     def change(self) -> None:
-        """What thin lists hide, too: a step, an address, and a new applicant."""
+        """A step, an address with a telephone number, and a new applicant."""
         self.move("pro003", "Phone Screen")
-        self.applicants["pro004"]["email"] = "moved@people.example"
+        self.applicants["pro004"] |= {"email": "moved@people.example", "prospect_phone": "+44 20 1"}
         self.add("pro900")
 
     def delete(self) -> None:
@@ -96,6 +96,8 @@ class JazzHr(ForeignAts):
                 return self.applicants[key]
             case ["applicants2jobs", "page", page]:
                 return _page([*self.assignments.values()], page)
+            case ["applicants2jobs", key] if key in self.assignments:
+                return self.assignments[key]
             case ["jobs", "page", page]:
                 return _page([*self.jobs.values()], page)
         raise refuse(404, {"error": "not found"})
