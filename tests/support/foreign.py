@@ -20,8 +20,6 @@ from models.status import ApplicationStatus
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import TinyAts, tiny_ats
 
-DEFINITIONS = Path(__file__).parents[1] / "conformance" / "foreign"
-
 
 class Refused(Exception):
     """An answer that ends a request early."""
@@ -128,7 +126,7 @@ async def connected(
     **operator: Any,
 ) -> AsyncIterator[tuple[Connector, TinyAts]]:
     """A connector by that definition to this server."""
-    definition = load_definition(name, [DEFINITIONS])
+    definition = load_definition(name)
     async with tiny_ats(answering(ats)) as tiny:
         secrets = {**ats.credentials, **(credentials or {})}
         options = {key: value.format(url=tiny.url) for key, value in ats.options.items()}
