@@ -14,17 +14,15 @@ from daemon.core.recovery import Recovery
 from daemon.core.unexpected import Unexpected
 
 AGAIN = "again"
-"""Loss after loss is an alert of its own, so that people hear of it at once and not with the next
-reminder."""
+"""Repeated losses are an alert of their own: people hear of it before the next reminder."""
 MOST_NAMED = 10
 """So many parts are named in one message."""
 HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
+HOUR = timedelta(hours=1)
 FORBIDDEN = 403
 PUSH, RECORD = "push", "record"
 """Subjects of conditions about pushes and about records, which want different commands."""
-GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET})
-"""The kinds whose severity grows with what they measure; every other key keeps its severity."""
 
 
 def _condition(
@@ -78,38 +76,24 @@ def pushes_failing(of: IntegrationRef, *, error: str) -> Condition:
 
 def auth_refused(of: IntegrationRef, *, status: int | None) -> Condition:
     """The ATS refuses the credential; or, with 403, accepts it, but a permission is missing."""
-    wording = _permission_missing if status == FORBIDDEN else _credential_refused
-    title, message = wording(of, status)
-    return _condition(
-        AlertKind.AUTH_REFUSED,
-        of,
-        title=title,
-        message=message,
-        details={"status": status},
-    )
-
-
-def _credential_refused(of: IntegrationRef, status: int | None) -> tuple[str, str]:
-    answered = "" if status is None else f"It answered HTTP {status}. "
-    return (
-        f"{of.name}: the ATS refuses the credential",
-        (
+    if status == FORBIDDEN:
+        title = f"{of.name}: the credential lacks a permission at the ATS"
+        message = (
+            f"The ATS answered HTTP {status}: it knows the credential and does not allow the request. "
+            "The integration waits, and tries again from time to time. Give the credential the "
+            "missing permission at the ATS, such as to move applications; run `ats-sync doctor` and "
+            f"look for {of.name}. What waits is then done without further steps."
+        )
+    else:
+        title = f"{of.name}: the ATS refuses the credential"
+        answered = "" if status is None else f"It answered HTTP {status}. "
+        message = (
             f"{answered}The integration waits, and tries the credential from time to time. Renew "
             "it or its permissions at the ATS, and put a new one where the configuration of "
             f"{of.name} points; what waits is then done without further steps."
-        ),
-    )
-
-
-def _permission_missing(of: IntegrationRef, status: int | None) -> tuple[str, str]:
-    return (
-        f"{of.name}: the credential lacks a permission at the ATS",
-        (
-            f"The ATS answered HTTP {status}: it knows the credential and does not allow the request. "
-            "The integration waits, and tries again from time to time. Give the credential the "
-            f"missing permission at the ATS, such as to move applications; run `ats-sync doctor` and "
-            f"look for {of.name}. What waits is then done without further steps."
-        ),
+        )
+    return _condition(
+        AlertKind.AUTH_REFUSED, of, title=title, message=message, details={"status": status}
     )
 
 
@@ -173,7 +157,7 @@ def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
         None,
         severity="error" if share >= HALF else "warning",
         title="The position in ClearView's change stream is getting old",
-        message=f"It is {_hours(age)} old and MongoDB remembers {_hours(window)} ({share:.0%}). See "
+        message=f"It is {age / HOUR:.1f} hours old and MongoDB remembers {window / HOUR:.1f} hours ({share:.0%}). See "
         "that the daemon runs and keeps up, or make the oplog larger with replSetResizeOplog.",
         details={"age_s": round(age.total_seconds()), "window_s": round(window.total_seconds())},
     )
@@ -181,37 +165,32 @@ def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
 
 def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Condition:
     """The change stream could not go on where it had stopped, and everything was compared."""
-    what = (
-        f"{_ended(reason)} All applications were compared with what the ATSs last said; {repaired} "
-        "differed and were queued."
-    )
-    details = {"repaired": repaired, "reason": reason, "in_a_row": found.number}
-    if not found.needs_person:
-        return _condition(
-            AlertKind.STREAM_POSITION_LOST,
-            None,
-            title="The position in ClearView's change stream was lost and repaired",
-            message=f"{what} If this repeats, make MongoDB's oplog larger.",
-            details=details,
+    remedy = "If this repeats, make MongoDB's oplog larger."
+    if found.needs_person:
+        remedy = (
+            "Until the cause is fixed status changes reach the ATSs by such comparisons only, up to "
+            f"{found.pause.total_seconds():.0f} s apart. Make the oplog larger with "
+            "replSetResizeOplog if its history is too short (`ats-sync doctor` shows it), and stop "
+            "whatever drops, renames or restores `applications`."
         )
+    times = f"{found.number} times in a row. " if found.needs_person else ""
+    result = "is lost again and again" if found.needs_person else "was lost and repaired"
     return _condition(
         AlertKind.STREAM_POSITION_LOST,
         None,
-        severity="critical",
-        title="The position in ClearView's change stream is lost again and again",
-        message=f"{found.number} times in a row. {what} Until the cause is fixed status changes "
-        f"reach the ATSs by such comparisons only, up to {found.pause.total_seconds():.0f} s apart. "
-        "Make the oplog larger with replSetResizeOplog if its history is too short (`ats-sync "
-        "doctor` shows it), and stop whatever drops, renames or restores `applications`.",
-        subject=AGAIN,
-        details=details,
+        severity="critical" if found.needs_person else None,
+        title=f"The position in ClearView's change stream {result}",
+        message=f"{times}{_ended(reason)} All applications were compared with what the ATSs last "
+        f"said; {repaired} differed and were queued. {remedy}",
+        subject=AGAIN if found.needs_person else "",
+        details={"repaired": repaired, "reason": reason, "in_a_row": found.number},
     )
 
 
 def deletion_brake(
     of: IntegrationRef, *, list_name: str, missing: int, known: int, max_percent: float
 ) -> Condition:
-    """A complete listing lacks far more records than anybody deletes."""
+    """A complete listing lacks far more records than people delete."""
     return _condition(
         AlertKind.DELETION_BRAKE,
         of,
@@ -269,7 +248,7 @@ def zero_candidates(of: IntegrationRef, *, list_name: str, known: int) -> Condit
     return _condition(
         AlertKind.ZERO_CANDIDATES,
         of,
-        title=f"{of.name}: the ATS lists nobody",
+        title=f"{of.name}: the ATS lists no candidates",
         message=f"A complete listing of `{list_name}` was empty; {known} were known before, and all "
         "of them are kept. Check the credential's permissions and the connector's filters.",
         subject=list_name,
@@ -378,7 +357,7 @@ def run_broke(of: IntegrationRef, *, job: str, run_id: UUID, found: Unexpected) 
         "there, and no other integration is affected. If it comes again, report it with this "
         "line; `sync_runs` and the log have the rest under the run's id.",
         subject=job,
-        details={**_facts_of(found), "job": job, "run_id": str(run_id)},
+        details={**found.facts(), "job": job, "run_id": str(run_id)},
     )
 
 
@@ -393,7 +372,7 @@ def loop_broke(of: IntegrationRef | None, *, loop: str, found: Unexpected) -> Co
         "everything else goes on. If it lasts, `/readyz` names it: restart the daemon, and report "
         "it with this line.",
         subject=loop,
-        details={**_facts_of(found), "loop": loop},
+        details={**found.facts(), "loop": loop},
     )
 
 
@@ -410,18 +389,9 @@ def not_ready(*, part: str, reason: str) -> Condition:
     )
 
 
-def _facts_of(found: Unexpected) -> dict[str, object]:
-    return {"error": found.error, "location": found.location, "cause": str(found)}
-
-
 def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}{'es' if noun.endswith('sh') else 's'}"
-
-
-def _hours(length: timedelta) -> str:
-    return f"{length / timedelta(hours=1):.1f} hours"
+    plural = f"{noun}{'es' if noun.endswith('sh') else 's'}"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _ended(error: str) -> str:

@@ -54,6 +54,8 @@ SEVERITY: Mapping[AlertKind, Severity] = {
     AlertKind.NOT_READY: "error",
 }
 """The severity of each kind; a growing one has it from a certain size on."""
+GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET})
+"""The kinds whose severity grows with what they measure; every other key keeps its severity."""
 
 
 class Condition(msgspec.Struct, frozen=True):

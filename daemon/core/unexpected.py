@@ -31,6 +31,10 @@ class Unexpected(msgspec.Struct, frozen=True):
         raised = "" if self.raised_in is None else f" (raised in {self.raised_in})"
         return f"{self.error}{code} at {self.location}{raised}"
 
+    def facts(self) -> dict[str, object]:
+        """Returns what the details of an alert have."""
+        return {"error": self.error, "location": self.location, "cause": str(self)}
+
 
 def unexpected(error: BaseException) -> Unexpected:
     """Describes an error; of a group, the first one that is no group."""

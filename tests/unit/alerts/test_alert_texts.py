@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from daemon.core import alert_texts as texts
-from daemon.core.conditions import AlertKind, Condition
+from daemon.core.conditions import GROWING, AlertKind, Condition
 from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import RecoveryRule, recovery
 from daemon.core.unexpected import Unexpected
@@ -162,7 +162,7 @@ def test_a_key_keeps_its_severity_whatever_the_facts(
     one, other = (words() for words in pair)
 
     assert one.key == other.key
-    assert one.severity == other.severity or one.kind in texts.GROWING
+    assert one.severity == other.severity or one.kind in GROWING
 
 
 def test_a_missing_permission_is_not_called_a_refused_credential() -> None:
