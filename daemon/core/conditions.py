@@ -11,7 +11,7 @@ Severity = Literal["info", "warning", "error", "critical"]
 
 
 class AlertKind(StrEnum):
-    """Every condition the daemon can report."""
+    """The kinds of conditions that the daemon reports."""
 
     INTEGRATION_FAILING = "integration_failing"
     AUTH_REFUSED = "auth_refused"
@@ -59,7 +59,7 @@ GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One thing that is wrong. `title` names it, `message` says what to do about it."""
+    """A problem that people should know of. `title` names it, `message` says what to do about it."""
 
     kind: AlertKind
     severity: Severity

@@ -13,7 +13,7 @@ Movement = Literal["agreed", "ats", "clearview", "both"]
 
 
 class StatusConflict(msgspec.Struct, frozen=True):
-    """Both sides changed one application's status."""
+    """A conflict: both sides changed one application's status."""
 
     application_external_id: str
     candidate_external_id: str

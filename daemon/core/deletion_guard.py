@@ -4,11 +4,11 @@ import msgspec
 
 
 class Proceed(msgspec.Struct, frozen=True):
-    """The missing records may be dealt with."""
+    """The permission to handle the missing records."""
 
 
 class DeletionBlocked(msgspec.Struct, frozen=True):
-    """Nothing may be deleted until a person has looked. `reason` is a sentence for them."""
+    """The refusal to delete anything until a person has looked. `reason` is a sentence for them."""
 
     reason: str
     missing: int

@@ -135,7 +135,7 @@ class ListingPass(msgspec.Struct):
 
 
 class PollState(msgspec.Struct):
-    """Everything an import remembers between runs."""
+    """The state of an import between runs."""
 
     cursors: dict[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     cursors_at: dict[str, datetime] = msgspec.field(default_factory=dict)

@@ -37,7 +37,7 @@ class PushRules(msgspec.Struct, frozen=True):
 
 
 class PlannedPush(msgspec.Struct, frozen=True):
-    """Work to do. `expected` is None after an unfinished push: its result is expected then."""
+    """A push to make. `expected` is None after an unfinished push: its result is expected then."""
 
     status: ApplicationStatus
     stage: AtsRef | None
@@ -45,7 +45,7 @@ class PlannedPush(msgspec.Struct, frozen=True):
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """No work, and the reason in one word. `failed`: a person should see it."""
+    """The decision to do nothing, with the reason in one word. `failed`: a person should see it."""
 
     reason: str
     message: str | None = None
@@ -156,18 +156,18 @@ def holds(state: ApplicationState, status: ApplicationStatus, stage: AtsRef | No
 
 
 class Send(msgspec.Struct, frozen=True):
-    """The ATS is to take the status."""
+    """The decision to send the status to the ATS."""
 
     overrules_ats: bool = False
     """The ATS had moved as well, and by the conflict rule ClearView wins."""
 
 
 class AlreadyHeld(msgspec.Struct, frozen=True):
-    """The ATS holds the wanted status."""
+    """The finding that the ATS holds the wanted status."""
 
 
 class KeepAtsStatus(msgspec.Struct, frozen=True):
-    """The ATS's status remains. `winner` None: a person decides."""
+    """The decision that the ATS's status remains. `winner` None: a person decides."""
 
     winner: Winner | None
     conflict: bool

@@ -89,7 +89,7 @@ class LatestPush(msgspec.Struct, frozen=True):
 
 
 class PushConflict(msgspec.Struct, frozen=True):
-    """Both sides had moved. `winner` None: a person decides."""
+    """A conflict: both sides had moved. `winner` None: a person decides."""
 
     ats: ApplicationStatus
     policy: Policy
@@ -109,7 +109,7 @@ class AtsMove(msgspec.Struct, frozen=True):
 
 
 class PushDeferred(msgspec.Struct, frozen=True):
-    """A push waits again; `attempts` and `sent_at` are the values to store."""
+    """A push that waits again; `attempts` and `sent_at` are the values to store."""
 
     push: OpenPush
     until: datetime
@@ -122,7 +122,7 @@ class PushDeferred(msgspec.Struct, frozen=True):
 
 
 class PushEnded(msgspec.Struct, frozen=True):
-    """A push has ended."""
+    """A push that has ended."""
 
     push: OpenPush
     state: EndState

@@ -27,7 +27,7 @@ class RetryAt(msgspec.Struct, frozen=True):
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """The horizon has passed."""
+    """The decision to give up: the horizon has passed."""
 
 
 def next_attempt(

@@ -9,7 +9,7 @@ from daemon.core.webhooks import PendingEvents, Received
 
 
 class WebhookEventStore(Protocol):
-    """Where the HTTP port stores events, of any integration."""
+    """The store of signed events of any integration, for the HTTP port."""
 
     async def receive(self, integration: str, event: Received, at: datetime) -> bool:
         """Returns False for an event that came before. Durable on a majority when it returns."""
