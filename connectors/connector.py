@@ -359,6 +359,10 @@ class Connector(Protocol):
         """
         ...
 
+    async def acting_user_problem(self) -> str | None:
+        """Returns why writes in the acting user's name will be refused; None if nothing is known."""
+        ...
+
     async def stages(self) -> list[StageFacts]:
         """The account's stages with what they map to, for coverage."""
         ...

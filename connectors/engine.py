@@ -33,6 +33,7 @@ from connectors.http.transport import whole
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
 from connectors.write.account_reader import ACCOUNT_AGE_S, AccountReader
+from connectors.write.acting_user import user_problem
 from connectors.write.analytics import AnalyticsSender
 from connectors.write.choices import ChoiceFinder
 from connectors.write.push_planner import OperatorOverrides, Planner
@@ -176,6 +177,18 @@ class RestConnector:
         """Reads an application as it is now; None if it is gone."""
         found = await self._reader.read_application(ref)
         return found[0] if found else None
+
+    async def acting_user_problem(self) -> str | None:
+        """Returns why writes in the acting user's name will be refused; None if nothing is known."""
+        acting, wanted = self._model.acting_user, self.parts.operator.acting_user
+        if acting is None or acting.users is None or not wanted:
+            return None
+        return user_problem(
+            await self._reader.load_rows(acting.users, None),
+            wanted,
+            id_path=self._model.lists[acting.users].id,
+            inactive=acting.inactive,
+        )
 
     async def stages(self) -> list[StageFacts]:
         """Returns the account's stages with the statuses that they map to."""

@@ -149,3 +149,13 @@ class ActingUser(ConfigModel):
     description: Filled = Field(
         description="What it is and where to find it.", examples=["The id of a user"]
     )
+    users: Filled | None = Field(
+        default=None,
+        description="The lookup list of the account's users, in which `doctor` looks for this one.",
+        examples=["users"],
+    )
+    inactive: JmesPath | None = Field(
+        default=None,
+        description="True for a user who can no longer act.",
+        examples=["deactivatedAt"],
+    )

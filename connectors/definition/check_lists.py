@@ -248,6 +248,8 @@ def _check_volatile(document: Document, path: NodePath, spec: List) -> None:
 def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
     used = {join.list for spec in model.lists.values() for join in spec.joins.values()}
     used |= {spec.deleted_by for spec in model.lists.values() if spec.deleted_by}
+    if model.acting_user is not None and model.acting_user.users is not None:
+        used.add(model.acting_user.users)
     used |= lists_named(model) | {spec.scopes for spec in model.lists.values() if spec.scopes}
     for name, spec in model.lists.items():
         if spec.holds == "lookup" and name not in used:

@@ -278,7 +278,7 @@ def _users(world: World) -> list[Row]:
             "last_name": user.last_name,
             "primary_email": user.email,
             "site_admin": user.is_admin,
-            "disabled": False,
+            "disabled": user.deactivated_ms is not None,
         }
         for user in world.users.values()
     ]

@@ -184,7 +184,7 @@ def user_row(world: World, number: int) -> Row:
         "name": f"{user.first_name} {user.last_name}",
         "email": user.email,
         "accessRole": "super admin" if user.is_admin else "team member",
-        "deactivatedAt": None,
+        "deactivatedAt": user.deactivated_ms,
     }
 
 

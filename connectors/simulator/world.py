@@ -96,6 +96,7 @@ class User:
     last_name: str
     email: str
     is_admin: bool
+    deactivated_ms: int | None = None
 
 
 class StageEntry(NamedTuple):

@@ -14,7 +14,7 @@ from rich.table import Table
 from config.mongodb_uri import overruled_options
 from config.operator import OperatorConfig
 from config.settings import Settings, variable
-from connectors.connector import StageFacts
+from connectors.connector import Connector, StageFacts
 from connectors.errors import AtsError
 from daemon.app.services import AppServices, make_connector
 from daemon.cli.session import (
@@ -156,12 +156,26 @@ async def _check_integration(name: str, checked: CheckedConfig, app: AppServices
     try:
         await connector.check()
         stages = await connector.stages()
+        acting_user = await _check_acting_user(name, connector)
     except AtsError as error:
         return [Finding(name, "bad", f"{type(error).__name__}: {error}")]
     finally:
         await connector.close()
     found = [Finding(name, "ok", f"{connector.ats_name} takes the credential")]
-    return [*found, *await _check_stages(name, stages, app.mongo)]
+    return [*found, *acting_user, *await _check_stages(name, stages, app.mongo)]
+
+
+async def _check_acting_user(name: str, connector: Connector) -> list[Finding]:
+    """Finds a user who cannot act before the first write is refused."""
+    try:
+        problem = await connector.acting_user_problem()
+    except AtsError as error:
+        words = f"the acting user cannot be checked: {type(error).__name__}: {error}"
+        return [Finding(name, "note", words)]
+    if problem is None:
+        return []
+    words = f"acting_user {problem}; every write will be refused: name another one in the YAML file"
+    return [Finding(name, "bad", words)]
 
 
 async def _check_stages(name: str, stages: Sequence[StageFacts], mongo: Mongo) -> list[Finding]:

@@ -277,6 +277,9 @@ class FakeConnector:
     async def perform(self, step: Step) -> None:
         raise NotSupported("pushes")
 
+    async def acting_user_problem(self) -> str | None:
+        return None
+
     async def stages(self) -> list[Any]:
         return []
 

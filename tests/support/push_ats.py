@@ -244,6 +244,9 @@ class FakeConnector:
         await asyncio.sleep(0)
         self.ats.write(step.body)
 
+    async def acting_user_problem(self) -> str | None:
+        raise NotImplementedError
+
     async def stages(self) -> list[StageFacts]:
         raise NotImplementedError
 
