@@ -32,6 +32,12 @@ class Poll(ConfigModel):
         description="Time between two polls.",
         examples=["5m"],
     )
+    every_with_webhooks: Annotated[Duration, between("10s", "90d")] | None = Field(
+        default=None,
+        description="Time between two polls while webhooks are healthy, longer than `every`. "
+        "Without it webhooks change nothing about polls.",
+        examples=["6h"],
+    )
     jitter: Annotated[Share, at_most("50%")] = Field(
         default="10%",  # type: ignore[assignment]
         description="How far a poll may move from its time, as a part of `every`, so that "
@@ -57,6 +63,14 @@ class Poll(ConfigModel):
             reject(
                 [issue_at(("sweep_every",), "must not be shorter than `every`", also=("every",))]
             )
+        longest = self.every_with_webhooks
+        if longest is not None and longest <= self.every:
+            reject(
+                [issue_at(("every_with_webhooks",), "must be longer than `every`", also=("every",))]
+            )
+        if longest is not None and longest > self.sweep_every:
+            message = "must not be longer than `sweep_every`: a sweep is a poll"
+            reject([issue_at(("every_with_webhooks",), message, also=("sweep_every",))])
         return self
 
 

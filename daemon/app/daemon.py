@@ -44,6 +44,7 @@ from daemon.runtime.health import Health
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
+from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.process_tasks import ProcessTasks
 from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 from daemon.runtime.readiness import ReadinessCheck, config_check, loops_check, stream_check
@@ -250,6 +251,7 @@ class Daemon:
             else self._scheduler.every(
                 export_check_interval(wanted.analytics.every), f"export:{name}"
             ),
+            cadence=PollCadence(wanted.poll.every, wanted.poll.every_with_webhooks, app.clock),
         )
         health = Health(of, app.alerts, app.clock, app.policy)
         shared = SharedServices(

@@ -70,7 +70,18 @@ def _notes(one: Row, now: datetime) -> list[str]:
         notes.append(f"conflicts that wait for a person: {one['open_conflicts']}")
     if one["unmapped_stages"]:
         notes.append(f"stages without a status: {', '.join(one['unmapped_stages'])}")
+    if one["webhooks"]:
+        notes.append(_webhooks(one["webhooks"], now))
     return notes
+
+
+def _webhooks(health: Row, now: datetime) -> str:
+    """Returns what webhooks mean for the time of the next poll."""
+    if health.get("healthy"):
+        return "webhooks are healthy: the next poll is due by poll.every_with_webhooks"
+    gap_at = health.get("gap_at")
+    since = f"a gap was found {age(gap_at, now)}" if gap_at else "no event has come yet"
+    return f"webhooks are not relied on ({since}): the next poll is due by poll.every"
 
 
 def _show_outbox(counts: Mapping[str, int] | None) -> None:

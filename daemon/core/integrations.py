@@ -1,6 +1,7 @@
 """Integrations: which one, how it is configured, and in which state it is."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -38,3 +39,5 @@ class IntegrationState(msgspec.Struct, frozen=True):
     request: Mapping[str, Any] | None
     webhook_at: object = None
     """When the newest webhook event came that names a record; it changes with each."""
+    webhook_refused_at: datetime | None = None
+    """When the newest event was refused."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from daemon.core.unread_fields import UnreadFields, unread_from
+from daemon.core.webhook_health import WebhookHealth
 
 T = TypeVar("T")
 SAME_PASS = timedelta(hours=1)
@@ -152,6 +153,8 @@ class PollState(msgspec.Struct):
     applying: list[PageInFlight] = msgspec.field(default_factory=list)
     """Pages under way, in their order: announced, being written, given to ClearView, or logged."""
     deleting: Deleting | None = None
+    webhooks: WebhookHealth | None = None
+    """None where webhooks do not decide how often the integration is polled."""
 
     def needs_full(self, list_name: str, mapping_version: str) -> bool:
         """Returns True if there is no cursor, or another mapping version made the snapshots."""
@@ -219,6 +222,7 @@ class PollState(msgspec.Struct):
             "walk": None if self.walk is None else _walk_value(self.walk),
             "applying": [_applying_value(page) for page in self.applying],
             "deleting": None if self.deleting is None else _deleting_value(self.deleting),
+            "webhooks": None if self.webhooks is None else msgspec.structs.asdict(self.webhooks),
         }
 
 
@@ -282,6 +286,14 @@ def _deleting_from(value: Mapping[str, Any]) -> Deleting:
     return Deleting(_of(str, value["list"]), tuple(_of(str, each) for each in ids))
 
 
+def _webhooks_from(value: Mapping[str, Any]) -> WebhookHealth:
+    moments = {name: value[name] for name in ("polled_at", "gap_at")}
+    return WebhookHealth(
+        **{name: None if at is None else _of(datetime, at) for name, at in moments.items()},
+        healthy=_of(bool, value["healthy"]),
+    )
+
+
 def _of(kind: type[T], value: object) -> T:
     if isinstance(value, kind):
         return value
@@ -320,4 +332,5 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
         walk=part("walk", _walk_from, None),
         applying=part("applying", lambda pages: [_applying_from(page) for page in pages], []),
         deleting=part("deleting", _deleting_from, None),
+        webhooks=part("webhooks", _webhooks_from, None),
     )

@@ -5,11 +5,12 @@ but the ids of the records that it names, which the integration's next run reads
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 from aiohttp import web
 
-from connectors.read.webhooks import WebhookReader, WebhookRefused
+from connectors.read.webhooks import Refusal, WebhookReader, WebhookRefused
 from daemon.core.webhooks import Received
 from daemon.http.answers import Problem
 from daemon.http.body_limits import WEBHOOKS
@@ -21,6 +22,7 @@ log = structlog.get_logger("daemon.http.webhooks")
 
 _STATUS = {"malformed": 400, "not_configured": 404}
 """Any other reason is 401."""
+NOTE_EVERY = timedelta(seconds=1)
 
 
 class Webhooks:
@@ -38,6 +40,8 @@ class Webhooks:
         self._events = events
         self._clock = clock
         self._metrics = metrics
+        self._refused_at: dict[str, datetime] = {}
+        """By integration: when a refusal was noted in MongoDB."""
 
     def routes(self) -> list[web.RouteDef]:
         """The one route."""
@@ -63,12 +67,20 @@ class Webhooks:
             event = reader.read(request.headers, body, now)
         except WebhookRefused as refused:
             self._count(name, refused.reason)
+            await self._note_refusal(name, refused.reason, now)
             log.info("webhook_refused", integration=name, reason=refused.reason)
             raise Problem(_STATUS.get(refused.reason, 401), "event not accepted") from None
         received = Received(event.event_id, event.name, event.records)
         is_new = await self._events.receive(name, received, now)
         self._count(name, ("received" if event.records else "ignored") if is_new else "repeated")
         return web.Response(status=reader.answer, headers=handshake)
+
+    async def _note_refusal(self, name: str, reason: Refusal, now: datetime) -> None:
+        """Notes that polls are not to rely on events; forged ones do not cause a write each."""
+        noted = self._refused_at.get(name)
+        if reason != "not_configured" and (noted is None or abs(now - noted) > NOTE_EVERY):
+            self._refused_at[name] = now
+            await self._events.refused(name, now)
 
     def _count(self, integration: str, outcome: str) -> None:
         self._metrics.count("webhook_events", integration=integration, outcome=outcome)

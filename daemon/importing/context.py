@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -16,6 +16,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import ListingPass, PollState
 from daemon.core.runs import Run
+from daemon.core.webhook_health import Record
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
@@ -33,6 +34,8 @@ from daemon.ports.runs import RunLog
 from daemon.ports.webhooks import WebhookQueue
 
 PAGES_AT_ONCE = 12
+CHANGES_KEPT = 10_000
+"""Changes of one poll that are compared with webhook events."""
 
 
 class ImportPorts(msgspec.Struct, frozen=True):
@@ -65,6 +68,8 @@ class ImportRules(msgspec.Struct, frozen=True):
     conflicts: Policy = "ats_wins"
     deletions: Literal["mark", "ignore"] = "mark"
     max_percent: float = 10.0
+    judges_webhooks: bool = False
+    """Polls are rarer while webhooks are healthy: each poll judges them."""
     own_field: str | None = None
     """The field or tag that our analytics are written to: what comes back in it is our own."""
 
@@ -130,8 +135,15 @@ class ImportContext:
     """Every list was walked to its end in this run."""
     unidentified: Counter[str] = field(default_factory=Counter)
     """By list: records without a usable id that this run was shown."""
+    changed_records: set[Record] = field(default_factory=set)
+    """The records that lists showed changed or gone, for the judgement of webhooks."""
     shown: dict[str, ShownList] = field(default_factory=dict)
     """By list: what a complete walk of this run has shown, for the judgement of absences."""
+
+    def note_changed(self, list_name: str, external_ids: Iterable[str]) -> None:
+        """Takes records that are changed or gone; so many at most as one judgement needs."""
+        if self.rules.judges_webhooks and len(self.changed_records) < CHANGES_KEPT:
+            self.changed_records.update((list_name, external_id) for external_id in external_ids)
 
     @property
     def checkpoint_key(self) -> str:

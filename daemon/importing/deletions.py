@@ -205,6 +205,7 @@ async def delete_records(
     )
     await ports.snapshots.mark_deleted(facts.name, external_ids, now)
     context.state.forget_unread(facts.name, external_ids)
+    context.note_changed(facts.name, external_ids)
     context.run.counts.deleted += len(external_ids)
 
 

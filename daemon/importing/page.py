@@ -201,6 +201,9 @@ class PageImport:
         refused = await deliver(self.context, self.facts.name, plans, announced.import_id)
         applied = [p for p in plans if p.change.external_id not in refused]
         counts = self.context.run.counts
+        self.context.note_changed(
+            self.facts.name, [p.change.external_id for p in applied if p.log is not None]
+        )
         for plan in applied:
             counts.conflicts += len(plan.conflicts)
             if plan.log is None:

@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 
+import structlog
+from msgspec.structs import replace
+
 from connectors.connector import ListFacts
+from daemon.core.webhook_health import WebhookHealth
 from daemon.core.webhooks import PendingEvents
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_proved
 from daemon.importing.failures import note_failures
 from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id
+from models.times import EPOCH
+
+log = structlog.get_logger("daemon.importing.webhooks")
 
 EVENTS_AT_ONCE = 500
 """Events whose records are read together."""
@@ -67,3 +74,23 @@ async def _settle_absent(
     await note_failures(context, facts.name, dict.fromkeys(unknown, NOT_THERE_YET))
     live = [external_id for external_id, one in known.items() if not one.deleted]
     await delete_proved(context, facts, live)
+
+
+async def judge_webhooks(context: ImportContext) -> None:
+    """Judges the webhooks by what the lists of a complete poll showed.
+
+    A poll that an interrupted one began knows only half of it, and judges nothing.
+    """
+    if not context.rules.judges_webhooks:
+        context.state.webhooks = None
+        return
+    before = context.state.webhooks or WebhookHealth()
+    if context.run.details["resumed"]:
+        context.state.webhooks = replace(before, healthy=False)
+        return
+    news = await context.ports.webhooks.news(before.polled_at or EPOCH)
+    after = before.after_poll(context.run.started_at, context.changed_records, news)
+    context.state.webhooks = after
+    context.run.details["webhooks_healthy"] = after.healthy
+    if before.healthy and not after.healthy:
+        log.warning("webhook_gap_found", integration=context.connector.integration)

@@ -32,7 +32,7 @@ from daemon.importing.reports import (
     report_unmapped,
 )
 from daemon.importing.retry import retry_failed
-from daemon.importing.webhooks import apply_webhooks
+from daemon.importing.webhooks import apply_webhooks, judge_webhooks
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)
@@ -97,11 +97,13 @@ class ImportPoll:
                 return
             self._begin_walk(context)
             await apply_webhooks(context)
+            context.changed_records.clear()
             failure = await self._walk_lists(context)
             context.walked_everything = failure is None
             if context.walked_everything:
                 await delete_reported(context)
                 await settle_absences(context)
+                await judge_webhooks(context)
             await retry_failed(context)
             if context.walked_everything:
                 await compare_pushed(context)

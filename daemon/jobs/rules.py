@@ -18,6 +18,7 @@ def import_rules(settings: Integration) -> ImportRules:
         conflicts=settings.push.conflicts,
         deletions=settings.deletions.policy,
         max_percent=settings.deletions.max_percent,
+        judges_webhooks=settings.poll.every_with_webhooks is not None,
         own_field=_exported_field(settings),
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from daemon.core.webhook_health import WebhookNews
 from daemon.core.webhooks import PendingEvents, Received
 
 
@@ -13,6 +14,10 @@ class WebhookEventStore(Protocol):
 
     async def receive(self, integration: str, event: Received, at: datetime) -> bool:
         """Returns False for an event that came before. Durable on a majority when it returns."""
+        ...
+
+    async def refused(self, integration: str, at: datetime) -> None:
+        """Notes on the integration that an event was refused."""
         ...
 
 
@@ -24,3 +29,7 @@ class WebhookQueue(Protocol):
         ...
 
     async def applied(self, event_ids: Sequence[UUID], *, run_id: UUID, at: datetime) -> None: ...
+
+    async def news(self, since: datetime) -> WebhookNews:
+        """Returns the records that events named since then, and the times of the newest events."""
+        ...

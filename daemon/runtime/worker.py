@@ -27,6 +27,7 @@ from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
 from daemon.runtime.integration_state import IntegrationStateCache, StateListener
 from daemon.runtime.loop_health import LoopHealth
+from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger, first_due
 from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
 
@@ -54,10 +55,11 @@ class Jobs(msgspec.Struct, frozen=True):
 
 
 class Triggers(msgspec.Struct, frozen=True):
-    """The triggers of the jobs that have a schedule."""
+    """The triggers of the jobs that have a schedule, and what puts polls off."""
 
     poll: Trigger
     export: Trigger | None
+    cadence: PollCadence
 
 
 class SharedServices(msgspec.Struct, frozen=True):
@@ -128,6 +130,7 @@ class IntegrationWorker:
 
     def _wake(self) -> None:
         """Starts a poll and a delivery: the integration was resumed, or a poll was requested."""
+        self._triggers.cadence.reset()
         self._triggers.poll.ring()
         if self.jobs.delivery is not None:
             self.jobs.delivery.wake()
@@ -184,10 +187,14 @@ class IntegrationWorker:
                 await self._shared.leases.release(lease)
 
     async def _poll_loop(self, lease: HeldLease, ended: asyncio.Event) -> None:
+        cadence = self._triggers.cadence
+        cadence.reset()
         self._triggers.poll.ring()
         while (trigger := await first_due(ended, self._triggers.poll, self._webhooks)) is not None:
             state = self._shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
+                continue
+            if trigger is not self._webhooks and not cadence.is_due(state):
                 continue
             try:
                 if trigger is self._webhooks:
@@ -223,8 +230,10 @@ class IntegrationWorker:
             sweep=bool(requested.get("sweep")),
             accept_deletions=bool(requested.get("accept_deletions")),
         )
+        cadence = self._triggers.cadence
+        cadence.reset()
         try:
-            return await self._run_poll(job, state)
+            return await self._run_poll(job, state, cadence.polled)
         finally:
             if requested:
                 await self._shared.integrations.answered(self.name, requested.get("id"))
@@ -239,16 +248,21 @@ class IntegrationWorker:
             still_held=lambda: lease.still_held() and not ended.is_set(),
             only_webhooks=True,
         )
-        return await self._run_poll(job, state)
+        return await self._run_poll(job, state, self._triggers.cadence.announced)
 
     async def _run_poll(
-        self, job: Callable[[], Awaitable[Run]], state: IntegrationState | None
+        self,
+        job: Callable[[], Awaitable[Run]],
+        state: IntegrationState | None,
+        ended: Callable[[Run], None],
     ) -> str | None:
         try:
             run = await job()
         except RunFailed as failed:
+            ended(failed.run)
             await self._note_failure(failed)
             return str(failed)
+        ended(run)
         await self._note_success(state)
         return None if run.outcome == "success" else run.error or run.outcome
 

@@ -11,6 +11,8 @@ from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings
 from models.ids import integration_id
 
+_STATE = ("name", "state", "state_reason", "request", "webhook_at", "webhook_refused_at")
+
 
 class MongoIntegrations:
     """The settings documents of all integrations."""
@@ -75,7 +77,7 @@ class MongoIntegrations:
         """Returns the states by name of integration."""
         rows = self._collection.find(
             {},
-            {"name": 1, "state": 1, "state_reason": 1, "request": 1, "webhook_at": 1, "_id": 0},
+            dict.fromkeys(_STATE, 1) | {"_id": 0},
         )
         return {
             row["name"]: _state(row)
@@ -119,12 +121,14 @@ class MongoIntegrations:
 def _state(row: Mapping[str, Any]) -> IntegrationState:
     """Reads what others may have edited: an odd document is one integration's, and runs as active."""
     state, request = row.get("state"), row.get("request")
+    refused_at = row.get("webhook_refused_at")
     return IntegrationState(
         name=row["name"],
         state=state if state in STATES else "active",
         reason=row.get("state_reason"),
         request=request if isinstance(request, Mapping) else None,
         webhook_at=row.get("webhook_at"),
+        webhook_refused_at=refused_at if isinstance(refused_at, datetime) else None,
     )
 
 

@@ -16,6 +16,7 @@ from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
 JOBS = ("import_poll", "status_push", "analytics_export", "reconcile")
 MOST_INTEGRATIONS = 1_000
 MOST_ALERTS = 200
+_POSITION = {"swept_at": "$value.swept_at", "webhooks": "$value.webhooks", "updated_at": 1}
 _SHOWN = (
     "name",
     "ats_name",
@@ -98,7 +99,7 @@ class Overview:
                     "from": Checkpoint.get_settings().name,
                     "localField": "position",
                     "foreignField": "_id",
-                    "pipeline": [{"$project": {"swept_at": "$value.swept_at", "updated_at": 1}}],
+                    "pipeline": [{"$project": _POSITION}],
                     "as": "position",
                 }
             },
@@ -172,6 +173,7 @@ def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
         **{name: row.get(name) for name in _SHOWN},
         "asked_for": (row.get("request") or {}).get("asked_at"),
         "swept_at": position.get("swept_at"),
+        "webhooks": health if isinstance(health := position.get("webhooks"), Mapping) else None,
         "position_at": position.get("updated_at"),
         "runs": {job: row[job][0] if row[job] else None for job in JOBS},
         "candidates": _of(figures.candidates, of, total=True),

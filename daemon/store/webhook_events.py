@@ -7,6 +7,7 @@ from uuid import UUID
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
+from daemon.core.webhook_health import WebhookNews
 from daemon.core.webhooks import PendingEvents, Received
 from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings, WebhookEvent
@@ -47,12 +48,18 @@ class MongoWebhookEventStore:
             await self._settings.update_one({"_id": scope}, {"$max": {"webhook_at": at}})
         return True
 
+    async def refused(self, integration: str, at: datetime) -> None:
+        await self._settings.update_one(
+            {"_id": integration_id(integration)}, {"$max": {"webhook_refused_at": at}}
+        )
+
 
 class MongoWebhookQueue:
     """Events of one integration that wait for a run."""
 
     def __init__(self, mongo: Mongo, integration: UUID) -> None:
         self._events = mongo.collection(WebhookEvent)
+        self._settings = mongo.collection(IntegrationSettings)
         self._integration = integration
 
     async def pending(self, limit: int) -> PendingEvents:
@@ -71,3 +78,18 @@ class MongoWebhookQueue:
             {"_id": {"$in": list(event_ids)}},
             {"$set": {"state": "applied", "applied_at": at, "run_id": run_id}},
         )
+
+    async def news(self, since: datetime) -> WebhookNews:
+        events = self._events.find(
+            {"ats_integration_id": self._integration, "received_at": {"$gte": since}},
+            {"records": 1},
+        )
+        announced = {pair async for event in events for pair in event["records"].items()}
+        times = {"webhook_at": 1, "webhook_refused_at": 1}
+        found = await self._settings.find_one({"_id": self._integration}, times) or {}
+        return WebhookNews(announced, *(_moment(found.get(name)) for name in times))
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment of a document that people may have edited."""
+    return value if isinstance(value, datetime) else None

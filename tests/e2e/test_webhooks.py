@@ -86,10 +86,14 @@ async def test_what_an_event_names_is_imported_within_seconds(bench: Workbench) 
             await until(partial(equals_the_truth, bench, name, external_id), within=5)
 
             assert await post(base, name, sent) == ANSWERS.get(name, 200), name
+
+        async def all_applied() -> bool:
+            return {e["state"] for e in await bench.documents("webhook_events")} == {"applied"}
+
+        await until(all_applied, within=5)
         events = await bench.documents("webhook_events")
         runs = await bench.documents("sync_runs")
 
-    assert {e["state"] for e in events} == {"applied"}
     assert len(events) == len(SIGN)
     assert {r["details"].get("webhook_events") for r in runs} == {None, 1}
     assert all(simulator.violations == [] for simulator in bench.simulators.values())
@@ -110,7 +114,11 @@ async def test_an_event_that_proves_nothing_changes_nothing(bench: Workbench) ->
             await post(base, "nobody", (headers, body)),
         ]
 
+        refused = await bench.own["ats_integration_settings"].find_one({"name": "ashby"})
+
         assert answers == [401, 401, 400, 400, 413, 404]
+        assert refused is not None
+        assert refused["webhook_refused_at"] is not None
         assert await bench.documents("webhook_events") == []
         assert dict(bench.simulators["ashby"].recorder.requests) == before
 

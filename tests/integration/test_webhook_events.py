@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from connectors.errors import RateLimited, Unavailable
+from daemon.core.integrations import ConfiguredIntegration
 from daemon.core.webhooks import Received
 from daemon.jobs.import_poll import ImportFailed
 from daemon.store.connection import Mongo
+from daemon.store.integrations import MongoIntegrations
 from daemon.store.webhook_events import MongoWebhookEventStore
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
 from tests.support.importing import ImportBench
@@ -192,3 +194,101 @@ async def test_a_known_record_that_the_ats_no_longer_has_is_deleted_once(
     assert row["deleted_at"] is not None
     assert run.counts.deleted == 0
     assert await failed(bench) == []
+
+
+async def test_a_poll_without_webhook_settings_remembers_nothing_of_them(
+    bench: ImportBench,
+) -> None:
+    [checkpoint] = await bench.rows("checkpoints")
+
+    assert checkpoint["value"]["webhooks"] is None
+
+
+async def healthy_after_poll(bench: ImportBench) -> bool:
+    run = await bench.poll()
+    bench.clock.advance(timedelta(minutes=1))
+    [checkpoint] = await bench.rows("checkpoints")
+    assert checkpoint["value"]["webhooks"]["healthy"] is run.details["webhooks_healthy"]
+    return bool(run.details["webhooks_healthy"])
+
+
+async def an_announced_change(bench: ImportBench, event_id: str, external_id: str) -> None:
+    move(bench, external_id)
+    await receive(bench, [(event_id, external_id)])
+    await bench.poll(only_webhooks=True)
+    bench.clock.advance(timedelta(seconds=10))
+
+
+async def configure(bench: ImportBench) -> None:
+    """The settings document, which a daemon writes at its start."""
+    bench.ruled(judges_webhooks=True)
+    fields = {"ats_name": "Fake", "connector": "fake", "endpoint": "", "api_key": None}
+    one = ConfiguredIntegration(name="acme", credentials={}, enabled=True, **fields)
+    await MongoIntegrations(bench.mongo, bench.clock).configure([one])
+
+
+async def test_webhooks_are_healthy_while_they_announce_what_polls_would_find(
+    bench: ImportBench,
+) -> None:
+    await configure(bench)
+
+    assert not await healthy_after_poll(bench)
+
+    await an_announced_change(bench, "a", "1")
+
+    assert await healthy_after_poll(bench)
+    assert await healthy_after_poll(bench)
+
+
+async def test_a_poll_that_finds_what_no_event_announced_is_a_gap(bench: ImportBench) -> None:
+    await configure(bench)
+    await an_announced_change(bench, "a", "1")
+
+    assert await healthy_after_poll(bench)
+
+    move(bench, "2")
+    await receive(bench, [("b", "3")])
+
+    assert not await healthy_after_poll(bench)
+    assert not await healthy_after_poll(bench)
+
+    await an_announced_change(bench, "c", "4")
+
+    assert await healthy_after_poll(bench)
+
+
+async def test_a_deletion_that_a_sweep_finds_unannounced_is_a_gap(bench: ImportBench) -> None:
+    await configure(bench)
+    await an_announced_change(bench, "a", "1")
+    bench.connector.ats.drop(LIST, "2")
+
+    run = await bench.poll(sweep=True)
+
+    assert run.counts.deleted == 1
+    assert run.details["webhooks_healthy"] is False
+
+
+async def test_a_refused_event_is_a_gap(bench: ImportBench) -> None:
+    await configure(bench)
+    await an_announced_change(bench, "a", "1")
+
+    assert await healthy_after_poll(bench)
+
+    await MongoWebhookEventStore(bench.mongo).refused("acme", bench.clock.now())
+    bench.clock.advance(timedelta(seconds=1))
+
+    assert not await healthy_after_poll(bench)
+
+
+async def test_a_poll_that_an_interrupted_one_began_judges_nothing(bench: ImportBench) -> None:
+    await configure(bench)
+    await an_announced_change(bench, "a", "1")
+    move(bench, *ids(5))
+    bench.connector.fail_at.add((LIST, 1))
+    with pytest.raises(ImportFailed):
+        await bench.poll()
+
+    run = await bench.poll()
+
+    assert run.details["resumed"] is True
+    assert "webhooks_healthy" not in run.details

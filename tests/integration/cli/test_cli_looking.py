@@ -47,6 +47,10 @@ async def seed(mongo: Mongo) -> None:
     await mongo.own.sync_runs.insert_one(
         a_run("acme", outcome="failed", error_message="Unavailable: 503")
     )
+    health = {"polled_at": NOW, "gap_at": NOW, "healthy": False}
+    await mongo.own.checkpoints.insert_one(
+        {"_id": "poll:acme", "value": {"webhooks": health}, "fence": 1, "updated_at": NOW}
+    )
     await mongo.own.alerts.insert_one(an_alert("acme"))
     await mongo.own.status_outbox.insert_one(dead)
     await mongo.own.application_status_update_log.insert_one(a_log_row(dead))
@@ -76,6 +80,7 @@ def test_looking_at_what_is_stored(world: CommandWorld) -> None:
     assert status.code == 0
     for shown in ("acme", "paused: audit", "Unavailable: 503", "1 dead", "acme: login refused"):
         assert shown in status.out
+    assert "acme: webhooks are not relied on (a gap was found" in status.out
     assert max(map(len, status.out.splitlines())) <= 100
     assert "Ada" not in status.out
 

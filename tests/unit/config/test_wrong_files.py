@@ -159,7 +159,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     "an unknown key with none near": (
         ACME + "    poll: {colour: red}\n",
         [
-            "5:12  integrations.acme.poll.colour: unknown key; known here: every, jitter, overlap, sweep_every"
+            "5:12  integrations.acme.poll.colour: unknown key; known here: every, every_with_webhooks, jitter, overlap, sweep_every"
         ],
     ),
     "a key with a hyphen for an underscore": (
@@ -247,6 +247,18 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
         ACME + "    poll:\n      every: 2h\n      sweep_every: 1h\n",
         [
             "7:20  integrations.acme.poll.sweep_every: must not be shorter than `every` (also line 6)"
+        ],
+    ),
+    "polls that webhooks do not make rarer": (
+        ACME + "    poll:\n      every: 2h\n      every_with_webhooks: 2h\n",
+        [
+            "7:28  integrations.acme.poll.every_with_webhooks: must be longer than `every` (also line 6)"
+        ],
+    ),
+    "polls that webhooks make rarer than sweeps": (
+        ACME + "    poll:\n      sweep_every: 6h\n      every_with_webhooks: 7h\n",
+        [
+            "7:28  integrations.acme.poll.every_with_webhooks: must not be longer than `sweep_every`: a sweep is a poll (also line 6)"
         ],
     ),
     "a jitter without a percent sign": (

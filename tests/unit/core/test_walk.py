@@ -15,6 +15,7 @@ from daemon.core.poll_state import (
     state_from,
 )
 from daemon.core.unread_fields import UnreadFields
+from daemon.core.webhook_health import WebhookHealth
 from models.times import EPOCH
 
 names = st.sampled_from(["candidates", "applications"])
@@ -39,6 +40,10 @@ states = st.builds(
     unread=st.dictionaries(names, unread),
     swept_at=st.none() | st.just(EPOCH),
     walk=st.none() | walks,
+    webhooks=st.none()
+    | st.builds(
+        WebhookHealth, st.none() | st.just(EPOCH), st.none() | st.just(EPOCH), st.booleans()
+    ),
     applying=st.lists(
         st.builds(PageInFlight, names, st.lists(st.text("12")).map(tuple), st.uuids(version=4)),
         max_size=2,
