@@ -29,23 +29,44 @@ def body_entry(parameter: str, value: object) -> dict[str, Any]:
 
 
 def merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with more entries; objects under the same name are merged, all else is replaced."""
+    """The body with more entries. Objects under the same name are merged, and numbers as names lead
+    into a list under it; all else is replaced.
+    """
     found = dict(body)
     for name, value in more.items():
-        old = found.get(name)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        found[name] = merged(old, value) if both else value  # type: ignore[arg-type]  # mappings
+        found[name] = _together(found.get(name), value)
     return found
 
 
+def _together(old: Any, new: Any) -> Any:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return merged(old, new)
+    if isinstance(old, list) and _are_indexes(old, new):
+        return [
+            _together(each, new[str(at)]) if str(at) in new else each for at, each in enumerate(old)
+        ]
+    return new
+
+
+def _are_indexes(items: list[Any], new: Any) -> bool:
+    indexes = {str(at) for at in range(len(items))}
+    return isinstance(new, Mapping) and bool(new) and new.keys() <= indexes
+
+
 def obstacle(body: Mapping[str, Any], parameter: str) -> str | None:
-    """The dotted name of what is no object although an entry has to go into it."""
+    """The dotted name of what neither is an object nor a list with such an item, although an entry
+    has to go into it.
+    """
     inner: Any = body
-    *outer, _ = body_names(parameter)
-    for at, name in enumerate(outer, start=1):
-        inner = inner.get(name)
+    names = body_names(parameter)
+    for at, name in enumerate(names[:-1], start=1):
+        inner = inner[int(name)] if isinstance(inner, list) else inner.get(name)
         if inner is None:
             return None
-        if not isinstance(inner, Mapping):
-            return ".".join(outer[:at])
+        if not (isinstance(inner, Mapping) or _has_index(inner, names[at])):
+            return ".".join(names[:at])
     return None
+
+
+def _has_index(inner: Any, name: str) -> bool:
+    return isinstance(inner, list) and name in {str(at) for at in range(len(inner))}

@@ -15,6 +15,7 @@ from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
 
 _VOLATILE = re.compile(r"[^.\[\]\s]+(\[\])?(\.[^.\[\]\s]+(\[\])?)*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _POLLED_ONLY = ("cursor", "detail", "joins", "scopes")
 
 
@@ -52,7 +53,7 @@ def _check_requests(document: Document, model: DefinitionModel, path: NodePath, 
             location = (*path, "fetch", "request", key)
             known = names | {"id", "ids"} | ({"scope"} if _is_scoped(spec) else set())
             check_placeholders(document, location, part, known)
-        _check_fetch(document, path, spec.fetch)
+        _check_fetch(document, path, spec, spec.fetch)
 
 
 def _counted_by(spec: List) -> str:
@@ -79,12 +80,15 @@ def _says_how_it_pages(document: Document, path: NodePath, spec: List, key: str)
     return False
 
 
-def _check_fetch(document: Document, path: NodePath, fetch: Fetch) -> None:
+def _check_fetch(document: Document, path: NodePath, spec: List, fetch: Fetch) -> None:
     used = {use.name for use in names_in(fetch.request.parts())}
     if not used & {"id", "ids"}:
         document.error((*path, "fetch", "request"), "needs {id} or {ids}: which records to read")
     if fetch.batch > 1 and "ids" not in used:
         document.error((*path, "fetch", "batch"), "several ids in a request need {ids} in it")
+    if fetch.adds_id and (fetch.batch > 1 or not _NAME.fullmatch(spec.id)):
+        message = "needs records that are read one by one, and an `id` that is a plain name"
+        document.error((*path, "fetch", "adds_id"), message)
 
 
 def _check_use(document: Document, path: NodePath, spec: List) -> None:
@@ -181,6 +185,7 @@ def _check_polled(document: Document, path: NodePath, spec: List) -> None:
         document.error(path, message)
     if isinstance(spec.cursor, UpdatedAtCursor):
         _check_updated_at(document, (*path, "cursor"), spec.cursor)
+        _check_thin(document, path, spec, spec.cursor)
     if isinstance(spec.cursor, NoCursor) and not spec.absence_is_deletion:
         document.warn((*path, "absence_is_deletion"), "deletions can never be noticed here")
     if spec.deleted_by is not None and spec.fetch is None:
@@ -202,6 +207,13 @@ def _check_updated_at(document: Document, path: NodePath, cursor: UpdatedAtCurso
             "missed; take another field, or {kind: none}"
         )
         document.error((*path, "create_only"), message)
+
+
+def _check_thin(document: Document, path: NodePath, spec: List, cursor: UpdatedAtCursor) -> None:
+    """Report details of which no one would notice that they changed."""
+    if cursor.field is None and spec.detail is not None and spec.detail.when != "always":
+        message = "must be `always` where `cursor` has no `field`: changed records look unchanged"
+        document.error((*path, "detail", "when"), message)
 
 
 def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:

@@ -1,5 +1,6 @@
 """Checks of writes, analytics and webhooks: names, guards, reasons, read-back, waivers."""
 
+import re
 from collections.abc import Iterable
 
 from config.document import Document
@@ -112,14 +113,22 @@ def _check_sources(document: Document, model: DefinitionModel) -> None:
         _check_list(document, model, (*path, "scopes"), writes.stages.scopes)
         for at, name in enumerate(writes.stages.kinds_from):
             _check_list(document, model, (*path, "kinds_from", at), name)
-        if writes.stages.list is None and not writes.stages.fixed:
-            document.error(path, "needs `list` or `fixed`")
+        if not (writes.stages.list or writes.stages.fixed or writes.stages.unlisted):
+            document.error(path, "needs `list`, `fixed` or `unlisted`")
+        _check_unlisted(document, (*path, "unlisted"), writes.stages.unlisted)
         _check_scope(document, model)
         if writes.stages.each is not None and writes.stages.list is None:
             document.error((*path, "each"), "has no meaning without `list`")
     if writes.reasons is not None:
         for name in (writes.reasons.list, *writes.reasons.more):
             _check_list(document, model, ("writes", "reasons", "list"), name)
+
+
+def _check_unlisted(document: Document, path: NodePath, pattern: str | None) -> None:
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        document.error(path, f"is no regular expression: {error}")
 
 
 def _check_list(

@@ -15,8 +15,12 @@ class UpdatedAtCursor(ConfigModel):
     kind: Literal["updated_at"] = Field(
         description="Records changed since a moment.", examples=["updated_at"]
     )
-    field: JmesPath = Field(
-        description="Where a record says when it changed.", examples=["updated_at"]
+    field: JmesPath | None = Field(
+        default=None,
+        description="Where the list's record says when it changed. Without it the next poll asks "
+        "for what changed since the vendor began to answer this one; a `detail` has to be read "
+        "`always` then.",
+        examples=["updated_at"],
     )
     query: dict[str, str] = Field(
         default_factory=dict,

@@ -24,6 +24,12 @@ class Fetch(ConfigModel):
     batch: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=1, description="Ids in one request.", examples=[50]
     )
+    adds_id: bool = Field(
+        default=False,
+        description="`true`: records that are read one by one do not show their own id; each gets "
+        "the one that it was asked for by.",
+        examples=[True],
+    )
     paginated: bool = Field(
         default=False,
         description="Whether the answer has pages like the list's own.",

@@ -67,7 +67,8 @@ class CursorPagination(ConfigModel):
     send_in: Literal["query", "body"] = Field(
         default="query",
         description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
-        '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`.',
+        '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`; a number '
+        "leads into a list of the request's, such as `filters.0.value`.",
         examples=["body"],
     )
     at: JmesPath | None = Field(

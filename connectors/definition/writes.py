@@ -41,6 +41,12 @@ class Stages(ConfigModel):
         description="Stages that the vendor fixes, besides or instead of a list.",
         examples=[[{"name": "NEW", "kind": "NEW"}]],
     )
+    unlisted: Filled | None = Field(
+        default=None,
+        description="Where the vendor lists no stages: a regular expression that their ids match as "
+        "a whole. The stages are then the ids that the integration's `statuses` names.",
+        examples=["[CD][0-9]+"],
+    )
     prefer_fixed: bool = Field(
         default=False,
         description="`true`: a push goes to the fixed stage of the same kind, even where a listed "

@@ -93,6 +93,8 @@ def next_cursor(
     if not isinstance(kind, UpdatedAtCursor):
         return None
     old = read_time((window.cursor or {}).get("updated_at"))
+    if kind.field is None:
+        seen = started
     if seen is None:
         return None if old is not None else {"updated_at": iso(started)}
     reached = min(seen, started)

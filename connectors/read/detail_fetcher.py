@@ -111,6 +111,8 @@ class Fetcher(msgspec.Struct, frozen=True):
         added = {} if scope is None else {SCOPE: scope}
         rows = [{**item, **added} for item in items if isinstance(item, dict)]
         id_of = compile_path(self.lists[name].id)
+        if spec.adds_id and len(rows) == 1 and id_of(rows[0]) is None:
+            rows[0][self.lists[name].id] = own[0]
         read = [row for row in rows if identifier(id_of(row)) is not None]
         if odd := len(items) - len(read):
             self.issues.note("row", f"{name}.fetch", "a record without a usable id", odd)

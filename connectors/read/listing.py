@@ -74,7 +74,8 @@ class AtsList:
         self._issues = issues
         self._timed = spec.cursor if isinstance(spec.cursor, UpdatedAtCursor) else None
         self._zone = requests.zone(self._timed.time_zone if self._timed else None)
-        self._read_keys = key_reader([spec.id, *([self._timed.field] if self._timed else [])])
+        time_at = self._timed.field if self._timed else None
+        self._read_keys = key_reader([spec.id] if time_at is None else [spec.id, time_at])
         self._digest_of = digest_of
         self.scrolls = self._loader.scrolls
         self.is_numbered = isinstance(spec.pagination, PagePagination | OffsetPagination)

@@ -72,7 +72,7 @@ class AccountReader:
             return []
         name, path = reader.spec.list, reader.spec.application_scope
         if name is None:
-            return reader.fixed()
+            return reader.fixed(self._overrides)
         scope = identifier(compile_path(path)(context)) if path else None
         listed: list[AccountStage] = []
         if not self._is_scoped(name):
@@ -80,7 +80,7 @@ class AccountReader:
             listed = [each for each in found if path is None or each.scope in (None, scope)]
         elif scope is not None:
             listed = await self._read_stages(reader, name, max_age_s, scope)
-        return [*reader.fixed(), *listed]
+        return [*reader.fixed(self._overrides), *listed]
 
     async def _read_stages(
         self, reader: StageReader, name: str, max_age_s: float, scope: str | None = None
@@ -125,10 +125,10 @@ class AccountReader:
     async def _all_stages(self, reader: StageReader) -> list[AccountStage]:
         spec = reader.spec
         if spec.list is None:
-            return reader.fixed()
+            return reader.fixed(self._overrides)
         if not self._is_scoped(spec.list):
             listed = await self._read_stages(reader, spec.list, 0.0)
-            return [*reader.fixed(), *listed]
+            return [*reader.fixed(self._overrides), *listed]
         if spec.scopes is None:
             return []
         found: list[AccountStage] = []

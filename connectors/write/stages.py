@@ -1,5 +1,6 @@
 """An account's stages and rejection reasons, and which of them a push goes to. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import is_
@@ -104,12 +105,20 @@ class StageReader:
         self._read_before: dict[str | None, tuple[Sequence[object], list[AccountStage]]] = {}
         """By scope: the lists of rows, and the stages that were read from them."""
 
-    def fixed(self) -> list[AccountStage]:
-        """Returns the stages that every account has."""
-        return [
+    def fixed(self, operators: Operators) -> list[AccountStage]:
+        """Returns the stages that every account has, and those that only the operator names."""
+        fixed = [
             self._stage(each.id, each.name, each.kind, at, None, None, is_fixed=True)
             for at, each in enumerate(self.spec.fixed)
         ]
+        return fixed + self._unlisted(operators)
+
+    def _unlisted(self, operators: Operators) -> list[AccountStage]:
+        if self.spec.unlisted is None:
+            return []
+        named = dict.fromkeys(each for names in operators.values() for each in names)
+        ids = [each for each in named if re.fullmatch(self.spec.unlisted, each)]
+        return [self._stage(each, each, None, at, None, None) for at, each in enumerate(ids)]
 
     def read(
         self, rows: Rows, scope: str | None = None, shown: Sequence[Rows] = ()

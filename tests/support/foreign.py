@@ -45,6 +45,8 @@ class ForeignAts(ABC):
 
     credentials: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
+    operator: dict[str, Any] = field(default_factory=dict)
+    """What an operator has to write besides."""
     base: str = ""
     """The path before every other."""
     violations: list[str] = field(default_factory=list)
@@ -136,7 +138,7 @@ async def connected(
             "credentials": {key: SecretStr(value) for key, value in secrets.items()},
             "options": options,
         }
-        integration = Integration(**{**facts, **operator})
+        integration = Integration(**{**facts, **ats.operator, **operator})
         connector = create_connector(
             "acme", integration, definition, clock=clock or QuickClock(), jitter=lambda: 0.0
         )

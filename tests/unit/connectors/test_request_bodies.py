@@ -62,6 +62,12 @@ async def test_a_cursor_goes_into_an_object_of_the_body_and_leaves_the_rest_as_i
         ("'\"page.cursor\"'", "{}", {"page.cursor": "x"}),
         ("'\"a.b\".c'", "{a.b: {d: 1}}", {"a.b": {"d": 1, "c": "x"}}),
         ("cursor", "{limit: 2}", {"limit": 2, "cursor": "x"}),
+        ("a.1", "{a: [p, q]}", {"a": ["p", "x"]}),
+        (
+            "a.0.v.0",
+            "{a: [{n: id, v: ['0']}, {n: b}]}",
+            {"a": [{"n": "id", "v": ["x"]}, {"n": "b"}]},
+        ),
     ],
 )
 async def test_a_dot_leads_into_an_object_and_a_quoted_name_keeps_its_own(
@@ -173,6 +179,7 @@ def test_a_single_brace_is_refused_and_the_message_says_how_to_write_it(
     [
         ("variables.after", "{variables: none}", "variables is no object in the request's body"),
         ("a.b.c", "{a: {b: [1]}}", "a.b is no object in the request's body"),
+        ("a.1.b", "{a: [{b: first}]}", "a is no object in the request's body"),
         (
             "variables..after",
             "{}",
