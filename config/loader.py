@@ -44,7 +44,8 @@ def load_operator_config(
     )
     _warn_of_written_secrets(loaded)
     _warn_of_open_connections(loaded)
-    _warn_of_nothing_to_do(loaded)
+    if not loaded.value.integrations:
+        loaded.document.warn(("integrations",), "there are no integrations; nothing will be done")
     return loaded
 
 
@@ -136,8 +137,3 @@ def _is_local(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _warn_of_nothing_to_do(loaded: Loaded[OperatorConfig]) -> None:
-    if not loaded.value.integrations:
-        loaded.document.warn(("integrations",), "there are no integrations; nothing will be done")

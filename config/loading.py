@@ -82,7 +82,10 @@ def _load(
     environment: Mapping[str, str] | None,
 ) -> Loaded[Model]:
     if resolve_references:
-        document = _resolved(document, os.environ if environment is None else environment)
+        values = os.environ if environment is None else environment
+        resolver = Resolver(document.file, document.path.parent, values, document.problems)
+        root = resolver.resolve(document.root)
+        document = Document(document.path, root, document.problems)
     value = validate(document, model)
     for check in checks:
         check(document)
@@ -90,8 +93,3 @@ def _load(
     if value is None:
         raise AssertionError("validation failed without an error")
     return Loaded(value, document)
-
-
-def _resolved(document: Document, environment: Mapping[str, str]) -> Document:
-    resolver = Resolver(document.file, document.path.parent, environment, document.problems)
-    return Document(document.path, resolver.resolve(document.root), document.problems)

@@ -36,11 +36,6 @@ def snapshot_name(list_name: str, external_id: str) -> str:
     return f"snapshot:{list_name}:{external_id}"
 
 
-def snapshot_id(integration: UUID, list_name: str, external_id: str) -> UUID:
-    """The identity of the snapshot of one record of one list."""
-    return uuid5(integration, snapshot_name(list_name, external_id))
-
-
 def derived_name(*parts: str) -> str:
     """Parts joined unambiguously."""
     return "\x1f".join(parts)

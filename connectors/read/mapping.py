@@ -83,12 +83,6 @@ _APPLICATION: dict[str, Convert] = {
     "hired_at": moment,
     "external_updated_at": moment,
 }
-MAPPED_FIELDS = frozenset(
-    {
-        *(f"candidate.{name}" for name in _CANDIDATE),
-        *(f"application.{name}" for name in _APPLICATION),
-    }
-)
 
 Extras = Mapping[str, str]
 """Operator's own mappings: our field → the path where the vendor keeps it."""

@@ -10,7 +10,7 @@ from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso, parse_ms
 from connectors.simulator.commands import Schedule, UnknownCommand, run_command
 from connectors.simulator.faults import FaultPlan, fault_from
-from connectors.simulator.recorder import Recorder, violation_json, write_json
+from connectors.simulator.recorder import Recorder, to_json
 
 Body = dict[str, object]
 Answer = Callable[[Body], object]
@@ -36,8 +36,8 @@ class Control:
             ("GET", "truth"): self._truth,
             ("GET", "counts"): lambda _: account.counts(),
             ("GET", "requests"): lambda _: recorder.as_json(),
-            ("GET", "violations"): lambda _: [violation_json(v) for v in recorder.violations],
-            ("GET", "writes"): lambda _: [write_json(w) for w in recorder.writes],
+            ("GET", "violations"): lambda _: [to_json(v) for v in recorder.violations],
+            ("GET", "writes"): lambda _: [to_json(w) for w in recorder.writes],
             ("DELETE", "ledger"): lambda _: recorder.clear(),
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._set_clock,

@@ -1,7 +1,7 @@
 """The record of clients: requests counted, rules broken, writes accepted."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from connectors.simulator.clock import iso
 
@@ -60,24 +60,7 @@ class Recorder:
         }
 
 
-def violation_json(violation: Violation) -> dict[str, object]:
-    """A violation, ready to be encoded."""
-    return {
-        "at": iso(violation.at_ms),
-        "rule": violation.rule,
-        "endpoint": violation.endpoint,
-        "detail": violation.detail,
-    }
-
-
-def write_json(write: RecordedWrite) -> dict[str, object]:
-    """A write, ready to be encoded."""
-    return {
-        "at": iso(write.at_ms),
-        "kind": write.kind,
-        "application": write.application,
-        "candidate": write.candidate,
-        "body": write.body,
-        "effect": write.effect,
-        "answered": write.answered,
-    }
+def to_json(event: Violation | RecordedWrite) -> dict[str, object]:
+    """Returns the event, ready to be encoded."""
+    fields = asdict(event)
+    return {"at": iso(fields.pop("at_ms")), **fields}

@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -113,7 +114,7 @@ class NotificationSender:
         """Plan and deliver until stopped; a message in flight is finished first."""
         serving: list[_ServedChannel] = []
         async with asyncio.TaskGroup() as tasks:
-            plan = self._kept("planning of messages", self._plan_quietly, stop)
+            plan = self._kept("planning of messages", self.plan, stop)
             tasks.create_task(plan, name="notify:plan")
             stopping = tasks.create_task(self._notice(stop), name="notify:stop")
             while not stop.is_set():
@@ -143,11 +144,12 @@ class NotificationSender:
 
     def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _ServedChannel:
         stop = asyncio.Event()
-        work = self._kept(f"messages to {channel.name}", self._deliverer(channel), stop)
+        deliver = partial(self._deliver_due, channel, DrainCounts())
+        work = self._kept(f"messages to {channel.name}", deliver, stop)
         return _ServedChannel(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
 
     async def _kept(
-        self, name: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event
+        self, name: str, work: Callable[[], Awaitable[object]], stop: asyncio.Event
     ) -> None:
         async def repeat(stop: asyncio.Event) -> None:
             await work()
@@ -222,15 +224,6 @@ class NotificationSender:
     @property
     def _names(self) -> list[str]:
         return [channel.name for channel in self._channels]
-
-    async def _plan_quietly(self) -> None:
-        await self.plan()
-
-    def _deliverer(self, channel: Channel) -> Callable[[], Awaitable[None]]:
-        async def deliver() -> None:
-            await self._deliver_due(channel, DrainCounts())
-
-        return deliver
 
     async def _deliver_due(self, channel: Channel, sent: DrainCounts) -> None:
         while delivery := await self._queue.claim(channel.name, now=self._clock.now()):

@@ -86,19 +86,3 @@ def _without_urls(attachments: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 def loud(changes: Sequence[FieldChange]) -> list[FieldChange]:
     """Returns the changes that people want to hear of."""
     return [change for change in changes if not change.quiet]
-
-
-def apply_changes(old: Mapping[str, Any], changes: Sequence[FieldChange]) -> dict[str, Any]:
-    """Returns the record after the changes, as ClearView's patch makes it."""
-    result = {key: dict(value) if key == CUSTOM else value for key, value in old.items()}
-    for change in changes:
-        if not change.path.startswith(f"{CUSTOM}."):
-            result[change.path] = change.new
-            continue
-        custom = result.setdefault(CUSTOM, {})
-        key = change.path.removeprefix(f"{CUSTOM}.")
-        if change.removed:
-            custom.pop(key, None)
-        else:
-            custom[key] = change.new
-    return result

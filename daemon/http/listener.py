@@ -7,6 +7,7 @@ schedules 128 more.
 import asyncio
 import socket
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
+from functools import partial
 from typing import Any
 
 import structlog
@@ -89,7 +90,8 @@ class Listener:
                 return
         accepted.settimeout(0)
         loop = asyncio.get_running_loop()
-        opening = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+        connection = partial(Connection, self._server, self._limits, self._connections)
+        opening = loop.create_task(loop.connect_accepted_socket(connection, accepted))
         self._opening.add(opening)
         opening.add_done_callback(self._opened)
 
@@ -97,9 +99,6 @@ class Listener:
         self._opening.discard(opening)
         if not opening.cancelled() and (error := opening.exception()) is not None:
             log.debug("http_connection_failed", error=type(error).__name__)
-
-    def _connection(self) -> Connection:
-        return Connection(self._server, self._limits, self._connections)
 
 
 class _Trouble:

@@ -46,7 +46,8 @@ class MongoCandidateHistory:
 
     async def find(self, name: str, *, integration: str | None) -> list[Subject]:
         """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
-        names = await self._integration_names()
+        rows = await self._settings.find({}, {"name": 1}).to_list()
+        names = {row["_id"]: row["name"] for row in rows}
         wanted = [integration] if integration is not None else list(names.values())
         ids = {candidate_id(integration_id(one), name) for one in wanted}
         own = _uuid(name)
@@ -54,10 +55,6 @@ class MongoCandidateHistory:
             ids.add(own)
         found = [subject for one in ids if (subject := await self._subject(one, names))]
         return [s for s in found if integration in (None, s.integration)]
-
-    async def _integration_names(self) -> dict[UUID, str]:
-        rows = await self._settings.find({}, {"name": 1}).to_list()
-        return {row["_id"]: row["name"] for row in rows}
 
     async def _subject(self, candidate: UUID, names: Mapping[UUID, str]) -> Subject | None:
         raw = await self._candidates.find_one({"_id": candidate})

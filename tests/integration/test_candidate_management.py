@@ -20,11 +20,11 @@ from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
-from models.candidate import empty_application, empty_candidate
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.status import ApplicationStatus
 from tests.support.mongo_candidates import MongoCandidates
 from tests.support.moving_clock import START, MovingClock
+from tests.support.records import empty_application, empty_candidate
 
 pytestmark = pytest.mark.mongo
 TOKEN = "candidates-token"

@@ -10,12 +10,12 @@ from pymongo.errors import PyMongoError
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
-from models.candidate import empty_application, empty_candidate
 from models.ids import application_id
 from models.status import ApplicationStatus as S
 from tests.support.mongo import TestMongo
 from tests.support.moving_clock import START
 from tests.support.odd_documents import ODD, raw_document
+from tests.support.records import empty_application, empty_candidate
 
 pytestmark = pytest.mark.mongo
 INTEGRATION = UUID(int=77)

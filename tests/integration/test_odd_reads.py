@@ -17,9 +17,9 @@ from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo
 from daemon.store.overview_counts import OverviewCounts
-from models.candidate import empty_application, empty_candidate
 from models.ids import application_id, candidate_id, integration_id
 from tests.support.odd_documents import ODD, raw_document
+from tests.support.records import empty_application, empty_candidate
 
 pytestmark = pytest.mark.mongo
 ACME = integration_id("acme")

@@ -8,9 +8,10 @@ import msgspec
 
 from connectors.connector import ListFacts, Mapped, MappingFailed, RawRecord
 from daemon.core.webhooks import Received
-from models.candidate import AtsRef, empty_application
+from models.candidate import AtsRef
 from models.status import ApplicationStatus
 from tests.support.fake_ats import FakeAts, FakeConnector, ids
+from tests.support.records import empty_application
 
 Shape = Literal["split", "joined", "nested"]
 Phase = Literal["initial", "poll", "sweep", "gone", "webhooks"]

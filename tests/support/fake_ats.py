@@ -27,9 +27,10 @@ from connectors.connector import (
     Window,
 )
 from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
-from models.candidate import ApplicationRecord, AtsRef, empty_application, empty_candidate
+from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from models.times import EPOCH
+from tests.support.records import empty_application, empty_candidate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

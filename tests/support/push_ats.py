@@ -27,8 +27,9 @@ from connectors.connector import (
     Window,
 )
 from connectors.errors import GuardRefused, NotFound, OutcomeUnknown
-from models.candidate import ApplicationRecord, AtsRef, empty_application
+from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
+from tests.support.records import empty_application
 
 S = ApplicationStatus
 STAGES: Mapping[S, AtsRef] = {

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from daemon.core.conditions import Condition
 from daemon.core.integrations import IntegrationRef
@@ -17,7 +17,7 @@ from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from daemon.store.opening import bind_documents
 from models.candidate import ApplicationRecord
-from models.ids import application_id, candidate_id, integration_id, snapshot_id
+from models.ids import application_id, candidate_id, integration_id, snapshot_name
 from models.status import ApplicationStatus
 from models.times import utc_now
 from tests.support.no_metrics import NoMetrics
@@ -125,7 +125,7 @@ class PushWorld:
     def _snapshot(self, record: ApplicationRecord) -> dict[str, Any]:
         external_id = record["external_id"]
         return {
-            "_id": snapshot_id(self.integration.id, "applications", external_id),
+            "_id": uuid5(self.integration.id, snapshot_name("applications", external_id)),
             "ats_integration_id": self.integration.id,
             "list": "applications",
             "external_id": external_id,

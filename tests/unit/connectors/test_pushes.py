@@ -20,10 +20,11 @@ from connectors.connector import (
 from connectors.definition import load_definition_text
 from connectors.errors import GuardRefused, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from connectors.registry import create_connector
-from models.candidate import ApplicationRecord, empty_application
+from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.support.ats import QuickClock
 from tests.support.definitions import ACME, spoilt
+from tests.support.records import empty_application
 from tests.support.tiny_ats import TinyAts, tiny_ats
 
 STAGES = [

@@ -11,9 +11,9 @@ from connectors.definition.writes import Reasons, Stages
 from connectors.read.statuses import StatusRules
 from connectors.simulator import Simulator, create_simulator
 from connectors.write.stages import ReasonReader, StageReader, push_target, reason_for
-from models.candidate import empty_application
 from models.status import ApplicationStatus as Status
 from tests.support.ats import connect
+from tests.support.records import empty_application
 
 RULES = StatusRules(Statuses(), {})
 OUT_OF_USE: list[dict[str, Any]] = [

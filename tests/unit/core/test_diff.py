@@ -1,20 +1,16 @@
 """The diff of canonical records, by its laws."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.diff import apply_changes, diff_application, diff_candidate, loud
-from models.candidate import (
-    AtsRef,
-    AttachmentRecord,
-    ContactPointRecord,
-    empty_application,
-    empty_candidate,
-)
+from daemon.core.diff import CUSTOM, FieldChange, diff_application, diff_candidate, loud
+from models.candidate import AtsRef, AttachmentRecord, ContactPointRecord
 from models.status import ApplicationStatus
+from tests.support.records import empty_application, empty_candidate
 
 words = st.text("abc", max_size=2)
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda m: m.replace(microsecond=0))
@@ -58,6 +54,22 @@ def applications(draw: st.DrawFn) -> dict[str, Any]:
         "external_updated_at": draw(st.none() | moments),
     }
     return record
+
+
+def apply_changes(old: Mapping[str, Any], changes: Sequence[FieldChange]) -> dict[str, Any]:
+    """Returns the record after the changes, as ClearView's patch makes it."""
+    result = {key: dict(value) if key == CUSTOM else value for key, value in old.items()}
+    for change in changes:
+        if not change.path.startswith(f"{CUSTOM}."):
+            result[change.path] = change.new
+            continue
+        custom = result.setdefault(CUSTOM, {})
+        key = change.path.removeprefix(f"{CUSTOM}.")
+        if change.removed:
+            custom.pop(key, None)
+        else:
+            custom[key] = change.new
+    return result
 
 
 @given(candidates(), candidates())

@@ -9,8 +9,9 @@ import pytest
 from daemon.core.lost_push import keep_unless_made, lost_pushes
 from daemon.core.record_change import STATUS_GROUP, RecordChange, compare, ignore_stale_status
 from daemon.core.snapshot import Snapshot
-from models.candidate import AtsRef, empty_application
+from models.candidate import AtsRef
 from models.status import ApplicationStatus as Status
+from tests.support.records import empty_application
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PUSH = UUID(int=7)

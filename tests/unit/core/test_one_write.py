@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from daemon.core.clearview_batch import ClearViewBatch, Patch
 from daemon.core.coalesce_batch import fold_candidates, patched
 from daemon.core.snapshot import Record
-from models.candidate import empty_candidate
+from tests.support.records import empty_candidate
 
 IMPORT = UUID(int=1)
 AT = datetime(2026, 3, 2, tzinfo=UTC)

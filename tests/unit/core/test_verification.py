@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.verification import Drift, Held, Remembered, Said, compare_record
-from models.candidate import empty_application, empty_candidate
 from models.status import ApplicationStatus
+from tests.support.records import empty_application, empty_candidate
 
 FIELDS = ("first_name", "company", "title")
 values = st.sampled_from(["a", "b", None])

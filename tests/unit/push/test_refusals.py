@@ -7,8 +7,9 @@ import pytest
 
 from connectors.errors import AtsError, GuardRefused, NotFound, Rejected
 from daemon.pushing.refusals import has_moved, refusal_text
-from models.candidate import ApplicationRecord, AtsRef, empty_application
+from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus as Status
+from tests.support.records import empty_application
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 13, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Identities made in bulk are those that are made one by one."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import bson
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.encoding import RAW_OPTIONS
-from models.ids import application_id, candidate_id, snapshot_id
+from models.ids import application_id, candidate_id, snapshot_name
 
 NAMES = st.text(max_size=40).filter(lambda text: text.isprintable())
 
@@ -21,7 +21,7 @@ def test_every_kind_of_identity_is_the_same_as_made_one_by_one(
 
     assert ids.candidate(name).as_uuid() == candidate_id(scope, name)
     assert ids.application(name).as_uuid() == application_id(scope, name)
-    assert ids.snapshot(list_name, name).as_uuid() == snapshot_id(scope, list_name, name)
+    assert ids.snapshot(list_name, name).as_uuid() == uuid5(scope, snapshot_name(list_name, name))
 
 
 @given(st.uuids())
