@@ -1,6 +1,6 @@
 """What every definition without a simulator does, at a small server with its vendor's rules."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -8,7 +8,7 @@ from connectors.connector import Connector, Impossible, PushTarget
 from connectors.errors import AuthRefused, OutcomeUnknown
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
-from tests.support.foreign import ForeignAts, connected, pushed, reference, servers
+from tests.support.foreign import ForeignAts, PassingFault, connected, pushed, reference, servers
 
 PUSHED = (Status.INTERVIEW, Status.OFFER, Status.REJECTED, Status.HIRED)
 
@@ -93,6 +93,20 @@ async def test_a_rate_limit_is_waited_for_and_costs_no_record(vendor: str, ats: 
         await found.walk(connector)
 
     assert len([pause for pause in clock.slept if pause > 0.9]) >= 2
+    assert_equal_to_truth(ats, found)
+
+
+@pytest.mark.parametrize("fault", get_args(PassingFault))
+async def test_a_passing_fault_costs_no_record(
+    vendor: str, ats: ForeignAts, fault: PassingFault
+) -> None:
+    found = Imported()
+    async with connected(vendor, ats) as (connector, _):
+        await connector.check()
+        ats.faults = [fault, fault]
+        await found.walk(connector)
+
+    assert ats.faults == []
     assert_equal_to_truth(ats, found)
 
 

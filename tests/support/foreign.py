@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -19,6 +19,8 @@ from connectors.registry import create_connector, load_definition
 from models.status import ApplicationStatus
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import TinyAts, tiny_ats
+
+PassingFault = Literal["error", "reset", "web_page", "cut"]
 
 
 class Refused(Exception):
@@ -55,6 +57,8 @@ class ForeignAts(ABC):
     """So many of the next requests are refused for coming too fast."""
     lost: int = 0
     """So many of the next writes take effect, and their answers are lost."""
+    faults: list[PassingFault] = field(default_factory=list)
+    """What happens to the next requests instead of an answer, from the last to the first."""
 
     @abstractmethod
     async def serve(self, request: web.Request) -> object:
@@ -99,6 +103,8 @@ def answering(ats: ForeignAts) -> Callable[[web.Request], Awaitable[web.StreamRe
 
     async def answer(request: web.Request) -> web.StreamResponse:
         before = len(ats.writes)
+        if ats.faults:
+            return _failing(request, ats.faults.pop())
         try:
             found = await ats.serve(request)
         except Refused as refused:
@@ -116,6 +122,16 @@ def only_query(ats: ForeignAts, request: web.Request, *known: str) -> None:
     for name in request.query:
         if name not in known:
             ats.violated(f"{request.path} knows no parameter {name}")
+
+
+def _failing(request: web.Request, fault: PassingFault) -> web.Response:
+    if fault == "reset" and request.transport is not None:
+        request.transport.close()
+    if fault == "web_page":
+        return web.Response(text="<html>We are back soon</html>", content_type="text/html")
+    if fault == "cut":
+        return web.Response(text='[{"id": 1, "na', content_type="application/json")
+    return web.json_response({}, status=500)
 
 
 @asynccontextmanager
