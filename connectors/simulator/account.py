@@ -1,6 +1,6 @@
 """A vendor's account without its HTTP: the world, its ids, its truth and what happens in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Protocol, TypedDict
 
@@ -19,6 +19,8 @@ from connectors.simulator.world import Application, Blueprint, Person, Stage, Wo
 
 PageHook = Callable[[str, int], None]
 """Called with a list's name and a page's number once that page has been put together."""
+ChangeHook = Callable[[Mapping[str, object], str], None]
+"""Called with the ids of what was changed, and the mode in which its webhook event is sent."""
 
 
 class Shared(TypedDict, total=False):
@@ -77,6 +79,7 @@ class Account:
         )
         self.world: World = build_world(blueprint, size=candidates, seed=seed, clock=self.clock)
         self.actions = Actions(self.world, seed=seed)
+        self.on_change: ChangeHook | None = None
 
     @property
     def acting_user(self) -> str:

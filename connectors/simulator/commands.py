@@ -75,7 +75,10 @@ def run_command(account: Account, command: Command) -> Done:
         UnknownCommand: the kind, the candidate, the application or the stage does not exist.
         ActionRefused: the account's state does not allow it.
     """
-    return _Commands(account).run_command(command)
+    done = _Commands(account).run_command(command)
+    if account.on_change is not None:
+        account.on_change(done, str(command.get("event", "once")))
+    return done
 
 
 def run_random_commands(account: Account, *, steps: int, seed: int = 1) -> list[Done]:

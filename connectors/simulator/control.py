@@ -11,6 +11,7 @@ from connectors.simulator.clock import iso, parse_ms
 from connectors.simulator.commands import Schedule, UnknownCommand, run_command
 from connectors.simulator.faults import FaultPlan, fault_from
 from connectors.simulator.recorder import Recorder, to_json
+from connectors.simulator.webhook_sender import WebhookSender
 
 Body = dict[str, object]
 Answer = Callable[[Body], object]
@@ -26,8 +27,11 @@ class Control:
         faults: FaultPlan,
         schedule: Schedule,
         facts: Callable[[], object],
+        send_webhooks: Callable[[str, str], object],
     ) -> None:
         """`facts` returns what someone needs to connect to the simulator."""
+        self._send_webhooks = send_webhooks
+        self.webhooks: WebhookSender | None = None
         self._account = account
         self._faults = faults
         self._schedule = schedule
@@ -46,6 +50,9 @@ class Control:
             ("GET", "schedule"): lambda _: schedule.done,
             ("POST", "faults"): self._add_fault,
             ("GET", "faults"): lambda _: {"pending": faults.pending, "served": faults.served},
+            ("POST", "webhooks"): self._set_webhooks,
+            ("GET", "webhooks"): lambda _: self._events(),
+            ("POST", "webhooks/release"): self._release,
             ("DELETE", "faults"): lambda _: faults.clear(),
         }
 
@@ -79,6 +86,19 @@ class Control:
         if "advance_s" in body:
             clock.advance(float(str(body["advance_s"])))
         return self._clock(body)
+
+    def _set_webhooks(self, body: Body) -> object:
+        self._send_webhooks(str(body["url"]), str(body["secret"]))
+        return self._events()
+
+    def _events(self) -> object:
+        sender = self.webhooks
+        return None if sender is None else {"answers": sender.answers, "held": len(sender.held)}
+
+    def _release(self, body: Body) -> object:
+        if self.webhooks is None:
+            raise ValueError("no address: POST /_control/webhooks comes first")
+        return {"released": self.webhooks.release(reverse=bool(body.get("reverse")))}
 
     def _add_scheduled(self, body: Body) -> object:
         command = body.get("mutate")

@@ -15,6 +15,7 @@ from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
 from connectors.simulator.limits import Denied, Limit, Parallel
 from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, Route
 from connectors.simulator.recorder import RecordedWrite, Recorder, Violation
+from connectors.simulator.webhook_sender import WebhookSender
 from connectors.simulator.world import Application, Person
 
 OVERLAP_S = 0.002
@@ -40,7 +41,10 @@ class Simulator(Account):
         self.faults = FaultPlan(seed=self.seed)
         self.schedule = Schedule(self)
         self.on_page: PageHook | None = None
-        self._control = Control(self, self.recorder, self.faults, self.schedule, self.facts)
+        self.webhooks: WebhookSender | None = None
+        self._control = Control(
+            self, self.recorder, self.faults, self.schedule, self.facts, self.send_webhooks
+        )
         self.origin = ""
         self._quiet: dict[str, tuple[float, float]] = {}
         self._last_row: dict[str, bytes] = {}
@@ -120,9 +124,22 @@ class Simulator(Account):
     async def stop(self) -> None:
         """Close every connection, also those that wait for an answer that never comes."""
         self._stopping.set()
+        if self.webhooks is not None:
+            await self.webhooks.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def send_webhooks(self, url: str, secret: str) -> WebhookSender:
+        """Sends a signed event to this address for each change from now on.
+
+        Raises:
+            ValueError: the vendor sends no webhooks.
+        """
+        self.webhooks = WebhookSender(self.NAME, url, secret)
+        self._control.webhooks = self.webhooks
+        self.on_change = self.webhooks.changed
+        return self.webhooks
 
     def facts(self) -> dict[str, object]:
         """The facts that are needed to connect to this simulator."""
@@ -164,6 +181,9 @@ class Simulator(Account):
             answered=call.fault is None or call.fault.kind not in {"lost_answer", "unanswered"},
         )
         self.recorder.writes.append(write)
+        if effect and self.on_change is not None:
+            ids = {"application": write.application, "candidate": write.candidate}
+            self.on_change({name: each for name, each in ids.items() if each is not None}, "once")
 
     def serve_page(self, call: Call, page: ListedPage) -> ListedPage:
         """Apply ordered faults to a page, then run what is scheduled after this page."""

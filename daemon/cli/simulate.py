@@ -31,12 +31,26 @@ def simulate(
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed makes the same candidates.")
     ] = 1,
+    webhooks: Annotated[
+        str | None,
+        typer.Option("--webhooks", help="Where to post a signed event for each change."),
+    ] = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option("--webhook-secret", help="The key that signs the events.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a simulated ATS on this machine until Ctrl-C, with the vendor's own rules and limits."""
-    from daemon.cli.session import run_async
+    from daemon.cli.session import run_async, usage_error
 
     simulator = _simulator(connector, candidates, seed)
+    if (webhooks is None) != (webhook_secret is None):
+        raise usage_error("--webhooks and --webhook-secret go together")
+    if webhooks is not None and webhook_secret is not None:
+        try:
+            simulator.send_webhooks(webhooks, webhook_secret)
+        except ValueError as error:
+            raise usage_error(str(error)) from None
     run_async(lambda: _serve(simulator, port, as_json=as_json))
 
 

@@ -14,13 +14,13 @@ from multidict import CIMultiDict
 from connectors.definition.root import DefinitionModel
 from connectors.read.webhooks import SignedEvent, WebhookReader, WebhookRefused
 from connectors.registry import load_definition
+from connectors.simulator.webhook_events import hex_digest
 from tests.support.webhook_senders import (
     SECRET,
     Sent,
     ashby,
     breezy,
     greenhouse,
-    hexed,
     lever,
     smartrecruiters,
     teamtailor,
@@ -214,7 +214,7 @@ def test_the_name_of_an_event_is_short_and_printable() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_object_is_malformed(body: bytes) -> None:
-    headers = {"Signature": f"sha256 {hexed(SECRET, body)}"}
+    headers = {"Signature": f"sha256 {hex_digest(SECRET, body)}"}
 
     assert refusal("greenhouse", (headers, body)) == "malformed"
 
