@@ -1,0 +1,70 @@
+"""Events at the port, with real MongoDB: which are stored, and which are refused."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from connectors.read.webhooks import WebhookReader
+from connectors.registry import load_definition
+from daemon.http.guard import problems
+from daemon.http.webhooks import Webhooks
+from daemon.runtime.metrics import PrometheusMetrics
+from daemon.store.connection import Mongo
+from daemon.store.webhook_events import MongoWebhookEventStore
+from tests.support.moving_clock import MovingClock
+from tests.support.sample_rows import an_integration
+from tests.support.webhook_senders import SECRET, SIGN, payload_of
+
+pytestmark = pytest.mark.mongo
+EVENT = SIGN["ashby"](payload_of("ashby", "c1", "a1"))
+
+
+@pytest.fixture
+def configured() -> dict[str, WebhookReader]:
+    """The integrations that the configuration has at present."""
+    webhook = load_definition("ashby").model.webhook
+    assert webhook is not None
+    return {"acme": WebhookReader(webhook, [SECRET], {"applications": "applications"})}
+
+
+@pytest.fixture
+async def port(
+    opened: Mongo, configured: dict[str, WebhookReader]
+) -> AsyncIterator[aiohttp.ClientSession]:
+    store = MongoWebhookEventStore(opened)
+    app = web.Application(middlewares=[problems])
+    app.add_routes(Webhooks(configured.get, store, MovingClock(), PrometheusMetrics()).routes())
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
+        yield client
+    await runner.cleanup()
+
+
+async def status_of(port: aiohttp.ClientSession) -> int:
+    headers, body = EVENT
+    async with port.post("/webhooks/acme", data=body, headers=headers) as answer:
+        return answer.status
+
+
+async def test_an_event_of_a_paused_integration_is_stored_and_waits(
+    port: aiohttp.ClientSession, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme", state="paused"))
+
+    assert await status_of(port) == 200
+
+    [event] = await opened.own["webhook_events"].find().to_list()
+    assert (event["state"], event["records"]) == ("pending", {"applications": "a1"})
+
+
+async def test_an_event_of_an_integration_that_is_no_longer_configured_is_not_stored(
+    port: aiohttp.ClientSession, opened: Mongo, configured: dict[str, WebhookReader]
+) -> None:
+    del configured["acme"]
+
+    assert await status_of(port) == 404
+    assert await opened.own["webhook_events"].count_documents({}) == 0
