@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from config.settings import Settings, load_settings
-from daemon.app.daemon import Daemon
+from daemon.app import Daemon
 from daemon.cli.run import opened
 from daemon.cli.session import err, showing_errors
 from daemon.core.alert_policy import AlertPolicy

@@ -16,7 +16,7 @@ from config.operator import OperatorConfig
 from config.settings import Settings, variable
 from connectors.connector import Connector, StageFacts
 from connectors.errors import AtsError
-from daemon.app.services import AppServices, make_connector
+from daemon.app import AppServices, make_connector
 from daemon.cli.session import (
     EXIT_FAILED,
     database,

@@ -12,7 +12,7 @@ import typer
 
 from config.problems import did_you_mean
 from connectors.connector import Connector
-from daemon.app.services import AppServices, import_ports, make_connector
+from daemon.app import AppServices, import_ports, make_connector
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,

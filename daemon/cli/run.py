@@ -10,8 +10,7 @@ import structlog
 import typer
 
 from config.settings import Settings, settings_warnings
-from daemon.app.daemon import Daemon
-from daemon.app.services import AppServices
+from daemon.app import AppServices, Daemon
 from daemon.cli.run_once import run_once
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alert_policy import AlertPolicy

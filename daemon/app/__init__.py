@@ -1,1 +1,0 @@
-"""The composition root: the only folder that names stores, connectors and jobs together."""
