@@ -115,5 +115,7 @@ def merged(before: Mapping[str, Any], fields: Mapping[str, Any], unset: list[str
         after["custom_fields"] = custom
     for path in unset:
         owner, _, name = path.rpartition(".")
-        (after.get(owner, {}) if owner else after).pop(name, None)
+        holder = after.get(owner) if owner else after
+        if isinstance(holder, dict):
+            holder.pop(name, None)
     return after

@@ -4,8 +4,9 @@ import structlog
 
 from connectors.connector import Cursor, ListFacts, Window
 from connectors.errors import AtsError, AuthRefused
+from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.importing.context import ImportContext
-from daemon.importing.deletions import delete_proved, live_among
+from daemon.importing.deletions import BY_ID_BATCH, delete_proved, live_among
 from daemon.importing.retry import read_by_id
 
 log = structlog.get_logger(__name__)
@@ -35,18 +36,49 @@ async def delete_reported(context: ImportContext) -> None:
 
 
 async def _delete_of(context: ImportContext, facts: ListFacts, deleted_by: str) -> None:
-    state = context.state
-    cursor = state.cursors.get(deleted_by)
+    live, next_cursor = await _listed(context, facts, deleted_by)
+    if not await _allowed(context, facts, len(live)):
+        return
+    for batch in _batches(live):
+        answers, _ = await read_by_id(context.connector, facts.name, batch)
+        await delete_proved(context, facts, [e for e in batch if e in answers and not answers[e]])
+    if next_cursor is not None:
+        context.state.cursors[deleted_by] = next_cursor
+
+
+async def _listed(
+    context: ImportContext, facts: ListFacts, deleted_by: str
+) -> tuple[list[str], Cursor | None]:
+    """Returns the listed records that ClearView still has, and the cursor after them."""
+    cursor = context.state.cursors.get(deleted_by)
     window = Window() if cursor is None else Window(cursor, context.rules.overlap)
+    live: dict[str, None] = {}
     next_cursor: Cursor | None = None
     async for page in context.connector.pages(deleted_by, window):
-        listed = [record.external_id for record in page.records]
-        live = await live_among(context, facts, listed)
-        if live:
-            answers, _ = await read_by_id(context.connector, facts.name, live)
-            await delete_proved(
-                context, facts, [e for e in live if e in answers and not answers[e]]
-            )
+        ids = [record.external_id for record in page.records]
+        live |= dict.fromkeys(await live_among(context, facts, ids))
         next_cursor = page.next_cursor
-    if next_cursor is not None:
-        state.cursors[deleted_by] = next_cursor
+    return list(live), next_cursor
+
+
+async def _allowed(context: ImportContext, facts: ListFacts, reported: int) -> bool:
+    """Returns False for more deletions than `deletions.max_percent` allows: a sweep decides on them.
+
+    The sweep's own guard then stops, and its alert asks a person.
+    """
+    known = await context.ports.snapshots.count(facts.name) if reported else 0
+    verdict = judge_deletions(
+        known=known,
+        missing=reported,
+        seen=max(known - reported, 1),
+        max_percent=context.rules.max_percent,
+        accepted=context.request.accept_deletions,
+    )
+    if isinstance(verdict, DeletionBlocked):
+        context.run.details["deletions_left_to_a_sweep"] = reported
+        return False
+    return True
+
+
+def _batches(ids: list[str]) -> list[list[str]]:
+    return [ids[at : at + BY_ID_BATCH] for at in range(0, len(ids), BY_ID_BATCH)]

@@ -28,7 +28,11 @@ from daemon.store.opening import open_mongo
 Client = AsyncMongoClient[dict[str, Any]]
 Collection = AsyncCollection[dict[str, Any]]
 OP_MSG = 2013
-TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
+TEST_COMMANDS = (
+    *("--setParameter", "enableTestCommands=1"),
+    # Tests move clocks: a document that they date years back must not expire under them.
+    *("--setParameter", "ttlMonitorEnabled=false"),
+)
 QUICK_DROPS = ("--journalCommitInterval", "5")
 """A dropped database waits for the next journal commit: 6 ms instead of 100."""
 

@@ -146,7 +146,7 @@ class Story:
         await self._die_in(MongoOutbox, "add", after=True)
 
     async def die_after_send(self) -> None:
-        await self._die_in(MongoDeliveryQueue, "settle")
+        await self._die_in(MongoDeliveryQueue, "record")
 
     async def die_before_end(self) -> None:
         """What follows from the push is written, that it ended is not."""
