@@ -65,7 +65,7 @@ async def delete_proved(
     """Deletes records of which the ATS says by id that they are gone, in batches that survive a kill."""
     if context.rules.deletions == "ignore":
         return
-    for batch in _batches(external_ids, MARK_BATCH):
+    for batch in batches(external_ids, MARK_BATCH):
         context.state.deleting = Deleting(facts.name, tuple(batch))
         await context.save()
         await delete_records(context, facts, batch)
@@ -81,7 +81,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
     else:
         elsewhere = [context.shown[peer].seen for peer in context.peers_of(facts)]
         missing = await find_missing(context.ports.snapshots, facts, seen, elsewhere=elsewhere)
-        for batch in _batches(missing.moved, MARK_BATCH):
+        for batch in batches(missing.moved, MARK_BATCH):
             await context.ports.snapshots.mark_deleted(facts.name, batch, context.ports.clock.now())
         context.state.forget_unread(facts.name, missing.moved)
     if not await _allowed(context, facts, seen, missing):
@@ -90,7 +90,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
         return
     gone, doubted = await ask_for_missing(context.connector, facts, missing)
     now = context.ports.clock.now()
-    for batch in _batches(doubted, MARK_BATCH):
+    for batch in batches(doubted, MARK_BATCH):
         await context.ports.snapshots.mark_missing(facts.name, batch, now)
     await delete_proved(context, facts, gone)
 
@@ -141,7 +141,7 @@ async def ask_for_missing(
         return missing.again, missing.first_time
     gone: list[str] = []
     doubted: list[str] = []
-    for batch in _batches([*missing.first_time, *missing.again], BY_ID_BATCH):
+    for batch in batches([*missing.first_time, *missing.again], BY_ID_BATCH):
         answers = await connector.fetch(facts.name, batch)
         gone += [e for e in batch if e in answers and answers[e] is None]
         doubted += [e for e in batch if answers.get(e) is not None]
@@ -252,5 +252,6 @@ def _log_lines(snapshots: Sequence[Snapshot], candidates: frozenset[str]) -> lis
     return lines
 
 
-def _batches(items: Sequence[str], size: int) -> list[list[str]]:
+def batches(items: Sequence[str], size: int) -> list[list[str]]:
+    """Returns the items in their order, at most `size` in each list."""
     return [list(items[i : i + size]) for i in range(0, len(items), size)]

@@ -6,7 +6,7 @@ from connectors.connector import Cursor, ListFacts, Window
 from connectors.errors import AtsError, AuthRefused
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.importing.context import ImportContext
-from daemon.importing.deletions import BY_ID_BATCH, delete_proved, live_among
+from daemon.importing.deletions import BY_ID_BATCH, batches, delete_proved, live_among
 from daemon.importing.retry import read_by_id
 
 log = structlog.get_logger(__name__)
@@ -39,10 +39,12 @@ async def _delete_of(context: ImportContext, facts: ListFacts, deleted_by: str) 
     live, next_cursor = await _listed(context, facts, deleted_by)
     if not await _allowed(context, facts, len(live)):
         return
-    for batch in _batches(live):
+    in_doubt = False
+    for batch in batches(live, BY_ID_BATCH):
         answers, _ = await read_by_id(context.connector, facts.name, batch)
-        await delete_proved(context, facts, [e for e in batch if e in answers and not answers[e]])
-    if next_cursor is not None:
+        await delete_proved(context, facts, [e for e in answers if answers[e] is None])
+        in_doubt = in_doubt or len(answers) < len(batch)
+    if next_cursor is not None and not in_doubt:
         context.state.cursors[deleted_by] = next_cursor
 
 
@@ -78,7 +80,3 @@ async def _allowed(context: ImportContext, facts: ListFacts, reported: int) -> b
         context.run.details["deletions_left_to_a_sweep"] = reported
         return False
     return True
-
-
-def _batches(ids: list[str]) -> list[list[str]]:
-    return [ids[at : at + BY_ID_BATCH] for at in range(0, len(ids), BY_ID_BATCH)]
