@@ -1,10 +1,13 @@
 """What every test has: real MongoDB on demand, no network beyond this machine, no task left behind."""
 
 import asyncio
+import faulthandler
 import inspect
 import os
+import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +34,34 @@ settings.register_profile(
 )
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Ends a process that still hangs a minute after the time limit of its test.
+
+    The limit interrupts a test once. Whatever hangs after it, such as the end of an event loop
+    that waits for a thread, would hold the whole run for ever.
+    """
+    marker = item.get_closest_marker("timeout")
+    limit = float(marker.args[0] if marker else item.config.getini("timeout")) + 60
+    watch = threading.Timer(limit, _end_process, (item, limit))
+    watch.daemon = True
+    watch.start()
+    try:
+        return (yield)
+    finally:
+        watch.cancel()
+
+
+def _end_process(item: pytest.Item, limit: float) -> None:
+    folder = Path(item.config.rootpath, "ci-output")
+    folder.mkdir(exist_ok=True)
+    with (folder / f"hung-{os.getpid()}.txt").open("w") as stacks:
+        stacks.write(f"{item.nodeid} was ended {limit:.0f} s after its start\n")
+        stacks.flush()
+        faulthandler.dump_traceback(stacks)
+    os._exit(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
