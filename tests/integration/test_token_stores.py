@@ -26,6 +26,7 @@ from daemon.store.opening import open_mongo
 from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import ClaimTimes, MongoTokenStore
 from models.times import utc_now
+from tests.support.ats import SteppedClock
 from tests.support.mongo import TestMongo
 from tests.support.rotating_tokens import CREDENTIALS, RotatingVendor, rotating_auth
 from tests.support.tiny_ats import TinyAts, definition_text, ids_of, tiny_ats, tiny_connector
@@ -88,34 +89,34 @@ async def test_a_grant_is_claimed_by_one_at_a_time_and_others_do_not_wait(make: 
 async def test_processes_that_share_a_place_spend_each_refresh_token_once(
     make: Make, processes: int
 ) -> None:
-    vendor = RotatingVendor(expires_in=0.3)
+    vendor, clock = RotatingVendor(expires_in=100), SteppedClock()
 
     async with tiny_ats(vendor) as ats, AsyncExitStack() as stack:
-        several = [connector_with(ats, make()) for _ in range(processes)]
+        several = [connector_with(ats, make(), clock) for _ in range(processes)]
         for connector in several:
             stack.push_async_callback(connector.close)
         for _ in range(4):
             await asyncio.gather(*(ids_of(connector) for connector in several))
-            await asyncio.sleep(0.15)
+            clock.ahead += timedelta(seconds=50)
 
     assert len(vendor.spent) == len(set(vendor.spent)) >= 2
     assert vendor.refused == []
 
 
-def connector_with(ats: TinyAts, store: TokenStore) -> Any:
+def connector_with(ats: TinyAts, store: TokenStore, clock: SteppedClock | None = None) -> Any:
     text = definition_text(auth=rotating_auth(ats.url), credentials=CREDENTIALS)
-    return tiny_connector(ats, text, shared_limits=SharedLimits(token_store=store))
+    return tiny_connector(ats, text, clock=clock, shared_limits=SharedLimits(token_store=store))
 
 
 async def test_a_restart_spends_the_token_that_was_given_last(make: Make) -> None:
-    vendor = RotatingVendor(expires_in=0.01)
+    vendor, clock = RotatingVendor(expires_in=100), SteppedClock()
 
     async with tiny_ats(vendor) as ats:
         for _ in range(3):
-            connector = connector_with(ats, make())
+            connector = connector_with(ats, make(), clock)
             await ids_of(connector)
             await connector.close()
-            await asyncio.sleep(0.02)
+            clock.ahead += timedelta(seconds=101)
 
     assert vendor.spent == ["secret-refresh", "refresh-1", "refresh-2"]
 
@@ -203,9 +204,13 @@ async def test_a_claim_that_ends_too_far_ahead_is_none(
         assert claim.tokens is None
 
 
-async def test_a_claim_lasts_as_long_as_its_holder_needs(opened: Mongo) -> None:
+async def test_a_claim_lasts_as_long_as_its_holder_needs(opened: Mongo, mongo: TestMongo) -> None:
+    rows = mongo.db["oauth_tokens"]
     async with in_mongo(opened, times=SOON).claim(ACME):
-        await asyncio.sleep(1.6)
+        first = await rows.find_one({})
+        async with asyncio.timeout(10):
+            while (await rows.find_one({}))["claimed_until"] < first["claimed_until"] + SOON.ttl:
+                await asyncio.sleep(0.05)
         with pytest.raises(TokenUnavailable, match="another process"):
             async with in_mongo(opened, times=SOON).claim(ACME):
                 pass

@@ -34,6 +34,17 @@ class QuickClock:
         await asyncio.sleep(seconds * self.scale)
 
 
+class SteppedClock(QuickClock):
+    """Wall time that a test moves by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 def integration_for(simulator: Simulator, **settings: Any) -> Integration:
     """What an operator would write for this simulated account."""
     facts: dict[str, Any] = {

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from connectors.errors import AtsError, AuthRefused
 from connectors.registry import SharedLimits
+from tests.support.ats import SteppedClock
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 
 CLIENT = "{client_id: {description: id}, client_secret: {description: secret}}"
@@ -151,7 +152,7 @@ async def test_a_credential_that_stays_refused_is_reported_after_one_fresh_token
 @pytest.mark.parametrize(
     "expiry",
     [
-        {"expires_in": 0.2},
+        {"expires_in": 100},
         {"expires_at": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()},
     ],
 )
@@ -160,9 +161,10 @@ async def test_a_token_that_is_about_to_end_is_fetched_again(expiry: dict[str, o
 
     async with tiny_ats(server) as ats:
         text = definition_text(auth=OAUTH.format(url=ats.url, more=""), credentials=CLIENT)
-        connector = tiny_connector(ats, text)
+        clock = SteppedClock()
+        connector = tiny_connector(ats, text, clock=clock)
         await ids_of(connector)
-        await asyncio.sleep(0.25)
+        clock.ahead = timedelta(seconds=101)
         await ids_of(connector)
         await connector.close()
 
@@ -171,7 +173,7 @@ async def test_a_token_that_is_about_to_end_is_fetched_again(expiry: dict[str, o
 
 
 async def test_a_rotated_refresh_token_replaces_the_old_one() -> None:
-    server = TokenServer(refresh_token="second", expires_in=0.1)
+    server = TokenServer(refresh_token="second", expires_in=100)
     auth = (
         '{{kind: oauth2, grant: refresh_token, token_url: "{url}/token", client_auth: body, '
         'client_id: "{{credentials.client_id}}", client_secret: "{{credentials.client_secret}}", '
@@ -181,9 +183,10 @@ async def test_a_rotated_refresh_token_replaces_the_old_one() -> None:
 
     async with tiny_ats(server) as ats:
         text = definition_text(auth=auth.format(url=ats.url), credentials=credentials)
-        connector = tiny_connector(ats, text)
+        clock = SteppedClock()
+        connector = tiny_connector(ats, text, clock=clock)
         await ids_of(connector)
-        await asyncio.sleep(0.15)
+        clock.ahead = timedelta(seconds=101)
         await ids_of(connector)
         await connector.close()
 

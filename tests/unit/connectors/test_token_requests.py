@@ -20,7 +20,7 @@ from connectors.errors import (
 )
 from connectors.http.token_store import Grant, InMemoryTokenStore, StoredTokens
 from connectors.registry import SharedLimits, SilentObserver
-from tests.support.ats import QuickClock
+from tests.support.ats import QuickClock, SteppedClock
 from tests.support.rotating_tokens import CREDENTIALS, RotatingVendor, rotating_auth
 from tests.support.tiny_ats import TinyAts, definition_text, ids_of, tiny_ats, tiny_connector
 
@@ -45,17 +45,6 @@ def connector_of(ats: TinyAts, more: str = "", **parts: Any) -> Any:
 def rotating_connector(ats: TinyAts, **parts: Any) -> Any:
     text = definition_text(auth=rotating_auth(ats.url), credentials=CREDENTIALS)
     return tiny_connector(ats, text, **parts)
-
-
-class SteppedClock(QuickClock):
-    """Wall time that a test moves by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ahead = timedelta(0)
-
-    def now(self) -> Any:
-        return super().now() + self.ahead
 
 
 # What a refusal is
@@ -204,14 +193,15 @@ async def test_a_rotated_token_is_found_beside_the_access_token() -> None:
             return web.json_response(NOTHING)
         spent.append(msgspec.json.decode(await request.read()))
         inner = {"access_token": f"a{len(spent)}", "refresh_token": f"r{len(spent)}"}
-        return web.json_response({"data": {**inner, "expires_in": 0.05}})
+        return web.json_response({"data": {**inner, "expires_in": 100}})
 
     async with tiny_ats(answer) as ats:
         auth = rotating_auth(ats.url, ", send_as: json, token: data.access_token")
         text = definition_text(auth=auth, credentials=CREDENTIALS)
-        connector = tiny_connector(ats, text)
+        clock = SteppedClock()
+        connector = tiny_connector(ats, text, clock=clock)
         await ids_of(connector)
-        await asyncio.sleep(0.06)
+        clock.ahead = timedelta(seconds=101)
         await ids_of(connector)
         await connector.close()
 
@@ -316,12 +306,12 @@ async def test_a_token_address_that_hangs_early_holds_up_no_request() -> None:
         async with asyncio.timeout(5):
             await asyncio.gather(*(ids_of(connector) for _ in range(5)))
         release.set()
-        await asyncio.sleep(0.05)
-        await ids_of(connector)
+        async with asyncio.timeout(5):
+            while ats.headers[-1].get("Authorization") != "Bearer t2":
+                await ids_of(connector)
         await connector.close()
 
     assert asked == 2
-    assert [h["Authorization"] for h in ats.headers if "Authorization" in h][-1] == "Bearer t2"
 
 
 async def test_a_token_of_unknown_life_is_used_until_it_is_refused() -> None:
@@ -368,17 +358,21 @@ async def test_a_moment_of_expiry_counts_by_the_vendors_clock() -> None:
 
 
 async def test_who_waits_for_a_failing_token_request_shares_its_failure() -> None:
-    asked = 0
+    asked, request_came, release = 0, asyncio.Event(), asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
         nonlocal asked
         asked += 1
-        await asyncio.sleep(0.05)
+        request_came.set()
+        await release.wait()
         return web.Response(status=404)
 
     async with tiny_ats(answer) as ats:
         connector = connector_of(ats)
-        found = await asyncio.gather(*(ids_of(connector) for _ in range(8)), return_exceptions=True)
+        waiting = [asyncio.create_task(ids_of(connector)) for _ in range(8)]
+        await request_came.wait()
+        release.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
         await connector.close()
 
     assert asked == 1
@@ -441,13 +435,14 @@ async def test_a_new_refresh_token_is_stored_before_anything_is_sent_with_it() -
 
 
 async def test_a_request_that_is_cancelled_does_not_lose_the_token_that_was_given() -> None:
-    vendor, store, given = RotatingVendor(), InMemoryTokenStore(), asyncio.Event()
+    vendor, store = RotatingVendor(), InMemoryTokenStore()
+    given, release = asyncio.Event(), asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
         answered = await vendor(request)
         if request.path == "/token":
             given.set()
-            await asyncio.sleep(0.1)
+            await release.wait()
         return answered
 
     async with tiny_ats(answer) as ats:
@@ -456,6 +451,7 @@ async def test_a_request_that_is_cancelled_does_not_lose_the_token_that_was_give
         await given.wait()
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
+        release.set()
         await connector.close()
         again = rotating_connector(ats, shared_limits=SharedLimits(token_store=store))
         found = await ids_of(again)
@@ -478,19 +474,21 @@ async def test_a_restart_goes_on_with_the_tokens_that_were_stored() -> None:
 
 
 async def test_two_processes_spend_each_refresh_token_once() -> None:
-    vendor, store = RotatingVendor(expires_in=0.2), InMemoryTokenStore()
+    vendor, store = RotatingVendor(expires_in=100), InMemoryTokenStore()
+    clock = SteppedClock()
 
     async with tiny_ats(vendor) as ats:
         several = [
-            rotating_connector(ats, shared_limits=SharedLimits(token_store=store)) for _ in range(4)
+            rotating_connector(ats, shared_limits=SharedLimits(token_store=store), clock=clock)
+            for _ in range(4)
         ]
         for _ in range(5):
             await asyncio.gather(*(ids_of(connector) for connector in several))
-            await asyncio.sleep(0.1)
+            clock.ahead += timedelta(seconds=50)
         for connector in several:
             await connector.close()
 
-    assert len(vendor.spent) == len(set(vendor.spent))
+    assert len(vendor.spent) == len(set(vendor.spent)) >= 3
     assert vendor.refused == []
 
 
