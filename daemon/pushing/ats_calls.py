@@ -55,6 +55,17 @@ class AtsCalls:
                 raise Rejected(str(error), status=error.status, operation=error.operation) from None
             raise
 
+    async def acting_user_hint(self) -> str:
+        """Returns what is wrong with the user in whose name writes are made, or nothing.
+
+        Users that cannot be read are no reason to lose the ATS's own words about the write.
+        """
+        try:
+            problem = await self._call(self._ats.acting_user_problem, proves=False)
+        except AtsError:
+            return ""
+        return f"`acting_user` {problem}" if problem else ""
+
     async def perform(self, step: Step) -> None:
         """Sends one request of the plan."""
         await self._call(lambda: self._ats.perform(step))

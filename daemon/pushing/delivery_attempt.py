@@ -171,7 +171,7 @@ class PushAttempt:
         return await self._replan(attempt, plan, error)
 
     async def _replan(self, attempt: Attempt, plan: Steps, error: Terminal) -> PushEnded | None:
-        """Plans again: the stage or reason may have changed since its list was read."""
+        """Plans again: the stage, reason or user may have changed since its list was read."""
         attempt.refreshed = True
         new_plan = await self._ats.plan(attempt, refresh=True)
         match new_plan:
@@ -180,7 +180,7 @@ class PushAttempt:
             case Impossible():
                 return await self._refused(attempt, error, hint=new_plan.reason)
             case _:
-                return await self._refused(attempt, error)
+                return await self._refused(attempt, error, hint=await self._ats.acting_user_hint())
 
     async def _refused(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> PushEnded:
         names = (

@@ -62,6 +62,8 @@ class FakeAts:
     """Raised by the next writes instead of an effect."""
     faults_after_effect: deque[Exception] = field(default_factory=deque)
     """Raised by the next writes although they took effect."""
+    user_problem: str | None = None
+    """What is wrong with the user in whose name writes are made."""
     down: Exception | None = None
     """Raised by everything, as long as it is set."""
     forbidden: set[str] = field(default_factory=set)
@@ -246,7 +248,7 @@ class FakeConnector:
         self.ats.write(step.body)
 
     async def acting_user_problem(self) -> str | None:
-        raise NotImplementedError
+        return self.ats.user_problem
 
     async def stages(self) -> list[StageFacts]:
         raise NotImplementedError

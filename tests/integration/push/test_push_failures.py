@@ -131,6 +131,19 @@ async def test_a_refusal_is_a_dead_letter_after_one_fresh_read(world: PushWorld)
     assert (await world.log())[0]["reason"] == "refused"
 
 
+async def test_a_refusal_names_an_acting_user_who_was_deactivated_meanwhile(
+    world: PushWorld,
+) -> None:
+    world.ats.user_problem = "is deactivated at the ATS"
+    world.ats.faults.append(Rejected("422", status=422))
+    await world.set_status("a1", "interview")
+
+    await world.settle()
+
+    [log] = await world.log()
+    assert log["error_message"].endswith("`acting_user` is deactivated at the ATS")
+
+
 async def test_a_guard_that_refuses_an_application_that_did_not_move_is_a_refusal(
     world: PushWorld,
 ) -> None:
