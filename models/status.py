@@ -1,5 +1,6 @@
 """The canonical application status: ten words that every ATS's stages are translated into."""
 
+import re
 from enum import StrEnum
 
 
@@ -30,3 +31,14 @@ CLOSED = frozenset(
     {ApplicationStatus.HIRED, ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN}
 )
 TURNED_DOWN = frozenset({ApplicationStatus.REJECTED, ApplicationStatus.WITHDRAWN})
+
+_WORD = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*")
+_LONGEST_WORD = 30
+
+
+def status_word(text: str) -> str | None:
+    """Returns the text if it is one word, as a misspelt status is; None for any other.
+
+    ClearView's field may hold anything: a sentence, an address, a name. It goes no further.
+    """
+    return text if len(text) <= _LONGEST_WORD and _WORD.fullmatch(text) else None

@@ -45,7 +45,16 @@ _SAYS: dict[ErrorClass, str] = {
     "retry": "the ATS is not well",
 }
 _NO_CONTENT = 204
-_SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
+_SAFE_CODE = re.compile(
+    r"(?=.{1,60}\Z)(?:\d{1,6}|[A-Za-z]+\d{0,4}(?:[_.:-](?:[A-Za-z]+\d{0,4}|\d{1,4}))*)"
+)
+_MOST_DIGITS = 6
+"""More are a telephone number, an id or a part of a token."""
+_SHOWN_TYPES = frozenset({
+    *("text/html", "text/plain", "text/xml", "text/csv", "application/xml", "application/xhtml+xml"),
+    *("application/pdf", "application/octet-stream", "application/x-www-form-urlencoded"),
+    *("application/json", "application/problem+json", "application/vnd.api+json"),
+})  # fmt: skip
 
 
 class ErrorClassifier:
@@ -83,7 +92,7 @@ class ErrorClassifier:
     def code(self, body: Any) -> str:
         """The vendor's own error code, if it is safe to show."""
         found = self._code(body) if self._code is not None and body is not None else None
-        return f" ({found})" if isinstance(found, str) and _SAFE_CODE.fullmatch(found) else ""
+        return f" ({found})" if isinstance(found, str) and _is_code(found) else ""
 
     @property
     def judges_success(self) -> bool:
@@ -96,6 +105,12 @@ class ErrorClassifier:
         if not said and body is not None:
             said = words_in(body if self._message is None else self._message(body))
         return harmless(said)
+
+
+def _is_code(text: str) -> bool:
+    """True for words and small numbers, such as `candidate_not_found` or `E1042`."""
+    few = sum(character.isdigit() for character in text) <= _MOST_DIGITS
+    return few and _SAFE_CODE.fullmatch(text) is not None
 
 
 def _means_no(rule: ErrorRule, status: int) -> bool:
@@ -148,8 +163,10 @@ def error_of(
 
 def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
     """The error for an answer that is no JSON although it claims success."""
-    shown = content_type.split(";", maxsplit=1)[0].strip() or "no content type"
-    found = shown if re.fullmatch(r"[\w.+/-]{1,60}", shown) else "an odd content type"
+    named = content_type.split(";", maxsplit=1)[0].strip().lower()
+    found = (
+        named if named in _SHOWN_TYPES else "an odd content type" if named else "no content type"
+    )
     return BrokenAnswer(
         f"{operation}: expected JSON, got {found}", status=status, operation=operation
     )

@@ -1,7 +1,9 @@
 """ClearView's Notification Service as a channel."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import aiohttp
@@ -20,7 +22,9 @@ class HttpChannel:
     """Posts each message to `POST /notifications`. Redirects are refused: the token stays home."""
 
     def __init__(self, url: str, token: str, *, timeout_s: float = TOTAL_TIMEOUT_S) -> None:
-        self.name = f"http:{url}"
+        # The path of a hook is its secret; the hash distinguishes two hooks of one host.
+        digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+        self.name = f"http:{urlsplit(url).hostname}:{digest}"
         self._address = url.rstrip("/") + "/notifications"
         self._token = token
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)

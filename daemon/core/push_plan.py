@@ -4,7 +4,6 @@ At intake: is this change work at all? At delivery, given the ATS's state and th
 sides last agreed on: is it sent, does the ATS hold it already, or has the ATS moved too?
 """
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
@@ -17,13 +16,11 @@ from daemon.core.conflict import Policy, Winner, decide_status, who_moved
 from daemon.core.pushes import UnfinishedPush
 from daemon.core.status_events import StatusEvent
 from models.candidate import AtsRef
-from models.status import ApplicationStatus
+from models.status import ApplicationStatus, status_word
 
 Coalesce = Literal["latest", "every"]
 STATUSES = frozenset(ApplicationStatus)
 _ALLOWED = f"allowed are {', '.join(ApplicationStatus)}"
-_WORD = re.compile(r"[\w .-]{1,40}")
-"""The shape of an unknown status that a message may quote."""
 
 
 class PushRules(msgspec.Struct, frozen=True):
@@ -110,7 +107,7 @@ def _no_status(event: StatusEvent) -> Skip | None:
         return Skip("no_status", "the write left the application without a status")
     if event.status is None or event.status in STATUSES:
         return None
-    word = f"{event.status!r}" if _WORD.fullmatch(event.status) else "the status"
+    word = "the status" if status_word(event.status) is None else f"{event.status!r}"
     return Skip("not_canonical", f"{word} is no canonical status; {_ALLOWED}", failed=True)
 
 

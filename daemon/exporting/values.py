@@ -190,10 +190,12 @@ class ValueSender:
         if isinstance(error, GuardRefused):
             # The rule is meant for moves: a value has no guard.
             what = f"analytics: the ATS refuses this request (answered {error.status})"
-        if not error.words:
+        if not (error.words or error.code):
             return what
         names = await self.stores.names_of(ref.candidate_external_id)
-        return f"{what}: {harmless(error.words, names)}"
+        if error.code and harmless(error.code, names) != error.code:
+            what = what.removesuffix(f" ({error.code})")
+        return f"{what}: {harmless(error.words, names)}" if error.words else what
 
     async def doubt_the_field(self) -> None:
         """Raises if no application took a value, and none ever did: the field is wrong, then.

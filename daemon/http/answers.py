@@ -50,7 +50,8 @@ def answered(
     value: object, *, status: int = 200, content_type: str = "application/json"
 ) -> web.Response:
     """A value as JSON; UUIDs as text, moments in ISO 8601 with a final Z."""
-    body = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    body = text.encode("utf-8", "replace")
     return web.Response(body=body, status=status, content_type=content_type)
 
 
@@ -133,6 +134,7 @@ async def json_object(request: web.Request) -> Mapping[str, Any]:
     body = await request.read()
     try:
         value = json.loads(body) if body.strip() else {}
+        json.dumps(value, ensure_ascii=False).encode()  # refuses half characters
     except ValueError:  # covers text that is not UTF-8, too
         raise Problem(400, "the body must be JSON") from None
     except RecursionError:

@@ -29,6 +29,7 @@ from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
 
 OUTCOMES = ("running", "success", "partial", "failed", "interrupted", "waiting")
 INTEGRATION_STATES = ("active", "paused", "auth_failed", "disabled")
+TEXTS_OF_PUSHES = frozenset({"rejection_reason", "target_stage", "expected_stage"})
 V1 = "/api/v1"
 
 
@@ -109,9 +110,8 @@ class ApiRoutes:
             application=None if application is None else uuid_of(application, "application"),
             before=None if before is None else moment_of(before, "before"),
         )
-        return answered(
-            {"outbox": await self._services.outbox.listed(which, limit=limit_of(query))}
-        )
+        rows = await self._services.outbox.listed(which, limit=limit_of(query))
+        return answered({"outbox": [_without_texts(row) for row in rows]})
 
     async def outbox_entry(self, request: web.Request) -> web.Response:
         """One push with the log of its outcome."""
@@ -119,7 +119,7 @@ class ApiRoutes:
         found = await self._services.outbox.shown(uuid_of(request.match_info["id"], "the id"))
         if found is None:
             raise Problem(404, "no push has this id")
-        return answered(found)
+        return answered({**found, "push": _without_texts(found["push"])})
 
     async def alerts(self, request: web.Request) -> web.Response:
         """Alerts, the latest first; those that are open unless others are asked for."""
@@ -233,6 +233,11 @@ class ApiRoutes:
         if enabled and state.state == "disabled":
             raise Problem(409, "the integration is disabled", "enable it in the YAML file")
         return state
+
+
+def _without_texts(push: Row) -> Row:
+    """Returns a push without what a recruiter wrote: that may name a person."""
+    return {name: value for name, value in push.items() if name not in TEXTS_OF_PUSHES}
 
 
 def _take_only(body: Mapping[str, Any], *names: str) -> None:

@@ -21,10 +21,12 @@ from connectors.connector import (
     Unchanged,
 )
 from connectors.errors import AtsError
+from connectors.http.vendor_words import harmless
 from daemon.core.snapshot import Known, record_changed_at
 from daemon.importing.failures import unexpected
 from daemon.importing.prepared_page import PreparedPage
 from daemon.ports.imports import Snapshots
+from models.candidate import AtsRef, CandidateRecord
 from models.times import EPOCH
 
 PAGES_IN_HAND = 3
@@ -183,8 +185,19 @@ class ChangeDetector:
         prepared.filled[mapped.filled] += 1
         prepared.unread[mapped.external_id] = mapped.unread_fields
         self.unmapped_stages |= {
-            stage["name"] or stage["external_id"] or "?" for stage in mapped.unmapped_stages
+            shown_stage(stage, mapped.candidate) for stage in mapped.unmapped_stages
         }
+
+
+def shown_stage(stage: AtsRef, candidate: CandidateRecord | None) -> str:
+    """Returns the stage's name for operators; one that names the person is masked, with its id."""
+    name, known_id = stage["name"], stage["external_id"] or "?"
+    if name is None:
+        return known_id
+    person = () if candidate is None else (candidate["first_name"], candidate["last_name"])
+    names = [text for text in person if isinstance(text, str)]
+    masked = harmless(name, names)
+    return name if masked == " ".join(name.split()) else f"{masked} ({known_id})"
 
 
 def newest_version(records: Sequence[RawRecord], mapped: Sequence[Result]) -> RawRecord:

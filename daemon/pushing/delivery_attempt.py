@@ -183,9 +183,8 @@ class PushAttempt:
                 return await self._refused(attempt, error, hint=await self._ats.acting_user_hint())
 
     async def _refused(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> PushEnded:
-        names = (
-            await self._context.names_of(attempt.ref.candidate_external_id) if error.words else ()
-        )
+        said = error.words or error.code
+        names = await self._context.names_of(attempt.ref.candidate_external_id) if said else ()
         message = refusal_text(error, names, hint=hint)
         return attempt.ended("dead", reason="refused", message=message)
 

@@ -16,6 +16,7 @@ from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import ClearViewApplications, KnownApplications, Outbox
 from models.ids import NAMESPACE, derived_id
+from models.status import status_word
 
 log = structlog.get_logger(__name__)
 
@@ -205,7 +206,7 @@ def new_row(event: StatusEvent, plan: PlannedPush | Skip) -> OutboxRow:
         id=row_id(event.event_id),
         event=event,
         state="dead" if plan.failed else "skipped",
-        status=event.status or "",
+        status=status_word(event.status or "") or "",
         stage=event.stage,
         reason=plan.reason,
         message=plan.message,

@@ -33,7 +33,7 @@ def error_text(error: AtsError) -> str:
 def refusal_text(error: AtsError, names: Sequence[str], *, hint: str = "") -> str:
     """Returns what was refused, and the ATS's own words without the candidate's name."""
     quoted = harmless(error.words, names)
-    code = f" ({error.code})" if error.code else ""
+    code = f" ({error.code})" if error.code and harmless(error.code, names) == error.code else ""
     return f"{_cause(error)}{code}{f': {quoted}' if quoted else ''}{f'. {hint}' if hint else ''}"
 
 

@@ -74,6 +74,8 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """The text without anything that looks like a secret, an e-mail address or a telephone number."""
+        if not text.isascii():
+            text = _HALF.sub("\ufffd", text)
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, REDACTED)
@@ -85,7 +87,7 @@ class Redactor:
 
     def _key(self, key: str) -> str:
         """A mapping from an ATS may have anything as its keys."""
-        return key if key.isidentifier() else self.scrub(key)
+        return key if key.isascii() and key.isidentifier() else self.scrub(key)
 
     def _value(self, key: str, value: object, depth: int) -> object:
         if _is_sensitive(key):
@@ -131,6 +133,8 @@ def _masked(text: str) -> str:
     return text
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half characters, which no log could be written with."""
 _REPEATED = 32
 """Texts of this length at most are mostly words that come again: names of events and modules."""
 _masked_again = lru_cache(maxsize=512)(_masked)

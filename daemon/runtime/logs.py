@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -33,7 +34,7 @@ def configure_logs(
     """
     target = stream or sys.stderr
     redactor = Redactor()
-    handler = logging.StreamHandler(target)
+    handler = _Handler(target)
     console = _console(target) if _is_pretty(log_format, target) else None
     handler.setFormatter(_formatter(redactor, console))
     handler.addFilter(_is_no_garbled_request)
@@ -54,6 +55,18 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     return redactor
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; one that cannot be written is replaced by a sentence, never by the raw record."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError | ValueError) and not isinstance(error, UnicodeError):
+            return  # The stream is gone.
+        cause = type(error).__name__
+        with suppress(OSError, ValueError):
+            self.stream.write(f"a log event of {record.name} could not be written ({cause})\n")
 
 
 def _is_no_garbled_request(record: logging.LogRecord) -> bool:

@@ -5,6 +5,7 @@ then, and the next start repeats it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -108,7 +109,7 @@ class MigrationRunner:
                 return
 
     async def _apply(self, step: Migration, lease: HeldLease) -> None:
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for change in step.changes:
             if not lease.still_held():
                 raise UserError(
@@ -116,8 +117,8 @@ class MigrationRunner:
                     remedy=f"look at the server that {self._own.setting} names, then start again",
                 )
             with self._explained(change), pymongo.timeout(CHANGE_LIMIT_S):
-                counts |= await _make(self._own, change)
-        record = {"applied_at": self._clock.now(), "release": step.release, "counts": counts}
+                counts.update(await _make(self._own, change))
+        record = {"applied_at": self._clock.now(), "release": step.release, "counts": dict(counts)}
         await self._records.update_one({"_id": step.name}, {"$setOnInsert": record}, upsert=True)
         if counts:
             log.info("migration_applied", migration=step.name, release=step.release, **counts)

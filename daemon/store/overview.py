@@ -31,6 +31,10 @@ _SHOWN = (
 )
 
 
+_TEXTS_OF_RUNS = ("details.unmapped_stages",)
+"""Texts of an ATS that stay in MongoDB; the integration's own row names the stages."""
+
+
 class RunFilter(msgspec.Struct, frozen=True):
     """A filter of runs; None matches any."""
 
@@ -128,7 +132,7 @@ class Overview:
         if which.before is not None:
             query["started_at"] = {"$lt": which.before}
         return await self._runs.find(
-            query, sort=[("started_at", DESCENDING)], limit=limit
+            query, dict.fromkeys(_TEXTS_OF_RUNS, 0), sort=[("started_at", DESCENDING)], limit=limit
         ).to_list()
 
     async def alerts(self, which: AlertFilter, *, limit: int) -> list[Row]:
@@ -159,7 +163,7 @@ def _last_run(job: str) -> Row:
             {"$match": {"job": job}},
             {"$sort": {"started_at": -1}},
             {"$limit": 1},
-            {"$unset": ["ats_integration_id", "integration"]},
+            {"$unset": ["ats_integration_id", "integration", *_TEXTS_OF_RUNS]},
         ],
         "as": job,
     }

@@ -22,14 +22,16 @@ from models.documents import (
 from models.documents.clearview import IMPORTED
 from models.documents.clearview_values import as_uuid, identity, plain_text
 from models.documents.outbox import OPEN_STATES
+from models.status import ApplicationStatus
 
 Counts = Mapping[UUID | None, Mapping[str, int]]
+STATUSES = frozenset(ApplicationStatus)
 TIME_LIMIT_S = 3.0
 """A count that takes longer is left out: looking must not load what it looks at."""
 KEPT_FOR = timedelta(seconds=15)
 ALL = "all"
 OTHER = "other"
-"""The group of the values in ClearView's documents that are no text."""
+"""The group of the values in ClearView's documents that are no canonical status."""
 _READABLE = {
     "$project": {
         "_id": {
@@ -134,6 +136,8 @@ class OverviewCounts:
             if key is None or as_uuid(key) is not None:
                 of = counts.setdefault(key, {})
                 name = OTHER if by is None else str(by)
+                if document is ClearViewApplication and name not in STATUSES:
+                    name = OTHER
                 of[name] = of.get(name, 0) + row["count"]
         return counts
 

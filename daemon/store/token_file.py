@@ -12,12 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from config.files import read_limited
 from connectors.errors import TokenUnavailable
 from connectors.http.token_store import Grant, StoredTokens, TokenClaim
 from daemon.ports.clock import Clock
 
 PATIENCE = timedelta(seconds=45)
 LOOK_EVERY = timedelta(milliseconds=100)
+MAX_FILE_BYTES = 4 * 1024 * 1024
 _Tokens = dict[str, StoredTokens]
 
 
@@ -75,7 +77,7 @@ class FileTokenStore:
 
     def _read(self) -> _Tokens:
         try:
-            content = self._path.read_bytes()
+            content = read_limited(self._path, MAX_FILE_BYTES)
             return msgspec.json.decode(content, type=_Tokens) if content else {}
         except FileNotFoundError:
             return {}

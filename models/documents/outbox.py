@@ -27,7 +27,7 @@ class StatusOutboxEntry(StoredDocument):
     sequence: str
     """Order within an application: the event's position in the stream."""
     target_status: str
-    """The canonical status wanted; of a dead letter `not_canonical`, the word that is none."""
+    """The canonical status wanted; of a dead letter `not_canonical`, the word that is none, or empty."""
     target_stage: dict[str, Any] | None = None
     """The stage that ClearView named in the same write, if it did."""
     expected_status: ApplicationStatus | None = None

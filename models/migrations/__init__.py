@@ -8,6 +8,7 @@ from models.migrations import (
     m0001_drop_page_prints,
     m0002_replace_application_index,
     m0003_delete_records_without_id,
+    m0004_delete_addresses_of_channels,
 )
 from models.migrations.step import Migration
 
@@ -15,5 +16,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0001_drop_page_prints.MIGRATION,
     m0002_replace_application_index.MIGRATION,
     m0003_delete_records_without_id.MIGRATION,
+    m0004_delete_addresses_of_channels.MIGRATION,
 )
 """All steps, the oldest first."""

@@ -343,10 +343,14 @@ async def test_a_log_that_has_grown_is_put_aside(
     monkeypatch.setattr("daemon.store.embedded.server.LOG_BYTES_KEPT", 100)
     (tmp_path / "mongodb").mkdir()
     (tmp_path / "mongodb" / "mongod.log").write_text("x" * 101)
+    (tmp_path / "mongodb" / "mongod.log").chmod(0o644)
     async with running(tmp_path):
         pass
 
     assert (tmp_path / "mongodb" / "mongod.log.1").read_text() == "x" * 101
+    # mongod quotes documents in it.
+    logs = [path.stat().st_mode & 0o777 for path in (tmp_path / "mongodb").glob("mongod.log*")]
+    assert logs == [0o600, 0o600]
 
 
 def test_the_binary_is_found_without_importing_its_package() -> None:

@@ -43,6 +43,16 @@ async def as_release_0_1_0_left_it(mongo: TestMongo) -> None:
     await mongo.db["failed_records"].insert_many(
         [{"list": "people", "external_id": name, "attempts": 1} for name in ("", "7", "")]
     )
+    address = "http:https://hooks.example/SECRET"
+    await mongo.db["alerts"].insert_many(
+        [{"key": name, "details": {"channel": name}} for name in (address, "apprise:slack:1")]
+    )
+    await mongo.db["notification_queue"].insert_many(
+        [
+            {"channel": address, "payload": {"details": {}}},
+            {"channel": "apprise:slack:1", "payload": {"details": {"channel": address}}},
+        ]
+    )
 
 
 async def start(mongo: TestMongo) -> None:
@@ -76,8 +86,9 @@ async def test_a_database_of_release_0_1_0_is_migrated_at_the_start(mongo: TestM
         {"collections_dropped": 1},
         {"indexes_created": 1, "indexes_dropped": 1},
         {"documents_deleted": 2},
+        {"documents_deleted": 3},
     ]
-    assert {row["release"] for row in found.values()} == {"0.2.0"}
+    assert {row["release"] for row in found.values()} == {"0.2.0", "0.3.0"}
     assert [one["migration"] for one in logs if one["event"] == "migration_applied"] == NAMES
 
 

@@ -77,6 +77,17 @@ def test_a_channels_name_is_stable_and_holds_no_secret() -> None:
     assert "secret" not in first.name
 
 
+def test_an_http_channels_name_is_stable_and_holds_no_part_of_its_path() -> None:
+    first, same, other = (
+        HttpChannel(f"https://hooks.example/services/secret-{n}", "t")
+        for n in ("one", "one", "two")
+    )
+
+    assert first.name == same.name != other.name
+    assert first.name.startswith("http:hooks.example:")
+    assert "secret" not in first.name
+
+
 def test_an_address_that_is_none_is_a_mistake_of_the_operator() -> None:
     with pytest.raises(UserError) as refused:
         AppriseChannel("nosuchservice://token@host")

@@ -250,6 +250,17 @@ async def test_mongodb_away_is_no_refused_credential(mongo: TestMongo) -> None:
 # A file
 
 
+async def test_a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.files.read_limited.__kwdefaults__", {"patience_s": 0.1})
+    os.mkfifo(tmp_path / "tokens.json")
+
+    with pytest.raises(TokenUnavailable, match="cannot be read: it is a pipe"):
+        async with FileTokenStore(tmp_path / "tokens.json", SystemClock()).claim(ACME):
+            pass
+
+
 def test_a_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
 

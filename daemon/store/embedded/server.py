@@ -1,12 +1,12 @@
 """A real MongoDB replica set of one, run as a child process on loopback, for trying out and for tests."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -198,7 +198,7 @@ async def _end(guard: Process) -> None:
         guard.kill()
         await guard.wait()
     # The pipes close a little later than the process ends: a loop that closes at once would leave them open.
-    with contextlib.suppress(ConnectionError):
+    with suppress(ConnectionError):
         await guard.stdin.wait_closed()
     await guard.stdout.read()
 
@@ -221,12 +221,27 @@ def _free_port() -> int:
 
 def _begin_log(logpath: Path) -> int:
     """Returns the start of this run in the log; one earlier log is kept, so that it does not fill the disk."""
-    with logpath.open("ab") as log:
-        size = log.tell()
+    size = 0
+    for path in (logpath.with_suffix(".log.1"), logpath):
+        # mongod quotes documents in its log, and opens an existing file as it is.
+        with suppress(FileNotFoundError):
+            _keep_private(path, create=path == logpath)
+            size = path.stat().st_size
     if size <= LOG_BYTES_KEPT:
         return size
     logpath.replace(logpath.with_suffix(".log.1"))
+    _keep_private(logpath, create=True)
     return 0
+
+
+def _keep_private(path: Path, *, create: bool) -> None:
+    """Makes the file readable for its owner alone; one of another user stays as it is."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0), 0o600)
+    try:
+        with suppress(PermissionError):
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _read_from(logpath: Path, offset: int) -> str:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.store.connection import Mongo
 from models.documents import (
@@ -429,3 +430,55 @@ async def test_an_alert_is_not_muted_without_a_good_end_or_a_known_id(
         statuses.append(answer.status)
     assert statuses == [400] * 6 + [404, 400]
     assert await opened.own.alert_mutes.find_one() is None
+
+
+async def test_what_a_recruiter_or_an_ats_wrote_is_in_no_answer(
+    serve: Serve, opened: Mongo
+) -> None:
+    stage = {"external_id": "CANARY-1", "name": "CANARY, Ada"}
+    push = a_dead_push("acme", "a1", target_stage=stage, expected_stage=stage)
+    push |= {"rejection_reason": "CANARY said so"}
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    await opened.own.status_outbox.insert_one(push)
+    await opened.own.sync_runs.insert_one(
+        a_run("acme", unmapped=1, details={"unmapped_stages": ["CANARY"], "sweep": True})
+    )
+    ada = a_candidate("acme", "c1")
+    await opened.clearview.applications.insert_many(
+        [
+            an_application("acme", name, ada["_id"]) | {"status": status}
+            for name, status in (("a1", "CANARY@x.example"), ("a2", "canary"), ("a3", "offer"))
+        ]
+    )
+    client = await serve()
+    answers = {}
+
+    paths = ("integrations", "integrations/acme", "runs", "outbox", f"outbox/{push['_id']}")
+    for path in paths:
+        async with client.get(f"{V1}/{path}") as answer:
+            answers[path] = await answer.text()
+    async with client.get("/") as answer:
+        page = await answer.text()
+    async with client.get(f"{V1}/integrations/acme") as answer:
+        counted = (await answer.json())["applications"]
+    assert [path for path in answers if "canary" in answers[path].lower()] == []
+    assert "canary" not in page.lower()
+    assert counted == {"other": 2, "offer": 1}
+    assert '"sweep":true' in answers["runs"]
+
+
+@pytest.mark.parametrize(
+    "body", ['{"reason": "\\ud800"}', '{"\\ud800": 1}', '{"reason": "\ud800"}']
+)
+async def test_half_a_character_in_a_body_is_the_clients_fault_and_is_not_logged(
+    serve: Serve, opened: Mongo, body: str
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    client = await serve()
+
+    with capture_logs() as events:
+        sent = body.encode("utf-8", "surrogatepass")
+        async with client.post(f"{V1}/integrations/acme/pause", data=sent) as answer:
+            problem = await answer.json()
+    assert (answer.status, problem["title"]) == (400, "the body must be JSON")
+    assert events == []

@@ -146,6 +146,32 @@ async def test_a_large_header_is_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"CANARY / HTTP/9.9\r\n\r\n", id="version"),
+        pytest.param(b"GET /CANARY\x01 HTTP/1.1\r\n\r\n", id="control character"),
+        pytest.param(b"GET / HTTP/1.1\r\nCANARY CANARY: x\r\n\r\n", id="field name"),
+        pytest.param(b"GET / HTTP/1.1\r\nContent-Length: CANARY\r\n\r\n", id="length"),
+        pytest.param(b"GET http://[CANARY/ HTTP/1.1\r\nHost: x\r\n\r\n", id="address"),
+        pytest.param(b"\x16\x03\x01\x02CANARY\r\n\r\n", id="TLS"),
+    ],
+)
+async def test_what_is_no_http_is_refused_as_a_problem_that_quotes_nothing(
+    serve: Serve, sent: bytes
+) -> None:
+    client = await connect(serve, PATIENT)
+    with capture_logs() as events:
+        client.writer.write(sent)
+        answer = await client.until_closed()
+
+    assert answer[9:12] == b"400"
+    assert b"application/problem+json" in answer
+    assert b"CANARY" not in answer
+    assert b"iohttp" not in answer
+    assert "CANARY" not in str(events)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         pytest.param(b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n", id="no chunk"),

@@ -91,6 +91,21 @@ async def test_a_status_that_is_none_ends_as_a_dead_letter_that_names_the_allowe
     await healthy_is_pushed(world)
 
 
+@pytest.mark.parametrize(
+    "text", ["ada@example.com", "Ada called, 555-0143", "x" * 4000, "y" * 200_000, "ada.lovelace"]
+)
+async def test_free_text_in_a_status_reaches_neither_the_outbox_nor_the_log(
+    world: PushWorld, text: str
+) -> None:
+    await write(world, "a1", status=text)
+    await world.settle()
+
+    (row,) = await world.outbox()
+    (logged,) = await world.log()
+    assert (row["state"], row["target_status"], logged["status"]) == ("dead", "", "")
+    assert text not in f"{row}{logged}"
+
+
 async def test_an_odd_stage_alone_is_a_dead_letter_or_nothing_to_do(world: PushWorld) -> None:
     for value in ODD.values():
         await write(world, "a1", stage={"name": "Applied"})

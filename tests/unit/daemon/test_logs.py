@@ -114,6 +114,39 @@ def test_a_request_that_is_no_http_is_not_quoted(out: io.StringIO) -> None:
     assert "OSError" in str(event["exception"])
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_half_character_is_written_as_a_replacement_and_never_as_the_raw_record(
+    log_format: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    configure_logs(stream=stream, log_format=log_format)  # type: ignore[arg-type]
+    odd = {"\ud800": "Ada", "path": "\udfff", "error": UserError("\ud800 ada@example.com")}
+    structlog.get_logger("x").info(
+        "import_\ud800finished", reason="\ud800x", nested=odd, name="Ada"
+    )
+    stream.flush()
+
+    written = raw.getvalue().decode() + "".join(capfd.readouterr())
+    assert "\ufffdx" in written
+    assert "Ada" not in written
+    assert "ada@" not in written
+
+
+def test_an_event_that_no_renderer_can_write_is_named_and_not_quoted(
+    out: io.StringIO, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise TypeError("CANARY")
+
+    configure_logs(stream=out)
+    monkeypatch.setattr("msgspec.json.encode", fail)
+    structlog.get_logger("x").info("import_poll_finished", name="CANARY")
+
+    assert out.getvalue() == "a log event of x could not be written (TypeError)\n"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_driver_never_logs_documents_even_at_debug(out: io.StringIO) -> None:
     configure_logs(stream=out, level="debug")
     logging.getLogger("pymongo.command").debug("the whole document")

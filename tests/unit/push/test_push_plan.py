@@ -136,6 +136,8 @@ def test_what_cannot_be_sent_says_why(decided: Skip, reason: str, failed: bool) 
         ("on_hold", "'on_hold' is no canonical status; allowed are new, reviewing, "),
         ("ada@example.com", "the status is no canonical status; allowed are new, "),
         ("x" * 41, "the status is no canonical status; allowed are new, "),
+        ("Ada Lovelace called", "the status is no canonical status; allowed are new, "),
+        ("555-0143", "the status is no canonical status; allowed are new, "),
     ],
 )
 def test_another_word_is_named_with_the_allowed_ones_unless_it_may_be_personal(

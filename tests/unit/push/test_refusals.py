@@ -62,3 +62,12 @@ def test_a_refusal_shows_the_atss_own_words_without_names(error: AtsError, text:
 
 def test_what_else_would_have_to_be_done_is_added() -> None:
     assert refusal_text(Rejected("no"), [], hint="Name a reason") == "Rejected: no. Name a reason"
+
+
+def test_a_code_that_names_the_candidate_is_left_out() -> None:
+    refused = said(
+        Rejected("move: refused (Jane.Doe)", status=400, operation="move"), code="Jane.Doe"
+    )
+
+    assert refusal_text(refused, ["Jane", "Doe"]) == "Rejected: move: refused"
+    assert refusal_text(refused, ["Ada"]) == "Rejected: move: refused (Jane.Doe)"
