@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
+from models.candidate import ApplicationRecord, AtsRef, AttachmentRecord, CandidateRecord
 from models.status import ApplicationStatus
 
 Cursor = Mapping[str, Any]
@@ -18,6 +18,17 @@ Cursor = Mapping[str, Any]
 
 Position = Mapping[str, Any]
 """The page at which a walk is resumed. Opaque to the daemon; plain JSON values, stored as they are."""
+
+
+class DetailFacts(msgspec.Struct, frozen=True):
+    """Facts about the details of a list's records, which are read in the background."""
+
+    fields: frozenset[str]
+    """The fields that details give, such as `candidate.attachments`; records of the list lack them."""
+    version: str
+    """Changes whenever something else is read, or mapped from it; then details are read again."""
+    swept: bool
+    """True: parts may change without a trace in the list. A sweep reads every detail again."""
 
 
 class ListFacts(msgspec.Struct, frozen=True):
@@ -37,6 +48,8 @@ class ListFacts(msgspec.Struct, frozen=True):
     read_again_in_sweeps: bool = False
     """True: parts of a record may change without a trace in the list. A sweep maps every record
     again, which reads it in full."""
+    detail: DetailFacts | None = None
+    """None: nothing is read in the background."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -135,6 +148,16 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     def unread_fields(self) -> frozenset[str]:
         """Every field that could not be read."""
         return self.failed_fields | self.raw_fields
+
+
+class RecordDetails(msgspec.Struct, frozen=True):
+    """The part of one record that the list does not show, in canonical words: no identity, no status."""
+
+    external_id: str
+    candidate: Mapping[str, Any]
+    """The fields of the candidate that could be read."""
+    application: Mapping[str, Any]
+    """The fields of each application of the record."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
@@ -328,6 +351,24 @@ class Connector(Protocol):
         """Read records by id; None for an id that the ATS says does not exist.
 
         An id that the answer leaves in doubt is missing from what is returned.
+        """
+        ...
+
+    async def read_details(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RecordDetails | MappingFailed | None]:
+        """Reads what the list does not show of records; None for one that the ATS does not have.
+
+        Every id has its entry. The requests leave the limits to polls and pushes.
+        """
+        ...
+
+    async def read_attachments(
+        self, list_name: str, external_id: str
+    ) -> Sequence[AttachmentRecord] | None:
+        """Reads the files of a record's candidate, with addresses that are good now.
+
+        None if the ATS does not have the record. It is read as soon as a push would be.
         """
         ...
 

@@ -10,6 +10,7 @@ import msgspec
 from connectors.connector import (
     ApplicationRef,
     Capabilities,
+    DetailFacts,
     Impossible,
     ListFacts,
     Mapped,
@@ -20,6 +21,7 @@ from connectors.connector import (
     PushTarget,
     RawRecord,
     ReadIssue,
+    RecordDetails,
     StageFacts,
     Step,
     Unchanged,
@@ -27,6 +29,7 @@ from connectors.connector import (
 )
 from connectors.definition.capabilities import capabilities_of
 from connectors.definition.cursors import NoCursor
+from connectors.definition.lists import List
 from connectors.definition.root import DefinitionModel
 from connectors.http.parts import Parts
 from connectors.http.transport import whole
@@ -38,7 +41,7 @@ from connectors.write.analytics import AnalyticsSender
 from connectors.write.choices import ChoiceFinder
 from connectors.write.push_planner import OperatorOverrides, Planner
 from connectors.write.sender import WriteSender
-from models.candidate import ApplicationRecord
+from models.candidate import ApplicationRecord, AttachmentRecord
 
 ENGINE_VERSION = 1
 """Raise it when the engine itself reads records differently, so that snapshots are mapped again."""
@@ -104,11 +107,30 @@ class RestConnector:
                 reads_by_id=reader.spec.fetch is not None,
                 mapping_version=version,
                 deleted_by=reader.spec.deleted_by,
-                read_again_in_sweeps=reader.spec.detail is not None
-                and reader.spec.detail.when == "swept",
+                read_again_in_sweeps=reader.spec.reads_inline and _is_swept(reader.spec),
+                detail=self._detail_facts(name, reader.spec),
             )
             for name, reader in self._reader.readers.items()
         ]
+
+    def _detail_facts(self, name: str, spec: List) -> DetailFacts | None:
+        """The version covers what is requested and every source that it is mapped by."""
+        if spec.detail is None or not spec.detail.read:
+            return None
+        fields = self._reader.details[name].fields
+        mappings = {"candidate": self._model.candidate, "application": self._model.application}
+        part = {
+            "engine": ENGINE_VERSION,
+            "detail": spec.detail.model_dump(mode="json"),
+            "fields": {
+                field: repr(getattr(mappings[part], field_name))
+                for field in sorted(fields)
+                for part, _, field_name in [field.partition(".")]
+            },
+            "extras": self.parts.operator.fields,
+        }
+        version = sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
+        return DetailFacts(fields, version, _is_swept(spec))
 
     def _mapping_version(self) -> str:
         operator = self.parts.operator
@@ -173,6 +195,18 @@ class RestConnector:
         """Reads records by id; None for an id that the ATS does not have."""
         return await self._reader.fetch(list_name, external_ids)
 
+    async def read_details(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RecordDetails | MappingFailed | None]:
+        """Reads what a list does not show of its records; None for one that is gone."""
+        return await self._reader.details[list_name].read(external_ids)
+
+    async def read_attachments(
+        self, list_name: str, external_id: str
+    ) -> Sequence[AttachmentRecord] | None:
+        """Reads the files of a record's candidate, with addresses that are good now."""
+        return await self._reader.read_attachments(list_name, external_id)
+
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         """Reads an application as it is now; None if it is gone."""
         found = await self._reader.read_application(ref)
@@ -225,6 +259,10 @@ class RestConnector:
     async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
         """Delivers one application's analytics value."""
         await self._analytics.send_value(ref, value, field_name)
+
+
+def _is_swept(spec: List) -> bool:
+    return spec.detail is not None and spec.detail.when == "swept"
 
 
 __all__ = ["ENGINE_VERSION", "Parts", "RestConnector"]

@@ -2,7 +2,10 @@
 
 from connectors.connector import Capabilities
 from connectors.definition.analytics import ValueAnalytics
+from connectors.definition.paths import details_used
+from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
+from connectors.definition.sources import paths_in
 
 
 def capabilities_of(model: DefinitionModel) -> Capabilities:
@@ -26,13 +29,21 @@ def capabilities_of(model: DefinitionModel) -> Capabilities:
 
 
 def _shows_values(model: DefinitionModel) -> bool:
-    """True where analytics values are custom fields, or tags of which earlier ones are removed."""
+    """True where analytics values are custom fields, or tags of which earlier ones are removed.
+
+    What is read in the background may be older than a value: it shows nothing.
+    """
     analytics, candidate, application = model.analytics, model.candidate, model.application
     if not isinstance(analytics, ValueAnalytics):
         return False
     if analytics.replaces is not None:
-        return candidate is not None and candidate.tags is not None
-    if application is not None and application.custom_fields is not None:
+        return candidate is not None and _is_listed(candidate.tags)
+    if application is not None and _is_listed(application.custom_fields):
         return True
     in_one = any(spec.holds == "both" for spec in model.lists.values())
-    return in_one and candidate is not None and candidate.custom_fields is not None
+    return in_one and candidate is not None and _is_listed(candidate.custom_fields)
+
+
+def _is_listed(source: object) -> bool:
+    paths = list(paths_in(source))  # type: ignore[arg-type]  # a validated source
+    return source != NOTHING and not any(map(details_used, paths))

@@ -190,7 +190,7 @@ def _check_polled(document: Document, path: NodePath, spec: List) -> None:
         document.warn((*path, "absence_is_deletion"), "deletions can never be noticed here")
     if spec.deleted_by is not None and spec.fetch is None:
         document.error((*path, "deleted_by"), "needs `fetch`, which asks for a record by its id")
-    if spec.detail is not None and spec.fetch is None:
+    if spec.reads_inline and spec.fetch is None:
         document.error((*path, "detail"), "needs `fetch`, which reads a record in full")
 
 
@@ -211,7 +211,7 @@ def _check_updated_at(document: Document, path: NodePath, cursor: UpdatedAtCurso
 
 def _check_thin(document: Document, path: NodePath, spec: List, cursor: UpdatedAtCursor) -> None:
     """Report details of which no one would notice that they changed."""
-    if cursor.field is None and spec.detail is not None and spec.detail.when != "always":
+    if cursor.field is None and spec.reads_inline and spec.detail and spec.detail.when != "always":
         message = "must be `always` where `cursor` has no `field`: changed records look unchanged"
         document.error((*path, "detail", "when"), message)
 

@@ -6,6 +6,7 @@ from typing import Any
 from config.document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
+from connectors.definition.check_details import check_detail_fields, check_unused_details
 from connectors.definition.lists import List
 from connectors.definition.paths import joins_used
 from connectors.definition.records import NOTHING
@@ -25,6 +26,8 @@ def check_mapping(document: Document, model: DefinitionModel) -> None:
         for path, source in sources_of(getattr(model, part), (part,)):
             _check_joins(document, path, paths_in(source), [model.lists[name] for name in lists])
             _check_inside_each(document, path, source)
+        check_detail_fields(document, model, part, sources_of(getattr(model, part), (part,)))
+    check_unused_details(document, model, _paths(model))
     _check_outcomes(document, model)
     _check_unused_joins(document, model)
     _check_statuses(document, model)
@@ -99,6 +102,11 @@ def _check_unused_joins(document: Document, model: DefinitionModel) -> None:
         for join in spec.joins.keys() - read - through:
             message = f"nothing reads joined.{join}"
             document.error(("lists", name, "joins", join), message, on_key=True)
+
+
+def _paths(model: DefinitionModel) -> set[str]:
+    sources = (source for part in _HOLDING for _, source in sources_of(getattr(model, part), ()))
+    return {text for source in sources for text in paths_in(source)}
 
 
 def _check_statuses(document: Document, model: DefinitionModel) -> None:

@@ -1,6 +1,7 @@
 """Checks across a definition's parts, for mistakes that no part can see alone."""
 
 from config.document import Document
+from connectors.definition.check_details import check_detail_requests
 from connectors.definition.check_lists import check_lists
 from connectors.definition.check_mapping import check_mapping, check_tests
 from connectors.definition.check_settings import check_settings
@@ -14,6 +15,7 @@ def check(document: Document, model: DefinitionModel) -> None:
     for one in (
         check_settings,
         check_lists,
+        check_detail_requests,
         check_zones,
         check_mapping,
         check_writes,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Duration, Filled, between
 from connectors.definition.cursors import Cursor
 from connectors.definition.pagination import NoPagination, Pagination
 from connectors.definition.paths import JmesPath
@@ -76,8 +76,46 @@ class Join(ConfigModel):
     )
 
 
+class DetailRead(ConfigModel):
+    """One more request about a record; its answer is `detail.<name>` in mappings."""
+
+    request: Request = Field(
+        description="The request; `{id}` is the record's id, `{ids}` are several.",
+        examples=[{"get": "/candidates/{id}/files"}],
+    )
+    records: JmesPath = Field(
+        default="@", description="Where the record, or the list of them, is.", examples=["data"]
+    )
+    many: bool = Field(
+        default=False,
+        description="Whether there are several; `detail.<name>` is a list then.",
+        examples=[True],
+    )
+    pagination: Pagination = Field(
+        default_factory=NoPagination,
+        description="How pages follow each other, where there are `many`.",
+        examples=[{"kind": "next_url", "at": "paging.next"}],
+    )
+    batch: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Ids in one request.", examples=[50]
+    )
+    by: JmesPath = Field(
+        default="id",
+        description="Where what a `batch` brings has the id of its record.",
+        examples=["candidate_id"],
+    )
+    optional: bool = Field(
+        default=False,
+        description="`true`: it is empty where the credential may not read it, or where the ATS "
+        "has none.",
+        examples=[True],
+    )
+
+
 class Detail(ConfigModel):
-    """Reads each record in full, because the list shows only part of it."""
+    """Reads what a list does not show: each record in full, before it is imported, or with `read` more
+    of it in the background, afterwards.
+    """
 
     when: Literal["changed", "swept", "always"] = Field(
         default="changed",
@@ -85,6 +123,19 @@ class Detail(ConfigModel):
         "for parts whose changes the list does not show. `swept`: with every sweep, and in between "
         "when the list's record changed, where reading all of them at each poll takes too long.",
         examples=["changed"],
+    )
+    read: dict[Filled, DetailRead] = Field(
+        default_factory=dict,
+        description="Requests that are made in the background for each changed record, by name: "
+        "fields whose paths read `detail.<name>` follow later, and no status waits for them. With "
+        "`always` the record itself is read in full before it is imported, besides.",
+        examples=[{"files": {"request": {"get": "/candidates/{id}/files"}, "many": True}}],
+    )
+    addresses_last: Annotated[Duration, between("1s", "365d")] | None = Field(
+        default=None,
+        description="How long addresses of files are good after they were read, where records do "
+        "not say it.",
+        examples=["60000s"],
     )
 
 
@@ -146,7 +197,8 @@ class List(ConfigModel):
     )
     detail: Detail | None = Field(
         default=None,
-        description="Whether each record is read in full by `fetch`.",
+        description="What is read of each record beyond what the list shows: the whole record by "
+        "`fetch`, or with `read` more of it in the background.",
         examples=[{"when": "changed"}],
     )
     joins: dict[Filled, Join] = Field(
@@ -165,3 +217,13 @@ class List(ConfigModel):
         description="No effect any more: values under `volatile` paths are never compared.",
         examples=[True],
     )
+
+    @property
+    def reads_inline(self) -> bool:
+        """True: a record is imported only once it was read in full."""
+        return self.detail is not None and (not self.detail.read or self.detail.when == "always")
+
+    @property
+    def detail_reads(self) -> dict[str, DetailRead]:
+        """The requests about a record that are made in the background, by name."""
+        return {} if self.detail is None else self.detail.read

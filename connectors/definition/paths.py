@@ -13,6 +13,7 @@ SIMPLE_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 _QUOTE_HINT = re.compile(r"[A-Za-z0-9_]+-[A-Za-z0-9_-]+")
 JOINED = "joined"
+DETAIL = "detail"
 _ROOT_CHANGING = frozenset({"projection", "filter_projection", "value_projection", "pipe"})
 
 
@@ -63,6 +64,11 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def joins_used(path: str) -> set[str]:
     """The names X of all `joined.X` that a path reads."""
     return {name for name in _behind(JOINED, dict(jmespath.compile(path).parsed)) if name}
+
+
+def details_used(path: str) -> set[str]:
+    """The names X of all `detail.X` that a path reads."""
+    return {name for name in _behind(DETAIL, dict(jmespath.compile(path).parsed)) if name}
 
 
 def names_behind_joins(paths: Iterable[str]) -> dict[str, frozenset[str] | None]:

@@ -35,6 +35,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     is_write: bool = False
     is_urgent: bool = False
     """A read that a write waits for: it may use what is reserved for writes."""
+    is_background: bool = False
+    """It can wait, and leaves the limits to polls and pushes."""
 
 
 class Answer(msgspec.Struct, frozen=True):

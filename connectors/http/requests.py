@@ -76,6 +76,7 @@ class Draft(msgspec.Struct, frozen=True):
     form: Mapping[str, str]
     is_write: bool = False
     is_urgent: bool = False
+    is_background: bool = False
 
     def outgoing(self) -> Outgoing:
         """The request as it goes out."""
@@ -95,6 +96,7 @@ class Draft(msgspec.Struct, frozen=True):
             body,
             is_write=self.is_write,
             is_urgent=self.is_urgent,
+            is_background=self.is_background,
         )
 
 

@@ -224,7 +224,7 @@ class Transport:
             request.operation,
             is_write=request.is_write,
             is_urgent=request.is_urgent,
-            is_background=request.operation == ANALYTICS,
+            is_background=request.is_background or request.operation == ANALYTICS,
         )
 
     async def _judged(

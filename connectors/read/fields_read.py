@@ -1,11 +1,11 @@
 """Finds the keys and joins of a list's records that the definition's paths read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from connectors.definition.lists import Join, List
-from connectors.definition.paths import joins_used, names_behind_joins, names_read
+from connectors.definition.paths import DETAIL, joins_used, names_behind_joins, names_read
 from connectors.read.identify import SCOPE
 from connectors.read.mapping import WHOLE, ApplicationMapper, CandidateMapper
 
@@ -48,14 +48,18 @@ def reads_of(spec: List, mappers: Mappers) -> Reads:
         candidate_joins,
         application_joins,
         names_behind_joins((*of_candidate, *of_application)),
-        None if spec.detail is not None else _names(own, parts, each),
+        None if spec.reads_inline else _names(own, parts, each, spec.detail_reads.keys()),
     )
 
 
-def _names(own: list[str], parts: list[str], each: str | None) -> frozenset[str] | None:
+def _names(
+    own: list[str], parts: list[str], each: str | None, details: Collection[str]
+) -> frozenset[str] | None:
     of_record = names_read([*own, each] if each else [*own, *parts])
     of_parts = names_read(parts, whole=WHOLE) if each else frozenset()
-    return None if of_record is None or of_parts is None else of_record | of_parts | {SCOPE}
+    if of_record is None or of_parts is None:
+        return None
+    return (of_record | of_parts | {SCOPE}) - ({DETAIL} if details else set())
 
 
 def _needed(spec: List, paths: Iterable[str]) -> dict[str, Join]:

@@ -1,6 +1,6 @@
 """Turns a vendor's record into canonical words: pure functions, compiled once per connector."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.definition.compiled_paths import Getter, compile_path
+from connectors.definition.paths import details_used
 from connectors.definition.records import ApplicationMapping, CandidateMapping
 from connectors.definition.sources import Each, PathSource, paths_in
 from connectors.read.conversions import (
@@ -99,7 +100,7 @@ class _Field(msgspec.Struct, frozen=True):
     """Gives the value from before its entries are read."""
 
 
-class _Fields:
+class Fields:
     """The fields of one part of a record, read in one go.
 
     Texts under one of the record's own keys are half of all fields: they are taken
@@ -107,15 +108,9 @@ class _Fields:
     """
 
     def __init__(
-        self,
-        part: str,
-        mapping: Any,
-        kinds: Mapping[str, Convert],
-        extras: Extras,
-        zone: tzinfo,
+        self, part: str, fields: Sequence[_Field], custom: Mapping[str, str] | None = None
     ) -> None:
-        fields = list(_fields(part, mapping, _in_zone(kinds, zone), extras, zone))
-        custom = _extra_custom_fields(part, extras)
+        custom = custom or {}
         self._part = part
         self._none_yet = dict.fromkeys(each.name for each in fields)
         self._texts = [
@@ -128,7 +123,32 @@ class _Fields:
         ]
         self._every = fields
         self._custom = [(name, compile_path(path)) for name, path in custom.items()]
+        self._custom_paths = custom
+        self.names = frozenset(self._none_yet)
         self.paths = (*(path for each in fields for path in each.paths), *custom.values())
+
+    def of_lists(self) -> "Fields":
+        """The same for records of lists: custom fields that only details have are not set."""
+        return Fields(self._part, self._every, self._custom_by(from_detail=False))
+
+    def of_details(self) -> "Fields":
+        """The fields that are read from `detail`."""
+        custom = self._custom_by(from_detail=True)
+        fields = [
+            each
+            for each in self._every
+            if any(map(details_used, each.paths)) or (custom and each.convert is custom_fields)
+        ]
+        return Fields(self._part, fields, custom)
+
+    def only(self, name: str) -> "Fields":
+        """One field by itself; none if it is not among them."""
+        custom = self._custom_paths if name == "custom_fields" else {}
+        return Fields(self._part, [each for each in self._every if each.name == name], custom)
+
+    def _custom_by(self, *, from_detail: bool) -> dict[str, str]:
+        paths = self._custom_paths
+        return {k: p for k, p in paths.items() if bool(details_used(p)) is from_detail}
 
     def read(self, record: Any, issues: list[FieldIssue]) -> Any:
         """Every field; `issues` gets those that could not be read.
@@ -183,6 +203,13 @@ class _Fields:
             raise RecordFailed(f"{self._part}.custom_fields.{name} {error}") from None
 
 
+def _fields_of(
+    part: str, mapping: Any, kinds: Mapping[str, Convert], extras: Extras, zone: tzinfo
+) -> Fields:
+    fields = list(_fields(part, mapping, _in_zone(kinds, zone), extras, zone))
+    return Fields(part, fields, _extra_custom_fields(part, extras))
+
+
 def _reason(error: Exception) -> str:
     """Our own words, or only the kind of error: others may quote the value."""
     return (
@@ -231,8 +258,11 @@ class CandidateMapper:
 
     def __init__(self, mapping: CandidateMapping, extras: Extras, zone: tzinfo = UTC) -> None:
         """Compile every field once; `zone` is that of times without one."""
-        self._fields = _Fields("candidate", mapping, _CANDIDATE, extras, zone)
-        self.paths = self._fields.paths
+        fields = _fields_of("candidate", mapping, _CANDIDATE, extras, zone)
+        self._fields = fields.of_lists()
+        self.details = fields.of_details()
+        """The fields that are read in the background."""
+        self.paths = fields.paths
         """Every path that a candidate is read from."""
 
     def read(self, record: Any, issues: list[FieldIssue]) -> CandidateRecord:
@@ -261,14 +291,17 @@ class ApplicationMapper:
         """Compile every field once; `zone` is that of times without one."""
         self._rules = rules
         self._each = compile_path(mapping.each) if mapping.each else None
-        self._fields = _Fields("application", mapping, _APPLICATION, extras, zone)
+        fields = _fields_of("application", mapping, _APPLICATION, extras, zone)
+        self._fields = fields.of_lists()
+        self.details = fields.of_details()
+        """The fields that are read in the background."""
         job: list[Any] = [mapping.job.external_id, mapping.job.name]
         stage: list[Any] = [mapping.stage.external_id, mapping.stage.name, mapping.stage.kind]
         self._job = tuple(getter(part) for part in job)
         self._stage = tuple(getter(part) for part in stage)
         self.each = mapping.each
         self.paths = (
-            *self._fields.paths,
+            *fields.paths,
             *(path for part in (*job, *stage) for path in paths_in(part)),
             *rules.paths,
         )

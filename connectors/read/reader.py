@@ -3,16 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from connectors.connector import (
-    ApplicationRef,
-    RawRecord,
-)
+from connectors.connector import ApplicationRef, Mapped, RawRecord
 from connectors.definition.compiled_paths import compile_path
+from connectors.definition.lists import List
 from connectors.definition.root import DefinitionModel
 from connectors.errors import BrokenAnswer, NotFound, NotSupported, Rejected
 from connectors.http.parts import Parts
+from connectors.read.background_details import DetailReader
 from connectors.read.detail_fetcher import Fetcher
-from connectors.read.digests import digest_for
+from connectors.read.digests import Digest, digest_for
 from connectors.read.fields_read import Mappers, reads_of
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
@@ -22,7 +21,7 @@ from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
 from connectors.read.record_reader import ListReader
 from connectors.read.statuses import StatusRules
-from models.candidate import ApplicationRecord
+from models.candidate import ApplicationRecord, AttachmentRecord
 
 _REMEMBERED = 2000
 """Applications whose records are kept between a read and the push that it is for."""
@@ -39,16 +38,11 @@ class AtsReader:
         mappers = self._mappers(rules)
         reads = {name: reads_of(spec, mappers.of(spec)) for name, spec in self._model.lists.items()}
         self.lists = {
-            name: AtsList(
+            name: self._list(
                 name,
                 spec,
-                requests=parts.requests,
-                transport=parts.transport,
-                clock=parts.clock,
-                load_scopes=self.load_scopes,
-                issues=self.issues,
-                digest_of=None
-                if spec.detail is not None and spec.detail.when == "always"
+                None
+                if spec.reads_inline and spec.detail and spec.detail.when == "always"
                 else digest_for(reads[name].names, spec.volatile),
             )
             for name, spec in self._model.lists.items()
@@ -78,7 +72,32 @@ class AtsReader:
             if spec.holds != "lookup"
         }
         """By list, in the order of the definition; lookup lists have none."""
+        self.details = {
+            name: DetailReader(
+                name,
+                reader.spec,
+                mappers.of(reader.spec),
+                make_list=self._list,
+                transport=parts.transport,
+                clock=parts.clock,
+                issues=self.issues,
+            )
+            for name, reader in self.readers.items()
+        }
         self._contexts: OrderedDict[str, Context] = OrderedDict()
+
+    def _list(self, name: str, spec: List, digest_of: Digest | None = None) -> AtsList:
+        parts = self._parts
+        return AtsList(
+            name,
+            spec,
+            requests=parts.requests,
+            transport=parts.transport,
+            clock=parts.clock,
+            load_scopes=self.load_scopes,
+            issues=self.issues,
+            digest_of=digest_of,
+        )
 
     def _mappers(self, rules: StatusRules) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
@@ -102,6 +121,26 @@ class AtsReader:
         by_id = {record.external_id: record for record in identified.records}
         known = [each for each in external_ids if each in by_id or each not in found.doubtful]
         return {external_id: by_id.get(external_id) for external_id in known}
+
+    async def read_attachments(
+        self, list_name: str, external_id: str
+    ) -> Sequence[AttachmentRecord] | None:
+        """Reads the files of a record's candidate as they are now; None if the ATS has it not.
+
+        Raises:
+            Rejected: the record cannot be mapped.
+        """
+        details = self.details[list_name]
+        if "candidate.attachments" in details.fields:
+            return await details.attachments(external_id)
+        record = (await self.fetch(list_name, [external_id])).get(external_id)
+        if record is None:
+            return None
+        (mapped,) = await self.readers[list_name].map([record], {})
+        if not isinstance(mapped, Mapped):
+            reason = getattr(mapped, "message", "")
+            raise Rejected(f"{list_name}: record {external_id} cannot be read: {reason}")
+        return [] if mapped.candidate is None else mapped.candidate["attachments"]
 
     async def read_application(
         self, ref: ApplicationRef

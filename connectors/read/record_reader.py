@@ -9,6 +9,7 @@ import msgspec
 from connectors.connector import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import List
+from connectors.definition.paths import DETAIL
 from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
 from connectors.http.decoding import FAILURES, decode
 from connectors.read.detail_fetcher import Fetcher, ReadRows
@@ -76,6 +77,8 @@ class ListReader:
         """
         if self._applications is None:
             return []
+        if self.spec.detail_reads:
+            record = {**record, DETAIL: None}
         parts = self._parts(record)
         await self.joins.join([record], parts)
         issues: list[FieldIssue] = []
@@ -96,10 +99,10 @@ class ListReader:
         A record that needs neither details nor joins is decoded, mapped and dropped before the next
         one: a page of decoded records costs twice as much to make and to hold.
         """
-        if self.spec.detail is None and not self.joins.has_joins:
+        if not self.spec.reads_inline and not self.joins.has_joins:
             return await self._map_one_by_one(records, known)
         decoded = [self._decoded(each) for each in records]
-        if self.spec.detail is not None:
+        if self.spec.reads_inline:
             decoded = await self._detailed(records, decoded)
         compared = [
             self._compared(record, context, known.get(record.external_id))
@@ -156,6 +159,8 @@ class ListReader:
             content = fingerprint(self._prune(context))
             if content == old:
                 return Unchanged(record.external_id)
+            if self.spec.detail_reads:
+                context = {**context, DETAIL: None}
             return _Fresh(record, context, self._parts(context), content)
         except BROKEN as error:
             return _failed(record, _because(error))

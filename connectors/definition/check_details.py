@@ -1,0 +1,88 @@
+"""Checks of what is read in the background: requests, and the fields that may wait for them."""
+
+from collections.abc import Iterator
+
+from config.document import Document
+from config.nodes import NodePath
+from config.problems import did_you_mean
+from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.lists import DetailRead, List
+from connectors.definition.pagination import NoPagination
+from connectors.definition.paths import details_used
+from connectors.definition.placeholders import names_in
+from connectors.definition.root import DefinitionModel
+from connectors.definition.sources import Source, paths_in
+
+LATER = {
+    "candidate": frozenset(
+        {
+            "first_name", "last_name", "emails", "phones", "addresses", "company", "title",
+            "links", "tags", "source", "custom_fields", "attachments", "is_private",
+        }
+    ),
+    "application": frozenset({"source", "custom_fields"}),
+}  # fmt: skip
+"""The fields that may come later: no identity, no time, and nothing that a status is made of."""
+Sources = Iterator[tuple[NodePath, Source]]
+
+
+def check_detail_requests(document: Document, model: DefinitionModel) -> None:
+    """Reports mistakes in the requests of details."""
+    names = settings_names(model)
+    for name, spec in model.lists.items():
+        if spec.detail is None:
+            continue
+        path: NodePath = ("lists", name, "detail")
+        if spec.detail.addresses_last is not None and not spec.detail.read:
+            document.error((*path, "addresses_last"), "has no meaning without `read`", on_key=True)
+        for key, read in spec.detail.read.items():
+            _check_read(document, (*path, "read", key), read, spec, names)
+
+
+def _check_read(
+    document: Document, path: NodePath, read: DetailRead, spec: List, names: set[str]
+) -> None:
+    known = names | {"id", "ids"} | ({"scope"} if spec.scopes else set())
+    for key, part in read.request.parts().items():
+        check_placeholders(document, (*path, "request", key), part, known)
+    used = {use.name for use in names_in(read.request.parts())}
+    if not used & {"id", "ids"}:
+        document.error((*path, "request"), "needs {id} or {ids}: which records it is about")
+    if read.batch > 1 and ("ids" not in used or spec.scopes):
+        document.error(
+            (*path, "batch"), "several ids in a request need {ids} in it, and no `scopes`"
+        )
+    if not isinstance(read.pagination, NoPagination) and not read.many and read.batch == 1:
+        document.error((*path, "pagination"), "has no meaning without `many`", on_key=True)
+
+
+def check_detail_fields(
+    document: Document, model: DefinitionModel, part: str, sources: Sources
+) -> None:
+    """Reports fields that cannot come later, and names of details that no list declares."""
+    holding = {"candidate": ("candidates", "both"), "application": ("applications", "both")}[part]
+    lists = [spec for spec in model.lists.values() if spec.holds in holding]
+    declared = [spec.detail_reads.keys() for spec in lists]
+    for path, source in sources:
+        used = {name for text in paths_in(source) for name in details_used(text)}
+        if not used or not any(declared):
+            continue
+        if path[1] not in LATER[part]:
+            message = "cannot wait for a detail: identities, times and statuses come with the list"
+            document.error(path, message)
+        elif part == "application" and model.application and model.application.each:
+            document.error(path, "cannot wait for a detail where a record has several applications")
+        for name in sorted(used):
+            if not all(name in names for names in declared):
+                message = f"reads detail.{name}, but no such request is declared on its list"
+                hint = did_you_mean(name, set().union(*declared))
+                document.error(path, message, hint=hint)
+
+
+def check_unused_details(document: Document, model: DefinitionModel, paths: set[str]) -> None:
+    """Reports requests whose answers no mapping reads; `paths` are those of all mappings."""
+    read = {name for path in paths for name in details_used(path)}
+    for name, spec in model.lists.items():
+        for key in spec.detail_reads.keys() - read:
+            location = ("lists", name, "detail", "read", key)
+            document.error(location, f"nothing reads detail.{key}", on_key=True)

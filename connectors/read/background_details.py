@@ -1,0 +1,296 @@
+"""Reads what a list does not show of its records, in the background, and maps the fields of it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from connectors.clock import ConnectorClock
+from connectors.connector import MappingFailed, RecordDetails
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.lists import DetailRead, List
+from connectors.definition.paths import DETAIL, details_used
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Unavailable,
+    UnexpectedPayload,
+)
+from connectors.http.decoding import decode
+from connectors.http.requests import Draft
+from connectors.http.transport import SuccessResponse, Transport
+from connectors.read.fields_read import Mappers
+from connectors.read.ids import identifier
+from connectors.read.issues import IssueLog
+from connectors.read.listing import AtsList
+from connectors.read.mapping import BROKEN, FieldIssue, Fields, RecordFailed
+
+AT_ONCE = 4
+"""Records that are read at a time; the vendor's own limits come on top."""
+_OF_ONE_RECORD = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
+"""The errors of one record's read that leave others readable."""
+
+Context = dict[str, Any]
+Shared = Mapping[str, Mapping[str, Any]]
+"""The answers to batches: by name of the read, by record; an error where it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One of the requests about a record."""
+
+    spec: DetailRead
+    listing: AtsList
+
+    def draft(self, own: Sequence[str], scope: str | None, *, urgent: bool) -> Draft:
+        draft = self.listing.draft({"id": own[0], "ids": list(own), "scope": scope})
+        return replace(draft, is_urgent=urgent, is_background=not urgent)
+
+
+class DetailReader:
+    """Reads the details of one list's records."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: List,
+        mappers: Mappers,
+        *,
+        make_list: Callable[[str, List], AtsList],
+        transport: Transport,
+        clock: ConnectorClock,
+        issues: IssueLog,
+    ) -> None:
+        """Compile what details are read with; `mappers` are those of the list."""
+        self.name = name
+        self._has_scopes = spec.scopes is not None
+        self._addresses_last = spec.detail.addresses_last if spec.detail else None
+        self._reads = {
+            key: _Read(one, make_list(f"{name}.{key}", _as_list(one)))
+            for key, one in spec.detail_reads.items()
+        }
+        self._candidate, self._application = (
+            Fields(part, ()) if mapper is None or not self._reads else mapper.details
+            for part, mapper in (
+                ("candidate", mappers.candidate),
+                ("application", mappers.application),
+            )
+        )
+        self._transport = transport
+        self._clock = clock
+        self._issues = issues
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that details give, such as `candidate.attachments`."""
+        return frozenset(
+            f"{part}.{name}"
+            for part, fields in (("candidate", self._candidate), ("application", self._application))
+            for name in fields.names
+        )
+
+    async def read(
+        self, external_ids: Sequence[str]
+    ) -> dict[str, RecordDetails | MappingFailed | None]:
+        """Reads and maps the details of records; None for one that the ATS does not have.
+
+        One that cannot be read stops no other.
+
+        Raises:
+            AtsError: the ATS is away, refuses the credential, or fails at every one of them.
+        """
+        shared = {
+            key: await self._in_batches(read, external_ids)
+            for key, read in self._reads.items()
+            if read.spec.batch > 1
+        }
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(external_id: str) -> RecordDetails | MappingFailed | AtsError | None:
+            async with slots:
+                try:
+                    context = await self._context(external_id, self._reads, shared, urgent=False)
+                except NotFound:
+                    return None
+                except _OF_ONE_RECORD as error:
+                    return error
+            return self._mapped(external_id, context)
+
+        answers = dict(zip(external_ids, await _all(map(one, external_ids)), strict=True))
+        errors = [each for each in answers.values() if isinstance(each, AtsError)]
+        if errors and len(errors) == len(answers) and (len(errors) > 1 or not errors[0].status):
+            raise errors[0]
+        return {
+            external_id: MappingFailed(external_id, str(found))
+            if isinstance(found, AtsError)
+            else found
+            for external_id, found in answers.items()
+        }
+
+    async def attachments(self, external_id: str) -> list[Any] | None:
+        """Returns the files of a record as they are now; None if the ATS does not have it.
+
+        Only what shows files is read, and it does not wait as what is in the background does.
+
+        Raises:
+            AtsError: they cannot be read.
+        """
+        fields = self._candidate.only("attachments")
+        shown_by = {name for path in fields.paths for name in details_used(path)}
+        reads = {key: read for key, read in self._reads.items() if key in shown_by}
+        shared = {
+            key: await self._in_batches(read, [external_id], urgent=True)
+            for key, read in reads.items()
+            if read.spec.batch > 1
+        }
+        try:
+            context = await self._context(external_id, reads, shared, urgent=True)
+        except NotFound:
+            return None
+        found: list[Any] = self._with_expiry(fields.read(context, []))["attachments"]
+        return found
+
+    async def _context(
+        self, external_id: str, reads: Mapping[str, _Read], shared: Shared, *, urgent: bool
+    ) -> Context:
+        """Returns the `detail.<name>` that mappings read.
+
+        Raises:
+            NotFound: the ATS does not have the record.
+        """
+        shown: Context = {}
+        for key, read in reads.items():
+            if read.spec.batch > 1:
+                value = shared[key].get(external_id)
+                if isinstance(value, AtsError):
+                    raise value
+            else:
+                value = await self._of_one(read, external_id, urgent=urgent)
+            shown[key] = value
+        return {DETAIL: shown}
+
+    async def _of_one(self, read: _Read, external_id: str, *, urgent: bool) -> Any:
+        scope, own = self._own(external_id)
+        draft = read.draft([own], scope, urgent=urgent)
+        try:
+            if read.spec.many:
+                return await read.listing.rows(draft) or []
+            return await self._object(read, draft)
+        except (Forbidden, NotFound) as error:
+            return self._empty_or_raise(read, error)
+
+    async def _object(self, read: _Read, draft: Draft) -> Any:
+        find = compile_path(read.spec.records)
+
+        def accept(good: SuccessResponse[Any]) -> None:
+            if not (good.skipped or isinstance(find(good.payload), dict)):
+                message = f"{draft.operation}: the answer has no record at `{read.spec.records}`"
+                raise BrokenAnswer(message, status=good.status, operation=draft.operation)
+
+        def parse(body: bytes) -> tuple[Any, Any]:
+            value = decode(body, lambda why: self._issues.note("body", draft.operation, why))
+            return value, value
+
+        good = await self._transport.read(draft.outgoing(), "fetch", parse, accept=accept)
+        return find(good.payload)
+
+    async def _in_batches(
+        self, read: _Read, external_ids: Sequence[str], *, urgent: bool = False
+    ) -> dict[str, Any]:
+        """Returns the answer about each record; an error stays with the record that causes it."""
+        size = read.spec.batch
+        found: dict[str, Any] = {}
+        for at in range(0, len(external_ids), size):
+            found |= await self._batch(read, external_ids[at : at + size], urgent=urgent)
+        return found
+
+    async def _batch(
+        self, read: _Read, external_ids: Sequence[str], *, urgent: bool
+    ) -> dict[str, Any]:
+        try:
+            rows = await read.listing.rows(read.draft(external_ids, None, urgent=urgent)) or []
+        except (Forbidden, NotFound) as error:
+            return dict.fromkeys(external_ids, self._empty_or_raise(read, error))
+        except _OF_ONE_RECORD as error:
+            if len(external_ids) == 1:
+                return {external_ids[0]: error}
+            half = len(external_ids) // 2
+            parts = (external_ids[:half], external_ids[half:])
+            return {
+                k: v
+                for part in parts
+                for k, v in (await self._batch(read, part, urgent=urgent)).items()
+            }
+        of = compile_path(read.spec.by)
+        by_record: dict[str, list[Any]] = {external_id: [] for external_id in external_ids}
+        for row in rows:
+            if (owner := identifier(of(row))) in by_record:
+                by_record[owner].append(row)
+        if read.spec.many:
+            return dict(by_record)
+        return {e: of_record[0] if of_record else None for e, of_record in by_record.items()}
+
+    def _empty_or_raise(self, read: _Read, error: AtsError) -> Any:
+        if not read.spec.optional:
+            raise error
+        if isinstance(error, Forbidden):
+            reason = f"cannot be read (HTTP {error.status}): what it adds stays empty"
+            self._issues.note("join", read.listing.name, reason)
+        return [] if read.spec.many else None
+
+    def _own(self, external_id: str) -> tuple[str | None, str]:
+        if not self._has_scopes:
+            return None, external_id
+        scope, _, own = external_id.partition(":")
+        return scope, own
+
+    def _mapped(self, external_id: str, context: Context) -> RecordDetails | MappingFailed:
+        issues: list[FieldIssue] = []
+        try:
+            candidate = self._with_expiry(self._candidate.read(context, issues))
+            application = self._application.read(context, issues)
+        except RecordFailed as error:
+            return MappingFailed(external_id, str(error))
+        except BROKEN as error:
+            why = f"its details cannot be read ({type(error).__name__})"
+            return MappingFailed(external_id, why)
+        for each in issues:
+            became = "it is kept as it came" if each.kept else "it is left out"
+            self._issues.note("field", each.name, f"{each.reason}; {became}")
+        failed = {each.name for each in issues if not each.kept}
+        return RecordDetails(
+            external_id,
+            {k: v for k, v in candidate.items() if f"candidate.{k}" not in failed},
+            {k: v for k, v in application.items() if f"application.{k}" not in failed},
+        )
+
+    def _with_expiry(self, candidate: Context) -> Context:
+        if self._addresses_last is None or "attachments" not in candidate:
+            return candidate
+        until = self._clock.now() + self._addresses_last
+        files = [
+            {**each, "url_expires_at": each["url_expires_at"] or (until if each["url"] else None)}
+            for each in candidate["attachments"]
+        ]
+        return {**candidate, "attachments": files}
+
+
+def _as_list(read: DetailRead) -> List:
+    return List(
+        holds="lookup", request=read.request, records=read.records, pagination=read.pagination
+    )
+
+
+async def _all(reads: Iterable[Any]) -> list[Any]:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(read) for read in reads]
+    except ExceptionGroup as failed:
+        # Callers know single errors; the first one is the cause of all.
+        raise failed.exceptions[0] from None
+    return [task.result() for task in running]
