@@ -13,6 +13,7 @@ from config.values import (
     Duration,
     Filled,
     HttpUrl,
+    NoteText,
     Secret,
     Share,
     Slug,
@@ -74,6 +75,20 @@ class Poll(ConfigModel):
         return self
 
 
+class RejectionEmail(ConfigModel):
+    """The e-mail that the ATS sends to a candidate who is rejected in ClearView."""
+
+    template: Filled = Field(
+        description="The id of the ATS's e-mail template.",
+        examples=["4711"],
+    )
+    after: Annotated[Duration, between("0s", "30d")] | None = Field(
+        default=None,
+        description="Time between the rejection and the e-mail. Without it, the ATS decides.",
+        examples=["48h"],
+    )
+
+
 class Push(ConfigModel):
     """The push of status changes from ClearView to the ATS."""
 
@@ -92,6 +107,24 @@ class Push(ConfigModel):
         description="Which of several changes that waited for an outage are sent: only the latest, "
         "or every one in order.",
         examples=["latest"],
+    )
+    note: Annotated[NoteText, Field(max_length=200)] | None = Field(
+        default=None,
+        description="A note for the hiring team, written once on the application with each status that "
+        "was delivered. It may hold `{status}`, `{previous_status}` and `{job}`. Without it no note is written.",
+        examples=["Moved by ClearView to {status}"],
+    )
+    rejection_email: RejectionEmail | None = Field(
+        default=None,
+        description="An e-mail to the candidate, asked for with the rejection of an application in progress, "
+        "where the ATS sends one. Without it none is asked for.",
+        examples=[{"template": "4711", "after": "48h"}],
+    )
+    hired: dict[Filled, Filled] = Field(
+        default_factory=dict,
+        description="Where ClearView's application has what the ATS wants with a hire, by the definition's "
+        "name for it. A status `hired` without this value is not sent, and logged as `impossible`.",
+        examples=[{"start_date": "custom_fields.start_date"}],
     )
 
 

@@ -1,6 +1,7 @@
 """Kinds of values that configuration files share: durations, percentages, names and addresses."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -118,6 +119,30 @@ def _filled(value: str) -> str:
 
 Filled = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 """Text with something in it."""
+
+
+NOTE_NAMES = ("status", "previous_status", "job")
+"""The placeholders of a note: none of them says anything about the person."""
+_NOTE_PART = re.compile(r"\{([a-z_]*)\}|([{}])")
+
+
+def _note_text(value: str) -> str:
+    for name, brace in _NOTE_PART.findall(_filled(value)):
+        if brace or name not in NOTE_NAMES:
+            known = ", ".join(f"{{{each}}}" for each in NOTE_NAMES)
+            raise ValueError(f"may hold only these in braces: {known}")
+    return value
+
+
+NoteText = Annotated[
+    str, AfterValidator(_note_text), WithJsonSchema({"type": "string", "minLength": 1})
+]
+"""A note's text with its placeholders."""
+
+
+def fill_note(text: NoteText, values: Mapping[str, str]) -> str:
+    """Returns the text of a note; a job whose name holds braces changes nothing else in it."""
+    return _NOTE_PART.sub(lambda found: values[found[1]], text)
 
 
 def _secret(value: SecretStr) -> SecretStr:

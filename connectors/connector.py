@@ -187,6 +187,10 @@ class PushTarget(msgspec.Struct, frozen=True):
     status: ApplicationStatus
     stage: AtsRef | None = None
     rejection_reason: str | None = None
+    note: str | None = None
+    """The text for the hiring team, sent with the status where the vendor's request takes one."""
+    application: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """ClearView's application, for the status `hired` at a vendor that wants fields of it."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -254,6 +258,12 @@ class Capabilities(msgspec.Struct, frozen=True):
     """True: a write that is repeated could take effect twice, so the daemon reads first."""
     shows_values: bool = False
     """True: the record of an application shows the analytics value that was written to it."""
+    notes: bool = False
+    """True: `add_note` is available."""
+    carries_note: frozenset[ApplicationStatus] = frozenset()
+    """Statuses whose write has the note in its own request: `add_note` is not needed there."""
+    hired_fields: bool = False
+    """True: the status `hired` wants fields of ClearView's application."""
     waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -397,6 +407,14 @@ class Connector(Protocol):
             OutcomeUnknown: it may have taken effect; with a `status` where the ATS answered, and
                 its answer does not show success.
             GuardRefused: the application is no longer where the step expects it.
+        """
+        ...
+
+    async def add_note(self, ref: ApplicationRef, text: str) -> None:
+        """Writes a note on an application, once. It is not repeatable.
+
+        Raises:
+            OutcomeUnknown: it may be there.
         """
         ...
 

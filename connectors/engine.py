@@ -65,7 +65,11 @@ class RestConnector:
         )
         self._accounts = AccountReader(parts, self._reader, rules, choices)
         self._planner = Planner(
-            self._model.writes, parts.requests, self._overrides(), self._model.title
+            self._model.writes,
+            parts.requests,
+            self._overrides(),
+            self._model.title,
+            parts.settings.clock.now,
         )
         self._sender = WriteSender(parts)
         self._analytics = AnalyticsSender(parts, self._reader, choices, self._sender)
@@ -74,7 +78,12 @@ class RestConnector:
         operator, acting = self.parts.operator, self._model.acting_user
         missing = acting is not None and acting.needed == "writes" and not operator.acting_user
         return OperatorOverrides(
-            self.parts.name, operator.statuses, operator.rejection_reasons, missing
+            self.parts.name,
+            operator.statuses,
+            operator.rejection_reasons,
+            missing,
+            operator.push.rejection_email,
+            operator.push.hired,
         )
 
     # Facts
@@ -251,6 +260,10 @@ class RestConnector:
     async def perform(self, step: Step) -> None:
         """Sends one write, once; only a refused guard is followed by its other form."""
         await self._sender.perform(step)
+
+    async def add_note(self, ref: ApplicationRef, text: str) -> None:
+        """Writes a note on an application, once."""
+        await self._sender.add_note(ref, text)
 
     async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
         """Delivers a whole analytics report."""

@@ -19,10 +19,10 @@ from connectors.definition.header_values import basic_users, sent_in_headers
 from connectors.definition.load import Definition
 from connectors.definition.paths import checked_path
 from connectors.definition.placeholders import names_in
-from connectors.definition.root import DefinitionModel
+from connectors.definition.root import Capability, DefinitionModel
 from connectors.times import time_zone
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
-from models.status import CLOSED
+from models.status import CLOSED, ApplicationStatus
 
 SUNSET_NOTICE = timedelta(days=180)
 _KEY_SETTING = variable("encryption_key")
@@ -73,6 +73,7 @@ class _Checker(msgspec.Struct, frozen=True):
         self._check_statuses()
         self._check_reasons()
         self._check_fields()
+        self._check_push()
 
     def _check_options(self) -> None:
         for name, value in self.operator.options.items():
@@ -118,8 +119,7 @@ class _Checker(msgspec.Struct, frozen=True):
     def _check_analytics(self) -> None:
         asked, offered = self.operator.analytics, self.model.analytics
         if asked is not None and offered is None:
-            reason = self.model.waivers.get("analytics")
-            because = f": {reason}" if reason else ""
+            because = self._because("analytics")
             message = f"{self.model.title} takes no analytics{because}; nothing will be exported"
             self.unwise(("analytics",), message, on_key=True)
 
@@ -148,6 +148,40 @@ class _Checker(msgspec.Struct, frozen=True):
                 checked_path(path)
             except ValueError as error:
                 self.wrong(("fields", target), str(error))
+
+    def _check_push(self) -> None:
+        """Warns of what a push asks for beside the status, where this ATS cannot take it."""
+        push, writes, title = self.operator.push, self.model.writes, self.model.title
+        carried = any(map(writes.carries_note, ApplicationStatus))
+        if push.note is not None and writes.note is None and not carried:
+            message = f"{title} takes no note{self._because('note')}; none will be written"
+            self.unwise(("push", "note"), message, on_key=True)
+        needs_user = writes.note is not None and writes.note.needs_user
+        if push.note is not None and needs_user and self.operator.acting_user is None:
+            message = f"{title} takes a note in someone's name only; add `acting_user`"
+            self.unwise(("push", "note"), message, on_key=True)
+        if push.rejection_email is not None and not writes.takes_email:
+            because = self._because("rejection_email")
+            message = f"{title} sends no e-mail with a rejection{because}; none will be sent"
+            self.unwise(("push", "rejection_email"), message, on_key=True)
+        for name, path in push.hired.items():
+            self._check_hired_field(name, path)
+
+    def _check_hired_field(self, name: str, path: str) -> None:
+        known = self.model.writes.hired_fields
+        if name not in known:
+            takes = ", ".join(known) or "nothing"
+            message = f"{self.model.title} takes no such field with a hire; it takes {takes}"
+            hint = did_you_mean(name, known)
+            self.wrong(("push", "hired", name), message, hint=hint, on_key=True)
+        try:
+            checked_path(path)
+        except ValueError as error:
+            self.wrong(("push", "hired", name), str(error))
+
+    def _because(self, what: Capability) -> str:
+        reason = self.model.waivers.get(what)
+        return f": {reason}" if reason else ""
 
     def _check_target(self, target: str) -> None:
         part, _, name = target.partition(".")

@@ -14,6 +14,7 @@ from connectors.definition.root import DefinitionModel, DefinitionTest
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, FieldIssue, RecordFailed
 from connectors.read.statuses import StatusRules
 from connectors.times import time_zone
+from models.status import ApplicationStatus
 from models.times import iso
 
 
@@ -74,6 +75,10 @@ def show_definition(definition: Definition) -> dict[str, Any]:
             if spec.holds != "lookup"
         },
         "writes": sorted(model.writes.operations()),
+        "note": model.writes.note is not None
+        or any(map(model.writes.carries_note, ApplicationStatus)),
+        "rejection_email": model.writes.takes_email,
+        "hired_fields": {name: one.description for name, one in model.writes.hired_fields.items()},
         "analytics": model.analytics.kind if model.analytics else None,
         "webhook": model.webhook is not None,
         "waivers": dict(model.waivers),

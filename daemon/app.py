@@ -470,6 +470,7 @@ class Daemon:
         ports = PushPorts(
             queue=lambda fence: MongoDeliveryQueue(app.mongo, of.id, fence=fence),
             known=app.known,
+            clearview=MongoClearViewApplications(app.mongo),
             states=self._states,
             leases=app.leases,
             alerts=app.alerts,

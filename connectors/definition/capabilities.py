@@ -6,6 +6,7 @@ from connectors.definition.paths import details_used
 from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import paths_in
+from models.status import ApplicationStatus
 
 
 def capabilities_of(model: DefinitionModel) -> Capabilities:
@@ -24,6 +25,9 @@ def capabilities_of(model: DefinitionModel) -> Capabilities:
         guarded_writes=any(write.guard for write in operations.values()),
         read_before_write=not all(write.repeatable for write in operations.values()),
         shows_values=_shows_values(model),
+        notes=writes.note is not None,
+        carries_note=frozenset(filter(writes.carries_note, ApplicationStatus)),
+        hired_fields=bool(writes.hired_fields),
         waivers=dict(model.waivers),  # type: ignore[arg-type]  # capabilities are words
     )
 

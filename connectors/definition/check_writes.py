@@ -19,19 +19,26 @@ REASON_NAMES = frozenset({"reason_id", "reason_name"})
 WRITE_NAMES = STAGE_NAMES | REASON_NAMES | {"application_id", "candidate_id", "job_id", "guard"}
 VALUE_NAMES = frozenset({"application_id", "candidate_id", "job_id", "value", "field"})
 _BEFORE_NAMES = frozenset({"application_id", "candidate_id", "job_id"})
+_EMAIL_NAMES = frozenset({"email_template", "email_at"})
 
 
 def check_writes(document: Document, model: DefinitionModel) -> None:
     """Report mistakes in writes."""
     for name, write in model.writes.operations().items():
         _check_write(document, model, ("writes", name), write)
+    _check_note(document, model)
+    _check_hired_fields(document, model)
     _check_sources(document, model)
     _check_read(document, model)
     _check_waivers(document, model)
 
 
 def _check_write(document: Document, model: DefinitionModel, path: NodePath, write: Write) -> None:
-    names = settings_names(model) | WRITE_NAMES | set(write.choose)
+    names = settings_names(model) | WRITE_NAMES | {"note"} | set(write.choose)
+    if path[-1] == "reject":
+        names |= _EMAIL_NAMES
+    if path[-1] == "hire":
+        names |= set(model.writes.hired_fields)
     for key, part in write.request.parts().items():
         known = settings_names(model) if key == "headers" else names
         check_placeholders(document, (*path, "request", key), part, known)
@@ -42,6 +49,28 @@ def _check_write(document: Document, model: DefinitionModel, path: NodePath, wri
     if not used & {"application_id", "candidate_id", *write.choose}:
         message = "names no application: {application_id} or {candidate_id} has to stand in it"
         document.error((*path, "request"), message)
+
+
+def _check_note(document: Document, model: DefinitionModel) -> None:
+    note, path = model.writes.note, ("writes", "note")
+    if note is None:
+        return
+    names = settings_names(model) | _BEFORE_NAMES | {"note"}
+    for key, part in note.request.parts().items():
+        check_placeholders(document, (*path, "request", key), part, names)
+    if "note" not in note.request.placeholders:
+        document.error((*path, "request"), "writes nothing: {note} has to stand in it")
+    if note.needs_user and "acting_user" not in note.request.placeholders:
+        document.error((*path, "needs_user"), "needs {acting_user} in the request")
+
+
+def _check_hired_fields(document: Document, model: DefinitionModel) -> None:
+    hire = model.writes.hire
+    used = hire.request.placeholders if hire is not None else frozenset()
+    for name in model.writes.hired_fields:
+        if name not in used:
+            message = f"is declared, but {{{name}}} stands nowhere in `hire`"
+            document.error(("writes", "hired_fields", name), message, on_key=True)
 
 
 def _check_guard(
@@ -184,6 +213,8 @@ def _check_waivers(document: Document, model: DefinitionModel) -> None:
         "analytics": model.analytics is not None,
         "webhook": model.webhook is not None,
         "guard": any(write.guard for write in model.writes.operations().values()),
+        "note": model.writes.note is not None,
+        "rejection_email": model.writes.takes_email,
     }
     for name in model.waivers:
         if has.get(name):

@@ -5,12 +5,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import msgspec
 
 from config.nodes import NodePath
+from connectors.times import read_time, write_time
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.-]*)(?::(int|number|text))?\}")
+PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.-]*)(?::(int|number|text|date|time))?\}")
 _TOKEN = re.compile(rf"(?:{PLACEHOLDER.pattern}|\{{\{{|\}}\}})")
 """A placeholder, or the escape of a brace. Read from the left: `{{{x}}}` is `{x}` in braces."""
 _NO_TOKEN = re.compile(rf"{_TOKEN.pattern}|(\{{[^{{}}]{{0,60}}\}}|[{{}}])")
@@ -85,7 +87,8 @@ OMIT = object()
 
 
 def fill(value: object, values: Values) -> object:
-    """A body with placeholders replaced; entries that are only an unset placeholder are left out.
+    """A body with placeholders replaced; entries that are only an unset placeholder are left out, and
+    so are objects of nothing but such entries.
 
     Raises:
         MissingValue: a placeholder inside longer text has no value.
@@ -94,12 +97,16 @@ def fill(value: object, values: Values) -> object:
         case str():
             return _fill_string(value, values)
         case dict():
-            filled = ((key, fill(item, values)) for key, item in value.items())
-            return {key: item for key, item in filled if item is not OMIT}
+            filled = {key: fill(item, values) for key, item in value.items()}
+            return {key: item for key, item in filled.items() if not _is_unset(item, value[key])}
         case list() | tuple():
             return [item for item in (fill(each, values) for each in value) if item is not OMIT]
         case _:
             return value
+
+
+def _is_unset(filled: object, before: object) -> bool:
+    return filled is OMIT or (filled == {} and isinstance(before, dict) and bool(before))
 
 
 def _fill_string(text: str, values: Values) -> object:
@@ -113,9 +120,11 @@ def _fill_string(text: str, values: Values) -> object:
 
 
 def converted(value: object, kind: str | None) -> object:
-    """The value as the placeholder's suffix wants it; a number that is none stays text."""
+    """The value as the placeholder's suffix wants it; a number or moment that is none stays text."""
     if kind is None:
         return value
+    if kind in _MOMENTS:
+        return _moment(value, _MOMENTS[kind])
     text = as_text(value)
     if kind == "text":
         return text
@@ -127,6 +136,18 @@ def converted(value: object, kind: str | None) -> object:
         return float(text) if kind == "number" else text
     except ValueError:
         return text
+
+
+_MOMENTS = {"date": "date", "time": "iso"}
+
+
+def _moment(value: object, format_name: str) -> object:
+    """The moment in that format; what is no moment stays as it is, for the vendor to refuse."""
+    try:
+        moment = value if isinstance(value, datetime) else read_time(value)
+    except ValueError:
+        return value
+    return value if moment is None else write_time(moment, format_name)
 
 
 def as_text(value: object) -> str:

@@ -41,7 +41,8 @@ class Request(ConfigModel):
     )
     body: object = Field(
         default=None,
-        description="A JSON body. `{name:int}` and `{name:number}` become numbers.",
+        description="A JSON body. `{name:int}` and `{name:number}` become numbers, `{name:date}` and `{name:time}` "
+        "moments in UTC.",
         examples=[{"stage_id": "{stage_id:int}"}],
     )
     form: dict[str, str] = Field(

@@ -17,6 +17,7 @@ from connectors.definition.writes import Writes
 Capability = Literal[
     "move", "reject", "withdraw", "unreject", "hire", "analytics", "webhook", "incremental",
     "deletions", "guard", "attachments", "custom_fields", "reasons", "tags", "fetch",
+    "note", "rejection_email",
 ]  # fmt: skip
 
 

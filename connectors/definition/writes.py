@@ -8,7 +8,9 @@ from config.values import ConfigModel, Filled
 from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
 from connectors.definition.sources import Text
+from models.status import ApplicationStatus
 
+Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
 State = Literal["open", "rejected", "withdrawn", "hired"]
 
 
@@ -145,6 +147,8 @@ class Write(ConfigModel):
 
     Placeholders: application_id, candidate_id, job_id, stage_id, stage_name, stage_slug,
     stage_kind, reason_id, reason_name, guard, acting_user, now, today, `options.…`, and those of `choose`.
+    `note` is the integration's `push.note`, where this request takes it; `email_template` and `email_at`, in
+    `reject` alone, are its `push.rejection_email`. An entry without a value is left out.
     """
 
     request: Request = Field(
@@ -187,6 +191,45 @@ class Write(ConfigModel):
     repeatable: bool = Field(
         default=False,
         description="Whether sending it twice has the effect of sending it once.",
+        examples=[True],
+    )
+
+
+class NoteWrite(ConfigModel):
+    """The request that writes a note on an application.
+
+    Placeholders: `note` is the text; application_id, candidate_id, job_id, acting_user, now, today, `options.…`.
+    """
+
+    request: Request = Field(
+        description="The request.",
+        examples=[{"post": "/applications/{application_id}/notes", "body": {"text": "{note}"}}],
+    )
+    shown_by: JmesPath | None = Field(
+        default=None,
+        description="As in the writes: a condition on the answer that shows that it took effect.",
+        examples=["id"],
+    )
+    needs_user: bool = Field(
+        default=False,
+        description="Whether the vendor demands the user who writes it (`acting_user`).",
+        examples=[True],
+    )
+
+
+class HiredField(ConfigModel):
+    """A value that the vendor takes with `hired`, from ClearView's application."""
+
+    description: Filled = Field(description="What it is.", examples=["First day at work"])
+    path: JmesPath | None = Field(
+        default=None,
+        description="Where ClearView's application has it, unless the integration's `push.hired` says "
+        "otherwise. `hired_at` always has a value: that of the status change where ClearView has none.",
+        examples=["hired_at"],
+    )
+    required: bool = Field(
+        default=False,
+        description="Whether nothing is sent without it. One that `push.hired` names is always needed.",
         examples=[True],
     )
 
@@ -247,7 +290,49 @@ class Writes(ConfigModel):
         examples=[{"request": {"post": "/applications/{application_id}/hire"}}],
     )
 
+    hired_fields: dict[Filled, HiredField] = Field(
+        default_factory=dict,
+        description="More placeholders of `hire`, whose values ClearView's application has. `{name:date}` and "
+        "`{name:time}` write a moment as the vendor wants it.",
+        examples=[{"start_date": {"description": "First day at work", "path": "hired_at"}}],
+    )
+    note: NoteWrite | None = Field(
+        default=None,
+        description="A note on an application, for writes that take none of their own.",
+        examples=[{"request": {"post": "/notes", "body": {"text": "{note}"}}}],
+    )
+
     def operations(self) -> dict[str, Write]:
         """The writes that there are, by name."""
         names = ("move", "reject", "withdraw", "unreject", "hire")
         return {name: write for name in names if (write := getattr(self, name)) is not None}
+
+    @property
+    def takes_email(self) -> bool:
+        """True if a rejection can be sent with an e-mail to the candidate."""
+        return self.reject is not None and "email_template" in self.reject.request.placeholders
+
+    def operation_for(self, status: ApplicationStatus) -> tuple[Operation, Write] | None:
+        """Returns the write that brings an application to a status, unless it has to be reopened only."""
+        return next(
+            ((n, write) for n in operations_for(status) if (write := getattr(self, n)) is not None),
+            None,
+        )
+
+    def carries_note(self, status: ApplicationStatus) -> bool:
+        """True if the write to this status has the note in its own request."""
+        found = self.operation_for(status)
+        return found is not None and "note" in found[1].request.placeholders
+
+
+def operations_for(status: ApplicationStatus) -> tuple[Operation, ...]:
+    """Returns the writes that lead to a status, the best first."""
+    match status:
+        case ApplicationStatus.HIRED:
+            return ("hire",)
+        case ApplicationStatus.WITHDRAWN:
+            return ("withdraw", "reject")
+        case ApplicationStatus.REJECTED:
+            return ("reject",)
+        case _:
+            return ("move",)

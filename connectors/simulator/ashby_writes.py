@@ -7,6 +7,7 @@ from connectors.simulator.vendor import VendorSimulator, numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
 CHANGE = {"archiveReasonId", "archiveEmail"}
+EMAIL = {"communicationTemplateId", "sendAt"}
 NOTE = {"sendNotifications", "isPrivate", "createdAt"}
 
 
@@ -41,7 +42,7 @@ class AshbyWrites(VendorSimulator):
         reason = self._archive_reason(given, stage)
         self._check(application, stage)
         if "archiveEmail" in given:
-            self._send_email(application, stage)
+            self._send_email(application, stage, given["archiveEmail"])
         before = status_parts(application)
         if reason is not None:
             self.reject_for(application, reason, user=call.actor)
@@ -64,12 +65,18 @@ class AshbyWrites(VendorSimulator):
         if stage.kind == "Hired" and self.hire_needs_offer:
             raise self.invalid("An accepted offer is required before hiring")
 
-    def _send_email(self, application: Application, stage: Stage) -> None:
+    def _send_email(self, application: Application, stage: Stage, email: object) -> None:
         """Send the archive e-mail, or refuse so that the stage stays as it is."""
         if stage.kind != "Archived":
             message = "archiveEmail is only allowed with a stage of type Archived"
             code = "communication_template_not_allowed"
             raise self.invalid(message, code=code, rule="email_without_archiving")
+        if not isinstance(email, dict) or set(email) - EMAIL:
+            raise self.invalid("archiveEmail has unknown fields", "unknown_body_field")
+        if not email.get("communicationTemplateId"):
+            raise self.invalid("communicationTemplateId is required", "email_without_template")
+        if "sendAt" in email:
+            self.moment(email["sendAt"], "sendAt")
         if self.archive_emails_fail:
             raise self.not_found("communication template")
         if application.state != "rejected":

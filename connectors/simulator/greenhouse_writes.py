@@ -1,5 +1,6 @@
 """Greenhouse's v3 writes: nothing is idempotent, every wrong state is a 422."""
 
+import re
 from typing import Literal
 
 from connectors.simulator import greenhouse_rows as rows
@@ -9,8 +10,11 @@ from connectors.simulator.vendor import VendorSimulator, differs, numbered
 from connectors.simulator.world import Application, Reason, Stage
 
 NO_CONTENT = 204
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NAMES = {"first_name", "last_name", "company", "title"}
 VISIBILITIES = {"admin_only", "private", "public"}
+NOTE_TYPES = {"NOTE", "ACTIVITY", "EMAIL"}
+EMAIL = {"email_template_id", "send_email_at", "email_from_user_id"}
 
 
 class GreenhouseWrites(VendorSimulator):
@@ -78,10 +82,26 @@ class GreenhouseWrites(VendorSimulator):
         body = self.body(call, {"rejection_reason_id", "notes", "rejection_email"})
         reason = self._given_reason(body)
         self._must_be(application, "active")
+        emails = self._emails(body.get("rejection_email"))
         self.actions.reject(application, reason, user=call.actor)
-        if "rejection_email" in body:
-            self.recorder.emails_sent += 1
+        self.recorder.emails_sent += emails
+        if body.get("notes"):
+            person = self.world.people[application.person]
+            text = str(body["notes"])
+            self.actions.add_note(person, text, application=application.number, user=call.actor)
         return self._done(call, application)
+
+    def _emails(self, given: object) -> int:
+        """The number of e-mails asked for; a wrong form of the question is refused."""
+        if given is None:
+            return 0
+        if not isinstance(given, dict) or set(given) - EMAIL:
+            raise self.invalid("rejection_email has unknown fields", "unknown_body_field")
+        if not isinstance(given.get("email_template_id"), int):
+            raise self.invalid("email_template_id must be a number", "email_without_template")
+        if "send_email_at" in given:
+            self.moment(given["send_email_at"], "send_email_at")
+        return 1
 
     def _unreject(self, call: Call) -> Reply:
         application = self.application(call.ids["id"])
@@ -94,6 +114,8 @@ class GreenhouseWrites(VendorSimulator):
         application = self.application(call.ids["id"])
         body = self.body(call, {"start_date", "opening_id", "close_reason_id"})
         self._must_be(application, "active")
+        if not DATE.fullmatch(str(body.get("start_date", "2026-01-01"))):
+            raise self.invalid("start_date must be a date", "start_date_no_date")
         openings = self.world.jobs[application.job].openings
         given = rows.OPENING_IDS.number(body["opening_id"]) if "opening_id" in body else None
         if len(openings) > 1 and given is None:
@@ -162,8 +184,16 @@ class GreenhouseWrites(VendorSimulator):
             raise self.invalid("user_id is no user of this account", "note_without_user")
         if body.get("visibility", "public") not in VISIBILITIES:
             raise self.invalid("visibility must be admin_only, private or public")
-        text = str(body.get("body", ""))
-        note = self.note(call, person, text, user=user)
+        if body.get("note_type", "NOTE") not in NOTE_TYPES:
+            raise self.invalid("note_type must be NOTE, ACTIVITY or EMAIL")
+        if not isinstance(body.get("body"), str) or not body["body"]:
+            raise self.invalid("body is required", "note_without_body")
+        application = None
+        if body.get("application_id") is not None:
+            application = self.application(body["application_id"])
+            if application.person != person.number:
+                raise self.invalid("application_id is of another candidate")
+        note = self.note(call, person, str(body["body"]), application=application, user=user)
         return Reply.of(self.rows.note(note), 201)
 
     def _tag(self, call: Call) -> Reply:

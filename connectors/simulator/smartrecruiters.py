@@ -99,6 +99,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         secondary_bumps_updated: bool = False,
         same_status_refused: bool = False,
         reason_required: bool = False,
+        starts_on_required: bool = False,
         spelling: rows.Spelling = "candidate",
         hiring_processes: int = 2,
         **shared: Unpack[Shared],
@@ -113,6 +114,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.updated_after_inclusive = updated_after_inclusive
         self.same_status_refused = same_status_refused
         self.reason_required = reason_required
+        self.starts_on_required = starts_on_required
         self.rows = rows.SmartRecruitersRows(self.world, spelling=spelling)
         self.actions = SmartRecruitersActions(
             self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed

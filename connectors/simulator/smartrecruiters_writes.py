@@ -13,6 +13,7 @@ from connectors.simulator.world import Application, Reason, Stage
 ONE = "/candidates/{id}"
 STATUS = {"status", "subStatus", "startsOn", "reason"}
 SHARE = {"content", "correlationId", "shareWith"}
+SHARED_WITH = {"users", "hiringTeamOf", "everyone", "openNote"}
 CLOSED = {"REJECTED": "rejected", "WITHDRAWN": "withdrawn"}
 
 
@@ -22,6 +23,7 @@ class SmartRecruitersWrites(VendorSimulator):
     rows: rows.SmartRecruitersRows
     same_status_refused: bool
     reason_required: bool
+    starts_on_required: bool
     hiring_processes: int
 
     def write_routes(self) -> list[Route]:
@@ -57,6 +59,8 @@ class SmartRecruitersWrites(VendorSimulator):
             raise self.invalid("status is missing or unknown", "unknown_status")
         if given.get("startsOn") is not None:
             self.moment(given["startsOn"], "startsOn")
+        elif status == "HIRED" and self.starts_on_required:
+            raise self.invalid("startsOn is required to hire")
         before = status_parts(application)
         if status in CLOSED:
             self._close(application, status, given)
@@ -152,7 +156,11 @@ class SmartRecruitersWrites(VendorSimulator):
 
     def _share(self, call: Call) -> Reply:
         """A note; `#` names the candidate, `@` sends someone an e-mail."""
-        content = str(self.body(call, SHARE).get("content") or "")
+        given = self.body(call, SHARE)
+        share = given.get("shareWith", {})
+        if not isinstance(share, dict) or set(share) - SHARED_WITH:
+            raise self.invalid("shareWith has unknown fields", "unknown_body_field")
+        content = str(given.get("content") or "")
         named = re.search(r"#\[CANDIDATE:([^\]]+)\]", content)
         person = self.find_person(named.group(1)) if named else None
         if person is None:

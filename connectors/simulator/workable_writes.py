@@ -15,6 +15,7 @@ FILE_LIFE_S = 60_000
 NOTE_LENGTH = 256
 DISQUALIFY = {"disqualify_reason_id", "disqualify_note", "withdrew"}
 MOVE = {"fill_reserved_requisition", "requisition"}
+REQUISITION = {"code", "start_date", "salary"}
 VALUES = {"checked", "value", "date", "choices", "file", "file_url"}
 SCALES = {"thumbs": 2, "stars": 4, "numbers": 9}
 EDITS = {
@@ -99,6 +100,11 @@ class WorkableWrites(VendorSimulator):
         return found
 
     def _may_hire(self, candidate: Application, given: Record) -> None:
+        requisition = given.get("requisition", {"code": ""})
+        if not isinstance(requisition, dict) or set(requisition) - REQUISITION:
+            raise self.invalid("requisition has unknown fields", "unknown_body_field")
+        if "code" not in requisition:
+            raise self.invalid("requisition needs a code", "requisition_without_code")
         planned = {"fill_reserved_requisition", "requisition"} & set(given)
         if self.requisition_required and not planned:
             raise self.invalid("A requisition is required to hire")
@@ -114,6 +120,10 @@ class WorkableWrites(VendorSimulator):
             raise self.invalid("The candidate is already disqualified")
         before = status_parts(candidate)
         self._disqualify_as_asked(call, candidate, given)
+        if given.get("disqualify_note"):
+            person, text = self.world.people[candidate.person], str(given["disqualify_note"])
+            number = candidate.number
+            self.actions.add_note(person, text, application=number, user=call.actor)
         return self._done(call, candidate, effect=before != status_parts(candidate))
 
     def _disqualify_as_asked(self, call: Call, candidate: Application, given: Record) -> None:

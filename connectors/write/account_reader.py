@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from connectors.connector import ApplicationRef, PushTarget, StageFacts
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.root import DefinitionModel
+from connectors.definition.writes import operations_for
 from connectors.http.parts import Parts
 from connectors.read.ids import identifier
 from connectors.read.joins import Context
@@ -58,10 +59,11 @@ class AccountReader:
             "candidate_id": ref.candidate_external_id,
             "job_id": ref.job_external_id or current["job"]["external_id"],
         }
+        needed: set[str] = {*operations_for(target.status), "unreject"}
         chosen = {
             name: await self._choices.chosen(write.choose, values, max_age_s)
             for name, write in self._model.writes.operations().items()
-            if write.choose and name in _operations_for(target.status)
+            if write.choose and name in needed
         }
         return AccountSetup(stages, reasons, chosen)
 
@@ -148,12 +150,3 @@ class AccountReader:
                 if target is not None:
                     found.setdefault(target, []).append(status)
         return found
-
-
-def _operations_for(status: ApplicationStatus) -> set[str]:
-    """Returns the writes that a push to a status may use."""
-    if status is ApplicationStatus.HIRED:
-        return {"hire", "unreject"}
-    if status in CLOSED:
-        return {"reject", "withdraw", "unreject"}
-    return {"move", "unreject"}

@@ -1,10 +1,12 @@
 """Decides which requests bring an application to a wanted status. Pure: it sends nothing."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from config.operator import RejectionEmail
 from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
@@ -16,14 +18,15 @@ from connectors.connector import (
 )
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import MissingValue
-from connectors.definition.writes import Write, Writes
+from connectors.definition.writes import Operation, Write, Writes, operations_for
 from connectors.http.requests import RequestBuilder
 from connectors.read.statuses import Operators, folded
+from connectors.times import write_time
 from connectors.write.stages import AccountReason, AccountStage, push_target, reason_for
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
+from models.times import utc_now
 
-Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
 _STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 _REASON_NAMES = frozenset({"reason_id", "reason_name"})
 _STAGES_SHOWN = 30
@@ -45,6 +48,9 @@ class OperatorOverrides(msgspec.Struct, frozen=True):
     statuses: Operators
     reasons: Mapping[str, str]
     acting_user_missing: bool
+    rejection_email: RejectionEmail | None = None
+    hired: Mapping[str, str] = {}
+    """Where ClearView's application has what goes with `hired`, by name."""
 
 
 class _NotPossible(Exception):
@@ -58,6 +64,7 @@ class Planner(msgspec.Struct, frozen=True):
     requests: RequestBuilder
     overrides: OperatorOverrides
     title: str
+    now: Callable[[], datetime] = utc_now
 
     def plan(
         self,
@@ -100,19 +107,11 @@ class Planner(msgspec.Struct, frozen=True):
         return Steps(tuple(steps), _arrived(task, name, stage), arrival, basis)
 
     def _operation(self, task: "_Task") -> tuple[Operation, Write]:
-        status = task.target.status
-        wanted: tuple[Operation, ...] = ("move",)
-        if status is ApplicationStatus.HIRED:
-            wanted = ("hire",)
-        elif status is ApplicationStatus.WITHDRAWN:
-            wanted = ("withdraw", "reject")
-        elif status is ApplicationStatus.REJECTED:
-            wanted = ("reject",)
-        for name in wanted:
-            write = getattr(self.writes, name)
-            if write is not None:
-                return name, write
-        raise _NotPossible(f"{self.title} offers no way to {wanted[0]} an application")
+        found = self.writes.operation_for(task.target.status)
+        if found is None:
+            wanted = operations_for(task.target.status)[0]
+            raise _NotPossible(f"{self.title} offers no way to {wanted} an application")
+        return found
 
     def _reopening(self, task: "_Task", name: Operation, write: Write) -> Write | None:
         """The write that has to come first, because this one is not accepted from here."""
@@ -182,7 +181,7 @@ class Planner(msgspec.Struct, frozen=True):
             if choice.required and chosen.get(each) is None:
                 message = f"nothing in `{choice.list}` fits it, and the request needs {{{each}}}"
                 raise _NotPossible(f"{self.title} cannot {name} this application: {message}")
-        values = task.values(stage, reason) | dict(chosen)
+        values = task.values(stage, reason) | dict(chosen) | self._more(name, task)
         guards = _guards(write, task.context) or [None]
         drafts = [
             self.requests.draft(write.request, name, {**values, "guard": guard}, is_write=True)
@@ -199,6 +198,30 @@ class Planner(msgspec.Struct, frozen=True):
             form=dict(first.form),
         )
 
+    def _more(self, name: Operation, task: "_Task") -> dict[str, object]:
+        """Returns what the integration sends beside the status: a note, an e-mail, fields of `hired`."""
+        values: dict[str, object] = {"note": task.target.note}
+        email = self.overrides.rejection_email
+        if name == "reject" and email is not None and task.is_first_rejection:
+            values["email_template"] = email.template
+            if email.after is not None:
+                values["email_at"] = write_time(self.now() + email.after)
+        if name == "hire":
+            values |= {field: self._hired_field(field, task) for field in self.writes.hired_fields}
+        return values
+
+    def _hired_field(self, name: str, task: "_Task") -> object:
+        field, own = self.writes.hired_fields[name], self.overrides.hired.get(name)
+        path = own or field.path
+        value = None if path is None else compile_path(path)(task.target.application)
+        if value in (None, "") and (own is not None or field.required):
+            hint = f"integrations.{self.overrides.name}.push.hired.{name}"
+            raise _NotPossible(
+                f"{self.title} needs {name} to hire ({field.description}), and ClearView's application has no "
+                f"value at `{path or name}`; enter it there, or correct `{hint}`"
+            )
+        return value
+
 
 class _Task(msgspec.Struct, frozen=True):
     ref: ApplicationRef
@@ -206,6 +229,12 @@ class _Task(msgspec.Struct, frozen=True):
     target: PushTarget
     account: AccountSetup
     context: Mapping[str, Any]
+
+    @property
+    def is_first_rejection(self) -> bool:
+        """True if an application in progress is turned down by the company."""
+        is_open = bool(self.current["status"].is_open)
+        return is_open and self.target.status is ApplicationStatus.REJECTED
 
     def values(self, stage: AccountStage | None, reason: AccountReason | None) -> dict[str, object]:
         """Returns the values of a write's placeholders."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from yarl import URL
 
-from connectors.connector import Step
+from connectors.connector import ApplicationRef, Step
 from connectors.definition.compiled_paths import compile_path
-from connectors.errors import GuardRefused, OutcomeUnknown
+from connectors.errors import GuardRefused, NotSupported, OutcomeUnknown, Rejected
 from connectors.http.parts import Parts
 from connectors.http.requests import Draft
 from connectors.write.proof import EMPTY, Written, doubt, written
@@ -17,7 +17,9 @@ class WriteSender:
 
     def __init__(self, parts: Parts) -> None:
         """Take the first form of every guard."""
-        self._operations = parts.definition.model.writes.operations()
+        self._model = parts.definition.model
+        self._operations = self._model.writes.operations()
+        self._settings = parts.settings
         self._requests = parts.requests
         self._transport = parts.transport
         self._guard_forms: dict[str, int] = {}
@@ -59,6 +61,30 @@ class WriteSender:
             is_write=True,
         )
         await self.send(draft, write.shown_by)
+
+    async def add_note(self, ref: ApplicationRef, text: str) -> None:
+        """Writes a note on an application, once.
+
+        Raises:
+            NotSupported: the definition has no note.
+            Rejected: it has to be written in the name of a user, and none is configured.
+        """
+        note = self._model.writes.note
+        if note is None:
+            raise NotSupported(f"{self._model.title} takes no notes")
+        if note.needs_user and self._settings.values.get("acting_user") is None:
+            raise Rejected(
+                f"{self._model.title} takes a note in someone's name only; add `acting_user`",
+                operation="note",
+            )
+        values = {
+            "application_id": ref.external_id,
+            "candidate_id": ref.candidate_external_id,
+            "job_id": ref.job_external_id,
+            "note": text,
+        }
+        draft = self._requests.draft(note.request, "note", values, is_write=True)
+        await self.send(draft, note.shown_by)
 
     async def send(self, draft: Draft, shown_by: str | None = None) -> None:
         """Sends a write once.

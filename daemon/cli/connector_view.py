@@ -37,7 +37,14 @@ def _offered(facts: Mapping[str, Any]) -> list[str]:
     lines = [
         f"  lists        {lists}",
         f"  writes       {', '.join(facts['writes']) or 'none'}",
+        f"  beside them  {', '.join(_beside(facts)) or 'nothing'}",
         f"  analytics    {facts['analytics'] or 'none'}",
         f"  webhook      {'yes' if facts['webhook'] else 'no'}",
     ]
     return [*lines, *(f"  cannot       {what}: {why}" for what, why in facts["waivers"].items())]
+
+
+def _beside(facts: Mapping[str, Any]) -> list[str]:
+    """Returns the keys of `push` that this connector can follow, with the fields of `hired`."""
+    hired = [f"hired.{name} ({what})" for name, what in facts["hired_fields"].items()]
+    return [*(name for name in ("note", "rejection_email") if facts[name]), *hired]

@@ -25,6 +25,7 @@ from daemon.cli.session import (
     shown_as,
 )
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
+from daemon.core.push_note import hired_content, note_of
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OpenPush
 from daemon.core.verification import Drift
@@ -34,12 +35,12 @@ from daemon.jobs.rules import import_rules, push_rules
 from daemon.pushing.wakeup_queue import push_of_row
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.supervision import must_pass
+from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots
 from models.errors import UserError
-from models.status import ApplicationStatus
 
 T = TypeVar("T")
 
@@ -132,10 +133,11 @@ async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
     async with _connected(on) as connector:
         check = Preview(connector, import_ports(on.app, on.id), rules)
         changes = [item async for item in _read(check.changes())]
-        pushes = [await _push(on, connector, push) for push in await _waiting(on)]
+        own = push_rules(on.name, wanted)
+        pushes = [await _push(on, connector, push, own) for push in await _waiting(on)]
         pushes += [
-            await _push(on, connector, push) | {"state": "not queued yet"}
-            for push in await _to_come(on, push_rules(on.name, wanted))
+            await _push(on, connector, push, own) | {"state": "not queued yet"}
+            for push in await _to_come(on, own)
         ]
     if not as_json:
         render_preview(out, on.name, changes, check.counts)
@@ -157,7 +159,9 @@ async def _to_come(on: CommandContext, rules: PushRules) -> list[OpenPush]:
     return [push_of_row(row, on.app.clock.now()) for row in found[:MOST_PUSHES]]
 
 
-async def _push(on: CommandContext, connector: Connector, push: OpenPush) -> dict[str, Any]:
+async def _push(
+    on: CommandContext, connector: Connector, push: OpenPush, rules: PushRules
+) -> dict[str, Any]:
     """One push with the exact requests that it would send."""
     found: dict[str, Any] = {
         "application": push.external_id,
@@ -174,9 +178,19 @@ async def _push(on: CommandContext, connector: Connector, push: OpenPush) -> dic
     ref = ApplicationRef(
         push.external_id, record["candidate_external_id"], record["job"]["external_id"]
     )
-    target = PushTarget(ApplicationStatus(push.status), push.stage, push.rejection_reason)
+    note = note_of(push, rules, previous=known.state.status, job=record["job"])
+    content = await MongoClearViewApplications(on.app.mongo).content(push.application_id)
+    target = PushTarget(
+        push.status,
+        push.stage,
+        push.rejection_reason,
+        note,
+        hired_content(content, push),
+    )
     planned = await connector.plan_push(ref, record, target)
     if isinstance(planned, Steps):
+        own_note = note if push.status not in connector.capabilities.carries_note else None
+        found["note"] = own_note if connector.capabilities.notes else None
         return found | {"requests": [_request(asdict(step)) for step in planned.steps]}
     return found | {"reason": getattr(planned, "reason", "the ATS holds this status already")}
 
@@ -192,6 +206,8 @@ def _show_pushes(pushes: list[dict[str, Any]]) -> None:
         out.print(f"{line}: {push['reason']}" if "reason" in push else line, markup=False)
         for request in push["requests"]:
             out.print(f"    {_as_sent(request)}", markup=False, soft_wrap=True)
+        if push.get("note"):
+            out.print(f"    note: {push['note']}", markup=False, soft_wrap=True)
 
 
 def _as_sent(request: dict[str, Any]) -> str:

@@ -31,6 +31,8 @@ class PushRules(msgspec.Struct, frozen=True):
     coalesce: Coalesce = "latest"
     integration: str = ""
     """Its name, for alerts."""
+    note: str | None = None
+    """The text of the note that is written with each delivered push, with its placeholders."""
 
 
 class PlannedPush(msgspec.Struct, frozen=True):

@@ -24,6 +24,12 @@ OUTCOMES: dict[EndState, PushOutcome] = {
 }
 
 
+NoteOutcome = Literal["made", "unknown", "failed"]
+"""`unknown`: its request left, and no answer came or was recorded. It is not sent again."""
+REPEATED = "lost:"
+"""Before the event's id, where a push is the repetition of one that the ATS did not make."""
+
+
 class OutboxRow(msgspec.Struct, frozen=True):
     """A planned event as it enters the outbox."""
 
@@ -63,6 +69,10 @@ class OpenPush(msgspec.Struct, frozen=True):
     first_attempt_at: datetime | None
     sent_at: datetime | None
     changed_at: datetime
+
+    @property
+    def is_repetition(self) -> bool:
+        return self.event_id.startswith(REPEATED)
 
 
 class UnfinishedPush(msgspec.Struct, frozen=True):
@@ -134,6 +144,9 @@ class PushEnded(msgspec.Struct, frozen=True):
     message: str | None = None
     moved: AtsMove | None = None
     conflict: PushConflict | None = None
+    note: NoteOutcome | None = None
+    """None: there was no note to write."""
+    note_error: str | None = None
 
     @property
     def outcome(self) -> PushOutcome:

@@ -30,6 +30,7 @@ def push_rules(name: str, settings: Integration) -> PushRules:
         enabled=settings.enabled and settings.push.enabled,
         conflicts=settings.push.conflicts,
         coalesce=settings.push.coalesce,
+        note=settings.push.note,
     )
 
 

@@ -8,11 +8,12 @@ Due pushes go, application by application (`pushing/delivery.py`):
     claim            note durably that a request leaves   store/delivery_queue.py
     call             send the request                     pushing/ats_calls.py
     judge            doubt, refusal, move, retry          pushing/delivery_attempt.py
+    note             one note for the hiring team         pushing/push_note.py
     record           snapshot, ClearView, log, outbox     store/push_results.py
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -22,15 +23,20 @@ from connectors.connector import Connector
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.push_plan import PushRules
-from daemon.core.pushes import DeliveryCounts, OpenPush, OutboxRow
+from daemon.core.pushes import DeliveryCounts, OutboxRow
 from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import DeliveryQueue, IntegrationStates, KnownApplications
+from daemon.ports.pushes import (
+    ClearViewApplications,
+    DeliveryQueue,
+    IntegrationStates,
+    KnownApplications,
+)
 from daemon.pushing.admission import AdmissionControl
-from daemon.pushing.attempt import AttemptContext
+from daemon.pushing.attempt import AttemptContext, Claim
 from daemon.pushing.delivery import DeliveryLimits, DeliveryPorts, OutboxDelivery
 from daemon.pushing.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 from daemon.pushing.wakeup_queue import LocalWakeupQueue
@@ -45,6 +51,7 @@ class PushPorts(msgspec.Struct, frozen=True):
     queue: Callable[[int], DeliveryQueue]
     """The outbox as the holder of a lease with this fencing token processes it."""
     known: KnownApplications
+    clearview: ClearViewApplications
     states: IntegrationStates
     leases: Leases
     alerts: Alerts
@@ -137,12 +144,14 @@ class StatusDelivery:
             limits=self._settings.limits,
         )
 
-    def _context(self, claim: Callable[[OpenPush], Awaitable[bool]]) -> AttemptContext:
+    def _context(self, claim: Claim, claim_note: Claim) -> AttemptContext:
         return AttemptContext(
             connector=self._connector,
             admission=self._admission,
             rules=self._settings.rules,
             claim=claim,
+            claim_note=claim_note,
+            content_of=self._ports.clearview.content,
             clock=self._ports.clock,
             retry=self._settings.retry,
             jitter=self._ports.jitter,

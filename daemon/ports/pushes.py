@@ -73,6 +73,10 @@ class ClearViewApplications(Protocol):
         self, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, ApplicationInClearView]: ...
 
+    async def content(self, application_id: UUID) -> Mapping[str, Any]:
+        """Returns the application as it is, for a vendor that wants fields of it; empty if it is gone."""
+        ...
+
     def all(self) -> AsyncIterator[Sequence[ApplicationInClearView]]:
         """Yields every application that is not deleted, some hundreds at a time."""
         ...
@@ -130,6 +134,10 @@ class DeliveryQueue(Protocol):
 
     async def claim(self, pushes: Sequence[OpenPush], *, now: datetime) -> frozenset[UUID]:
         """Notes durably that requests leave for these; returns those that this holder may send."""
+        ...
+
+    async def claim_note(self, push: OpenPush, *, now: datetime) -> bool:
+        """Notes durably that the request of the push's note leaves; False if one has left before."""
         ...
 
     async def record(self, ends: Sequence[PushEnded | PushDeferred]) -> None:

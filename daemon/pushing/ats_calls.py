@@ -7,7 +7,9 @@ import structlog
 
 from connectors.connector import PushPlan, Step
 from connectors.errors import AtsError, NotFound, Rejected, UnexpectedPayload
+from daemon.core.push_note import hired_content
 from daemon.pushing.attempt import Attempt, AttemptContext
+from models.status import ApplicationStatus
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,7 @@ class AtsCalls:
     async def plan(self, attempt: Attempt, *, refresh: bool = False) -> PushPlan:
         """Returns the requests that the push needs; `refresh` reads stages and reasons again."""
         options = {"refresh": True} if refresh else {}
+        await self._read_clearview(attempt)
         try:
             # Planning may send no request, so that its success proves nothing about the ATS.
             return await self._call(
@@ -66,15 +69,34 @@ class AtsCalls:
             return ""
         return f"`acting_user` {problem}" if problem else ""
 
+    async def _read_clearview(self, attempt: Attempt) -> None:
+        push = attempt.push
+        if push.status is ApplicationStatus.HIRED and self._ats.capabilities.hired_fields:
+            content = await self._context.content_of(push.application_id)
+            attempt.content = hired_content(content, push)
+
+    async def add_note(self, attempt: Attempt, text: str) -> None:
+        """Writes a note. What comes of it says nothing about pushes, so that admission is not asked."""
+        await self._call(
+            lambda: self._ats.add_note(attempt.ref, text), proves=False, is_admitted=True
+        )
+
     async def perform(self, step: Step) -> None:
         """Sends one request of the plan."""
         await self._call(lambda: self._ats.perform(step))
 
-    async def _call(self, call: Callable[[], Awaitable[T]], *, proves: bool = True) -> T:
+    async def _call(
+        self,
+        call: Callable[[], Awaitable[T]],
+        *,
+        proves: bool = True,
+        is_admitted: bool = False,
+    ) -> T:
         """Calls the connector. An error of its own code fails this push and no other."""
         try:
             async with self._context.requests:
-                self._require_admission()
+                if not is_admitted:
+                    self._require_admission()
                 answer = await call()
         except (AtsError, NotAdmitted):
             raise

@@ -1,10 +1,11 @@
 """One push being attempted: its context, the knowledge of its application, and its ends."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 
@@ -12,6 +13,7 @@ from connectors.connector import ApplicationRef, Connector, PushTarget
 from connectors.errors import AtsError
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.conflict import Winner
+from daemon.core.push_note import note_of
 from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, PushRules, Send, plan_delivery
 from daemon.core.pushes import AtsMove, EndState, OpenPush, PushConflict, PushDeferred, PushEnded
 from daemon.core.retry import Jitter, RetryRule
@@ -21,6 +23,8 @@ from daemon.pushing.refusals import error_text, state_of
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus
 
+Claim = Callable[[OpenPush], Awaitable[bool]]
+
 
 class AttemptContext(msgspec.Struct, frozen=True):
     """The parts that all attempts of an integration share."""
@@ -28,10 +32,13 @@ class AttemptContext(msgspec.Struct, frozen=True):
     connector: Connector
     admission: AdmissionControl
     rules: PushRules
-    claim: Callable[[OpenPush], Awaitable[bool]]
+    claim: Claim
     clock: Clock
     retry: RetryRule
     jitter: Jitter
+    claim_note: Claim
+    content_of: Callable[[UUID], Awaitable[Mapping[str, Any]]]
+    """An application in ClearView, by id."""
     names_of: Callable[[str], Awaitable[Sequence[str]]]
     """A candidate's names, by external id: they are kept out of quotations of the ATS."""
     attempts: AbstractAsyncContextManager[object]
@@ -60,6 +67,8 @@ class Attempt:
     tried: bool = False
     """A request of this attempt was claimed: it counts."""
     conflict: PushConflict | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """The application in ClearView, where the ATS wants fields of it."""
 
     def __post_init__(self) -> None:
         self.current = cast("ApplicationRecord", self.known.record)
@@ -78,8 +87,18 @@ class Attempt:
     def target(self) -> PushTarget:
         push = self.push
         return PushTarget(
-            status=push.status, stage=push.stage, rejection_reason=push.rejection_reason
+            status=push.status,
+            stage=push.stage,
+            rejection_reason=push.rejection_reason,
+            note=self.note,
+            application=self.content,
         )
+
+    @property
+    def note(self) -> str | None:
+        """The text of the push's note, if it has one."""
+        job = self.known.record.get("job")
+        return note_of(self.push, self.context.rules, previous=self.base, job=job)
 
     def decide(self) -> Send | AlreadyHeld | KeepAtsStatus:
         """Decides about the push by the current knowledge of its application."""

@@ -5,7 +5,7 @@ without a read; all others are found by a scan of the outbox.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from daemon.ports.metrics import Metrics
 from daemon.ports.pushes import DeliveryQueue, KnownApplications
 from daemon.pushing.admission import Admission, AdmissionControl
 from daemon.pushing.application_queue import ApplicationQueue, QueueContext
-from daemon.pushing.attempt import AttemptContext
+from daemon.pushing.attempt import AttemptContext, Claim
 from daemon.pushing.delivery_report import DeliveryReport
 from daemon.pushing.group_commit import GroupCommit
 from daemon.pushing.interval import Interval
@@ -65,12 +65,12 @@ class OutboxDelivery:
         ports: DeliveryPorts,
         *,
         admission: AdmissionControl,
-        context: Callable[[Callable[[OpenPush], Awaitable[bool]]], AttemptContext],
+        context: Callable[[Claim, Claim], AttemptContext],
         still_held: Callable[[], bool],
         wakeups: LocalWakeupQueue,
         limits: DeliveryLimits,
     ) -> None:
-        """`context` makes what all attempts share; it is given the claim of a push."""
+        """`context` makes what all attempts share; it is given the claims of a push and of its note."""
         self._integration = integration
         self._ports = ports
         self._admission = admission
@@ -80,7 +80,7 @@ class OutboxDelivery:
         self._claims = GroupCommit(self._claim)
         self._ends = GroupCommit(ports.queue.record, gather_s=SETTLE_TOGETHER_S)
         self._context = QueueContext(
-            attempt=context(self._claim_one),
+            attempt=context(self._claim_one, self._claim_note),
             record=self._ends.submit,
             before=ports.queue.before,
             may_continue=lambda: still_held() and not self._stopping,
@@ -239,6 +239,10 @@ class OutboxDelivery:
 
     async def _claim_one(self, push: OpenPush) -> bool:
         return push.id in await self._claims.submit(push)
+
+    async def _claim_note(self, push: OpenPush) -> bool:
+        now = self._ports.clock.now()
+        return self._still_held() and await self._ports.queue.claim_note(push, now=now)
 
     async def _wait_for_work(self) -> None:
         """Waits for new work, for the end of an application, or for the next scan."""

@@ -1,6 +1,7 @@
 """ClearView's applications as the push reads them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from bson.raw_bson import RawBSONDocument
@@ -28,6 +29,7 @@ _FIELDS = {
     "rejection_reason": text("$rejection_reason"),
     "import_id": identity("$import_id"),
 }
+_CONTENT = ("applied_at", "hired_at", "source", "job", "custom_fields")
 _PAGE = 500
 
 
@@ -41,6 +43,10 @@ class MongoClearViewApplications:
         cursor = self._collection.find({"_id": {"$in": list(application_ids)}}, _FIELDS)
         found = map(_application, await cursor.to_list())
         return {application.application_id: application for application in found}
+
+    async def content(self, application_id: UUID) -> Mapping[str, Any]:
+        raw = await self._collection.find_one({"_id": application_id}, dict.fromkeys(_CONTENT, 1))
+        return {} if raw is None else decoded(raw)
 
     async def all(self) -> AsyncIterator[Sequence[ApplicationInClearView]]:
         cursor = self._collection.find({**IMPORTED, "deleted_at": None}, _FIELDS, batch_size=_PAGE)

@@ -109,6 +109,15 @@ class MongoDeliveryQueue:
         rows = await self._rows.find(held, {"_id": 1}).to_list()
         return frozenset(row["_id"] for row in rows)
 
+    async def claim_note(self, push: OpenPush, *, now: datetime) -> bool:
+        first = {"_id": push.id, "note_sent_at": {"$in": [None, now]}}
+
+        async def mark() -> int:
+            update = {"$set": {"note_sent_at": now}}
+            return (await self._rows.update_one(self._mine(first), update)).matched_count
+
+        return bool(await repeated(mark))
+
     def _mine(self, query: Row) -> Row:
         """Matches open rows that no later holder has written."""
         return query | {

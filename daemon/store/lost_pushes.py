@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daemon.core.lost_push import LostPush
-from daemon.core.pushes import OutboxRow
+from daemon.core.pushes import REPEATED, OutboxRow
 from daemon.core.status_events import StatusEvent
 from daemon.store.connection import Mongo, Row
 from daemon.store.outbox import MongoOutbox
-from daemon.store.outbox_rows import REPEATED, open_push
+from daemon.store.outbox_rows import open_push
 from models.documents import StatusOutboxEntry
 from models.ids import NAMESPACE, derived_id
 
@@ -39,7 +39,7 @@ class MongoLostPushes:
 def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
     """Returns the same change as one more row, directly after the lost one."""
     push = open_push(original)
-    gives_up = push.event_id.startswith(REPEATED)
+    gives_up = push.is_repetition
     event = StatusEvent(
         event_id=f"{REPEATED}{push.event_id}",
         sequence=f"{push.sequence}:l",

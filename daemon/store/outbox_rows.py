@@ -11,8 +11,6 @@ from models.status import ApplicationStatus
 
 ENDED = ("delivered", "skipped", "superseded", "dead")
 WAITING = ("pending", "retrying")
-REPEATED = "lost:"
-"""Before the event's id, where a push is the repetition of one that the ATS did not make."""
 
 
 def outbox_row(new: OutboxRow, at: datetime) -> Row:

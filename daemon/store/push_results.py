@@ -12,7 +12,7 @@ import structlog
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
-from daemon.core.pushes import AtsMove, OpenPush, PushConflict, PushEnded
+from daemon.core.pushes import REPEATED, AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.core.record_change import STATUS_GROUP
 from daemon.store.bulk_insert import insert_missing
 from daemon.store.bulk_update import DocumentUpdate, update_each
@@ -21,7 +21,6 @@ from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
 from daemon.store.mongo_errors import fails_by_content
 from daemon.store.mongo_retry import repeated
-from daemon.store.outbox_rows import REPEATED
 from models.candidate import AtsRef
 from models.documents import (
     CandidateChange,
@@ -174,12 +173,12 @@ class PushResults:
             "error_message": end.message,
             "attempts": end.attempts,
             "event_id": end.push.event_id,
-        }
+        } | ({} if end.note is None else {"note": end.note, "note_error": end.note_error})
 
 
 def _first_id(push: OpenPush) -> UUID:
     """Returns the id of the push that this one repeats: both are one change."""
-    if not push.event_id.startswith(REPEATED):
+    if not push.is_repetition:
         return push.id
     return derived_id(NAMESPACE, "push", push.event_id.removeprefix(REPEATED))
 

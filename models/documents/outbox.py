@@ -42,6 +42,8 @@ class StatusOutboxEntry(StoredDocument):
     first_attempt_at: UtcTime | None = None
     sent_at: UtcTime | None = None
     """When a request left whose answer is not recorded yet: the ATS is read before a retry."""
+    note_sent_at: UtcTime | None = None
+    """When the request of the note left: it is sent once, whatever comes of it."""
     last_error: str | None = None
     changed_in_clearview_at: UtcTime | None = None
     created_at: UtcTime

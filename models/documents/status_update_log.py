@@ -26,6 +26,9 @@ class StatusUpdateLog(StoredDocument):
     error_message: str | None = None
     attempts: int
     event_id: str
+    note: Literal["made", "unknown", "failed"] | None = None
+    """The note at the ATS, where the integration asks for one; `unknown`: it may be there."""
+    note_error: str | None = None
 
     class Settings:
         name = "application_status_update_log"

@@ -278,6 +278,9 @@ class FakeConnector:
     async def perform(self, step: Step) -> None:
         raise NotSupported("pushes")
 
+    async def add_note(self, ref: ApplicationRef, text: str) -> None:
+        raise NotSupported("notes")
+
     async def acting_user_problem(self) -> str | None:
         return None
 

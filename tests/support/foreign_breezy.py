@@ -57,6 +57,7 @@ class Breezy(ForeignAts):
     candidates: dict[str, dict[str, Row]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     """The values of custom attributes, by candidate."""
+    comments: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for at in range(60):
@@ -143,6 +144,8 @@ class Breezy(ForeignAts):
                 return await self._put_stage(request, position, key)
             case "PUT", ["position", position, "candidate", key, "custom-attribute"]:
                 return await self._put_attribute(request, position, key)
+            case "POST", ["position", position, "candidate", key, "stream"]:
+                return await self._comment(request, position, key)
         raise _error(404, "notFound")
 
     def _page(self, request: web.Request, rows: dict[str, Row]) -> list[Row]:
@@ -171,6 +174,14 @@ class Breezy(ForeignAts):
             raise _error(500, "updateCandidateError")
         self.attributes[key] = body["value"]
         return row
+
+    async def _comment(self, request: web.Request, position: str, key: str) -> Row:
+        self._one(position, key)
+        body = json.loads(await request.text())
+        if set(body) != {"type", "body"} or body["type"] != "comment":
+            raise _error(500, "createStreamError")
+        self.comments.append((f"{position}:{key}", body["body"]))
+        return {"_id": f"s{len(self.comments)}", **body}
 
     async def _put_stage(self, request: web.Request, position: str, key: str) -> web.Response:
         row = self._one(position, key)

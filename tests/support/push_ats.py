@@ -69,6 +69,12 @@ class FakeAts:
     forbidden: set[str] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     on_write: Callable[[str], None] = lambda _: None
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Notes that took effect: application and text."""
+    note_faults: deque[Exception] = field(default_factory=deque)
+    """Raised by the next notes instead of an effect."""
+    note_faults_after_effect: deque[Exception] = field(default_factory=deque)
+    on_note: Callable[[str], None] = lambda _: None
 
     def add(self, external_id: str, status: S = S.NEW) -> ApplicationRecord:
         record = empty_application(external_id, f"c-{external_id}")
@@ -135,6 +141,7 @@ class FakeConnector:
         self.ats = ats
         self._name = name
         self.requests = 0
+        self.targets: list[PushTarget] = []
         self.capabilities = Capabilities(
             moves=True,
             rejects=True,
@@ -145,6 +152,7 @@ class FakeConnector:
             reads_application=True,
             guarded_writes=guarded,
             read_before_write=not guarded,
+            notes=True,
         )
 
     @property
@@ -213,6 +221,7 @@ class FakeConnector:
         *,
         refresh: bool = False,
     ) -> PushPlan:
+        self.targets.append(target)
         stage = self._stage(target)
         if stage is None:
             return Impossible(f"no stage stands for {target.status.value}")
@@ -246,6 +255,16 @@ class FakeConnector:
         self.requests += 1
         await asyncio.sleep(0)
         self.ats.write(step.body)
+
+    async def add_note(self, ref: ApplicationRef, text: str) -> None:
+        self.requests += 1
+        await asyncio.sleep(0)
+        self.ats.on_note(ref.external_id)
+        if self.ats.note_faults:
+            raise self.ats.note_faults.popleft()
+        self.ats.notes.append((ref.external_id, text))
+        if self.ats.note_faults_after_effect:
+            raise self.ats.note_faults_after_effect.popleft()
 
     async def acting_user_problem(self) -> str | None:
         return self.ats.user_problem

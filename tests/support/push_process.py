@@ -78,6 +78,9 @@ class RemoteConnector(FakeConnector):
     async def perform(self, step: Any) -> None:
         await self.ats.ask({"write": step.body})
 
+    async def add_note(self, ref: Any, text: str) -> None:
+        await self.ats.ask({"note": [ref.external_id, text]})
+
 
 @asynccontextmanager
 async def served(ats: FakeAts) -> AsyncIterator[int]:
@@ -102,7 +105,10 @@ def _answer(ats: FakeAts, question: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if "read" in question:
             return {"result": ats.read(question["read"])}
-        ats.write(question["write"])
+        if "note" in question:
+            ats.notes.append(tuple(question["note"]))
+        else:
+            ats.write(question["write"])
     except AtsError as error:
         return {"error": type(error).__name__}
     return {"result": None}
@@ -118,7 +124,7 @@ async def run_daemon(uri: str, database: str, clearview: str, port: int) -> None
     ats = RemoteAts()
     ats.port = port
     integration = IntegrationRef("acme", integration_id("acme"))
-    settings = PushSettings(rules=PushRules(), try_for_lease_every=OFTEN)
+    settings = PushSettings(rules=PushRules(note="{status}"), try_for_lease_every=OFTEN)
     delivery = build_delivery(outside, integration, RemoteConnector(ats), settings)
     intake = build_intake(
         outside,

@@ -86,6 +86,7 @@ def build_delivery(
     ports = PushPorts(
         queue=lambda fence: MongoDeliveryQueue(mongo, integration.id, fence=fence),
         known=MongoKnownApplications(mongo),
+        clearview=MongoClearViewApplications(mongo),
         states=MongoIntegrationStates(mongo),
         leases=outside.leases,
         alerts=outside.alerts,

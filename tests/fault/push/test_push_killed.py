@@ -6,7 +6,7 @@ import random
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -77,6 +77,21 @@ async def some_instant(world: PushWorld, chance: random.Random) -> None:
         await asyncio.sleep(chance.uniform(0, 0.9))
 
 
+async def assert_at_most_one_note_each(world: PushWorld) -> None:
+    """Notes that were made are there; of those that a kill left in doubt, none is there twice."""
+    outcomes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    names = {world.id_of(name): name for name in world.ats.applications}
+    for row in await world.log():
+        if row["outcome"] == "Success":
+            outcomes[names[row["application_id"]], row["status"]][row["note"]] += 1
+    written = Counter(world.ats.notes)
+    for key, found in outcomes.items():
+        assert found["made"] <= written[key] <= found["made"] + found["unknown"]
+        assert found["failed"] == 0
+    assert written.keys() <= outcomes.keys()
+    assert sum(found["unknown"] for found in outcomes.values()) <= KILLS * 48
+
+
 async def test_a_hundred_deaths_lose_nothing_and_repeat_nothing(mongo: TestMongo) -> None:
     chance = random.Random(SEED)
     async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
@@ -108,6 +123,7 @@ async def test_a_hundred_deaths_lose_nothing_and_repeat_nothing(mongo: TestMongo
             effects[effect.application].append(effect.after)
         assert effects == {name: order for name, order in expected.items() if order}
         assert killed_at_work > KILLS / 2
+        await assert_at_most_one_note_each(world)
         log = await world.log()
         assert len(log) == CHANGES
         assert {row["outcome"] for row in log} == {"Success"}

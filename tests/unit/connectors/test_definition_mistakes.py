@@ -637,7 +637,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "  unreject: Acme has no way back",
         "  unrejected: Acme has no way back",
         [
-            '87:3  waivers.unrejected: must be one of move, reject, withdraw, unreject, hire, analytics, webhook, incremental, deletions, guard, attachments, custom_fields, reasons, tags, fetch (did you mean "unreject"?)'
+            '87:3  waivers.unrejected: must be one of move, reject, withdraw, unreject, hire, analytics, webhook, incremental, deletions, guard, attachments, custom_fields, reasons, tags, fetch, note, rejection_email (did you mean "unreject"?)'
         ],
     ),
     (
