@@ -70,6 +70,7 @@ from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
+from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.clearview_backends import ClearViewBackends
@@ -82,6 +83,7 @@ from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
+from daemon.store.log_reader import MongoLogReader
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.mongo_errors import fails_by_content, is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
@@ -339,6 +341,8 @@ class Daemon:
             integrations=self.app.integrations,
             outbox=MongoOutboxAdmin(mongo, clock),
             mutes=AlertMutes(mongo, clock),
+            logs=MongoLogReader(mongo),
+            history=MongoCandidateHistory(mongo),
             clock=clock,
         )
         return HttpServer(

@@ -52,8 +52,8 @@ def list_alerts(
     which = AlertFilter(state="all" if every else "open", integration=integration)
 
     async def read(mongo: "Mongo", mutes: "AlertMutes") -> tuple[list[Row], "Sequence[Mute]"]:
-        rows = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
-        return rows, await mutes.in_force()
+        page = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
+        return page.rows, await mutes.in_force()
 
     alerts, muted = _with_mutes(config, read)
     if as_json:

@@ -77,7 +77,8 @@ def list_pushes(
 async def _listed(
     outbox_admin: "MongoOutboxAdmin", which: "OutboxFilter", limit: int
 ) -> tuple[Any, int]:
-    return await outbox_admin.listed(which, limit=limit), await outbox_admin.count(which)
+    page = await outbox_admin.listed(which, limit=limit)
+    return page.rows, await outbox_admin.count(which)
 
 
 def show(entry: IdArgument, config: ConfigOption = None) -> None:

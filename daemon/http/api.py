@@ -1,8 +1,7 @@
 """`/api/v1`: what an operator's scripts read, and the few things they may ask for."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -10,27 +9,40 @@ from aiohttp import web
 from config.problems import did_you_mean
 from daemon.core.integrations import IntegrationState, State
 from daemon.core.mutes import mute_end
-from daemon.http.answers import (
-    Problem,
-    answered,
-    json_object,
-    known_only,
-    limit_of,
-    moment_of,
-    one_of,
-    uuid_of,
-)
+from daemon.http import api_inputs as take
+from daemon.http.answers import Problem, answered
+from daemon.http.cursors import cursor_of, moment_position, text_position
+from daemon.http.openapi import OPENAPI_PATH, V1, document, object_of, rows_of, stored
+from daemon.http.operations import ApiOperation, operation, operations_of
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
+from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Row
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.outbox_admin import STATES, MongoOutboxAdmin, OutboxFilter
-from daemon.store.overview import JOBS, AlertFilter, Overview, RunFilter
+from daemon.store.log_reader import LogFilter, MongoLogReader
+from daemon.store.outbox_admin import MongoOutboxAdmin, OutboxFilter
+from daemon.store.overview import AlertFilter, Overview, RunFilter
+from daemon.store.row_pages import RowPage
+from models.documents import (
+    Alert,
+    CandidateImportLog,
+    StatusOutboxEntry,
+    StatusUpdateLog,
+    SyncRun,
+)
 
-OUTCOMES = ("running", "success", "partial", "failed", "interrupted", "waiting")
-INTEGRATION_STATES = ("active", "paused", "auth_failed", "disabled")
 TEXTS_OF_PUSHES = frozenset({"rejection_reason", "target_stage", "expected_stage"})
-V1 = "/api/v1"
+
+
+ONE = f"{V1}/integrations/{{name}}"
+INTEGRATION = object_of("id", "name", "connector", "state", "runs", "outbox")
+INTEGRATIONS = object_of(integrations={"type": "array", "items": INTEGRATION})
+PUSH = object_of(
+    push=stored(StatusOutboxEntry), log={"type": "array", "items": stored(StatusUpdateLog)}
+)
+POLL = object_of("integration", "request", "sweep")
+STATE = object_of("integration", "state")
+MUTED = object_of("key", "muted_until")
 
 
 class ApiServices(msgspec.Struct, frozen=True):
@@ -40,6 +52,8 @@ class ApiServices(msgspec.Struct, frozen=True):
     integrations: MongoIntegrations
     outbox: MongoOutboxAdmin
     mutes: AlertMutes
+    logs: MongoLogReader
+    history: MongoCandidateHistory
     clock: Clock
 
 
@@ -48,115 +62,140 @@ class ApiRoutes:
 
     def __init__(self, services: ApiServices) -> None:
         self._services = services
+        self._document = msgspec.json.encode(document(self.operations()))
+
+    def operations(self) -> list[ApiOperation]:
+        """All of them, in the order of this file."""
+        return operations_of(self)
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
-        one = f"{V1}/integrations/{{name}}"
-        return [
-            web.get(f"{V1}/integrations", self.integrations),
-            web.get(one, self.integration),
-            web.get(f"{V1}/runs", self.runs),
-            web.get(f"{V1}/outbox", self.outbox),
-            web.get(f"{V1}/outbox/{{id}}", self.outbox_entry),
-            web.get(f"{V1}/alerts", self.alerts),
-            web.post(f"{V1}/alerts/{{id}}/mute", self.mute),
-            web.post(f"{V1}/alerts/{{id}}/unmute", self.unmute),
-            web.post(f"{one}/poll", self.poll),
-            web.post(f"{one}/sweep", self.sweep),
-            web.post(f"{one}/pause", self.pause),
-            web.post(f"{one}/resume", self.resume),
-            web.post(f"{V1}/outbox/{{id}}/replay", self.replay),
-        ]
+        return [operation.route() for operation in self.operations()]
 
-    async def integrations(self, request: web.Request) -> web.Response:
+    @operation("GET", OPENAPI_PATH, answer={"type": "object"})
+    async def openapi(self) -> web.Response:
+        """Answers with the document of this API."""
+        return web.Response(body=self._document, content_type="application/json")
+
+    @operation("GET", f"{V1}/integrations", answer=INTEGRATIONS)
+    async def integrations(self, query: take.IntegrationsQuery) -> web.Response:
         """All of them, or those in one state or of one connector."""
-        query = known_only(request, "state", "connector", "limit")
-        state, connector = one_of(query, "state", INTEGRATION_STATES), query.get("connector")
         rows = [
             row
             for row in await self._services.overview.integrations()
-            if state in (None, row["state"]) and connector in (None, row["connector"])
+            if query.state in (None, row["state"]) and query.connector in (None, row["connector"])
         ]
-        return answered({"integrations": rows[: limit_of(query)]})
+        return answered({"integrations": rows[: query.limit]})
 
-    async def integration(self, request: web.Request) -> web.Response:
+    @operation("GET", ONE, answer=INTEGRATION, refusals=(404,))
+    async def integration(self, name: str) -> web.Response:
         """One of them."""
-        known_only(request)
-        await self._state_of(request)
-        name = request.match_info["name"]
+        await self._state_of(name)
         rows = await self._services.overview.integrations()
         return answered(next(row for row in rows if row["name"] == name))
 
-    async def runs(self, request: web.Request) -> web.Response:
-        """Runs, the latest first; `before` goes on where the last answer ended."""
-        query = known_only(request, "integration", "job", "outcome", "before", "limit")
-        before = query.get("before")
-        which = RunFilter(
-            integration=query.get("integration"),
-            job=one_of(query, "job", JOBS),
-            outcome=one_of(query, "outcome", OUTCOMES),
-            before=None if before is None else moment_of(before, "before"),
-        )
-        return answered({"runs": await self._services.overview.runs(which, limit=limit_of(query))})
+    @operation("GET", f"{V1}/runs", answer=rows_of("runs", SyncRun))
+    async def runs(self, query: take.RunsQuery) -> web.Response:
+        """Runs, the latest first."""
+        which = RunFilter(query.integration, query.job, query.outcome, query.before)
+        after = moment_position(query.cursor)
+        page = await self._services.overview.runs(which, limit=query.limit, after=after)
+        return _page("runs", page)
 
-    async def outbox(self, request: web.Request) -> web.Response:
+    @operation("GET", f"{V1}/outbox", answer=rows_of("outbox", StatusOutboxEntry))
+    async def outbox(self, query: take.OutboxQuery) -> web.Response:
         """Pushes, the latest first."""
-        query = known_only(request, "state", "integration", "application", "before", "limit")
-        application, before = query.get("application"), query.get("before")
-        state = one_of(query, "state", STATES)
         which = OutboxFilter(
-            states=None if state is None else (state,),
-            integration=query.get("integration"),
-            application=None if application is None else uuid_of(application, "application"),
-            before=None if before is None else moment_of(before, "before"),
+            states=None if query.state is None else (query.state,),
+            integration=query.integration,
+            application=query.application,
+            before=query.before,
         )
-        rows = await self._services.outbox.listed(which, limit=limit_of(query))
-        return answered({"outbox": [_without_texts(row) for row in rows]})
+        after = text_position(query.cursor)
+        page = await self._services.outbox.listed(which, limit=query.limit, after=after)
+        return _page("outbox", RowPage([_without_texts(row) for row in page.rows], page.next))
 
-    async def outbox_entry(self, request: web.Request) -> web.Response:
+    @operation("GET", f"{V1}/outbox/{{id}}", answer=PUSH, refusals=(404,))
+    async def outbox_entry(self, id_: UUID) -> web.Response:
         """One push with the log of its outcome."""
-        known_only(request)
-        found = await self._services.outbox.shown(uuid_of(request.match_info["id"], "the id"))
+        found = await self._services.outbox.shown(id_)
         if found is None:
             raise Problem(404, "no push has this id")
         return answered({**found, "push": _without_texts(found["push"])})
 
-    async def alerts(self, request: web.Request) -> web.Response:
+    @operation("GET", f"{V1}/alerts", answer=rows_of("alerts", Alert))
+    async def alerts(self, query: take.AlertsQuery) -> web.Response:
         """Alerts, the latest first; those that are open unless others are asked for."""
-        query = known_only(request, "state", "integration", "kind", "limit")
-        which = AlertFilter(
-            state=one_of(query, "state", ("open", "resolved", "all")) or "open",
-            integration=query.get("integration"),
-            kind=query.get("kind"),
+        which = AlertFilter(query.state, query.integration, query.kind)
+        after = moment_position(query.cursor)
+        page = await self._services.overview.alerts(which, limit=query.limit, after=after)
+        return _page("alerts", page)
+
+    @operation("GET", f"{V1}/import-log", answer=rows_of("imports", CandidateImportLog))
+    async def import_log(self, query: take.ImportsQuery) -> web.Response:
+        """Imports of one integration."""
+        which = LogFilter(
+            query.integration, query.status, candidate=query.candidate, since=query.since
         )
+        after = moment_position(query.cursor)
+        page = await self._services.logs.imports(which, limit=query.limit, after=after)
+        return _page("imports", page)
+
+    @operation("GET", f"{V1}/status-log", answer=rows_of("status_updates", StatusUpdateLog))
+    async def status_log(self, query: take.StatusUpdatesQuery) -> web.Response:
+        """Outcomes of status changes of one integration."""
+        which = LogFilter(
+            query.integration, query.outcome, application=query.application, since=query.since
+        )
+        after = moment_position(query.cursor)
+        page = await self._services.logs.status_updates(which, limit=query.limit, after=after)
+        return _page("status_updates", page)
+
+    @operation(
+        "GET",
+        f"{V1}/candidates/{{id}}/history",
+        answer=object_of("candidate", "applications", "events"),
+        refusals=(404, 409),
+    )
+    async def candidate_history(self, id_: str, query: take.HistoryQuery) -> web.Response:
+        """The history of one candidate, by ClearView's id or by that of the ATS."""
+        history = self._services.history
+        found = await history.find(id_, integration=query.integration)
+        if not found:
+            raise Problem(404, "nothing is recorded about a candidate with this id")
+        if len(found) > 1:
+            raise Problem(
+                409, "several candidates have this id", "name one of them by `integration`"
+            )
+        (subject,) = found
         return answered(
-            {"alerts": await self._services.overview.alerts(which, limit=limit_of(query))}
+            {
+                "candidate": subject,
+                "applications": await history.applications(subject.id),
+                "events": await history.events(subject.id),
+            }
         )
 
-    async def mute(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{V1}/alerts/{{id}}/mute", answer=MUTED, refusals=(404,))
+    async def mute(self, id_: UUID, body: take.MuteBody) -> web.Response:
         """Send no message about this condition for a while, however often it comes and goes meanwhile."""
-        body = await json_object(request)
-        _take_only(body, "for", "until")
-        until = self._end_of(body)
-        alert = await self._alert(request)
+        try:
+            until = mute_end(body.for_, body.until, now=self._services.clock.now())
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+        alert = await self._alert(id_)
         await self._services.mutes.mute(alert["key"], until)
         return await self._muted(alert)
 
-    async def unmute(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{V1}/alerts/{{id}}/unmute", answer=MUTED, refusals=(404,))
+    async def unmute(self, id_: UUID) -> web.Response:
         """Send messages about this condition again; a wider mute that covers it as well goes on."""
-        _take_only(await json_object(request))
-        alert = await self._alert(request)
+        alert = await self._alert(id_)
         await self._services.mutes.unmute(alert["key"])
         return await self._muted(alert)
 
-    def _end_of(self, body: Mapping[str, Any]) -> datetime:
-        try:
-            return mute_end(body.get("for"), body.get("until"), now=self._services.clock.now())
-        except ValueError as error:
-            raise Problem(400, str(error)) from None
-
-    async def _alert(self, request: web.Request) -> Row:
-        alert = await self._services.mutes.alert(uuid_of(request.match_info["id"], "the id"))
+    async def _alert(self, alert_id: UUID) -> Row:
+        alert = await self._services.mutes.alert(alert_id)
         if alert is None:
             raise Problem(404, "no alert has this id")
         return alert
@@ -165,25 +204,20 @@ class ApiRoutes:
         until = await self._services.mutes.until(alert["key"], alert.get("integration"))
         return answered({"key": alert["key"], "muted_until": until})
 
-    async def poll(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{ONE}/poll", answer=POLL, status=202, refusals=(404, 409))
+    async def poll(self, name: str) -> web.Response:
         """Ask for a poll now; 202, because the holder of the integration's lease makes it."""
-        _take_only(await json_object(request))
-        return await self._request_poll(request, sweep=False, accept_deletions=False)
+        return await self._request_poll(name, sweep=False, accept_deletions=False)
 
-    async def sweep(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{ONE}/sweep", answer=POLL, status=202, refusals=(404, 409))
+    async def sweep(self, name: str, body: take.SweepBody) -> web.Response:
         """Ask for a complete listing now."""
-        body = await json_object(request)
-        _take_only(body, "accept_deletions")
-        accept = body.get("accept_deletions", False)
-        if not isinstance(accept, bool):
-            raise Problem(400, "accept_deletions must be true or false")
-        return await self._request_poll(request, sweep=True, accept_deletions=accept)
+        return await self._request_poll(name, sweep=True, accept_deletions=body.accept_deletions)
 
     async def _request_poll(
-        self, request: web.Request, *, sweep: bool, accept_deletions: bool
+        self, name: str, *, sweep: bool, accept_deletions: bool
     ) -> web.Response:
-        await self._state_of(request, enabled=True)
-        name = request.match_info["name"]
+        await self._state_of(name, enabled=True)
         asked = await self._services.integrations.request_poll(
             name, sweep=sweep, accept_deletions=accept_deletions
         )
@@ -191,39 +225,38 @@ class ApiRoutes:
             raise Problem(404, "no integration has this name")
         return answered({"integration": name, "request": asked, "sweep": sweep}, status=202)
 
-    async def pause(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{ONE}/pause", answer=STATE, refusals=(404, 409))
+    async def pause(self, name: str, body: take.PauseBody) -> web.Response:
         """Neither poll nor push until it is resumed; what changes meanwhile waits."""
-        body = await json_object(request)
-        _take_only(body, "reason")
-        reason = body.get("reason", "paused by the API")
-        if not isinstance(reason, str) or not 0 < len(reason) <= 200:
-            raise Problem(400, "reason must be a text of at most 200 characters")
-        return await self._set(request, "paused", reason)
+        return await self._set(name, "paused", body.reason)
 
-    async def resume(self, request: web.Request) -> web.Response:
+    @operation("POST", f"{ONE}/resume", answer=STATE, refusals=(404, 409))
+    async def resume(self, name: str) -> web.Response:
         """Go on with polls and pushes, also after a refused credential."""
-        _take_only(await json_object(request))
-        return await self._set(request, "active", None)
+        return await self._set(name, "active", None)
 
-    async def _set(self, request: web.Request, state: State, reason: str | None) -> web.Response:
-        await self._state_of(request, enabled=True)
-        name = request.match_info["name"]
+    async def _set(self, name: str, state: State, reason: str | None) -> web.Response:
+        await self._state_of(name, enabled=True)
         if not await self._services.integrations.set_state(name, state, reason=reason):
             raise Problem(409, "the integration has just been disabled")
         return answered({"integration": name, "state": state})
 
-    async def replay(self, request: web.Request) -> web.Response:
+    @operation(
+        "POST",
+        f"{V1}/outbox/{{id}}/replay",
+        answer=object_of("id", "state"),
+        status=202,
+        refusals=(404, 409),
+    )
+    async def replay(self, id_: UUID) -> web.Response:
         """Send a dead letter once more; 202, because its integration's worker does it."""
-        _take_only(await json_object(request))
-        entry = uuid_of(request.match_info["id"], "the id")
-        replayed = await self._services.outbox.replay(entry)
+        replayed = await self._services.outbox.replay(id_)
         if replayed.refusal is not None:
             missing = replayed.refusal == "unknown"
             raise Problem(404 if missing else 409, replayed.sentence)
-        return answered({"id": entry, "state": "retrying"}, status=202)
+        return answered({"id": id_, "state": "retrying"}, status=202)
 
-    async def _state_of(self, request: web.Request, *, enabled: bool = False) -> IntegrationState:
-        name = request.match_info["name"]
+    async def _state_of(self, name: str, *, enabled: bool = False) -> IntegrationState:
         states = await self._services.integrations.states()
         if name not in states:
             hint = did_you_mean(name, states)
@@ -235,12 +268,10 @@ class ApiRoutes:
         return state
 
 
-def _without_texts(push: Row) -> Row:
+def _page(name: str, page: RowPage) -> web.Response:
+    return answered({name: page.rows, "next": cursor_of(page.next)})
+
+
+def _without_texts(push: Row) -> dict[str, Any]:
     """Returns a push without what a recruiter wrote: that may name a person."""
     return {name: value for name, value in push.items() if name not in TEXTS_OF_PUSHES}
-
-
-def _take_only(body: Mapping[str, Any], *names: str) -> None:
-    for name in body:
-        if name not in names:
-            raise Problem(400, f'unknown field "{name[:40]}"', f"known are: {', '.join(names)}")

@@ -39,7 +39,7 @@ class StatusPage:
         try:
             picture = await self._overview.everything()
             runs = await self._overview.runs(RunFilter(), limit=RUNS_SHOWN)
-            body = _picture(picture, runs, now)
+            body = _picture(picture, runs.rows, now)
         except DatabaseError:
             status = 503
             body = el("section", "MongoDB does not answer. This page tries again by itself.")

@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 
 from daemon.ports.clock import Clock
 from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
 from daemon.store.bulk_insert import insert_missing
 from daemon.store.connection import Mongo, Row
+from daemon.store.row_pages import RowPage, RowPosition, page_of
 from models.documents import StatusOutboxEntry, StatusUpdateLog
+from models.documents.outbox import OutboxState
 from models.ids import derived_id, integration_id
 from models.status import ApplicationStatus
 
-STATES = ("pending", "in_flight", "retrying", "delivered", "skipped", "superseded", "dead")
+STATES: tuple[str, ...] = get_args(OutboxState)
 DROPPABLE = ("pending", "retrying", "dead")
 DROPPED = "dropped"
 
@@ -74,10 +76,11 @@ class MongoOutboxAdmin:
         self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
         self._clock = clock
 
-    async def listed(self, which: OutboxFilter, *, limit: int) -> list[Row]:
+    async def listed(
+        self, which: OutboxFilter, *, limit: int, after: RowPosition | None = None
+    ) -> RowPage:
         """Returns pushes, the latest first."""
-        rows = self._rows.find(which.query(), sort=[("sequence", DESCENDING)], limit=limit)
-        return await rows.to_list()
+        return await page_of(self._rows, which.query(), by="sequence", limit=limit, after=after)
 
     async def count(self, which: OutboxFilter) -> int:
         """Returns the number of pushes."""

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
-from pymongo import DESCENDING
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.overview_counts import ALL, Counts, OverviewCounts
+from daemon.store.row_pages import RowPage, RowPosition, page_of
 from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
+from models.documents.sync_run import Job
 
-JOBS = ("import_poll", "status_push", "analytics_export", "reconcile")
+JOBS: tuple[str, ...] = get_args(Job)
 MOST_INTEGRATIONS = 1_000
 MOST_ALERTS = 200
 _POSITION = {"swept_at": "$value.swept_at", "webhooks": "$value.webhooks", "updated_at": 1}
@@ -81,7 +82,7 @@ class Overview:
             "at": self._clock.now(),
             "integrations": await self.integrations(),
             "outbox": _summed(await self._counts.pushes()),
-            "alerts": await self.alerts(AlertFilter(), limit=MOST_ALERTS),
+            "alerts": (await self.alerts(AlertFilter(), limit=MOST_ALERTS)).rows,
             "checkpoints": await self.checkpoints(),
         }
 
@@ -89,7 +90,7 @@ class Overview:
         """Returns every integration with its state, last runs and counts."""
         rows, figures = await self._integration_rows(), await self._figures()
         alerts = await self.alerts(AlertFilter(kind="unmapped_stages"), limit=MOST_ALERTS)
-        unmapped = {alert["integration"]: alert["details"].get("stages", []) for alert in alerts}
+        unmapped = {row["integration"]: row["details"].get("stages", []) for row in alerts.rows}
         return [_integration(row, figures, unmapped.get(row["name"], [])) for row in rows]
 
     async def _integration_rows(self) -> list[Row]:
@@ -122,7 +123,9 @@ class Overview:
             oldest_push=await counts.oldest_open_push(),
         )
 
-    async def runs(self, which: RunFilter, *, limit: int) -> list[Row]:
+    async def runs(
+        self, which: RunFilter, *, limit: int, after: RowPosition | None = None
+    ) -> RowPage:
         """Returns runs, the latest first."""
         query: Row = {
             name: value
@@ -131,11 +134,13 @@ class Overview:
         }
         if which.before is not None:
             query["started_at"] = {"$lt": which.before}
-        return await self._runs.find(
-            query, dict.fromkeys(_TEXTS_OF_RUNS, 0), sort=[("started_at", DESCENDING)], limit=limit
-        ).to_list()
+        return await page_of(
+            *(self._runs, query), by="started_at", limit=limit, after=after, without=_TEXTS_OF_RUNS
+        )
 
-    async def alerts(self, which: AlertFilter, *, limit: int) -> list[Row]:
+    async def alerts(
+        self, which: AlertFilter, *, limit: int, after: RowPosition | None = None
+    ) -> RowPage:
         """Returns alerts, the latest first."""
         query: Row = {}
         if which.state != "all":
@@ -144,9 +149,7 @@ class Overview:
             query["integration"] = which.integration
         if which.kind is not None:
             query["kind"] = which.kind
-        return await self._alerts.find(
-            query, sort=[("opened_at", DESCENDING)], limit=limit
-        ).to_list()
+        return await page_of(self._alerts, query, by="opened_at", limit=limit, after=after)
 
     async def checkpoints(self) -> dict[str, datetime]:
         """Returns the time of the last write of each stored position."""

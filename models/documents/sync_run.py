@@ -8,13 +8,14 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
+Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
 RunOutcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
 
 class SyncRun(StoredDocument):
     """One run of one job, and what it came to. The canonical log line says the same."""
 
-    job: Literal["import_poll", "status_push", "analytics_export", "reconcile"]
+    job: Job
     ats_integration_id: UUID | None
     integration: str | None = None
     started_at: UtcTime

@@ -14,8 +14,10 @@ from daemon.http.probes import ReadinessCheck
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
+from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
+from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from tests.support.moving_clock import MovingClock
@@ -57,6 +59,8 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
         MongoIntegrations(mongo, clock),
         MongoOutboxAdmin(mongo, clock),
         AlertMutes(mongo, clock),
+        MongoLogReader(mongo),
+        MongoCandidateHistory(mongo),
         clock,
     )
     return HttpParts(

@@ -54,6 +54,21 @@ def a_run(name: str, *, minutes_ago: float = 1, **changes: Any) -> Row:
     } | changes
 
 
+def an_import(name: str, candidate: str) -> Row:
+    return {
+        "_id": uuid4(),
+        "ats_integration_id": integration_id(name),
+        "candidate_id": candidate_id(integration_id(name), candidate),
+        "external_id": candidate,
+        "imported_at": NOW,
+        "status": "Success",
+        "error_message": None,
+        "change": "created",
+        "changed_fields": [],
+        "run_id": uuid4(),
+    }
+
+
 def a_push(name: str, application: str, sequence: int = 1, **changes: Any) -> Row:
     event = f"{application}-{sequence:04}"
     return {

@@ -16,7 +16,7 @@ from models.documents import (
     StatusUpdateLog,
     SyncRun,
 )
-from models.ids import integration_id
+from models.ids import candidate_id, integration_id
 from tests.support.http_port import Serve
 from tests.support.sample_rows import (
     NOW,
@@ -27,6 +27,7 @@ from tests.support.sample_rows import (
     a_run,
     an_alert,
     an_application,
+    an_import,
     an_integration,
 )
 
@@ -116,6 +117,93 @@ async def test_runs_come_latest_first_and_go_on_before_a_moment(
     assert started == sorted(started, reverse=True)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_pages_that_follow_their_cursors_show_each_row_once(
+    serve: Serve, opened: Mongo, limit: int
+) -> None:
+    """Also rows of the same moment."""
+    runs = [a_run("acme", minutes_ago=n) for n in (1, 2, 2, 2, 2, 3, 3)]
+    await opened.own.sync_runs.insert_many(runs)
+    client = await serve()
+    shown, params = [], {"limit": str(limit)}
+
+    while True:
+        async with client.get(f"{V1}/runs", params=params) as answer:
+            page = await answer.json()
+        shown += [row["_id"] for row in page["runs"]]
+        if page["next"] is None:
+            break
+        params["cursor"] = page["next"]
+
+    assert len(shown) == len(runs)
+    assert set(shown) == {str(run["_id"]) for run in runs}
+
+
+async def test_the_outbox_and_the_alerts_have_cursors_too(serve: Serve, opened: Mongo) -> None:
+    await opened.own.status_outbox.insert_many([a_push("acme", "a1", n) for n in (1, 2, 3)])
+    await opened.own.alerts.insert_many([an_alert("acme", key=f"k:{n}") for n in range(3)])
+    client = await serve()
+
+    for what in ("outbox", "alerts"):
+        async with client.get(f"{V1}/{what}", params={"limit": "2"}) as answer:
+            first = await answer.json()
+        params = {"limit": "2", "cursor": first["next"]}
+        async with client.get(f"{V1}/{what}", params=params) as answer:
+            second = await answer.json()
+        ids = [row["_id"] for row in (*first[what], *second[what])]
+        assert len(ids) == len(set(ids)) == 3
+        assert second["next"] is None
+
+
+async def test_the_logs_of_imports_and_status_changes_are_read_by_integration(
+    serve: Serve, opened: Mongo
+) -> None:
+    dead = a_dead_push("acme", "a1")
+    await opened.own.application_status_update_log.insert_many(
+        [a_log_row(dead), a_log_row(a_dead_push("beta", "a1"))]
+    )
+    failed = an_import("acme", "c1") | {"status": "Failed", "error_message": "MappingFailed"}
+    rows = [failed, an_import("acme", "c2"), an_import("beta", "c1")]
+    await opened.own.candidates_import_log.insert_many(rows)
+    client = await serve()
+
+    async with client.get(
+        f"{V1}/import-log", params={"integration": "acme", "status": "Failed"}
+    ) as answer:
+        imports = (await answer.json())["imports"]
+    async with client.get(f"{V1}/status-log", params={"integration": "acme"}) as answer:
+        updates = (await answer.json())["status_updates"]
+    assert [row["_id"] for row in imports] == [str(failed["_id"])]
+    assert [row["_id"] for row in updates] == [str(dead["_id"])]
+
+
+async def test_the_history_of_a_candidate_is_found_by_either_id(
+    serve: Serve, opened: Mongo
+) -> None:
+    for name in ("acme", "beta"):
+        await opened.own.ats_integration_settings.insert_one(an_integration(name))
+        await opened.clearview.candidates.insert_one(a_candidate(name, "c1"))
+        await opened.own.candidates_import_log.insert_one(an_import(name, "c1"))
+    ours = str(candidate_id(integration_id("acme"), "c1"))
+    client = await serve()
+    told = {}
+
+    for path in (ours, "c1", "c1?integration=acme", "nobody"):
+        async with client.get(
+            f"{V1}/candidates/{path.partition('?')[0]}/history?{path.partition('?')[2]}"
+        ) as answer:
+            told[path] = (answer.status, await answer.json(content_type=None))
+    assert {path: status for path, (status, _) in told.items()} == {
+        ours: 200,
+        "c1": 409,
+        "c1?integration=acme": 200,
+        "nobody": 404,
+    }
+    assert told[ours][1] == told["c1?integration=acme"][1]
+    assert told[ours][1]["candidate"]["integration"] == "acme"
+    assert [event["kind"] for event in told[ours][1]["events"]] == ["import"]
+
+
 async def test_runs_are_filtered(serve: Serve, opened: Mongo) -> None:
     wanted = a_run("acme", outcome="failed", error_message="Unavailable: 503")
     others = [a_run("acme"), a_run("beta", outcome="failed"), a_run("acme", job="reconcile")]
@@ -182,6 +270,11 @@ WRONG_QUESTIONS = {
     "runs?before=9999-12-31T23:59:59-12:00": "before must be a moment",
     "runs?before=2026-11-23T08:00:00": "before must be a moment",
     "runs?limit=1&limit=2": "more than once",
+    "runs?cursor=abc": "cursor must be `next`",
+    "runs?cursor=WyJhIiwxXQ==": "cursor must be `next`",
+    "outbox?cursor=W10=": "cursor must be `next`",
+    "import-log": "the parameter integration is missing",
+    "status-log?integration=acme&outcome=ok": "outcome must be one of: Failed, Skipped, Success",
     "outbox?state=gone": "state must be one of",
     "outbox?application=7": "application must be a UUID",
     "outbox/7": "the id must be a UUID",
