@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     encryption_key: Annotated[SecretStr, AfterValidator(_keys)] | None = Field(
         default=None,
-        description="Encrypts the refresh tokens that ATSs replace (`openssl rand -base64 32`). Several "
+        description="Encrypts the refresh tokens that ATSs replace, and the key by which erased people are recognised (`openssl rand -base64 32`). Several "
         "with commas: the first encrypts, all of them decrypt.",
     )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = Field(

@@ -27,10 +27,13 @@ from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.erasure import PersonIds
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OutboxRow
 from daemon.core.runs import Run
+from daemon.erasing.erasures import Erasures
+from daemon.erasing.requests import PersonRequests
 from daemon.exporting.values import ExportStores
 from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
@@ -76,8 +79,10 @@ from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
 from daemon.store.connection import DatabaseError, Mongo
+from daemon.store.data_keys import DataKeys
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.encryption import Keyring
+from daemon.store.erasures import MongoErasedPeople, MongoReceipts
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
@@ -90,6 +95,8 @@ from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
+from daemon.store.person_addresses import PersonAddresses
+from daemon.store.person_data import MongoPersonData
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
@@ -120,22 +127,39 @@ class AppServices:
     runs: MongoRunLog = field(init=False)
     checkpoints: MongoCheckpoints = field(init=False)
     integrations: MongoIntegrations = field(init=False)
+    people: MongoPersonData = field(init=False)
+    receipts: MongoReceipts = field(init=False)
+    erased: MongoErasedPeople = field(init=False)
+    erasures: Erasures = field(init=False)
+    person_requests: PersonRequests = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
 
     def __post_init__(self) -> None:
         mongo, clock = self.mongo, self.clock
+        keyring: Keyring | None = None
         if self.encryption_key is not None:
-            keys = encryption_keys(self.encryption_key.get_secret_value())
-            self.limits.token_store = MongoTokenStore(mongo, Keyring(keys), clock)
+            keyring = Keyring(encryption_keys(self.encryption_key.get_secret_value()))
+            self.limits.token_store = MongoTokenStore(mongo, keyring, clock)
         self.services = ClearViewBackends(self.clearview, mongo, clock)
         self.leases = MongoLeases(mongo, clock)
         self.alerts = AlertStore(mongo, clock, self.policy)
         self.runs = MongoRunLog(mongo, clock)
         self.checkpoints = MongoCheckpoints(mongo, clock)
         self.integrations = MongoIntegrations(mongo, clock)
-        self.outbox = MongoOutbox(mongo)
+        keys = DataKeys(mongo, keyring, clock)
+        self.people = MongoPersonData(mongo, self._erase_in_clearview)
+        self.receipts = MongoReceipts(mongo, keys)
+        self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
+        self.erasures = Erasures(self.people, self.receipts, clock)
+        self.person_requests = PersonRequests(
+            PersonAddresses(mongo), self.people, self.receipts, self.erasures
+        )
+        self.outbox = MongoOutbox(mongo, erased=self.erased)
         self.known = MongoKnownApplications(mongo)
+
+    async def _erase_in_clearview(self, person: PersonIds) -> None:
+        await self.services.candidates(person.integration).erase(person, at=self.clock.now())
 
     def use_clearview(self, clearview: ClearView) -> ClearViewBackends | None:
         """Applies edited settings of ClearView's services.
@@ -178,7 +202,8 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
         checkpoints=app.checkpoints,
         conflicts=MongoConflictLog(mongo, identity),
         pushes=MongoLostPushes(mongo),
-        values=MongoSentValues(mongo, app.clock),
+        values=MongoSentValues(mongo, app.clock, erased=app.erased),
+        erased=app.erased,
         runs=app.runs,
         webhooks=MongoWebhookQueue(mongo, identity),
         alerts=app.alerts,
@@ -197,7 +222,7 @@ def export_job(
     stores = ExportStores(
         source=app.services.metrics,
         standpoints=MongoStandpoints(app.mongo),
-        values=MongoSentValues(app.mongo, app.clock),
+        values=MongoSentValues(app.mongo, app.clock, erased=app.erased),
         log=MongoExportLog(app.mongo, app.clock),
         position=MongoExportPosition(app.mongo, app.clock),
         names_of=partial(app.known.names, settings.integration_id),
@@ -262,6 +287,7 @@ def poll_job(app: AppServices, wanted: Integration, connector: Connector) -> Pol
 
 
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
+FINISH_ERASURES_EVERY = timedelta(minutes=1)
 _DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
 """The intake and the outbox poller wake a delivery at once; its own scan finds what both missed."""
 
@@ -315,6 +341,7 @@ class Daemon:
                 "due pushes": OutboxPoller(app.outbox, app.clock, self._wakers).run,
                 "messages": self.sender.run,
                 "conditions": self._watch_conditions,
+                "erasures": self._finish_erasures,
                 "calendar": self._sunsets.run,
                 "readiness": ReadinessWatch(self._checks, self.loops, app.alerts, app.clock).run,
                 "config": ConfigWatch(settings.config, self.config, app.alerts, self.apply).run,
@@ -353,7 +380,10 @@ class Daemon:
                 clock=clock,
                 admin_token=self.settings.admin_token,
                 routes=Webhooks(
-                    self._webhook_reader, MongoWebhookEventStore(mongo), clock, self.metrics
+                    self._webhook_reader,
+                    MongoWebhookEventStore(mongo, erased=self.app.erased),
+                    clock,
+                    self.metrics,
                 ).routes(),
             )
         )
@@ -369,6 +399,12 @@ class Daemon:
         while not await stopped_within(stop, CHECK_CONDITIONS_EVERY):
             await self.check_conditions()
 
+    async def _finish_erasures(self, stop: asyncio.Event) -> None:
+        """Completes what a kill has interrupted, in whatever process."""
+        await self.app.erasures.finish_interrupted()
+        while not await stopped_within(stop, FINISH_ERASURES_EVERY):
+            await self.app.erasures.finish_interrupted()
+
     async def check_conditions(self) -> None:
         """Opens and closes the alerts that no job reports."""
         await self._rate_limits.report()
@@ -383,6 +419,7 @@ class Daemon:
     async def prepare(self) -> None:
         """Writes the settings documents, reads every integration's state, closes old alerts."""
         alerts = self.app.alerts
+        await self.app.erased.refresh()
         await self.app.integrations.configure(configured_integrations(self.config.checked))
         await self.state_cache.refresh()
         await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
@@ -472,7 +509,9 @@ class Daemon:
             return None
         app = self.app
         ports = PushPorts(
-            queue=lambda fence: MongoDeliveryQueue(app.mongo, of.id, fence=fence),
+            queue=lambda fence: MongoDeliveryQueue(
+                app.mongo, of.id, fence=fence, erased=app.erased
+            ),
             known=app.known,
             clearview=MongoClearViewApplications(app.mongo),
             states=self._states,

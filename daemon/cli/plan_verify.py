@@ -73,6 +73,7 @@ async def _verify(on: CommandContext, *, as_json: bool) -> int:
             MongoClearViewReader(on.app.mongo, on.id),
             deletions=rules.deletions,
             own_field=rules.own_field,
+            erased=on.app.erased,
         )
         found: list[Drift] = [item async for item in _read(check.differences())]
     if as_json:

@@ -51,6 +51,7 @@ class OnceOutcome:
 async def run_once(daemon: Daemon) -> OnceOutcome:
     """Do everything there is to do now, and return."""
     await daemon.prepare()
+    await daemon.app.erasures.finish_interrupted()
     done = asyncio.Event()
     leases = daemon.app.leases
     renewing = asyncio.create_task(

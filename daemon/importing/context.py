@@ -21,6 +21,7 @@ from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
 from daemon.ports.clock import Clock
+from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import (
     CandidateManagement,
     Checkpoints,
@@ -50,6 +51,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     pushes: Pushes
     values: SentValues
     webhooks: WebhookQueue
+    erased: ErasedPeople
     runs: RunLog
     alerts: Alerts
     clock: Clock
@@ -137,6 +139,8 @@ class ImportContext:
     """By list: records without a usable id that this run was shown."""
     changed_records: set[Record] = field(default_factory=set)
     """The records that lists showed changed or gone, for the judgement of webhooks."""
+    erased_version: int = 0
+    """The version of what this run knows of erased people."""
     shown: dict[str, ShownList] = field(default_factory=dict)
     """By list: what a complete walk of this run has shown, for the judgement of absences."""
 

@@ -15,6 +15,7 @@ from daemon.core.import_log import LogLine
 from daemon.core.poll_state import Deleting
 from daemon.core.snapshot import Snapshot
 from daemon.importing.context import ImportContext
+from daemon.importing.erased import remove_erased
 from daemon.importing.failures import note_failures
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.imports import Snapshots
@@ -204,6 +205,7 @@ async def delete_records(
         changes=[],
     )
     await ports.snapshots.mark_deleted(facts.name, external_ids, now)
+    await remove_erased(context, facts.name, snapshots)
     context.state.forget_unread(facts.name, external_ids)
     context.note_changed(facts.name, external_ids)
     context.run.counts.deleted += len(external_ids)

@@ -27,6 +27,7 @@ from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
 from daemon.importing.context import ImportContext
+from daemon.importing.erased import leave_out_erased, remove_erased
 from daemon.importing.failures import note_failures, note_unidentified, set_aside, unexpected
 from daemon.importing.own_values import compare_values
 from daemon.importing.page_slot import PageSlot
@@ -84,6 +85,7 @@ class PageImport:
             await passage.enter("ready")
             await passage.enter("announce")
             self.context.require_lease()
+            prepared = await leave_out_erased(self.context, self.facts.name, prepared)
             if self.source.is_doubtful:
                 await passage.wait_for_pages_before()
                 await self._import_each(prepared, asked_at)
@@ -99,7 +101,7 @@ class PageImport:
             applied = await self._apply(announced, written)
             await self._forget_failures(prepared, plans, applied)
             await passage.enter("log")
-        await self._log(announced, applied)
+        await self._log(announced, applied, prepared)
 
     async def _import_each(self, prepared: PreparedPage, asked_at: datetime) -> None:
         """Writes a page that has failed before record by record: one that fails is set aside.
@@ -120,7 +122,7 @@ class PageImport:
             written = await self._write_snapshots(announced, plans)
             applied = await self._apply(announced, written)
             await self._forget_failures(part, plans, applied)
-            await self._log(announced, applied)
+            await self._log(announced, applied, part)
         except (AtsError, ServiceFailed, LeaseLost):
             raise
         except Exception as error:
@@ -224,9 +226,14 @@ class PageImport:
             recovered = [e for e in prepared.recovered if e not in refused]
             await self.context.ports.failed.remove(self.facts.name, recovered)
 
-    async def _log(self, announced: PageInFlight, plans: Sequence[RecordPlan]) -> None:
+    async def _log(
+        self, announced: PageInFlight, plans: Sequence[RecordPlan], prepared: PreparedPage
+    ) -> None:
         await log_plans(self.context, plans)
         if announced.external_ids:
+            records = (mapped for mapped, _ in prepared.changed)
+            version = prepared.erased_version
+            await remove_erased(self.context, self.facts.name, records, checked_at=version)
             self.context.state.applying.remove(announced)
 
 

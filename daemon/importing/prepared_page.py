@@ -38,6 +38,8 @@ class PreparedPage:
     """The number of records by the mapped fields that have values in them."""
     unread: dict[str, frozenset[str]]
     """By external id of every mapped record: the fields that could not be read."""
+    erased_version: int | None = None
+    """The version of the erased people who were left out of it."""
     is_rest: bool = False
     """One changed record of a page that is written in parts; the page itself was counted."""
 

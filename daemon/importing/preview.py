@@ -16,9 +16,11 @@ from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
 from daemon.importing.context import ImportPorts, ImportRules, peers_of
 from daemon.importing.deletions import ask_for_missing, find_missing
+from daemon.importing.erased import erased_records, erased_test, without_records
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.listing import window_of
 from daemon.importing.recovery import changes_left, leave_out_taken
+from models.ids import integration_id
 
 Progress = Callable[[str, PreviewCounts, int | None], None]
 """Called after each page: the list, the counts so far, the expected number of records."""
@@ -49,6 +51,7 @@ class Preview:
         Raises:
             AtsError: the ATS could not be read to the end.
         """
+        await self.ports.erased.refresh()
         key = f"poll:{self.connector.integration}"
         state = state_from(await self.ports.checkpoints.load(key))
         async for item in self._half_written(state):
@@ -133,6 +136,10 @@ class Preview:
         name = detector.facts.name
         detected = await detector.detect(await detector.identify(page.records))
         prepared = await detector.map(page, detected)
+        if not self.ports.erased.is_empty:
+            scope = integration_id(self.connector.integration)
+            is_erased = erased_test(self.ports.erased, scope, name)
+            prepared = without_records(prepared, erased_records(is_erased, prepared))
         for record in page.records:
             preview.seen.add(record.external_id)
             self._looked_at.add(_key(name, record.external_id))

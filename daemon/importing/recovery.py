@@ -17,6 +17,7 @@ from daemon.core.snapshot import Snapshot, newest_candidates
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
+from daemon.importing.erased import remove_erased
 from daemon.importing.failures import set_aside, unexpected
 from daemon.ports.imports import CandidateManagement, Snapshots
 
@@ -55,6 +56,7 @@ async def _finish_page(context: ImportContext, applying: PageInFlight) -> None:
     await leave_out_taken(clearview, plans, applying.import_id)
     refused = await deliver(context, applying.list_name, plans, applying.import_id)
     await log_plans(context, [p for p in plans if p.change.external_id not in refused])
+    await remove_erased(context, applying.list_name, [p.change.after for p in plans])
 
 
 async def _finish_deletions(context: ImportContext) -> None:

@@ -19,9 +19,12 @@ from daemon.core.verification import (
     compare_record,
 )
 from daemon.importing.context import peers_of
+from daemon.importing.erased import ListRecord, UnmappedRecord, erased_test
 from daemon.importing.hashed_id_set import HashedIdSet
+from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import Snapshots
 from daemon.ports.verification import ClearViewReader
+from models.ids import integration_id
 
 BY_ID_BATCH = 50
 
@@ -44,6 +47,8 @@ class Verification:
     deletions: Literal["mark", "ignore"] = "mark"
     own_field: str | None = None
     """The field that our own analytics export writes to: not compared."""
+    erased: ErasedPeople | None = None
+    """Their records are at the ATS and are not imported: that is no drift."""
     progress: Progress = no_progress
     counts: VerificationCounts = field(default_factory=VerificationCounts)
     _candidates: HashedIdSet = field(default_factory=HashedIdSet)
@@ -55,6 +60,8 @@ class Verification:
         Raises:
             AtsError: the ATS could not be read to the end.
         """
+        if self.erased is not None:
+            await self.erased.refresh()
         listed = {facts.name: HashedIdSet() for facts in self.connector.lists}
         for facts in self.connector.lists:
             await self.connector.prepare_mapping(facts.name)
@@ -98,12 +105,22 @@ class Verification:
         found: list[Drift] = []
         said: list[Said] = []
         results = await self.connector.map_records(facts.name, records) if records else []
+        is_erased = self._erased_in(facts)
         for record, result in zip(records, results, strict=True):
+            if is_erased(
+                result if isinstance(result, Mapped) else UnmappedRecord(record.external_id)
+            ):
+                continue
             if isinstance(result, Mapped):
                 said.append(_said(facts.name, result, self.own_field))
             else:
                 found.append(Drift("cannot be mapped", "record", record.external_id, facts.name))
         return found, said
+
+    def _erased_in(self, facts: ListFacts) -> Callable[[ListRecord], bool]:
+        if self.erased is None or self.erased.is_empty:
+            return lambda _: False
+        return erased_test(self.erased, integration_id(self.connector.integration), facts.name)
 
     async def _newest(self, facts: ListFacts, said: Sequence[Said]) -> Mapping[str, Record]:
         """Returns the candidates as the record seen last has them, and as ClearView got them."""

@@ -20,6 +20,7 @@ from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, RunRequest
 from daemon.importing.deletions import settle_absences
+from daemon.importing.erased import refresh_erased
 from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
 from daemon.importing.pushed import compare_pushed
@@ -91,6 +92,7 @@ class ImportPoll:
         self._connector.take_issues()  # issues of pushes since the last run
         context = await self._begin(run, request)
         try:
+            await refresh_erased(context)
             await finish_interrupted(context)
             if request.only_webhooks:
                 await self._import_announced(context)
@@ -209,6 +211,7 @@ class ImportPoll:
         else:
             state.swept_at = context.run.started_at if walk.sweep else state.swept_at
             state.walk = None
+        await refresh_erased(context)
         await context.save()
 
     async def _record(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.core.conflict import StatusConflict
+from daemon.core.erasure import PersonIds
 from daemon.core.import_log import ChangeLine, LogLine
 from daemon.core.lost_push import LostPush
 from daemon.core.snapshot import Known, Snapshot
@@ -119,6 +120,14 @@ class CandidateManagement(Protocol):
         """Marks documents deleted, and returns the refused ones (external id -> reason).
 
         A document that is marked already stays as it is.
+        """
+        ...
+
+    async def erase(self, person: PersonIds, *, at: datetime) -> None:
+        """Removes the candidates with their applications; repeating it is harmless.
+
+        Raises:
+            ServiceFailed: the service did not take it.
         """
         ...
 

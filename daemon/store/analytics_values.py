@@ -6,10 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from daemon.core.analytics import Period, Standpoint
+from daemon.core.erasure import PersonIds
 from daemon.core.exported_field import is_shown
 from daemon.ports.clock import Clock
+from daemon.ports.erasures import ErasedPeople
 from daemon.store import analytics_value_pipelines as pipelines
 from daemon.store.connection import Mongo, Row
+from daemon.store.erasures import remove_if_erased
 from models.documents import (
     AnalyticsValue,
     CandidateChange,
@@ -80,7 +83,8 @@ def _standpoint(row: Row, moves: Mapping[str, Any]) -> Standpoint:
 class MongoSentValues:
     """Implements `daemon.ports.analytics.SentValues`."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, *, erased: ErasedPeople | None = None) -> None:
+        self._erased = erased
         self._values = mongo.collection(AnalyticsValue)
         self._snapshots = mongo.collection(CandidateSnapshot)
         self._clock = clock
@@ -122,6 +126,7 @@ class MongoSentValues:
             },
             upsert=True,
         )
+        await self._check(integration_id, application_id)
 
     async def refuse(
         self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
@@ -142,8 +147,14 @@ class MongoSentValues:
             },
             upsert=True,
         )
+        await self._check(integration_id, application_id)
         last = None if before is None else before.get("refused_in")
         return last is not None and last < period.start
+
+    async def _check(self, integration_id: UUID, application_id: UUID) -> None:
+        """Removes the row again if the application was erased meanwhile."""
+        person = PersonIds(integration_id, other_applications=frozenset({application_id}))
+        await remove_if_erased(self._erased, [person])
 
     async def expect(self, integration_id: UUID, external_id: str) -> None:
         """The snapshot has neither digest nor fingerprint until it is compared."""

@@ -9,12 +9,14 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch, Taken
+from daemon.core.erasure import PersonIds
 from daemon.core.snapshot import Record
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_insert import insert_each
 from daemon.store.bulk_update import DocumentUpdate, UpdateOutcome, update_alike, update_each
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, uuid_field
+from daemon.store.person_queries import CLEARVIEW_QUERIES
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.documents.clearview_values import text
 from models.ids import application_id, candidate_id, candidate_name
@@ -210,6 +212,12 @@ class MongoCandidateManagement:
             for row, reason in await update_alike(self._applications, live, update):
                 refused[ids.get(row["_id"]) or persons[row["candidate_id"]]] = reason
         return refused
+
+    async def erase(self, person: PersonIds, *, at: datetime) -> None:  # noqa: ARG002
+        """Removes the documents, applications first."""
+        for document, query in CLEARVIEW_QUERIES.items():
+            collection = self._candidates if document is ClearViewCandidate else self._applications
+            await collection.delete_many(query(person))
 
 
 def _external_id(row: Mapping[str, Any]) -> str:

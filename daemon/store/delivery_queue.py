@@ -10,8 +10,11 @@ from uuid import UUID
 
 from pymongo import UpdateMany, UpdateOne
 
+from daemon.core.erasure import PersonIds
 from daemon.core.pushes import OpenPush, PreviousPush, PushDeferred, PushEnded
+from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo, Row
+from daemon.store.erasures import remove_if_erased
 from daemon.store.fencing import not_of_a_later_holder, of_another_holder
 from daemon.store.mongo_retry import repeated
 from daemon.store.outbox_rows import WAITING, ended_of, open_push
@@ -27,7 +30,15 @@ LONGEST_WAIT = timedelta(hours=1)
 class MongoDeliveryQueue:
     """`status_outbox` of one integration, as `daemon.ports.pushes.DeliveryQueue`."""
 
-    def __init__(self, mongo: Mongo, integration_id: UUID, *, fence: int) -> None:
+    def __init__(
+        self,
+        mongo: Mongo,
+        integration_id: UUID,
+        *,
+        fence: int,
+        erased: ErasedPeople | None = None,
+    ) -> None:
+        self._erased = erased
         self._rows = mongo.collection(StatusOutboxEntry)
         self._results = PushResults(mongo, integration_id)
         self._integration = integration_id
@@ -135,6 +146,16 @@ class MongoDeliveryQueue:
             *self._waits([e for e in ends if isinstance(e, PushDeferred)]),
         ]
         await repeated(lambda: self._rows.bulk_write(writes, ordered=False))
+        await remove_if_erased(self._erased, map(self._person_of, done))
+
+    def _person_of(self, end: PushEnded) -> PersonIds:
+        """Returns the ids under which the results of a push were written."""
+        owner = None if end.moved is None else end.moved.candidate_external_id
+        return PersonIds(
+            self._integration,
+            candidates=frozenset() if owner is None else frozenset({owner}),
+            other_applications=frozenset({end.push.application_id}),
+        )
 
     def _ended(self, done: Sequence[PushEnded]) -> Iterable[UpdateMany]:
         """Yields one write for all pushes that ended alike, at a third of the cost of single ones."""

@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
+from daemon.core.erasure import PersonIds
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
 from daemon.store.connection import Mongo
@@ -172,6 +173,12 @@ class HttpCandidateManagement:
         for owner, ids in self._by_owner(owners).items():
             await self._delete(owner, {**order, "applications": ids}, import_id)
         return {}
+
+    async def erase(self, person: PersonIds, *, at: datetime) -> None:
+        """Reports each candidate as deleted: what the service keeps is the service's to erase."""
+        import_id = uuid4()
+        for candidate in sorted(person.candidate_ids):
+            await self._delete(candidate, {"deleted_at": at, "import_id": import_id}, import_id)
 
     def _by_owner(self, owners: Mapping[str, Owner]) -> dict[UUID, list[UUID]]:
         groups: dict[UUID, list[UUID]] = {}

@@ -5,11 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from daemon.core.applications import ApplicationInClearView
+from daemon.core.erasure import PersonIds
 from daemon.core.pushes import LatestPush, OutboxRow, UnfinishedPush
 from daemon.core.stream_order import epoch_of
+from daemon.ports.erasures import ErasedPeople
 from daemon.store.bulk_insert import insert_missing
 from daemon.store.conflicts import close_conflicts
 from daemon.store.connection import Mongo
+from daemon.store.erasures import remove_if_erased
 from daemon.store.outbox_rows import (
     ENDED,
     WAITING,
@@ -20,12 +23,14 @@ from daemon.store.outbox_rows import (
 )
 from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OPEN_STATES
+from models.ids import NAMESPACE
 
 
 class MongoOutbox:
     """`status_outbox`, as `daemon.ports.pushes.Outbox`."""
 
-    def __init__(self, mongo: Mongo) -> None:
+    def __init__(self, mongo: Mongo, *, erased: ErasedPeople | None = None) -> None:
+        self._erased = erased
         self._rows = mongo.collection(StatusOutboxEntry)
         self._log = mongo.collection(StatusUpdateLog)
         self._conflicts = mongo.collection(Conflict)
@@ -37,6 +42,7 @@ class MongoOutbox:
             ended = await self._stored_as_ended(ended)
         await insert_missing(self._log, [ended_log_row(row, at) for row in ended])
         await self._agree([row for row in ended if row.reason == "echo"], at)
+        await remove_if_erased(self._erased, map(_person_of, rows))
         return new
 
     async def _stored_as_ended(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
@@ -98,3 +104,9 @@ class MongoOutbox:
             },
         )
         return frozenset(found)
+
+
+def _person_of(row: OutboxRow) -> PersonIds:
+    event = row.event
+    applications = frozenset({event.application_id})
+    return PersonIds(event.integration_id or NAMESPACE, other_applications=applications)

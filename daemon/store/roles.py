@@ -114,7 +114,7 @@ def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role != "daemon":
         return [_on(databases.clearview, "", _LOOK), oplog]
     candidates, applications = _name(ClearViewCandidate), _name(ClearViewApplication)
-    writes = ("insert", "update", "createCollection", "createIndex")
+    writes = (*_CHANGE, "createCollection", "createIndex")
     if databases.writes_candidates:
         written = [_on(databases.clearview, name, writes) for name in (candidates, applications)]
     else:

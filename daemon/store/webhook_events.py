@@ -7,9 +7,12 @@ from uuid import UUID
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
+from daemon.core.erasure import PersonIds
 from daemon.core.webhook_health import WebhookNews
 from daemon.core.webhooks import PendingEvents, Received
+from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo
+from daemon.store.erasures import remove_if_erased
 from models.documents import IntegrationSettings, WebhookEvent
 from models.ids import derived_id, integration_id
 
@@ -17,7 +20,8 @@ from models.ids import derived_id, integration_id
 class MongoWebhookEventStore:
     """Stores events, and notes on the integration that there is a new one."""
 
-    def __init__(self, mongo: Mongo) -> None:
+    def __init__(self, mongo: Mongo, *, erased: ErasedPeople | None = None) -> None:
+        self._erased = erased
         self._events = mongo.collection(WebhookEvent)
         self._settings = mongo.collection(IntegrationSettings)
 
@@ -45,6 +49,8 @@ class MongoWebhookEventStore:
         except DuplicateKeyError:
             return False
         if event.records:
+            records = frozenset(event.records.items())
+            await remove_if_erased(self._erased, [PersonIds(scope, records=records)])
             await self._settings.update_one({"_id": scope}, {"$max": {"webhook_at": at}})
         return True
 

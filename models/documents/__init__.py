@@ -9,6 +9,7 @@ from models.documents.change import CandidateChange
 from models.documents.checkpoint import Checkpoint
 from models.documents.clearview import ClearViewApplication, ClearViewCandidate
 from models.documents.conflict import Conflict
+from models.documents.erasure import DataKey, Erasure
 from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
@@ -32,6 +33,8 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     CandidateSnapshot,
     Checkpoint,
     Conflict,
+    DataKey,
+    Erasure,
     FailedRecord,
     IntegrationSettings,
     Lease,
@@ -62,6 +65,8 @@ __all__ = [
     "ClearViewApplication",
     "ClearViewCandidate",
     "Conflict",
+    "DataKey",
+    "Erasure",
     "FailedRecord",
     "IntegrationSettings",
     "Lease",

@@ -10,7 +10,7 @@ from connectors.simulator.clearview_services import ClearViewServices, ServiceFa
 from connectors.simulator.clearview_store import InMemoryCandidates
 from connectors.simulator.commands import run_command
 from daemon.store.opening import open_mongo
-from models.ids import application_id
+from models.ids import application_id, candidate_id, integration_id
 from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
 from tests.support.mongo_candidates import MongoCandidates
@@ -130,3 +130,28 @@ async def test_a_status_changed_in_clearview_is_pushed_and_an_imported_one_is_no
     assert wanted["status"] == "screening"
     assert simulator.truth().applications[key]["status"] == "interview"
     assert [write.application for write in simulator.writes if write.effect] == [key]
+
+
+async def test_an_erased_person_is_deleted_at_the_service_and_not_sent_again(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    store = InMemoryCandidates()
+    async with (
+        ClearViewServices(token=TOKEN, store=store) as apart,
+        workbench(mongo, tmp_path, ["ashby"]) as bench,
+    ):
+        candidates = {"mode": "http", "url": apart.url, "token": TOKEN}
+        clearview = {"mongodb": {"database": mongo.clearview}, "candidates": candidates}
+        bench.write_config(clearview=clearview)
+        await bench.run_once()
+        person = next(iter(bench.simulators["ashby"].truth().candidates))
+        config = ("--config", str(bench.config))
+
+        erased = await bench.run("erase", "--candidate", person, *config)
+        sent = len(apart.requests)
+        again = await bench.run("poll", "ashby", "--sweep", *config)
+
+        held = store.candidates[candidate_id(integration_id("ashby"), person)]
+        assert (erased[0], again[0]) == (0, 0), (erased, again)
+        assert held["deleted_at"] is not None
+        assert len(apart.requests) == sent

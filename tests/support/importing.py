@@ -23,6 +23,7 @@ from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.webhook_events import MongoWebhookQueue
 from models.ids import integration_id
+from tests.support.erasing import erasing
 from tests.support.fake_ats import FakeConnector
 from tests.support.moving_clock import MovingClock
 
@@ -38,6 +39,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         pushes=MongoLostPushes(mongo),
         values=MongoSentValues(mongo, clock),
         webhooks=MongoWebhookQueue(mongo, integration),
+        erased=erasing(mongo, clock).erased,
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,

@@ -1,0 +1,178 @@
+"""`ats-sync erase` and `ats-sync export-person`: one person's data, removed or shown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from daemon.app import AppServices
+    from daemon.core.erasure import ErasureReceipt
+    from daemon.erasing.requests import PersonRequest
+
+PANEL = "Personal data"
+CandidateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--candidate",
+        help="ClearView's id of the candidate, or the id that the ATS gave.",
+        show_default=False,
+    ),
+]
+EmailOption = Annotated[
+    str | None,
+    typer.Option(
+        "--email",
+        help="An e-mail address: all candidates of all integrations that have or had it.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command("erase", rich_help_panel=PANEL)(erase)
+    app.command("export-person", rich_help_panel=PANEL)(export_person)
+
+
+def erase(
+    candidate: CandidateOption = None,
+    email: EmailOption = None,
+    integration: IntegrationOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a person's data for good, and keep imports from bringing it back.
+
+    What the ATS itself has is not touched. Repeating it is harmless.
+    """
+    wanted = _request(candidate, email, integration)
+
+    async def work(app: "AppServices") -> "ErasureReceipt | None":
+        if dry_run:
+            return await app.person_requests.plan(wanted)
+        return await app.person_requests.erase(wanted)
+
+    receipt = _with_app(config, work)
+    if as_json:
+        _print_receipt(receipt, dry_run=dry_run)
+    else:
+        _show_receipt(receipt, dry_run=dry_run)
+
+
+def export_person(
+    candidate: CandidateOption = None,
+    email: EmailOption = None,
+    integration: IntegrationOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; otherwise standard output."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write all that is held about a person as one JSON document."""
+    from daemon.cli.session import out, print_json
+
+    wanted = _request(candidate, email, integration)
+    found = _with_app(config, lambda app: app.person_requests.documents(wanted))
+    if output is None:
+        print_json({"collections": found})
+        return
+    _write(output, {"collections": found})
+    documents = sum(map(len, found.values()))
+    out.print(f"{documents} documents written to {output}", markup=False)
+
+
+def _write(path: Path, value: Any) -> None:
+    """Writes a file that only its owner can read."""
+    import json
+    import os
+
+    from daemon.cli.session import showing_errors
+    from daemon.runtime.json_values import to_json
+    from models.errors import UserError
+
+    with showing_errors():
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(to_json(value), file, indent=2, sort_keys=True)
+            file.write("\n")
+
+
+def _request(candidate: str | None, email: str | None, integration: str | None) -> "PersonRequest":
+    from daemon.cli.session import usage_error
+    from daemon.erasing.requests import PersonRequest
+    from models.ids import integration_id
+
+    if (candidate is None) == (email is None):
+        raise usage_error("give either --candidate or --email")
+    if email is not None and ("@" not in email or integration is not None):
+        raise usage_error(
+            "--email takes an address and covers all integrations; leave --integration out"
+        )
+    scope = None if integration is None else integration_id(integration)
+    return PersonRequest(candidate=candidate, email=email, integration=scope)
+
+
+def _with_app(config: Path | None, work: "Callable[[AppServices], Awaitable[Any]]") -> Any:
+    from daemon.app import AppServices
+    from daemon.cli.session import database, operator_config, run_async, settings_for
+
+    async def run() -> Any:
+        settings = settings_for(config)
+        loaded = operator_config(settings)
+        async with database(settings, loaded.value) as mongo:
+            app = AppServices(mongo, loaded.value.clearview, encryption_key=settings.encryption_key)
+            try:
+                return await work(app)
+            finally:
+                await app.services.close()
+
+    return run_async(run)
+
+
+def _print_receipt(receipt: "ErasureReceipt | None", *, dry_run: bool) -> None:
+    from daemon.cli.session import print_json
+
+    if receipt is None:
+        print_json({"receipt": None, "counts": {}, "dry_run": dry_run})
+        return
+    print_json(
+        {
+            "receipt": None if dry_run else receipt.id,
+            "candidates": receipt.candidates,
+            "counts": receipt.counts,
+            "requested_at": receipt.requested_at,
+            "finished_at": receipt.finished_at,
+            "dry_run": dry_run,
+        }
+    )
+
+
+def _show_receipt(receipt: "ErasureReceipt | None", *, dry_run: bool) -> None:
+    from daemon.cli.rendering import moment, table
+    from daemon.cli.session import out
+
+    if receipt is None:
+        out.print("Nothing is held about this person.")
+        return
+    lines = table("collection", "documents", numbers=("documents",))
+    for name, count in sorted(receipt.counts.items()):
+        lines.add_row(name, f"{count:,}")
+    out.print(lines)
+    if dry_run:
+        out.print("Nothing was removed. Run it without --dry-run to remove this for good.")
+        return
+    finished = moment(receipt.finished_at)
+    out.print(f"Erased {finished} UTC, receipt {receipt.id}.", markup=False)
+    out.print("What the ATS has is still there: erase the person there as well.")

@@ -1,0 +1,1 @@
+"""The erasure of people, and the export of what is held about them."""

@@ -1,0 +1,92 @@
+"""The path of an erasure: locate, request, clear, remove, finish.
+
+The receipt comes first. From then on imports leave the people out, and a kill between any two writes
+leaves a receipt that names what is still to be removed: the next start, or the next erasure, goes on
+with it. Nothing is locked: a page that was under way when the receipt was written looks for receipts
+after its last write, and removes what it has brought back (`daemon.ports.erasures.ErasedPeople`).
+"""
+
+from collections.abc import Collection, Sequence
+
+import structlog
+from msgspec.structs import replace
+
+from daemon.core.erasure import ErasureReason, ErasureReceipt, PersonIds
+from daemon.ports.clock import Clock
+from daemon.ports.erasures import PersonData, Receipts
+
+log = structlog.get_logger(__name__)
+
+
+class Erasures:
+    """Carries out erasures."""
+
+    def __init__(self, data: PersonData, receipts: Receipts, clock: Clock) -> None:
+        self._data = data
+        self._receipts = receipts
+        self._clock = clock
+
+    async def plan(
+        self,
+        people: Sequence[PersonIds],
+        *,
+        addresses: Collection[str] = (),
+        reason: ErasureReason = "request",
+    ) -> ErasureReceipt:
+        """Returns the receipt as it would be requested; writes nothing about the people.
+
+        `people` have candidates only. `addresses` are refused in future beside those that no one
+        else has. Candidates that the ATS itself deleted may come back there: only a person's
+        request refuses them.
+        """
+        complete = [await self._data.complete(person) for person in people]
+        hasher = await self._receipts.hasher()
+        hashes: frozenset[bytes] = frozenset()
+        if reason == "request":
+            own = await self._data.addresses(complete)
+            hashes = hasher.of_people(complete, own.union(addresses))
+        return ErasureReceipt(
+            id=hasher.receipt_id(complete, reason),
+            state="requested",
+            reason=reason,
+            requested_at=self._clock.now(),
+            candidates=sum(len(person.candidates) for person in complete),
+            counts=await self._data.counts(complete),
+            hashes=hashes,
+            subject=complete,
+        )
+
+    async def erase(self, planned: ErasureReceipt) -> ErasureReceipt:
+        """Requests a planned erasure and carries it out; returns the receipt."""
+        await self._receipts.request(planned)
+        return await self._carry_out(planned)
+
+    async def finish_interrupted(self) -> int:
+        """Carries out every erasure that was requested and not finished; returns their number."""
+        left = await self._receipts.unfinished()
+        for receipt in left:
+            await self._receipts.announce()
+            await self._carry_out(receipt)
+        return len(left)
+
+    async def _carry_out(self, receipt: ErasureReceipt) -> ErasureReceipt:
+        if not receipt.texts_cleared:
+            receipt = await self._with_latest(receipt)
+            await self._data.clear_texts(receipt.subject)
+            await self._receipts.note_cleared(receipt.id)
+        for person in receipt.subject:
+            await self._data.remove(person)
+        await self._receipts.finish(receipt.id, at=self._clock.now())
+        log.info("erasure_finished", candidates=receipt.candidates)
+        return await self._receipts.get(receipt.id) or receipt
+
+    async def _with_latest(self, receipt: ErasureReceipt) -> ErasureReceipt:
+        """Adds what an import has written since the erasure was planned; later ones know of it."""
+        complete = [await self._data.complete(person) for person in receipt.subject]
+        if complete == list(receipt.subject):
+            return receipt
+        hasher = await self._receipts.hasher()
+        hashes = hasher.of_people(complete, ()) if receipt.hashes else frozenset[bytes]()
+        grown = replace(receipt, subject=complete, hashes=receipt.hashes | hashes)
+        await self._receipts.extend(grown)
+        return grown

@@ -1,0 +1,113 @@
+"""Ports of erasures: who was erased, what is held about a person, and the receipts."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from daemon.core.erasure import ErasureReceipt, IdentityHasher, PersonIds
+
+
+class ErasedPeople(Protocol):
+    """Who was erased, as this process knows it.
+
+    A writer asks twice: before it writes, to leave them out, and after it has written, since an
+    erasure may have been requested meanwhile. Whichever of both comes second finds the other.
+    """
+
+    @property
+    def is_empty(self) -> bool: ...
+
+    async def refresh(self, *, unless_younger_than: timedelta = timedelta(0)) -> int:
+        """Reads what is new; returns the version of what is known, which grows with each erasure.
+
+        Raises:
+            ServiceFailed: the key of the hashes cannot be decrypted: nothing may be imported.
+        """
+        ...
+
+    def holds(self, identity: UUID) -> bool: ...
+
+    def holds_address(self, address: str) -> bool: ...
+
+    async def erase_again(self, person: PersonIds) -> None:
+        """Removes what a write that was under way has brought back."""
+        ...
+
+
+class People(Protocol):
+    """Finds candidates, over all integrations."""
+
+    async def holding(self, address: str) -> Sequence[PersonIds]:
+        """Returns the candidates that have the address, or had it."""
+        ...
+
+    async def named(self, name: str, *, integration: UUID | None) -> Sequence[PersonIds]:
+        """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
+        ...
+
+    async def identities(self, name: str) -> Collection[UUID]:
+        """Returns every id that a candidate of this name may have had."""
+        ...
+
+
+class PersonData(Protocol):
+    """Everything that is held about people, in both databases."""
+
+    async def complete(self, person: PersonIds) -> PersonIds:
+        """Returns the candidates with all applications and records by which rows are found."""
+        ...
+
+    async def addresses(self, people: Sequence[PersonIds]) -> frozenset[str]:
+        """Returns their e-mail addresses that no other candidate has."""
+        ...
+
+    async def counts(self, people: Sequence[PersonIds]) -> Mapping[str, int]:
+        """Returns the number of documents that an erasure removes, by collection; no zeros."""
+        ...
+
+    async def clear_texts(self, people: Sequence[PersonIds]) -> None:
+        """Clears messages that name them; before their documents are removed, which have the names."""
+        ...
+
+    async def remove(self, person: PersonIds) -> None:
+        """Removes their documents; repeating it is harmless."""
+        ...
+
+    async def documents(self, people: Sequence[PersonIds]) -> Mapping[str, list[dict[str, Any]]]:
+        """Returns all that is held, by collection."""
+        ...
+
+
+class Receipts(Protocol):
+    """`erasures`."""
+
+    async def hasher(self) -> IdentityHasher:
+        """Returns the hashes' key, made at the first call of an installation."""
+        ...
+
+    async def request(self, receipt: ErasureReceipt) -> None:
+        """Stores a receipt, or adds to the one of the same people; from now on imports refuse them."""
+        ...
+
+    async def extend(self, receipt: ErasureReceipt) -> None:
+        """Stores more ids and hashes of an unfinished erasure."""
+        ...
+
+    async def announce(self) -> None:
+        """Lets every process read the hashes again: a kill may have come before it."""
+        ...
+
+    async def note_cleared(self, receipt: UUID) -> None: ...
+
+    async def finish(self, receipt: UUID, *, at: datetime) -> None:
+        """Removes the ids from the receipt; only hashes and counts stay."""
+        ...
+
+    async def unfinished(self) -> Sequence[ErasureReceipt]: ...
+
+    async def matching(self, hashes: Collection[bytes]) -> Sequence[ErasureReceipt]:
+        """Returns the receipts that have one of the hashes, the latest first."""
+        ...
+
+    async def get(self, receipt: UUID) -> ErasureReceipt | None: ...

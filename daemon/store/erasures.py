@@ -1,0 +1,156 @@
+"""`erasures`: receipts, and who was erased."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.erasure import ErasureReceipt, IdentityHasher, PersonIds, person_from
+from daemon.ports.clock import Clock
+from daemon.ports.erasures import ErasedPeople
+from daemon.store.connection import Mongo, Row
+from daemon.store.data_keys import ERASURE, DataKeys
+from models.documents import Erasure
+
+
+class MongoReceipts:
+    """`erasures`, as `daemon.ports.erasures.Receipts`."""
+
+    def __init__(self, mongo: Mongo, keys: DataKeys) -> None:
+        self._collection = mongo.collection(Erasure)
+        self._keys = keys
+
+    async def hasher(self) -> IdentityHasher:
+        return IdentityHasher(await self._keys.load(ERASURE))
+
+    async def request(self, receipt: ErasureReceipt) -> None:
+        """Stores it; a finished one of the same people is opened again, and its counts grow."""
+        change: Row = {
+            "$set": {
+                "state": "requested",
+                "finished_at": None,
+                "subject": [person.to_value() for person in receipt.subject],
+                "texts_cleared": False,
+                "candidates": receipt.candidates,
+            },
+            "$setOnInsert": {"reason": receipt.reason, "requested_at": receipt.requested_at},
+            "$inc": {f"counts.{name}": count for name, count in receipt.counts.items()},
+            "$addToSet": {"hashes": {"$each": sorted(receipt.hashes)}},
+        }
+        with suppress(DuplicateKeyError):  # another process has requested it, and counted
+            await self._collection.update_one(
+                {"_id": receipt.id, "state": {"$ne": "requested"}}, change, upsert=True
+            )
+        await self.announce()
+
+    async def extend(self, receipt: ErasureReceipt) -> None:
+        await self._collection.update_one(
+            {"_id": receipt.id, "state": "requested"},
+            {
+                "$set": {"subject": [person.to_value() for person in receipt.subject]},
+                "$addToSet": {"hashes": {"$each": sorted(receipt.hashes)}},
+            },
+        )
+        await self.announce()
+
+    async def announce(self) -> None:
+        """Lets every process read the hashes again."""
+        await self._keys.note_write(ERASURE)
+
+    async def note_cleared(self, receipt: UUID) -> None:
+        await self._collection.update_one({"_id": receipt}, {"$set": {"texts_cleared": True}})
+
+    async def finish(self, receipt: UUID, *, at: datetime) -> None:
+        await self._collection.update_one(
+            {"_id": receipt, "state": "requested"},
+            {"$set": {"state": "finished", "finished_at": at, "subject": None}},
+        )
+
+    async def unfinished(self) -> Sequence[ErasureReceipt]:
+        rows = self._collection.find({"state": "requested"}, sort=[("requested_at", 1)])
+        return [_receipt(row) for row in await rows.to_list()]
+
+    async def matching(self, hashes: Collection[bytes]) -> Sequence[ErasureReceipt]:
+        which = {"hashes": {"$in": list(hashes)}}
+        rows = self._collection.find(which, sort=[("requested_at", -1)])
+        return [_receipt(row) for row in await rows.to_list()]
+
+    async def get(self, receipt: UUID) -> ErasureReceipt | None:
+        row = await self._collection.find_one({"_id": receipt})
+        return None if row is None else _receipt(row)
+
+
+class MongoErasedPeople:
+    """Who was erased, as `daemon.ports.erasures.ErasedPeople`; one for a process.
+
+    A read asks for one number. Only where it has grown are the hashes read again.
+    """
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        keys: DataKeys,
+        clock: Clock,
+        remove: Callable[[PersonIds], Awaitable[None]],
+    ) -> None:
+        self._collection = mongo.collection(Erasure)
+        self._keys = keys
+        self._clock = clock
+        self._remove = remove
+        self._hasher: IdentityHasher | None = None
+        self._hashes: frozenset[bytes] = frozenset()
+        self._version = 0
+        self._read_at = float("-inf")
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._hashes
+
+    async def refresh(self, *, unless_younger_than: timedelta = timedelta(0)) -> int:
+        now = self._clock.monotonic()
+        if now - self._read_at < unless_younger_than.total_seconds():
+            return self._version
+        version = await self._keys.version(ERASURE)
+        if version != self._version:
+            if self._hasher is None:
+                self._hasher = IdentityHasher(await self._keys.load(ERASURE))
+            rows = self._collection.find({"hashes": {"$ne": []}}, {"hashes": 1, "_id": 0})
+            self._hashes = frozenset([bytes(one) async for row in rows for one in row["hashes"]])
+        self._version, self._read_at = version, now
+        return version
+
+    def holds(self, identity: UUID) -> bool:
+        return self._hasher is not None and self._hasher.of_id(identity) in self._hashes
+
+    def holds_address(self, address: str) -> bool:
+        return self._hasher is not None and self._hasher.of_address(address) in self._hashes
+
+    async def erase_again(self, person: PersonIds) -> None:
+        await self._remove(person)
+
+
+async def remove_if_erased(erased: ErasedPeople | None, people: Iterable[PersonIds]) -> None:
+    """Removes those of these people again who were erased, after rows about them were written."""
+    if erased is None:
+        return
+    await erased.refresh()
+    for person in () if erased.is_empty else people:
+        if any(map(erased.holds, person.identities)):
+            await erased.erase_again(person)
+
+
+def _receipt(row: Row) -> ErasureReceipt:
+    return ErasureReceipt(
+        id=row["_id"],
+        state=row["state"],
+        reason=row["reason"],
+        requested_at=row["requested_at"],
+        finished_at=row.get("finished_at"),
+        candidates=row["candidates"],
+        counts=dict(row.get("counts") or {}),
+        hashes=frozenset(bytes(one) for one in row["hashes"]),
+        subject=tuple(person_from(each) for each in row.get("subject") or ()),
+        texts_cleared=row.get("texts_cleared", False),
+    )

@@ -1,0 +1,150 @@
+"""Candidates by their ids and e-mail addresses, over all integrations."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import pymongo
+
+from daemon.core.erasure import PersonIds, addresses_of, normalised_address
+from daemon.store.connection import Mongo, Row
+from models.documents import (
+    CandidateChange,
+    CandidateImportLog,
+    CandidateSnapshot,
+    ClearViewCandidate,
+    FailedRecord,
+    IntegrationSettings,
+)
+from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
+from models.ids import candidate_id
+
+SCAN_LIMIT_S = 600.0
+_PARTS = ("candidate", "previous.candidate")
+
+Pair = tuple[UUID, str]
+"""An integration, and the external id of a candidate."""
+
+
+class PersonAddresses:
+    """Finds candidates. Addresses have no index: each question reads the collections once."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._candidates = mongo.collection(ClearViewCandidate).with_options(codec_options=RAW)
+        self._snapshots = mongo.collection(CandidateSnapshot)
+        self._changes = mongo.collection(CandidateChange)
+        self._imports = mongo.collection(CandidateImportLog)
+        self._failed = mongo.collection(FailedRecord)
+        self._settings = mongo.collection(IntegrationSettings)
+
+    async def holding(self, address: str) -> list[PersonIds]:
+        """Returns the candidates that have the address, or had it."""
+        with pymongo.timeout(SCAN_LIMIT_S):
+            found = await self._pairs(normalised_address(address))
+            found |= await self._formerly(normalised_address(address))
+        return _people(found)
+
+    async def of_others(
+        self, addresses: Collection[str], people: Sequence[PersonIds]
+    ) -> frozenset[str]:
+        """Returns those of the addresses that another candidate has as well."""
+        own = {(person.integration, e) for person in people for e in person.candidates}
+        with pymongo.timeout(SCAN_LIMIT_S):
+            return frozenset([a for a in sorted(addresses) if await self._pairs(a) - own])
+
+    async def _pairs(self, address: str) -> set[Pair]:
+        spelt = _spelt(address)
+        found: set[Pair] = set()
+        where: Row = {**IMPORTED, "emails.value": spelt}
+        fields = {"integration_id": 1, "external_id": 1, "emails": 1}
+        async for raw in self._candidates.find(where, fields):
+            row = decoded(raw)
+            scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
+            if scope is not None and external_id and address in addresses_of(row):
+                found.add((scope, external_id))
+        parts = [{f"{part}.emails.value": spelt} for part in _PARTS]
+        async for row in self._snapshots.find({"$or": parts}):
+            for held in (row, row.get("previous") or {}):
+                candidate = held.get("candidate")
+                if candidate and address in addresses_of(candidate):
+                    found.add((row["ats_integration_id"], candidate["external_id"]))
+        return found
+
+    async def _formerly(self, address: str) -> set[Pair]:
+        """Returns candidates whose history has the address."""
+        spelt = _spelt(address)
+        where = {"path": "emails", "$or": [{"old.value": spelt}, {"new.value": spelt}]}
+        ids = await self._changes.distinct("candidate_id", where)
+        return await self._known({"candidate_id": {"$in": ids}})
+
+    async def _known(self, which: Row) -> set[Pair]:
+        rows = self._imports.find(which, {"ats_integration_id": 1, "external_id": 1})
+        return {(row["ats_integration_id"], row["external_id"]) async for row in rows}
+
+    async def named(self, name: str, *, integration: UUID | None) -> list[PersonIds]:
+        """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
+        own = _uuid(name)
+        found = set() if own is None else await self._by_own_id(own)
+        for scope in await self._integrations():
+            if await self._holds(scope, name):
+                found.add((scope, name))
+        return _people(pair for pair in found if integration in (None, pair[0]))
+
+    async def identities(self, name: str) -> set[UUID]:
+        """Returns every id that a candidate of this name may have had, known or not."""
+        own = _uuid(name)
+        scopes = await self._integrations()
+        return {candidate_id(scope, name) for scope in scopes} | ({own} if own else set())
+
+    async def _integrations(self) -> set[UUID]:
+        """Returns the integrations that are configured, or were when something was imported."""
+        configured = set(await self._settings.distinct("_id"))
+        return configured | set(await self._snapshots.distinct("ats_integration_id"))
+
+    async def _by_own_id(self, own: UUID) -> set[Pair]:
+        raw = await self._candidates.find_one({"_id": own})
+        row: dict[str, Any] = {} if raw is None else decoded(raw)
+        scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
+        if scope is not None and external_id:
+            return {(scope, external_id)}
+        return await self._known({"candidate_id": own})
+
+    async def _holds(self, scope: UUID, external_id: str) -> bool:
+        identity = candidate_id(scope, external_id)
+        of_integration: Row = {"ats_integration_id": scope}
+        return any(
+            [
+                await self._candidates.find_one({"_id": identity}, {"_id": 1}) is not None,
+                await self._snapshots.find_one(
+                    {**of_integration, "candidate.external_id": external_id}, {"_id": 1}
+                )
+                is not None,
+                await self._imports.find_one({"candidate_id": identity}, {"_id": 1}) is not None,
+                await self._failed.find_one(
+                    {**of_integration, "external_id": external_id}, {"_id": 1}
+                )
+                is not None,
+            ]
+        )
+
+
+def _spelt(address: str) -> Row:
+    """Matches every spelling of an address: case, and blanks around it."""
+    return {"$regex": rf"^\s*{re.escape(address)}\s*$", "$options": "i"}
+
+
+def _people(pairs: Iterable[Pair]) -> list[PersonIds]:
+    """Returns the candidates, those of one integration together."""
+    by_integration: dict[UUID, set[str]] = {}
+    for scope, external_id in sorted(pairs):
+        by_integration.setdefault(scope, set()).add(external_id)
+    return [PersonIds(scope, frozenset(ids)) for scope, ids in by_integration.items()]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,98 @@
+"""`ats-sync erase` and `export-person` on real documents."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from daemon.store.connection import Mongo
+from models.ids import candidate_id, integration_id
+from tests.support.command_line import CommandWorld
+from tests.support.sample_rows import (
+    a_candidate,
+    a_dead_push,
+    an_application,
+    an_integration,
+)
+
+pytestmark = pytest.mark.mongo
+ADA = a_candidate("acme", "c1", emails=[{"value": "ada@example.org", "type": None}])
+GRACE = a_candidate("acme", "c2", first_name="Grace")
+
+
+async def seed(mongo: Mongo) -> None:
+    await mongo.own.ats_integration_settings.insert_one(an_integration("acme"))
+    await mongo.clearview.candidates.insert_many([ADA, GRACE])
+    await mongo.clearview.applications.insert_one(an_application("acme", "a1", ADA["_id"]))
+    await mongo.own.status_outbox.insert_one(a_dead_push("acme", "a1"))
+
+
+async def candidates(mongo: Mongo) -> list[str]:
+    return [row["first_name"] for row in await mongo.clearview.candidates.find().to_list()]
+
+
+@pytest.fixture
+def seeded(world: CommandWorld) -> CommandWorld:
+    world.store(seed)
+    return world
+
+
+def test_a_dry_run_shows_what_would_be_removed_and_removes_nothing(seeded: CommandWorld) -> None:
+    shown = seeded.ats_sync("erase", "--email", "ADA@example.org", "--dry-run")
+
+    assert shown.code == 0
+    assert "candidates" in shown.out
+    assert "Nothing was removed" in shown.out
+    assert "ada@example.org" not in shown.out.lower()
+    assert sorted(seeded.store(candidates)) == ["Ada", "Grace"]
+
+
+def test_a_person_is_erased_and_the_receipt_is_shown_again(seeded: CommandWorld) -> None:
+    first = seeded.ats_sync("erase", "--candidate", "c1", "--integration", "acme", "--json").json
+    again = seeded.ats_sync("erase", "--email", "ada@example.org", "--json").json
+    shown = seeded.ats_sync("erase", "--candidate", str(candidate_id(integration_id("acme"), "c1")))
+
+    assert first["counts"] == {"applications": 1, "candidates": 1, "status_outbox": 1}
+    assert first["finished_at"] is not None
+    assert again == first
+    assert first["receipt"] in shown.out
+    assert seeded.store(candidates) == ["Grace"]
+
+
+def test_of_someone_unknown_nothing_is_held(seeded: CommandWorld) -> None:
+    shown = seeded.ats_sync("erase", "--email", "unknown@example.org")
+
+    assert (shown.code, shown.out) == (0, "Nothing is held about this person.\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--candidate", "c1", "--email", "ada@example.org"),
+        ("--email", "ada"),
+        ("--email", "ada@example.org", "--integration", "acme"),
+    ],
+)
+def test_a_request_that_is_not_clear_is_wrong_usage(
+    seeded: CommandWorld, words: tuple[str, ...]
+) -> None:
+    assert seeded.ats_sync("erase", *words).code == 2
+    assert len(seeded.store(candidates)) == 2
+
+
+def test_an_export_is_one_json_document_that_only_its_owner_can_read(
+    seeded: CommandWorld, tmp_path: Path
+) -> None:
+    path = tmp_path / "person.json"
+
+    answer = seeded.ats_sync("export-person", "--candidate", "c1", "--output", str(path))
+    printed = seeded.ats_sync("export-person", "--candidate", "c1").json
+
+    assert answer.code == 0
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found == printed
+    assert sorted(found["collections"]) == ["applications", "candidates", "status_outbox"]
+    assert found["collections"]["candidates"][0]["first_name"] == "Ada"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,35 @@
+"""Erasures wired to a real MongoDB."""
+
+from dataclasses import dataclass
+
+from daemon.core.erasure import PersonIds
+from daemon.erasing.erasures import Erasures
+from daemon.ports.clock import Clock
+from daemon.store.clearview_candidates import MongoCandidateManagement
+from daemon.store.connection import Mongo
+from daemon.store.data_keys import DataKeys
+from daemon.store.encryption import Keyring
+from daemon.store.erasures import MongoErasedPeople, MongoReceipts
+from daemon.store.person_data import MongoPersonData
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """One process's view of erasures."""
+
+    data: MongoPersonData
+    receipts: MongoReceipts
+    erased: MongoErasedPeople
+    erasures: Erasures
+
+
+def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasing:
+    async def erase_in_clearview(person: PersonIds) -> None:
+        clearview = MongoCandidateManagement(mongo, person.integration)
+        await clearview.erase(person, at=clock.now())
+
+    keys = DataKeys(mongo, keyring, clock)
+    data = MongoPersonData(mongo, erase_in_clearview)
+    receipts = MongoReceipts(mongo, keys)
+    erased = MongoErasedPeople(mongo, keys, clock, data.remove)
+    return Erasing(data, receipts, erased, Erasures(data, receipts, clock))
