@@ -9,6 +9,8 @@ from pydantic_core import InitErrorDetails
 
 from config.operator_clearview import ClearView
 from config.values import (
+    CA_FILE,
+    CaFile,
     ConfigModel,
     Duration,
     Filled,
@@ -196,6 +198,15 @@ class Integration(ConfigModel):
         description="Where a refresh token that the ATS replaces is kept, relative to this file; its "
         "folder must be writable. Without it, in MongoDB, encrypted with `ATS_SYNC_ENCRYPTION_KEY`.",
         examples=["/var/lib/ats-sync/acme.tokens.json"],
+    )
+    allow_private_networks: bool = Field(
+        default=False,
+        description="Whether connections may go to this machine and to private networks. Without it, "
+        "only to such addresses that this file has literally, as in `endpoint: http://10.0.0.7:8080`.",
+        examples=[True],
+    )
+    ca_file: CaFile | None = Field(
+        default=None, description=CA_FILE, examples=["/etc/ssl/acme-ca.pem"]
     )
     enabled: bool = Field(
         default=True,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
-from config.values import ConfigModel, HttpUrl, Secret
+from config.values import CA_FILE, CaFile, ConfigModel, HttpUrl, Secret
 
 
 class ClearViewDatabase(ConfigModel):
@@ -43,6 +43,14 @@ class ByHttp(ConfigModel):
         description="The bearer token of the service, as a reference.",
         examples=["${file:/run/secrets/clearview-token}"],
     )
+    allow_private_networks: bool = Field(
+        default=True,
+        description="Whether the service may be on this machine or in a private network.",
+        examples=[False],
+    )
+    ca_file: CaFile | None = Field(
+        default=None, description=CA_FILE, examples=["/etc/ssl/clearview-ca.pem"]
+    )
 
 
 class NotifyByHttp(ConfigModel):
@@ -57,6 +65,14 @@ class NotifyByHttp(ConfigModel):
     token: Secret = Field(
         description="The bearer token of the service, as a reference.",
         examples=["${env:NOTIFY_TOKEN}"],
+    )
+    allow_private_networks: bool = Field(
+        default=True,
+        description="Whether the service may be on this machine or in a private network.",
+        examples=[False],
+    )
+    ca_file: CaFile | None = Field(
+        default=None, description=CA_FILE, examples=["/etc/ssl/clearview-ca.pem"]
     )
 
 

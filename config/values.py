@@ -1,8 +1,10 @@
 """Kinds of values that configuration files share: durations, percentages, names and addresses."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -180,6 +182,25 @@ HttpUrl = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^https?://"}),
 ]
 """An http or https address without credentials, query or trailing slash."""
+
+
+def _ca_file(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError("must be an absolute path, such as /etc/ssl/acme-ca.pem")
+    try:
+        ssl.create_default_context(cafile=value)
+    except ssl.SSLError:
+        raise ValueError("has no certificate in PEM form") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return value
+
+
+CaFile = Annotated[Path, AfterValidator(_ca_file)]
+"""A file with certificates of authorities, in PEM form."""
+CA_FILE = (
+    "Certificates of authorities (PEM) that are accepted beside the system's own. An absolute path."
+)
 
 
 def issue_at(

@@ -1,7 +1,7 @@
 """Finds definitions and makes connectors of them; the one door for the daemon."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -14,12 +14,14 @@ from connectors.connector import Connector, Observer
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.placeholders import names_in
+from connectors.definition.root import DefinitionModel
 from connectors.engine import RestConnector
 from connectors.http.auth import Authenticator, static_auth
 from connectors.http.client import AtsHttp, Outgoing, TimeOuts
 from connectors.http.error_classifier import ErrorClassifier
 from connectors.http.login import DraftLogin, LoginSessionAuth
 from connectors.http.oauth import OAuth2Auth
+from connectors.http.outbound import OutboundRules, rules_of
 from connectors.http.parts import Parts
 from connectors.http.rate_limits import Budget
 from connectors.http.requests import ConnectorSettings, RequestBuilder, settings_of
@@ -96,7 +98,7 @@ def create_connector(
     model = definition.model
     settings = settings_of(model, integration, clock)
     requests = RequestBuilder(model.api, integration.endpoint, settings)
-    http = AtsHttp(time_outs=time_outs)
+    http = AtsHttp(time_outs=time_outs, outbound=_outbound(model, integration, requests, settings))
     credential = _credential_key(definition.name, str(requests.origin.origin()), settings)
     # With the limits in the name an edit of them is in force as soon as it is applied.
     shared = f"{credential}|{model.limits!r}"
@@ -123,6 +125,28 @@ def create_connector(
     parts = Parts(name, definition, integration, settings, requests, http, transport, clock)
     factory = hook(definition.name)
     return factory(parts) if factory else RestConnector(parts)
+
+
+def _outbound(
+    model: DefinitionModel,
+    integration: Integration,
+    requests: RequestBuilder,
+    settings: ConnectorSettings,
+) -> OutboundRules:
+    """Allows the addresses that the operator, or a definition of his own, has literally."""
+    texts = [str(requests.origin), *settings.values.values(), *_texts_in(model.auth.model_dump())]
+    return rules_of(integration, texts)
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_in(inner)
 
 
 def _authenticator(

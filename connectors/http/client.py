@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from connectors.errors import AtsError, BrokenAnswer, Misdirected, OutcomeUnknown, Unavailable
+from connectors.http.outbound import OutboundRules, guarded_connector, was_refused
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _READ_AHEAD_BYTES = 256 * 1024
@@ -53,9 +54,14 @@ class AtsHttp:
     """The only way to an ATS. Neither follows redirects nor repeats a request by itself."""
 
     def __init__(
-        self, *, time_outs: TimeOuts | None = None, max_body: int = MAX_BODY_BYTES
+        self,
+        *,
+        time_outs: TimeOuts | None = None,
+        max_body: int = MAX_BODY_BYTES,
+        outbound: OutboundRules | None = None,
     ) -> None:
         """Nothing is opened before `open`."""
+        self._outbound = outbound or OutboundRules()
         self._time_outs = time_outs or TimeOuts()
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
@@ -74,6 +80,7 @@ class AtsHttp:
     def _new_session(self) -> aiohttp.ClientSession:
         times = self._time_outs
         session = aiohttp.ClientSession(
+            connector=guarded_connector(self._outbound),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=times.total.total_seconds(),
@@ -156,6 +163,12 @@ def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:
     """In our words: aiohttp's own may quote addresses with credentials."""
     operation = request.operation
     what = _words(error, request.url.host or "the ATS")
+    if was_refused(error):
+        raise Misdirected(
+            f"{operation}: {request.url.host} is an address of this machine or of a private network; "
+            "nothing was sent there; if it is meant, set allow_private_networks in the integration",
+            operation=operation,
+        ) from None
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         raise Unavailable(f"{operation}: {what}", operation=operation) from None
     if isinstance(error, aiohttp.InvalidURL):

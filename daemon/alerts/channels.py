@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from config.operator_clearview import NotifyByApprise, NotifyByHttp
+from connectors.http.outbound import rules_of
 from daemon.alerts.apprise_channel import AppriseChannel
 from daemon.alerts.http_channel import HttpChannel
 from daemon.ports.notifications import Channel
@@ -45,6 +46,7 @@ class Channels:
 def _channel(entry: Entry) -> Channel:
     match entry:
         case NotifyByHttp():
-            return HttpChannel(str(entry.url), entry.token.get_secret_value())
+            outbound = rules_of(entry, [entry.url])
+            return HttpChannel(entry.url, entry.token.get_secret_value(), outbound=outbound)
         case NotifyByApprise():
             return AppriseChannel(entry.url.get_secret_value())

@@ -9,6 +9,13 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from connectors.http.outbound import (
+    PRIVATE,
+    OutboundRules,
+    guarded_connector,
+    was_refused,
+    written_hosts,
+)
 from connectors.http.rate_limits import requested_pause
 from daemon.core.notifications import ChannelFailed, MessageRefused
 from models.times import utc_now
@@ -21,12 +28,20 @@ REFUSALS = frozenset({400, 413, 422})
 class HttpChannel:
     """Posts each message to `POST /notifications`. Redirects are refused: the token stays home."""
 
-    def __init__(self, url: str, token: str, *, timeout_s: float = TOTAL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float = TOTAL_TIMEOUT_S,
+        outbound: OutboundRules | None = None,
+    ) -> None:
         # The path of a hook is its secret; the hash distinguishes two hooks of one host.
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         self.name = f"http:{urlsplit(url).hostname}:{digest}"
         self._address = url.rstrip("/") + "/notifications"
         self._token = token
+        self._outbound = outbound or OutboundRules(written=written_hosts([url]))
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -46,9 +61,8 @@ class HttpChannel:
             ) as answer:
                 _judge(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ChannelFailed(
-                f"The Notification Service cannot be reached ({type(error).__name__})."
-            ) from None
+            why = PRIVATE if was_refused(error) else type(error).__name__
+            raise ChannelFailed(f"The Notification Service cannot be reached ({why}).") from None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -57,7 +71,9 @@ class HttpChannel:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+                connector=guarded_connector(self._outbound),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from config.operator_clearview import ByHttp, ClearView, Service
+from connectors.http.outbound import rules_of
 from daemon.ports.analytics import MetricsSource
 from daemon.ports.clock import Clock
 from daemon.ports.imports import CandidateManagement
@@ -44,4 +45,6 @@ class ClearViewBackends:
 def _client(name: str, service: Service, clock: Clock) -> ClearViewHttp | None:
     if not isinstance(service, ByHttp):
         return None
-    return ClearViewHttp(name, service.url, service.token.get_secret_value(), clock=clock)
+    outbound = rules_of(service, [service.url])
+    token = service.token.get_secret_value()
+    return ClearViewHttp(name, service.url, token, clock=clock, outbound=outbound)

@@ -14,6 +14,13 @@ from tenacity import (
     stop_after_attempt,
 )
 
+from connectors.http.outbound import (
+    PRIVATE,
+    OutboundRules,
+    guarded_connector,
+    was_refused,
+    written_hosts,
+)
 from connectors.http.rate_limits import requested_pause
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.clock import Clock
@@ -39,6 +46,7 @@ class ClearViewHttp:
         attempts: int = ATTEMPTS,
         timeout_s: float = TOTAL_TIMEOUT_S,
         jitter: Callable[[], float] = random.random,
+        outbound: OutboundRules | None = None,
     ) -> None:
         """`name` is how errors call the service."""
         self._name = name
@@ -48,6 +56,7 @@ class ClearViewHttp:
         self._attempts = attempts
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._jitter = jitter
+        self._outbound = outbound or OutboundRules(written=written_hosts([url]))
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -115,9 +124,8 @@ class ClearViewHttp:
                 self._judge(answer)
                 return await self._read(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServiceUnavailable(
-                f"{self._name} cannot be reached ({type(error).__name__})."
-            ) from None
+            why = PRIVATE if was_refused(error) else type(error).__name__
+            raise ServiceUnavailable(f"{self._name} cannot be reached ({why}).") from None
 
     def _headers(self, *, body: bytes | None, key: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
@@ -150,7 +158,9 @@ class ClearViewHttp:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+                connector=guarded_connector(self._outbound),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
