@@ -21,7 +21,7 @@ OURS = ("daemon", "connectors", "config", "models")
 DRIVERS = {"motor", "pymongo", "beanie", "bson", "gridfs"}
 TOP = {
     *(*OURS, "tests", "docs", ".ci"),
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"),
     *("pyproject.toml", "requirements.lock", "Makefile"),
     *("Dockerfile", "compose.yaml", ".dockerignore", ".gitignore"),
 }
