@@ -45,7 +45,8 @@ from daemon.jobs.rules import export_check_interval, export_settings, import_rul
 from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
 from daemon.ports.clock import Clock
-from daemon.ports.jobs import PollJob
+from daemon.ports.jobs import DetailsDue, PollJob
+from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.outbox_poller import OutboxPoller
@@ -95,6 +96,7 @@ from daemon.store.notification_queue import MongoNotificationQueue
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
+from daemon.store.pending_details import MongoPendingDetails
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_data import MongoPersonData
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
@@ -196,6 +198,7 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
     mongo = app.mongo
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, identity),
+        details=MongoPendingDetails(mongo, identity),
         clearview=app.services.candidates(identity),
         history=MongoImportHistory(mongo, identity),
         failed=MongoFailedRecords(mongo, identity),
@@ -262,7 +265,11 @@ def reconciliation(app: AppServices) -> Reconciler:
     )
 
 
-def poll_job(app: AppServices, wanted: Integration, connector: Connector) -> PollJob:
+def poll_job(
+    app: AppServices, wanted: Integration, connector: Connector, metrics: Metrics
+) -> tuple[PollJob, DetailsDue | None]:
+    """Returns the import of an integration, and what tells if details are due, if it has any."""
+    has_details = any(facts.detail is not None for facts in connector.lists)
     identity = integration_id(connector.integration)
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
 
@@ -273,6 +280,8 @@ def poll_job(app: AppServices, wanted: Integration, connector: Connector) -> Pol
         sweep: bool = False,
         accept_deletions: bool = False,
         only_webhooks: bool = False,
+        only_details: bool = False,
+        must_yield: Callable[[], bool] | None = None,
     ) -> Run:
         request = RunRequest(
             fence=fence,
@@ -280,10 +289,16 @@ def poll_job(app: AppServices, wanted: Integration, connector: Connector) -> Pol
             sweep=sweep,
             accept_deletions=accept_deletions,
             only_webhooks=only_webhooks,
+            only_details=only_details,
+            must_yield=must_yield or (lambda: False),
         )
-        return await job.run(request)
+        run = await job.run(request)
+        if has_details:
+            name, pending = connector.integration, run.counts.details_pending
+            metrics.gauge("details_pending", pending, integration=name)
+        return run
 
-    return poll
+    return poll, job.details_due if has_details else None
 
 
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
@@ -468,8 +483,10 @@ class Daemon:
         of = IntegrationRef(name, integration_id(name))
         connector = make_connector(app, self.config.checked, name, self._observer)
         export = export_job(app, wanted, connector)
+        poll, details_due = poll_job(app, wanted, connector, self.metrics)
         jobs = Jobs(
-            poll=poll_job(app, wanted, connector),
+            poll=poll,
+            details_due=details_due,
             delivery=self._make_delivery(of, wanted, connector),
             export=export,
         )

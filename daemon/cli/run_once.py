@@ -32,6 +32,8 @@ Step = Callable[[IntegrationWorker], Awaitable[str | None]]
 
 PATIENCE = timedelta(seconds=15)
 """So long a replica that died may still hold a lease."""
+DETAILS_AT_MOST = timedelta(minutes=1)
+"""Details that are not read by then are read by the next round."""
 STREAM = "stream"
 """The loop that reads changes, as alerts name it."""
 
@@ -80,6 +82,7 @@ class _Once:
             await self._read_changes()
             await self._each(workers, PUSHES, self._deliver)
             await self._each(workers, EXPORTS, _export)
+            await self._each(workers, POLLS, _import_details)
         await self._guarded("alerts", "conditions", self._notify)
 
     async def _notify(self) -> None:
@@ -171,6 +174,10 @@ async def _poll(worker: IntegrationWorker) -> str | None:
 
 async def _export(worker: IntegrationWorker) -> str | None:
     return await worker.export_once(at_once=True)
+
+
+async def _import_details(worker: IntegrationWorker) -> None:
+    await worker.details_once(DETAILS_AT_MOST)
 
 
 async def _close(worker: IntegrationWorker) -> None:

@@ -52,7 +52,7 @@ def _run(run: Row | None, now: datetime) -> str:
 def _notes(one: Row, now: datetime) -> list[str]:
     """Returns what is out of the ordinary."""
     poll, export = one["runs"]["import_poll"], one["runs"]["analytics_export"]
-    notes = []
+    notes = _details(one)
     if one["state_reason"]:
         notes.append(f"{one['state']}: {one['state_reason']}")
     if poll is not None and poll["error_message"]:
@@ -73,6 +73,13 @@ def _notes(one: Row, now: datetime) -> list[str]:
     if one["webhooks"]:
         notes.append(_webhooks(one["webhooks"], now))
     return notes
+
+
+def _details(one: Row) -> list[str]:
+    if not one["details_pending"]:
+        return []
+    records = f"{one['details_pending']:,} of {number(total(one['snapshots']))} records"
+    return [f"details are read in the background: {records} wait for theirs"]
 
 
 def _webhooks(health: Row, now: datetime) -> str:

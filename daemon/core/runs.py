@@ -9,7 +9,7 @@ import msgspec
 from daemon.core.unexpected import unexpected
 from models.errors import AtsSyncError
 
-Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
+Job = Literal["import_poll", "status_push", "analytics_export", "reconcile", "detail_import"]
 Outcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
 
@@ -26,6 +26,8 @@ class RunCounts(msgspec.Struct):
     conflicts: int = 0
     pages: int = 0
     requests: int = 0
+    details_pending: int = 0
+    """Records that wait for their details when the run ends."""
 
 
 class Run(msgspec.Struct):

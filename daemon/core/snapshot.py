@@ -34,6 +34,10 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     previous: Mapping[str, Any] | None = None
     """The replaced snapshot, enough to compare again after a kill: `candidate`, `applications`,
     `seen_at`, and `deleted` if it was marked deleted. None if this import created the record."""
+    detail: Mapping[str, Any] | None = None
+    """The details that were read last (`core/details.py`), beside their values."""
+    detail_due_at: datetime | None = None
+    """From when on details may be read; None while they are as fresh as the record."""
 
 
 def changed_at(snapshot: Snapshot) -> datetime | None:

@@ -124,7 +124,7 @@ def _integration(one: Row, now: datetime) -> Html:
         "tr",
         el("td", el("b", one["name"]), connector),
         el("td", chip(one["state"]), reason, _unmapped(one)),
-        el("td", _run(one["runs"]["import_poll"], now), _failed_records(one)),
+        el("td", _run(one["runs"]["import_poll"], now), _failed_records(one), _details(one)),
         el("td", age(one["swept_at"], now)),
         el("td", _pushes(one, now)),
         el("td", _run(one["runs"]["analytics_export"], now)),
@@ -142,6 +142,11 @@ def _failed_records(one: Row) -> Html | None:
     counts = one["failed_records"]
     words = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     return el("div", f"failed records: {words}", css="small soft") if words else None
+
+
+def _details(one: Row) -> Html | None:
+    waiting = one["details_pending"]
+    return el("div", f"{waiting:,} details pending", css="small soft") if waiting else None
 
 
 def _pushes(one: Row, now: datetime) -> Html:

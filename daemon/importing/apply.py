@@ -73,6 +73,26 @@ async def deliver(
     return refused
 
 
+async def apply_plans(
+    context: ImportContext, list_name: str, plans: Sequence[RecordPlan], import_id: UUID
+) -> list[RecordPlan]:
+    """Delivers plans, counts them on the run, and returns those that ClearView took."""
+    if not plans:
+        return []
+    refused = await deliver(context, list_name, plans, import_id)
+    applied = [p for p in plans if p.change.external_id not in refused]
+    counts = context.run.counts
+    for plan in applied:
+        counts.conflicts += len(plan.conflicts)
+        if plan.log is None:
+            counts.unchanged += 1
+        elif plan.change.before is None:
+            counts.created += 1
+        else:
+            counts.updated += 1
+    return applied
+
+
 async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> None:
     """Queues lost pushes once more; one that was lost twice is given up."""
     lost = [push for plan in plans for push in plan.lost]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.connector import ListFacts, Mapped
+from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
 from daemon.core.keep_known import keep_fields, keep_missing
 from daemon.core.record_change import RecordChange, compare
@@ -43,15 +44,18 @@ class RecordComparison:
             (mapped, self._snapshot(mapped, digest, now)) for mapped, digest in prepared.changed
         ]
         before = await self._before(prepared, [snapshot for _, snapshot in after])
-        bases = await self._candidate_bases([snapshot for _, snapshot in after], before)
+        siblings = await self._siblings([snapshot for _, snapshot in after])
+        bases = newest_candidates([*before.values(), *siblings])
         changes = []
         for mapped, fresh in after:
             old = before.get(fresh.external_id)
             if old is not None and self._was_shown_newer(fresh, old):
                 continue
             snapshot = fresh if old is None else _completed(fresh, mapped, old)
+            if self.facts.detail is not None:
+                snapshot = self._with_details(snapshot, old, bases, siblings)
             candidate = snapshot.candidate
-            owner = None if candidate is None else str(candidate["external_id"])
+            owner = _owner(snapshot)
             changes.append(
                 compare(
                     snapshot,
@@ -97,17 +101,37 @@ class RecordComparison:
         moved = [s for peer in self.peers for s in await self.snapshots.load(peer, new)]
         return before | {s.external_id: s for s in sorted(moved, key=lambda s: s.seen_at)}
 
-    async def _candidate_bases(
-        self, after: Sequence[Snapshot], before: Mapping[str, Snapshot]
-    ) -> dict[str, Record]:
-        """Returns the candidates as they were last seen, in whichever record of the list."""
+    async def _siblings(self, after: Sequence[Snapshot]) -> Sequence[Snapshot]:
+        """Returns the snapshots of every record of the list that holds one of these candidates."""
         if self.facts.holds == "candidates":
-            return newest_candidates(list(before.values()))
+            return []
         owners = {str(s.candidate["external_id"]) for s in after if s.candidate is not None}
         if not owners:
-            return {}
-        loaded = await self.snapshots.load_by_candidate(self.facts.name, sorted(owners))
-        return newest_candidates([*before.values(), *loaded])
+            return []
+        return await self.snapshots.load_by_candidate(self.facts.name, sorted(owners))
+
+    def _with_details(
+        self,
+        snapshot: Snapshot,
+        before: Snapshot | None,
+        bases: Mapping[str, Record],
+        siblings: Sequence[Snapshot],
+    ) -> Snapshot:
+        detail, owner = self.facts.detail, _owner(snapshot)
+        if detail is None:
+            return snapshot
+        return with_known_details(
+            snapshot,
+            before,
+            fields=detail.fields,
+            version=detail.version,
+            candidate_base=None if owner is None else bases.get(owner),
+            siblings=[one for one in siblings if owner is not None and _owner(one) == owner],
+        )
+
+
+def _owner(snapshot: Snapshot) -> str | None:
+    return None if snapshot.candidate is None else str(snapshot.candidate["external_id"])
 
 
 def _completed(snapshot: Snapshot, mapped: Mapped, old: Snapshot) -> Snapshot:

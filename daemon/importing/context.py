@@ -28,6 +28,7 @@ from daemon.ports.imports import (
     Conflicts,
     FailedRecords,
     ImportHistory,
+    PendingDetails,
     Pushes,
     Snapshots,
 )
@@ -43,6 +44,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     """The outside of an import, for one integration."""
 
     snapshots: Snapshots
+    details: PendingDetails
     clearview: CandidateManagement
     history: ImportHistory
     failed: FailedRecords
@@ -106,6 +108,10 @@ class RunRequest(msgspec.Struct, frozen=True):
     accept_deletions: bool = False
     only_webhooks: bool = False
     """Read only the records that webhook events name."""
+    only_details: bool = False
+    """Read only details that are due, until `must_yield`."""
+    must_yield: Callable[[], bool] = lambda: False
+    """Returns True once a poll or a webhook event waits."""
     progress: Progress = msgspec.field(default_factory=NoProgress)
 
 

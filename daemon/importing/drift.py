@@ -57,6 +57,10 @@ async def watch_fields(
 ) -> None:
     """Raises an alert for emptied fields, and remembers which are filled now."""
     before = context.state.filled.get(facts.name)
+    if before is not None and facts.detail is not None:
+        # What follows in the background is empty in every record of the list.
+        listed = {k: v for k, v in before["shares"].items() if k not in facts.detail.fields}
+        before = {**before, "shares": listed}
     emptied = emptied_fields(before, filled, mapped)
     name = context.connector.integration
     if emptied:

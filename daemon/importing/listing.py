@@ -153,6 +153,8 @@ class ListWalk:
             self._move_cursor(last.next_cursor)
         if self.window.is_full:
             self._note_mapping(pages.unread)
+            if context.walk.sweep and self._facts.detail and self._facts.detail.swept:
+                await context.ports.details.sweep(name, context.ports.clock.now())
 
     def _proves_absence(self, last: Page) -> bool:
         is_whole = self.window.is_full and not self._was_resumed

@@ -23,7 +23,7 @@ from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, ignore_stale_status
 from daemon.core.service_errors import ServiceFailed
-from daemon.importing.apply import deliver, log_plans, plan_changes
+from daemon.importing.apply import apply_plans, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
 from daemon.importing.context import ImportContext
@@ -198,22 +198,11 @@ class PageImport:
         self, announced: PageInFlight, plans: Sequence[RecordPlan]
     ) -> list[RecordPlan]:
         """Returns the plans that ClearView took."""
-        if not plans:
-            return []
-        refused = await deliver(self.context, self.facts.name, plans, announced.import_id)
-        applied = [p for p in plans if p.change.external_id not in refused]
-        counts = self.context.run.counts
+        name = self.facts.name
+        applied = await apply_plans(self.context, name, plans, announced.import_id)
         self.context.note_changed(
-            self.facts.name, [p.change.external_id for p in applied if p.log is not None]
+            name, [p.change.external_id for p in applied if p.log is not None]
         )
-        for plan in applied:
-            counts.conflicts += len(plan.conflicts)
-            if plan.log is None:
-                counts.unchanged += 1
-            elif plan.change.before is None:
-                counts.created += 1
-            else:
-                counts.updated += 1
         return applied
 
     async def _forget_failures(

@@ -23,6 +23,13 @@ def not_read(issues: Sequence[ReadIssue]) -> str:
     return f"not everything could be read: {named}{more}"
 
 
+def name_issues(context: ImportContext, issues: Sequence[ReadIssue]) -> None:
+    """Names them on the run."""
+    if issues:
+        context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
+        context.run.details["issue_count"] = sum(issue.count for issue in issues)
+
+
 async def report_issues(
     context: ImportContext, issues: Sequence[ReadIssue], failure: Exception | None
 ) -> None:
@@ -31,9 +38,7 @@ async def report_issues(
     `failure` is the error that ended a list. An outage has an alert of its own. A field that could
     not be read counts until each of its records is mapped again.
     """
-    if issues:
-        context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
-        context.run.details["issue_count"] = sum(issue.count for issue in issues)
+    name_issues(context, issues)
     key = alert_key(AlertKind.IMPORT_INCOMPLETE, context.connector.integration)
     parts = [f"{issue.name} ({issue.reason})" for issue in issues if issue.kind not in _NO_ALERT]
     if failure is not None and cause_of(failure) != "outage":

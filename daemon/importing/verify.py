@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from connectors.connector import Connector, ListFacts, Mapped, RawRecord, Window
+from msgspec.structs import replace
+
+from connectors.connector import Connector, DetailFacts, ListFacts, Mapped, RawRecord, Window
+from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
 from daemon.core.snapshot import Known, Record, Snapshot, newest_candidates
 from daemon.core.verification import (
@@ -90,7 +93,10 @@ class Verification:
         ids = [one.external_id for one in said]
         known = await self.snapshots.known(facts.name, ids)
         loaded = {s.external_id: s for s in await self.snapshots.load(facts.name, ids)}
-        newest = await self._newest(facts, said)
+        siblings = await self._siblings(facts, said)
+        newest = newest_candidates(siblings)
+        if facts.detail is not None:
+            said = [_with_details(facts.detail, one, loaded, siblings) for one in said]
         held = await self._held(said)
         self.counts.records += len(records)
         for one in said:
@@ -122,12 +128,12 @@ class Verification:
             return lambda _: False
         return erased_test(self.erased, integration_id(self.connector.integration), facts.name)
 
-    async def _newest(self, facts: ListFacts, said: Sequence[Said]) -> Mapping[str, Record]:
-        """Returns the candidates as the record seen last has them, and as ClearView got them."""
+    async def _siblings(self, facts: ListFacts, said: Sequence[Said]) -> Sequence[Snapshot]:
+        """Returns every record that holds one of the candidates: ClearView got what was seen last."""
         owners = {str(one.candidate["external_id"]) for one in said if one.candidate is not None}
         if facts.holds != "both" or not owners:
-            return {}
-        return newest_candidates(await self.snapshots.load_by_candidate(facts.name, sorted(owners)))
+            return []
+        return await self.snapshots.load_by_candidate(facts.name, sorted(owners))
 
     async def _held(self, said: Sequence[Said]) -> Held | None:
         people = {str(one.candidate["external_id"]) for one in said if one.candidate is not None}
@@ -201,6 +207,27 @@ def _said(list_name: str, mapped: Mapped, own_field: str | None) -> Said:
         candidate=None if candidate is None else without_own(candidate, own_field),
         applications={a["external_id"]: a for a in applications},
     )
+
+
+def _with_details(
+    detail: DetailFacts, said: Said, loaded: Mapping[str, Snapshot], siblings: Sequence[Snapshot]
+) -> Said:
+    """Returns a listed record with what details gave of it, which a listing cannot confirm."""
+    known = loaded.get(said.external_id)
+    if known is None:
+        return said
+    listed = replace(known, candidate=said.candidate, applications=list(said.applications.values()))
+    owner = (known.candidate or {}).get("external_id")
+    whole = with_known_details(
+        listed,
+        known,
+        fields=detail.fields,
+        version=detail.version,
+        candidate_base=known.candidate,
+        siblings=[one for one in siblings if (one.candidate or {}).get("external_id") == owner],
+    )
+    applications = {a["external_id"]: a for a in whole.applications}
+    return replace(said, candidate=whole.candidate, applications=applications)
 
 
 def _add_new(ids: HashedIdSet, external_ids: Iterable[str]) -> int:

@@ -6,6 +6,7 @@ Reads from the connector and `candidate_snapshots`; writes `candidate_snapshots`
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -15,11 +16,12 @@ from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused
 from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import state_from
-from daemon.core.runs import Outcome, Run, RunFailed, in_words
+from daemon.core.runs import Job, Outcome, Run, RunFailed, in_words
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules, RunRequest
 from daemon.importing.deletions import settle_absences
+from daemon.importing.details import count_pending, details_are_due, import_details
 from daemon.importing.erased import refresh_erased
 from daemon.importing.list_failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
@@ -27,6 +29,7 @@ from daemon.importing.pushed import compare_pushed
 from daemon.importing.recovery import finish_interrupted
 from daemon.importing.reported_deletions import delete_reported
 from daemon.importing.reports import (
+    name_issues,
     not_read,
     report_failing_records,
     report_issues,
@@ -67,9 +70,8 @@ class ImportPoll:
             ImportFailed: the run ended early, by any exception; the next one goes on from there.
             LeaseLost: another replica took over; nothing it did is undone.
         """
-        run = await self._ports.runs.start(
-            "import_poll", self._connector.integration, self._integration_id
-        )
+        job: Job = "detail_import" if request.only_details else "import_poll"
+        run = await self._ports.runs.start(job, self._connector.integration, self._integration_id)
         try:
             await self._import(run, request)
         except ImportFailed:
@@ -88,6 +90,10 @@ class ImportPoll:
             raise ImportFailed(run, decisive) from error
         return run
 
+    async def details_due(self) -> bool:
+        """Returns True if details of a record are to be read now."""
+        return await details_are_due(self._connector, self._ports)
+
     async def _import(self, run: Run, request: RunRequest) -> None:
         self._connector.take_issues()  # issues of pushes since the last run
         context = await self._begin(run, request)
@@ -95,7 +101,10 @@ class ImportPoll:
             await refresh_erased(context)
             await finish_interrupted(context)
             if request.only_webhooks:
-                await self._import_announced(context)
+                await self._import_named(context, apply_webhooks)
+                return
+            if request.only_details:
+                await self._import_named(context, import_details)
                 return
             self._begin_walk(context)
             await apply_webhooks(context)
@@ -119,11 +128,13 @@ class ImportPoll:
             raise ImportFailed(run, failure) from failure
         await self._record(context, "success", None)
 
-    async def _import_announced(self, context: ImportContext) -> None:
-        """Import what webhook events name; the pass of an interrupted poll stays as it was."""
+    async def _import_named(
+        self, context: ImportContext, read: Callable[[ImportContext], Awaitable[None]]
+    ) -> None:
+        """Imports records that no list was walked for; the pass of an interrupted poll stays."""
         context.state.resume_or_begin(sweep=False, now=self._ports.clock.now(), fresh=uuid4())
         interrupted = context.walk if context.walk.resumed_lists else None
-        await apply_webhooks(context)
+        await read(context)
         context.state.walk = interrupted
         await context.save()
         await self._record(context, "success", None)
@@ -219,10 +230,14 @@ class ImportPoll:
     ) -> None:
         run = context.run
         run.counts.requests = self._connector.requests_sent - context.requests_before
+        await count_pending(context)
         issues = self._connector.take_issues()
-        await report_unmapped(context)
-        await report_issues(context, issues, error)
-        await report_failing_records(context)
+        if context.request.only_details:
+            name_issues(context, issues)
+        else:
+            await report_unmapped(context)
+            await report_issues(context, issues, error)
+            await report_failing_records(context)
         hidden = [issue for issue in issues if issue.hides_records]
         message = None if error is None else in_words(error)
         if error is None and hidden:

@@ -83,6 +83,39 @@ class Snapshots(Protocol):
     ) -> None: ...
 
 
+class PendingDetails(Protocol):
+    """The records of one integration whose details are to be read, or were."""
+
+    async def due(self, list_name: str, now: datetime, *, limit: int) -> Sequence[str]:
+        """Returns the external ids whose turn it is, those that wait longest first."""
+        ...
+
+    async def count(self, list_name: str) -> int:
+        """Returns the number of live records that wait for their details."""
+        ...
+
+    async def write(
+        self, list_name: str, records: Sequence[Snapshot], import_id: UUID
+    ) -> Mapping[str, str]:
+        """Writes fields that details gave, with the content that they replace, and ends the wait.
+
+        Returns the refused ones (external id -> reason). What a push writes meanwhile stays.
+        """
+        ...
+
+    async def unchanged(self, list_name: str, records: Sequence[Snapshot]) -> None:
+        """Ends the wait of records whose details brought nothing new."""
+        ...
+
+    async def failed(self, list_name: str, failures: Mapping[str, str], now: datetime) -> None:
+        """Puts records off, each time for longer (external id -> reason)."""
+        ...
+
+    async def sweep(self, list_name: str, at: datetime) -> None:
+        """Makes the details of every live record due."""
+        ...
+
+
 class CandidateManagement(Protocol):
     """ClearView's Candidate Management Service, for one integration."""
 

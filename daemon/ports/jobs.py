@@ -1,7 +1,7 @@
 """The jobs of one integration, as its worker runs them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from daemon.core.runs import Run
@@ -18,16 +18,23 @@ class PollJob(Protocol):
         sweep: bool = False,
         accept_deletions: bool = False,
         only_webhooks: bool = False,
+        only_details: bool = False,
+        must_yield: Callable[[], bool] | None = None,
     ) -> Run:
         """Imports under a lease with this fencing token.
 
-        `only_webhooks` reads the records that waiting webhook events name, and no list.
+        `only_webhooks` reads the records that waiting webhook events name, and no list;
+        `only_details` reads details that are due, until `must_yield`.
 
         Raises:
             RunFailed: the run ended early; the next one continues from there.
             LeaseLost: another replica took over.
         """
         ...
+
+
+DetailsDue = Callable[[], Awaitable[bool]]
+"""Returns True if details of a record are to be read now."""
 
 
 class DeliveryJob(Protocol):

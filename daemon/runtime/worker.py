@@ -21,7 +21,7 @@ from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
-from daemon.ports.jobs import DeliveryJob, ExportJob, PollJob
+from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
@@ -50,6 +50,8 @@ class Jobs(msgspec.Struct, frozen=True):
     """The jobs of one integration; None where the operator did not configure one."""
 
     poll: PollJob
+    details_due: DetailsDue | None
+    """None where nothing is read in the background."""
     delivery: DeliveryJob | None
     export: ExportJob | None
 
@@ -97,6 +99,8 @@ class IntegrationWorker:
         self._health = health
         self._shared = shared
         self._webhooks = Trigger(f"webhooks:{self.name}")
+        self._is_readable = True
+        """False after a poll to which the ATS gave no page."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
@@ -194,13 +198,12 @@ class IntegrationWorker:
             state = self._shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
                 continue
-            if trigger is not self._webhooks and not cadence.is_due(state):
-                continue
             try:
                 if trigger is self._webhooks:
                     await self.import_announced(lease, ended, state)
-                else:
+                elif cadence.is_due(state):
                     await self.poll_once(lease, ended, state)
+                await self.import_details(lease, ended)
             except LeaseLost:
                 continue
             except self._shared.database_error as error:
@@ -250,6 +253,48 @@ class IntegrationWorker:
         )
         return await self._run_poll(job, state, self._triggers.cadence.announced)
 
+    async def import_details(self, lease: HeldLease, ended: asyncio.Event) -> None:
+        """Imports details that are due, until a poll is, or a webhook event has come."""
+        waiting = (self._triggers.poll.due, self._webhooks.due, ended)
+
+        def must_yield() -> bool:
+            is_active = self._shared.state_cache.is_active(self.name)
+            return not is_active or any(each.is_set() for each in waiting)
+
+        if self._is_readable:
+            await self._import_details(lease, ended, must_yield)
+
+    async def details_once(self, at_most: timedelta) -> None:
+        """Imports details that are due, for some time, unless another process polls."""
+        lease = await self._shared.leases.acquire(self.lease_key)
+        if lease is None:
+            return
+        until = self._shared.clock.monotonic() + at_most.total_seconds()
+        try:
+            await self._import_details(
+                lease, asyncio.Event(), lambda: self._shared.clock.monotonic() >= until
+            )
+        finally:
+            await self._shared.leases.release(lease)
+
+    async def _import_details(
+        self, lease: HeldLease, ended: asyncio.Event, must_yield: Callable[[], bool]
+    ) -> None:
+        """A failure is no outage of the integration: the next poll finds out, and details wait."""
+        if self.jobs.details_due is None or not await self.jobs.details_due():
+            return
+        try:
+            await self.jobs.poll(
+                fence=lease.token,
+                still_held=lambda: lease.still_held() and not ended.is_set(),
+                only_details=True,
+                must_yield=must_yield,
+            )
+        except RunFailed as failed:
+            if self._shared.is_outage(failed.cause):
+                raise failed.cause from failed
+            log.warning("details_not_imported", integration=self.name, error=str(failed))
+
     async def _run_poll(
         self,
         job: Callable[[], Awaitable[Run]],
@@ -259,9 +304,11 @@ class IntegrationWorker:
         try:
             run = await job()
         except RunFailed as failed:
+            self._is_readable = failed.run.outcome == "partial"
             ended(failed.run)
             await self._note_failure(failed)
             return str(failed)
+        self._is_readable = True
         ended(run)
         await self._note_success(state)
         return None if run.outcome == "success" else run.error or run.outcome

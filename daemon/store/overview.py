@@ -59,6 +59,7 @@ class _Figures(msgspec.Struct, frozen=True):
     candidates: Counts | None
     applications: Counts | None
     snapshots: Counts | None
+    details: Counts | None
     pushes: Counts | None
     failed: Counts
     conflicts: Counts
@@ -117,6 +118,7 @@ class Overview:
             candidates=await counts.candidates(),
             applications=await counts.applications(),
             snapshots=await counts.snapshots(),
+            details=await counts.details(),
             pushes=await counts.pushes(),
             failed=await counts.failed_records(),
             conflicts=await counts.open_conflicts(),
@@ -186,6 +188,7 @@ def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
         "candidates": _of(figures.candidates, of, total=True),
         "applications": _of(figures.applications, of),
         "snapshots": _of(figures.snapshots, of),
+        "details_pending": _of(figures.details, of, total=True),
         "outbox": _of(figures.pushes, of),
         "oldest_open_push_at": figures.oldest_push.get(of),
         "failed_records": _of(figures.failed, of),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,13 @@ class OverviewCounts:
     async def snapshots(self) -> Counts | None:
         """Counts records of the ATS by list."""
         return await self._large(CandidateSnapshot, "ats_integration_id", "record", by="list")
+
+    async def details(self) -> Counts | None:
+        """Counts records whose details are to be read."""
+        stages = [{"$match": {"detail_due_at": {"$exists": True}, "deleted_at": None}}]
+        grouped = [*stages, *_grouped("ats_integration_id")]
+        counted = partial(self._counted, CandidateSnapshot, grouped, hint="detail_due")
+        return await self._recent("details", counted)
 
     async def pushes(self) -> Counts | None:
         """Counts outbox entries by state."""

@@ -80,7 +80,7 @@ class MongoSnapshots:
 
     async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]:
         cursor = self._collection.find(self._among(list_name, external_ids), _LOADED)
-        return [_snapshot(row) for row in await cursor.to_list()]
+        return [snapshot_of(row) for row in await cursor.to_list()]
 
     async def load_by_candidate(
         self, list_name: str, candidate_external_ids: Sequence[str]
@@ -91,7 +91,7 @@ class MongoSnapshots:
             "list": list_name,
             "deleted_at": None,
         }
-        return [_snapshot(row) for row in await self._collection.find(query, _LOADED).to_list()]
+        return [snapshot_of(row) for row in await self._collection.find(query, _LOADED).to_list()]
 
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
@@ -147,6 +147,7 @@ class MongoSnapshots:
                 _NO_CANDIDATE
                 if snapshot.candidate is None
                 else document_field("candidate", encode(snapshot.candidate)),
+                _detail_fields(snapshot),
                 live,
             )
 
@@ -164,6 +165,7 @@ class MongoSnapshots:
                             "fingerprint": r.fingerprint,
                             "digest": r.digest,
                             "mapping_version": r.mapping_version,
+                            **_due(r),
                         },
                         "$unset": {"applications.$[].pushed.before": ""},
                     },
@@ -182,7 +184,8 @@ class MongoSnapshots:
             mine,
             [
                 {"$set": restore | {"fingerprint": UNCOMPARED, "digest": None}},
-                {"$unset": ["previous", "import_id"]},
+                # What details gave is gone, too: they are due with the next import of the record.
+                {"$unset": ["previous", "import_id", "detail", *DUE]},
             ],
         )
 
@@ -240,6 +243,22 @@ class MongoSnapshots:
             )
 
 
+DUE = ("detail_due_at", "detail_attempts", "detail_error")
+"""The fields of a snapshot whose details are to be read."""
+_NO_DETAIL = b""
+
+
+def _due(snapshot: Snapshot) -> Row:
+    return {} if snapshot.detail_due_at is None else {"detail_due_at": snapshot.detail_due_at}
+
+
+def _detail_fields(snapshot: Snapshot) -> bytes:
+    if snapshot.detail is None and snapshot.detail_due_at is None:
+        return _NO_DETAIL
+    read = {} if snapshot.detail is None else {"detail": snapshot.detail}
+    return fields_of(read | _due(snapshot))
+
+
 _NO_DIGEST = fields_of({"digest": None})
 _NO_APPLICATIONS = fields_of({"applications": []})
 _NO_PREVIOUS = fields_of({"previous": None})
@@ -259,7 +278,7 @@ def _page_fields(snapshot: Snapshot) -> Row:
     }
 
 
-def _snapshot(row: Mapping[str, Any]) -> Snapshot:
+def snapshot_of(row: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         external_id=row["external_id"],
         fingerprint=row["fingerprint"],
@@ -270,4 +289,6 @@ def _snapshot(row: Mapping[str, Any]) -> Snapshot:
         seen_at=row["seen_at"],
         import_id=row.get("import_id"),
         previous=row.get("previous"),
+        detail=row.get("detail"),
+        detail_due_at=row.get("detail_due_at"),
     )

@@ -42,6 +42,16 @@ class CandidateSnapshot(StoredDocument):
     previous: dict[str, Any] | None = None
     """The content that this one replaced (`candidate`, `applications`, `seen_at`, `deleted`)."""
 
+    detail: dict[str, Any] | None = None
+    """The details that were read last: for which version of the record (`version`, `basis`), when
+    (`at`), and which custom fields and attachments they gave (`keys`, `files`)."""
+    detail_due_at: UtcTime | None = None
+    """Present while details of the record are to be read: from when on."""
+    detail_attempts: int | None = None
+    """Reads in a row that failed."""
+    detail_error: str | None = None
+    """The reason of the last failure."""
+
     class Settings:
         name = "candidate_snapshots"
         indexes = [
@@ -72,5 +82,14 @@ class CandidateSnapshot(StoredDocument):
                 [("ats_integration_id", ASCENDING), ("list", ASCENDING)],
                 name="uncompared",
                 partialFilterExpression={"fingerprint": UNCOMPARED},
+            ),
+            IndexModel(
+                [
+                    ("ats_integration_id", ASCENDING),
+                    ("list", ASCENDING),
+                    ("detail_due_at", ASCENDING),
+                ],
+                name="detail_due",
+                partialFilterExpression={"detail_due_at": {"$exists": True}},
             ),
         ]

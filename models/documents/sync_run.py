@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
-Job = Literal["import_poll", "status_push", "analytics_export", "reconcile"]
+Job = Literal["import_poll", "status_push", "analytics_export", "reconcile", "detail_import"]
 RunOutcome = Literal["running", "success", "partial", "failed", "interrupted", "waiting"]
 
 
@@ -31,6 +31,8 @@ class SyncRun(StoredDocument):
     conflicts: int = 0
     pages: int = 0
     requests: int = 0
+    details_pending: int = 0
+    """Records that waited for their details when the run ended."""
     error_message: str | None = None
     details: dict[str, Any] = Field(default_factory=dict)
 

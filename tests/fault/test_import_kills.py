@@ -1,4 +1,4 @@
-"""kill -9 at seeded moments of an import or of webhook events: afterwards no trace of it is left.
+"""kill -9 at seeded moments of an import, of webhook events or of details: afterwards no trace of it is left.
 
 A moment is a command about to be sent to MongoDB, one just acknowledged, or a page just read. A
 third of the restarts are killed as well. `FAULT_POINTS=all` visits every single moment.
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mar
 POINTS = 10
 SEED = 20261124
 SHAPES: tuple[Shape, ...] = ("split", "joined", "nested")
-PHASES: tuple[Phase, ...] = ("initial", "poll", "sweep", "gone", "webhooks")
-EDITED: tuple[Phase, ...] = ("sweep", "webhooks")
+PHASES: tuple[Phase, ...] = ("initial", "poll", "sweep", "gone", "webhooks", "details")
+EDITED: tuple[Phase, ...] = ("sweep", "webhooks", "details")
 SCENARIOS = [
     *(Scenario(shape, phase) for shape in SHAPES for phase in PHASES),
     *(Scenario(shape, phase, recruiter=True) for shape in SHAPES for phase in EDITED),

@@ -80,8 +80,10 @@ class ChildImport:
     kill_switch: KillSwitch
 
     def bench(self, *, day: int, later: timedelta) -> ImportBench:
-        connector = connector_for(world_at(self.scenario, day=day))
+        with_details = self.scenario.phase == "details"
+        connector = connector_for(world_at(self.scenario, day=day), details=with_details)
         connector.on_page = self.kill_switch.page_read
+        connector.on_details = lambda ids: self.kill_switch.page_read("", len(ids))
         bench = ImportBench(self.mongo, connector, MovingClock(START + later))
         bench.ruled(max_percent=50.0)
         return bench
@@ -92,11 +94,16 @@ class ChildImport:
         if self.scenario.phase != "initial":
             await self.bench(day=1, later=timedelta(0)).poll()
             await self.bench(day=2, later=timedelta(hours=1)).poll(sweep=True)
+        if self.scenario.phase == "details":
+            await self.bench(day=2, later=timedelta(hours=1)).poll(only_details=True)
+            await self.bench(day=3, later=ACT).poll()
         day = 1 if self.scenario.phase == "initial" else 3
         bench = self.bench(day=day, later=ACT)
         self.kill_switch.armed = True
         if self.scenario.phase == "webhooks":
             await self._import_announced(bench)
+        elif self.scenario.phase == "details":
+            await bench.poll(only_details=True)
         else:
             bench.connector.ats.broken.add(UNREADABLE)
             await bench.poll(sweep=self.scenario.phase in ("sweep", "gone"))
@@ -115,6 +122,8 @@ class ChildImport:
         if self.scenario.phase == "webhooks":
             await self._import_announced(bench)
         else:
+            if self.scenario.phase == "details":
+                await bench.poll(only_details=True)
             for _ in range(3):
                 await bench.poll(sweep=True)
         self.kill_switch.armed = False

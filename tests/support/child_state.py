@@ -26,6 +26,7 @@ PASSING = frozenset(
         *("_id", "run_id", "import_id", "previous"),
         *("created_at", "updated_at", "imported_at", "changed_at", "seen_at", "missing_since"),
         *("received_at", "applied_at"),
+        "at",
     }
 )
 
@@ -81,7 +82,7 @@ def comparable(value: Any) -> Any:
 
 
 def _field(name: str, value: Any) -> Any:
-    if name == "deleted_at":
+    if name in {"deleted_at", "detail_due_at"}:
         return value is not None
     if name == "changed_fields":
         return sorted(value)

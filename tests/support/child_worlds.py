@@ -14,8 +14,9 @@ from tests.support.fake_ats import FakeAts, FakeConnector, ids
 from tests.support.records import empty_application
 
 Shape = Literal["split", "joined", "nested"]
-Phase = Literal["initial", "poll", "sweep", "gone", "webhooks"]
-"""`gone`: a sweep that finds nothing but deletions. `webhooks`: events alone announce the third day."""
+Phase = Literal["initial", "poll", "sweep", "gone", "webhooks", "details"]
+"""`gone`: a sweep that finds nothing but deletions. `webhooks`: events alone announce the third day.
+`details`: what lists lack is read after the poll of the third day."""
 PEOPLE = 14
 UNREADABLE = "9"
 """Cannot be mapped while the import is killed; can be when it is finished."""
@@ -94,22 +95,23 @@ class World:
         for person in ids(PEOPLE):
             custom = {"pay": int(person), "site": "A"}
             self.put(person, status="new", name=f"P{person}", company="Old", custom=custom)
+            self.put(person, tags=["cook"], answers={"Shifts?": person}, files=[f"f{person}"])
 
     def second_day(self) -> None:
         """Someone disappears, to return on the third day."""
         self.drop("5")
 
     def third_day(self, *, deletions: bool) -> None:
-        self.put("1", name="Q1", custom={"pay": 100})
+        self.put("1", name="Q1", custom={"pay": 100}, answers={}, files=["new"])
         self.put("2", status="interview")
         self.put("3", name="Q3", status="screening")
-        self.put("4", status="offer", company="New")
+        self.put("4", status="offer", company="New", tags=["waiter"])
         self.put("6", name="Q6", custom={"pay": 6, "site": "B"})
         self.put("8", company="New", status="assessment")
         self.put(UNREADABLE, name="Q9")
         self.put("5", status="screening", name="P5", company="Back", custom={})
         for person in ids(3, PEOPLE + 1):
-            self.put(person, status="new", name=f"N{person}", company="New")
+            self.put(person, status="new", name=f"N{person}", company="New", files=["cv"])
         if self.shape == "nested":
             self._reshuffle()
         if deletions:
@@ -159,10 +161,11 @@ def announced(scenario: Scenario) -> list[Received]:
     ]
 
 
-def connector_for(world: World) -> FakeConnector:
+def connector_for(world: World, *, details: bool = False) -> FakeConnector:
     kind = NestedConnector if world.shape == "nested" else FakeConnector
     shape = "joined" if world.shape == "nested" else world.shape
-    return kind(world.ats, shape=shape, page_size=4)
+    connector = kind(world.ats, shape=shape, page_size=4)
+    return connector.with_details() if details else connector
 
 
 RECRUITER: Mapping[str, str] = {

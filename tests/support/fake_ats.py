@@ -15,6 +15,7 @@ import xxhash
 from connectors.connector import (
     ApplicationRef,
     Capabilities,
+    DetailFacts,
     ListFacts,
     Mapped,
     MappingFailed,
@@ -23,6 +24,7 @@ from connectors.connector import (
     PushTarget,
     RawRecord,
     ReadIssue,
+    RecordDetails,
     Step,
     Window,
 )
@@ -33,6 +35,8 @@ from models.times import EPOCH
 from tests.support.records import empty_application, empty_candidate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_IN_DETAILS = frozenset({"tags", "answers", "files"})
+"""What no list shows of a row."""
 
 
 @dataclass(slots=True)
@@ -101,6 +105,21 @@ class FakeConnector:
     """By external id: the error of a read that names it."""
     read: list[str] = field(default_factory=list)
     """External ids of records that were read by id, in their order."""
+    detail: DetailFacts | None = None
+    """Where it is given, `tags`, `answers` and `files` of a row come as details only."""
+    details_read: list[str] = field(default_factory=list)
+    """External ids of records whose details were read, in their order."""
+    on_details: Callable[[Sequence[str]], None] | None = None
+    """Called when details were read, before they are imported."""
+
+    def with_details(self, *, version: str = "1", swept: bool = False) -> "FakeConnector":
+        """Lets tags, answers and files come in the background."""
+        names = ["tags", "custom_fields", "attachments"]
+        fields = {f"candidate.{name}" for name in names}
+        if self.shape == "joined":
+            fields.add("application.custom_fields")
+        self.detail = DetailFacts(frozenset(fields), version, swept)
+        return self
 
     @property
     def lists(self) -> Sequence[ListFacts]:
@@ -119,6 +138,7 @@ class FakeConnector:
             complete_listing_proves_absence=True,
             reads_by_id=self.reads_by_id,
             mapping_version=self.mapping_version,
+            detail=None if holds == "applications" else self.detail,
         )
 
     @property
@@ -213,7 +233,7 @@ class FakeConnector:
             "list": list_name,
             "updated_at": row.updated_at,
             "noise": row.noise,
-            **row.fields,
+            **{k: v for k, v in row.fields.items() if k not in _IN_DETAILS},
         }
         raw = msgspec.json.encode(content)
         return RawRecord(row.external_id, raw, xxhash.xxh3_128_digest(raw))
@@ -261,6 +281,36 @@ class FakeConnector:
         self.read += external_ids
         rows = self.ats.rows.get(list_name, {})
         return {e: self._raw(list_name, rows[e]) if e in rows else None for e in external_ids}
+
+    async def read_details(
+        self, list_name: str, external_ids: Sequence[str]
+    ) -> Mapping[str, RecordDetails | MappingFailed | None]:
+        self.requests_sent += len(external_ids)
+        self.details_read += external_ids
+        answers = {e: self._details(list_name, e) for e in external_ids}
+        if self.on_details is not None:
+            self.on_details(external_ids)
+        return answers
+
+    def _details(self, list_name: str, external_id: str) -> RecordDetails | MappingFailed | None:
+        row = self.ats.rows.get(list_name, {}).get(external_id)
+        error = self.unreadable.get(external_id)
+        if error is not None:
+            return MappingFailed(external_id, str(error))
+        if row is None:
+            return None
+        file = {"name": "CV.pdf", "kind": "resume", "url": None, "url_expires_at": None}
+        files = [{"external_id": each, **file} for each in row.fields.get("files", [])]
+        answers = row.fields.get("answers", {})
+        candidate = {"tags": row.fields.get("tags", []), "custom_fields": answers}
+        return RecordDetails(
+            external_id,
+            {**candidate, "attachments": files},
+            {"custom_fields": answers} if self.shape == "joined" else {},
+        )
+
+    async def read_attachments(self, list_name: str, external_id: str) -> None:
+        raise NotSupported("attachments")
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         raise NotSupported("reading one application")

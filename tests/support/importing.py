@@ -19,6 +19,7 @@ from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.lost_pushes import MongoLostPushes
+from daemon.store.pending_details import MongoPendingDetails
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.webhook_events import MongoWebhookQueue
@@ -31,6 +32,7 @@ from tests.support.moving_clock import MovingClock
 def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, integration),
+        details=MongoPendingDetails(mongo, integration),
         clearview=MongoCandidateManagement(mongo, integration),
         history=MongoImportHistory(mongo, integration),
         failed=MongoFailedRecords(mongo, integration),
@@ -60,13 +62,12 @@ class ImportBench:
     def integration(self) -> UUID:
         return integration_id(self.connector.integration)
 
-    async def poll(self, **request: Any) -> Run:
-        job = ImportPoll(
-            self.connector,
-            self.integration,
-            import_ports(self.mongo, self.integration, self.clock),
-            self.rules,
-        )
+    def ports(self) -> ImportPorts:
+        return import_ports(self.mongo, self.integration, self.clock)
+
+    async def poll(self, snapshots: Any = None, **request: Any) -> Run:
+        ports = self.ports() if snapshots is None else replace(self.ports(), snapshots=snapshots)
+        job = ImportPoll(self.connector, self.integration, ports, self.rules)
         return await job.run(RunRequest(fence=self.fence, **request))
 
     def ruled(self, **rules: Any) -> None:

@@ -1,0 +1,244 @@
+"""Decides which details of a record are to be read, and what becomes of them. Pure.
+
+A record is imported without the fields that only its details have, and these are read later. A field
+that came from a detail stays until a detail says otherwise: no import without it takes it away.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from daemon.core.diff import CUSTOM
+from daemon.core.exported_field import without_own
+from daemon.core.snapshot import Record, Snapshot, changed_at
+
+FILES = "attachments"
+CANDIDATE, APPLICATION = "candidate", "application"
+OF_APPLICATIONS = ("source", "custom_fields")
+"""The fields of applications that details may give."""
+
+
+class DetailMemory(msgspec.Struct, frozen=True):
+    """The part of a snapshot that says which details of its record were read last, and what they gave."""
+
+    version: str
+    """The version of the list's `DetailFacts`."""
+    basis: datetime | bytes | None
+    """When the record that they belong to had changed; its fingerprint where the ATS does not say."""
+    at: datetime
+    keys: Mapping[str, frozenset[str]] = {}
+    """By part of the record: the custom fields that came from details."""
+    files: frozenset[str | None] = frozenset()
+    """External ids of the attachments that came from details."""
+
+    def to_value(self) -> dict[str, Any]:
+        """Returns it as it is stored."""
+        return {
+            "version": self.version,
+            "basis": self.basis,
+            "at": self.at,
+            "keys": {part: sorted(keys) for part, keys in self.keys.items()},
+            "files": sorted(self.files, key=str),
+        }
+
+
+def memory_of(snapshot: Snapshot | None) -> DetailMemory | None:
+    """Returns the memory of a snapshot; None if no detail was read yet."""
+    value = None if snapshot is None else snapshot.detail
+    if value is None:
+        return None
+    return DetailMemory(
+        value["version"],
+        value["basis"],
+        value["at"],
+        {part: frozenset(keys) for part, keys in value["keys"].items()},
+        frozenset(value["files"]),
+    )
+
+
+def basis_of(snapshot: Snapshot) -> datetime | bytes:
+    """Returns a mark of the version of a record: the vendor's own change time, if there is one."""
+    return changed_at(snapshot) or snapshot.fingerprint
+
+
+def is_stale(snapshot: Snapshot, memory: DetailMemory | None, version: str) -> bool:
+    """Returns True if the record's details have to be read (again)."""
+    if memory is None:
+        return True
+    return (memory.version, memory.basis) != (version, basis_of(snapshot))
+
+
+def with_known_details(
+    after: Snapshot,
+    before: Snapshot | None,
+    *,
+    fields: Iterable[str],
+    version: str,
+    candidate_base: Record | None,
+    siblings: Sequence[Snapshot] = (),
+) -> Snapshot:
+    """Returns a record of a list with the fields that earlier details gave, due for a read if stale.
+
+    `candidate_base` is the candidate as last seen in any of the records that hold it, which are
+    `siblings`.
+    """
+    own = memory_of(before)
+    of_candidate = _together([own, *map(memory_of, siblings)])
+    candidate = after.candidate
+    if candidate is not None and candidate_base is not None and of_candidate is not None:
+        candidate = _kept(candidate, candidate_base, fields, of_candidate, CANDIDATE)
+    known = {a["external_id"]: a for a in before.applications} if before and own else {}
+    applications = [
+        _kept(a, known[a["external_id"]], fields, own, APPLICATION)
+        if own is not None and a["external_id"] in known
+        else a
+        for a in after.applications
+    ]
+    due_at = None if before is None else before.detail_due_at
+    if is_stale(after, own, version):
+        due_at = after.seen_at
+    return replace(
+        after,
+        candidate=candidate,
+        applications=applications,
+        detail=None if before is None else before.detail,
+        detail_due_at=due_at,
+    )
+
+
+def _together(memories: Iterable[DetailMemory | None]) -> DetailMemory | None:
+    """Returns one memory of a candidate that several records hold."""
+    known = [each for each in memories if each is not None]
+    if not known:
+        return None
+    keys = frozenset[str]().union(*(each.keys.get(CANDIDATE, frozenset()) for each in known))
+    files = frozenset[str | None]().union(*(each.files for each in known))
+    return replace(known[0], keys={CANDIDATE: keys}, files=files)
+
+
+def _kept(
+    record: Record, known: Record, fields: Iterable[str], memory: DetailMemory, part: str
+) -> Record:
+    """Returns a record of a list with what details gave of it."""
+    kept: dict[str, Any] = dict(record)
+    for name in _of_part(fields, part):
+        now, old = record[name], known[name]
+        if name == CUSTOM:
+            keys = memory.keys.get(part, frozenset())
+            kept[name] = {k: v for k, v in old.items() if k in keys} | now
+        elif name == FILES:
+            shown = {each["external_id"] for each in now}
+            kept[name] = [
+                *now,
+                *(f for f in old if f["external_id"] in memory.files - shown),
+            ]
+        else:
+            kept[name] = old
+    return kept
+
+
+def _of_part(fields: Iterable[str], part: str) -> list[str]:
+    return [name.removeprefix(f"{part}.") for name in fields if name.startswith(f"{part}.")]
+
+
+def with_details(
+    before: Snapshot,
+    read: Mapping[str, Mapping[str, Any]],
+    *,
+    version: str,
+    candidate_base: Record | None,
+    siblings: Sequence[Snapshot] = (),
+    own_field: str | None,
+    at: datetime,
+) -> Snapshot:
+    """Returns a record's snapshot with its details as they were read at a moment; no longer due.
+
+    `read` has the fields by part of the record.
+
+    Whatever else the record has stays: statuses, stages and ids are none of a detail's.
+    """
+    memory = memory_of(before)
+    candidate = before.candidate
+    of_candidate = without_own(read[CANDIDATE], own_field)
+    of_application = without_own(read[APPLICATION], own_field)
+    if candidate is not None:
+        others = _together(map(memory_of, siblings))
+        merged = _merged(candidate, of_candidate, memory, CANDIDATE, candidate_base, others)
+        candidate = {**candidate, **merged}
+    applications = [
+        {**a, **_merged(a, of_application, memory, APPLICATION)} for a in before.applications
+    ]
+    now = DetailMemory(
+        version,
+        basis_of(before),
+        at,
+        {
+            CANDIDATE: _keys(of_candidate, memory, CANDIDATE),
+            APPLICATION: _keys(of_application, memory, APPLICATION),
+        },
+        frozenset(each["external_id"] for each in of_candidate[FILES])
+        if FILES in of_candidate
+        else memory.files
+        if memory
+        else frozenset(),
+    )
+    return replace(
+        before,
+        candidate=candidate,
+        applications=applications,
+        seen_at=at,
+        detail=now.to_value(),
+        detail_due_at=None,
+    )
+
+
+def without_details(before: Snapshot, *, version: str, at: datetime) -> Snapshot:
+    """Returns the snapshot of a record of which the ATS has no details (any more); no longer due."""
+    memory = memory_of(before) or DetailMemory(version, None, at)
+    now = replace(memory, version=version, basis=basis_of(before), at=at)
+    return replace(before, detail=now.to_value(), detail_due_at=None)
+
+
+def _keys(read: Mapping[str, Any], memory: DetailMemory | None, part: str) -> frozenset[str]:
+    if CUSTOM in read:
+        return frozenset(read[CUSTOM])
+    return memory.keys.get(part, frozenset()) if memory else frozenset()
+
+
+def _merged(
+    record: Record,
+    read: Mapping[str, Any],
+    memory: DetailMemory | None,
+    part: str,
+    base: Record | None = None,
+    others: DetailMemory | None = None,
+) -> dict[str, Any]:
+    """Returns the fields that details give.
+
+    Custom fields and attachments of the list stay, and those that `others` gave, as `base` has them.
+    """
+    found = dict(read)
+    mine = memory.keys.get(part, frozenset()) if memory else frozenset[str]()
+    if CUSTOM in read:
+        theirs = (others.keys[part] if others else frozenset[str]()) - mine
+        listed = {k: v for k, v in record[CUSTOM].items() if k not in mine | theirs}
+        kept = {k: v for k, v in (base or record)[CUSTOM].items() if k in theirs}
+        found[CUSTOM] = listed | kept | read[CUSTOM]
+    if FILES in read:
+        own = (memory.files if memory else frozenset()) | {f["external_id"] for f in read[FILES]}
+        foreign = (others.files if others else frozenset()) - own
+        found[FILES] = [
+            *(f for f in record[FILES] if f["external_id"] not in own | foreign),
+            *(f for f in (base or record)[FILES] if f["external_id"] in foreign),
+            *read[FILES],
+        ]
+    return found
+
+
+def next_batch_size(size: int, seconds: float, *, wanted_s: float, most: int) -> int:
+    """Returns how many records to read together so that it takes about `wanted_s`."""
+    fitting = int(size * wanted_s / max(seconds, 0.001))
+    return max(1, min(fitting, size * 2, most))

@@ -1,0 +1,225 @@
+"""Details of records, read in the background and imported like any other change.
+
+A list's record is imported first, and marked in its snapshot as due for details. The mark goes with
+the write that stores them, after the checkpoint has named the records: a kill at any moment leaves
+either the mark, or a page that the next run finishes from the snapshots.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import structlog
+
+from connectors.connector import Connector, DetailFacts, ListFacts, MappingFailed, RecordDetails
+from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
+from daemon.core.details import (
+    APPLICATION,
+    CANDIDATE,
+    next_batch_size,
+    with_details,
+    without_details,
+)
+from daemon.core.import_plan import RecordPlan
+from daemon.core.poll_state import PageInFlight
+from daemon.core.record_change import RecordChange, compare
+from daemon.core.snapshot import Record, Snapshot, newest_candidates
+from daemon.importing.apply import apply_plans, log_plans, plan_changes
+from daemon.importing.context import ImportContext, ImportPorts
+from daemon.importing.erased import remove_erased
+from daemon.importing.failures import unexpected
+
+log = structlog.get_logger("daemon.importing.details")
+
+Answer = RecordDetails | MappingFailed | None
+_OF_RECORDS = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
+"""The errors that records may be to blame for, if the ATS has answered."""
+FIRST_BATCH, MOST_AT_ONCE = 8, 250
+SECONDS_A_BATCH = 2.0
+"""A poll that becomes due meanwhile waits about so long."""
+
+
+async def details_are_due(connector: Connector, ports: ImportPorts) -> bool:
+    """Returns True if details of a record are to be read now."""
+    for facts in connector.lists:
+        if facts.detail and await ports.details.due(facts.name, ports.clock.now(), limit=1):
+            return True
+    return False
+
+
+async def count_pending(context: ImportContext) -> None:
+    """Counts, on the run, the records that wait for their details."""
+    context.run.counts.details_pending = sum(
+        [
+            await context.ports.details.count(facts.name)
+            for facts in context.connector.lists
+            if facts.detail is not None
+        ]
+    )
+
+
+async def import_details(context: ImportContext) -> None:
+    """Reads and imports what is due, until something more urgent is.
+
+    Raises:
+        AtsError: the ATS is away, or refuses the credential or all details.
+    """
+    for facts in context.connector.lists:
+        if facts.detail is not None:
+            # One batch at least: polls that are always due would leave no time for details.
+            await _DetailImport(context, facts, facts.detail).run()
+
+
+@dataclass(slots=True)
+class _DetailImport:
+    """The details of one list."""
+
+    context: ImportContext
+    facts: ListFacts
+    detail: DetailFacts
+    size: int = FIRST_BATCH
+    _failures: dict[str, str] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        ports, name = self.context.ports, self.facts.name
+        while True:
+            due = await ports.details.due(name, ports.clock.now(), limit=self.size)
+            if not due:
+                return
+            began = ports.clock.monotonic()
+            await self._import(due)
+            self.size = next_batch_size(
+                self.size,
+                ports.clock.monotonic() - began,
+                wanted_s=SECONDS_A_BATCH,
+                most=MOST_AT_ONCE,
+            )
+            if self.context.request.must_yield():
+                return
+
+    async def _import(self, external_ids: Sequence[str]) -> None:
+        """Reads a batch, and takes it to ClearView and the logs."""
+        answers = await self._read(external_ids)
+        read = {e: a for e, a in answers.items() if isinstance(a, RecordDetails)}
+        self._failures = {e: a.message for e, a in answers.items() if isinstance(a, MappingFailed)}
+        gone = [external_id for external_id, answer in answers.items() if answer is None]
+        self.context.require_lease()
+        changes = await self._changes(read)
+        plans = await self._plans([change for change in changes if not change.is_empty])
+        await self._note_failures()
+        await self._write(plans)
+        ports = self.context.ports
+        equal = [change.after for change in changes if change.is_empty]
+        absent = await ports.snapshots.load(self.facts.name, gone) if gone else []
+        at = ports.clock.now()
+        equal += [without_details(one, version=self.detail.version, at=at) for one in absent]
+        await ports.details.unchanged(self.facts.name, equal)
+        self.context.run.counts.seen += len(external_ids)
+        self.context.run.counts.unchanged += len(equal)
+
+    async def _read(self, external_ids: Sequence[str]) -> Mapping[str, Answer]:
+        """Raises the error of a batch that fails as a whole; its records are read after others."""
+        try:
+            return await self.context.connector.read_details(self.facts.name, external_ids)
+        except _OF_RECORDS as error:
+            if error.status is not None:
+                self._failures = dict.fromkeys(external_ids, str(error))
+                await self._note_failures()
+            raise
+
+    async def _changes(self, read: dict[str, RecordDetails]) -> list[RecordChange]:
+        """Compares the records, as they are known now, with what was read of them."""
+        snapshots = await self.context.ports.snapshots.load(self.facts.name, list(read))
+        known = await self._of_candidates(snapshots)
+        bases = newest_candidates(list(known.values()))
+        changes = []
+        for before in snapshots:
+            owner = _owner(before)
+            base = bases.get(owner) if owner else None
+            siblings = [
+                one
+                for one in known.values()
+                if owner and _owner(one) == owner and one.external_id != before.external_id
+            ]
+            try:
+                change = self._compared(before, read[before.external_id], base, siblings)
+            except Exception as error:  # noqa: BLE001  # one record's odd details stop no other
+                self._failures[before.external_id] = unexpected(error)
+                continue
+            changes.append(change)
+            known[before.external_id] = change.after
+            if owner and change.after.candidate is not None:
+                bases[owner] = change.after.candidate
+        return changes
+
+    def _compared(
+        self,
+        before: Snapshot,
+        read: RecordDetails,
+        base: Record | None,
+        siblings: Sequence[Snapshot],
+    ) -> RecordChange:
+        after = with_details(
+            before,
+            {CANDIDATE: read.candidate, APPLICATION: read.application},
+            version=self.detail.version,
+            candidate_base=base,
+            siblings=siblings,
+            own_field=self.context.rules.own_field,
+            at=self.context.ports.clock.now(),
+        )
+        return compare(after, before, candidate_base=base or before.candidate)
+
+    async def _of_candidates(self, snapshots: Sequence[Snapshot]) -> dict[str, Snapshot]:
+        """Returns these records and all others of the list that hold one of their candidates."""
+        known = {one.external_id: one for one in snapshots}
+        owners = {owner for one in snapshots if (owner := _owner(one)) is not None}
+        if self.facts.holds == "candidates" or not owners:
+            return known
+        ports = self.context.ports
+        found = await ports.snapshots.load_by_candidate(self.facts.name, sorted(owners))
+        return {one.external_id: one for one in found} | known
+
+    async def _plans(self, changes: Sequence[RecordChange]) -> list[RecordPlan]:
+        context = self.context
+        return await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
+
+    async def _note_failures(self) -> None:
+        if not self._failures:
+            return
+        ports, run = self.context.ports, self.context.run
+        await ports.details.failed(self.facts.name, self._failures, ports.clock.now())
+        run.counts.failed += len(self._failures)
+        external_id, reason = next(iter(self._failures.items()))
+        log.warning(
+            "details_not_read",
+            integration=self.context.connector.integration,
+            list=self.facts.name,
+            count=len(self._failures),
+            external_id=external_id,
+            reason=reason,
+        )
+
+    async def _write(self, plans: Sequence[RecordPlan]) -> None:
+        """Takes plans through the steps of a page: announced, stored, in ClearView, logged."""
+        if not plans:
+            return
+        context, name = self.context, self.facts.name
+        page = PageInFlight(name, tuple(plan.change.external_id for plan in plans), uuid4())
+        context.state.applying.append(page)
+        await context.save()
+        refused = await context.ports.details.write(
+            name, [plan.change.after for plan in plans], page.import_id
+        )
+        self._failures = dict(refused)
+        await self._note_failures()
+        stored = [plan for plan in plans if plan.change.external_id not in refused]
+        applied = await apply_plans(context, name, stored, page.import_id)
+        await log_plans(context, applied)
+        # Also a detail may show an address by which a person was erased.
+        await remove_erased(context, name, [plan.change.after for plan in plans])
+        context.state.applying.remove(page)
+
+
+def _owner(snapshot: Snapshot) -> str | None:
+    return None if snapshot.candidate is None else str(snapshot.candidate["external_id"])
