@@ -46,7 +46,6 @@ from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
 from daemon.ports.clock import Clock
 from daemon.ports.jobs import DetailsDue, PollJob
-from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.outbox_poller import OutboxPoller
@@ -266,9 +265,9 @@ def reconciliation(app: AppServices) -> Reconciler:
 
 
 def poll_job(
-    app: AppServices, wanted: Integration, connector: Connector, metrics: Metrics
+    app: AppServices, wanted: Integration, connector: Connector, show_pending: Callable[[Run], None]
 ) -> tuple[PollJob, DetailsDue | None]:
-    """Returns the import of an integration, and what tells if details are due, if it has any."""
+    """Returns the import of an integration, and the question if details are due, if it has any."""
     has_details = any(facts.detail is not None for facts in connector.lists)
     identity = integration_id(connector.integration)
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
@@ -294,8 +293,7 @@ def poll_job(
         )
         run = await job.run(request)
         if has_details:
-            name, pending = connector.integration, run.counts.details_pending
-            metrics.gauge("details_pending", pending, integration=name)
+            show_pending(run)
         return run
 
     return poll, job.details_due if has_details else None
@@ -483,7 +481,7 @@ class Daemon:
         of = IntegrationRef(name, integration_id(name))
         connector = make_connector(app, self.config.checked, name, self._observer)
         export = export_job(app, wanted, connector)
-        poll, details_due = poll_job(app, wanted, connector, self.metrics)
+        poll, details_due = poll_job(app, wanted, connector, self._show_pending)
         jobs = Jobs(
             poll=poll,
             details_due=details_due,
@@ -513,6 +511,10 @@ class Daemon:
             is_outage=is_outage,
         )
         return IntegrationWorker(of.id, connector, jobs, triggers, health, shared)
+
+    def _show_pending(self, run: Run) -> None:
+        pending, name = run.counts.details_pending, str(run.integration)
+        self.metrics.gauge("details_pending", pending, integration=name)
 
     def _worker_stopped(self, name: str) -> None:
         self._scheduler.forget(f"poll:{name}")
