@@ -1,10 +1,6 @@
 """Finds the values of an integration that are sent in headers, which cannot hold every text."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
-
-from pydantic import BaseModel
 
 from config.document import Document
 from config.header_text import unusable_in_header
@@ -19,7 +15,7 @@ from connectors.definition.auth import (
     QueryAuth,
 )
 from connectors.definition.placeholders import PLACEHOLDER, names_in
-from connectors.definition.requests import Request
+from connectors.definition.requests import requests_in
 from connectors.definition.root import DefinitionModel
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,9 +23,13 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def sent_in_headers(model: DefinitionModel) -> set[NodePath]:
     """Credentials in headers, queries and basic authentication; options and the user in headers."""
-    texts = [_auth_texts(model.auth), model.api.headers, *(r.headers for _, r in _requests(model))]
+    texts = [
+        _auth_texts(model.auth),
+        model.api.headers,
+        *(r.headers for _, r in requests_in(model)),
+    ]
     names = {use.name for use in names_in(texts)}
-    queries = names_in([request.query for _, request in _requests(model)])
+    queries = names_in([request.query for _, request in requests_in(model)])
     names |= {use.name for use in queries if use.name.startswith("credentials.")}
     return _paths(names)
 
@@ -45,7 +45,7 @@ def check_headers(document: Document, model: DefinitionModel) -> None:
     if isinstance(auth, HeaderAuth | LoginAuth):
         _check_header(document, ("auth",), auth.name, auth.value, keys=("name", "value"))
     _check_all(document, ("api", "headers"), model.api.headers)
-    for path, request in _requests(model):
+    for path, request in requests_in(model):
         _check_all(document, (*path, "headers"), request.headers)
 
 
@@ -96,19 +96,3 @@ def _paths(names: set[str]) -> set[NodePath]:
         for name in names
         if name == "acting_user" or name.startswith(("credentials.", "options."))
     }
-
-
-def _requests(value: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, Request]]:
-    """Every request of a definition, however deep, with its path."""
-    match value:
-        case Request():
-            yield path, value
-        case BaseModel():
-            for name in type(value).model_fields:
-                yield from _requests(getattr(value, name), (*path, name))
-        case dict():
-            for key, item in value.items():
-                yield from _requests(item, (*path, str(key)))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _requests(item, (*path, index))

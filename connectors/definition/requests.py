@@ -1,11 +1,13 @@
 """Requests of a definition, and the address and version of the vendor's API."""
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from config.nodes import NodePath
 from config.values import ConfigModel, Filled
 from connectors.definition.placeholders import names_in
 
@@ -154,3 +156,19 @@ class Option(ConfigModel):
         description="A regular expression that the whole value must match.",
         examples=["[a-z0-9-]+"],
     )
+
+
+def requests_in(value: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, Request]]:
+    """Every request of a definition, however deep, with its path."""
+    match value:
+        case Request():
+            yield path, value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from requests_in(getattr(value, name), (*path, name))
+        case dict():
+            for key, item in value.items():
+                yield from requests_in(item, (*path, str(key)))
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from requests_in(item, (*path, index))

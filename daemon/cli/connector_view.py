@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
+
+from connectors.openapi.findings import Comparison
+from daemon.cli.rendering import table
+from daemon.cli.session import out
+
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
     """The facts that `connectors.introspection.show_definition` found."""
@@ -48,3 +54,22 @@ def _beside(facts: Mapping[str, Any]) -> list[str]:
     """Returns the keys of `push` that this connector can follow, with the fields of `hired`."""
     hired = [f"hired.{name} ({what})" for name, what in facts["hired_fields"].items()]
     return [*(name for name in ("note", "rejection_email") if facts[name]), *hired]
+
+
+def show_comparison(found: Comparison) -> None:
+    """Prints what an OpenAPI document does not confirm, by line of the definition."""
+    lines = table("", "line", "definition", "document")
+    for column in lines.columns:
+        column.overflow = "fold"
+    for one in found.findings:
+        mark = "[red]mismatch[/]" if one.verdict == "mismatch" else "[yellow]cannot tell[/]"
+        lines.add_row(mark, f"{one.line}:{one.column}", escape(one.path), escape(one.message))
+    if found.findings:
+        out.print(lines)
+    agree = found.checked - len(found.findings)
+    out.print(
+        f"{found.connector} beside {found.document}: {agree} of {found.checked} agree, "
+        f"{found.count('mismatch')} do not, {found.count('unknown')} cannot be told.",
+        markup=False,
+        soft_wrap=True,
+    )

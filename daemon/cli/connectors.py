@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("schema")(schema)
     group.command("test")(check_definitions)
+    group.command("check")(check_openapi)
     group.command("new")(new)
     app.add_typer(group, name="connectors", rich_help_panel="Connectors")
 
@@ -155,6 +156,44 @@ def _show_differences(wrong: "Sequence[TestResult]") -> None:
         err.print(f"  {one.name}", markup=False)
         for difference in one.differences:
             err.print(f"    {difference}", markup=False)
+
+
+def check_openapi(
+    name: NameArgument,
+    openapi: Annotated[
+        Path,
+        typer.Option(
+            "--openapi", help="The vendor's OpenAPI 3 document, JSON or YAML.", show_default=False
+        ),
+    ],
+    path: PathsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a definition with its vendor's OpenAPI document: requests, and every path read from an answer.
+
+    Raises:
+        typer.Exit: 1 if they contradict each other.
+    """
+    from connectors.openapi.comparison import compare
+    from connectors.openapi.document import read_document
+    from daemon.cli.connector_view import show_comparison
+    from daemon.cli.session import EXIT_FAILED, EXIT_USAGE, print_json, show_error, showing_errors
+    from models.errors import UserError
+
+    with showing_errors():
+        definition = _definition(name, _folders(path, config))
+    try:
+        found = compare(definition, read_document(openapi))
+    except UserError as error:
+        show_error(error)
+        raise typer.Exit(EXIT_USAGE) from None
+    if as_json:
+        print_json(found)
+    else:
+        show_comparison(found)
+    if found.count("mismatch"):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def new(

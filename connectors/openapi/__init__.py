@@ -1,0 +1,1 @@
+"""Compares a definition with the OpenAPI document that its vendor publishes. Pure but for reading the file."""

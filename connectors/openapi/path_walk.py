@@ -1,0 +1,193 @@
+"""Walks a JMESPath through a schema: which of the keys that it reads cannot be there?"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jmespath
+
+from config.problems import did_you_mean
+from connectors.openapi.document import Json
+from connectors.openapi.schemas import ANYTHING, Schemas
+
+_Node = dict[str, Any]
+_Walk = Callable[[_Node, Json], Json | None]
+_KEEPS_ITEMS = frozenset({"sort", "sort_by", "reverse"})
+_CONSTANT: Json = {"type": "boolean"}
+
+
+class PathWalk:
+    """One walk of one path; `missing` has a sentence for each key that is not there."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+        self.missing: list[str] = []
+        self.is_unsure = False
+        """True: a key is read where the schema does not say which there are."""
+        self._walks: dict[str, _Walk] = {
+            "field": self._field,
+            "identity": self._itself,
+            "current": self._itself,
+            "subexpression": self._chain,
+            "index_expression": self._chain,
+            "pipe": self._chain,
+            "index": self._item,
+            "slice": self._slice,
+            "flatten": self._flatten,
+            "projection": self._projection,
+            "filter_projection": self._filter,
+            "value_projection": self._value_projection,
+            "or_expression": self._either,
+            "and_expression": self._both,
+            "not_expression": self._condition,
+            "comparator": self._condition,
+            "multi_select_list": self._list_of,
+            "multi_select_dict": self._object_of,
+            "function_expression": self._function,
+            "literal": self._anything,
+            "expref": self._anything,
+        }
+
+    def run(self, path: str, schema: Json) -> Json | None:
+        """Returns the schema of the value at a path; None if there can be none."""
+        return self.walk(dict(jmespath.compile(path).parsed), schema)
+
+    def walk(self, node: _Node, schema: Json) -> Json | None:
+        """Returns the schema of what a part of a path gives."""
+        return self._walks.get(node["type"], self._other)(node, schema)
+
+    def _children(self, node: _Node, schema: Json) -> Iterator[Json | None]:
+        for child in node["children"]:
+            if isinstance(child, dict):
+                yield self.walk(child, schema)
+
+    def _field(self, node: _Node, schema: Json) -> Json | None:
+        name = node["value"]
+        found = self._schemas.below(schema, name)
+        if found is None:
+            self.missing.append(self._no_key(name, schema))
+        elif name not in self._schemas.names(schema):
+            self.is_unsure = True
+        return found
+
+    def _no_key(self, name: str, schema: Json) -> str:
+        names = self._schemas.names(schema)
+        if names:
+            hint = did_you_mean(name, names)
+            meant = f' (did you mean "{hint}"?)' if hint else ""
+            return f'there is no "{name}"{meant}'
+        kind = " or ".join(sorted(self._schemas.types(schema) - {"null"})) or "no object"
+        return f'"{name}" is read from a value that is {_a(kind)}'
+
+    def _itself(self, _: _Node, schema: Json) -> Json | None:
+        return schema
+
+    def _chain(self, node: _Node, schema: Json) -> Json | None:
+        found: Json | None = schema
+        for child in node["children"]:
+            if found is None:
+                return None
+            found = self.walk(child, found)
+        return found
+
+    def _item(self, _: _Node, schema: Json) -> Json | None:
+        return self._items_of(schema)
+
+    def _slice(self, _: _Node, schema: Json) -> Json | None:
+        return schema if self._items_of(schema) is not None else None
+
+    def _items_of(self, schema: Json | None) -> Json | None:
+        if schema is None:
+            return None
+        items = self._schemas.items(schema)
+        if items is None:
+            kind = " or ".join(sorted(self._schemas.types(schema) - {"null"})) or "object"
+            self.missing.append(f"a list is read where the value is {_a(kind)}")
+        return items
+
+    def _flatten(self, node: _Node, schema: Json) -> Json | None:
+        items = self._items_of(self.walk(node["children"][0], schema))
+        if items is None:
+            return None
+        inner = [
+            found if (found := self._schemas.items(each)) is not None else each
+            for each in self._schemas.alternatives(items)
+        ]
+        return {"type": "array", "items": {"anyOf": inner}}
+
+    def _projection(self, node: _Node, schema: Json) -> Json | None:
+        items = self._items_of(self.walk(node["children"][0], schema))
+        return self._each(node, items)
+
+    def _filter(self, node: _Node, schema: Json) -> Json | None:
+        items = self._items_of(self.walk(node["children"][0], schema))
+        if items is not None:
+            self.walk(node["children"][2], items)
+        return self._each(node, items)
+
+    def _value_projection(self, node: _Node, schema: Json) -> Json | None:
+        whole = self.walk(node["children"][0], schema)
+        return None if whole is None else self._each(node, self._schemas.values(whole))
+
+    def _each(self, node: _Node, items: Json | None) -> Json | None:
+        found = None if items is None else self.walk(node["children"][1], items)
+        return None if found is None else {"type": "array", "items": found}
+
+    def _either(self, node: _Node, schema: Json) -> Json | None:
+        """One alternative that is there is enough: definitions accept several shapes."""
+        reads = [child for child in node["children"] if not _is_constant(child)]
+        found: list[Json] = []
+        failed: list[str] = []
+        for child in reads:
+            walk = PathWalk(self._schemas)
+            shown = walk.walk(child, schema)
+            if shown is not None and not walk.missing:
+                found.append(shown)
+                self.is_unsure |= walk.is_unsure
+            else:
+                failed += walk.missing
+        if reads and not found:
+            self.missing += failed
+            return None
+        return found[0] if len(found) == 1 == len(node["children"]) else {"anyOf": found or [{}]}
+
+    def _both(self, node: _Node, schema: Json) -> Json | None:
+        *_, last = self._children(node, schema)
+        return last
+
+    def _condition(self, node: _Node, schema: Json) -> Json | None:
+        list(self._children(node, schema))
+        return _CONSTANT
+
+    def _list_of(self, node: _Node, schema: Json) -> Json | None:
+        found = [each for each in self._children(node, schema) if each is not None]
+        return {"type": "array", "items": {"anyOf": found or [{}]}}
+
+    def _object_of(self, node: _Node, schema: Json) -> Json | None:
+        pairs = {pair["value"]: self.walk(pair["children"][0], schema) for pair in node["children"]}
+        found = {name: each for name, each in pairs.items() if each is not None}
+        return {"type": "object", "properties": found}
+
+    def _function(self, node: _Node, schema: Json) -> Json | None:
+        arguments = list(self._children(node, schema))
+        first = arguments[0] if arguments else None
+        if node["value"] == "values" and first is not None:
+            return {"type": "array", "items": self._schemas.values(first)}
+        if node["value"] in _KEEPS_ITEMS:
+            return first
+        return ANYTHING
+
+    def _anything(self, *_: object) -> Json | None:
+        """A constant, or an expression for the items of a list as in `sort_by`, which is not looked into."""
+        return ANYTHING
+
+    def _other(self, node: _Node, schema: Json) -> Json | None:
+        list(self._children(node, schema))
+        return ANYTHING
+
+
+def _is_constant(node: _Node) -> bool:
+    return bool(node["type"] == "literal")
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}" if kind != "no object" else kind
