@@ -23,7 +23,7 @@ _REMEDY = "Give the vendor's OpenAPI 3 document, as JSON or YAML."
 _VARIABLE = re.compile(r"\{[^{}/]*\}")
 
 
-class ApiOperation(msgspec.Struct, frozen=True):
+class VendorOperation(msgspec.Struct, frozen=True):
     """One method of one path."""
 
     method: str
@@ -64,9 +64,9 @@ class OpenApiDocument:
         return value
 
     @cached_property
-    def operations(self) -> Sequence[ApiOperation]:
+    def operations(self) -> Sequence[VendorOperation]:
         """Every operation, with the parameters of its path among its own."""
-        found: list[ApiOperation] = []
+        found: list[VendorOperation] = []
         for path, item in _mapping(self.root.get("paths")).items():
             whole = self.resolve(item)
             for method in _METHODS:
@@ -75,7 +75,7 @@ class OpenApiDocument:
                 spec = self.resolve(whole[method])
                 parameters = [*_list(whole.get("parameters")), *_list(spec.get("parameters"))]
                 known = list(map(self.resolve, parameters))
-                found.append(ApiOperation(method.upper(), str(path), known, spec))
+                found.append(VendorOperation(method.upper(), str(path), known, spec))
         return found
 
     @cached_property

@@ -10,7 +10,7 @@ from config.problems import did_you_mean
 from connectors.definition.bodies import body_names
 from connectors.definition.placeholders import PLACEHOLDER
 from connectors.definition.requests import Api, Request
-from connectors.openapi.document import ApiOperation, Json, OpenApiDocument, path_of, segments
+from connectors.openapi.document import Json, OpenApiDocument, VendorOperation, path_of, segments
 from connectors.openapi.findings import Findings
 from connectors.openapi.schemas import ANYTHING, Schemas
 
@@ -61,7 +61,7 @@ class RequestsCompared:
         self._compare_body(path, request, operation, added.body)
         return self._answer(path, operation)
 
-    def _operation(self, path: NodePath, request: Request) -> ApiOperation | None:
+    def _operation(self, path: NodePath, request: Request) -> VendorOperation | None:
         at = (*path, request.method.lower())
         if "://" in request.path or request.path.startswith("{options."):
             self._findings.unknown(at, "has an address of its own")
@@ -75,7 +75,7 @@ class RequestsCompared:
         self._findings.mismatch(at, self._no_operation(request, fitting))
         return None
 
-    def _fitting(self, wanted: tuple[str, ...], least: int) -> list[ApiOperation]:
+    def _fitting(self, wanted: tuple[str, ...], least: int) -> list[VendorOperation]:
         """Returns the operations of the path, those with the most equal parts first.
 
         Where no server of the document has the path of the definition's address, the end of it decides.
@@ -103,7 +103,7 @@ class RequestsCompared:
             message = "no server of the document has this path; paths are compared by their ends"
             self._findings.unknown(("api", "base_url"), message)
 
-    def _no_operation(self, request: Request, fitting: Sequence[ApiOperation]) -> str:
+    def _no_operation(self, request: Request, fitting: Sequence[VendorOperation]) -> str:
         if fitting:
             methods = ", ".join(sorted({operation.method for operation in fitting}))
             return f"the document has this path with {methods} only"
@@ -115,7 +115,7 @@ class RequestsCompared:
         self,
         path: NodePath,
         request: Request,
-        operation: ApiOperation,
+        operation: VendorOperation,
         more: Mapping[str, NodePath],
     ) -> None:
         known = {
@@ -164,7 +164,7 @@ class RequestsCompared:
         self,
         path: NodePath,
         request: Request,
-        operation: ApiOperation,
+        operation: VendorOperation,
         added: Mapping[str, NodePath],
     ) -> None:
         if request.body is None and not request.form:
@@ -233,7 +233,7 @@ class RequestsCompared:
         else:
             self._findings.agrees()
 
-    def _answer(self, path: NodePath, operation: ApiOperation) -> Json:
+    def _answer(self, path: NodePath, operation: VendorOperation) -> Json:
         responses = operation.spec.get("responses")
         given = responses if isinstance(responses, dict) else {}
         for status in _SUCCESS:
