@@ -1,6 +1,7 @@
 """Process settings, read from the environment variables `ATS_SYNC_*`."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -35,11 +37,23 @@ PREFIX = "ATS_SYNC_"
 DEMO_PREFIX = f"{PREFIX}DEMO_"
 """Starts the variables that the sample ats-sync.yaml refers to; they set nothing by themselves."""
 _SECRETS = ("mongodb_uri", "admin_token", "encryption_key")
+_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f]*:[0-9a-f:.]+")
 _LONGEST_GRACE = timedelta(minutes=10)
 
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _names(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = tuple(name.strip().rstrip(".").lower() for name in value.split(",") if name.strip())
+    if not names or not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError(
+            "must be host names or addresses without a port, such as sync.example,10.0.0.7"
+        )
+    return names
 
 
 def _grace(value: timedelta) -> timedelta:
@@ -90,6 +104,12 @@ class Settings(BaseSettings):
     )
     http_port: int = Field(
         default=8080, ge=0, le=65535, description="The HTTP port; 0 takes a free one."
+    )
+    http_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] | None = Field(
+        default=None,
+        description="Host names by which the HTTP port may be asked for, with commas. Absent = any; "
+        "where it listens on loopback and has no token, only this machine's own.",
+        examples=["sync.example,sync.internal"],
     )
     admin_token: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
         default=None, description="Bearer token of /api; absent = loopback only."

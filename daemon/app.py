@@ -392,6 +392,7 @@ class Daemon:
                 render_metrics=self.metrics.render,
                 clock=clock,
                 admin_token=self.settings.admin_token,
+                hosts=self.settings.http_hosts,
                 routes=Webhooks(
                     self._webhook_reader,
                     MongoWebhookEventStore(mongo, erased=self.app.erased),

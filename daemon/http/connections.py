@@ -5,6 +5,7 @@ read its answer (3.14).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, cast
@@ -15,6 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from daemon.http.answers import Problem
 from daemon.http.body_limits import most_bytes, too_large
+from daemon.http.request_rates import client_of
 
 MOST_CONNECTIONS = 100
 
@@ -48,22 +50,30 @@ class OpenConnections:
         self._open: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}
         """The one that has waited longest first."""
+        self._of: Counter[str] = Counter()
+        """Open connections by client."""
 
     def are_full(self, opening: int) -> bool:
         """True if there is no room for another, beside those that are being opened."""
         return len(self._open) + opening >= self._limit
 
     def make_room(self) -> bool:
-        """Ends the connection that has waited longest; False if none waits."""
+        """Ends a waiting connection; False if none waits.
+
+        It is one of the client with the most connections, so that no client closes those of others.
+        """
         if not self._waiting:
             return False
-        longest = next(iter(self._waiting))
+        most = max(self._of[one.client] for one in self._waiting)
+        longest = next(one for one in self._waiting if self._of[one.client] == most)
         self.forget(longest)
         longest.abort()
         return True
 
     def waits(self, connection: "Connection") -> None:
-        self._open.add(connection)
+        if connection not in self._open:
+            self._open.add(connection)
+            self._of[connection.client] += 1
         self.works(connection)
         self._waiting[connection] = None
 
@@ -71,14 +81,18 @@ class OpenConnections:
         self._waiting.pop(connection, None)
 
     def forget(self, connection: "Connection") -> None:
-        self._open.discard(connection)
+        if connection in self._open:
+            self._open.remove(connection)
+            self._of[connection.client] -= 1
+            if not self._of[connection.client]:
+                del self._of[connection.client]
         self.works(connection)
 
 
 class Connection(web.RequestHandler):
     """A client's connection that is aborted when a step takes too long."""
 
-    __slots__ = ("_among", "_limits", "_started", "_timer")
+    __slots__ = ("_among", "_limits", "_started", "_timer", "client")
 
     def __init__(self, server: web.Server, limits: HttpLimits, among: OpenConnections) -> None:
         super().__init__(
@@ -96,9 +110,12 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._started = False
         """A request has begun whose answer is not out yet."""
+        self.client = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.client = client_of(str(peer[0]) if peer else None)
         # An answer counts as sent once the system has taken all of it.
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=0)
         self._among.waits(self)

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -11,13 +12,14 @@ from aiohttp.typedefs import Middleware
 from pydantic import SecretStr
 
 from daemon.http.answers import Problem
-from daemon.http.body_limits import most_bytes, too_large
+from daemon.http.body_limits import WEBHOOKS, most_bytes, too_large
 from daemon.store.connection import DatabaseError
 from models.errors import UserError
 
 log = structlog.get_logger("daemon.http")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PROBES = frozenset({"/healthz", "/readyz"})
 PROXY_HEADERS = frozenset({
     *("forwarded", "via", "x-real-ip", "client-ip", "x-client-ip", "x-cluster-client-ip"),
     *("true-client-ip", "x-originating-ip", "x-proxyuser-ip", "x-azure-clientip", "x-host"),
@@ -86,10 +88,39 @@ def only_for_operators(token: SecretStr | None, *, prefix: str = "/api") -> Midd
     return check
 
 
+def only_known_hosts(hosts: tuple[str, ...] | None, *, loopback_only: bool) -> Middleware:
+    """A middleware that refuses names which were made to lead here (DNS rebinding).
+
+    With `hosts` those names are answered. Otherwise any, but with `loopback_only` only this machine's own.
+    Probes ask by address, and webhooks are signed: without `hosts` both pass by any name.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        named = request.headers.get("Host")
+        host = (_host_of(f"//{named}") or "").rstrip(".").lower() if named else None
+        if hosts is not None:
+            is_known = host in hosts or is_loopback(host) or request.path in PROBES
+        else:
+            is_exempt = request.path in PROBES or request.path.startswith(WEBHOOKS)
+            is_known = not loopback_only or is_exempt or is_loopback(host)
+        if not is_known and named is not None:
+            raise Problem(
+                421,
+                "this name is not served here",
+                "add it to ATS_SYNC_HTTP_HOSTS, or ask by an address of this machine",
+            )
+        return await handler(request)
+
+    return check
+
+
 def _require_token(request: web.Request, token: SecretStr) -> None:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    expected = token.get_secret_value().encode()
-    same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
+    # Digests have one length, so that the time says nothing about the token's.
+    expected = sha256(token.get_secret_value().encode()).digest()
+    offered = sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
+    same = hmac.compare_digest(offered, expected)
     if kind.lower() != "bearer" or not same:
         raise Problem(
             401,

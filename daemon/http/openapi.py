@@ -29,7 +29,8 @@ ALWAYS = {
     401: "no bearer token, or a wrong one",
     408: "it came too slowly",
     403: "no token is set, and the request does not come from this machine",
-    429: "too many requests at once",
+    421: "it was asked for by another name than `ATS_SYNC_HTTP_HOSTS` has",
+    429: "too many requests",
     503: "MongoDB does not answer",
 }
 REFUSED = {

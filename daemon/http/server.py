@@ -12,11 +12,18 @@ from pydantic import SecretStr
 from daemon.http.api import ApiRoutes, ApiServices
 from daemon.http.body_limits import MOST_WEBHOOK_BYTES
 from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
-from daemon.http.guard import add_headers, only_for_operators, problems
+from daemon.http.guard import (
+    add_headers,
+    is_loopback,
+    only_for_operators,
+    only_known_hosts,
+    problems,
+)
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.listener import Listener
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
+from daemon.http.request_rates import RequestRates, limited_rates
 from daemon.ports.clock import Clock
 from daemon.runtime.readiness import ReadinessCheck
 from models.errors import UserError
@@ -36,6 +43,9 @@ class HttpParts(msgspec.Struct, frozen=True):
     routes: Iterable[web.RouteDef] = msgspec.field(default=())
     """Further routes, such as those of webhooks."""
     limits: HttpLimits = msgspec.field(default_factory=limits_of_process)
+    rates: RequestRates = msgspec.field(default_factory=RequestRates)
+    hosts: tuple[str, ...] | None = None
+    """Names by which the port may be asked for; None as `only_known_hosts` says."""
 
 
 class HttpServer:
@@ -70,7 +80,7 @@ class HttpServer:
         Raises:
             UserError: host or port cannot be had; names the setting to change.
         """
-        self._runner = web.AppRunner(self._app(), shutdown_timeout=1.0, handle_signals=False)
+        self._runner = web.AppRunner(self._app(host), shutdown_timeout=1.0, handle_signals=False)
         await self._runner.setup()
         assert self._runner.server is not None
         self._listener = Listener(self._runner.server, self._parts.limits)
@@ -91,12 +101,15 @@ class HttpServer:
         if runner is not None:
             await runner.cleanup()
 
-    def _app(self) -> web.Application:
+    def _app(self, host: str) -> web.Application:
         parts = self._parts
+        is_open = parts.admin_token is None and is_loopback(host)
         app = web.Application(
             middlewares=[
                 problems,
+                limited_rates(parts.rates),
                 only_for_operators(parts.admin_token),
+                only_known_hosts(parts.hosts, loopback_only=is_open),
                 whole_requests(parts.limits),
             ],
             client_max_size=MOST_WEBHOOK_BYTES,

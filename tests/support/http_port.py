@@ -11,6 +11,7 @@ from daemon.http.api import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
+from daemon.http.request_rates import RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
@@ -39,9 +40,16 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
             port: int = 0,
             limits: HttpLimits | None = None,
             version: aiohttp.HttpVersion = aiohttp.HttpVersion11,
+            rates: RequestRates | None = None,
+            hosts: tuple[str, ...] | None = None,
         ) -> aiohttp.ClientSession:
             parts = _parts(mongo, None if token is None else SecretStr(token), checks or {})
-            parts = replace(parts, limits=limits or limits_of_process())
+            parts = replace(
+                parts,
+                limits=limits or limits_of_process(),
+                rates=rates or RequestRates(),
+                hosts=hosts,
+            )
             server = HttpServer(parts, heartbeat=heartbeat)
             bound = await server.start("127.0.0.1", port)
             ending.push_async_callback(server.stop)

@@ -4,8 +4,10 @@ import socket
 
 import pytest
 from aiohttp import HttpVersion10, web
+from msgspec.structs import replace
 
 from daemon.http.guard import is_loopback
+from daemon.http.request_rates import Rate, RequestRates
 from models.errors import UserError
 from tests.support.http_port import Serve
 
@@ -180,3 +182,87 @@ async def test_a_port_in_use_names_the_setting(serve: Serve) -> None:
 )
 def test_loopback_is_told_by_address_not_by_look(host: str | None, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+FEW = RequestRates(
+    api=Rate(3, 0.001), webhooks=Rate(3, 0.001), others=Rate(3, 0.001), refused=Rate(2, 0.001)
+)
+
+
+@pytest.mark.parametrize("path", [INTEGRATIONS, "/", "/metrics", "/webhooks/acme", "/nothing"])
+async def test_a_client_that_asks_too_often_is_put_off_and_probes_are_not(
+    serve: Serve, path: str
+) -> None:
+    client = await serve(rates=FEW)
+    statuses = []
+
+    for _ in range(5):
+        async with client.get(path) as answer:
+            statuses.append(answer.status)
+            body = await answer.text()
+    for _ in range(5):
+        async with client.get("/healthz") as health:
+            assert health.status == 200
+    assert [status == 429 for status in statuses] == [False] * 3 + [True] * 2
+    assert answer.headers["Retry-After"].isdigit()
+    assert answer.content_type == "application/problem+json"
+    assert "127.0.0.1" not in body
+
+
+async def test_clients_are_limited_each_by_itself(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await serve("s3cret", rates=FEW)
+    statuses = []
+
+    for remote in ("203.0.113.1",) * 4 + ("203.0.113.2",):
+        monkeypatch.setattr(web.BaseRequest, "remote", remote)
+        async with client.get(INTEGRATIONS, headers=bearer("s3cret")) as answer:
+            statuses.append(answer.status)
+    assert statuses == [200, 200, 200, 429, 200]
+
+
+async def test_whoever_guesses_tokens_is_put_off_even_with_the_right_one(serve: Serve) -> None:
+    client = await serve("s3cret", rates=replace(FEW, api=Rate(100, 1)))
+    statuses = []
+
+    for token in ("s1", "s2", "s3cret"):
+        async with client.get(INTEGRATIONS, headers=bearer(token)) as answer:
+            statuses.append(answer.status)
+    assert statuses == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    ("token", "hosts", "host", "path", "status"),
+    [
+        (None, None, "rebound.example", "/", 421),
+        (None, None, "rebound.example:80", "/metrics", 421),
+        (None, None, "127.0.0.1.rebound.example", "/", 421),
+        (None, None, "169.254.0.1", "/", 421),
+        (None, None, "localhost", "/", 200),
+        (None, None, "LOCALHOST.:80", "/", 200),
+        (None, None, "127.9.9.9", "/", 200),
+        (None, None, "rebound.example", "/healthz", 200),
+        (None, None, "sync.example", "/webhooks/acme", 404),
+        ("s3cret", None, "sync.example", "/", 200),
+        ("s3cret", ("sync.example",), "sync.example", "/", 200),
+        ("s3cret", ("sync.example",), "SYNC.example.:443", "/", 200),
+        ("s3cret", ("sync.example",), "other.example", "/", 421),
+        ("s3cret", ("sync.example",), "other.example", "/webhooks/acme", 421),
+        ("s3cret", ("sync.example",), "other.example", "/healthz", 200),
+        ("s3cret", ("sync.example",), "127.0.0.1", "/", 200),
+        ("s3cret", ("sync.example",), "[", "/", 421),
+    ],
+)
+async def test_names_that_were_made_to_lead_here_are_refused(
+    serve: Serve,
+    token: str | None,
+    hosts: tuple[str, ...] | None,
+    host: str,
+    path: str,
+    status: int,
+) -> None:
+    client = await serve(token, hosts=hosts)
+
+    async with client.get(path, headers={"Host": host}) as answer:
+        assert answer.status == status

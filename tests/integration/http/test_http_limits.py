@@ -323,3 +323,22 @@ def test_the_port_leaves_most_file_descriptors_to_the_daemons_own_work() -> None
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert granted == [16, 64, 100]
+
+
+async def test_a_client_with_many_connections_does_not_close_those_of_another(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own are closed instead, although the other one has waited longer."""
+    clients = iter(["203.0.113.1"] + ["203.0.113.2"] * 9)
+    monkeypatch.setattr("daemon.http.connections.client_of", lambda _: next(clients))
+    session = await serve(limits=replace(PATIENT, connections=4))
+    port = session._base_url.port  # type: ignore[union-attr]
+    early = await connect_to(port)
+
+    greedy = [await connect_to(port, b"GET /healthz HTTP/1.1\r\n") for _ in range(6)]
+    early.writer.write(GET)
+    answer = await early.answer()
+    for one in (early, *greedy):
+        one.writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 200")

@@ -34,6 +34,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "CONFIG": "/etc/sync.yaml",
         "HTTP_HOST": "::",
         "HTTP_PORT": "9090",
+        "HTTP_HOSTS": "a.example,b.example",
         "ADMIN_TOKEN": "tok",
         "ENCRYPTION_KEY": "key",
         "LOG_FORMAT": "JSON",
@@ -55,6 +56,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.database == "mine"
     assert settings.config == Path("/etc/sync.yaml")
     assert (settings.http_host, settings.http_port) == ("::", 9090)
+    assert settings.http_hosts == ("a.example", "b.example")
     assert settings.admin_token is not None
     assert settings.admin_token.get_secret_value() == "tok"
     assert settings.encryption_key is not None
