@@ -1,6 +1,6 @@
 """Limits how often one client may ask: by its address, by path, and by what was refused before.
 
-Behind a proxy all clients have the proxy's address: there the proxy has to limit them.
+All clients of a proxy have its address: there the proxy has to limit them.
 """
 
 import asyncio
