@@ -16,6 +16,8 @@ from typer.main import get_group
 
 from config.durations import parse_duration
 from config.settings import Settings, variable
+from connectors.definition.overview import overview
+from connectors.definition.publish import CATALOG_PAGE, catalog_page
 from daemon.cli import build_app
 from daemon.core.conditions import AlertKind
 from daemon.http.api import ApiRoutes
@@ -49,6 +51,13 @@ def test_the_settings_table_is_what_the_settings_are() -> None:
         [f"`{variable(name)}`", as_written(field.default), field.description]
         for name, field in Settings.model_fields.items()
     ]
+
+
+def test_the_tables_of_connectors_are_what_the_definitions_are() -> None:
+    present = CATALOG_PAGE.read_text(encoding="utf-8")
+
+    assert present == catalog_page(present), "run python -m connectors.definition.publish"
+    assert f"\n\n{overview()}\n" in present
 
 
 def test_a_default_written_as_duration_is_read_as_the_default() -> None:
