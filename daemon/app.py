@@ -73,6 +73,7 @@ from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
+from daemon.store.audit_log import DAEMON, Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
@@ -117,6 +118,8 @@ class AppServices:
     """The settings of ClearView's services."""
     clock: Clock = field(default_factory=SystemClock)
     policy: AlertPolicy = field(default_factory=AlertPolicy)
+    actor: Actor = DAEMON
+    """Who the audit log names."""
     encryption_key: SecretStr | None = None
     """The key of the refresh tokens in MongoDB."""
     limits: SharedLimits = field(default_factory=SharedLimits)
@@ -132,7 +135,7 @@ class AppServices:
     receipts: MongoReceipts = field(init=False)
     erased: MongoErasedPeople = field(init=False)
     erasures: Erasures = field(init=False)
-    person_requests: PersonRequests = field(init=False)
+    audit: MongoAuditTrail = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
 
@@ -147,17 +150,22 @@ class AppServices:
         self.alerts = AlertStore(mongo, clock, self.policy)
         self.runs = MongoRunLog(mongo, clock)
         self.checkpoints = MongoCheckpoints(mongo, clock)
-        self.integrations = MongoIntegrations(mongo, clock)
+        self.audit = MongoAuditTrail(mongo, clock, self.actor)
+        self.integrations = MongoIntegrations(mongo, clock, audit=self.audit)
         keys = DataKeys(mongo, keyring, clock)
         self.people = MongoPersonData(mongo, self._erase_in_clearview)
         self.receipts = MongoReceipts(mongo, keys)
         self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
-        self.erasures = Erasures(self.people, self.receipts, clock)
-        self.person_requests = PersonRequests(
-            PersonAddresses(mongo), self.people, self.receipts, self.erasures
-        )
+        self.erasures = Erasures(self.people, self.receipts, clock, audit=self.audit)
         self.outbox = MongoOutbox(mongo, erased=self.erased)
         self.known = MongoKnownApplications(mongo)
+
+    def requests_by(self, audit: MongoAuditTrail) -> PersonRequests:
+        """Returns what answers requests about people, in the name of an operator."""
+        erasures = Erasures(self.people, self.receipts, self.clock, audit=audit)
+        return PersonRequests(
+            PersonAddresses(self.mongo), self.people, self.receipts, erasures, audit=audit
+        )
 
     async def _erase_in_clearview(self, person: PersonIds) -> None:
         await self.services.candidates(person.integration).erase(person, at=self.clock.now())
@@ -376,11 +384,13 @@ class Daemon:
 
     def _http_server(self) -> HttpServer:
         mongo, clock = self.app.mongo, self.app.clock
+        name = "this machine" if self.settings.admin_token is None else "admin token"
+        audit = MongoAuditTrail(mongo, clock, Actor(name, "api"))
         services = ApiServices(
             overview=Overview(mongo, clock),
-            integrations=self.app.integrations,
-            outbox=MongoOutboxAdmin(mongo, clock),
-            mutes=AlertMutes(mongo, clock),
+            integrations=MongoIntegrations(mongo, clock, audit=audit),
+            outbox=MongoOutboxAdmin(mongo, clock, audit=audit),
+            mutes=AlertMutes(mongo, clock, audit=audit),
             logs=MongoLogReader(mongo),
             history=MongoCandidateHistory(mongo),
             clock=clock,
@@ -453,15 +463,28 @@ class Daemon:
         for secret in secrets_of(checked.loaded):
             self._remember_secret(secret)  # first of all: a channel's library logs its address
         self.channels.become(clearview.notifications)
+        before = self._wanted()
         self.config.checked = checked
         self.sender.use(self.channels.open)
         old_services = self.app.use_clearview(clearview)
         try:
+            await self._note_edit(before)
             await self.prepare()
         finally:
             await self._workers.apply(self._wanted())
             if old_services is not None:
                 await old_services.close()
+
+    async def _note_edit(self, before: Mapping[str, object]) -> None:
+        """Writes down an edit of the file: names of integrations, nothing of their settings."""
+        after, file = self._wanted(), self.settings.config.name
+        changed = [name for name in after if name in before and before[name] != after[name]]
+        await MongoAuditTrail(self.app.mongo, self.app.clock, Actor(file, "file")).record(
+            "configuration.apply",
+            file,
+            before={"integrations": sorted(before)},
+            after={"integrations": sorted(after), "changed": sorted(changed)},
+        )
 
     def _wanted(self) -> dict[str, object]:
         """Returns, by integration, all that its worker is made of: a difference replaces it."""

@@ -187,12 +187,14 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
 
 def _with_mutes(config: Path | None, work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]") -> Any:
     from daemon.cli.rendering import store
-    from daemon.cli.session import run_async
+    from daemon.cli.session import audit_of_command, run_async
     from daemon.runtime.clock import SystemClock
     from daemon.store.alert_mutes import AlertMutes
 
     async def run() -> Any:
         async with store(config) as mongo:
-            return await work(mongo, AlertMutes(mongo, SystemClock()))
+            return await work(
+                mongo, AlertMutes(mongo, SystemClock(), audit=audit_of_command(mongo))
+            )
 
     return run_async(run)

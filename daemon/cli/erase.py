@@ -10,9 +10,8 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from daemon.app import AppServices
     from daemon.core.erasure import ErasureReceipt
-    from daemon.erasing.requests import PersonRequest
+    from daemon.erasing.requests import PersonRequest, PersonRequests
 
 PANEL = "Personal data"
 CandidateOption = Annotated[
@@ -55,12 +54,10 @@ def erase(
     """
     wanted = _request(candidate, email, integration)
 
-    async def work(app: "AppServices") -> "ErasureReceipt | None":
-        if dry_run:
-            return await app.person_requests.plan(wanted)
-        return await app.person_requests.erase(wanted)
+    async def work(requests: "PersonRequests") -> "ErasureReceipt | None":
+        return await (requests.plan(wanted) if dry_run else requests.erase(wanted))
 
-    receipt = _with_app(config, work)
+    receipt = _with_requests(config, work)
     if as_json:
         _print_receipt(receipt, dry_run=dry_run)
     else:
@@ -81,7 +78,7 @@ def export_person(
     from daemon.cli.session import out, print_json
 
     wanted = _request(candidate, email, integration)
-    found = _with_app(config, lambda app: app.person_requests.documents(wanted))
+    found = _with_requests(config, lambda requests: requests.documents(wanted))
     if output is None:
         print_json({"collections": found})
         return
@@ -124,9 +121,15 @@ def _request(candidate: str | None, email: str | None, integration: str | None) 
     return PersonRequest(candidate=candidate, email=email, integration=scope)
 
 
-def _with_app(config: Path | None, work: "Callable[[AppServices], Awaitable[Any]]") -> Any:
+def _with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitable[Any]]") -> Any:
     from daemon.app import AppServices
-    from daemon.cli.session import database, operator_config, run_async, settings_for
+    from daemon.cli.session import (
+        audit_of_command,
+        database,
+        operator_config,
+        run_async,
+        settings_for,
+    )
 
     async def run() -> Any:
         settings = settings_for(config)
@@ -134,7 +137,7 @@ def _with_app(config: Path | None, work: "Callable[[AppServices], Awaitable[Any]
         async with database(settings, loaded.value) as mongo:
             app = AppServices(mongo, loaded.value.clearview, encryption_key=settings.encryption_key)
             try:
-                return await work(app)
+                return await work(app.requests_by(audit_of_command(mongo)))
             finally:
                 await app.services.close()
 

@@ -137,12 +137,13 @@ def _set(config: Path | None, name: str, state: Any, reason: str | None) -> None
 
 async def _stored(config: Path | None, name: str, state: Any, reason: str | None) -> None:
     from daemon.cli.rendering import require_known, store
+    from daemon.cli.session import audit_of_command
     from daemon.runtime.clock import SystemClock
     from daemon.store.integrations import MongoIntegrations
     from models.errors import UserError
 
     async with store(config) as mongo:
-        integrations = MongoIntegrations(mongo, SystemClock())
+        integrations = MongoIntegrations(mongo, SystemClock(), audit=audit_of_command(mongo))
         require_known(name, sorted(await integrations.states()))
         if not await integrations.set_state(name, state, reason=reason):
             raise UserError(f"{name} is disabled", remedy="enable it in the YAML file")

@@ -240,12 +240,13 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
 
 def _with_outbox(config: Path | None, work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]") -> Any:
     from daemon.cli.rendering import store
-    from daemon.cli.session import run_async
+    from daemon.cli.session import audit_of_command, run_async
     from daemon.runtime.clock import SystemClock
     from daemon.store.outbox_admin import MongoOutboxAdmin
 
     async def run() -> Any:
         async with store(config) as mongo:
-            return await work(MongoOutboxAdmin(mongo, SystemClock()))
+            audit = audit_of_command(mongo)
+            return await work(MongoOutboxAdmin(mongo, SystemClock(), audit=audit))
 
     return run_async(run)

@@ -18,6 +18,7 @@ from daemon.cli.session import (
     EXIT_FAILED,
     database,
     err,
+    operator_of_machine,
     out,
     run_async,
     settings_for,
@@ -32,6 +33,7 @@ from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.health import Health
+from daemon.store.audit_log import Actor
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
@@ -86,7 +88,10 @@ async def command_context(
     settings = settings_for(config)
     async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
         app = AppServices(
-            mongo, checked.loaded.value.clearview, encryption_key=settings.encryption_key
+            mongo,
+            checked.loaded.value.clearview,
+            encryption_key=settings.encryption_key,
+            actor=Actor(operator_of_machine(), "cli"),
         )
         try:
             yield CommandContext(name, checked, app)

@@ -1,7 +1,10 @@
 """The parts that every command needs: settings, the operator's file, MongoDB; and how errors are shown."""
 
 import asyncio
+import getpass
 import json
+import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -18,8 +21,10 @@ from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
 from daemon.core.runs import in_words
+from daemon.runtime.clock import SystemClock
 from daemon.runtime.lifecycle import StoppedEarly, run_command
 from daemon.runtime.logs import configure_logs
+from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.find_running_mongod import running_embedded
 from daemon.store.embedded.server import start_embedded
@@ -85,6 +90,20 @@ async def database(
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+def operator_of_machine() -> str:
+    """Returns the user and the machine that a command runs as."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name; before Python 3.13 a KeyError
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def audit_of_command(mongo: Mongo) -> MongoAuditTrail:
+    """Returns the audit trail of the user who runs this command."""
+    return MongoAuditTrail(mongo, SystemClock(), Actor(operator_of_machine(), "cli"))
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -12,6 +12,7 @@ import structlog
 from msgspec.structs import replace
 
 from daemon.core.erasure import ErasureReason, ErasureReceipt, PersonIds
+from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
 from daemon.ports.erasures import PersonData, Receipts
 
@@ -21,7 +22,10 @@ log = structlog.get_logger(__name__)
 class Erasures:
     """Carries out erasures."""
 
-    def __init__(self, data: PersonData, receipts: Receipts, clock: Clock) -> None:
+    def __init__(
+        self, data: PersonData, receipts: Receipts, clock: Clock, *, audit: AuditTrail
+    ) -> None:
+        self._audit = audit
         self._data = data
         self._receipts = receipts
         self._clock = clock
@@ -58,6 +62,12 @@ class Erasures:
 
     async def erase(self, planned: ErasureReceipt) -> ErasureReceipt:
         """Requests a planned erasure and carries it out; returns the receipt."""
+        after = {
+            "reason": planned.reason,
+            "candidates": planned.candidates,
+            "counts": dict(planned.counts),
+        }
+        await self._audit.record("person.erase", str(planned.id), after=after)
         await self._receipts.request(planned)
         return await self._carry_out(planned)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from daemon.core.erasure import ErasureReceipt, PersonIds
 from daemon.erasing.erasures import Erasures
+from daemon.ports.audit import AuditTrail
 from daemon.ports.erasures import People, PersonData, Receipts
 from models.errors import UserError
 
@@ -29,8 +30,15 @@ class PersonRequests:
     """Answers requests about people: erase them, or show everything that is held."""
 
     def __init__(
-        self, people: People, data: PersonData, receipts: Receipts, erasures: Erasures
+        self,
+        people: People,
+        data: PersonData,
+        receipts: Receipts,
+        erasures: Erasures,
+        *,
+        audit: AuditTrail,
     ) -> None:
+        self._audit = audit
         self._people = people
         self._data = data
         self._receipts = receipts
@@ -61,7 +69,14 @@ class PersonRequests:
     async def documents(self, wanted: PersonRequest) -> Mapping[str, list[dict[str, Any]]]:
         """Returns all that is held, by collection."""
         people = [await self._data.complete(person) for person in await self._find(wanted)]
-        return await self._data.documents(people) if people else {}
+        if not people:
+            return {}
+        # The id of the receipt that an erasure of the same candidates has: it names no one.
+        subject = (await self._receipts.hasher()).receipt_id(people, "request")
+        found = await self._data.documents(people)
+        counts = {name: len(rows) for name, rows in found.items()}
+        await self._audit.record("person.export", str(subject), after={"counts": counts})
+        return found
 
     async def _find(self, wanted: PersonRequest) -> Sequence[PersonIds]:
         if wanted.email is not None:

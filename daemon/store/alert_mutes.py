@@ -7,7 +7,9 @@ from uuid import UUID
 from pymongo import ASCENDING
 
 from daemon.core.mutes import Mute, muted_until
+from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
+from daemon.store.audit_log import NoAudit
 from daemon.store.connection import Mongo, Row
 from models.documents import Alert, AlertMute
 
@@ -15,13 +17,16 @@ from models.documents import Alert, AlertMute
 class AlertMutes:
     """Mutes of conditions that are open, and of those that open before the mute ends."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, *, audit: AuditTrail | None = None) -> None:
+        self._audit = audit or NoAudit()
         self._mutes = mongo.collection(AlertMute)
         self._alerts = mongo.collection(Alert)
         self.clock = clock
 
     async def mute(self, what: str, until: datetime) -> int:
         """Sends nothing about it until then; returns how many open alerts this concerns."""
+        before = await self._mutes.find_one({"_id": what}, {"_id": 0, "until": 1})
+        await self._audit.record("alert.mute", what, before=before, after={"until": until})
         change = {"until": until, "muted_at": self.clock.now()}
         await self._mutes.update_one({"_id": what}, {"$set": change}, upsert=True)
         return len(await self._show(Mute(what, until)))
@@ -31,6 +36,8 @@ class AlertMutes:
 
         Another mute of the same alert stays in force.
         """
+        before = await self._mutes.find_one({"_id": what}, {"_id": 0, "until": 1})
+        await self._audit.record("alert.unmute", what, before=before)
         found = await self._mutes.find_one_and_delete({"_id": what})
         shown = await self._show(Mute(what, self.clock.now()))
         return found is not None or any(shown)

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from daemon.core.integrations import STATES, ConfiguredIntegration, IntegrationState, State
+from daemon.ports.audit import AuditAction, AuditTrail
 from daemon.ports.clock import Clock
+from daemon.store.audit_log import NoAudit
 from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings
 from models.ids import integration_id
@@ -17,7 +19,8 @@ _STATE = ("name", "state", "state_reason", "request", "webhook_at", "webhook_ref
 class MongoIntegrations:
     """The settings documents of all integrations."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, *, audit: AuditTrail | None = None) -> None:
+        self._audit = audit or NoAudit()
         self._collection = mongo.collection(IntegrationSettings)
         self._clock = clock
 
@@ -87,8 +90,14 @@ class MongoIntegrations:
 
     async def set_state(self, name: str, state: State, *, reason: str | None) -> bool:
         """Sets the state; True if the integration exists and is not disabled."""
+        enabled = {"name": name, "state": {"$ne": "disabled"}}
+        before = await self._collection.find_one(enabled, {"_id": 0, "state": 1})
+        if before is None:
+            return False
+        action: AuditAction = "integration.pause" if state == "paused" else "integration.resume"
+        await self._audit.record(action, name, before=before, after={"state": state})
         result = await self._collection.update_one(
-            {"name": name, "state": {"$ne": "disabled"}},
+            enabled,
             {"$set": {"state": state, "state_reason": reason, "updated_at": self._clock.now()}},
         )
         return result.matched_count == 1
@@ -96,6 +105,11 @@ class MongoIntegrations:
     async def request_poll(self, name: str, *, sweep: bool, accept_deletions: bool) -> UUID | None:
         """Requests a poll from the replica that runs the integration; None if it does not exist."""
         request = uuid4()
+        await self._audit.record(
+            "integration.sweep" if sweep else "integration.poll",
+            name,
+            after={"request": request, "accept_deletions": accept_deletions},
+        )
         result = await self._collection.update_one(
             {"name": name},
             {

@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 from pymongo import ASCENDING
 
+from daemon.ports.audit import AuditAction, AuditTrail
 from daemon.ports.clock import Clock
 from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
+from daemon.store.audit_log import NoAudit
 from daemon.store.bulk_insert import insert_missing
 from daemon.store.connection import Mongo, Row
 from daemon.store.row_pages import RowPage, RowPosition, page_of
@@ -70,7 +72,8 @@ class Ruling(msgspec.Struct, frozen=True):
 class MongoOutboxAdmin:
     """The outbox of all integrations, for operators."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, *, audit: AuditTrail | None = None) -> None:
+        self._audit = audit or NoAudit()
         self._rows = mongo.collection(StatusOutboxEntry)
         self._log = mongo.collection(StatusUpdateLog)
         self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
@@ -110,6 +113,7 @@ class MongoOutboxAdmin:
         refusal = await self._against_replay(row)
         if row is None or refusal is not None:
             return Ruling(entry, refusal)
+        await self._note("outbox.replay", entry, row["state"], "retrying")
         await self._keep_log_of(entry)
         now = self._clock.now()
         result = await self._rows.update_one(
@@ -163,6 +167,9 @@ class MongoOutboxAdmin:
     async def drop(self, entry: UUID) -> Ruling:
         """Ends a push without sending it; ClearView and the ATS stay different."""
         now = self._clock.now()
+        found = await self._rows.find_one({"_id": entry}, {"state": 1})
+        if found is not None and found["state"] in DROPPABLE:
+            await self._note("outbox.drop", entry, found["state"], "skipped")
         before = await self._rows.find_one_and_update(
             {"_id": entry, "state": {"$in": list(DROPPABLE)}},
             {
@@ -179,6 +186,11 @@ class MongoOutboxAdmin:
         await insert_missing(self._log, [_dropped_log_row(before, now)])
         await self._expiry.resolve_expired()
         return Ruling(entry)
+
+    async def _note(self, action: AuditAction, entry: UUID, before: str, after: str) -> None:
+        await self._audit.record(
+            action, str(entry), before={"state": before}, after={"state": after}
+        )
 
     async def _against_drop(self, entry: UUID) -> Refusal:
         row = await self._rows.find_one({"_id": entry}, {"state": 1})

@@ -8,8 +8,10 @@ from beanie import Document
 
 from daemon.store.migrations import privilege_of
 from models.documents import (
+    OWN_DOCUMENTS,
     Alert,
     AlertMute,
+    AuditEntry,
     ClearViewApplication,
     ClearViewCandidate,
     IntegrationSettings,
@@ -37,6 +39,7 @@ _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
     StatusOutboxEntry: ("update",),
     StatusUpdateLog: ("insert", "remove"),
     Lease: ("insert", "update"),
+    AuditEntry: ("insert",),
 }
 """The collections that an operator's commands change."""
 
@@ -89,7 +92,11 @@ def _on(database: str, collection: str, actions: Sequence[str]) -> Mapping[str, 
 
 def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role == "daemon":
-        return [_on(databases.own, "", (*_LOOK, *_CHANGE, *_MAKE)), *_migrations(databases.own)]
+        return [
+            _on(databases.own, "", (*_LOOK, *_MAKE)),
+            *(_on(databases.own, _name(each), _actions(each)) for each in OWN_DOCUMENTS),
+            *_migrations(databases.own),
+        ]
     looks = [_on(databases.own, "", _LOOK)]
     if role == "reader":
         return looks
@@ -97,6 +104,11 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
         *looks,
         *(_on(databases.own, _name(document), actions) for document, actions in _OPERATED.items()),
     ]
+
+
+def _actions(document: type[Document]) -> tuple[str, ...]:
+    """Returns what the daemon does with the documents of a collection: the audit log only grows."""
+    return ("insert",) if document is AuditEntry else _CHANGE
 
 
 def _migrations(database: str) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from beanie import Document
 from models.documents.alert import Alert, AlertMute, NotificationDelivery
 from models.documents.analytics_log import AnalyticsExportLog
 from models.documents.analytics_value import AnalyticsValue
+from models.documents.audit_entry import AuditEntry
 from models.documents.change import CandidateChange
 from models.documents.checkpoint import Checkpoint
 from models.documents.clearview import ClearViewApplication, ClearViewCandidate
@@ -28,6 +29,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     AnalyticsExportLog,
     AnalyticsValue,
     AppliedMigration,
+    AuditEntry,
     CandidateChange,
     CandidateImportLog,
     CandidateSnapshot,
@@ -58,6 +60,7 @@ __all__ = [
     "AnalyticsExportLog",
     "AnalyticsValue",
     "AppliedMigration",
+    "AuditEntry",
     "CandidateChange",
     "CandidateImportLog",
     "CandidateSnapshot",

@@ -88,6 +88,11 @@ async def test_channels_services_and_definitions_are_in_force_as_soon_as_they_ar
         assert await daemon.stop() == 0
 
     assert {n.state for n in services.notifications} <= {"open", "resolved"}
+    edits = await bench.own["audit_log"].find({"via": "file"}).sort("at", 1).to_list()
+    assert {row["action"] for row in edits} == {"configuration.apply"}
+    assert {row["actor"] for row in edits} == {bench.config.name}
+    assert [row["after"]["changed"] for row in edits] == [[], [HOSTILE, HEALTHY], [HOSTILE]]
+    assert "revoked" not in repr(edits)
 
 
 async def is_open(bench: Workbench, key: str) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
 
 from connectors.simulator import Simulator, create_simulator
 from tests.support.ats_sync import Workbench
@@ -120,6 +122,18 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
     assert refused.code == 1
     assert "MongoDB refuses what this command does (code 13)" in refused.err
     assert "ats-sync roles print" in refused.err
+    for uri in (daemon, operator):
+        await assert_the_audit_log_only_grows(uri)
+
+
+async def assert_the_audit_log_only_grows(uri: str) -> None:
+    async with AsyncMongoClient[dict[str, Any]](uri) as client:
+        log = client["ats_sync"]["audit_log"]
+        assert await log.count_documents({"action": "integration.pause"}) == 1
+        with pytest.raises(OperationFailure, match="not authorized"):
+            await log.update_many({}, {"$set": {"actor": "someone else"}})
+        with pytest.raises(OperationFailure, match="not authorized"):
+            await log.delete_many({})
 
 
 async def test_read_write_on_both_databases_is_enough_where_the_collections_exist(

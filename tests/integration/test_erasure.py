@@ -10,7 +10,6 @@ from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo
-from daemon.store.person_addresses import PersonAddresses
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.webhook_events import MongoWebhookEventStore
 from models.errors import UserError
@@ -50,7 +49,7 @@ async def bench(opened: Mongo) -> ImportBench:
 def requests(bench: ImportBench) -> PersonRequests:
     """Another process."""
     its = erasing(bench.mongo, bench.clock)
-    return PersonRequests(PersonAddresses(bench.mongo), its.data, its.receipts, its.erasures)
+    return its.requests()
 
 
 def another_replica(bench: ImportBench) -> ImportBench:

@@ -11,10 +11,9 @@ import pytest
 from pymongo import monitoring
 
 from daemon.core.erasure import ErasureReceipt
-from daemon.erasing.requests import PersonRequest, PersonRequests
+from daemon.erasing.requests import PersonRequest
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
-from daemon.store.person_addresses import PersonAddresses
 from tests.support.canary import EMAIL, CanaryConnector, an_ats, documents, fill, traces
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
@@ -51,7 +50,7 @@ class Killer(monitoring.CommandListener):
 
 async def erase(mongo: Mongo) -> ErasureReceipt | None:
     its = erasing(mongo, MovingClock())
-    requests = PersonRequests(PersonAddresses(mongo), its.data, its.receipts, its.erasures)
+    requests = its.requests()
     return await requests.erase(BY_EMAIL)
 
 

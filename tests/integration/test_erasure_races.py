@@ -11,14 +11,13 @@ from config.encryption_key import encryption_keys
 from daemon.core.pushes import OutboxRow
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.status_events import StatusEvent
-from daemon.erasing.requests import PersonRequest, PersonRequests
+from daemon.erasing.requests import PersonRequest
 from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.connection import Mongo
 from daemon.store.encryption import Keyring
 from daemon.store.outbox import MongoOutbox
-from daemon.store.person_addresses import PersonAddresses
 from models.ids import application_id
 from models.status import ApplicationStatus
 from tests.support.canary import (
@@ -76,7 +75,7 @@ async def bench(opened: Mongo) -> ImportBench:
 
 async def erase(bench: ImportBench, wanted: PersonRequest = BY_ID) -> None:
     its = erasing(bench.mongo, bench.clock)
-    requests = PersonRequests(PersonAddresses(bench.mongo), its.data, its.receipts, its.erasures)
+    requests = its.requests()
     assert await requests.erase(wanted) is not None
 
 

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from daemon.core.erasure import PersonIds
 from daemon.erasing.erasures import Erasures
+from daemon.erasing.requests import PersonRequests
 from daemon.ports.clock import Clock
+from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
 from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts
+from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_data import MongoPersonData
 
 
@@ -21,6 +24,13 @@ class Erasing:
     receipts: MongoReceipts
     erased: MongoErasedPeople
     erasures: Erasures
+    people: PersonAddresses
+    audit: MongoAuditTrail
+
+    def requests(self) -> PersonRequests:
+        return PersonRequests(
+            self.people, self.data, self.receipts, self.erasures, audit=self.audit
+        )
 
 
 def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasing:
@@ -32,4 +42,6 @@ def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasi
     data = MongoPersonData(mongo, erase_in_clearview)
     receipts = MongoReceipts(mongo, keys)
     erased = MongoErasedPeople(mongo, keys, clock, data.remove)
-    return Erasing(data, receipts, erased, Erasures(data, receipts, clock))
+    audit = MongoAuditTrail(mongo, clock, Actor("tester", "cli"))
+    erasures = Erasures(data, receipts, clock, audit=audit)
+    return Erasing(data, receipts, erased, erasures, PersonAddresses(mongo), audit)

@@ -15,6 +15,7 @@ from daemon.http.request_rates import RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
+from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
@@ -62,11 +63,12 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
 def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessCheck]) -> HttpParts:
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
+    audit = MongoAuditTrail(mongo, clock, Actor("admin token", "api"))
     services = ApiServices(
         Overview(mongo, clock),
-        MongoIntegrations(mongo, clock),
-        MongoOutboxAdmin(mongo, clock),
-        AlertMutes(mongo, clock),
+        MongoIntegrations(mongo, clock, audit=audit),
+        MongoOutboxAdmin(mongo, clock, audit=audit),
+        AlertMutes(mongo, clock, audit=audit),
         MongoLogReader(mongo),
         MongoCandidateHistory(mongo),
         clock,

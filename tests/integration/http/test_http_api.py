@@ -575,3 +575,26 @@ async def test_half_a_character_in_a_body_is_the_clients_fault_and_is_not_logged
             problem = await answer.json()
     assert (answer.status, problem["title"]) == (400, "the body must be JSON")
     assert events == []
+
+
+async def test_what_an_operator_does_is_in_the_audit_log(serve: Serve, opened: Mongo) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    dead = a_dead_push("acme", "a1")
+    await opened.own.status_outbox.insert_one(dead)
+    client = await serve()
+
+    for path in (
+        *("integrations/acme/pause", "integrations/acme/resume", "integrations/acme/sweep"),
+        *(f"outbox/{dead['_id']}/replay", "integrations/nothing/pause"),
+    ):
+        async with client.post(f"{V1}/{path}", json={}):
+            pass
+    found = await opened.own.audit_log.find().sort("$natural", 1).to_list()
+
+    assert [(row["action"], row["subject"]) for row in found] == [
+        ("integration.pause", "acme"),
+        ("integration.resume", "acme"),
+        ("integration.sweep", "acme"),
+        ("outbox.replay", str(dead["_id"])),
+    ]
+    assert {(row["actor"], row["via"]) for row in found} == {("admin token", "api")}

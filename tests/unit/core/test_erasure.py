@@ -23,6 +23,7 @@ from models.documents import (
     OWN_DOCUMENTS,
     AlertMute,
     AppliedMigration,
+    AuditEntry,
     Checkpoint,
     DataKey,
     Erasure,
@@ -33,7 +34,8 @@ from models.documents import (
 
 ACME = UUID(int=1)
 HOLD_NO_PERSON: set[type[Document]] = {
-    *(AlertMute, AppliedMigration, DataKey, Erasure, IntegrationSettings, Lease, OAuthToken),
+    *(AlertMute, AppliedMigration, AuditEntry, DataKey, Erasure, IntegrationSettings, Lease),
+    OAuthToken,
     Checkpoint,  # records of a poll under way: `without_records`
 }
 ids = st.frozensets(st.text(min_size=1, max_size=8), max_size=4)

@@ -1,0 +1,33 @@
+"""Port of the audit log: what operators did."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+AuditAction = Literal[
+    "alert.mute",
+    "alert.unmute",
+    "configuration.apply",
+    "integration.pause",
+    "integration.resume",
+    "integration.poll",
+    "integration.sweep",
+    "outbox.drop",
+    "outbox.replay",
+    "person.erase",
+    "person.export",
+]
+
+
+class AuditTrail(Protocol):
+    """Takes the actions of one actor."""
+
+    async def record(
+        self,
+        action: AuditAction,
+        subject: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes an action down, before it is carried out; durable when it returns."""
+        ...
