@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
+SUPPLY := build/supply-chain
 WORKERS ?= 2
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-quick bench-peers lock clean
+.PHONY: help run test check supply-chain audit format bench bench-quick bench-peers lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -39,6 +40,22 @@ check: $(STAMP) ## Lint, format, types, import directions, the shipped configura
 	@$(BIN)/ats-sync validate --config config/ats-sync.yaml
 	@$(BIN)/ats-sync connectors test
 
+# Tools that look at the packages, apart from the packages: they are no part of what runs or is tested.
+$(SUPPLY)/.installed: .ci/supply-chain.lock
+	@$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/supply-chain.lock
+	@touch $@
+
+supply-chain: $(STAMP) $(SUPPLY)/.installed ## Write the SBOM and the licence list, and refuse unknown licences
+	@mkdir -p ci-output
+	@$(SUPPLY)/bin/pip-licenses --python $(BIN)/python --output-file ci-output/licences.md
+	@$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file ci-output/sbom.cdx.json $(BIN)/python
+	@echo "ci-output/licences.md, ci-output/sbom.cdx.json (CycloneDX)"
+
+audit: $(SUPPLY)/.installed ## Ask PyPI for known weaknesses of the locked packages (needs pypi.org)
+	@$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -55,6 +72,8 @@ bench-peers: $(STAMP) ## The same listing through Singer and Airbyte, which it i
 lock: ## Resolve the locked requirements anew (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra embedded --extra dev pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url .ci/supply-chain.in -o .ci/supply-chain.lock
 
 clean: ## Remove what was built and measured; data/ stays
 	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output

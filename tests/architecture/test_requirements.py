@@ -4,18 +4,20 @@ import re
 import tomllib
 from typing import Any
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.pages import page
 
 LOCK = page("requirements.lock")
+SUPPLY_CHAIN = page(".ci/supply-chain.lock")
 _ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
-def entries() -> list[str]:
+def entries(lock: str = LOCK) -> list[str]:
     """The lock file's entries, each with its continuation lines."""
-    joined = LOCK.replace("\\\n", " ")
+    joined = lock.replace("\\\n", " ")
     lines = [line.strip() for line in joined.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -31,19 +33,21 @@ def declared() -> list[Requirement]:
     return [Requirement(line) for each in lists for line in each]
 
 
-def test_every_entry_is_pinned_and_hashed() -> None:
+@pytest.mark.parametrize("lock", [LOCK, SUPPLY_CHAIN], ids=["packages", "tools"])
+def test_every_entry_is_pinned_and_hashed(lock: str) -> None:
     wrong = [
         entry.split()[0]
-        for entry in entries()
+        for entry in entries(lock)
         if not _ENTRY.match(entry) or not re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry)
     ]
 
-    assert len(entries()) > 30
+    assert len(entries(lock)) > 30
     assert wrong == []
 
 
-def test_no_entry_says_where_it_is_to_be_had() -> None:
-    assert re.findall(r"https?://|--(?:extra-)?index-url|--find-links|@ |file:", LOCK) == []
+@pytest.mark.parametrize("lock", [LOCK, SUPPLY_CHAIN], ids=["packages", "tools"])
+def test_no_entry_says_where_it_is_to_be_had(lock: str) -> None:
+    assert re.findall(r"https?://|--(?:extra-)?index-url|--find-links|@ |file:", lock) == []
 
 
 def test_every_declared_package_is_locked_at_a_version_that_will_do() -> None:
