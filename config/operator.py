@@ -13,17 +13,21 @@ from config.values import (
     CaFile,
     ConfigModel,
     Duration,
+    FileHost,
     Filled,
     HttpUrl,
     NoteText,
     Secret,
     Share,
+    Size,
     Slug,
     at_most,
     between,
     issue_at,
     reject,
+    size_between,
 )
+from models.candidate import AttachmentKind
 from models.status import ApplicationStatus
 
 
@@ -146,6 +150,35 @@ class Deletions(ConfigModel):
     )
 
 
+class Attachments(ConfigModel):
+    """The files of candidates: resumes, cover letters and others."""
+
+    policy: Literal["none", "metadata", "download"] = Field(
+        default="metadata",
+        description="`none` imports nothing about files; `metadata` their names, kinds and addresses; "
+        "`download` also fetches each file, before its address expires, into ClearView.",
+        examples=["download"],
+    )
+    kinds: Annotated[list[AttachmentKind], Field(min_length=1)] = Field(
+        default=["resume", "cover_letter", "other"],
+        description="The kinds of files that are fetched. `other` is whatever the ATS calls neither a "
+        "resume nor a cover letter.",
+        examples=[["resume"]],
+    )
+    max_size: Annotated[Size, size_between("1KB", "100MB")] = Field(
+        default="20MB",  # type: ignore[assignment]
+        description="A file larger than this is not fetched. Files are held in memory while they are "
+        "fetched, four at once in a process.",
+        examples=["20MB"],
+    )
+    hosts: list[FileHost] = Field(
+        default_factory=list,
+        description="Hosts that this account's files come from, beside those that the definition "
+        "names: `files.acme.example`, `*.acme.example` (https), or an address.",
+        examples=[["*.acme.example"]],
+    )
+
+
 class Analytics(ConfigModel):
     """The export of hiring analytics to the ATS. It writes into the customer's system."""
 
@@ -238,6 +271,11 @@ class Integration(ConfigModel):
         default_factory=Deletions,
         description="What happens when candidates are gone from the ATS.",
         examples=[{"policy": "mark"}],
+    )
+    attachments: Attachments = Field(
+        default_factory=Attachments,
+        description="What is imported of candidates' files.",
+        examples=[{"policy": "download", "kinds": ["resume"]}],
     )
     analytics: Analytics | None = Field(
         default=None,

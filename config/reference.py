@@ -100,8 +100,8 @@ def _scalar_kind(field: FieldType) -> str:
     kind: Any = field.annotation
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(f"`{member.value}`" for member in kind)
-    if kind is float and field.reads_text:
-        return "percentage"
+    if field.reads_text and kind in {float, int}:
+        return "percentage" if kind is float else "size"
     words = {bool: "true or false", int: "whole number", float: "number", timedelta: "duration"}
     return words.get(kind, {"SecretStr": "secret text", "Path": "path"}.get(kind.__name__, "text"))
 

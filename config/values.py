@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from config.durations import format_duration, parse_duration
 from config.nodes import NodePath
 from config.secret_text import cleaned
+from config.sizes import format_size, parse_size
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%")
@@ -92,6 +93,31 @@ def at_most(limit: str) -> AfterValidator:
     def check(value: float) -> float:
         if not 0 <= value <= high:
             raise ValueError(f"must be from 0% to {limit}, got {show_share(value)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    PlainSerializer(format_size, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+\s*(B|KB|MB)$"}),
+]
+"""A number of bytes, written as one whole number and a unit: `500KB`, `20MB`."""
+
+
+def size_between(least: str, most: str) -> AfterValidator:
+    """Limits a `Size` to a sane range, both ends included."""
+    low, high = parse_size(least), parse_size(most)
+
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"must be from {least} to {most}, got {format_size(value)}")
         return value
 
     return AfterValidator(check)
@@ -223,3 +249,25 @@ def reject(issues: list[InitErrorDetails]) -> None:
     """
     if issues:
         raise ValidationError.from_exception_data("value", issues, hide_input=True)
+
+
+_HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+
+
+def _file_host(value: str) -> str:
+    if "://" in value:
+        parts = _split_url(_http_url(value))
+        if parts.path:
+            raise ValueError("must not carry a path: files may be anywhere on the host")
+        return value.rstrip("/").lower()
+    if not _HOST.fullmatch(value.lower()):
+        raise ValueError("must be a host such as files.example.com or *.example.com, or an address")
+    return value.lower()
+
+
+FileHost = Annotated[
+    str,
+    AfterValidator(_file_host),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
+"""A host that files may be fetched from: by name or below a name (https), or scheme, host and port."""

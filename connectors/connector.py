@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from models.candidate import ApplicationRecord, AtsRef, AttachmentRecord, CandidateRecord
+from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
 from models.status import ApplicationStatus
 
 Cursor = Mapping[str, Any]
@@ -50,6 +50,11 @@ class ListFacts(msgspec.Struct, frozen=True):
     again, which reads it in full."""
     detail: DetailFacts | None = None
     """None: nothing is read in the background."""
+
+    @property
+    def files_from_details(self) -> bool:
+        """True: candidates' files are read in the background."""
+        return self.detail is not None and "candidate.attachments" in self.detail.fields
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -181,6 +186,34 @@ class ApplicationRef(msgspec.Struct, frozen=True):
     job_external_id: str | None
 
 
+class FileRef(msgspec.Struct, frozen=True):
+    """The ids by which a candidate's file is found at the ATS."""
+
+    list_name: str
+    record_id: str
+    """The record of that list that shows the file."""
+    candidate_id: str
+    attachment_id: str
+
+
+class FileAddress(msgspec.Struct, frozen=True):
+    """The address of a file, as a read of its record showed it."""
+
+    url: str | None
+    expires_at: datetime | None
+    read_at: datetime
+    handle: str | None = None
+    """By which the ATS names the address, where it does so on request only."""
+
+
+class FetchedFile(msgspec.Struct, frozen=True):
+    """A file as it came. It is neither opened nor unpacked."""
+
+    content: bytes
+    declared_type: str | None
+    """Its type, as the host that had it says."""
+
+
 class PushTarget(msgspec.Struct, frozen=True):
     """The aim of a push. A stage named in ClearView is the target itself; else the status is."""
 
@@ -264,6 +297,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Statuses whose write has the note in its own request: `add_note` is not needed there."""
     hired_fields: bool = False
     """True: the status `hired` wants fields of ClearView's application."""
+    fetches_files: bool = False
+    """True: `fetch_file` is available."""
     waivers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -373,12 +408,21 @@ class Connector(Protocol):
         """
         ...
 
-    async def read_attachments(
-        self, list_name: str, external_id: str
-    ) -> Sequence[AttachmentRecord] | None:
-        """Reads the files of a record's candidate, with addresses that are good now.
+    async def file_addresses(
+        self, list_name: str, record_id: str
+    ) -> Mapping[str, FileAddress] | None:
+        """Reads a record again for the addresses of its files, by their ids; None if it is gone."""
+        ...
 
-        None if the ATS does not have the record. It is read as soon as a push would be.
+    async def fetch_file(
+        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
+    ) -> FetchedFile:
+        """Fetches a file, from a host of the vendor's and no other.
+
+        Raises:
+            AddressExpired: `address` is missing, too old or refused; `file_addresses` has a new one.
+            FileTooLarge: it has more than `max_bytes`.
+            Misdirected: the address is on a host that is not the vendor's; nothing was sent there.
         """
         ...
 

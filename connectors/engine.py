@@ -11,6 +11,9 @@ from connectors.connector import (
     ApplicationRef,
     Capabilities,
     DetailFacts,
+    FetchedFile,
+    FileAddress,
+    FileRef,
     Impossible,
     ListFacts,
     Mapped,
@@ -41,7 +44,7 @@ from connectors.write.analytics import AnalyticsSender
 from connectors.write.choices import ChoiceFinder
 from connectors.write.push_planner import OperatorOverrides, Planner
 from connectors.write.sender import WriteSender
-from models.candidate import ApplicationRecord, AttachmentRecord
+from models.candidate import ApplicationRecord
 
 ENGINE_VERSION = 1
 """Raise it when the engine itself reads records differently, so that snapshots are mapped again."""
@@ -149,6 +152,8 @@ class RestConnector:
             "statuses": {status.value: names for status, names in operator.statuses.items()},
             "fields": operator.fields,
         }
+        if operator.attachments.policy == "none":
+            part["attachments"] = "none"
         if self._model.api.time_zone is not None:
             part["time_zone"] = str(self.parts.requests.zone(None))
         return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
@@ -210,11 +215,17 @@ class RestConnector:
         """Reads what a list does not show of its records; None for one that is gone."""
         return await self._reader.details[list_name].read(external_ids)
 
-    async def read_attachments(
-        self, list_name: str, external_id: str
-    ) -> Sequence[AttachmentRecord] | None:
-        """Reads the files of a record's candidate, with addresses that are good now."""
-        return await self._reader.read_attachments(list_name, external_id)
+    async def file_addresses(
+        self, list_name: str, record_id: str
+    ) -> Mapping[str, FileAddress] | None:
+        """Reads a record again for the addresses of its files; None if it is gone."""
+        return await self._reader.files.addresses(list_name, record_id)
+
+    async def fetch_file(
+        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
+    ) -> FetchedFile:
+        """Fetches a file, from a host of the vendor's and no other."""
+        return await self._reader.files.fetch(ref, address, max_bytes=max_bytes)
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         """Reads an application as it is now; None if it is gone."""

@@ -121,5 +121,13 @@ class UnreadablePage(Terminal):
     """
 
 
+class AddressExpired(Transient):
+    """The address of a file is missing, too old, or no longer accepted: read its record again."""
+
+
+class FileTooLarge(Terminal):
+    """The file is larger than the operator allows."""
+
+
 class NotSupported(Terminal):
     """The definition says that this ATS cannot do this."""

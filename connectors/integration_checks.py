@@ -70,6 +70,7 @@ class _Checker(msgspec.Struct, frozen=True):
         self._check_address()
         self._check_acting_user()
         self._check_analytics()
+        self._check_attachments()
         self._check_statuses()
         self._check_reasons()
         self._check_fields()
@@ -122,6 +123,13 @@ class _Checker(msgspec.Struct, frozen=True):
             because = self._because("analytics")
             message = f"{self.model.title} takes no analytics{because}; nothing will be exported"
             self.unwise(("analytics",), message, on_key=True)
+
+    def _check_attachments(self) -> None:
+        if self.operator.attachments.policy == "download" and self.model.files is None:
+            reason = self.model.waivers.get("attachments")
+            because = f": {reason}" if reason else ""
+            message = f"files of {self.model.title} cannot be fetched{because}"
+            self.unwise(("attachments", "policy"), message)
 
     def _check_statuses(self) -> None:
         stages = self.model.writes.stages

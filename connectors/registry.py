@@ -134,7 +134,12 @@ def _outbound(
     settings: ConnectorSettings,
 ) -> OutboundRules:
     """Allows the addresses that the operator, or a definition of his own, has literally."""
-    texts = [str(requests.origin), *settings.values.values(), *_texts_in(model.auth.model_dump())]
+    texts = [
+        str(requests.origin),
+        *settings.values.values(),
+        *_texts_in(model.auth.model_dump()),
+        *integration.attachments.hosts,
+    ]
     return rules_of(integration, texts)
 
 

@@ -25,6 +25,8 @@ from connectors.read.webhooks import WebhookReader, webhook_reader
 from connectors.registry import SharedLimits, create_connector
 from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
+from daemon.attachments.context import FILES_AT_ONCE, AttachmentPorts
+from daemon.attachments.poller import AttachmentPoller
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.erasure import PersonIds
@@ -40,12 +42,20 @@ from daemon.http.server import HttpParts, HttpServer
 from daemon.http.webhooks import Webhooks
 from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, RunRequest
 from daemon.jobs.analytics_export import AnalyticsExport
+from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.import_poll import ImportPoll
-from daemon.jobs.rules import export_check_interval, export_settings, import_rules, push_rules
+from daemon.jobs.rules import (
+    attachment_rules,
+    export_check_interval,
+    export_settings,
+    import_rules,
+    push_rules,
+)
 from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
 from daemon.ports.clock import Clock
 from daemon.ports.jobs import DetailsDue, PollJob
+from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.outbox_poller import OutboxPoller
@@ -73,6 +83,7 @@ from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
+from daemon.store.attachments import MongoAttachmentQueue, MongoDueFiles, MongoFileQueue
 from daemon.store.audit_log import DAEMON, Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.checkpoints import MongoCheckpoints
@@ -125,6 +136,8 @@ class AppServices:
     limits: SharedLimits = field(default_factory=SharedLimits)
     page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     """One slot for each page that is being imported."""
+    file_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
+    """One slot for each file that is held in memory."""
     services: ClearViewBackends = field(init=False)
     leases: MongoLeases = field(init=False)
     alerts: AlertStore = field(init=False)
@@ -216,6 +229,7 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
         erased=app.erased,
         runs=app.runs,
         webhooks=MongoWebhookQueue(mongo, identity),
+        attachments=MongoAttachmentQueue(mongo, identity),
         alerts=app.alerts,
         clock=app.clock,
         page_slots=app.page_slots,
@@ -307,6 +321,28 @@ def poll_job(
     return poll, job.details_due if has_details else None
 
 
+def attachment_ports(
+    app: AppServices, identity: UUID, metrics: Metrics, is_active: Callable[[], bool]
+) -> AttachmentPorts:
+    """Returns what one integration's files are read from and written to."""
+    mongo = app.mongo
+    return AttachmentPorts(
+        queue=lambda fence: MongoFileQueue(mongo, identity, fence=fence),
+        imports=MongoAttachmentQueue(mongo, identity),
+        known=MongoSnapshots(mongo, identity),
+        shelf=app.services.shelf(identity),
+        checkpoints=app.checkpoints,
+        leases=app.leases,
+        alerts=app.alerts,
+        metrics=metrics,
+        clock=app.clock,
+        jitter=random.random,
+        is_active=is_active,
+        is_outage=is_outage,
+        slots=app.file_slots,
+    )
+
+
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
 FINISH_ERASURES_EVERY = timedelta(minutes=1)
 _DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
@@ -334,6 +370,7 @@ class Daemon:
         self.loops = LoopHealth(alerts, clock, is_outage)
         self.state_cache = IntegrationStateCache(app.integrations)
         self.deliveries: dict[UUID, StatusDelivery] = {}
+        self.files: dict[UUID, AttachmentFetch] = {}
         self.intake = self._make_intake()
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = self._make_sender()
@@ -360,6 +397,9 @@ class Daemon:
             work={
                 STREAM: self.intake.run,
                 "due pushes": OutboxPoller(app.outbox, app.clock, self._wakers).run,
+                "due files": AttachmentPoller(
+                    MongoDueFiles(app.mongo), app.clock, self._file_wakers
+                ).run,
                 "messages": self.sender.run,
                 "conditions": self._watch_conditions,
                 "erasures": self._finish_erasures,
@@ -511,6 +551,7 @@ class Daemon:
             details_due=details_due,
             delivery=self._make_delivery(of, wanted, connector),
             export=export,
+            files=self._make_files(of, wanted, connector),
         )
         triggers = Triggers(
             poll=self._scheduler.every(
@@ -544,6 +585,7 @@ class Daemon:
         self._scheduler.forget(f"poll:{name}")
         self._scheduler.forget(f"export:{name}")
         self.deliveries.pop(integration_id(name), None)
+        self.files.pop(integration_id(name), None)
 
     def _make_delivery(
         self, of: IntegrationRef, wanted: Integration, connector: Connector
@@ -569,6 +611,14 @@ class Daemon:
         self.deliveries[of.id] = delivery
         return delivery
 
+    def _make_files(
+        self, of: IntegrationRef, wanted: Integration, connector: Connector
+    ) -> AttachmentFetch:
+        is_active = partial(self.state_cache.is_active, of.name)
+        ports = attachment_ports(self.app, of.id, self.metrics, is_active)
+        job = self.files[of.id] = AttachmentFetch(of, connector, ports, attachment_rules(wanted))
+        return job
+
     def _make_intake(self) -> StatusIntake:
         app = self.app
         ports = IntakePorts(
@@ -593,6 +643,9 @@ class Daemon:
 
     def _wakers(self) -> Mapping[UUID, Callable[[], None]]:
         return {identity: one.wake for identity, one in self.deliveries.items()}
+
+    def _file_wakers(self) -> Mapping[UUID, Callable[[], None]]:
+        return {identity: one.wake for identity, one in self.files.items()}
 
     def _make_sender(self) -> NotificationSender:
         app = self.app

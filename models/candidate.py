@@ -7,7 +7,7 @@ list), never a missing key, so that two records can be compared key by key.
 """
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from models.status import ApplicationStatus
 
@@ -17,6 +17,10 @@ class ContactPointRecord(TypedDict):
 
     value: str
     type: str | None
+
+
+AttachmentKind = Literal["resume", "cover_letter", "other"]
+"""The kinds of files that an operator chooses from; vendors have many more words."""
 
 
 class AttachmentRecord(TypedDict):
@@ -73,6 +77,9 @@ class ApplicationRecord(TypedDict):
     hired_at: datetime | None
     external_updated_at: datetime | None
 
+
+FILE_FIELDS = frozenset({"file_id", "size", "content_type", "sha256"})
+"""Fields of ClearView's attachments whose files are fetched. No ATS says them."""
 
 CANDIDATE_FIELDS: tuple[str, ...] = tuple(CandidateRecord.__annotations__)
 APPLICATION_FIELDS: tuple[str, ...] = tuple(ApplicationRecord.__annotations__)

@@ -28,6 +28,7 @@ def capabilities_of(model: DefinitionModel) -> Capabilities:
         notes=writes.note is not None,
         carries_note=frozenset(filter(writes.carries_note, ApplicationStatus)),
         hired_fields=bool(writes.hired_fields),
+        fetches_files=model.files is not None,
         waivers=dict(model.waivers),  # type: ignore[arg-type]  # capabilities are words
     )
 

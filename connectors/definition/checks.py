@@ -2,6 +2,7 @@
 
 from config.document import Document
 from connectors.definition.check_details import check_detail_requests
+from connectors.definition.check_files import check_files
 from connectors.definition.check_lists import check_lists
 from connectors.definition.check_mapping import check_mapping, check_tests
 from connectors.definition.check_settings import check_settings
@@ -18,6 +19,7 @@ def check(document: Document, model: DefinitionModel) -> None:
         check_detail_requests,
         check_zones,
         check_mapping,
+        check_files,
         check_writes,
         check_analytics,
         check_webhook,

@@ -7,6 +7,7 @@ from pydantic import Field
 from config.values import ConfigModel, Filled, Slug
 from connectors.definition.analytics import Analytics
 from connectors.definition.auth import ActingUser, Auth
+from connectors.definition.files import Files
 from connectors.definition.limits import Errors, Limits
 from connectors.definition.lists import List
 from connectors.definition.records import ApplicationMapping, CandidateMapping, Statuses
@@ -94,6 +95,11 @@ class DefinitionModel(ConfigModel):
     )
     application: ApplicationMapping | None = Field(
         default=None, description="How an application is read.", examples=[{"external_id": "id"}]
+    )
+    files: Files | None = Field(
+        default=None,
+        description="How candidates' files are fetched; without it they are not.",
+        examples=[{"hosts": ["*.s3.amazonaws.com"], "lifetime": "7d"}],
     )
     statuses: Statuses = Field(
         default_factory=Statuses,

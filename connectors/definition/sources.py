@@ -85,7 +85,7 @@ FUNCTIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 
 EACH_FIELDS: dict[str, tuple[str, ...]] = {
     "contacts": ("value", "type"),
-    "files": ("external_id", "name", "kind", "url", "url_expires_at"),
+    "files": ("external_id", "name", "kind", "url", "url_expires_at", "handle"),
     "fields": ("key", "value"),
 }
 

@@ -10,7 +10,14 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from connectors.errors import AtsError, BrokenAnswer, Misdirected, OutcomeUnknown, Unavailable
+from connectors.errors import (
+    AtsError,
+    BrokenAnswer,
+    FileTooLarge,
+    Misdirected,
+    OutcomeUnknown,
+    Unavailable,
+)
 from connectors.http.outbound import OutboundRules, guarded_connector, was_refused
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -38,6 +45,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     """A read that a write waits for: it may use what is reserved for writes."""
     is_background: bool = False
     """It can wait, and leaves the limits to polls and pushes."""
+    max_bytes: int | None = None
+    """The request is for a file of at most this size; its redirect is an answer like any other."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -97,12 +106,13 @@ class AtsHttp:
         return session
 
     async def send(self, request: Outgoing, headers: Mapping[str, str]) -> Answer:
-        """The answer, whatever its status, unless it is a redirect.
+        """The answer, whatever its status, unless it is a redirect that is no answer for a file.
 
         Raises:
             Unavailable: nothing was sent, or it was a read.
             OutcomeUnknown: a write was sent and its answer did not come, or was a redirect.
             BrokenAnswer: the answer to a read was cut short or far too large.
+            FileTooLarge: the file is larger than the request allows; the rest was not read.
             Misdirected: the ATS answered a read with a redirect.
         """
         if self._session is None:
@@ -122,16 +132,22 @@ class AtsHttp:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            _refuse_redirect(request, response.status)
+            if request.max_bytes is None:
+                _refuse_redirect(request, response.status)
             body = await self._read(request, response)
             return Answer(response.status, response.headers, body, request.url)
 
     async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
         pieces: list[bytes] = []
         size = 0
+        most = request.max_bytes or self._max_body
+        if request.max_bytes is not None and (response.content_length or 0) > most:
+            raise _too_large(request)
         async for piece in response.content.iter_any():
             size += len(piece)
-            if size > self._max_body:
+            if request.max_bytes is not None and size > most:
+                raise _too_large(request)
+            if size > most:
                 message = f"the answer is larger than {self._max_body} bytes"
                 raise _broken(request)(message, status=response.status, operation=request.operation)
             pieces.append(piece)
@@ -153,6 +169,11 @@ def _refuse_redirect(request: Outgoing, status: int) -> None:
     # After some redirects a write has taken effect, after others it has not.
     kind = OutcomeUnknown if request.is_write else Misdirected
     raise kind(message, status=status, operation=request.operation)
+
+
+def _too_large(request: Outgoing) -> FileTooLarge:
+    message = f"the file is larger than {request.max_bytes} bytes"
+    return FileTooLarge(message, operation=request.operation)
 
 
 def _broken(request: Outgoing) -> type[AtsError]:

@@ -132,6 +132,7 @@ class RequestBuilder:
         *,
         is_write: bool = False,
         is_urgent: bool = False,
+        is_background: bool = False,
     ) -> Draft:
         """The request, filled.
 
@@ -149,6 +150,7 @@ class RequestBuilder:
             form=_texts(request.form, values),
             is_write=is_write,
             is_urgent=is_urgent,
+            is_background=is_background,
         )
 
     def headers(self, request: Request, values: Values | None = None) -> dict[str, str]:

@@ -189,6 +189,39 @@ class Transport:
             )
         raise self._error(request, kind, answer, found, envelope)
 
+    async def file(self, request: Outgoing, *, authorised: bool) -> Answer:
+        """Returns the answer to a request for a file, whatever its status, also a redirect.
+
+        The credential goes to the integration's own origin only, in turn with all other requests.
+        """
+        if not authorised:
+            return await self._exchange(request, Applied())
+        self._refuse_other_origin(request)
+        applied = await self._credential()
+        answer = await self._answered(request, applied)
+        if answer.status == 401 and await self.authenticator.renew(applied):
+            answer = await self._answered(request, await self._credential())
+        return answer
+
+    async def _answered(self, request: Outgoing, applied: Applied) -> Answer:
+        request_class = self._class_of(request)
+        async with self.budget.slot(request_class, self._waiting):
+            answer = await self._exchange(request, applied)
+        self.budget.learn(request_class, answer.headers)
+        if answer.status != 429:
+            self.budget.accepted(request_class)
+        return answer
+
+    def file_error(self, request: Outgoing, answer: Answer) -> AtsError | None:
+        """Returns the error that the API answered instead of a file; None for success."""
+        envelope = _if_json(answer.body)
+        found = self.classifier.classify(answer.status, answer.headers, envelope, "fetch")
+        return (
+            None
+            if found in {None, "skip"}
+            else self._error(request, "fetch", answer, found, envelope)
+        )
+
     def _error(
         self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
     ) -> AtsError:

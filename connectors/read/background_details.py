@@ -47,9 +47,9 @@ class _Read:
     spec: DetailRead
     listing: AtsList
 
-    def draft(self, own: Sequence[str], scope: str | None, *, urgent: bool) -> Draft:
+    def draft(self, own: Sequence[str], scope: str | None) -> Draft:
         draft = self.listing.draft({"id": own[0], "ids": list(own), "scope": scope})
-        return replace(draft, is_urgent=urgent, is_background=not urgent)
+        return replace(draft, is_background=True)
 
 
 class DetailReader:
@@ -114,7 +114,7 @@ class DetailReader:
         async def one(external_id: str) -> RecordDetails | MappingFailed | AtsError | None:
             async with slots:
                 try:
-                    context = await self._context(external_id, self._reads, shared, urgent=False)
+                    context = await self._context(external_id, self._reads, shared)
                 except NotFound:
                     return None
                 except _OF_ONE_RECORD as error:
@@ -135,7 +135,7 @@ class DetailReader:
     async def attachments(self, external_id: str) -> list[Any] | None:
         """Returns the files of a record as they are now; None if the ATS does not have it.
 
-        Only what shows files is read, and it does not wait as what is in the background does.
+        Only what shows files is read.
 
         Raises:
             AtsError: they cannot be read.
@@ -144,19 +144,19 @@ class DetailReader:
         shown_by = {name for path in fields.paths for name in details_used(path)}
         reads = {key: read for key, read in self._reads.items() if key in shown_by}
         shared = {
-            key: await self._in_batches(read, [external_id], urgent=True)
+            key: await self._in_batches(read, [external_id])
             for key, read in reads.items()
             if read.spec.batch > 1
         }
         try:
-            context = await self._context(external_id, reads, shared, urgent=True)
+            context = await self._context(external_id, reads, shared)
         except NotFound:
             return None
         found: list[Any] = self._with_expiry(fields.read(context, []))["attachments"]
         return found
 
     async def _context(
-        self, external_id: str, reads: Mapping[str, _Read], shared: Shared, *, urgent: bool
+        self, external_id: str, reads: Mapping[str, _Read], shared: Shared
     ) -> Context:
         """Returns the `detail.<name>` that mappings read.
 
@@ -170,13 +170,13 @@ class DetailReader:
                 if isinstance(value, AtsError):
                     raise value
             else:
-                value = await self._of_one(read, external_id, urgent=urgent)
+                value = await self._of_one(read, external_id)
             shown[key] = value
         return {DETAIL: shown}
 
-    async def _of_one(self, read: _Read, external_id: str, *, urgent: bool) -> Any:
+    async def _of_one(self, read: _Read, external_id: str) -> Any:
         scope, own = self._own(external_id)
-        draft = read.draft([own], scope, urgent=urgent)
+        draft = read.draft([own], scope)
         try:
             if read.spec.many:
                 return await read.listing.rows(draft) or []
@@ -199,21 +199,17 @@ class DetailReader:
         good = await self._transport.read(draft.outgoing(), "fetch", parse, accept=accept)
         return find(good.payload)
 
-    async def _in_batches(
-        self, read: _Read, external_ids: Sequence[str], *, urgent: bool = False
-    ) -> dict[str, Any]:
+    async def _in_batches(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:
         """Returns the answer about each record; an error stays with the record that causes it."""
         size = read.spec.batch
         found: dict[str, Any] = {}
         for at in range(0, len(external_ids), size):
-            found |= await self._batch(read, external_ids[at : at + size], urgent=urgent)
+            found |= await self._batch(read, external_ids[at : at + size])
         return found
 
-    async def _batch(
-        self, read: _Read, external_ids: Sequence[str], *, urgent: bool
-    ) -> dict[str, Any]:
+    async def _batch(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:
         try:
-            rows = await read.listing.rows(read.draft(external_ids, None, urgent=urgent)) or []
+            rows = await read.listing.rows(read.draft(external_ids, None)) or []
         except (Forbidden, NotFound) as error:
             return dict.fromkeys(external_ids, self._empty_or_raise(read, error))
         except _OF_ONE_RECORD as error:
@@ -221,11 +217,7 @@ class DetailReader:
                 return {external_ids[0]: error}
             half = len(external_ids) // 2
             parts = (external_ids[:half], external_ids[half:])
-            return {
-                k: v
-                for part in parts
-                for k, v in (await self._batch(read, part, urgent=urgent)).items()
-            }
+            return {k: v for part in parts for k, v in (await self._batch(read, part)).items()}
         of = compile_path(read.spec.by)
         by_record: dict[str, list[Any]] = {external_id: [] for external_id in external_ids}
         for row in rows:

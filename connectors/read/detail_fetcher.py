@@ -56,7 +56,13 @@ class Fetcher(msgspec.Struct, frozen=True):
         return (await self.read(name, ids, is_join=True)).rows
 
     async def read(
-        self, name: str, ids: Iterable[str], *, urgent: bool = False, is_join: bool = False
+        self,
+        name: str,
+        ids: Iterable[str],
+        *,
+        urgent: bool = False,
+        background: bool = False,
+        is_join: bool = False,
     ) -> ReadRows:
         """The records with these ids. An unusable id is at no ATS and not requested."""
         spec = self._spec(name)
@@ -66,7 +72,8 @@ class Fetcher(msgspec.Struct, frozen=True):
 
         async def one(batch: Sequence[str]) -> ReadRows:
             async with slots:
-                return await self._batch(name, spec, batch, urgent=urgent, is_join=is_join)
+                draft = self._draft(name, spec, batch, urgent=urgent, background=background)
+                return await self._batch(name, spec, batch, draft, is_join=is_join)
 
         if len(batches) == 1:
             return await one(batches[0])
@@ -94,12 +101,19 @@ class Fetcher(msgspec.Struct, frozen=True):
             raise NotSupported(f"{name}: the definition has no `fetch`", operation=name)
         return spec
 
-    async def _batch(
-        self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool, is_join: bool
-    ) -> ReadRows:
+    def _draft(
+        self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool, background: bool
+    ) -> Draft:
         scope, own = self._split(name, batch)
         values = {"ids": own, "id": own[0], "scope": scope}
-        draft = self.requests.draft(spec.request, f"{name}.fetch", values, is_urgent=urgent)
+        return self.requests.draft(
+            spec.request, f"{name}.fetch", values, is_urgent=urgent, is_background=background
+        )
+
+    async def _batch(
+        self, name: str, spec: Fetch, batch: Sequence[str], draft: Draft, *, is_join: bool
+    ) -> ReadRows:
+        scope, own = self._split(name, batch)
         if spec.paginated:
             return ReadRows(await self.listings[name].rows(draft) or [])
         try:

@@ -3,9 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from connectors.connector import ApplicationRef, Mapped, RawRecord
+from connectors.connector import ApplicationRef, RawRecord
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import List
+from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
 from connectors.errors import BrokenAnswer, NotFound, NotSupported, Rejected
 from connectors.http.parts import Parts
@@ -13,6 +14,7 @@ from connectors.read.background_details import DetailReader
 from connectors.read.detail_fetcher import Fetcher
 from connectors.read.digests import Digest, digest_for
 from connectors.read.fields_read import Mappers, reads_of
+from connectors.read.files import FileReader
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
 from connectors.read.joins import Context, JoinLoader
@@ -21,7 +23,7 @@ from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
 from connectors.read.record_reader import ListReader
 from connectors.read.statuses import StatusRules
-from models.candidate import ApplicationRecord, AttachmentRecord
+from models.candidate import ApplicationRecord
 
 _REMEMBERED = 2000
 """Applications whose records are kept between a read and the push that it is for."""
@@ -84,6 +86,7 @@ class AtsReader:
             )
             for name, reader in self.readers.items()
         }
+        self.files = FileReader(parts, self._fetcher, self.readers, self.details)
         self._contexts: OrderedDict[str, Context] = OrderedDict()
 
     def _list(self, name: str, spec: List, digest_of: Digest | None = None) -> AtsList:
@@ -102,8 +105,11 @@ class AtsReader:
     def _mappers(self, rules: StatusRules) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
         zone = self._parts.requests.zone(None)
+        candidate = model.candidate
+        if candidate is not None and self._parts.operator.attachments.policy == "none":
+            candidate = candidate.model_copy(update={"attachments": NOTHING})
         return Mappers(
-            CandidateMapper(model.candidate, extras, zone) if model.candidate else None,
+            CandidateMapper(candidate, extras, zone) if candidate else None,
             ApplicationMapper(model.application, rules, extras, zone)
             if model.application
             else None,
@@ -121,26 +127,6 @@ class AtsReader:
         by_id = {record.external_id: record for record in identified.records}
         known = [each for each in external_ids if each in by_id or each not in found.doubtful]
         return {external_id: by_id.get(external_id) for external_id in known}
-
-    async def read_attachments(
-        self, list_name: str, external_id: str
-    ) -> Sequence[AttachmentRecord] | None:
-        """Reads the files of a record's candidate as they are now; None if the ATS has it not.
-
-        Raises:
-            Rejected: the record cannot be mapped.
-        """
-        details = self.details[list_name]
-        if "candidate.attachments" in details.fields:
-            return await details.attachments(external_id)
-        record = (await self.fetch(list_name, [external_id])).get(external_id)
-        if record is None:
-            return None
-        (mapped,) = await self.readers[list_name].map([record], {})
-        if not isinstance(mapped, Mapped):
-            reason = getattr(mapped, "message", "")
-            raise Rejected(f"{list_name}: record {external_id} cannot be read: {reason}")
-        return [] if mapped.candidate is None else mapped.candidate["attachments"]
 
     async def read_application(
         self, ref: ApplicationRef

@@ -14,6 +14,7 @@ from connectors.simulator.world import (
     Application,
     Contact,
     Deletion,
+    File,
     Job,
     Kind,
     Note,
@@ -72,6 +73,18 @@ class Actions:
         if self.world.blueprint.person_bumps_applications and bump:
             for application in self.world.applications_of(person):
                 self._touch_application(application)
+
+    def set_files(self, person: Person, names: Iterable[str], *, kind: str = "resume") -> None:
+        """Replace the files of a person by new ones of these names."""
+        person.files.clear()
+        self.add_files(person, names, kind=kind)
+
+    def add_files(self, person: Person, names: Iterable[str], *, kind: str = "resume") -> None:
+        """Give a person more files; one name is one content."""
+        for name in names:
+            self.world.last_file += 1
+            person.files.append(File(self.world.last_file, name, kind))
+        self.edit_person(person, {})
 
     def edit_application(
         self, application: Application, custom_fields: dict[str, object], *, bump: bool = True

@@ -9,11 +9,13 @@ from connectors.simulator.account import Shared
 from connectors.simulator.ashby_lists import AshbyLists
 from connectors.simulator.ashby_writes import AshbyWrites, succeeded
 from connectors.simulator.clock import iso
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.truth import Record
+from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
+FILE_LIFE_MS = 60_000
 SETUP = (
     "archiveReason.list",
     "interviewPlan.list",
@@ -104,6 +106,8 @@ class Ashby(AshbyLists, AshbyWrites):
             Route("POST", "/candidate.search", "detail", "candidate.search", self._search),
             Route("POST", "/application.info", "detail", "application.info", self._application),
             Route("POST", "/apiKey.info", "detail", "apiKey.info", self._key),
+            Route("POST", "/file.info", "detail", "file.info", self._file_info),
+            Route("GET", "/files/{id}", "detail", "file", self._file),
             *self.write_routes(),
         ]
 
@@ -238,6 +242,18 @@ class Ashby(AshbyLists, AshbyWrites):
         if "name" in given:
             people = [p for p in people if rows.name_of(p) == given["name"]]
         return succeeded([self.rows.candidate(p.number) for p in islice(people, 100)])
+
+    def _file_info(self, call: Call) -> Reply:
+        given = self.body(call, (), "fileHandle")
+        number = integer(str(given["fileHandle"]).removeprefix("handle-"), low=1, high=FAR_MS)
+        ends = self.clock.now_ms() + FILE_LIFE_MS
+        url = f"{self.file_origin}/files/{number}?expires={ends}&signature=simulated"
+        return succeeded({"url": url})
+
+    def _file(self, call: Call) -> Reply:
+        number = integer(call.ids["id"], low=1, high=FAR_MS)
+        ends = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
+        return self.file_until(number, ends if "signature" in call.query else None)
 
     def _key(self, call: Call) -> Reply:
         self.body(call)

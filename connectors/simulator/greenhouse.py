@@ -150,10 +150,9 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         return Reply.of(body)
 
     def _file(self, call: Call) -> Reply:
-        known = self.row_owners.of("attachments", rows.FILE_IDS.number(call.ids["id"]) or 0)
-        signed = known is not None and "signature" in call.query
+        number = rows.FILE_IDS.number(call.ids["id"])
         expires = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
-        return self.file_until(expires if signed else None)
+        return self.file_until(number, expires if "signature" in call.query else None)
 
     def _list(self, call: Call) -> Reply:
         listing = self.named(call.route.name)

@@ -171,7 +171,7 @@ class GreenhouseListings(VendorSimulator):
     def _encode_files(self, number: int, person: Person) -> bytes:
         file = next(f for f in person.files if f.number == number)
         now = self.clock.now_ms()
-        row = self.rows.attachment(person, file, origin=self.origin, now_ms=now)
+        row = self.rows.attachment(person, file, origin=self.file_origin, now_ms=now)
         return msgspec.json.encode(row)
 
     def _encode_tags(self, number: int, person: Person) -> bytes:

@@ -46,6 +46,8 @@ class Simulator(Account):
             self, self.recorder, self.faults, self.schedule, self.facts, self.send_webhooks
         )
         self.origin = ""
+        self.file_origin = ""
+        """The file store's own host, of a vendor that has one: another port."""
         self._quiet: dict[str, tuple[float, float]] = {}
         self._last_row: dict[str, bytes] = {}
         self._parallel: dict[str, Parallel] = {}
@@ -118,8 +120,10 @@ class Simulator(Account):
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
-        bound = self._runner.addresses[0]
+        await web.TCPSite(self._runner, host, 0).start()
+        bound, files = self._runner.addresses
         self.origin = f"http://{host}:{bound[1]}"
+        self.file_origin = f"http://{host}:{files[1]}"
 
     async def stop(self) -> None:
         """Close every connection, also those that wait for an answer that never comes."""
@@ -149,6 +153,7 @@ class Simulator(Account):
             "credentials": self.credentials,
             "options": self.options,
             "acting_user": self.acting_user,
+            "file_host": self.file_origin,
             "control": f"{self.origin}/_control/",
             "counts": self.counts(),
         }

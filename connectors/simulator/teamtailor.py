@@ -132,7 +132,8 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         return self.job(key).number if kind == "jobs" else self.application(key).number
 
     def _file(self, call: Call) -> Reply:
-        return self.file_until(integer(call.ids["ends"], low=0, high=1 << 60))
+        number = integer(call.ids["id"], low=0, high=1 << 60)
+        return self.file_until(number, integer(call.ids["ends"], low=0, high=1 << 60))
 
     def truth_candidate(self, person: Person) -> Record:
         """One link, no address, and the custom fields that the account has."""

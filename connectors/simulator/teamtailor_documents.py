@@ -29,7 +29,7 @@ class TeamtailorDocuments(VendorSimulator):
     def with_files(self, reply: Reply) -> Reply:
         """Put in the addresses of files, which are good for thirty seconds."""
         ends = self.clock.now_ms() + FILE_LIFE_MS
-        address = f"{self.origin}/files/{ends}"
+        address = f"{self.file_origin}/files/{ends}"
         reply.body = reply.body.replace(rows.FILES.encode(), address.encode())
         return reply
 

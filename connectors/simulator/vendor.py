@@ -8,6 +8,7 @@ from itertools import islice
 from typing import ClassVar, TypeVar
 
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.documents import document
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
 from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, integer, seal, unseal
 from connectors.simulator.server import Simulator
@@ -309,13 +310,16 @@ class VendorSimulator(Simulator):
 
     # Files
 
-    def file_until(self, ends_ms: int | None) -> Reply:
+    def file_until(self, number: int | None, ends_ms: int | None) -> Reply:
         """A file whose address is good until then; None is an address that was never signed."""
         if ends_ms is None:
             raise Refusal(403, "AccessDenied")
         if ends_ms < self.clock.now_ms():
             raise Refusal(403, "Request has expired")
-        return Reply(200, b"%PDF-1.4 simulated", content_type="application/pdf")
+        people = self.world.people.values()
+        file = next((f for p in people for f in p.files if f.number == number), None)
+        content, kind = document(self.found(file, "file").name)
+        return Reply(200, content, content_type=kind)
 
 
 class KeptOrders:

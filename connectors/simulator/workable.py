@@ -180,7 +180,8 @@ class Workable(WorkableLists, WorkableWrites):
     def _file(self, call: Call) -> Reply:
         expires = integer(call.query.get("expires", ""), low=0, high=1 << 60)
         signed = expires is not None and "signature" in call.query
-        return self.file_until((expires or 0) * 1000 if signed else None)
+        number = integer(call.ids["id"], low=0, high=1 << 60)
+        return self.file_until(number, (expires or 0) * 1000 if signed else None)
 
     def truth(self) -> Truth:
         """Both sides of a record under one id."""

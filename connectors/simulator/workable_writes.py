@@ -224,7 +224,7 @@ class WorkableWrites(VendorSimulator):
     def file_url(self, number: int) -> str:
         """The signed address of a file."""
         expires = self.clock.now_ms() // 1000 + FILE_LIFE_S
-        return f"{self.origin}/files/{number}?expires={expires}&signature=simulated"
+        return f"{self.file_origin}/files/{number}?expires={expires}&signature=simulated"
 
     def _done(self, call: Call, candidate: Application, *, effect: bool) -> Reply:
         self.wrote(call, application=candidate, effect=effect)

@@ -11,6 +11,7 @@ import typer
 from daemon.cli import (
     alerts,
     analytics,
+    attachments,
     configuration,
     connectors,
     erase,
@@ -37,6 +38,7 @@ PARTS = (
     inspect,
     health,
     outbox,
+    attachments,
     alerts,
     integrations,
     analytics,

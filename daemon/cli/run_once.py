@@ -1,4 +1,4 @@
-"""`run --once`: every integration polled, the stream read up to now, everything due sent.
+"""`run --once`: every integration polled, the stream read up to now, everything due sent and fetched.
 
 Each step of each integration has a border of its own: what fails there is that integration's failure,
 and all others go on.
@@ -20,7 +20,7 @@ from daemon.core.runs import in_words
 from daemon.core.status_events import StreamInterrupted
 from daemon.core.unexpected import stack
 from daemon.runtime.supervision import must_pass, supervise
-from daemon.runtime.worker import BACKOFF, EXPORTS, POLLS, PUSHES, IntegrationWorker
+from daemon.runtime.worker import BACKOFF, EXPORTS, FILES, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER
 from daemon.store.mongo_errors import is_outage
 from models.ids import integration_id
@@ -83,6 +83,7 @@ class _Once:
             await self._each(workers, PUSHES, self._deliver)
             await self._each(workers, EXPORTS, _export)
             await self._each(workers, POLLS, _import_details)
+            await self._each(workers, FILES, _fetch_files)
         await self._guarded("alerts", "conditions", self._notify)
 
     async def _notify(self) -> None:
@@ -178,6 +179,10 @@ async def _export(worker: IntegrationWorker) -> str | None:
 
 async def _import_details(worker: IntegrationWorker) -> None:
     await worker.details_once(DETAILS_AT_MOST)
+
+
+async def _fetch_files(worker: IntegrationWorker) -> None:
+    await worker.jobs.files.fetch_due()
 
 
 async def _close(worker: IntegrationWorker) -> None:

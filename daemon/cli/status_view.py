@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from daemon.cli.rendering import colored, moment, table
 from daemon.cli.session import out
+from daemon.core.attachments import OPEN_STATES
 from daemon.http.page_parts import OPEN, age, counted, mute_of, number, total
 
 Row = Mapping[str, Any]
@@ -66,6 +67,7 @@ def _notes(one: Row, now: datetime) -> list[str]:
     if total(one["failed_records"]):
         counts = ", ".join(f"{n} {state}" for state, n in sorted(one["failed_records"].items()))
         notes.append(f"records that failed to import: {counts}")
+    notes += _files(one["attachments"])
     if one["open_conflicts"]:
         notes.append(f"conflicts that wait for a person: {one['open_conflicts']}")
     if one["unmapped_stages"]:
@@ -80,6 +82,13 @@ def _details(one: Row) -> list[str]:
         return []
     records = f"{one['details_pending']:,} of {number(total(one['snapshots']))} records"
     return [f"details are read in the background: {records} wait for theirs"]
+
+
+def _files(counts: Mapping[str, int] | None) -> list[str]:
+    """Returns the files that wait for a time or a person."""
+    waiting, given_up = total(counts, *OPEN_STATES), total(counts, "dead")
+    notes = [f"files that wait to be fetched: {waiting}"] if waiting else []
+    return [*notes, f"files that were given up: {given_up}"] if given_up else notes
 
 
 def _webhooks(health: Row, now: datetime) -> str:

@@ -21,8 +21,8 @@ HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
 HOUR = timedelta(hours=1)
 FORBIDDEN = 403
-PUSH, RECORD = "push", "record"
-"""Subjects of conditions about pushes and about records, which want different commands."""
+PUSH, RECORD, FILE = "push", "record", "file"
+"""Subjects of conditions about pushes, records and files, which want different commands."""
 
 
 def _condition(
@@ -134,6 +134,19 @@ def dead_records(of: IntegrationRef, *, records: int) -> Condition:
         f"`failed_records`, correct the cause, then `ats-sync poll {of.name} --sweep`.",
         subject=RECORD,
         details={"records": records},
+    )
+
+
+def dead_files(of: IntegrationRef, *, files: int) -> Condition:
+    """Files of candidates were tried until their time ran out, or are on a host that is not known."""
+    return _condition(
+        AlertKind.DEAD_LETTERS,
+        of,
+        title=f"{of.name}: {_count(files, 'file')} given up",
+        message="The candidates are imported without them. Read the reasons with `ats-sync attachments "
+        "list --state dead`, correct the cause, then `ats-sync attachments retry`.",
+        subject=FILE,
+        details={"files": files},
     )
 
 

@@ -14,6 +14,7 @@ from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, META_FIELDS
 from models.status import TURNED_DOWN, ApplicationStatus
 
 CUSTOM = "custom_fields"
+ATTACHMENTS = "attachments"
 _CLOSING_TIMES = frozenset({"rejected_at", "hired_at"})
 
 
@@ -64,7 +65,7 @@ def _differences(
             continue
         if field == CUSTOM:
             yield from _custom_differences(before or {}, after)
-        elif field == "attachments" and _without_urls(before or []) == _without_urls(after):
+        elif field == ATTACHMENTS and _without_urls(before or []) == _without_urls(after):
             yield FieldChange(field, before, after, quiet=True)
         else:
             yield FieldChange(field, before, after, quiet=field in META_FIELDS)

@@ -6,9 +6,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from daemon.core.diff import CUSTOM, FieldChange, diff_application, diff_candidate, loud
+from daemon.core.diff import (
+    ATTACHMENTS,
+    CUSTOM,
+    FieldChange,
+    diff_application,
+    diff_candidate,
+    loud,
+)
 from daemon.core.snapshot import Record
-from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, META_FIELDS
+from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS, FILE_FIELDS, META_FIELDS
 
 Kind = Literal[
     "missing in snapshots",
@@ -195,6 +202,8 @@ def _differing(
     fields = CANDIDATE_FIELDS if subject == "candidate" else APPLICATION_FIELDS
     for name in fields:
         ours, theirs = snapshot.get(name), clearview.get(name)
+        if name == ATTACHMENTS:
+            theirs = _without_files(theirs)
         if ours == theirs or name in META_FIELDS:
             continue
         if name == CUSTOM:
@@ -210,6 +219,18 @@ def _value(record: Record | None, path: str) -> Any:
         return None
     top, _, key = path.partition(".")
     return _mapping(record.get(top)).get(key) if key else record.get(top)
+
+
+def _without_files(attachments: Any) -> Any:
+    """Returns ClearView's attachments as the ATS says them: without what fetching them has added."""
+    if not isinstance(attachments, list):
+        return attachments
+    return [
+        {name: value for name, value in each.items() if name not in FILE_FIELDS}
+        if isinstance(each, Mapping)
+        else each
+        for each in attachments
+    ]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import structlog
 from msgspec.structs import replace
 
 from daemon.core.alert_texts import conflicts_open, dead_push
+from daemon.core.attachments import changed_files
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.coalesce_batch import fold_candidates
 from daemon.core.conditions import AlertKind, alert_key
@@ -69,6 +70,7 @@ async def deliver(
     refused |= await _take_back(context, list_name, taken, aligned, import_id)
     taken = [p for p in taken if p.change.external_id not in refused]
     await _settle_conflicts(context, taken)
+    await _queue_files(context, list_name, taken)
     await _repeat_lost(context, taken)
     return refused
 
@@ -91,6 +93,18 @@ async def apply_plans(
         else:
             counts.updated += 1
     return applied
+
+
+async def _queue_files(context: ImportContext, list_name: str, plans: Sequence[RecordPlan]) -> None:
+    """Queues the files of candidates that ClearView has now, before the page counts as done."""
+    facts = next(each for each in context.connector.lists if each.name == list_name)
+    files = changed_files(
+        [plan.change for plan in plans],
+        context.rules.attachments,
+        from_details=facts.files_from_details,
+    )
+    if files:
+        await context.ports.attachments.update(list_name, files, at=context.ports.clock.now())
 
 
 async def _repeat_lost(context: ImportContext, plans: Sequence[RecordPlan]) -> None:

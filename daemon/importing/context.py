@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from connectors.connector import Connector, ListFacts
+from daemon.core.attachments import AttachmentRules
 from daemon.core.conflict import Policy
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
@@ -20,6 +21,7 @@ from daemon.core.webhook_health import Record
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
+from daemon.ports.attachments import AttachmentQueue
 from daemon.ports.clock import Clock
 from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import (
@@ -54,6 +56,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     values: SentValues
     webhooks: WebhookQueue
     erased: ErasedPeople
+    attachments: AttachmentQueue
     runs: RunLog
     alerts: Alerts
     clock: Clock
@@ -74,6 +77,7 @@ class ImportRules(msgspec.Struct, frozen=True):
     max_percent: float = 10.0
     judges_webhooks: bool = False
     """Polls are rarer while webhooks are healthy: each poll judges them."""
+    attachments: AttachmentRules = AttachmentRules()
     own_field: str | None = None
     """The field or tag that our analytics are written to: what comes back in it is our own."""
 

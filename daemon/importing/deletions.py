@@ -197,6 +197,7 @@ async def delete_records(
     snapshots = [s for s in snapshots if s.external_id not in kept]
     external_ids = [e for e in external_ids if e not in kept]
     candidates = [c for c in candidates if c not in refused]
+    await ports.attachments.drop(candidates, at=now)
     await ports.history.record(
         walk_id=context.walk_id,
         run_id=context.run.id,

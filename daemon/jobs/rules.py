@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from config.operator import Integration
+from daemon.core.attachments import AttachmentRules
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.core.push_plan import PushRules
 from daemon.exporting.values import ExportSettings
@@ -19,7 +20,17 @@ def import_rules(settings: Integration) -> ImportRules:
         deletions=settings.deletions.policy,
         max_percent=settings.deletions.max_percent,
         judges_webhooks=settings.poll.every_with_webhooks is not None,
+        attachments=attachment_rules(settings),
         own_field=_exported_field(settings),
+    )
+
+
+def attachment_rules(settings: Integration) -> AttachmentRules:
+    """Returns the rules for candidates' files."""
+    return AttachmentRules(
+        downloads=settings.attachments.policy == "download",
+        kinds=frozenset(settings.attachments.kinds),
+        max_bytes=settings.attachments.max_size,
     )
 
 

@@ -49,6 +49,22 @@ class DeliveryJob(Protocol):
         ...
 
 
+class FileJob(Protocol):
+    """The fetching of candidates' files."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fetches until stopped."""
+        ...
+
+    async def fetch_due(self) -> None:
+        """Fetches all files that are due, and returns."""
+        ...
+
+    def wake(self) -> None:
+        """Makes the job look at the queue."""
+        ...
+
+
 class ExportResult(Protocol):
     """The result of one export."""
 

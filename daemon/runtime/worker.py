@@ -1,7 +1,7 @@
-"""One integration's work: polls, deliveries and exports, side by side.
+"""One integration's work: polls, deliveries, exports and files, side by side.
 
 Each has a lease of its own, so that any replica may do any of it, and one at a time does. What fails
-in one of them is counted and tried again; it neither stops the other two nor any other integration.
+in one of them is counted and tried again; it neither stops the others nor any other integration.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
-from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, PollJob
+from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
@@ -41,7 +41,7 @@ FINISH = timedelta(seconds=3)
 DATABASE_RETRY = timedelta(seconds=2)
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
-POLLS, PUSHES, EXPORTS = "polls", "pushes", "exports"
+POLLS, PUSHES, EXPORTS, FILES = "polls", "pushes", "exports", "attachments"
 """Its loops, as alerts name them."""
 BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=30))
 
@@ -54,6 +54,7 @@ class Jobs(msgspec.Struct, frozen=True):
     """None where nothing is read in the background."""
     delivery: DeliveryJob | None
     export: ExportJob | None
+    files: FileJob
 
 
 class Triggers(msgspec.Struct, frozen=True):
@@ -138,6 +139,7 @@ class IntegrationWorker:
         self._triggers.poll.ring()
         if self.jobs.delivery is not None:
             self.jobs.delivery.wake()
+        self.jobs.files.wake()
 
     async def once(self, patience: timedelta) -> str | None:
         """One poll by itself, whatever the schedule says; returns why it failed, if it did.
@@ -165,6 +167,7 @@ class IntegrationWorker:
             yield PUSHES, self.jobs.delivery.run
         if self.jobs.export is not None:
             yield EXPORTS, self._exports
+        yield FILES, self.jobs.files.run
 
     async def _polls(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -2,11 +2,11 @@
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from daemon.core.alert_texts import PUSH, RECORD
+from daemon.core.alert_texts import FILE, PUSH, RECORD
 from daemon.core.conditions import AlertKind
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo, Row
-from models.documents import Alert, Conflict, FailedRecord, StatusOutboxEntry
+from models.documents import Alert, Conflict, FailedRecord, QueuedFile, StatusOutboxEntry
 
 
 class AlertExpiry:
@@ -19,6 +19,7 @@ class AlertExpiry:
         self._rows: dict[tuple[str, str], tuple[AsyncCollection[Row], Row]] = {
             (AlertKind.DEAD_LETTERS, PUSH): (mongo.collection(StatusOutboxEntry), dead),
             (AlertKind.DEAD_LETTERS, RECORD): (mongo.collection(FailedRecord), dead),
+            (AlertKind.DEAD_LETTERS, FILE): (mongo.collection(QueuedFile), dead),
             (AlertKind.CONFLICTS_OPEN, ""): (mongo.collection(Conflict), undecided),
         }
 

@@ -18,7 +18,8 @@ class DocumentUpdate(msgspec.Struct, frozen=True):
 
     key: str
     where: Row
-    update: Row
+    update: Row | Sequence[Row]
+    """Operators, or the stages of a pipeline."""
 
 
 class UpdateOutcome(msgspec.Struct, frozen=True):
@@ -47,11 +48,14 @@ async def update_each(
     writes: list[UpdateOne] = []
     refused: dict[str, str] = {}
     for change in changes:
-        update = encoded_or_reason(change.update, encode)
-        if isinstance(update, str):
-            refused[change.key] = update
+        stages = change.update if isinstance(change.update, Sequence) else [change.update]
+        encoded = [encoded_or_reason(stage, encode) for stage in stages]
+        reason = next((each for each in encoded if isinstance(each, str)), None)
+        if reason is not None:
+            refused[change.key] = reason
         else:
             keys.append(change.key)
+            update: Any = encoded if isinstance(change.update, Sequence) else encoded[0]
             writes.append(UpdateOne(change.where, update))
     matched, errors = await _written(collection, writes)
     refused |= {keys[error["index"]]: refusal(error) for error in errors}

@@ -5,9 +5,11 @@ from uuid import UUID
 from config.operator_clearview import ByHttp, ClearView, Service
 from connectors.http.outbound import rules_of
 from daemon.ports.analytics import MetricsSource
+from daemon.ports.attachments import FileShelf
 from daemon.ports.clock import Clock
 from daemon.ports.imports import CandidateManagement
 from daemon.store.analytics import MongoMetrics
+from daemon.store.attachment_files import GridFSShelf
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.http_analytics import HttpMetrics
@@ -28,6 +30,10 @@ class ClearViewBackends:
         if self._candidates is None:
             return MongoCandidateManagement(self._mongo, integration_id)
         return HttpCandidateManagement(self._candidates, self._mongo, integration_id)
+
+    def shelf(self, integration_id: UUID) -> FileShelf:
+        """Returns where copies of one integration's files are kept."""
+        return GridFSShelf(self._mongo, integration_id)
 
     @property
     def metrics(self) -> MetricsSource:

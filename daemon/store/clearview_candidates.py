@@ -9,8 +9,11 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch, Taken
+from daemon.core.diff import ATTACHMENTS
 from daemon.core.erasure import PersonIds
 from daemon.core.snapshot import Record
+from daemon.store.attachment_erasure import erase_files
+from daemon.store.attachment_fields import attachments_update
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_insert import insert_each
 from daemon.store.bulk_update import DocumentUpdate, UpdateOutcome, update_alike, update_each
@@ -31,6 +34,7 @@ class MongoCandidateManagement:
     """One integration's part of ClearView's collections."""
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        self._mongo = mongo
         self._candidates = mongo.collection(ClearViewCandidate)
         self._applications = mongo.collection(ClearViewApplication)
         self._outbox = mongo.collection(StatusOutboxEntry)
@@ -100,19 +104,34 @@ class MongoCandidateManagement:
             yield row
 
     async def _patch_candidates(self, batch: ClearViewBatch) -> dict[str, str]:
-        """Patches candidates; returns the external ids that failed, with the reason."""
+        """Patches candidates; returns the external ids that failed, with the reason.
+
+        Files come first: a document with the import's stamp is complete.
+        """
+        ids = {p.external_id: candidate_id(self._integration, p.external_id)
+               for p in batch.candidate_patches}  # fmt: skip
+        files = [
+            DocumentUpdate(
+                patch.external_id,
+                {"_id": ids[patch.external_id]},
+                attachments_update(patch.set[ATTACHMENTS]),
+            )
+            for patch in batch.candidate_patches
+            if ATTACHMENTS in patch.set
+        ]
+        refused = (await update_each(self._candidates, files)).refused if files else {}
         changes = [
             DocumentUpdate(
                 patch.external_id,
-                {"_id": candidate_id(self._integration, patch.external_id)},
-                _update(patch.set, patch.unset, _stamp(batch)),
+                {"_id": ids[patch.external_id]},
+                _update(_without_files(patch.set), patch.unset, _stamp(batch)),
             )
             for patch in batch.candidate_patches
+            if patch.external_id not in refused
         ]
         changed = await update_each(self._candidates, changes)
-        ids = {c.key: c.where["_id"] for c in changes}
         gone = await _not_written(self._candidates, changed, ids, batch.import_id)
-        return {**changed.refused, **dict.fromkeys(gone, GONE.format("candidate"))}
+        return {**refused, **changed.refused, **dict.fromkeys(gone, GONE.format("candidate"))}
 
     async def _patch_applications(
         self, batch: ClearViewBatch
@@ -214,10 +233,17 @@ class MongoCandidateManagement:
         return refused
 
     async def erase(self, person: PersonIds, *, at: datetime) -> None:  # noqa: ARG002
-        """Removes the documents, applications first."""
+        """Removes files, then the documents, applications first."""
+        await erase_files(self._mongo, person)
         for document, query in CLEARVIEW_QUERIES.items():
             collection = self._candidates if document is ClearViewCandidate else self._applications
             await collection.delete_many(query(person))
+
+
+def _without_files(fields: Mapping[str, object]) -> Mapping[str, object]:
+    if ATTACHMENTS not in fields:
+        return fields
+    return {name: value for name, value in fields.items() if name != ATTACHMENTS}
 
 
 def _external_id(row: Mapping[str, Any]) -> str:

@@ -62,6 +62,7 @@ class _Figures(msgspec.Struct, frozen=True):
     details: Counts | None
     pushes: Counts | None
     failed: Counts
+    files: Counts | None
     conflicts: Counts
     oldest_push: Mapping[UUID | None, datetime]
 
@@ -121,6 +122,7 @@ class Overview:
             details=await counts.details(),
             pushes=await counts.pushes(),
             failed=await counts.failed_records(),
+            files=await counts.files(),
             conflicts=await counts.open_conflicts(),
             oldest_push=await counts.oldest_open_push(),
         )
@@ -192,6 +194,7 @@ def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
         "outbox": _of(figures.pushes, of),
         "oldest_open_push_at": figures.oldest_push.get(of),
         "failed_records": _of(figures.failed, of),
+        "attachments": _of(figures.files, of),
         "open_conflicts": _of(figures.conflicts, of, total=True),
         "unmapped_stages": list(unmapped),
     }

@@ -18,6 +18,7 @@ from models.documents import (
     ClearViewCandidate,
     Conflict,
     FailedRecord,
+    QueuedFile,
     StatusOutboxEntry,
 )
 from models.documents.clearview import IMPORTED
@@ -93,6 +94,10 @@ class OverviewCounts:
     async def failed_records(self) -> Counts:
         """Counts records whose import failed, by state."""
         return await self._counted(FailedRecord, _grouped("ats_integration_id", "state"))
+
+    async def files(self) -> Counts | None:
+        """Counts candidates' files by what became of them."""
+        return await self._large(QueuedFile, "ats_integration_id", "integration_due", by="state")
 
     async def open_conflicts(self) -> Counts:
         """Counts conflicts that wait for a person."""

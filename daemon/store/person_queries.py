@@ -22,6 +22,7 @@ from models.documents import (
     Conflict,
     FailedRecord,
     NotificationDelivery,
+    QueuedFile,
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
@@ -85,6 +86,10 @@ OWN_QUERIES: Mapping[type[Document], PersonQuery] = {
     StatusUpdateLog: _applications,
     Conflict: _applications,
     AnalyticsValue: _applications,
+    QueuedFile: lambda person: {
+        "ats_integration_id": person.integration,
+        "candidate_external_id": _in(person.candidates),
+    },
     WebhookEvent: _webhooks,
     FailedRecord: _failed,
     CandidateImportLog: _import_log,

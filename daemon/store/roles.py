@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from beanie import Document
 
+from daemon.store.attachment_files import BUCKET
 from daemon.store.migrations import privilege_of
 from models.documents import (
     OWN_DOCUMENTS,
@@ -16,6 +17,7 @@ from models.documents import (
     ClearViewCandidate,
     IntegrationSettings,
     Lease,
+    QueuedFile,
     StatusOutboxEntry,
     StatusUpdateLog,
 )
@@ -37,6 +39,7 @@ _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
     Alert: ("update",),
     AlertMute: _CHANGE,
     StatusOutboxEntry: ("update",),
+    QueuedFile: ("update",),
     StatusUpdateLog: ("insert", "remove"),
     Lease: ("insert", "update"),
     AuditEntry: ("insert",),
@@ -128,7 +131,11 @@ def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     candidates, applications = _name(ClearViewCandidate), _name(ClearViewApplication)
     writes = (*_CHANGE, "createCollection", "createIndex")
     if databases.writes_candidates:
-        written = [_on(databases.clearview, name, writes) for name in (candidates, applications)]
+        bucket = ("insert", "remove", "createCollection", "createIndex")
+        written = [
+            *(_on(databases.clearview, name, writes) for name in (candidates, applications)),
+            *(_on(databases.clearview, f"{BUCKET}.{part}", bucket) for part in ("files", "chunks")),
+        ]
     else:
         written = [_on(databases.clearview, applications, ("update",))]
     return [_on(databases.clearview, "", (*_LOOK, *_WATCH)), *written, oplog]

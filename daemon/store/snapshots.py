@@ -218,6 +218,15 @@ class MongoSnapshots:
         async for row in cursor:
             yield row["external_id"], row.get("missing_since")
 
+    async def with_attachments(self, list_name: str) -> AsyncIterator[Snapshot]:
+        query = {
+            **self._of_list(list_name),
+            "deleted_at": None,
+            "candidate.attachments.0": {"$exists": True},
+        }
+        async for row in self._collection.find(query, _LOADED):
+            yield snapshot_of(row)
+
     async def mark_missing(self, list_name: str, external_ids: Sequence[str], at: datetime) -> None:
         await self._set(list_name, external_ids, {"missing_since": at, "digest": None})
 

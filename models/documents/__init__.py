@@ -5,6 +5,7 @@ from beanie import Document
 from models.documents.alert import Alert, AlertMute, NotificationDelivery
 from models.documents.analytics_log import AnalyticsExportLog
 from models.documents.analytics_value import AnalyticsValue
+from models.documents.attachment import QueuedFile
 from models.documents.audit_entry import AuditEntry
 from models.documents.change import CandidateChange
 from models.documents.checkpoint import Checkpoint
@@ -42,6 +43,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     Lease,
     NotificationDelivery,
     OAuthToken,
+    QueuedFile,
     StatusOutboxEntry,
     StatusUpdateLog,
     SyncRun,
@@ -75,6 +77,7 @@ __all__ = [
     "Lease",
     "NotificationDelivery",
     "OAuthToken",
+    "QueuedFile",
     "StatusOutboxEntry",
     "StatusUpdateLog",
     "SyncRun",

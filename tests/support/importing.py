@@ -12,6 +12,7 @@ from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_values import MongoSentValues
+from daemon.store.attachments import MongoAttachmentQueue
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.conflicts import MongoConflictLog
@@ -42,6 +43,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         values=MongoSentValues(mongo, clock),
         webhooks=MongoWebhookQueue(mongo, integration),
         erased=erasing(mongo, clock).erased,
+        attachments=MongoAttachmentQueue(mongo, integration),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),
         clock=clock,

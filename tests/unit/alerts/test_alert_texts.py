@@ -42,6 +42,10 @@ EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
         lambda: texts.dead_records(OF, records=20),
     ),
     (
+        lambda: texts.dead_files(OF, files=1),
+        lambda: texts.dead_files(OF, files=20),
+    ),
+    (
         lambda: texts.unreadable_changes(count=1),
         lambda: texts.unreadable_changes(count=2),
     ),

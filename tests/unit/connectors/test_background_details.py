@@ -170,13 +170,13 @@ async def test_details_come_in_batches_and_over_several_pages() -> None:
 async def test_addresses_of_files_are_read_without_what_else_details_are_made_of() -> None:
     async with tiny_ats(answer) as ats:
         connector = tiny_connector(ats, text())
-        files = await connector.read_attachments("people", "1")
-        gone = await connector.read_attachments("people", "4")
+        files = await connector.file_addresses("people", "1")
+        gone = await connector.file_addresses("people", "4")
         await connector.close()
 
     assert files is not None
-    assert [each["url"] for each in files] == ["https://f/5"]
-    assert gone == []
+    assert [each.url for each in files.values()] == ["https://f/5"]
+    assert gone == {}
     assert ats.asked == ["GET /people/1/files", "GET /people/4/files"]
 
 
@@ -191,12 +191,12 @@ async def test_addresses_that_the_record_itself_has_are_read_by_its_id() -> None
 
     async with tiny_ats(one) as ats:
         connector = tiny_connector(ats, text(fetch, mapping))
-        files = await connector.read_attachments("people", "7")
-        gone = await connector.read_attachments("people", "8")
+        files = await connector.file_addresses("people", "7")
+        gone = await connector.file_addresses("people", "8")
         await connector.close()
 
     assert files is not None
-    assert [each["url"] for each in files] == ["https://f"]
+    assert [each.url for each in files.values()] == ["https://f"]
     assert gone is None
 
 

@@ -1,0 +1,51 @@
+"""Checks of what a definition says about candidates' files."""
+
+from config.document import Document
+from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.files import FILE_IDS, Files
+from connectors.definition.placeholders import names_in
+from connectors.definition.records import NOTHING
+from connectors.definition.root import DefinitionModel
+from connectors.definition.sources import Each
+
+
+def check_files(document: Document, model: DefinitionModel) -> None:
+    """Report files that could never be found, and requests that name no file."""
+    mapped = model.candidate.attachments if model.candidate is not None else NOTHING
+    keys = mapped.fields.keys() if isinstance(mapped, Each) else frozenset()
+    files = model.files
+    if files is None:
+        if "handle" in keys:
+            message = "is used by `files.address` only, which is not declared"
+            document.error(("candidate", "attachments", "handle"), message, on_key=True)
+        return
+    if "external_id" not in keys:
+        message = (
+            "needs `candidate.attachments` with `each` and an `external_id`: which file is it?"
+        )
+        document.error(("files",), message, on_key=True)
+    _check_requests(document, model, files)
+    asks = files.request is not None or files.address is not None
+    if not asks and "url" not in keys:
+        message = "needs `candidate.attachments` with a `url`, or else `request` or `address`"
+        document.error(("files",), message, on_key=True)
+    if "attachments" in model.waivers:
+        message = "is waived, but `files` says how they are fetched"
+        document.error(("waivers", "attachments"), message, on_key=True)
+
+
+def _check_requests(document: Document, model: DefinitionModel, files: Files) -> None:
+    names = settings_names(model) | FILE_IDS
+    if files.request is not None:
+        for key, part in files.request.parts().items():
+            check_placeholders(document, ("files", "request", key), part, names)
+        if "attachment_id" not in {use.name for use in names_in(files.request.parts())}:
+            document.error(("files", "request"), "needs {attachment_id}: which file to fetch")
+    if files.address is not None:
+        for key, part in files.address.request.parts().items():
+            location = ("files", "address", "request", key)
+            check_placeholders(document, location, part, names | {"handle"})
+        used = {use.name for use in names_in(files.address.request.parts())}
+        if not used & {"attachment_id", "handle"}:
+            message = "needs {handle} or {attachment_id}: which file it is"
+            document.error(("files", "address", "request"), message)

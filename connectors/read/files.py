@@ -1,0 +1,228 @@
+"""Fetches candidates' files: where they are, whether that may be asked, and what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from yarl import URL
+
+from connectors.connector import FetchedFile, FileAddress, FileRef
+from connectors.definition.compiled_paths import compile_path
+from connectors.definition.files import Files
+from connectors.definition.sources import PathSource
+from connectors.errors import (
+    AddressExpired,
+    BrokenAnswer,
+    Forbidden,
+    Misdirected,
+    NotFound,
+    NotSupported,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from connectors.http.addresses import sendable
+from connectors.http.client import Answer, Outgoing, same_origin
+from connectors.http.file_hosts import FileHosts
+from connectors.http.parts import Parts
+from connectors.http.transport import whole
+from connectors.read.background_details import DetailReader
+from connectors.read.conversions import files, text
+from connectors.read.detail_fetcher import Fetcher
+from connectors.read.getters import getter
+from connectors.read.record_reader import ListReader
+
+FILE = "file"
+"""The operation, as limits and metrics name it."""
+MAX_REDIRECTS = 3
+MARGIN = timedelta(seconds=5)
+"""An address that ends within this time is not used any more."""
+_STALE = frozenset({401, 403, 404, 410})
+"""Statuses of a file host for an address that it no longer accepts (S3 answers 403)."""
+
+
+class FileReader:
+    """Fetches the files of one integration's candidates."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        fetcher: Fetcher,
+        readers: Mapping[str, ListReader],
+        details: Mapping[str, DetailReader],
+    ) -> None:
+        """Compile where the records have their files."""
+        model = parts.definition.model
+        self._parts = parts
+        self._title = model.title
+        self._spec = model.files
+        self._fetcher = fetcher
+        self._readers = readers
+        self._details = details
+        self._hosts = FileHosts(
+            [*(self._spec.hosts if self._spec else ()), *parts.operator.attachments.hosts]
+        )
+        fields = parts.operator.fields
+        own = fields.get("candidate.attachments") or fields.get("attachments")
+        mapped = model.candidate.attachments if model.candidate else None
+        source = PathSource(own) if own else mapped
+        self._items = getter(source, parts.requests.zone(None)) if source is not None else None  # type: ignore[arg-type]  # validated to be a source
+
+    async def addresses(self, list_name: str, record_id: str) -> Mapping[str, FileAddress] | None:
+        """Reads a record again for the addresses of its files; None if it is gone."""
+        read_at = self._parts.clock.now()
+        details = self._details[list_name]
+        if "candidate.attachments" in details.fields:
+            shown = await details.attachments(record_id)
+            return None if shown is None else _by_id(shown, read_at)
+        try:
+            read = await self._fetcher.read(list_name, [record_id], background=True)
+        except NotFound:
+            return None
+        reader = self._readers[list_name]
+        record = next((row for row in read.rows if reader.known_as(row) == record_id), None)
+        if record is None:
+            if record_id in read.doubtful:
+                raise BrokenAnswer(f"{list_name}: the answer does not show the record {record_id}")
+            return None
+        await reader.joins.join([record], [])
+        if reader.joins.is_unsure([record]):
+            raise BrokenAnswer(f"{list_name}: the ATS does not show the record's files now")
+        return self._addresses(record, read_at)
+
+    def _addresses(self, record: Any, read_at: datetime) -> dict[str, FileAddress]:
+        items = self._items(record) if self._items is not None else None
+        rows = [item for item in items or () if isinstance(item, dict)]
+        handles = [{"handle": text(row.get("handle"))} for row in rows]
+        return _by_id(
+            [{**each, **handle} for each, handle in zip(files(rows), handles, strict=True)], read_at
+        )
+
+    async def fetch(
+        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
+    ) -> FetchedFile:
+        """Fetches a file; see `connectors.connector.Connector.fetch_file`."""
+        spec = self._spec
+        if spec is None:
+            raise NotSupported(f"{self._title}: the definition does not say how to fetch files")
+        if spec.request is not None:
+            draft = self._parts.requests.draft(spec.request, FILE, _ids(ref))
+            request = draft.outgoing()
+        else:
+            url = await self._url(spec, ref, address)
+            request = Outgoing(FILE, "GET", url, {"Accept": "*/*"})
+        headers = {**request.headers, "Accept": "*/*"}
+        return await self._follow(
+            spec,
+            Outgoing(
+                FILE,
+                request.method,
+                request.url,
+                headers,
+                request.body,
+                is_background=True,
+                max_bytes=max_bytes,
+            ),
+        )
+
+    async def _url(self, spec: Files, ref: FileRef, address: FileAddress | None) -> URL:
+        if address is None:
+            raise AddressExpired(f"{FILE}: its address is not known", operation=FILE)
+        if spec.address is not None:
+            return _joined(self._parts.requests.origin, await self._asked(spec, ref, address))
+        now, ends = self._parts.clock.now(), address.expires_at
+        if ends is None and spec.lifetime is not None:
+            ends = address.read_at + spec.lifetime
+        if address.url is None or (ends is not None and ends - MARGIN <= now):
+            raise AddressExpired(f"{FILE}: its address is too old", operation=FILE)
+        return _joined(self._parts.requests.origin, address.url)
+
+    async def _asked(self, spec: Files, ref: FileRef, address: FileAddress) -> str:
+        """Returns the address that the ATS names on request."""
+        if spec.address is None:
+            raise AssertionError("no request for addresses")
+        if "handle" in spec.address.request.placeholders and address.handle is None:
+            raise AddressExpired(f"{FILE}: its handle is not known", operation=FILE)
+        values = {**_ids(ref), "handle": address.handle}
+        draft = self._parts.requests.draft(
+            spec.address.request, f"{FILE}.address", values, is_background=True
+        )
+        answer = await self._parts.transport.read(draft.outgoing(), "fetch", whole, again=False)
+        found = compile_path(spec.address.at)(answer.payload)
+        if not isinstance(found, str) or not found:
+            message = f"{FILE}: the answer names no address at `{spec.address.at}`"
+            raise BrokenAnswer(message, status=answer.status, operation=FILE)
+        return found
+
+    async def _follow(self, spec: Files, request: Outgoing) -> FetchedFile:
+        """Fetches the file, also from where its host redirects to."""
+        for _ in range(MAX_REDIRECTS + 1):
+            own = same_origin(request.url, self._parts.requests.origin)
+            authorised = own and spec.auth == "api"
+            if not (authorised or self._hosts.allow(request.url)):
+                raise Misdirected(
+                    f"{FILE}: {request.url.host} is no file host of {self._title}; nothing was sent "
+                    "there. If it is one, add it to the integration's `attachments.hosts`",
+                    operation=FILE,
+                )
+            answer = await self._parts.transport.file(request, authorised=authorised)
+            if not _is_redirect(answer):
+                return self._judged(request, answer, authorised=authorised)
+            target = _joined(request.url, answer.headers["Location"])
+            request = Outgoing(
+                FILE,
+                "GET",
+                target,
+                {"Accept": "*/*"},
+                is_background=True,
+                max_bytes=request.max_bytes,
+            )
+        raise Misdirected(f"{FILE}: more than {MAX_REDIRECTS} redirects", operation=FILE)
+
+    def _judged(self, request: Outgoing, answer: Answer, *, authorised: bool) -> FetchedFile:
+        status = answer.status
+        if authorised:
+            error = self._parts.transport.file_error(request, answer)
+            if isinstance(error, NotFound | Forbidden):
+                raise AddressExpired(str(error), status=status, operation=FILE) from error
+            if error is not None:
+                raise error
+        elif status in _STALE:
+            raise AddressExpired(f"{FILE}: its host answered {status}", status=status)
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimited(f"{FILE}: its host asks to slow down", operation=FILE)
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"{FILE}: its host answered {status}", status=status, operation=FILE)
+        elif status != HTTPStatus.OK:
+            raise Rejected(f"{FILE}: its host answered {status}", status=status, operation=FILE)
+        return FetchedFile(answer.body, answer.headers.get("Content-Type"))
+
+
+def _by_id(attachments: Sequence[Mapping[str, Any]], read_at: datetime) -> dict[str, FileAddress]:
+    return {
+        each["external_id"]: FileAddress(
+            each["url"], each["url_expires_at"], read_at, each.get("handle")
+        )
+        for each in attachments
+        if each["external_id"] is not None
+    }
+
+
+def _ids(ref: FileRef) -> dict[str, object]:
+    return {
+        "record_id": ref.record_id,
+        "candidate_id": ref.candidate_id,
+        "attachment_id": ref.attachment_id,
+    }
+
+
+def _joined(base: URL, address: str) -> URL:
+    try:
+        return base.join(URL(sendable(address), encoded=True))
+    except ValueError:
+        raise Misdirected(f"{FILE}: its address cannot be read", operation=FILE) from None
+
+
+def _is_redirect(answer: Answer) -> bool:
+    return answer.status in {301, 302, 303, 307, 308} and "Location" in answer.headers

@@ -1,0 +1,124 @@
+"""`ats-sync attachments`: candidates' files on their way into ClearView."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
+
+if TYPE_CHECKING:
+    from daemon.store.attachment_admin import MongoAttachmentAdmin
+
+StateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        "-s",
+        help="Only files in this state; may be given more than once.",
+        show_default=False,
+    ),
+]
+IdsArgument = Annotated[
+    list[UUID] | None, typer.Argument(help="The files' ids.", show_default=False)
+]
+DeadOption = Annotated[bool, typer.Option("--dead", help="All that were given up, instead of ids.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    group = typer.Typer(
+        help="Look at candidates' files that are to be fetched, and fetch them again.",
+        no_args_is_help=True,
+    )
+    group.command("list")(list_files)
+    group.command("retry")(retry)
+    app.add_typer(group, name="attachments", rich_help_panel="Looking")
+
+
+def list_files(
+    state: StateOption = None,
+    integration: IntegrationOption = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List files, the last changed first. Their names are in ClearView only."""
+    from daemon.cli.session import print_json
+    from daemon.store.attachment_admin import STATES, FileFilter
+
+    which = FileFilter(_known(state, STATES), integration)
+
+    async def read(admin: "MongoAttachmentAdmin") -> tuple[list[dict[str, Any]], int]:
+        return await admin.listed(which, limit=limit), await admin.count(which)
+
+    rows, count = _with_queue(config, read)
+    if as_json:
+        print_json(rows)
+    else:
+        _show_rows(rows, count)
+
+
+def retry(
+    ids: IdsArgument = None,
+    integration: IntegrationOption = None,
+    dead: DeadOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make files due now: given by id, all that were given up, or all of an integration that wait.
+
+    A running daemon fetches them within seconds.
+    """
+    from daemon.cli.session import EXIT_FAILED, out, usage_error
+    from daemon.store.attachment_admin import RETRIED, FileFilter
+
+    if not (ids or integration or dead):
+        raise usage_error("say which files: ids, --dead or --integration")
+    states = ("dead",) if dead else RETRIED
+    which = FileFilter(states, integration, tuple(ids) if ids else None)
+    count = _with_queue(config, lambda admin: admin.retry(which))
+    out.print(f"{count} files are due again.", markup=False)
+    if ids and count < len(set(ids)):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _known(states: Sequence[str] | None, known: Sequence[str]) -> Sequence[str] | None:
+    from config.problems import did_you_mean
+    from daemon.cli.session import usage_error
+
+    for state in states or ():
+        if state not in known:
+            hint = did_you_mean(state, known)
+            meant = f'did you mean "{hint}"?' if hint else f"there are: {', '.join(known)}"
+            raise usage_error(f'no file is ever "{state}" ({meant})')
+    return tuple(states) if states else None
+
+
+def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
+    from daemon.cli.rendering import colored, table
+    from daemon.cli.session import out
+
+    lines = table("id", "state", "kind", "bytes", "tries", "last error", numbers=("bytes", "tries"))
+    for row in rows:
+        size = "" if row.get("size") is None else f"{row['size']:,}"
+        tries, error = str(row.get("attempts") or 0), row.get("last_error") or ""
+        lines.add_row(str(row["_id"]), colored(row["state"]), row["kind"], size, tries, error)
+    out.print(lines)
+    out.print(f"{len(rows)} of {count:,} files.")
+
+
+def _with_queue(
+    config: Path | None, work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]"
+) -> Any:
+    from daemon.cli.rendering import store
+    from daemon.cli.session import run_async
+    from daemon.runtime.clock import SystemClock
+    from daemon.store.attachment_admin import MongoAttachmentAdmin
+
+    async def run() -> Any:
+        async with store(config) as mongo:
+            return await work(MongoAttachmentAdmin(mongo, SystemClock()))
+
+    return run_async(run)

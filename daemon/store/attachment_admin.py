@@ -1,0 +1,62 @@
+"""`attachments_queue` for operators: list files, and make them due again."""
+
+from collections.abc import Sequence
+from typing import get_args
+from uuid import UUID
+
+import msgspec
+from pymongo import DESCENDING
+
+from daemon.ports.clock import Clock
+from daemon.store.alert_expiry import AlertExpiry
+from daemon.store.alerts import AlertStore
+from daemon.store.attachments import DUE_AGAIN
+from daemon.store.connection import Mongo, Row
+from models.documents import QueuedFile
+from models.documents.attachment import AttachmentState
+from models.ids import integration_id
+
+STATES: tuple[AttachmentState, ...] = get_args(AttachmentState)
+RETRIED: tuple[AttachmentState, ...] = ("retrying", "skipped", "dead")
+"""The states in which a file waits for a time or a person."""
+
+
+class FileFilter(msgspec.Struct, frozen=True):
+    """A filter of files; None matches any."""
+
+    states: Sequence[str] | None = None
+    integration: str | None = None
+    ids: Sequence[UUID] | None = None
+
+    def query(self) -> Row:
+        """Returns the query."""
+        query: Row = {"state": {"$in": list(self.states or STATES)}}
+        if self.integration is not None:
+            query["ats_integration_id"] = integration_id(self.integration)
+        if self.ids is not None:
+            query["_id"] = {"$in": list(self.ids)}
+        return query
+
+
+class MongoAttachmentAdmin:
+    """The queues of all integrations."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._rows = mongo.collection(QueuedFile)
+        self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
+        self._clock = clock
+
+    async def listed(self, which: FileFilter, *, limit: int) -> list[Row]:
+        """Returns files, the last changed first."""
+        rows = self._rows.find(which.query(), sort=[("updated_at", DESCENDING)], limit=limit)
+        return await rows.to_list()
+
+    async def count(self, which: FileFilter) -> int:
+        return await self._rows.count_documents(which.query())
+
+    async def retry(self, which: FileFilter) -> int:
+        """Makes files due that wait for a time or a person; returns their number."""
+        change = {"state": "pending", "updated_at": self._clock.now(), **DUE_AGAIN}
+        result = await self._rows.update_many(which.query(), {"$set": change})
+        await self._expiry.resolve_expired()
+        return result.modified_count
