@@ -81,7 +81,7 @@ def _attachments(model: DefinitionModel) -> str:
     shown = ["names"]
     if isinstance(source, Each) and "url" in source.fields:
         shown.append("addresses")
-    if getattr(model, "files", None) is not None:
+    if model.files is not None:
         shown.append("files")
     return f"{', '.join(shown)}{_when(source)}"
 

@@ -186,7 +186,9 @@ class PathWalk:
 
 
 def _is_constant(node: _Node) -> bool:
-    return bool(node["type"] == "literal")
+    """True for a literal, and for the bare `null` of many paths: a key that no vendor has."""
+    is_null = node["type"] == "field" and node["value"] == "null"
+    return bool(node["type"] == "literal") or is_null
 
 
 def _a(kind: str) -> str:

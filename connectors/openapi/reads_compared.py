@@ -56,6 +56,7 @@ class ReadsCompared:
         for name, spec in self._model.lists.items():
             self._read_mapping(name, spec)
         self._read_writes()
+        self._read_file_address()
 
     # Lists
 
@@ -253,6 +254,15 @@ class ReadsCompared:
 
     def _shown(self, request: NodePath, path: NodePath, shown_by: str | None) -> None:
         self._read(path, shown_by, self._answers.get(request, ANYTHING))
+
+    # Files
+
+    def _read_file_address(self) -> None:
+        files = self._model.files
+        if files is not None and files.address is not None:
+            path: NodePath = ("files", "address")
+            answer = self._answers.get((*path, "request"), ANYTHING)
+            self._read((*path, "at"), files.address.at, answer)
 
     # Paths
 

@@ -18,6 +18,7 @@ _TEXTS = frozenset(
     {"application_id", "candidate_id", "job_id", "stage_id", "stage_name", "stage_slug"}
     | {"stage_kind", "reason_id", "reason_name", "note", "value", "field", "acting_user", "now"}
     | {"today", "email_template", "email_at", "id", "scope", "from"}
+    | {"record_id", "attachment_id"}
 )
 """Placeholders whose values are texts, unless a suffix makes them something else."""
 _KINDS = {
