@@ -4,7 +4,17 @@ from pathlib import Path
 
 import msgspec
 
-from config.nodes import Mark, Node, NodePath, Reference, Scalar, find, mark_of, show_path
+from config.nodes import (
+    Mark,
+    Node,
+    NodePath,
+    Reference,
+    Scalar,
+    find,
+    json_pointer,
+    mark_of,
+    show_path,
+)
 from config.problems import ConfigIssue, ConfigIssues
 
 
@@ -76,4 +86,5 @@ class Document(msgspec.Struct, frozen=True):
         self, path: NodePath, message: str, hint: str | None, *, on_key: bool
     ) -> ConfigIssue:
         mark = self.mark(path, key=on_key)
-        return ConfigIssue(self.file, mark.line, mark.column, show_path(path), message, hint)
+        position = (self.file, mark.line, mark.column, show_path(path))
+        return ConfigIssue(*position, message, hint, json_pointer(path))

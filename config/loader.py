@@ -6,12 +6,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
 from config.document import Document
 from config.files import is_folder, is_special
-from config.loading import Check, Loaded, load_yaml_model
-from config.nodes import NodePath, Scalar, SequenceNode
+from config.from_json import node_of
+from config.loading import Check, Loaded, load_document, load_yaml_model
+from config.nodes import NodePath, Scalar, SequenceNode, json_pointer, scalars
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssue
 from config.secret_text import check_secrets
@@ -47,6 +49,54 @@ def load_operator_config(
     if not loaded.value.integrations:
         loaded.document.warn(("integrations",), "there are no integrations; nothing will be done")
     return loaded
+
+
+def load_stored_integration(
+    name: str,
+    content: Mapping[str, object],
+    *,
+    beside: Loaded[OperatorConfig],
+    checks: Iterable[Check] = (),
+) -> Loaded[OperatorConfig]:
+    """Returns one integration of the database, checked by the rules of the file.
+
+    Its definitions are found by the `connector_paths` of the file in `beside`.
+
+    Raises:
+        ConfigError: with every mistake; `pointer` is its path within the integration.
+    """
+    paths = [str(path) for path in beside.value.connector_paths]
+    whole = {"version": 1, "connector_paths": paths, "integrations": {name: content}}
+    document = Document(beside.document.path, node_of(whole))
+    try:
+        return load_document(
+            document,
+            OperatorConfig,
+            resolve_references=False,
+            checks=[check_secrets, _nothing_of_this_machine, *checks],
+        )
+    except ConfigError as error:
+        raise ConfigError(within_integration(error.problems, name)) from None
+
+
+def within_integration(problems: Iterable[ConfigIssue], name: str) -> list[ConfigIssue]:
+    """Returns the problems with paths that begin at the integration."""
+    above = json_pointer(("integrations", name))
+    return [
+        replace(one, file=f"integration {name}", pointer=(one.pointer or above).removeprefix(above))
+        for one in problems
+    ]
+
+
+def _nothing_of_this_machine(document: Document) -> None:
+    """Reports what would read or write on the machine of the daemon."""
+    for path, scalar in scalars(document.root):
+        if any(f"${{{kind}:" in scalar.text for kind in ("env", "file")):
+            document.error(
+                path, "references are for the YAML file; give the value, which is encrypted"
+            )
+        elif path[0] == "integrations" and path[2:] == ("token_file",):
+            document.error(path, "is for the YAML file; the token is kept in MongoDB, encrypted")
 
 
 def secrets_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, SecretStr]]:

@@ -52,7 +52,7 @@ def load_yaml_model(
     """
     problems = ConfigIssues()
     document = Document(path, read_yaml(path, problems), problems)
-    return _load(document, model, resolve_references, checks, environment)
+    return load_document(document, model, resolve_references, checks, environment)
 
 
 def load_yaml_text(
@@ -71,16 +71,22 @@ def load_yaml_text(
     """
     problems = ConfigIssues()
     root = parse_yaml(text.encode("utf-8", "surrogatepass"), str(path), problems)
-    return _load(Document(path, root, problems), model, resolve_references, checks, environment)
+    document = Document(path, root, problems)
+    return load_document(document, model, resolve_references, checks, environment)
 
 
-def _load(
+def load_document(
     document: Document,
     model: type[Model],
     resolve_references: bool,
     checks: Iterable[Check],
-    environment: Mapping[str, str] | None,
+    environment: Mapping[str, str] | None = None,
 ) -> Loaded[Model]:
+    """Loads a parsed document like a file.
+
+    Raises:
+        ConfigError: with every mistake that could be found in one pass.
+    """
     if resolve_references:
         values = os.environ if environment is None else environment
         resolver = Resolver(document.file, document.path.parent, values, document.problems)

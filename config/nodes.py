@@ -181,6 +181,11 @@ def show_path(path: NodePath) -> str:
     return shown
 
 
+def json_pointer(path: NodePath) -> str:
+    """Returns a path as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
 def _quoted(key: str) -> str:
     short = key if len(key) <= _SHOWN_KEY_LENGTH else key[: _SHOWN_KEY_LENGTH - 1] + "…"
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)

@@ -27,6 +27,8 @@ class ConfigIssue(msgspec.Struct, frozen=True):
     path: str
     message: str
     hint: str | None = None
+    pointer: str | None = None
+    """The path as a JSON pointer (RFC 6901); None if it is not known."""
 
     def __str__(self) -> str:
         position = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -62,8 +62,10 @@ from daemon.pushing.outbox_poller import OutboxPoller
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of
 from daemon.runtime.clock import SystemClock
+from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.health import Health
+from daemon.runtime.integration_admin import IntegrationAdmin, Trial
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
@@ -97,6 +99,7 @@ from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
+from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
@@ -113,6 +116,7 @@ from daemon.store.person_data import MongoPersonData
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
+from daemon.store.stored_integrations import MongoStoredIntegrations
 from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import MongoTokenStore
 from daemon.store.webhook_events import MongoWebhookEventStore, MongoWebhookQueue
@@ -151,6 +155,8 @@ class AppServices:
     audit: MongoAuditTrail = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
+    stored: MongoStoredIntegrations = field(init=False)
+    integration_data: MongoIntegrationData = field(init=False)
 
     def __post_init__(self) -> None:
         mongo, clock = self.mongo, self.clock
@@ -158,8 +164,10 @@ class AppServices:
         if self.encryption_key is not None:
             keyring = Keyring(encryption_keys(self.encryption_key.get_secret_value()))
             self.limits.token_store = MongoTokenStore(mongo, keyring, clock)
+        self.stored = MongoStoredIntegrations(mongo, keyring, clock)
         self.services = ClearViewBackends(self.clearview, mongo, clock)
         self.leases = MongoLeases(mongo, clock)
+        self.integration_data = MongoIntegrationData(mongo, self.leases, clock)
         self.alerts = AlertStore(mongo, clock, self.policy)
         self.runs = MongoRunLog(mongo, clock)
         self.checkpoints = MongoCheckpoints(mongo, clock)
@@ -343,6 +351,27 @@ def attachment_ports(
     )
 
 
+async def try_integration(app: AppServices, checked: CheckedConfig, name: str) -> Trial:
+    """Asks the ATS of an integration that is not stored.
+
+    Raises:
+        AtsError: it refuses the credential, or does not answer.
+    """
+    connector = make_connector(app, checked, name)
+    await connector.open()
+    try:
+        await connector.check()
+        stages = await connector.stages()
+    finally:
+        await connector.close()
+    return Trial(
+        ats_name=connector.ats_name,
+        stages=[stage.name for stage in stages if stage.status is not None],
+        unmapped_stages=[stage.name for stage in stages if stage.status is None],
+        notes=[note.message for note in checked.notes(today=app.clock.now().date())],
+    )
+
+
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
 FINISH_ERASURES_EVERY = timedelta(minutes=1)
 _DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
@@ -381,11 +410,13 @@ class Daemon:
         self._expiry = AlertExpiry(app.mongo, alerts)
         self._states = MongoIntegrationStates(app.mongo)
         self._workers = WorkerPool(self.make_worker, self._worker_stopped, self.loops)
+        self.sources = ConfigSources(self.config, app.stored, alerts, self.apply)
         self._checks = self._readiness_checks()
         self.http = self._http_server()
 
     async def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Puts everything into the group; tasks end by themselves once `stop` is set."""
+        await self.sources.begin()
         await self.prepare()
         app, settings = self.app, self.settings
         ProcessTasks(
@@ -405,7 +436,10 @@ class Daemon:
                 "erasures": self._finish_erasures,
                 "calendar": self._sunsets.run,
                 "readiness": ReadinessWatch(self._checks, self.loops, app.alerts, app.clock).run,
-                "config": ConfigWatch(settings.config, self.config, app.alerts, self.apply).run,
+                "config": ConfigWatch(
+                    settings.config, self.config, app.alerts, self.sources.use_file
+                ).run,
+                "added integrations": self.sources.run,
             },
             workers=partial(self._workers.run, self._wanted()),
             http=partial(self.http.serve, settings.http_host, settings.http_port),
@@ -433,6 +467,14 @@ class Daemon:
             mutes=AlertMutes(mongo, clock, audit=audit),
             logs=MongoLogReader(mongo),
             history=MongoCandidateHistory(mongo),
+            stored=self.app.stored,
+            admin=IntegrationAdmin(
+                self.app.stored,
+                lambda: self.sources.file,
+                partial(try_integration, self.app),
+                audit,
+            ),
+            purge=self.app.integration_data.purge,
             clock=clock,
         )
         return HttpServer(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon.cli import integration_settings
 from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -16,12 +17,14 @@ NameArgument = Annotated[str, typer.Argument(help="The integration's name.", sho
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     group = typer.Typer(
-        help="List integrations, pause and resume them, set up webhooks.", no_args_is_help=True
+        help="List integrations; add, change and remove them; pause and resume; set up webhooks.",
+        no_args_is_help=True,
     )
     group.command("list")(list_integrations)
     group.command("pause")(pause)
     group.command("resume")(resume)
     group.command("webhook-url")(webhook_url)
+    integration_settings.register(group)
     app.add_typer(group, name="integrations", rich_help_panel="Looking")
 
 

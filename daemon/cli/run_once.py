@@ -52,6 +52,7 @@ class OnceOutcome:
 
 async def run_once(daemon: Daemon) -> OnceOutcome:
     """Do everything there is to do now, and return."""
+    await daemon.sources.begin()
     await daemon.prepare()
     await daemon.app.erasures.finish_interrupted()
     done = asyncio.Event()

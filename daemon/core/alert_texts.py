@@ -332,6 +332,18 @@ def config_refused(*, problems: list[str]) -> Condition:
     )
 
 
+def stored_integration_refused(of: IntegrationRef, *, problem: str) -> Condition:
+    """An integration that was added at run time cannot be used."""
+    return _condition(
+        AlertKind.INTEGRATION_REFUSED,
+        of,
+        title=f"{of.name} cannot be started",
+        message=f"{_ended(problem)} The others go on. Correct it with "
+        f"`ats-sync integrations update {of.name}`; it is then started by itself.",
+        details={"problem": problem},
+    )
+
+
 def version_sunset(of: IntegrationRef, *, version: str, sunset: date, today: date) -> Condition:
     """The vendor is about to switch off the API version in use."""
     left = (sunset - today).days

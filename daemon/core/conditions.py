@@ -28,6 +28,7 @@ class AlertKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     EXPORT_MISSED = "export_missed"
     CONFIG_REFUSED = "config_refused"
+    INTEGRATION_REFUSED = "integration_refused"
     VERSION_SUNSET = "version_sunset"
     NOTIFICATION_UNDELIVERED = "notification_undelivered"
     UNEXPECTED_ERROR = "unexpected_error"
@@ -49,6 +50,7 @@ SEVERITY: Mapping[AlertKind, Severity] = {
     AlertKind.RATE_LIMITED: "warning",
     AlertKind.EXPORT_MISSED: "warning",
     AlertKind.CONFIG_REFUSED: "error",
+    AlertKind.INTEGRATION_REFUSED: "error",
     AlertKind.NOTIFICATION_UNDELIVERED: "error",
     AlertKind.UNEXPECTED_ERROR: "error",
     AlertKind.NOT_READY: "error",

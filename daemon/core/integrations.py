@@ -19,15 +19,48 @@ class IntegrationRef(msgspec.Struct, frozen=True):
 
 
 class ConfiguredIntegration(msgspec.Struct, frozen=True):
-    """One integration as the operator's file has it; credentials are references, never values."""
+    """One integration as the operator configured it; credentials are references, never values."""
 
     name: str
     ats_name: str
     connector: str
     endpoint: str
-    api_key: Mapping[str, Any] | None
+    main_credential: str | None
+    """The credential that `api_key` shows."""
     credentials: Mapping[str, Any]
     enabled: bool
+
+
+class StoredIntegration(msgspec.Struct, frozen=True):
+    """One integration that was added at run time: its settings, with its secrets, as in the file."""
+
+    name: str
+    revision: int
+    content: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    problem: str | None = None
+    """The reason why its secrets cannot be read."""
+
+    def __repr__(self) -> str:
+        """Without its secrets."""
+        return f"StoredIntegration({self.name!r}, {self.revision})"
+
+
+class StorageRefused(Exception):
+    """An integration was not added, changed or removed; the reason is for people."""
+
+    def __init__(self, reason: Literal["exists", "file", "unknown", "changed", "no_key"]) -> None:
+        """Names the reason."""
+        super().__init__(REFUSALS[reason])
+        self.reason = reason
+
+
+REFUSALS = {
+    "exists": "an integration of this name exists; change it instead",
+    "file": "the YAML file has an integration of this name, and the file wins",
+    "unknown": "no integration of this name was added at run time",
+    "changed": "it was changed meanwhile; read it again",
+    "no_key": "secrets cannot be stored: set ATS_SYNC_ENCRYPTION_KEY and restart the daemon",
+}
 
 
 class IntegrationState(msgspec.Struct, frozen=True):

@@ -27,8 +27,11 @@ class Problem(Exception):
         detail: str = "",
         *,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
+        """`more` are further members, such as a list of mistakes."""
         super().__init__(title)
+        self.more = dict(more or {})
         self.status = status
         self.title = title
         self.detail = detail
@@ -36,7 +39,7 @@ class Problem(Exception):
 
     def answer(self) -> web.Response:
         """RFC 9457, without a type of its own."""
-        body = {"type": "about:blank", "status": self.status, "title": self.title}
+        body = {"type": "about:blank", "status": self.status, "title": self.title, **self.more}
         if self.detail:
             body["detail"] = self.detail
         answer = answered(body, status=self.status, content_type="application/problem+json")

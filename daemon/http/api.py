@@ -1,20 +1,31 @@
 """`/api/v1`: what an operator's scripts read, and the few things they may ask for."""
 
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
-from config.problems import did_you_mean
-from daemon.core.integrations import IntegrationState, State
+from config.problems import ConfigError, ConfigIssue, did_you_mean
+from connectors.errors import AtsError
+from daemon.core.integrations import IntegrationState, State, StorageRefused
 from daemon.core.mutes import mute_end
 from daemon.http import api_inputs as take
 from daemon.http.answers import Problem, answered
 from daemon.http.cursors import cursor_of, moment_position, text_position
 from daemon.http.openapi import OPENAPI_PATH, V1, document, object_of, rows_of, stored
-from daemon.http.operations import ApiOperation, operation, operations_of
+from daemon.http.operations import (
+    ApiOperation,
+    IfMatch,
+    JsonObject,
+    operation,
+    operations_of,
+)
 from daemon.ports.clock import Clock
+from daemon.ports.integrations import StoredIntegrationStore
+from daemon.runtime.integration_admin import IntegrationAdmin
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Row
@@ -45,6 +56,27 @@ STATE = object_of("integration", "state")
 MUTED = object_of("key", "muted_until")
 
 
+SETTINGS: dict[str, Any] = {
+    "type": "object",
+    "description": "The keys of an integration in the YAML file (docs/configuration.md). Credentials are "
+    "the secrets themselves; they are stored encrypted and never answered.",
+    "properties": {
+        "connector": {"type": "string"},
+        "endpoint": {"type": "string"},
+        "credentials": {"type": "object"},
+        "enabled": {"type": "boolean"},
+        "poll": {"type": "object"},
+    },
+}
+NEW: dict[str, Any] = {
+    **SETTINGS,
+    "required": ["name", "connector"],
+    "properties": {"name": {"type": "string"}, **SETTINGS["properties"]},
+}
+STORED = object_of("integration", "managed_by", "revision")
+REFUSED_STATUS = {"unknown": 404, "changed": 412, "exists": 409, "file": 409, "no_key": 409}
+
+
 class ApiServices(msgspec.Struct, frozen=True):
     """The services that the API calls."""
 
@@ -54,6 +86,14 @@ class ApiServices(msgspec.Struct, frozen=True):
     mutes: AlertMutes
     logs: MongoLogReader
     history: MongoCandidateHistory
+    stored: StoredIntegrationStore
+    admin: IntegrationAdmin
+    purge: Callable[[str], Awaitable[int]]
+    """Deletes what is known of a removed integration; returns the number of documents.
+
+    Raises:
+        UserError: someone still works on it.
+    """
     clock: Clock
 
 
@@ -89,10 +129,70 @@ class ApiRoutes:
 
     @operation("GET", ONE, answer=INTEGRATION, refusals=(404,))
     async def integration(self, name: str) -> web.Response:
-        """One of them."""
+        """One of them; `ETag` is its revision where it was added at run time."""
         await self._state_of(name)
         rows = await self._services.overview.integrations()
-        return answered(next(row for row in rows if row["name"] == name))
+        answer = answered(next(row for row in rows if row["name"] == name))
+        revision = (await self._services.stored.revisions()).get(name)
+        return answer if revision is None else _tagged(answer, revision)
+
+    @operation(
+        "POST",
+        f"{V1}/integrations",
+        answer={"oneOf": [STORED, object_of("integration", "dry_run", "ats", "stages")]},
+        status=201,
+        also=(200,),
+        refusals=(409, 422, 502),
+        takes=NEW,
+    )
+    async def add_integration(self, query: take.AddQuery, body: JsonObject) -> web.Response:
+        """Adds an integration, which every replica starts within 5 s; `dry_run` only tries it."""
+        content = dict(body)
+        name = content.pop("name", None)
+        if not isinstance(name, str):
+            raise Problem(422, "name is missing", more=_mistakes([("/name", "must be a text")]))
+        admin = self._services.admin
+        with _refusals():
+            if query.dry_run:
+                trial = await admin.tried(name, content)
+                return answered(
+                    {
+                        "integration": name,
+                        "dry_run": True,
+                        "ats": trial.ats_name,
+                        "stages": trial.stages,
+                        "unmapped_stages": trial.unmapped_stages,
+                        "notes": trial.notes,
+                    }
+                )
+            revision = await admin.add(name, content)
+        answer = answered(_stored(name, revision), status=201)
+        answer.headers["Location"] = f"{V1}/integrations/{name}"
+        return _tagged(answer, revision)
+
+    @operation("PATCH", ONE, answer=STORED, refusals=(404, 409, 412, 422), takes=SETTINGS)
+    async def change_integration(
+        self, name: str, body: JsonObject, if_match: IfMatch
+    ) -> web.Response:
+        """Changes an integration that was added at run time, by a merge patch (RFC 7396)."""
+        with _refusals():
+            revision = await self._services.admin.change(name, body, revision=_revision(if_match))
+        return _tagged(answered(_stored(name, revision)), revision)
+
+    @operation(
+        "DELETE",
+        ONE,
+        answer=object_of("integration", "removed", "purged"),
+        refusals=(404, 409, 412),
+    )
+    async def remove_integration(
+        self, name: str, query: take.RemoveQuery, if_match: IfMatch
+    ) -> web.Response:
+        """Removes an integration that was added at run time; its data stays unless `purge` is true."""
+        with _refusals():
+            await self._services.admin.remove(name, revision=_revision(if_match), again=query.purge)
+        purged = await self._services.purge(name) if query.purge else 0
+        return answered({"integration": name, "removed": True, "purged": purged})
 
     @operation("GET", f"{V1}/runs", answer=rows_of("runs", SyncRun))
     async def runs(self, query: take.RunsQuery) -> web.Response:
@@ -266,6 +366,52 @@ class ApiRoutes:
         if enabled and state.state == "disabled":
             raise Problem(409, "the integration is disabled", "enable it in the YAML file")
         return state
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answers what an integration was refused for."""
+    try:
+        yield
+    except ConfigError as error:
+        mistakes = [(one.pointer or "", _sentence(one)) for one in error.problems]
+        raise Problem(422, "this is no valid integration", more=_mistakes(mistakes)) from None
+    except StorageRefused as refused:
+        raise Problem(REFUSED_STATUS[refused.reason], str(refused)) from None
+    except AtsError as error:
+        raise Problem(502, "the ATS refuses, or does not answer", str(error)) from None
+
+
+def _sentence(problem: ConfigIssue) -> str:
+    meant = f' (did you mean "{problem.hint}"?)' if problem.hint else ""
+    return f"{problem.message}{meant}"
+
+
+def _mistakes(found: Iterable[tuple[str, str]]) -> dict[str, object]:
+    return {"problems": [{"pointer": pointer, "message": message} for pointer, message in found]}
+
+
+def _stored(name: str, revision: int) -> dict[str, object]:
+    return {"integration": name, "managed_by": "database", "revision": revision}
+
+
+def _tagged(answer: web.Response, revision: int) -> web.Response:
+    answer.headers["ETag"] = f'"{revision}"'
+    return answer
+
+
+def _revision(if_match: str) -> int | None:
+    """Returns the revision that a change is for; None for any.
+
+    Raises:
+        Problem: 412, it names none that there ever was.
+    """
+    if if_match in {"", "*"}:
+        return None
+    text = if_match.strip('"')
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Problem(412, "If-Match must be the ETag of this integration")
+    return int(text)
 
 
 def _page(name: str, page: RowPage) -> web.Response:

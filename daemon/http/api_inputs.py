@@ -17,6 +17,18 @@ Cursor = Annotated[
 ]
 
 
+class AddQuery(msgspec.Struct):
+    """Options of an addition."""
+
+    dry_run: bool = False
+
+
+class RemoveQuery(msgspec.Struct):
+    """Options of a removal."""
+
+    purge: bool = False
+
+
 class IntegrationsQuery(msgspec.Struct):
     """Which integrations."""
 

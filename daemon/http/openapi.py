@@ -23,6 +23,14 @@ PROBLEM = {
         "status": {"type": "integer"},
         "title": {"type": "string", "description": "What is wrong, in one sentence."},
         "detail": {"type": "string", "description": "What helps."},
+        "problems": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "message"],
+                "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
     },
 }
 ALWAYS = {
@@ -37,7 +45,10 @@ REFUSED = {
     400: "the request is wrong",
     404: "there is none",
     409: "not in this state",
+    412: "it was changed meanwhile: `If-Match` does not match",
     413: "too long",
+    422: "the content is wrong; `problems` names each mistake by its JSON pointer",
+    502: "the ATS refuses, or does not answer",
 }
 
 
@@ -93,7 +104,8 @@ def document(operations: Iterable[ApiOperation]) -> dict[str, Any]:
 def _described(operation: ApiOperation, schemas: dict[str, Any]) -> dict[str, Any]:
     refusals = {400, *operation.refusals} | ({413} if operation.method != "GET" else set())
     answers = {
-        str(operation.status): _answer(operation.summary, _resolved(operation.answer, schemas))
+        str(code): _answer(operation.summary, _resolved(operation.answer, schemas))
+        for code in (operation.status, *operation.also)
     }
     answers |= {str(code): _problem(REFUSED[code]) for code in sorted(refusals)}
     answers |= {str(code): _problem(words) for code, words in ALWAYS.items()}
@@ -103,6 +115,12 @@ def _described(operation: ApiOperation, schemas: dict[str, Any]) -> dict[str, An
         "parameters": [*_path_parameters(operation.names), *_query_parameters(operation)],
         "responses": answers,
     }
+    if operation.conditional:
+        header = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+        described["parameters"].append(header)
+    if operation.takes is not None:
+        content = {"application/json": {"schema": operation.takes}}
+        described["requestBody"] = {"required": True, "content": content}
     if operation.body is not None:
         (schema,), parts = msgspec.json.schema_components(
             [operation.body], ref_template=SCHEMAS + "{name}"
@@ -156,6 +174,8 @@ def _resolved(schema: Mapping[str, Any], schemas: dict[str, Any]) -> dict[str, A
 
 
 def _resolved_part(value: Any, schemas: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_resolved_part(each, schemas) for each in value]
     return _resolved(value, schemas) if isinstance(value, Mapping) else value
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -39,6 +39,14 @@ _FIELD = re.compile(r"`\$\.(\w+)")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`", re.DOTALL)
 
 
+JsonObject = dict[str, Any]
+"""A body that its handler checks."""
+
+
+IfMatch = NewType("IfMatch", str)
+"""The `If-Match` header of a change; empty if there is none."""
+
+
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """No parameter, and no body or an empty object."""
 
@@ -52,12 +60,18 @@ class ApiOperation(msgspec.Struct, frozen=True):
     answer: Mapping[str, Any]
     """The JSON schema of the answer."""
     status: int
+    also: tuple[int, ...]
+    """Further statuses of the same answer."""
     refusals: tuple[int, ...]
     """Further statuses that it answers, as problems."""
     names: Mapping[str, type]
     """The variable parts of the path, by the handler's parameter: `id_` is `{id}`."""
     query: type[msgspec.Struct] | None
     body: type[msgspec.Struct] | None
+    takes: Mapping[str, Any] | None
+    """The JSON schema of a body that its handler checks."""
+    conditional: bool
+    """It has regard to `If-Match`."""
 
     @property
     def summary(self) -> str:
@@ -78,7 +92,11 @@ class ApiOperation(msgspec.Struct, frozen=True):
             taken["query"] = read_query(request, self.query)
         elif self.method == "GET":
             read_query(request, Nothing)
-        if self.body is not None:
+        if self.conditional:
+            taken["if_match"] = IfMatch(request.headers.get("If-Match", ""))
+        if self.takes is not None:
+            taken["body"] = read_object(await request.read())
+        elif self.body is not None:
             taken["body"] = read_body(await request.read(), self.body)
         elif self.method != "GET":
             read_body(await request.read(), Nothing)
@@ -91,16 +109,19 @@ def operation(
     *,
     answer: Mapping[str, Any],
     status: int = 200,
+    also: tuple[int, ...] = (),
     refusals: tuple[int, ...] = (),
+    takes: Mapping[str, Any] | None = None,
 ) -> Callable[[F], F]:
     """Declares a method to be the handler of an operation.
 
-    What it takes is said by its parameters: the names in the path, `query` and `body`.
+    What it takes is said by its parameters: the names in the path, `query`, `body` and `if_match`.
+    `takes` is the schema of a body that the handler checks itself.
     """
 
     def declare(handler: F) -> F:
-        words = {"method": method, "path": path, "answer": answer}
-        setattr(handler, _MARK, {**words, "status": status, "refusals": refusals})
+        words = {"method": method, "path": path, "answer": answer, "takes": takes}
+        setattr(handler, _MARK, {**words, "status": status, "also": also, "refusals": refusals})
         return handler
 
     return declare
@@ -122,7 +143,8 @@ def operations_of(owner: object) -> list[ApiOperation]:
                         n: t for n, t in takes.items() if f"{{{n.rstrip('_')}}}" in declared["path"]
                     },
                     query=takes.get("query"),
-                    body=takes.get("body"),
+                    body=None if declared["takes"] is not None else takes.get("body"),
+                    conditional=takes.get("if_match") is IfMatch,
                 )
             )
     return found
@@ -144,7 +166,7 @@ class Field(msgspec.Struct, frozen=True):
         kind = msgspec.inspect.type_info(self.type)
         while isinstance(kind, msgspec.inspect.Metadata):
             kind = kind.type
-        return isinstance(kind, msgspec.inspect.IntType)
+        return isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.BoolType)
 
     @property
     def words(self) -> str:
@@ -209,6 +231,22 @@ def read_body(body: bytes, wanted: type[T]) -> T:
         return msgspec.json.decode(body if body.strip() else b"{}", type=wanted)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), wanted) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Problem(400, "the body must be JSON") from None
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply") from None
+
+
+def read_object(body: bytes) -> JsonObject:
+    """Returns the body, which is a JSON object.
+
+    Raises:
+        Problem: 400.
+    """
+    try:
+        return msgspec.json.decode(body, type=JsonObject)
+    except msgspec.ValidationError:
+        raise Problem(400, "the body must be a JSON object") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "the body must be JSON") from None
     except RecursionError:

@@ -1,9 +1,9 @@
 """The settings documents of integrations, as the daemon's own loops use them."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
-from daemon.core.integrations import IntegrationState
+from daemon.core.integrations import ConfiguredIntegration, IntegrationState, StoredIntegration
 
 
 class IntegrationSettingsStore(Protocol):
@@ -15,4 +15,54 @@ class IntegrationSettingsStore(Protocol):
 
     async def answered(self, name: str, request: object) -> None:
         """Removes the request of this id from the integration, once it was carried out."""
+        ...
+
+
+class StoredIntegrationStore(Protocol):
+    """Integrations that were added at run time."""
+
+    async def revisions(self) -> Mapping[str, int]:
+        """Returns the revision of each, by name."""
+        ...
+
+    async def all(self) -> Sequence[StoredIntegration]:
+        """Returns all of them; one whose secrets cannot be read has a problem."""
+        ...
+
+    async def one(self, name: str) -> StoredIntegration | None:
+        """Returns one of them."""
+        ...
+
+    async def add(self, facts: ConfiguredIntegration, content: Mapping[str, Any]) -> int:
+        """Stores a new one durably, its secrets encrypted; returns its revision.
+
+        Raises:
+            StorageRefused: there is one of this name, or no key to encrypt with.
+        """
+        ...
+
+    async def change(
+        self, facts: ConfiguredIntegration, content: Mapping[str, Any], *, revision: int
+    ) -> int:
+        """Replaces the one of this revision; returns the new revision.
+
+        Raises:
+            StorageRefused: it was changed or removed meanwhile, or there is no key.
+        """
+        ...
+
+    async def remove(self, name: str, *, revision: int | None) -> None:
+        """Removes one; what is known about its candidates stays.
+
+        Raises:
+            StorageRefused: it is not there, or was changed meanwhile.
+        """
+        ...
+
+    async def was_removed(self, name: str) -> bool:
+        """True if there was one of this name, of which data may be left."""
+        ...
+
+    async def take_back(self, names: Collection[str]) -> None:
+        """Makes those of these names the database's again that the file once had."""
         ...

@@ -7,10 +7,16 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from config.cross_checks import DeclaredNames, check_connector_names
 from config.document import Document
-from config.loader import load_operator_config, secrets_in
+from config.loader import (
+    load_operator_config,
+    load_stored_integration,
+    secrets_in,
+    within_integration,
+)
 from config.loading import Loaded
 from config.nodes import Scalar, SequenceNode
 from config.operator import OperatorConfig
@@ -30,6 +36,8 @@ class CheckedConfig(msgspec.Struct, frozen=True):
 
     loaded: Loaded[OperatorConfig]
     definitions: Mapping[str, Definition]
+    stored: frozenset[str] = frozenset()
+    """The integrations that are not in the file, but in the database."""
 
     def notes(self, *, today: date) -> list[IntegrationNote]:
         """Returns notes on what the connectors in use cannot do, and on what is about to end."""
@@ -77,6 +85,36 @@ def load_checked_config(
     check_integrations(loaded, definitions, os.environ if environment is None else environment)
     loaded.problems.raise_errors()
     return CheckedConfig(loaded, definitions)
+
+
+def check_stored(name: str, content: Mapping[str, object], file: CheckedConfig) -> CheckedConfig:
+    """Returns one integration of the database, checked with its definition.
+
+    Raises:
+        ConfigError: with every mistake, by its path within the integration.
+    """
+    definitions: dict[str, Definition] = {}
+    loaded = load_stored_integration(
+        name, content, beside=file.loaded, checks=[_definitions_into(definitions)]
+    )
+    try:
+        check_integrations(loaded, definitions, os.environ)
+        loaded.problems.raise_errors()
+    except ConfigError as error:
+        raise ConfigError(within_integration(error.problems, name)) from None
+    return CheckedConfig(loaded, definitions)
+
+
+def with_stored(file: CheckedConfig, stored: Mapping[str, CheckedConfig]) -> CheckedConfig:
+    """Returns the file's configuration with integrations of the database; the file's names win."""
+    names = stored.keys() - file.loaded.value.integrations.keys()
+    added = {name: stored[name].loaded.value.integrations[name] for name in sorted(names)}
+    definitions = {n: d for name in names for n, d in stored[name].definitions.items()}
+    config = file.loaded.value
+    value = config.model_copy(update={"integrations": {**config.integrations, **added}})
+    return CheckedConfig(
+        replace(file.loaded, value=value), {**definitions, **file.definitions}, frozenset(names)
+    )
 
 
 def require_same_databases(checked: CheckedConfig, in_force: OperatorConfig) -> None:

@@ -12,21 +12,24 @@ MAIN_CREDENTIALS = ("api_key", "token", "client_secret")
 
 def configured_integrations(checked: CheckedConfig) -> list[ConfiguredIntegration]:
     """Every integration of the file, its credentials as references."""
-    return [_configured(checked, name) for name in checked.loaded.value.integrations]
+    names = checked.loaded.value.integrations.keys() - checked.stored
+    return [configured(checked, name) for name in sorted(names)]
 
 
-def _configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
+def configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
+    """One integration, its credentials as references."""
     wanted = checked.loaded.value.integrations[name]
     model = checked.definition_of(name).model
-    credentials = dict(_references(checked, name))
-    main = next((n for n in MAIN_CREDENTIALS if n in credentials), next(iter(credentials), None))
+    names = list(wanted.credentials)
     return ConfiguredIntegration(
         name=name,
         ats_name=model.title,
         connector=wanted.connector,
         endpoint=wanted.endpoint or model.api.base_url,
-        api_key=None if main is None else credentials[main],
-        credentials=credentials,
+        main_credential=next(
+            (n for n in MAIN_CREDENTIALS if n in names), names[0] if names else None
+        ),
+        credentials=dict(_references(checked, name)),
         enabled=wanted.enabled,
     )
 

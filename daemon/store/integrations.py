@@ -52,7 +52,7 @@ class MongoIntegrations:
             "ats_name": one.ats_name,
             "connector": one.connector,
             "api_endpoint": one.endpoint,
-            "api_key": None if one.api_key is None else dict(one.api_key),
+            "api_key": one.credentials.get(one.main_credential or ""),
             "credentials": dict(one.credentials),
             "managed_by": "file",
             "enabled": one.enabled,

@@ -18,7 +18,7 @@ class IntegrationSettings(StoredDocument):
     connector: str
     api_endpoint: str
     api_key: dict[str, Any] | None
-    """`{"ref": "env:NAME"}`, `{"ref": "file:PATH"}` or `{"encrypted": ...}`."""
+    """`{"ref": "env:NAME"}`, `{"ref": "file:PATH"}` or `{"encrypted": ..., "key_id": ...}`."""
     credentials: dict[str, Any] = Field(default_factory=dict)
     """Every credential by the vendor's name for it, each as a reference."""
     managed_by: Literal["file", "database"] = "file"
@@ -27,6 +27,8 @@ class IntegrationSettings(StoredDocument):
     state_reason: str | None = None
     request: dict[str, Any] | None = None
     """A poll that someone asked for and no one has carried out yet."""
+    stored: dict[str, Any] | None = None
+    """Of one that was added at run time: `revision`, `content` as in the YAML file, `credentials` encrypted."""
     created_at: UtcTime
     updated_at: UtcTime
 

@@ -2,26 +2,36 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiohttp
 from msgspec.structs import replace
 from pydantic import SecretStr
 
+from config.encryption_key import encryption_keys
+from connectors.errors import Unavailable
 from daemon.http.api import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
 from daemon.http.request_rates import RequestRates
 from daemon.http.server import HttpParts, HttpServer
+from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.integration_admin import IntegrationAdmin, Trial
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Mongo
+from daemon.store.encryption import Keyring
+from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations
+from daemon.store.leases import MongoLeases
 from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
+from daemon.store.stored_integrations import MongoStoredIntegrations
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW
 
@@ -60,10 +70,23 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
         yield start
 
 
+def _file_without_integrations() -> CheckedConfig:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "ats-sync.yaml")
+        path.write_text("version: 1\nintegrations: {}\n")
+        return load_checked_config(path)
+
+
+async def _untried(_checked: CheckedConfig, name: str) -> Trial:
+    raise Unavailable(f"{name}: no ATS is asked here")
+
+
 def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessCheck]) -> HttpParts:
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
     audit = MongoAuditTrail(mongo, clock, Actor("admin token", "api"))
+    stored = MongoStoredIntegrations(mongo, Keyring(encryption_keys("k" * 40)), clock)
+    file = _file_without_integrations()
     services = ApiServices(
         Overview(mongo, clock),
         MongoIntegrations(mongo, clock, audit=audit),
@@ -71,6 +94,9 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
         AlertMutes(mongo, clock, audit=audit),
         MongoLogReader(mongo),
         MongoCandidateHistory(mongo),
+        stored,
+        IntegrationAdmin(stored, lambda: file, _untried, audit),
+        MongoIntegrationData(mongo, MongoLeases(mongo, clock), clock).purge,
         clock,
     )
     return HttpParts(

@@ -102,6 +102,10 @@ EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
         lambda: texts.config_refused(problems=["one", "two"]),
     ),
     (
+        lambda: texts.stored_integration_refused(OF, problem="/poll/every: must be a duration"),
+        lambda: texts.stored_integration_refused(OF, problem="its credentials cannot be read."),
+    ),
+    (
         lambda: texts.version_sunset(OF, version="1", sunset=date(2026, 4, 1), today=NOW.date()),
         lambda: texts.version_sunset(OF, version="1", sunset=date(2026, 6, 1), today=NOW.date()),
     ),

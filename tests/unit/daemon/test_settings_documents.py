@@ -32,5 +32,5 @@ def test_a_credential_is_told_as_the_reference_that_stands_in_the_file(
         "client_secret": {"ref": "file:secret"},
         "webhook_secret": {"ref": f"yaml:{file}:8"},
     }
-    assert acme.api_key == {"ref": "file:secret"}
+    assert acme.main_credential == "client_secret"
     assert "CANARY" not in repr(acme)

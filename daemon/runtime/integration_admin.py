@@ -1,0 +1,119 @@
+"""Integrations are added, changed and removed at run time: checked first, then stored."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.core.integrations import StorageRefused
+from daemon.core.merge_patch import merge_patch
+from daemon.ports.audit import AuditTrail
+from daemon.ports.integrations import StoredIntegrationStore
+from daemon.runtime.checked_config import CheckedConfig, check_stored
+from daemon.runtime.settings_documents import configured
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """The answers of an ATS to a new integration, of which nothing was stored."""
+
+    ats_name: str
+    stages: list[str]
+    """Its stages that have a status."""
+    unmapped_stages: list[str]
+    notes: list[str]
+    """Operations that the connector lacks, and versions that end."""
+
+
+TryIntegration = Callable[[CheckedConfig, str], Awaitable[Trial]]
+"""Asks the ATS if it takes the credential, and for its stages.
+
+Raises:
+    AtsError: it refuses, or does not answer.
+"""
+
+
+class IntegrationAdmin:
+    """The operator's commands about integrations of the database."""
+
+    def __init__(
+        self,
+        store: StoredIntegrationStore,
+        file: Callable[[], CheckedConfig],
+        try_integration: TryIntegration,
+        audit: AuditTrail,
+    ) -> None:
+        """`file` is what the YAML file says now: its names are taken, its definitions are known."""
+        self._store = store
+        self._file = file
+        self._try = try_integration
+        self._audit = audit
+
+    async def add(self, name: str, content: Mapping[str, Any]) -> int:
+        """Stores a new integration; every replica starts it within seconds. Returns its revision.
+
+        Raises:
+            ConfigError: with every mistake.
+            StorageRefused: the name is taken, or no key to encrypt with is set.
+        """
+        checked = self._checked(name, content)
+        revision = await self._store.add(configured(checked, name), content)
+        await self._audit.record("integration_added", name, after=_shown(content))
+        return revision
+
+    async def change(self, name: str, patch: Mapping[str, Any], *, revision: int | None) -> int:
+        """Changes what a merge patch (RFC 7396) names. Returns the new revision.
+
+        Raises:
+            ConfigError: with every mistake.
+            StorageRefused: there is none of this name, or not of this revision.
+        """
+        before = await self._store.one(name)
+        if before is None:
+            raise StorageRefused("unknown")
+        if revision is not None and revision != before.revision:
+            raise StorageRefused("changed")
+        content = merge_patch(before.content, patch)
+        checked = self._checked(name, content)
+        new = await self._store.change(configured(checked, name), content, revision=before.revision)
+        was = _shown(before.content)
+        await self._audit.record("integration_changed", name, before=was, after=_shown(content))
+        return new
+
+    async def remove(self, name: str, *, revision: int | None, again: bool = False) -> None:
+        """Removes an integration; what is known about its candidates stays.
+
+        With `again` one that was removed before is no mistake.
+
+        Raises:
+            StorageRefused: there is none of this name, or not of this revision.
+        """
+        self._refuse_names_of_the_file(name)
+        try:
+            await self._store.remove(name, revision=revision)
+        except StorageRefused as refused:
+            if not (again and refused.reason == "unknown" and await self._store.was_removed(name)):
+                raise
+        await self._audit.record("integration_removed", name)
+
+    async def tried(self, name: str, content: Mapping[str, Any]) -> Trial:
+        """Checks an integration, and asks its ATS; stores nothing.
+
+        Raises:
+            ConfigError: with every mistake.
+            StorageRefused: the file has this name.
+            AtsError: the ATS refuses the credential, or does not answer.
+        """
+        return await self._try(self._checked(name, content), name)
+
+    def _checked(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:
+        self._refuse_names_of_the_file(name)
+        return check_stored(name, content, self._file())
+
+    def _refuse_names_of_the_file(self, name: str) -> None:
+        if name in self._file().loaded.value.integrations:
+            raise StorageRefused("file")
+
+
+def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings with the names of the credentials alone."""
+    return {**content, "credentials": sorted(content.get("credentials") or ())}

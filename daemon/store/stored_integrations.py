@@ -1,0 +1,173 @@
+"""Integrations that were added at run time: `stored` in `ats_integration_settings`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from bson import Binary
+from pymongo.errors import DuplicateKeyError
+
+from daemon.core.integrations import ConfiguredIntegration, StorageRefused, StoredIntegration
+from daemon.ports.clock import Clock
+from daemon.store.connection import Mongo, Row
+from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from models.documents import IntegrationSettings
+from models.ids import integration_id
+
+_ADDED: Row = {"stored.revision": {"$type": "number"}}
+_READ = {"name": 1, "stored": 1}
+
+
+class MongoStoredIntegrations:
+    """`daemon.ports.integrations.StoredIntegrationStore`."""
+
+    def __init__(self, mongo: Mongo, keyring: Keyring | None, clock: Clock) -> None:
+        """Without keys nothing can be added, and no secret be read."""
+        self._collection = mongo.collection(IntegrationSettings)
+        self._keyring = keyring
+        self._clock = clock
+
+    async def revisions(self) -> Mapping[str, int]:
+        """Returns the revision of each, by name."""
+        rows = self._collection.find(_ADDED, {"name": 1, "stored.revision": 1})
+        return {row["name"]: row["stored"]["revision"] for row in await rows.to_list()}
+
+    async def all(self) -> Sequence[StoredIntegration]:
+        """Returns all of them; one whose secrets cannot be read has a problem."""
+        rows = await self._collection.find(_ADDED, _READ, sort=[("name", 1)]).to_list()
+        return [self._read(row) for row in rows]
+
+    async def one(self, name: str) -> StoredIntegration | None:
+        """Returns one of them."""
+        row = await self._collection.find_one({"_id": integration_id(name), **_ADDED}, _READ)
+        return None if row is None else self._read(row)
+
+    def _read(self, row: Row) -> StoredIntegration:
+        stored, name = row["stored"], str(row["name"])
+        facts = {"name": name, "revision": stored["revision"]}
+        try:
+            credentials = {
+                key: self._opened(row["_id"], key, sealed)
+                for key, sealed in dict(stored.get("credentials") or {}).items()
+            }
+        except UnknownKey as unknown:
+            problem = (
+                f"its credentials are encrypted with key {unknown}, which ATS_SYNC_ENCRYPTION_KEY "
+                "does not hold; write that key after the new one, with a comma between them"
+            )
+            return StoredIntegration(**facts, problem=problem)
+        except (Tampered, KeyError, TypeError):
+            problem = "its stored credentials were changed and cannot be read; set them again"
+            return StoredIntegration(**facts, problem=problem)
+        return StoredIntegration(
+            **facts, content={**stored.get("content", {}), "credentials": credentials}
+        )
+
+    def _opened(self, identity: UUID, key: str, sealed: Mapping[str, Any]) -> str:
+        if self._keyring is None:
+            raise UnknownKey(sealed["key_id"])
+        secret = self._keyring.decrypt(
+            bytes(sealed["encrypted"]), key_id=sealed["key_id"], belongs_to=f"{identity}:{key}"
+        )
+        return secret.decode()
+
+    async def add(self, facts: ConfiguredIntegration, content: Mapping[str, Any]) -> int:
+        """Stores a new one durably, its secrets encrypted; returns its revision.
+
+        Raises:
+            StorageRefused: there is one of this name, or no key to encrypt with.
+        """
+        identity = integration_id(facts.name)
+        before = await self._collection.find_one({"_id": identity}, {"managed_by": 1, "state": 1})
+        if (
+            before is not None
+            and before.get("managed_by") == "file"
+            and before["state"] != "disabled"
+        ):
+            raise StorageRefused("file")
+        change = self._change(facts, content, revision=1)
+        try:
+            await self._collection.update_one(
+                {"_id": identity, "stored": None},
+                {"$set": change, "$setOnInsert": {"created_at": self._clock.now()}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            raise StorageRefused("exists") from None
+        return 1
+
+    async def change(
+        self, facts: ConfiguredIntegration, content: Mapping[str, Any], *, revision: int
+    ) -> int:
+        """Replaces the one of this revision; returns the new revision.
+
+        Raises:
+            StorageRefused: it was changed or removed meanwhile, or there is no key.
+        """
+        change = self._change(facts, content, revision=revision + 1)
+        which = {"_id": integration_id(facts.name), "stored.revision": revision}
+        result = await self._collection.update_one(which, {"$set": change})
+        if not result.matched_count:
+            raise StorageRefused("changed")
+        return revision + 1
+
+    def _change(
+        self, facts: ConfiguredIntegration, content: Mapping[str, Any], *, revision: int
+    ) -> Row:
+        identity = integration_id(facts.name)
+        secrets = dict(content.get("credentials") or {})
+        credentials = {key: self._sealed(identity, key, secrets[key]) for key in secrets}
+        public = {key: value for key, value in content.items() if key != "credentials"}
+        return {
+            "name": facts.name,
+            "ats_name": facts.ats_name,
+            "connector": facts.connector,
+            "api_endpoint": facts.endpoint,
+            "api_key": credentials.get(facts.main_credential or ""),
+            "credentials": credentials,
+            "managed_by": "database",
+            "enabled": facts.enabled,
+            "state": "active" if facts.enabled else "disabled",
+            "state_reason": None,
+            "stored": {"revision": revision, "content": public, "credentials": credentials},
+            "updated_at": self._clock.now(),
+        }
+
+    def _sealed(self, identity: UUID, key: str, secret: str) -> Row:
+        if self._keyring is None:
+            raise StorageRefused("no_key")
+        sealed = self._keyring.encrypt(str(secret).encode(), belongs_to=f"{identity}:{key}")
+        return {"encrypted": Binary(sealed), "key_id": self._keyring.key_id}
+
+    async def remove(self, name: str, *, revision: int | None) -> None:
+        """Removes one; what is known about its candidates stays.
+
+        Raises:
+            StorageRefused: it is not there, or was changed meanwhile.
+        """
+        which: Row = {"_id": integration_id(name), **_ADDED}
+        if revision is not None:
+            which["stored.revision"] = revision
+        gone: Row = {"stored": None, "enabled": False, "api_key": None, "credentials": {}}
+        ended = {"state": "disabled", "state_reason": "removed", "updated_at": self._clock.now()}
+        result = await self._collection.update_one(which, {"$set": gone | ended})
+        if not result.matched_count:
+            raise StorageRefused("unknown" if revision is None else "changed")
+
+    async def was_removed(self, name: str) -> bool:
+        """True if there was one of this name, of which data may be left."""
+        which = {"_id": integration_id(name), "managed_by": "database", "stored": None}
+        return await self._collection.find_one(which, {"_id": 1}) is not None
+
+    async def take_back(self, names: Collection[str]) -> None:
+        """Makes those of these names the database's again that the file once had."""
+        which = {"name": {"$in": sorted(names)}, "managed_by": "file"}
+        back: Row = {
+            "managed_by": "database",
+            "enabled": True,
+            "state": "active",
+            "state_reason": None,
+            "credentials": "$stored.credentials",
+            "updated_at": self._clock.now(),
+        }
+        await self._collection.update_many(which, [{"$set": back}])
