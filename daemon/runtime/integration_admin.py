@@ -56,9 +56,8 @@ class IntegrationAdmin:
             StorageRefused: the name is taken, or no key to encrypt with is set.
         """
         checked = self._checked(name, content)
-        revision = await self._store.add(configured(checked, name), content)
-        await self._audit.record("integration_added", name, after=_shown(content))
-        return revision
+        await self._audit.record("integration.add", name, after=_shown(content))
+        return await self._store.add(configured(checked, name), content)
 
     async def change(self, name: str, patch: Mapping[str, Any], *, revision: int | None) -> int:
         """Changes what a merge patch (RFC 7396) names. Returns the new revision.
@@ -74,10 +73,11 @@ class IntegrationAdmin:
             raise StorageRefused("changed")
         content = merge_patch(before.content, patch)
         checked = self._checked(name, content)
-        new = await self._store.change(configured(checked, name), content, revision=before.revision)
         was = _shown(before.content)
-        await self._audit.record("integration_changed", name, before=was, after=_shown(content))
-        return new
+        await self._audit.record("integration.change", name, before=was, after=_shown(content))
+        return await self._store.change(
+            configured(checked, name), content, revision=before.revision
+        )
 
     async def remove(self, name: str, *, revision: int | None, again: bool = False) -> None:
         """Removes an integration; what is known about its candidates stays.
@@ -88,12 +88,12 @@ class IntegrationAdmin:
             StorageRefused: there is none of this name, or not of this revision.
         """
         self._refuse_names_of_the_file(name)
+        await self._audit.record("integration.remove", name)
         try:
             await self._store.remove(name, revision=revision)
         except StorageRefused as refused:
             if not (again and refused.reason == "unknown" and await self._store.was_removed(name)):
                 raise
-        await self._audit.record("integration_removed", name)
 
     async def tried(self, name: str, content: Mapping[str, Any]) -> Trial:
         """Checks an integration, and asks its ATS; stores nothing.

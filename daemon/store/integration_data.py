@@ -12,7 +12,7 @@ from models.documents import OWN_DOCUMENTS, Checkpoint, IntegrationSettings, Lea
 from models.errors import UserError
 from models.ids import integration_id
 
-KEYS = ("poll", "push", "export")
+KEYS = ("poll", "push", "export", "attachments")
 """The kinds of work of an integration, as its leases and checkpoints name them."""
 WORK_ENDS_WITHIN = timedelta(seconds=20)
 LOOK_EVERY = timedelta(milliseconds=500)
