@@ -41,6 +41,10 @@ class DeliveryReport:
             self._metrics.count(
                 "push_ended_total", integration=self._integration.name, state=end.state
             )
+            if end.note is not None:
+                self._metrics.count(
+                    "push_notes_total", integration=self._integration.name, outcome=end.note
+                )
             self._log(end, busy)
             await self._alert(end)
 
