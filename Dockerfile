@@ -16,7 +16,7 @@ COPY config ./config
 COPY connectors ./connectors
 COPY daemon ./daemon
 RUN python3 -m venv /opt/ats-sync \
-    && /opt/ats-sync/bin/pip install --quiet --no-index --find-links /wheels ".${EXTRAS:+[$EXTRAS]}" \
+    && /opt/ats-sync/bin/pip install --quiet --no-index --find-links /wheels ".[events${EXTRAS:+,$EXTRAS}]" \
     && /opt/ats-sync/bin/python -m compileall -q /opt/ats-sync/lib \
     && /opt/ats-sync/bin/pip uninstall --quiet --yes pip setuptools
 

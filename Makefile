@@ -71,7 +71,7 @@ bench-peers: $(STAMP) ## The same listing through Singer and Airbyte, which it i
 
 lock: ## Resolve the locked requirements anew (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra embedded --extra dev pyproject.toml -o requirements.lock
+	  --no-emit-index-url --extra embedded --extra events --extra dev pyproject.toml -o requirements.lock
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url .ci/supply-chain.in -o .ci/supply-chain.lock
 

@@ -41,7 +41,12 @@ def load_operator_config(
         path,
         OperatorConfig,
         resolve_references=True,
-        checks=[_connector_paths_exist, _token_files_can_be_written, check_secrets, *checks],
+        checks=[
+            _connector_paths_exist,
+            _token_files_can_be_written,
+            check_secrets,
+            *checks,
+        ],
         environment=environment,
     )
     _warn_of_written_secrets(loaded)
@@ -160,8 +165,9 @@ def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
 
 
 def _is_secret(path: NodePath, text: str) -> bool:
-    """Returns False for a database address without a password."""
-    return path[-1] != "uri" or "@" in text
+    """Returns False for an address of a database or broker without a password."""
+    is_address = path[-1] == "uri" or (path[0] == "events" and path[-1] == "url")
+    return not is_address or "@" in text
 
 
 def _warn_of_open_connections(loaded: Loaded[OperatorConfig]) -> None:
@@ -180,6 +186,9 @@ def _addresses(config: OperatorConfig) -> Iterator[tuple[NodePath, str]]:
     for index, notification in enumerate(config.clearview.notifications):
         if isinstance(notification.url, str):
             yield ("clearview", "notifications", index, "url"), notification.url
+    for index, sink in enumerate(config.events):
+        if isinstance(sink.url, str):
+            yield ("events", index, "url"), sink.url
 
 
 def _is_local(host: str) -> bool:

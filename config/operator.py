@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import InitErrorDetails
 
 from config.operator_clearview import ClearView
+from config.operator_events import EventSink
 from config.values import (
     CA_FILE,
     CaFile,
@@ -326,6 +327,24 @@ class OperatorConfig(ConfigModel):
         description="Folders with connector definitions of one's own, relative to this file.",
         examples=[["./connectors"]],
     )
+    events: Annotated[list[EventSink], Field(max_length=8)] = Field(
+        default_factory=list,
+        description="Who gets what the logs record, as CloudEvents. At most 8: each reads the logs by "
+        "itself, so that one that is away delays no other.",
+        examples=[[{"kind": "rabbitmq", "url": "${env:RABBITMQ_URL}", "exchange": "ats-sync"}]],
+    )
+
+    @model_validator(mode="after")
+    def _each_sink_is_named_once(self) -> "OperatorConfig":
+        first: dict[str, int] = {}
+        issues = []
+        for index, sink in enumerate(self.events):
+            earlier = first.setdefault(sink.name, index)
+            if earlier != index:
+                message = "this receiver is listed twice; list its types in one entry"
+                issues.append(issue_at(("events", index), message, also=("events", earlier)))
+        reject(issues)
+        return self
 
 
 def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[InitErrorDetails]:

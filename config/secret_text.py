@@ -61,6 +61,10 @@ def _paths(document: Document) -> Iterator[NodePath]:
         yield ("clearview", "notifications", index, "token")
         if document.text(("clearview", "notifications", index, "kind")) == "apprise":
             yield ("clearview", "notifications", index, "url")
+    sinks = document.node(("events",))
+    for index in range(len(sinks.items) if isinstance(sinks, SequenceNode) else 0):
+        secret = "secret" if document.text(("events", index, "kind")) == "http" else "url"
+        yield ("events", index, secret)
     for name in document.keys(("integrations",)):
         base: NodePath = ("integrations", name, "credentials")
         for credential in document.keys(base):

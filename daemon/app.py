@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from config.encryption_key import encryption_keys
 from config.operator import Integration
 from config.operator_clearview import ClearView
+from config.operator_events import EventSink
 from config.settings import Settings
 from connectors.connector import Connector, Observer
 from connectors.definition.requests import Api
@@ -36,6 +37,10 @@ from daemon.core.pushes import OutboxRow
 from daemon.core.runs import Run
 from daemon.erasing.erasures import Erasures
 from daemon.erasing.requests import PersonRequests
+from daemon.events.relay import EventRelay, RelayPorts
+from daemon.events.relays import EventRelays
+from daemon.events.sink_reports import alert_keys
+from daemon.events.sinks import publisher_of, subscription_of
 from daemon.exporting.values import ExportStores
 from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
@@ -104,6 +109,7 @@ from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
 from daemon.store.log_reader import MongoLogReader
+from daemon.store.log_rows import MongoLogRows
 from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.mongo_errors import fails_by_content, is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
@@ -121,6 +127,7 @@ from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import MongoTokenStore
 from daemon.store.webhook_events import MongoWebhookEventStore, MongoWebhookQueue
 from daemon.stream.change_stream import ApplicationStream
+from daemon.stream.log_stream import LogStream
 from models.ids import integration_id
 
 
@@ -403,6 +410,7 @@ class Daemon:
         self.intake = self._make_intake()
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = self._make_sender()
+        self.relays = EventRelays(self._make_relay, self.config.loaded.value.events, self.loops)
         self._scheduler = Scheduler(clock)
         self._rate_limits = RateLimitMonitor(alerts, clock, app.policy)
         self._observer = ConnectorMetrics(self.metrics, self._rate_limits)
@@ -432,6 +440,7 @@ class Daemon:
                     MongoDueFiles(app.mongo), app.clock, self._file_wakers
                 ).run,
                 "messages": self.sender.run,
+                "events": self.relays.run,
                 "conditions": self._watch_conditions,
                 "erasures": self._finish_erasures,
                 "calendar": self._sunsets.run,
@@ -533,19 +542,23 @@ class Daemon:
         undelivered = AlertKind.NOTIFICATION_UNDELIVERED
         keys = [alert_key(undelivered, None, channel.name) for channel in self.channels.open]
         await alerts.resolve_kind_but(undelivered, keys)
+        for kind, keys in alert_keys(self.relays.names).items():
+            await alerts.resolve_kind_but(kind, keys)
         await self._sunsets.report()
 
     async def apply(self, checked: CheckedConfig) -> None:
         """Brings an edited configuration into force.
 
         Raises:
-            UserError: the address of a channel is invalid; nothing was changed.
+            UserError: the address of a channel is invalid, or a sink cannot be used; nothing was changed.
         """
         clearview = checked.loaded.value.clearview
         for secret in secrets_of(checked.loaded):
             self._remember_secret(secret)  # first of all: a channel's library logs its address
+        relays = self.relays.made_for(checked.loaded.value.events)
         self.channels.become(clearview.notifications)
         before = self._wanted()
+        self.relays.use(relays)
         self.config.checked = checked
         self.sender.use(self.channels.open)
         old_services = self.app.use_clearview(clearview)
@@ -688,6 +701,19 @@ class Daemon:
 
     def _file_wakers(self) -> Mapping[UUID, Callable[[], None]]:
         return {identity: one.wake for identity, one in self.files.items()}
+
+    def _make_relay(self, entry: EventSink) -> EventRelay:
+        app = self.app
+        ports = RelayPorts(
+            source=LogStream(app.mongo.own, app.clock),
+            logs=MongoLogRows(app.mongo),
+            checkpoints=app.checkpoints,
+            leases=app.leases,
+            alerts=app.alerts,
+            metrics=self.metrics,
+            clock=app.clock,
+        )
+        return EventRelay(subscription_of(entry), publisher_of(entry, app.clock), ports)
 
     def _make_sender(self) -> NotificationSender:
         app = self.app

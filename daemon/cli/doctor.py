@@ -13,6 +13,7 @@ from rich.table import Table
 
 from config.mongodb_uri import overruled_options
 from config.operator import OperatorConfig
+from config.operator_events import EventSink
 from config.settings import Settings, variable
 from connectors.connector import Connector, StageFacts
 from connectors.errors import AtsError
@@ -27,7 +28,9 @@ from daemon.cli.session import (
     showing_errors,
     shown_as,
 )
+from daemon.core.events import SinkAway
 from daemon.core.status_events import StreamInterrupted
+from daemon.events.sinks import publisher_of
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import must_pass
@@ -36,6 +39,7 @@ from daemon.store.inspection import inspect_databases
 from daemon.stream.change_stream import ApplicationStream
 from models.documents import ClearViewApplication
 from models.documents.clearview_values import plain_text
+from models.errors import UserError
 from models.ids import integration_id
 from models.status import ApplicationStatus
 
@@ -75,10 +79,8 @@ def doctor(*, config: Path | None = None, as_json: bool = False) -> None:
 
 
 async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Finding]:
-    for warning in checked.loaded.warnings:
-        yield Finding("configuration", "note", str(warning))
-    for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
-        yield Finding(note.integration, "note", note.message)
+    for finding in [*_notes_on_file(checked), *await _check_sinks(checked)]:
+        yield finding
     try:
         settings = settings_for(config)
         for finding in _check_uris(settings, checked.loaded.value):
@@ -96,6 +98,34 @@ async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterato
         if must_pass(error):
             raise
         yield _broken("MongoDB", error)
+
+
+def _notes_on_file(checked: CheckedConfig) -> Iterator[Finding]:
+    for warning in checked.loaded.warnings:
+        yield Finding("configuration", "note", str(warning))
+    for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
+        yield Finding(note.integration, "note", note.message)
+
+
+async def _check_sinks(checked: CheckedConfig) -> list[Finding]:
+    found: list[Finding] = []
+    for entry in checked.loaded.value.events:
+        found += await _guarded(entry.name, _check_sink(entry))
+    return found
+
+
+async def _check_sink(entry: EventSink) -> list[Finding]:
+    """Connects to a sink; publishes nothing."""
+    try:
+        sink = publisher_of(entry, SystemClock())
+    except UserError as error:
+        return [Finding(entry.name, "bad", f"{error}; {error.remedy}")]
+    try:
+        return [Finding(entry.name, "ok", await sink.check())]
+    except SinkAway as error:
+        return [Finding(entry.name, "bad", str(error))]
+    finally:
+        await sink.close()
 
 
 async def _guarded(subject: str, check: Awaitable[list[Finding]]) -> list[Finding]:

@@ -19,6 +19,7 @@ from daemon.core.leases import LeaseLost
 from daemon.core.runs import in_words
 from daemon.core.status_events import StreamInterrupted
 from daemon.core.unexpected import stack
+from daemon.events.relay import EventRelay
 from daemon.runtime.supervision import must_pass, supervise
 from daemon.runtime.worker import BACKOFF, EXPORTS, FILES, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER
@@ -30,6 +31,8 @@ log = structlog.get_logger("daemon.runtime.once")
 Step = Callable[[IntegrationWorker], Awaitable[str | None]]
 """One kind of work of one integration; returns why it failed, if it did."""
 
+SINK_PATIENCE = timedelta(seconds=30)
+"""A sink that is away for so long gets its events at the next run."""
 PATIENCE = timedelta(seconds=15)
 """So long a replica that died may still hold a lease."""
 DETAILS_AT_MOST = timedelta(minutes=1)
@@ -77,6 +80,7 @@ class _Once:
         self.outcome = OnceOutcome()
 
     async def run(self) -> None:
+        await self._each_sink(lambda relay: relay.begin())
         async with self._workers() as workers:
             await self._each(workers, POLLS, _poll)
             self.outcome.polled += [w.name for w in workers if w.name not in self.outcome.failed]
@@ -86,6 +90,12 @@ class _Once:
             await self._each(workers, POLLS, _import_details)
             await self._each(workers, FILES, _fetch_files)
         await self._guarded("alerts", "conditions", self._notify)
+        await self._each_sink(lambda relay: relay.catch_up(SINK_PATIENCE))
+
+    async def _each_sink(self, step: Callable[[EventRelay], Awaitable[str | None]]) -> None:
+        for relay in self._daemon.relays.in_force:
+            name = relay.subscription.name
+            await self._guarded(name, f"events to {name}", partial(step, relay))
 
     async def _notify(self) -> None:
         await self._daemon.check_conditions()

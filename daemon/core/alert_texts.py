@@ -372,6 +372,47 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
     )
 
 
+def events_undelivered(sink: str, *, reason: str, waiting_since: datetime) -> Condition:
+    """A sink has taken no events for a while."""
+    return _condition(
+        AlertKind.EVENTS_UNDELIVERED,
+        None,
+        title=f"Events do not get through to {sink}",
+        message=f"{_ended(reason)} Nothing is lost: events wait in the logs since "
+        f"{waiting_since:%Y-%m-%d %H:%M} UTC, and are sent in order once it takes them. Check the "
+        "receiver, and the address and the credential under `events`; `ats-sync doctor` tries them.",
+        subject=sink,
+        details={"sink": sink, "reason": reason, "waiting_since": waiting_since},
+    )
+
+
+def events_untaken(sink: str, topic: str, *, reason: str) -> Condition:
+    """Events of a type were passed over, because no one takes them."""
+    return _condition(
+        AlertKind.EVENTS_UNTAKEN,
+        None,
+        title=f"No one takes `{topic}` events from {sink}",
+        message=f"{_ended(reason)} They are passed over and not sent again; the logs keep what happened. "
+        "Bind a queue for them, or correct the receiver; if no one wants them, list the others "
+        "under `events.types`.",
+        subject=f"{sink}:{topic}",
+        details={"sink": sink, "type": topic, "reason": reason},
+    )
+
+
+def events_position_lost(sink: str, *, reason: str, since: datetime) -> Condition:
+    """The relay of a sink could not go on where it had stopped."""
+    return _condition(
+        AlertKind.EVENTS_POSITION_LOST,
+        None,
+        title=f"The position of {sink} in the logs' change stream was lost",
+        message=f"{_ended(reason)} What the logs have since {since:%Y-%m-%d %H:%M} UTC and from the "
+        "hour before is sent again, under the same ids. If this repeats, make MongoDB's oplog larger.",
+        subject=sink,
+        details={"sink": sink, "reason": reason, "since": since},
+    )
+
+
 def run_broke(of: IntegrationRef, *, job: str, run_id: UUID, found: Unexpected) -> Condition:
     """A run ended by an error of no known kind."""
     return _condition(

@@ -31,6 +31,9 @@ class AlertKind(StrEnum):
     INTEGRATION_REFUSED = "integration_refused"
     VERSION_SUNSET = "version_sunset"
     NOTIFICATION_UNDELIVERED = "notification_undelivered"
+    EVENTS_UNDELIVERED = "events_undelivered"
+    EVENTS_UNTAKEN = "events_untaken"
+    EVENTS_POSITION_LOST = "events_position_lost"
     UNEXPECTED_ERROR = "unexpected_error"
     NOT_READY = "not_ready"
 
@@ -52,6 +55,9 @@ SEVERITY: Mapping[AlertKind, Severity] = {
     AlertKind.CONFIG_REFUSED: "error",
     AlertKind.INTEGRATION_REFUSED: "error",
     AlertKind.NOTIFICATION_UNDELIVERED: "error",
+    AlertKind.EVENTS_UNDELIVERED: "error",
+    AlertKind.EVENTS_UNTAKEN: "warning",
+    AlertKind.EVENTS_POSITION_LOST: "warning",
     AlertKind.UNEXPECTED_ERROR: "error",
     AlertKind.NOT_READY: "error",
 }

@@ -1,13 +1,15 @@
 """Status changes of ClearView's applications, as the change stream delivers them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from models.candidate import AtsRef
+
+E = TypeVar("E")
 
 
 class StatusEvent(msgspec.Struct, frozen=True):
@@ -40,13 +42,21 @@ class StreamPosition(msgspec.Struct, frozen=True):
     """The moment up to which everything was read, by the server's clock."""
 
 
-class EventBatch(msgspec.Struct, frozen=True):
+class EventBatch(msgspec.Struct, Generic[E], frozen=True):
     """Changes in stream order, and the position after them. Empty: the stream was idle."""
 
-    events: Sequence[StatusEvent]
+    events: Sequence[E]
     position: StreamPosition
     lost: str | None = None
     """Set when the collection was dropped or renamed: all of ClearView must be compared."""
+
+
+def reaches(batch: EventBatch[E], until: datetime) -> bool:
+    """Returns True if everything up to that moment was read. The server cuts its moments to seconds."""
+    cut = until.replace(microsecond=0)
+    if batch.events:
+        return batch.position.at >= cut + timedelta(seconds=2)
+    return batch.position.at >= cut
 
 
 class PositionLost(Exception):

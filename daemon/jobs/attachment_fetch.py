@@ -26,7 +26,7 @@ from daemon.core.attachments import FILE_STATES, AttachmentRules, FileToFetch
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.unexpected import leaves
-from daemon.pushing.leased_work import lease_soon
+from daemon.runtime.leased_work import lease_soon
 
 log = structlog.get_logger("daemon.jobs.attachment_fetch")
 

@@ -38,8 +38,8 @@ from daemon.ports.pushes import (
 from daemon.pushing.admission import AdmissionControl
 from daemon.pushing.attempt import AttemptContext, Claim
 from daemon.pushing.delivery import DeliveryLimits, DeliveryPorts, OutboxDelivery
-from daemon.pushing.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 from daemon.pushing.wakeup_queue import LocalWakeupQueue
+from daemon.runtime.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 
 ATTEMPTS_PER_REQUEST = 3
 """An attempt that waits for MongoDB, between its read and its write, leaves its request to another."""

@@ -16,19 +16,26 @@ import structlog
 from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.pushes import IntakeCounts, OutboxRow
 from daemon.core.recovery import RecoveryRule, recovery
-from daemon.core.status_events import EventBatch, PositionLost, StreamInterrupted
+from daemon.core.status_events import (
+    EventBatch,
+    PositionLost,
+    StatusEvent,
+    StreamInterrupted,
+    reaches,
+)
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import EventSource, OpenStream
+from daemon.ports.pushes import EventSource
+from daemon.ports.streams import OpenStream
 from daemon.pushing.intake import TRIES, EventIntake, RulesOf
-from daemon.pushing.interval import Interval
-from daemon.pushing.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 from daemon.pushing.reconcile import Reconciler
 from daemon.pushing.stream_alerts import StreamAlerts
 from daemon.pushing.stream_checkpoint import STREAM_KEY, CheckpointWriter
+from daemon.runtime.interval import Interval
+from daemon.runtime.leased_work import RETRY_EVERY, lease_soon, work_while_leased
 from daemon.runtime.supervision import stopped_within
 from models.backoff import backoff_pause
 
@@ -138,7 +145,11 @@ class StatusIntake:
                 await stopped_within(stop, pause)
 
     async def _follow(
-        self, stream: OpenStream, writer: CheckpointWriter, lease: HeldLease, stop: asyncio.Event
+        self,
+        stream: OpenStream[StatusEvent],
+        writer: CheckpointWriter,
+        lease: HeldLease,
+        stop: asyncio.Event,
     ) -> None:
         """Takes in batch after batch; checks the oplog and compares everything now and then."""
         window_check, comparison = (
@@ -158,7 +169,7 @@ class StatusIntake:
             if comparison.is_due():
                 await self._compare(writer)
 
-    async def _take_in(self, batch: EventBatch, writer: CheckpointWriter) -> None:
+    async def _take_in(self, batch: EventBatch[StatusEvent], writer: CheckpointWriter) -> None:
         """Stores the rows first and the checkpoint second."""
         rows = await self._ports.intake.plan_and_store(batch.events, self._rules())
         await self._report(rows)
@@ -183,7 +194,7 @@ class StatusIntake:
         await self._alerts.dead_letters(rows, self._rules())
 
     @asynccontextmanager
-    async def _opened(self, writer: CheckpointWriter) -> AsyncIterator[OpenStream]:
+    async def _opened(self, writer: CheckpointWriter) -> AsyncIterator[OpenStream[StatusEvent]]:
         stream = await self._open(writer)
         try:
             yield stream
@@ -191,7 +202,7 @@ class StatusIntake:
             await stream.close()
             await writer.save_now()
 
-    async def _open(self, writer: CheckpointWriter) -> OpenStream:
+    async def _open(self, writer: CheckpointWriter) -> OpenStream[StatusEvent]:
         """Opens the stream at the checkpoint; without one at the present moment, and compares all.
 
         The new stream is open, and its start stored, before anything is compared: one of both sees
@@ -275,18 +286,10 @@ class StatusIntake:
                 return
 
     async def _take_in_until(
-        self, stream: OpenStream, writer: CheckpointWriter, until: datetime
+        self, stream: OpenStream[StatusEvent], writer: CheckpointWriter, until: datetime
     ) -> None:
         while True:
             batch = await stream.next_batch()
             await self._take_in(batch, writer)
-            if _reaches(batch, until):
+            if reaches(batch, until):
                 return
-
-
-def _reaches(batch: EventBatch, until: datetime) -> bool:
-    """True if everything up to that moment was read. The server cuts its moments to seconds."""
-    cut = until.replace(microsecond=0)
-    if batch.events:
-        return batch.position.at >= cut + timedelta(seconds=2)
-    return batch.position.at >= cut

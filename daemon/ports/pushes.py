@@ -16,25 +16,8 @@ from daemon.core.pushes import (
     PushEnded,
     UnfinishedPush,
 )
-from daemon.core.status_events import EventBatch, StreamPosition
-
-
-class OpenStream(Protocol):
-    """A change stream that is open."""
-
-    @property
-    def start(self) -> StreamPosition: ...
-
-    async def next_batch(self) -> EventBatch:
-        """Returns the next changes, or an empty batch after about a second without any.
-
-        Raises:
-            PositionLost: the stream cannot continue from its position.
-            StreamInterrupted: MongoDB went away, or an event cannot be read.
-        """
-        ...
-
-    async def close(self) -> None: ...
+from daemon.core.status_events import StatusEvent
+from daemon.ports.streams import OpenStream
 
 
 class EventSource(Protocol):
@@ -49,7 +32,7 @@ class EventSource(Protocol):
         """Returns the identity of the watched collection; None while it does not exist."""
         ...
 
-    async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> OpenStream:
+    async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> OpenStream[StatusEvent]:
         """Opens the stream after `token`, or at the present moment.
 
         Raises:

@@ -21,8 +21,8 @@ from daemon.core.integrations import IntegrationRef, State
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.pushes import IntegrationStates
-from daemon.pushing.interval import Interval
 from daemon.pushing.refusals import error_text
+from daemon.runtime.interval import Interval
 from models.backoff import backoff_pause
 
 log = structlog.get_logger(__name__)

@@ -24,8 +24,8 @@ from daemon.pushing.application_queue import ApplicationQueue, QueueContext
 from daemon.pushing.attempt import AttemptContext, Claim
 from daemon.pushing.delivery_report import DeliveryReport
 from daemon.pushing.group_commit import GroupCommit
-from daemon.pushing.interval import Interval
 from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_of_row
+from daemon.runtime.interval import Interval
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import DeliveryCounts, PushDeferred, PushEnded
 from daemon.ports.alerts import Alerts
 from daemon.ports.metrics import Metrics
-from daemon.pushing.interval import Interval
+from daemon.runtime.interval import Interval
 
 log = structlog.get_logger(__name__)
 

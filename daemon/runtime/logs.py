@@ -18,10 +18,10 @@ from models.errors import AtsSyncError
 
 LogFormat = Literal["auto", "json", "console"]
 
-# Libraries whose everyday chatter is not news. PyMongo's debug log also quotes whole documents.
+# Libraries whose everyday chatter is not news. PyMongo's and aio-pika's debug logs also quote whole documents.
 _QUIET = (
     *("pymongo", "motor", "apscheduler", "aiohttp.access", "asyncio", "watchfiles", "apprise"),
-    *("urllib3", "markdown", "charset_normalizer"),
+    *("urllib3", "markdown", "charset_normalizer", "aio_pika", "aiormq"),
 )
 
 

@@ -142,11 +142,14 @@ def _merge(identity: bytes, line: LogLine) -> UpdateOne:
     if line.change != "updated":
         return UpdateOne(
             {"_id": key, "change": "updated"},
-            {"$set": {"change": line.change, "changed_fields": []}},
+            {"$set": {"change": line.change, "changed_fields": [], "merged": True}},
         )
+    fields = list(line.changed_fields)
+    has_all = {"$setIsSubset": [{"$literal": fields}, "$changed_fields"]}
     return UpdateOne(
-        {"_id": key, "change": "updated"},
-        {"$addToSet": {"changed_fields": {"$each": list(line.changed_fields)}}},
+        # A replay of the same line changes nothing: it is no second event.
+        {"_id": key, "change": "updated", "$expr": {"$not": [has_all]}},
+        {"$addToSet": {"changed_fields": {"$each": fields}}, "$set": {"merged": True}},
     )
 
 

@@ -155,7 +155,7 @@ class MongoOutboxAdmin:
         row = await self._log.find_one({"_id": entry})
         if row is not None:
             kept = derived_id(entry, "replayed", row["updated_at"].isoformat())
-            await insert_missing(self._log, [row | {"_id": kept}])
+            await insert_missing(self._log, [row | {"_id": kept, "replay_of": entry}])
             await self._log.delete_one({"_id": entry})
 
     async def may_drop(self, entry: UUID) -> Ruling:

@@ -15,6 +15,7 @@ from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
 from models.documents.sync_run import Job
 
 JOBS: tuple[str, ...] = get_args(Job)
+_SINK = "events:"
 MOST_INTEGRATIONS = 1_000
 MOST_ALERTS = 200
 _POSITION = {"swept_at": "$value.swept_at", "webhooks": "$value.webhooks", "updated_at": 1}
@@ -86,6 +87,7 @@ class Overview:
             "outbox": _summed(await self._counts.pushes()),
             "alerts": (await self.alerts(AlertFilter(), limit=MOST_ALERTS)).rows,
             "checkpoints": await self.checkpoints(),
+            "events": await self.sinks(),
         }
 
     async def integrations(self) -> list[Row]:
@@ -154,6 +156,23 @@ class Overview:
         if which.kind is not None:
             query["kind"] = which.kind
         return await page_of(self._alerts, query, by="opened_at", limit=limit, after=after)
+
+    async def sinks(self) -> list[Row]:
+        """Returns every sink of events, with the moment up to which it has confirmed everything."""
+        rows = self._checkpoints.find(
+            {"_id": {"$regex": f"^{_SINK}"}},
+            {"value.at": 1, "value.repair_since": 1},
+            sort=[("_id", 1)],
+        )
+        return [
+            {
+                "sink": row["_id"].removeprefix(_SINK),
+                "confirmed_until": row["value"].get("at"),
+                "repair_since": row["value"].get("repair_since"),
+            }
+            for row in await rows.to_list()
+            if isinstance(row.get("value"), Mapping)
+        ]
 
     async def checkpoints(self) -> dict[str, datetime]:
         """Returns the time of the last write of each stored position."""

@@ -96,7 +96,7 @@ def _on(database: str, collection: str, actions: Sequence[str]) -> Mapping[str, 
 def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role == "daemon":
         return [
-            _on(databases.own, "", (*_LOOK, *_MAKE)),
+            _on(databases.own, "", (*_LOOK, *_MAKE, *_WATCH)),
             *(_on(databases.own, _name(each), _actions(each)) for each in OWN_DOCUMENTS),
             *_migrations(databases.own),
         ]

@@ -1,54 +1,27 @@
-"""Status changes of ClearView's applications, from a database-level change stream.
+"""Status changes of ClearView's applications, from one change stream."""
 
-A database-level stream survives a dropped collection; one process opens one stream.
-"""
-
-import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from bson.raw_bson import RawBSONDocument
-from pymongo import ReadPreference
-from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
-from daemon.core.status_events import (
-    EventBatch,
-    PositionLost,
-    StatusEvent,
-    StreamInterrupted,
-    StreamPosition,
-)
+from daemon.core.status_events import StatusEvent, StreamInterrupted
 from daemon.ports.clock import Clock
-from daemon.stream.events import event_time, is_status_event, status_event, token_time
-from daemon.stream.failures import stream_failure
-from daemon.stream.pipeline import COLLECTION, PIPELINE, fingerprint
-from models.documents.clearview_values import RAW, Row, decoded
-
-BATCH_LIMIT = 500
-CLOSE_CHECK_S = 0.05
-_AHEAD = timedelta(minutes=1)
-_FULL_ENOUGH = 0.8
-
-Received = Row | StreamPosition | PositionLost | StreamInterrupted
+from daemon.stream.database_stream import DatabaseStream, Tail
+from daemon.stream.events import status_event
+from daemon.stream.pipeline import COLLECTION, PIPELINE
+from models.documents.clearview_values import Row
 
 
-class ApplicationStream:
+class ApplicationStream(DatabaseStream):
     """The change stream, as `daemon.ports.pushes.EventSource`."""
 
     def __init__(
         self, clearview: AsyncDatabase[Row], clock: Clock, *, idle_ms: int = 1_000
     ) -> None:
-        self._database = clearview
-        self._client = clearview.client
-        self._clock = clock
-        self._idle_ms = idle_ms
-
-    @property
-    def pipeline_fingerprint(self) -> str:
-        return fingerprint()
+        super().__init__(clearview, clock, PIPELINE, idle_ms=idle_ms)
 
     async def origin(self) -> str | None:
         try:
@@ -58,153 +31,5 @@ class ApplicationStream:
             raise StreamInterrupted(type(error).__name__) from error
         return str(found[0]["info"]["uuid"]) if found and "uuid" in found[0]["info"] else None
 
-    async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> "Tail":
-        try:
-            if token is not None:
-                await self._refuse_foreign(token)
-            stream = await self._watch(token)
-        except PyMongoError as error:
-            raise stream_failure(error, positioned=token is not None) from error
-        except (TypeError, ValueError) as error:
-            raise PositionLost("the stored position is no resume token") from error
-        return Tail(stream, self._clock, epoch=epoch)
-
-    async def _watch(self, token: Mapping[str, Any] | None) -> AsyncChangeStream[RawBSONDocument]:
-        return await self._database.with_options(codec_options=RAW).watch(
-            PIPELINE,
-            start_after=token,
-            max_await_time_ms=self._idle_ms,
-            batch_size=BATCH_LIMIT,
-        )
-
-    async def _refuse_foreign(self, token: Mapping[str, Any]) -> None:
-        """Refuses a position later than the server's last write: it is of another or a restored server.
-
-        The server would accept it, and then stay silent until that moment has come.
-        """
-        at = token_time(token)
-        if at is None:
-            raise PositionLost("the stored position is no resume token")
-        hello = await self._client.admin.command("hello")
-        last = hello.get("lastWrite", {}).get("majorityWriteDate")
-        if last is not None and at > last.replace(tzinfo=UTC) + _AHEAD:
-            raise PositionLost("the stored position is later than the server's last write")
-
-    async def latest(self) -> datetime:
-        try:
-            hello = await self._client.admin.command("hello")
-        except PyMongoError as error:
-            raise StreamInterrupted(type(error).__name__) from error
-        last: datetime | None = hello.get("lastWrite", {}).get("lastWriteDate")
-        return (last or hello["localTime"]).replace(tzinfo=UTC)
-
-    async def window_seconds(self) -> float | None:
-        try:
-            stats = await self._oplog_stats()
-            if stats["size"] < stats.get("maxSize", stats["size"] + 1) * _FULL_ENOUGH:
-                return None
-            oplog = self._local["oplog.rs"]
-            first = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", 1)])
-            last = await oplog.find_one({}, {"ts": 1}, sort=[("$natural", -1)])
-        except OperationFailure:
-            return None
-        except PyMongoError as error:
-            raise StreamInterrupted(type(error).__name__) from error
-        return float(last["ts"].time - first["ts"].time) if first and last else None
-
-    async def window_is_readable(self) -> bool:
-        """Returns False if the user may not read the oplog, or a router hides it."""
-        try:
-            await self._oplog_stats()
-        except OperationFailure:
-            return False
-        return True
-
-    @property
-    def _local(self) -> AsyncDatabase[Row]:
-        return self._client.get_database("local", read_preference=ReadPreference.PRIMARY)
-
-    async def _oplog_stats(self) -> Row:
-        return await self._local.command("collStats", "oplog.rs")
-
-
-class Tail:
-    """An open stream. A task reads the next changes while a batch is being processed."""
-
-    def __init__(
-        self, stream: AsyncChangeStream[RawBSONDocument], clock: Clock, *, epoch: int
-    ) -> None:
-        self._stream = stream
-        self._clock = clock
-        self._epoch = epoch
-        self._closing = False
-        self._received: asyncio.Queue[Received] = asyncio.Queue(maxsize=4 * BATCH_LIMIT)
-        self.start = self._position(stream.resume_token)
-        self._pump = asyncio.create_task(self._read_on(), name="change-stream")
-
-    def _position(self, token: Mapping[str, Any] | None) -> StreamPosition:
-        if token is None:
-            raise StreamInterrupted("the server gave no position")
-        return StreamPosition(dict(token), token_time(token) or self._clock.now())
-
-    async def _read_on(self) -> None:
-        try:
-            while not self._closing:
-                change = await self._stream.try_next()
-                if change is not None:
-                    await self._received.put(decoded(change))
-                elif self._stream.alive:
-                    await self._received.put(self._position(self._stream.resume_token))
-                else:
-                    raise PositionLost("the change stream was invalidated")  # noqa: TRY301
-        except PyMongoError as error:
-            await self._received.put(stream_failure(error, positioned=True))
-        except (PositionLost, StreamInterrupted) as ended:
-            await self._received.put(ended)
-        except Exception as error:  # noqa: BLE001 - the reader waits for any end
-            await self._received.put(StreamInterrupted(type(error).__name__, by_content=True))
-
-    async def next_batch(self) -> EventBatch:
-        changes, idle = _raise_alone(await self._received.get())
-        while not self._received.empty() and len(changes) < BATCH_LIMIT and idle is None:
-            following = self._received.get_nowait()
-            if isinstance(following, Exception):
-                self._received.put_nowait(following)
-                break
-            if isinstance(following, StreamPosition):
-                idle = following
-                break
-            changes.append(following)
-        return self._batch(changes, idle)
-
-    def _batch(self, changes: list[Row], idle: StreamPosition | None) -> EventBatch:
-        ended = [c["operationType"] for c in changes if not is_status_event(c)]
-        position = idle or StreamPosition(changes[-1]["_id"], event_time(changes[-1]))
-        return EventBatch(
-            events=[self._event(change) for change in changes if is_status_event(change)],
-            position=position,
-            lost=f"ClearView's applications: {ended[-1]}" if ended else None,
-        )
-
-    def _event(self, change: Row) -> StatusEvent:
-        try:
-            return status_event(change, epoch=self._epoch)
-        except Exception as error:
-            raise StreamInterrupted(type(error).__name__, by_content=True) from error
-
-    async def close(self) -> None:
-        """Closes the stream once the current read has ended: the driver takes a cancelled read for a
-        broken connection, and resumes.
-        """
-        self._closing = True
-        while not self._pump.done():
-            while not self._received.empty():
-                self._received.get_nowait()
-            await asyncio.wait({self._pump}, timeout=CLOSE_CHECK_S)
-        await self._stream.close()
-
-
-def _raise_alone(first: Received) -> tuple[list[Row], StreamPosition | None]:
-    if isinstance(first, Exception):
-        raise first
-    return ([], first) if isinstance(first, StreamPosition) else ([first], None)
+    async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> Tail[StatusEvent]:
+        return await self._opened(token, partial(status_event, epoch=epoch))

@@ -20,7 +20,7 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """An id that may be shown: it is no name and no address."""
 
 
-def is_status_event(change: Mapping[str, Any]) -> bool:
+def is_document_event(change: Mapping[str, Any]) -> bool:
     """Returns False for the end of a collection or database."""
     return change["operationType"] in _DOCUMENT_EVENTS
 

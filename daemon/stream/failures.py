@@ -6,14 +6,16 @@ from daemon.core.mongodb_codes import LOGIN_REFUSED, OUTAGE, UNAUTHORIZED
 from daemon.core.status_events import PositionLost, StreamInterrupted
 
 
-def stream_failure(error: PyMongoError, *, positioned: bool) -> PositionLost | StreamInterrupted:
+def stream_failure(
+    error: PyMongoError, *, positioned: bool, database: str
+) -> PositionLost | StreamInterrupted:
     """Returns the meaning of an error. Without a position none can be lost."""
     if not isinstance(error, OperationFailure):
         return StreamInterrupted(type(error).__name__)
     if error.code in {UNAUTHORIZED, *LOGIN_REFUSED}:
         return StreamInterrupted(
             f"MongoDB refuses the change stream (code {error.code}): "
-            "grant the daemon's user find and changeStream on ClearView's database"
+            f"grant the daemon's user find and changeStream on the database {database}"
         )
     passing = error.code in OUTAGE or error.has_error_label("ResumableChangeStreamError")
     if passing or not positioned:

@@ -5,8 +5,6 @@ large for an event and none holds what cannot be decoded. Writes of an import se
 stay on the server.
 """
 
-import hashlib
-import json
 from typing import Any
 
 from models.documents.clearview_values import identity, text
@@ -79,8 +77,3 @@ PIPELINE: list[dict[str, Any]] = [
         }
     },
 ]
-
-
-def fingerprint() -> str:
-    """Returns a digest of the pipeline: a resume token is valid only with its own pipeline."""
-    return hashlib.sha256(json.dumps(PIPELINE, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,6 +23,8 @@ class CandidateImportLog(StoredDocument):
     change: Literal["created", "updated", "deleted"]
     changed_fields: list[str] = Field(default_factory=list)
     run_id: UUID
+    merged: bool = False
+    """The version came through several lists: the row grew after it was written."""
 
     class Settings:
         name = "candidates_import_log"

@@ -29,6 +29,8 @@ class StatusUpdateLog(StoredDocument):
     note: Literal["made", "unknown", "failed"] | None = None
     """The note at the ATS, where the integration asks for one; `unknown`: it may be there."""
     note_error: str | None = None
+    replay_of: UUID | None = None
+    """The push, where this is an earlier outcome of one that was replayed since."""
 
     class Settings:
         name = "application_status_update_log"

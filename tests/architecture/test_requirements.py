@@ -29,7 +29,7 @@ def project() -> dict[str, Any]:
 
 def declared() -> list[Requirement]:
     extras = project()["optional-dependencies"]
-    lists = [project()["dependencies"], extras["embedded"], extras["dev"]]
+    lists = [project()["dependencies"], extras["embedded"], extras["events"], extras["dev"]]
     return [Requirement(line) for each in lists for line in each]
 
 

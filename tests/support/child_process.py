@@ -180,13 +180,16 @@ async def _nothing() -> dict[str, Any]:
     return {}
 
 
-def _in_a_child(command: dict[str, Any]) -> dict[str, Any]:
+Run = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+def in_a_child(command: dict[str, Any], run: Run) -> dict[str, Any]:
     """Forks, runs the command in the child, and returns how the child ended."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        _child(command, write_end)
+        _child(command, run, write_end)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         said = pipe.read()
@@ -195,11 +198,11 @@ def _in_a_child(command: dict[str, Any]) -> dict[str, Any]:
     return {"killed": killed, "status": status, "answer": json.loads(said) if said else None}
 
 
-def _child(command: dict[str, Any], write_end: int) -> None:
+def _child(command: dict[str, Any], run: Run, write_end: int) -> None:
     code = 1
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # only answers go to the server's stdout
     try:
-        answer = asyncio.run(_run_command(command))
+        answer = asyncio.run(_answer(command, run))
         with os.fdopen(write_end, "wb") as pipe:
             pipe.write(json.dumps(answer).encode())
         code = 0
@@ -212,12 +215,16 @@ def _child(command: dict[str, Any], write_end: int) -> None:
         os._exit(code)
 
 
-def main() -> None:
+async def _answer(command: dict[str, Any], run: Run) -> dict[str, Any]:
+    return await run(command)
+
+
+def serve(run: Run) -> None:
     """Commands and answers, one JSON document a line."""
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(_in_a_child(json.loads(line))) + "\n")
+        sys.stdout.write(json.dumps(in_a_child(json.loads(line), run)) + "\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    serve(_run_command)

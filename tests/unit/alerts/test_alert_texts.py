@@ -129,6 +129,18 @@ EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
         lambda: texts.not_ready(part="clearview", reason="no primary"),
         lambda: texts.not_ready(part="clearview", reason="ClearView's MongoDB does not answer."),
     ),
+    (
+        lambda: texts.events_undelivered("sink", reason="It is away", waiting_since=NOW),
+        lambda: texts.events_undelivered("sink", reason="It refuses.", waiting_since=NOW - HOUR),
+    ),
+    (
+        lambda: texts.events_untaken("sink", "candidate.created", reason="No queue is bound"),
+        lambda: texts.events_untaken("sink", "candidate.created", reason="HTTP 400."),
+    ),
+    (
+        lambda: texts.events_position_lost("sink", reason="history lost", since=NOW),
+        lambda: texts.events_position_lost("sink", reason="no token.", since=NOW - HOUR),
+    ),
 ]
 """Of each key two conditions with other facts."""
 MODULES = [path for folder in ("daemon", "connectors") for path in Path(folder).rglob("*.py")]

@@ -1,0 +1,1 @@
+"""The publishing of events: one relay for each sink, and the sinks."""
