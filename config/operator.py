@@ -9,6 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from config.operator_clearview import ClearView
 from config.operator_events import EventSink
+from config.operator_retention import Retention
 from config.values import (
     CA_FILE,
     CaFile,
@@ -321,6 +322,11 @@ class OperatorConfig(ConfigModel):
         description="The integrations by name. A name appears in logs, metrics and addresses; "
         "renaming an integration makes it a new one.",
         examples=[{"acme-greenhouse": {"connector": "greenhouse"}}],
+    )
+    retention: Retention = Field(
+        default_factory=Retention,
+        description="How long the service keeps what it has recorded.",
+        examples=[{"logs": "400d", "deleted_candidates": "30d"}],
     )
     connector_paths: list[Path] = Field(
         default_factory=list,

@@ -35,6 +35,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OutboxRow
 from daemon.core.runs import Run
+from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
 from daemon.erasing.erasures import Erasures
 from daemon.erasing.requests import PersonRequests
 from daemon.events.relay import EventRelay, RelayPorts
@@ -99,6 +100,7 @@ from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.data_keys import DataKeys
+from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts
@@ -120,6 +122,7 @@ from daemon.store.pending_details import MongoPendingDetails
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_data import MongoPersonData
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
+from daemon.store.retention import MongoRetention
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
 from daemon.store.stored_integrations import MongoStoredIntegrations
@@ -160,6 +163,7 @@ class AppServices:
     erased: MongoErasedPeople = field(init=False)
     erasures: Erasures = field(init=False)
     audit: MongoAuditTrail = field(init=False)
+    retention: MongoRetention = field(init=False)
     outbox: MongoOutbox = field(init=False)
     known: MongoKnownApplications = field(init=False)
     stored: MongoStoredIntegrations = field(init=False)
@@ -178,6 +182,7 @@ class AppServices:
         self.alerts = AlertStore(mongo, clock, self.policy)
         self.runs = MongoRunLog(mongo, clock)
         self.checkpoints = MongoCheckpoints(mongo, clock)
+        self.retention = MongoRetention(mongo)
         self.audit = MongoAuditTrail(mongo, clock, self.actor)
         self.integrations = MongoIntegrations(mongo, clock, audit=self.audit)
         keys = DataKeys(mongo, keyring, clock)
@@ -194,6 +199,12 @@ class AppServices:
         return PersonRequests(
             PersonAddresses(self.mongo), self.people, self.receipts, erasures, audit=audit
         )
+
+    async def erase_deleted_candidates(self, period: timedelta) -> int:
+        """Erases candidates that have been marked deleted for longer; returns their number."""
+        deleted = MongoDeletedCandidates(self.mongo)
+        retention = DeletedCandidatesRetention(deleted, self.erasures, self.leases, self.clock)
+        return await retention.run(period)
 
     async def _erase_in_clearview(self, person: PersonIds) -> None:
         await self.services.candidates(person.integration).erase(person, at=self.clock.now())
@@ -515,10 +526,17 @@ class Daemon:
             await self.check_conditions()
 
     async def _finish_erasures(self, stop: asyncio.Event) -> None:
-        """Completes what a kill has interrupted, in whatever process."""
-        await self.app.erasures.finish_interrupted()
-        while not await stopped_within(stop, FINISH_ERASURES_EVERY):
+        """Completes what a kill has interrupted, and erases candidates that are deleted for long."""
+        while True:
             await self.app.erasures.finish_interrupted()
+            await self.erase_deleted_candidates()
+            if await stopped_within(stop, FINISH_ERASURES_EVERY):
+                return
+
+    async def erase_deleted_candidates(self) -> int:
+        """Returns the number of candidates that were erased."""
+        period = self.config.loaded.value.retention.deleted_candidates
+        return await self.app.erase_deleted_candidates(period)
 
     async def check_conditions(self) -> None:
         """Opens and closes the alerts that no job reports."""
@@ -535,6 +553,7 @@ class Daemon:
         """Writes the settings documents, reads every integration's state, closes old alerts."""
         alerts = self.app.alerts
         await self.app.erased.refresh()
+        await self.app.retention.apply(self.config.loaded.value.retention)
         await self.app.integrations.configure(configured_integrations(self.config.checked))
         await self.state_cache.refresh()
         await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))

@@ -18,6 +18,7 @@ from daemon.cli import (
     health,
     integrations,
     outbox,
+    retention,
     roles,
     simulate,
 )
@@ -43,6 +44,7 @@ PARTS = (
     integrations,
     analytics,
     erase,
+    retention,
     configuration,
     roles,
     connectors,

@@ -1,7 +1,7 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -11,9 +11,11 @@ import typer
 from msgspec.structs import asdict
 from rich.table import Table
 
+from config.durations import format_duration
 from config.mongodb_uri import overruled_options
 from config.operator import OperatorConfig
 from config.operator_events import EventSink
+from config.operator_retention import Retention
 from config.settings import Settings, variable
 from connectors.connector import Connector, StageFacts
 from connectors.errors import AtsError
@@ -87,7 +89,9 @@ async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterato
             yield finding
         async with database(settings, checked.loaded.value, prepare=True) as mongo:
             app = AppServices(mongo, encryption_key=settings.encryption_key)
-            for finding in await _guarded("MongoDB", _check_mongo(mongo)):
+            for finding in await _guarded(
+                "MongoDB", _check_mongo(app, checked.loaded.value.retention)
+            ):
                 yield finding
             for name, wanted in checked.loaded.value.integrations.items():
                 if wanted.enabled:
@@ -155,11 +159,26 @@ def _check_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]
             yield Finding(setting, "note", f"{option} is not followed: {instead}")
 
 
-async def _check_mongo(mongo: Mongo) -> list[Finding]:
+async def _check_mongo(app: AppServices, retention: Retention) -> list[Finding]:
+    mongo = app.mongo
     build = await mongo.client.admin.command("buildInfo")
     version = f"version {build['version']}, a replica set, takes writes"
     found = [Finding(one.where, one.weight, one.words) async for one in inspect_databases(mongo)]
-    return [Finding("MongoDB", "ok", version), *found, await _check_oplog(mongo)]
+    kept = await _check_retention(app, retention)
+    return [Finding("MongoDB", "ok", version), *found, kept, await _check_oplog(mongo)]
+
+
+async def _check_retention(app: AppServices, wanted: Retention) -> Finding:
+    """Shows how long rows are kept, and what the daemon's next start sets."""
+    found = await app.retention.inspect(wanted, app.clock.now())
+    pending = [one.collection for one in found if not one.is_in_force]
+    if pending:
+        words = f"not in force yet for {', '.join(pending)}: the daemon's start sets it"
+        return Finding("retention", "note", f"{words}, or `ats-sync retention --apply`")
+    periods: dict[str, timedelta] = {one.setting: one.wanted for one in found}
+    periods["deleted_candidates"] = wanted.deleted_candidates
+    kept = ", ".join(f"{name} {format_duration(period)}" for name, period in periods.items())
+    return Finding("retention", "ok", f"rows are kept: {kept}")
 
 
 async def _check_oplog(mongo: Mongo) -> Finding:

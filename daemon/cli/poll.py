@@ -16,9 +16,9 @@ from daemon.app import AppServices, import_ports, make_connector
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
+    audit_actor,
     database,
     err,
-    operator_of_machine,
     out,
     run_async,
     settings_for,
@@ -33,7 +33,6 @@ from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.health import Health
-from daemon.store.audit_log import Actor
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
@@ -91,7 +90,7 @@ async def command_context(
             mongo,
             checked.loaded.value.clearview,
             encryption_key=settings.encryption_key,
-            actor=Actor(operator_of_machine(), "cli"),
+            actor=audit_actor(),
         )
         try:
             yield CommandContext(name, checked, app)

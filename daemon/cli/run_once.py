@@ -57,7 +57,6 @@ async def run_once(daemon: Daemon) -> OnceOutcome:
     """Do everything there is to do now, and return."""
     await daemon.sources.begin()
     await daemon.prepare()
-    await daemon.app.erasures.finish_interrupted()
     done = asyncio.Event()
     leases = daemon.app.leases
     renewing = asyncio.create_task(
@@ -89,6 +88,7 @@ class _Once:
             await self._each(workers, EXPORTS, _export)
             await self._each(workers, POLLS, _import_details)
             await self._each(workers, FILES, _fetch_files)
+        await self._guarded("erasures", "erasures", self._erase)
         await self._guarded("alerts", "conditions", self._notify)
         await self._each_sink(lambda relay: relay.catch_up(SINK_PATIENCE))
 
@@ -96,6 +96,10 @@ class _Once:
         for relay in self._daemon.relays.in_force:
             name = relay.subscription.name
             await self._guarded(name, f"events to {name}", partial(step, relay))
+
+    async def _erase(self) -> None:
+        await self._daemon.app.erasures.finish_interrupted()
+        await self._daemon.erase_deleted_candidates()
 
     async def _notify(self) -> None:
         await self._daemon.check_conditions()

@@ -101,9 +101,14 @@ def operator_of_machine() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def audit_actor() -> Actor:
+    """Returns whom the audit log names for a command."""
+    return Actor(operator_of_machine(), "cli")
+
+
 def audit_of_command(mongo: Mongo) -> MongoAuditTrail:
     """Returns the audit trail of the user who runs this command."""
-    return MongoAuditTrail(mongo, SystemClock(), Actor(operator_of_machine(), "cli"))
+    return MongoAuditTrail(mongo, SystemClock(), audit_actor())
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -79,6 +79,14 @@ class PersonData(Protocol):
         ...
 
 
+class DeletedCandidates(Protocol):
+    """Candidates that are marked deleted."""
+
+    async def before(self, moment: datetime, *, limit: int) -> Sequence[PersonIds]:
+        """Returns some of those that were deleted before, at most `limit`."""
+        ...
+
+
 class Receipts(Protocol):
     """`erasures`."""
 

@@ -77,6 +77,11 @@ class CandidateSnapshot(StoredDocument):
                 [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
                 name="candidate",
             ),
+            IndexModel(
+                [("deleted_at", ASCENDING)],
+                name="deleted",
+                partialFilterExpression={"deleted_at": {"$type": "date"}},
+            ),
             # What pushes have moved since the last poll: a handful, as a rule.
             IndexModel(
                 [("ats_integration_id", ASCENDING), ("list", ASCENDING)],

@@ -8,9 +8,6 @@ from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
-KEPT_S = 7 * 24 * 3600
-"""Vendors repeat an event for a day at most (their pages, read 2026-11-23)."""
-
 
 class WebhookEvent(StoredDocument):
     """An event holds ids only; the record is read again at the ATS. `_id` is derived from `event_id`."""
@@ -40,5 +37,4 @@ class WebhookEvent(StoredDocument):
                 ],
                 name="integration_state",
             ),
-            IndexModel([("received_at", ASCENDING)], name="kept", expireAfterSeconds=KEPT_S),
         ]

@@ -1,0 +1,149 @@
+"""How long rows are kept: TTL indexes that follow the file, and candidates that are deleted for long."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.operator_retention import Retention
+from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
+from daemon.store.connection import Mongo
+from daemon.store.deleted_candidates import MongoDeletedCandidates
+from daemon.store.leases import MongoLeases
+from daemon.store.retention import RETAINED, MongoRetention
+from tests.support.canary import (
+    APPLICATION,
+    FIELDS,
+    PERSON,
+    CanaryConnector,
+    an_ats,
+    fill,
+    traces,
+)
+from tests.support.erasing import erasing
+from tests.support.importing import ImportBench
+from tests.support.mongo import TestMongo
+from tests.support.moving_clock import MovingClock
+from tests.support.sample_rows import NOW, a_run
+
+pytestmark = pytest.mark.mongo
+MONTH = timedelta(days=30)
+
+
+async def periods(mongo: Mongo) -> dict[str, Any]:
+    """The time to live of each collection, in seconds."""
+    found = {}
+    for name in await mongo.own.list_collection_names():
+        for index in (await mongo.own[name].index_information()).values():
+            if "expireAfterSeconds" in index:
+                found[name] = index["expireAfterSeconds"]
+    return found
+
+
+async def test_rows_are_kept_as_long_as_the_file_says(opened: Mongo) -> None:
+    retention = MongoRetention(opened)
+
+    await retention.apply(Retention())
+    first = await periods(opened)
+    await retention.apply(Retention(runs=timedelta(hours=6)))
+    edited = await periods(opened)
+
+    assert first == {
+        document.Settings.name: getattr(Retention(), setting).total_seconds()
+        for document, (setting, _) in RETAINED.items()
+    }
+    assert edited == {**first, "sync_runs": 6 * 3600}
+
+
+async def test_the_index_of_an_earlier_release_is_used(opened: Mongo) -> None:
+    await opened.own.webhook_events.create_index("received_at", name="kept", expireAfterSeconds=9)
+
+    await MongoRetention(opened).apply(Retention())
+
+    indexes = await opened.own.webhook_events.index_information()
+    assert indexes["kept"]["expireAfterSeconds"] == 7 * 24 * 3600
+    assert "retention" not in indexes
+
+
+async def test_what_is_in_force_and_what_waits_is_shown(opened: Mongo) -> None:
+    retention = MongoRetention(opened)
+    await opened.own.sync_runs.insert_many(
+        [a_run("acme", minutes_ago=each) for each in (1, 60 * 24 * 29, 60 * 24 * 31)]
+    )
+    before = {one.collection: one for one in await retention.inspect(Retention(), NOW)}
+    await retention.apply(Retention())
+    after = {one.collection: one for one in await retention.inspect(Retention(), NOW)}
+
+    assert not any(one.is_in_force for one in before.values())
+    assert before["sync_runs"].expired == 1
+    assert all(one.is_in_force for one in after.values())
+
+
+@pytest.fixture
+async def bench(opened: Mongo) -> ImportBench:
+    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
+    bench.ruled(max_percent=100.0)
+    await fill(bench)
+    return bench
+
+
+async def erase_deleted(bench: ImportBench) -> int:
+    its = erasing(bench.mongo, bench.clock)
+    leases = MongoLeases(bench.mongo, bench.clock)
+    return await DeletedCandidatesRetention(
+        MongoDeletedCandidates(bench.mongo), its.erasures, leases, bench.clock
+    ).run(MONTH)
+
+
+async def leave(bench: ImportBench) -> None:
+    bench.connector.ats.drop("candidates", PERSON)
+    bench.connector.ats.drop("applications", APPLICATION)
+    await bench.poll(sweep=True)
+
+
+async def test_a_candidate_that_the_ats_no_longer_has_is_erased_after_a_while(
+    bench: ImportBench, prepared_mongo: TestMongo
+) -> None:
+    await leave(bench)
+    bench.clock.advance(MONTH - timedelta(hours=1))
+    early = await erase_deleted(bench)
+    bench.clock.advance(timedelta(hours=2))
+    erased = [await erase_deleted(bench), await erase_deleted(bench)]
+    [receipt] = await bench.mongo.own.erasures.find().to_list()
+
+    assert early == 0
+    assert erased == [1, 0]
+    assert await traces(bench.mongo) == []
+    assert (receipt["reason"], receipt["hashes"]) == ("retention", [])
+    assert [row["external_id"] for row in await bench.rows("candidates")] == ["1"]
+
+
+async def test_a_candidate_that_the_ats_has_again_stays_and_may_come_back(
+    bench: ImportBench,
+) -> None:
+    await leave(bench)
+    bench.clock.advance(2 * MONTH)
+    bench.connector.ats.put("candidates", PERSON, **FIELDS)
+    await bench.poll(sweep=True)
+    assert await erase_deleted(bench) == 0
+
+    await leave(bench)
+    bench.clock.advance(2 * MONTH)
+    assert await erase_deleted(bench) == 1
+    bench.connector.ats.put("candidates", PERSON, **FIELDS)
+    await bench.poll(sweep=True)
+
+    assert await bench.count("candidates", external_id=PERSON) == 1
+
+
+async def test_one_replica_erases_at_a_time(bench: ImportBench) -> None:
+    await leave(bench)
+    bench.clock.advance(2 * MONTH)
+    other = MongoLeases(bench.mongo, bench.clock)
+    lease = await other.acquire("retention")
+    assert lease is not None
+
+    while_held = await erase_deleted(bench)
+    await other.release(lease)
+
+    assert (while_held, await erase_deleted(bench)) == (0, 1)
