@@ -197,6 +197,40 @@ class Analytics(ConfigModel):
     )
 
 
+class Privacy(ConfigModel):
+    """The fields of a candidate that are not kept. It acts before anything is stored, here or in ClearView."""
+
+    drop: list[Filled] = Field(
+        default_factory=list,
+        description="Fields that are left out: a candidate's field, `application.FIELD`, "
+        "`custom_fields.NAME`, or a whole class: `personal`, `sensitive`.",
+        examples=[["phones", "custom_fields.salary", "application.rejection_reason"]],
+    )
+    hash: list[Filled] = Field(
+        default_factory=list,
+        description="Fields whose texts are replaced by keyed hashes (HMAC-SHA-256): equal texts stay equal. "
+        "Takes `key`.",
+        examples=[["emails"]],
+    )
+    key: Secret | None = Field(
+        default=None,
+        description="The key of the hashes, as a reference. Another key makes other hashes.",
+        examples=["${file:/run/secrets/hash-key}"],
+    )
+    demographic: bool = Field(
+        default=False,
+        description="Whether custom fields about gender, ethnicity, disability, veteran status, age, religion and "
+        "the like are imported. Without it only those that `fields` maps by name.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _hashes_have_a_key(self) -> "Privacy":
+        if self.hash and self.key is None:
+            reject([issue_at(("hash",), "needs `key`: a hash without one can be guessed")])
+        return self
+
+
 Stages = Annotated[list[Filled], Field(min_length=1)]
 
 
@@ -290,6 +324,12 @@ class Integration(ConfigModel):
         description="Extra mappings: ClearView's field, and where the ATS keeps it, in the language "
         "of connector definitions.",
         examples=[{"custom_fields.salary": "custom_fields.desired_salary"}],
+    )
+
+    privacy: Privacy = Field(
+        default_factory=Privacy,
+        description="The fields of a candidate that are not kept.",
+        examples=[{"drop": ["phones"]}],
     )
 
     @model_validator(mode="after")

@@ -69,3 +69,4 @@ def _paths(document: Document) -> Iterator[NodePath]:
         base: NodePath = ("integrations", name, "credentials")
         for credential in document.keys(base):
             yield (*base, credential)
+        yield ("integrations", name, "privacy", "key")

@@ -50,6 +50,8 @@ class ListFacts(msgspec.Struct, frozen=True):
     again, which reads it in full."""
     detail: DetailFacts | None = None
     """None: nothing is read in the background."""
+    dropped: frozenset[str] = frozenset()
+    """The fields that the integration's `privacy` keeps out, such as `candidate.phones`."""
 
     @property
     def files_from_details(self) -> bool:

@@ -1,5 +1,6 @@
 """The connector that every definition becomes. Reading is in `read/`, writing in `write/`."""
 
+import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
@@ -36,6 +37,7 @@ from connectors.definition.lists import List
 from connectors.definition.root import DefinitionModel
 from connectors.http.parts import Parts
 from connectors.http.transport import whole
+from connectors.read.privacy import PrivacyFilter
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
 from connectors.write.account_reader import ACCOUNT_AGE_S, AccountReader
@@ -46,7 +48,7 @@ from connectors.write.push_planner import OperatorOverrides, Planner
 from connectors.write.sender import WriteSender
 from models.candidate import ApplicationRecord
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raise it when the engine itself reads records differently, so that snapshots are mapped again."""
 
 
@@ -121,6 +123,7 @@ class RestConnector:
                 deleted_by=reader.spec.deleted_by,
                 read_again_in_sweeps=reader.spec.reads_inline and _is_swept(reader.spec),
                 detail=self._detail_facts(name, reader.spec),
+                dropped=PrivacyFilter(self.parts.operator.privacy).dropped,
             )
             for name, reader in self._reader.readers.items()
         ]
@@ -141,6 +144,8 @@ class RestConnector:
             },
             "extras": self.parts.operator.fields,
         }
+        if privacy := self._privacy():
+            part["privacy"] = privacy
         version = sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
         return DetailFacts(fields, version, _is_swept(spec))
 
@@ -154,9 +159,20 @@ class RestConnector:
         }
         if operator.attachments.policy == "none":
             part["attachments"] = "none"
+        if privacy := self._privacy():
+            part["privacy"] = privacy
         if self._model.api.time_zone is not None:
             part["time_zone"] = str(self.parts.requests.zone(None))
         return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
+
+    def _privacy(self) -> dict[str, Any]:
+        """Returns the integration's `privacy` as far as it is set, with a digest for its key."""
+        privacy = self.parts.operator.privacy
+        chosen = privacy.model_dump(mode="json", exclude={"key"}, exclude_defaults=True)
+        if chosen.get("hash") and privacy.key is not None:
+            secret = privacy.key.get_secret_value().encode()
+            chosen["key"] = hmac.digest(secret, b"mapping version", "sha256").hex()
+        return chosen
 
     @cached_property
     def capabilities(self) -> Capabilities:

@@ -20,10 +20,13 @@ from connectors.definition.load import Definition
 from connectors.definition.paths import checked_path
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import Capability, DefinitionModel
+from connectors.read.privacy import qualified
 from connectors.times import time_zone
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
+from models.field_classes import CLASSES, FIELD_CLASSES, HASHABLE, NEEDED
 from models.status import CLOSED, ApplicationStatus
 
+_CUSTOM_FIELD = re.compile(r"(?:candidate|application)\.custom_fields\..+")
 SUNSET_NOTICE = timedelta(days=180)
 _KEY_SETTING = variable("encryption_key")
 _NOT_KEPT = (
@@ -75,6 +78,7 @@ class _Checker(msgspec.Struct, frozen=True):
         self._check_reasons()
         self._check_fields()
         self._check_push()
+        self._check_privacy()
 
     def _check_options(self) -> None:
         for name, value in self.operator.options.items():
@@ -156,6 +160,21 @@ class _Checker(msgspec.Struct, frozen=True):
                 checked_path(path)
             except ValueError as error:
                 self.wrong(("fields", target), str(error))
+
+    def _check_privacy(self) -> None:
+        privacy = self.operator.privacy
+        single = {*FIELD_CLASSES} - NEEDED
+        for key, names, known in (
+            ("drop", privacy.drop, single | {*CLASSES} - {"none"}),
+            ("hash", privacy.hash, HASHABLE),
+        ):
+            for index, name in enumerate(names):
+                is_custom = _CUSTOM_FIELD.fullmatch(qualified(name)) is not None
+                if name in known or qualified(name) in known or is_custom:
+                    continue
+                shown = sorted(each.removeprefix("candidate.") for each in known)
+                message = f"is no field that privacy.{key} takes; it takes custom_fields.NAME, {', '.join(shown)}"
+                self.wrong(("privacy", key, index), message, hint=did_you_mean(name, shown))
 
     def _check_push(self) -> None:
         """Warns of what a push asks for beside the status, where this ATS cannot take it."""

@@ -27,6 +27,7 @@ from connectors.http.rate_limits import Budget
 from connectors.http.requests import ConnectorSettings, RequestBuilder, settings_of
 from connectors.http.token_store import InMemoryTokenStore, TokenStore
 from connectors.http.transport import Transport
+from connectors.read.privacy import hides_names
 
 ENTRY_POINTS = "ats_sync.connectors"
 """Packages may offer `factory(name, integration, definition, **parts) -> Connector` here."""
@@ -117,7 +118,11 @@ def create_connector(
             _token_key(credential, model.auth, settings, integration),
             token_store or shared_limits.token_store,
         ),
-        classifier=ErrorClassifier(model.errors),
+        classifier=ErrorClassifier(
+            # They may name a person, whose name is then not known and cannot be masked.
+            model.errors,
+            shows_words=not hides_names(integration.privacy),
+        ),
         observer=observer or SilentObserver(),
         clock=clock,
         jitter=jitter,

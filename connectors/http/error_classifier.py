@@ -60,8 +60,9 @@ _SHOWN_TYPES = frozenset({
 class ErrorClassifier:
     """A definition's rules, compiled."""
 
-    def __init__(self, errors: Errors) -> None:
-        """Compile once."""
+    def __init__(self, errors: Errors, *, shows_words: bool = True) -> None:
+        """Compile once. Without `shows_words` the vendor's own words and codes are left out."""
+        self._shows_words = shows_words
         self._ok = compile_path(errors.ok_when) if errors.ok_when else None
         self._code = compile_path(errors.code) if errors.code else None
         self._message = compile_path(errors.message) if errors.message else None
@@ -91,7 +92,9 @@ class ErrorClassifier:
 
     def code(self, body: Any) -> str:
         """The vendor's own error code, if it is safe to show."""
-        found = self._code(body) if self._code is not None and body is not None else None
+        if self._code is None or body is None or not self._shows_words:
+            return ""
+        found = self._code(body)
         return f" ({found})" if isinstance(found, str) and _is_code(found) else ""
 
     @property
@@ -101,6 +104,8 @@ class ErrorClassifier:
 
     def words(self, headers: Mapping[str, str], body: Any) -> str:
         """The vendor's words about a refusal, fit to be shown; empty if there are none."""
+        if not self._shows_words:
+            return ""
         said = headers.get(self._message_header, "") if self._message_header else ""
         if not said and body is not None:
             said = words_in(body if self._message is None else self._message(body))

@@ -28,6 +28,7 @@ from connectors.read.conversions import (
     unwrapped,
 )
 from connectors.read.getters import getter, plain_key
+from connectors.read.privacy import PrivacyFilter
 from connectors.read.record_caps import MAX_ITEMS, TooMuch
 from connectors.read.statuses import StatusRules
 from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
@@ -108,9 +109,15 @@ class Fields:
     """
 
     def __init__(
-        self, part: str, fields: Sequence[_Field], custom: Mapping[str, str] | None = None
+        self,
+        part: str,
+        fields: Sequence[_Field],
+        custom: Mapping[str, str] | None = None,
+        *,
+        privacy: PrivacyFilter | None = None,
     ) -> None:
         custom = custom or {}
+        self._privacy = privacy
         self._part = part
         self._none_yet = dict.fromkeys(each.name for each in fields)
         self._texts = [
@@ -129,7 +136,11 @@ class Fields:
 
     def of_lists(self) -> "Fields":
         """The same for records of lists: custom fields that only details have are not set."""
-        return Fields(self._part, self._every, self._custom_by(from_detail=False))
+        return self._with(self._every, self._custom_by(from_detail=False))
+
+    def unfiltered(self) -> "Fields":
+        """The same, with everything in it."""
+        return Fields(self._part, self._every, self._custom_paths)
 
     def of_details(self) -> "Fields":
         """The fields that are read from `detail`."""
@@ -139,12 +150,15 @@ class Fields:
             for each in self._every
             if any(map(details_used, each.paths)) or (custom and each.convert is custom_fields)
         ]
-        return Fields(self._part, fields, custom)
+        return self._with(fields, custom)
 
     def only(self, name: str) -> "Fields":
         """One field by itself; none if it is not among them."""
         custom = self._custom_paths if name == "custom_fields" else {}
-        return Fields(self._part, [each for each in self._every if each.name == name], custom)
+        return self._with([each for each in self._every if each.name == name], custom)
+
+    def _with(self, fields: Sequence[_Field], custom: Mapping[str, str]) -> "Fields":
+        return Fields(self._part, fields, custom, privacy=self._privacy)
 
     def _custom_by(self, *, from_detail: bool) -> dict[str, str]:
         paths = self._custom_paths
@@ -169,6 +183,8 @@ class Fields:
             found = {each.name: self._field(each, record, issues) for each in self._every}
         for name, get in self._custom:
             found["custom_fields"][name] = self._own(name, get(record))
+        if self._privacy is not None:
+            self._privacy.apply(self._part, found)
         return found
 
     def _field(self, field: _Field, record: Any, issues: list[FieldIssue]) -> Any:
@@ -204,10 +220,15 @@ class Fields:
 
 
 def _fields_of(
-    part: str, mapping: Any, kinds: Mapping[str, Convert], extras: Extras, zone: tzinfo
+    part: str,
+    mapping: Any,
+    kinds: Mapping[str, Convert],
+    extras: Extras,
+    zone: tzinfo,
+    privacy: PrivacyFilter | None,
 ) -> Fields:
     fields = list(_fields(part, mapping, _in_zone(kinds, zone), extras, zone))
-    return Fields(part, fields, _extra_custom_fields(part, extras))
+    return Fields(part, fields, _extra_custom_fields(part, extras), privacy=privacy)
 
 
 def _reason(error: Exception) -> str:
@@ -256,9 +277,15 @@ def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:
 class CandidateMapper:
     """Reads candidates."""
 
-    def __init__(self, mapping: CandidateMapping, extras: Extras, zone: tzinfo = UTC) -> None:
+    def __init__(
+        self,
+        mapping: CandidateMapping,
+        extras: Extras,
+        zone: tzinfo = UTC,
+        privacy: PrivacyFilter | None = None,
+    ) -> None:
         """Compile every field once; `zone` is that of times without one."""
-        fields = _fields_of("candidate", mapping, _CANDIDATE, extras, zone)
+        fields = _fields_of("candidate", mapping, _CANDIDATE, extras, zone, privacy)
         self._fields = fields.of_lists()
         self.details = fields.of_details()
         """The fields that are read in the background."""
@@ -286,13 +313,19 @@ class ApplicationMapper:
     """Reads applications."""
 
     def __init__(
-        self, mapping: ApplicationMapping, rules: StatusRules, extras: Extras, zone: tzinfo = UTC
+        self,
+        mapping: ApplicationMapping,
+        rules: StatusRules,
+        extras: Extras,
+        zone: tzinfo = UTC,
+        privacy: PrivacyFilter | None = None,
     ) -> None:
         """Compile every field once; `zone` is that of times without one."""
         self._rules = rules
         self._each = compile_path(mapping.each) if mapping.each else None
-        fields = _fields_of("application", mapping, _APPLICATION, extras, zone)
-        self._fields = fields.of_lists()
+        fields = _fields_of("application", mapping, _APPLICATION, extras, zone, privacy)
+        self._privacy = privacy
+        self._fields = fields.of_lists().unfiltered()
         self.details = fields.of_details()
         """The fields that are read in the background."""
         job: list[Any] = [mapping.job.external_id, mapping.job.name]
@@ -339,6 +372,8 @@ class ApplicationMapper:
             raise RecordFailed(f"{own[0].name} {own[0].reason}; it says who turned whom down")
         found["stage"] = stage
         found["status"] = status or UNMAPPED_STATUS
+        if self._privacy is not None:  # only now: a status may follow from the reason
+            self._privacy.apply("application", found)
         issues += own
         return ReadApplication(found, status is not None)
 

@@ -21,6 +21,7 @@ from connectors.read.joins import Context, JoinLoader
 from connectors.read.listing import AtsList, Scopes
 from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
+from connectors.read.privacy import PrivacyFilter
 from connectors.read.record_reader import ListReader
 from connectors.read.statuses import StatusRules
 from models.candidate import ApplicationRecord
@@ -108,9 +109,10 @@ class AtsReader:
         candidate = model.candidate
         if candidate is not None and self._parts.operator.attachments.policy == "none":
             candidate = candidate.model_copy(update={"attachments": NOTHING})
+        privacy = PrivacyFilter(self._parts.operator.privacy, extras)
         return Mappers(
-            CandidateMapper(candidate, extras, zone) if candidate else None,
-            ApplicationMapper(model.application, rules, extras, zone)
+            CandidateMapper(candidate, extras, zone, privacy) if candidate else None,
+            ApplicationMapper(model.application, rules, extras, zone, privacy)
             if model.application
             else None,
         )

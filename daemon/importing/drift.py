@@ -61,6 +61,9 @@ async def watch_fields(
         # What follows in the background is empty in every record of the list.
         listed = {k: v for k, v in before["shares"].items() if k not in facts.detail.fields}
         before = {**before, "shares": listed}
+    if before is not None and facts.dropped:
+        kept = {k: v for k, v in before["shares"].items() if k not in facts.dropped}
+        before = {**before, "shares": kept}
     emptied = emptied_fields(before, filled, mapped)
     name = context.connector.integration
     if emptied:
