@@ -10,8 +10,10 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
 from config.settings import Settings, load_settings
@@ -61,6 +63,9 @@ def _settings() -> Settings:
     """Data apart from a real daemon's; port 8080 if it is free."""
     asked = load_settings()
     chosen: dict[str, object] = {"data_dir": asked.data_dir / FOLDER}
+    if asked.encryption_key is None:
+        # The data does not outlive the demo, so that its key need not either.
+        chosen["encryption_key"] = SecretStr(token_hex(32))
     if "ATS_SYNC_HTTP_PORT" not in os.environ and not _is_free(asked.http_host, asked.http_port):
         chosen["http_port"] = 0
     return load_settings(**chosen)

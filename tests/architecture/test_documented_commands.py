@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import shlex
-import socket
 import sys
 import urllib.request
 from asyncio.subprocess import PIPE, Process
@@ -20,6 +19,7 @@ import pytest
 
 from tests.support.ats_sync import RunningDaemon
 from tests.support.command_line import ats_sync
+from tests.support.network import free_port
 from tests.support.pages import ROOT, fenced, page, section
 
 WALK_PAGE = "docs/getting-started.md"
@@ -151,12 +151,6 @@ async def fetched(line: str, port: int) -> int:
     return await asyncio.to_thread(ask)
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def test_a_mistake_looks_as_the_page_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +170,7 @@ def test_a_mistake_looks_as_the_page_shows_it(
 @pytest.mark.e2e
 @pytest.mark.slow
 async def test_the_five_minutes_go_as_they_are_written(tmp_path: Path) -> None:
-    port = free_port()
+    port = str(free_port())
     [file] = fenced(section(page(WALK_PAGE), WALK), "yaml")
     (tmp_path / "my.yaml").write_text(file.replace(SIMULATED, port), encoding="utf-8")
     simulate, *commands = walk()

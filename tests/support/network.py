@@ -68,3 +68,9 @@ def has_ipv6() -> bool:
         except OSError:
             return False
         return True
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on right now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
