@@ -39,6 +39,7 @@ def document() -> Json:
         "paths": {
             "/candidates:batchUpsert": {"post": _batch_upsert()},
             "/candidates/{id}:delete": {"post": _delete()},
+            "/candidates/{id}/attachments/{external_id}": {"put": _attach()},
             "/analytics/hiring": {"get": _hiring()},
             "/notifications": {"post": _notify()},
         },
@@ -70,20 +71,46 @@ def _delete() -> Json:
     return {
         "operationId": "deleteCandidate",
         "summary": "Mark a candidate, or some of its applications, as deleted.",
-        "parameters": [
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "format": "uuid"},
-            }
-        ],
+        "parameters": [_path("id", {"type": "string", "format": "uuid"})],
         "requestBody": _body("Delete"),
         "responses": {
             "204": {"description": "It is marked as deleted, now or since before."},
             **_problems(400, 401, 404, 412, 413, 415, 422, 429, 500, 503),
         },
     }
+
+
+def _attach() -> Json:
+    """The file is streamed; repeating the request is harmless."""
+    any_file = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    return {
+        "operationId": "putAttachment",
+        "summary": "Keep the file of a candidate's attachment.",
+        "description": "The file belongs to the attachment with this external_id for as long as the "
+        "candidate has it: a batch that sets `attachments` keeps the files of those that stay, and "
+        "a file is deleted with its attachment and with its candidate. The body is streamed, with "
+        "Content-Length and the media type that its bytes show.",
+        "parameters": [
+            _path("id", {"type": "string", "format": "uuid"}),
+            _path("external_id", {"type": "string", "minLength": 1}),
+            {
+                "name": "Repr-Digest",
+                "in": "header",
+                "required": True,
+                "description": "The SHA-256 of the file (RFC 9530).",
+                "schema": {"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"},
+            },
+        ],
+        "requestBody": {"required": True, "content": any_file},
+        "responses": {
+            "204": {"description": "The file is kept, now or since before."},
+            **_problems(400, 401, 404, 411, 413, 429, 500, 503),
+        },
+    }
+
+
+def _path(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _hiring() -> Json:

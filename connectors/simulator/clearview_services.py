@@ -5,6 +5,7 @@ problem+json. A tester orders faults, which hit the next matching requests.
 """
 
 import asyncio
+import base64
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +34,9 @@ FaultKind = Literal[
 MetricsOf = Callable[[UUID, datetime, datetime], Awaitable[Mapping[str, Any]]]
 T = TypeVar("T")
 KEY = re.compile(r"[!-~]{1,200}")
+DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 MAX_BODY = 16 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -118,6 +121,7 @@ class ClearViewServices:
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         app.router.add_post("/candidates:batchUpsert", self._batch_upsert)
         app.router.add_post("/candidates/{id}:delete", self._delete)
+        app.router.add_put("/candidates/{id}/attachments/{external_id}", self._attach)
         app.router.add_get("/analytics/hiring", self._hiring)
         app.router.add_post("/notifications", self._notify)
         return app
@@ -203,6 +207,24 @@ class ClearViewServices:
         order = _decode(body, Delete)
         if not await self.store.delete(candidate_id, order):
             raise ServiceProblem(404, "There is no such candidate.")
+        return web.Response(status=204)
+
+    async def _attach(self, request: web.Request) -> web.Response:
+        given = DIGEST.fullmatch(request.headers.get("Repr-Digest", ""))
+        if given is None:
+            raise ServiceProblem(400, "The header Repr-Digest has no SHA-256.")
+        pieces = [piece async for piece in request.content.iter_chunked(PIECE)]
+        content = b"".join(pieces)
+        try:
+            candidate = UUID(request.match_info["id"])
+        except ValueError:
+            raise ServiceProblem(404, "There is no such candidate.") from None
+        kept = base64.b64encode(hashlib.sha256(content).digest()).decode() == given[1]
+        if not kept:
+            raise ServiceProblem(400, "The bytes are not those of the digest.")
+        external_id = request.match_info["external_id"]
+        if not await self.store.attach(candidate, external_id, content, request.content_type):
+            raise ServiceProblem(404, "There is no such candidate, or no such attachment of it.")
         return web.Response(status=204)
 
     async def _hiring(self, request: web.Request) -> web.Response:

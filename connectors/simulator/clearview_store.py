@@ -26,6 +26,10 @@ class CandidateStore(Protocol):
         """False if there is no such candidate."""
         ...
 
+    async def attach(self, candidate_id: UUID, external_id: str, content: bytes, kind: str) -> bool:
+        """False if there is no such candidate, or it has no such attachment."""
+        ...
+
 
 class InMemoryCandidates:
     """Candidates and applications in memory, by id."""
@@ -33,12 +37,15 @@ class InMemoryCandidates:
     def __init__(self) -> None:
         self.candidates: dict[UUID, Fields] = {}
         self.applications: dict[UUID, Fields] = {}
+        self.files: dict[tuple[UUID, str], tuple[bytes, str]] = {}
+        """Content and media type, by candidate and attachment."""
 
     async def upsert(self, candidate: CandidateUpsert) -> Result:
         """Write one candidate and its applications, each for itself."""
         status: ResultStatus = "unchanged"
         if speaks_of_candidate(candidate):
             status = _write(self.candidates, candidate.id, fields_of(candidate), candidate)
+        self._drop_files(candidate.id)
         results = [self._upsert_application(candidate, a) for a in candidate.applications]
         return Result(id=candidate.id, status=status, applications=results)
 
@@ -69,7 +76,27 @@ class InMemoryCandidates:
         ]
         for fields in marked:
             fields["deleted_at"] = fields.get("deleted_at") or order.deleted_at
+        self._drop_files(candidate_id)
         return True
+
+    async def attach(self, candidate_id: UUID, external_id: str, content: bytes, kind: str) -> bool:
+        """Keep a file for as long as its candidate shows it."""
+        if external_id not in self._shown(candidate_id):
+            return False
+        self.files[candidate_id, external_id] = (content, kind)
+        return True
+
+    def _drop_files(self, candidate_id: UUID) -> None:
+        shown = self._shown(candidate_id)
+        gone = [k for k in self.files if k[0] == candidate_id and k[1] not in shown]
+        for key in gone:
+            del self.files[key]
+
+    def _shown(self, candidate_id: UUID) -> set[str]:
+        candidate = self.candidates.get(candidate_id)
+        if candidate is None or candidate.get("deleted_at") is not None:
+            return set()
+        return {str(each["external_id"]) for each in candidate.get("attachments") or ()}
 
 
 NO_FIELDS = frozenset({"if_absent", "unset", "expected_status", "applications", "import_id", "id"})

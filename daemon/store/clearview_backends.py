@@ -13,6 +13,7 @@ from daemon.store.attachment_files import GridFSShelf
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.http_analytics import HttpMetrics
+from daemon.store.http_attachments import HttpShelf
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
 
@@ -33,7 +34,9 @@ class ClearViewBackends:
 
     def shelf(self, integration_id: UUID) -> FileShelf:
         """Returns where copies of one integration's files are kept."""
-        return GridFSShelf(self._mongo, integration_id)
+        if self._candidates is None:
+            return GridFSShelf(self._mongo, integration_id)
+        return HttpShelf(self._candidates)
 
     @property
     def metrics(self) -> MetricsSource:

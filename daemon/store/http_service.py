@@ -1,7 +1,7 @@
 """Calls ClearView's services: bearer token, JSON, time limits, repetition of failures that pass."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,8 @@ from daemon.ports.clock import Clock
 from models.backoff import backoff_pause
 
 TOTAL_TIMEOUT_S = 30.0
+SLOWEST_BYTES_PER_S = 256 * 1024
+PIECE = 64 * 1024
 MAX_ANSWER = 32 * 1024 * 1024
 ATTEMPTS = 5
 FIRST_WAIT = timedelta(seconds=1)
@@ -78,6 +80,11 @@ class ClearViewHttp:
         answer = await self._repeat("POST", path, body=encoded, key=key)
         return _object(self._name, answer or b"{}")
 
+    async def put_file(self, path: str, content: bytes, *, headers: Mapping[str, str]) -> None:
+        """Streams a file, with its length; repeating it has no further effect."""
+        seconds = TOTAL_TIMEOUT_S + len(content) / SLOWEST_BYTES_PER_S
+        await self._repeat("PUT", path, body=content, file=headers, timeout_s=seconds)
+
     async def _repeat(self, method: str, path: str, **what: Any) -> bytes:
         attempts = AsyncRetrying(
             stop=stop_after_attempt(self._attempts),
@@ -111,14 +118,22 @@ class ClearViewHttp:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         key: str | None = None,
+        file: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> bytes:
+        headers = self._headers(body=body, key=key)
+        if file is not None:
+            headers |= {**file, "Content-Length": str(len(body or b""))}
         try:
             async with self._open_session().request(
                 method,
                 self._url + path,
                 params=query,
-                data=body,
-                headers=self._headers(body=body, key=key),
+                data=body if file is None else _pieces(body or b""),
+                headers=headers,
+                timeout=self._timeout
+                if timeout_s is None
+                else aiohttp.ClientTimeout(total=timeout_s),
                 allow_redirects=False,
             ) as answer:
                 self._judge(answer)
@@ -163,6 +178,11 @@ class ClearViewHttp:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), PIECE):
+        yield content[at : at + PIECE]
 
 
 def _object(name: str, answer: bytes) -> dict[str, Any]:
