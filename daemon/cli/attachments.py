@@ -113,12 +113,13 @@ def _with_queue(
     config: Path | None, work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]"
 ) -> Any:
     from daemon.cli.rendering import store
-    from daemon.cli.session import run_async
+    from daemon.cli.session import audit_of_command, run_async
     from daemon.runtime.clock import SystemClock
     from daemon.store.attachment_admin import MongoAttachmentAdmin
 
     async def run() -> Any:
         async with store(config) as mongo:
-            return await work(MongoAttachmentAdmin(mongo, SystemClock()))
+            admin = MongoAttachmentAdmin(mongo, SystemClock(), audit_of_command(mongo))
+            return await work(admin)
 
     return run_async(run)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 AuditAction = Literal[
     "alert.mute",
     "alert.unmute",
+    "attachments.retry",
     "configuration.apply",
     "integration.add",
     "integration.change",

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from pymongo import DESCENDING
 
+from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
 from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
@@ -41,7 +42,8 @@ class FileFilter(msgspec.Struct, frozen=True):
 class MongoAttachmentAdmin:
     """The queues of all integrations."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, audit: AuditTrail) -> None:
+        self._audit = audit
         self._rows = mongo.collection(QueuedFile)
         self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
         self._clock = clock
@@ -56,6 +58,11 @@ class MongoAttachmentAdmin:
 
     async def retry(self, which: FileFilter) -> int:
         """Makes files due that wait for a time or a person; returns their number."""
+        asked = {
+            "states": list(which.states or STATES),
+            "files": [str(one) for one in which.ids] if which.ids else None,
+        }
+        await self._audit.record("attachments.retry", which.integration or "", before=asked)
         change = {"state": "pending", "updated_at": self._clock.now(), **DUE_AGAIN}
         result = await self._rows.update_many(which.query(), {"$set": change})
         await self._expiry.resolve_expired()

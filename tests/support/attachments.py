@@ -21,6 +21,7 @@ from daemon.importing.context import ImportPorts, ImportRules, RunRequest
 from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.attachments import FileShelf
+from daemon.ports.metrics import Metrics
 from daemon.store.alerts import AlertStore
 from daemon.store.attachment_files import GridFSShelf
 from daemon.store.attachments import MongoAttachmentQueue, MongoFileQueue
@@ -67,9 +68,9 @@ class FilesBench:
     shelf: Callable[[UUID], FileShelf] | None = None
     ports: Callable[[ImportPorts], ImportPorts] = lambda ports: ports
     policy: str = "download"
+    metrics: Metrics = field(default_factory=NoMetrics)
     name: str = "acme"
     _connector: Connector | None = None
-    _jobs: int = 0
 
     @property
     def integration(self) -> UUID:
@@ -109,7 +110,7 @@ class FilesBench:
             checkpoints=MongoCheckpoints(mongo, clock),
             leases=MongoLeases(mongo, clock),
             alerts=AlertStore(mongo, clock),
-            metrics=NoMetrics(),
+            metrics=self.metrics,
             clock=clock,
             jitter=lambda: 0.5,
             is_active=lambda: True,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from models.ids import application_id, candidate_id, integration_id
+from models.ids import application_id, candidate_id, derived_id, integration_id
 
 Row = dict[str, Any]
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -172,5 +172,25 @@ def an_application(name: str, external_id: str, candidate: UUID, **changes: Any)
         "status": "interview",
         "stage": {"external_id": "s1", "name": "Onsite"},
         "created_at": NOW,
+        "updated_at": NOW,
+    } | changes
+
+
+def a_queued_file(name: str, external_id: str, **changes: Any) -> Row:
+    integration = integration_id(name)
+    return {
+        "_id": derived_id(integration, "attachment", "c1", external_id),
+        "ats_integration_id": integration,
+        "candidate_id": candidate_id(integration, "c1"),
+        "candidate_external_id": "c1",
+        "external_id": external_id,
+        "list": "candidates",
+        "record_id": "c1",
+        "kind": "resume",
+        "version": "1",
+        "state": "pending",
+        "attempts": 0,
+        "queued_at": NOW,
+        "next_attempt_at": None,
         "updated_at": NOW,
     } | changes

@@ -14,6 +14,7 @@ from tests.support.sample_rows import (
     a_candidate,
     a_dead_push,
     a_log_row,
+    a_queued_file,
     a_run,
     an_alert,
     an_application,
@@ -206,3 +207,41 @@ def test_one_push_is_shown_as_json(world: CommandWorld) -> None:
     assert found["push"]["state"] == "dead"
     assert [row["outcome"] for row in found["log"]] == ["Failed"]
     assert (missing.code, "no push has this id" in missing.err) == (1, True)
+
+
+async def seed_files(mongo: Mongo) -> None:
+    await mongo.own.attachments_queue.insert_many(
+        [
+            a_queued_file("acme", "f1", state="dead", last_error="Misdirected: elsewhere"),
+            a_queued_file("acme", "f2", state="fetched", size=2048),
+            a_queued_file("beta", "f3", state="retrying", attempts=3),
+        ]
+    )
+
+
+def test_files_are_listed_without_their_names_and_are_due_again(world: CommandWorld) -> None:
+    world.store(seed_files)
+    listed = world.ats_sync("attachments", "list", "--state", "dead")
+    every = world.ats_sync("attachments", "list", "--json").json
+    refused = world.ats_sync("attachments", "list", "--state", "deaf")
+    nothing = world.ats_sync("attachments", "retry")
+    retried = world.ats_sync("attachments", "retry", "--dead")
+    unknown = world.ats_sync("attachments", "retry", str(uuid4()))
+    others = world.ats_sync("attachments", "retry", "--integration", "beta")
+    after = {
+        row["external_id"]: row for row in world.ats_sync("attachments", "list", "--json").json
+    }
+
+    assert "Misdirected: elsewhere" in listed.out
+    assert "1 of 1 files." in listed.out
+    assert len(every) == 3
+    assert (refused.code, nothing.code, unknown.code) == (2, 2, 1)
+    assert 'did you mean "dead"?' in refused.err
+    assert "1 files are due again." in retried.out
+    assert "1 files are due again." in others.out
+    assert {key: row["state"] for key, row in after.items()} == {
+        "f1": "pending",
+        "f2": "fetched",
+        "f3": "pending",
+    }
+    assert (after["f1"]["last_error"], after["f3"]["attempts"]) == (None, 0)

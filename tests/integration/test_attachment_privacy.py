@@ -1,0 +1,100 @@
+"""The bytes of a file are in GridFS and nowhere else; they go with their person."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.simulator.documents import document
+from daemon.erasing.requests import PersonRequest
+from daemon.http.page import _picture
+from daemon.runtime.json_values import to_json
+from daemon.runtime.metrics import PrometheusMetrics
+from daemon.store.connection import Mongo
+from daemon.store.overview import Overview, RunFilter
+from tests.support.attachments import FilesBench
+from tests.support.erasing import erasing
+
+pytestmark = pytest.mark.mongo
+NAME = "canary.pdf"
+CANARY = hashlib.sha256(NAME.encode()).hexdigest()
+"""A text that the file has inside, and that is neither its name nor the digest of its bytes."""
+
+
+@pytest.fixture
+async def bench(opened: Mongo) -> AsyncIterator[FilesBench]:
+    simulator: Simulator = create_simulator("greenhouse", candidates=8, unlimited=True)
+    simulator.clock.freeze()
+    await simulator.start()
+    made = FilesBench(opened, simulator)
+    yield made
+    await made.close()
+    await simulator.stop()
+
+
+def shows(value: Any) -> bool:
+    return CANARY in repr(value)
+
+
+async def where(mongo: Mongo) -> set[str]:
+    """The collections that have the canary."""
+    return {
+        name
+        for database in (mongo.own, mongo.clearview)
+        for name in await database.list_collection_names()
+        for row in await database[name].find().to_list()
+        if shows(row)
+    }
+
+
+async def test_a_files_bytes_are_nowhere_but_in_gridfs(
+    bench: FilesBench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.metrics = PrometheusMetrics()
+    assert CANARY.encode() in document(NAME)[0]
+    bench.give(bench.owners()[0], NAME)
+    bench.simulator.faults.add(Fault("web_page", operation="detail", name="file", count=1))
+
+    await bench.poll()
+    await bench.fetch()
+    bench.simulator.clock.advance(3600)
+    await bench.fetch()
+    overview = Overview(bench.mongo, bench.clock)
+    picture = await overview.everything()
+    runs = await overview.runs(RunFilter(), limit=50)
+    page = str(_picture(picture, runs.rows, bench.clock.now()))
+    said = capfd.readouterr()
+
+    assert await bench.wrong() == []
+    assert await where(bench.mongo) == {"attachments.chunks"}
+    assert not shows((said.out, said.err, page, json.dumps(to_json(picture))))
+    assert CANARY.encode() not in bench.metrics.render()
+    assert b"ats_sync_attachments_fetched_total" in bench.metrics.render()
+
+
+async def test_an_erasure_removes_the_persons_files_and_leaves_those_of_others(
+    bench: FilesBench,
+) -> None:
+    one, two = bench.owners()[:2]
+    bench.give(one, NAME, "shared.pdf")
+    bench.give(two, "shared.pdf")
+    await bench.poll()
+    await bench.fetch()
+    assert await where(bench.mongo) == {"attachments.chunks"}
+    key = bench.simulator.person_key(one)
+
+    requests = erasing(bench.mongo, bench.clock).requests()
+    await requests.erase(PersonRequest(candidate=key))
+    rows = await bench.queue()
+    left = await where(bench.mongo)
+    await bench.fetch()
+    [shared] = await bench.attachments(two)
+
+    assert left == set()
+    assert not any(key in repr(row) for row in rows)
+    assert await bench.content(shared["file_id"]) == document("shared.pdf")[0]
+    assert await bench.orphans() == set()
+    assert await bench.states() == {"fetched"}
