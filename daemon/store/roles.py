@@ -17,6 +17,7 @@ from models.documents import (
     ClearViewCandidate,
     IntegrationSettings,
     Lease,
+    OAuthToken,
     QueuedFile,
     StatusOutboxEntry,
     StatusUpdateLog,
@@ -27,15 +28,16 @@ Role = Literal["daemon", "reader", "operator"]
 ROLES: Mapping[Role, str] = {
     "daemon": "runs `ats-sync run`, and every command",
     "reader": "runs the commands that look: status, history, doctor, plan, verify, lists",
-    "operator": "runs those as well, and pause, resume, mute, replay, drop; asks a running daemon "
+    "operator": "runs those as well, and add, change, pause, resume, mute, replay, drop; asks a running daemon "
     "for a poll",
 }
-_LOOK = ("find", "listCollections", "listIndexes")
+_LIST = ("listCollections", "listIndexes")
+_LOOK = ("find", *_LIST)
 _CHANGE = ("insert", "update", "remove")
 _MAKE = ("createCollection", "createIndex", "collMod")
 _WATCH = ("changeStream",)
 _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
-    IntegrationSettings: ("update",),
+    IntegrationSettings: ("insert", "update"),
     Alert: ("update",),
     AlertMute: _CHANGE,
     StatusOutboxEntry: ("update",),
@@ -45,6 +47,8 @@ _OPERATED: Mapping[type[Document], tuple[str, ...]] = {
     AuditEntry: ("insert",),
 }
 """The collections that an operator's commands change."""
+SECRET: frozenset[type[Document]] = frozenset({OAuthToken})
+"""The collections of sealed tokens, which only the daemon reads."""
 
 
 class Databases(msgspec.Struct, frozen=True):
@@ -100,7 +104,14 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
             *(_on(databases.own, _name(each), _actions(each)) for each in OWN_DOCUMENTS),
             *_migrations(databases.own),
         ]
-    looks = [_on(databases.own, "", _LOOK)]
+    looks = [
+        _on(databases.own, "", _LIST),
+        *(
+            _on(databases.own, _name(each), ("find",))
+            for each in OWN_DOCUMENTS
+            if each not in SECRET
+        ),
+    ]
     if role == "reader":
         return looks
     return [

@@ -122,8 +122,16 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
     assert refused.code == 1
     assert "MongoDB refuses what this command does (code 13)" in refused.err
     assert "ats-sync roles print" in refused.err
+    for uri in (reader, operator):
+        await assert_sealed_tokens_are_not_read(uri)
     for uri in (daemon, operator):
         await assert_the_audit_log_only_grows(uri)
+
+
+async def assert_sealed_tokens_are_not_read(uri: str) -> None:
+    async with AsyncMongoClient[dict[str, Any]](uri) as client:
+        with pytest.raises(OperationFailure, match="not authorized"):
+            await client["ats_sync"]["oauth_tokens"].find_one()
 
 
 async def assert_the_audit_log_only_grows(uri: str) -> None:
