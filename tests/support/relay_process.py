@@ -1,6 +1,5 @@
 """A relay as a process that kills itself: run as a program it is a fork server, like `child_process`."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -35,15 +34,14 @@ class WatchedSink:
     kill_switch: KillSwitch
 
     async def publish(self, events: Sequence[Event]) -> Offered:
-        ends = await asyncio.gather(*(self._publish_one(event) for event in events))
-        failure = next((end.failure for end in ends if end.failure), None)
-        return Offered([one for end in ends for one in end.taken], failure=failure)
-
-    async def _publish_one(self, event: Event) -> Offered:
-        offered = await self.publisher.publish([event])
-        if offered.taken:
+        taken: list[str] = []
+        for event in events:
+            offered = await self.publisher.publish([event])
+            taken += offered.taken
+            if offered.failure:
+                return Offered(taken, failure=offered.failure)
             self.kill_switch.page_read("", 0)
-        return offered
+        return Offered(taken)
 
     async def check(self) -> str:
         return await self.publisher.check()
@@ -87,7 +85,8 @@ async def _run_command(command: dict[str, Any]) -> dict[str, Any]:
 def _publisher(url: str, clock: SystemClock) -> Publisher:
     if url.startswith("http"):
         return WebhookSink(url, secrets_of(SECRET), clock)
-    return RabbitMqSink(url, "ats-sync")
+    address, exchange = url.split("#")
+    return RabbitMqSink(address, exchange)
 
 
 @dataclass
