@@ -139,9 +139,11 @@ class Push(ConfigModel):
 class Deletions(ConfigModel):
     """The handling of candidates that are gone from the ATS."""
 
-    policy: Literal["mark", "ignore"] = Field(
+    policy: Literal["mark", "ignore", "erase"] = Field(
         default="mark",
-        description="`mark` sets `deleted_at` in ClearView; `ignore` leaves the candidate alone.",
+        description="`mark` sets `deleted_at` in ClearView, and `retention.deleted_candidates` later "
+        "erases the candidate; `erase` erases a deleted candidate at once, everywhere; `ignore` leaves "
+        "the candidate alone.",
         examples=["mark"],
     )
     max_percent: Annotated[float, Field(ge=0, le=100)] = Field(

@@ -110,6 +110,7 @@ from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
+from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.log_reader import MongoLogReader
 from daemon.store.log_rows import MongoLogRows
 from daemon.store.lost_pushes import MongoLostPushes
@@ -160,6 +161,7 @@ class AppServices:
     integrations: MongoIntegrations = field(init=False)
     people: MongoPersonData = field(init=False)
     receipts: MongoReceipts = field(init=False)
+    holds: MongoLegalHolds = field(init=False)
     erased: MongoErasedPeople = field(init=False)
     erasures: Erasures = field(init=False)
     audit: MongoAuditTrail = field(init=False)
@@ -189,21 +191,29 @@ class AppServices:
         self.people = MongoPersonData(mongo, self._erase_in_clearview)
         self.receipts = MongoReceipts(mongo, keys)
         self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
-        self.erasures = Erasures(self.people, self.receipts, clock, audit=self.audit)
+        self.holds = MongoLegalHolds(mongo, clock)
+        self.erasures = Erasures(self.people, self.receipts, self.holds, clock, audit=self.audit)
         self.outbox = MongoOutbox(mongo, erased=self.erased)
         self.known = MongoKnownApplications(mongo)
 
     def requests_by(self, audit: MongoAuditTrail) -> PersonRequests:
         """Returns what answers requests about people, in the name of an operator."""
-        erasures = Erasures(self.people, self.receipts, self.clock, audit=audit)
+        erasures = Erasures(self.people, self.receipts, self.holds, self.clock, audit=audit)
         return PersonRequests(
-            PersonAddresses(self.mongo), self.people, self.receipts, erasures, audit=audit
+            PersonAddresses(self.mongo),
+            self.people,
+            self.receipts,
+            erasures,
+            self.holds,
+            audit=audit,
         )
 
     async def erase_deleted_candidates(self, period: timedelta) -> int:
         """Erases candidates that have been marked deleted for longer; returns their number."""
         deleted = MongoDeletedCandidates(self.mongo)
-        retention = DeletedCandidatesRetention(deleted, self.erasures, self.leases, self.clock)
+        retention = DeletedCandidatesRetention(
+            deleted, self.holds, self.erasures, self.leases, self.clock
+        )
         return await retention.run(period)
 
     async def _erase_in_clearview(self, person: PersonIds) -> None:
@@ -253,6 +263,7 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
         pushes=MongoLostPushes(mongo),
         values=MongoSentValues(mongo, app.clock, erased=app.erased),
         erased=app.erased,
+        erasures=app.erasures,
         runs=app.runs,
         webhooks=MongoWebhookQueue(mongo, identity),
         attachments=MongoAttachmentQueue(mongo, identity),
@@ -487,6 +498,7 @@ class Daemon:
             mutes=AlertMutes(mongo, clock, audit=audit),
             logs=MongoLogReader(mongo),
             history=MongoCandidateHistory(mongo),
+            people=self.app.requests_by(audit),
             stored=self.app.stored,
             admin=IntegrationAdmin(
                 self.app.stored,

@@ -52,12 +52,12 @@ def erase(
 
     What the ATS itself has is not touched. Repeating it is harmless.
     """
-    wanted = _request(candidate, email, integration)
+    wanted = person_request(candidate, email, integration)
 
     async def work(requests: "PersonRequests") -> "ErasureReceipt | None":
         return await (requests.plan(wanted) if dry_run else requests.erase(wanted))
 
-    receipt = _with_requests(config, work)
+    receipt = with_requests(config, work)
     if as_json:
         _print_receipt(receipt, dry_run=dry_run)
     else:
@@ -77,8 +77,8 @@ def export_person(
     """Write all that is held about a person as one JSON document."""
     from daemon.cli.session import out, print_json
 
-    wanted = _request(candidate, email, integration)
-    found = _with_requests(config, lambda requests: requests.documents(wanted))
+    wanted = person_request(candidate, email, integration)
+    found = with_requests(config, lambda requests: requests.documents(wanted))
     if output is None:
         print_json({"collections": found})
         return
@@ -106,7 +106,10 @@ def _write(path: Path, value: Any) -> None:
             file.write("\n")
 
 
-def _request(candidate: str | None, email: str | None, integration: str | None) -> "PersonRequest":
+def person_request(
+    candidate: str | None, email: str | None, integration: str | None
+) -> "PersonRequest":
+    """Returns the request that the options word, or ends with wrong usage."""
     from daemon.cli.session import usage_error
     from daemon.erasing.requests import PersonRequest
     from models.ids import integration_id
@@ -121,7 +124,8 @@ def _request(candidate: str | None, email: str | None, integration: str | None) 
     return PersonRequest(candidate=candidate, email=email, integration=scope)
 
 
-def _with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitable[Any]]") -> Any:
+def with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitable[Any]]") -> Any:
+    """Answers a request about a person in the name of who runs the command."""
     from daemon.app import AppServices
     from daemon.cli.session import (
         audit_of_command,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from daemon.core.erasure import ErasureReason, ErasureReceipt, PersonIds
 from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
-from daemon.ports.erasures import PersonData, Receipts
+from daemon.ports.erasures import LegalHolds, PersonData, Receipts
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +23,15 @@ class Erasures:
     """Carries out erasures."""
 
     def __init__(
-        self, data: PersonData, receipts: Receipts, clock: Clock, *, audit: AuditTrail
+        self,
+        data: PersonData,
+        receipts: Receipts,
+        holds: LegalHolds,
+        clock: Clock,
+        *,
+        audit: AuditTrail,
     ) -> None:
+        self._holds = holds
         self._audit = audit
         self._data = data
         self._receipts = receipts
@@ -59,6 +66,14 @@ class Erasures:
             hashes=hashes,
             subject=complete,
         )
+
+    async def erase_deleted(self, person: PersonIds, *, reason: ErasureReason) -> int:
+        """Erases candidates that the ATS no longer has, but for those under a legal hold."""
+        free = person.candidates - await self._holds.held(person)
+        if not free:
+            return 0
+        planned = await self.plan([replace(person, candidates=free)], reason=reason)
+        return (await self.erase(planned)).candidates
 
     async def erase(self, planned: ErasureReceipt) -> ErasureReceipt:
         """Requests a planned erasure and carries it out; returns the receipt."""

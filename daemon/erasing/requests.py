@@ -9,7 +9,7 @@ import msgspec
 from daemon.core.erasure import ErasureReceipt, PersonIds
 from daemon.erasing.erasures import Erasures
 from daemon.ports.audit import AuditTrail
-from daemon.ports.erasures import People, PersonData, Receipts
+from daemon.ports.erasures import LegalHolds, People, PersonData, Receipts
 from models.errors import UserError
 
 
@@ -35,9 +35,11 @@ class PersonRequests:
         data: PersonData,
         receipts: Receipts,
         erasures: Erasures,
+        holds: LegalHolds,
         *,
         audit: AuditTrail,
     ) -> None:
+        self._holds = holds
         self._audit = audit
         self._people = people
         self._data = data
@@ -48,11 +50,17 @@ class PersonRequests:
         """Returns the receipt as it would be; None if nothing is held about the person.
 
         Raises:
-            UserError: the id means candidates of several integrations.
+            UserError: the id means candidates of several integrations, or a legal hold is on one.
         """
         people = await self._find(wanted)
         if not people:
             return None
+        held = sum([len(await self._holds.held(person)) for person in people])
+        if held:
+            raise UserError(
+                f"a legal hold is on {held} of the candidates: nothing was erased",
+                remedy="see `ats-sync legal-hold list`; release it first",
+            )
         return await self._erasures.plan(people, addresses=wanted.addresses)
 
     async def erase(self, wanted: PersonRequest) -> ErasureReceipt | None:
@@ -71,12 +79,31 @@ class PersonRequests:
         people = [await self._data.complete(person) for person in await self._find(wanted)]
         if not people:
             return {}
-        # The id of the receipt that an erasure of the same candidates has: it names no one.
-        subject = (await self._receipts.hasher()).receipt_id(people, "request")
         found = await self._data.documents(people)
         counts = {name: len(rows) for name, rows in found.items()}
-        await self._audit.record("person.export", str(subject), after={"counts": counts})
+        subject = await self._subject_of(*people)
+        await self._audit.record("person.export", subject, after={"counts": counts})
         return found
+
+    async def hold(self, wanted: PersonRequest, reason: str) -> int:
+        """Keeps the person from being erased; returns the number of candidates."""
+        people = await self._find(wanted)
+        for person in people:
+            await self._audit.record("legal_hold.set", await self._subject_of(person))
+            await self._holds.set(person, reason)
+        return sum(len(person.candidates) for person in people)
+
+    async def release(self, wanted: PersonRequest) -> int:
+        """Ends the legal hold of a person; returns the number of holds."""
+        released = 0
+        for person in await self._find(wanted):
+            await self._audit.record("legal_hold.release", await self._subject_of(person))
+            released += await self._holds.release(person)
+        return released
+
+    async def _subject_of(self, *people: PersonIds) -> str:
+        """Returns the id of the receipt that an erasure of these candidates has: it names no one."""
+        return str((await self._receipts.hasher()).receipt_id(people, "request"))
 
     async def _find(self, wanted: PersonRequest) -> Sequence[PersonIds]:
         if wanted.email is not None:

@@ -12,6 +12,7 @@ from config.problems import ConfigError, ConfigIssue, did_you_mean
 from connectors.errors import AtsError
 from daemon.core.integrations import IntegrationState, State, StorageRefused
 from daemon.core.mutes import mute_end
+from daemon.erasing.requests import PersonRequest, PersonRequests
 from daemon.http import api_inputs as take
 from daemon.http.answers import Problem, answered
 from daemon.http.cursors import cursor_of, moment_position, text_position
@@ -41,6 +42,7 @@ from models.documents import (
     StatusUpdateLog,
     SyncRun,
 )
+from models.ids import integration_id
 
 TEXTS_OF_PUSHES = frozenset({"rejection_reason", "target_stage", "expected_stage"})
 
@@ -53,6 +55,7 @@ PUSH = object_of(
 )
 POLL = object_of("integration", "request", "sweep")
 STATE = object_of("integration", "state")
+ERASED = object_of("receipt", "candidates", "counts", "requested_at", "finished_at")
 MUTED = object_of("key", "muted_until")
 
 
@@ -86,6 +89,7 @@ class ApiServices(msgspec.Struct, frozen=True):
     mutes: AlertMutes
     logs: MongoLogReader
     history: MongoCandidateHistory
+    people: PersonRequests
     stored: StoredIntegrationStore
     admin: IntegrationAdmin
     purge: Callable[[str], Awaitable[int]]
@@ -340,6 +344,29 @@ class ApiRoutes:
         if not await self._services.integrations.set_state(name, state, reason=reason):
             raise Problem(409, "the integration has just been disabled")
         return answered({"integration": name, "state": state})
+
+    @operation("POST", f"{V1}/erasures", answer=ERASED, refusals=(404, 409))
+    async def erase(self, body: take.ErasureBody) -> web.Response:
+        """Remove all that is held about a person; repeating it answers with the same receipt."""
+        if (body.candidate is None) == (body.email is None):
+            raise Problem(400, "either candidate or email must be given")
+        if body.email is not None and (body.integration is not None or "@" not in body.email):
+            raise Problem(400, "email must be an address, and covers all integrations")
+        scope = None if body.integration is None else integration_id(body.integration)
+        wanted = PersonRequest(body.candidate, body.email, scope)
+        people = self._services.people
+        receipt = await (people.plan(wanted) if body.dry_run else people.erase(wanted))
+        if receipt is None:
+            raise Problem(404, "nothing is held about this person")
+        return answered(
+            {
+                "receipt": None if body.dry_run else receipt.id,
+                "candidates": receipt.candidates,
+                "counts": receipt.counts,
+                "requested_at": receipt.requested_at,
+                "finished_at": receipt.finished_at,
+            }
+        )
 
     @operation(
         "POST",

@@ -109,6 +109,15 @@ class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
     reason: Text = "paused by the API"
 
 
+class ErasureBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to erase: by `candidate` or by `email`."""
+
+    candidate: Text | None = None
+    email: Text | None = None
+    integration: Text | None = None
+    dry_run: bool = False
+
+
 class MuteBody(msgspec.Struct, forbid_unknown_fields=True):
     """The length or the end of a mute."""
 

@@ -23,7 +23,7 @@ from daemon.ports.alerts import Alerts
 from daemon.ports.analytics import SentValues
 from daemon.ports.attachments import AttachmentQueue
 from daemon.ports.clock import Clock
-from daemon.ports.erasures import ErasedPeople
+from daemon.ports.erasures import DeletedCandidateErasure, ErasedPeople
 from daemon.ports.imports import (
     CandidateManagement,
     Checkpoints,
@@ -56,6 +56,7 @@ class ImportPorts(msgspec.Struct, frozen=True):
     values: SentValues
     webhooks: WebhookQueue
     erased: ErasedPeople
+    erasures: DeletedCandidateErasure
     attachments: AttachmentQueue
     runs: RunLog
     alerts: Alerts
@@ -73,7 +74,7 @@ class ImportRules(msgspec.Struct, frozen=True):
     overlap: timedelta = timedelta(minutes=2)
     sweep_every: timedelta = timedelta(hours=24)
     conflicts: Policy = "ats_wins"
-    deletions: Literal["mark", "ignore"] = "mark"
+    deletions: Literal["mark", "ignore", "erase"] = "mark"
     max_percent: float = 10.0
     judges_webhooks: bool = False
     """Polls are rarer while webhooks are healthy: each poll judges them."""

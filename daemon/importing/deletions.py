@@ -11,6 +11,7 @@ from connectors.connector import Connector, ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
+from daemon.core.erasure import PersonIds
 from daemon.core.import_log import LogLine
 from daemon.core.poll_state import Deleting
 from daemon.core.snapshot import Snapshot
@@ -184,7 +185,10 @@ async def _allowed(
 async def delete_records(
     context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
 ) -> None:
-    """Marks records deleted; the checkpoint names them, so a killed deletion is repeated whole."""
+    """Marks records deleted; the checkpoint names them, so a killed deletion is repeated whole.
+
+    With the policy `erase`, candidates without any other record are erased after it.
+    """
     ports, now = context.ports, context.ports.clock.now()
     snapshots = await ports.snapshots.load(facts.name, external_ids)
     candidates = await _candidates_gone(context, facts, snapshots, frozenset(external_ids))
@@ -207,6 +211,9 @@ async def delete_records(
     )
     await ports.snapshots.mark_deleted(facts.name, external_ids, now)
     await remove_erased(context, facts.name, snapshots)
+    if context.rules.deletions == "erase" and candidates:
+        gone = PersonIds(context.integration_id, frozenset(candidates))
+        await ports.erasures.erase_deleted(gone, reason="deleted")
     context.state.forget_unread(facts.name, external_ids)
     context.note_changed(facts.name, external_ids)
     context.run.counts.deleted += len(external_ids)

@@ -47,7 +47,7 @@ class Verification:
     snapshots: Snapshots
     clearview: ClearViewReader | None
     """None: ClearView cannot be read here, and is left out."""
-    deletions: Literal["mark", "ignore"] = "mark"
+    deletions: Literal["mark", "ignore", "erase"] = "mark"
     own_field: str | None = None
     """The field that our own analytics export writes to: not compared."""
     erased: ErasedPeople | None = None
@@ -175,7 +175,7 @@ class Verification:
         gone = [e for e in batch if e not in there]
         await self._account_for(facts, gone)
         kind: Literal["present here, gone there", "kept by policy"] = (
-            "present here, gone there" if self.deletions == "mark" else "kept by policy"
+            "kept by policy" if self.deletions == "ignore" else "present here, gone there"
         )
         return [*found, *(Drift(kind, "record", e, facts.name) for e in gone)]
 

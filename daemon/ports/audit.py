@@ -15,6 +15,8 @@ AuditAction = Literal[
     "integration.poll",
     "integration.remove",
     "integration.sweep",
+    "legal_hold.release",
+    "legal_hold.set",
     "outbox.drop",
     "outbox.replay",
     "person.erase",

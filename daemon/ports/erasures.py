@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from daemon.core.erasure import ErasureReceipt, IdentityHasher, PersonIds
+from daemon.core.erasure import ErasureReason, ErasureReceipt, IdentityHasher, PersonIds
 
 
 class ErasedPeople(Protocol):
@@ -79,11 +79,39 @@ class PersonData(Protocol):
         ...
 
 
+class LegalHolds(Protocol):
+    """Candidates who are not to be erased for now."""
+
+    async def held(self, person: PersonIds) -> frozenset[str]:
+        """Returns the external ids of those who are held."""
+        ...
+
+    async def all(self) -> Sequence[tuple[UUID, str]]:
+        """Returns every held candidate: integration and external id."""
+        ...
+
+    async def set(self, person: PersonIds, reason: str) -> None: ...
+
+    async def release(self, person: PersonIds) -> int:
+        """Returns the number of holds that there were."""
+        ...
+
+
+class DeletedCandidateErasure(Protocol):
+    """Erases candidates that the ATS no longer has."""
+
+    async def erase_deleted(self, person: PersonIds, *, reason: ErasureReason) -> int:
+        """Returns the number of erased candidates: those under a legal hold stay."""
+        ...
+
+
 class DeletedCandidates(Protocol):
     """Candidates that are marked deleted."""
 
-    async def before(self, moment: datetime, *, limit: int) -> Sequence[PersonIds]:
-        """Returns some of those that were deleted before, at most `limit`."""
+    async def before(
+        self, moment: datetime, *, limit: int, besides: Sequence[tuple[UUID, str]] = ()
+    ) -> Sequence[PersonIds]:
+        """Returns some of those that were deleted before, at most `limit`, without `besides`."""
         ...
 
 

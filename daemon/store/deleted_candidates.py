@@ -1,10 +1,11 @@
 """Candidates that are marked deleted for so long that they are to be erased."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from daemon.core.erasure import PersonIds
-from daemon.store.connection import Mongo
+from daemon.store.connection import Mongo, Row
 from models.documents import CandidateSnapshot
 
 
@@ -14,12 +15,19 @@ class MongoDeletedCandidates:
     def __init__(self, mongo: Mongo) -> None:
         self._snapshots = mongo.collection(CandidateSnapshot)
 
-    async def before(self, moment: datetime, *, limit: int) -> list[PersonIds]:
+    async def before(
+        self, moment: datetime, *, limit: int, besides: Sequence[tuple[UUID, str]] = ()
+    ) -> list[PersonIds]:
         """Returns some candidates of one integration each; one with a live record is not deleted."""
-        where = {
+        where: Row = {
             "deleted_at": {"$type": "date", "$lt": moment},
             "candidate.external_id": {"$gt": ""},
         }
+        if besides:
+            where["$nor"] = [
+                {"ats_integration_id": scope, "candidate.external_id": external_id}
+                for scope, external_id in besides
+            ]
         fields = {"ats_integration_id": 1, "candidate.external_id": 1}
         rows = self._snapshots.find(where, fields, sort=[("deleted_at", 1)], limit=limit)
         found: dict[UUID, set[str]] = {}

@@ -21,6 +21,7 @@ from models.documents import (
     ClearViewCandidate,
     Conflict,
     FailedRecord,
+    LegalHold,
     NotificationDelivery,
     QueuedFile,
     StatusOutboxEntry,
@@ -95,6 +96,7 @@ OWN_QUERIES: Mapping[type[Document], PersonQuery] = {
     CandidateImportLog: _import_log,
     CandidateChange: lambda person: {"candidate_id": _in(person.candidate_ids)},
     CandidateSnapshot: _snapshots,
+    LegalHold: lambda person: {"_id": _in(person.candidate_ids)},
 }
 """The service's own collections, in the order in which an erasure empties them."""
 

@@ -16,6 +16,7 @@ from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
+from models.documents.legal_hold import LegalHold
 from models.documents.migration import AppliedMigration
 from models.documents.oauth_token import OAuthToken
 from models.documents.outbox import StatusOutboxEntry
@@ -41,6 +42,7 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
     FailedRecord,
     IntegrationSettings,
     Lease,
+    LegalHold,
     NotificationDelivery,
     OAuthToken,
     QueuedFile,
@@ -75,6 +77,7 @@ __all__ = [
     "FailedRecord",
     "IntegrationSettings",
     "Lease",
+    "LegalHold",
     "NotificationDelivery",
     "OAuthToken",
     "QueuedFile",

@@ -7,6 +7,7 @@ import pytest
 
 from config.operator_retention import Retention
 from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
+from daemon.erasing.requests import PersonRequest
 from daemon.store.connection import Mongo
 from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.leases import MongoLeases
@@ -91,7 +92,7 @@ async def erase_deleted(bench: ImportBench) -> int:
     its = erasing(bench.mongo, bench.clock)
     leases = MongoLeases(bench.mongo, bench.clock)
     return await DeletedCandidatesRetention(
-        MongoDeletedCandidates(bench.mongo), its.erasures, leases, bench.clock
+        MongoDeletedCandidates(bench.mongo), its.holds, its.erasures, leases, bench.clock
     ).run(MONTH)
 
 
@@ -147,3 +148,55 @@ async def test_one_replica_erases_at_a_time(bench: ImportBench) -> None:
     await other.release(lease)
 
     assert (while_held, await erase_deleted(bench)) == (0, 1)
+
+
+async def test_a_candidate_under_a_legal_hold_is_kept_until_it_is_released(
+    bench: ImportBench,
+) -> None:
+    await leave(bench)
+    bench.clock.advance(2 * MONTH)
+    requests = erasing(bench.mongo, bench.clock).requests()
+    await requests.hold(PersonRequest(candidate=PERSON), "file 12")
+
+    held = await erase_deleted(bench)
+    await requests.release(PersonRequest(candidate=PERSON))
+
+    assert (held, await erase_deleted(bench)) == (0, 1)
+
+
+async def test_with_the_policy_erase_a_deleted_candidate_is_erased_at_once(
+    bench: ImportBench,
+) -> None:
+    bench.ruled(deletions="erase")
+    bench.connector.ats.drop("candidates", PERSON)
+    bench.connector.ats.drop("applications", APPLICATION)
+
+    run = await bench.poll(sweep=True)
+    [receipt] = await bench.mongo.own.erasures.find().to_list()
+
+    assert run.counts.deleted == 1
+    assert await traces(bench.mongo) == []
+    assert (receipt["reason"], receipt["state"]) == ("deleted", "finished")
+    assert [row["external_id"] for row in await bench.rows("candidates")] == ["1"]
+
+
+async def test_with_the_policy_erase_a_candidate_under_a_legal_hold_is_marked(
+    bench: ImportBench,
+) -> None:
+    bench.ruled(deletions="erase")
+    requests = erasing(bench.mongo, bench.clock).requests()
+    await requests.hold(PersonRequest(candidate=PERSON), "file 12")
+
+    await leave(bench)
+
+    [row] = await bench.rows("candidates", external_id=PERSON)
+    assert row["deleted_at"] is not None
+
+
+async def test_the_deletion_guard_stops_erasures_as_it_stops_marks(bench: ImportBench) -> None:
+    bench.ruled(deletions="erase", max_percent=10.0)
+
+    await leave(bench)
+
+    assert await bench.mongo.own.erasures.count_documents({}) == 0
+    assert await bench.count("candidates", external_id=PERSON, deleted_at=None) == 1

@@ -12,6 +12,7 @@ from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
 from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts
+from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_data import MongoPersonData
 
@@ -24,12 +25,13 @@ class Erasing:
     receipts: MongoReceipts
     erased: MongoErasedPeople
     erasures: Erasures
+    holds: MongoLegalHolds
     people: PersonAddresses
     audit: MongoAuditTrail
 
     def requests(self) -> PersonRequests:
         return PersonRequests(
-            self.people, self.data, self.receipts, self.erasures, audit=self.audit
+            self.people, self.data, self.receipts, self.erasures, self.holds, audit=self.audit
         )
 
 
@@ -43,5 +45,6 @@ def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasi
     receipts = MongoReceipts(mongo, keys)
     erased = MongoErasedPeople(mongo, keys, clock, data.remove)
     audit = MongoAuditTrail(mongo, clock, Actor("tester", "cli"))
-    erasures = Erasures(data, receipts, clock, audit=audit)
-    return Erasing(data, receipts, erased, erasures, PersonAddresses(mongo), audit)
+    holds = MongoLegalHolds(mongo, clock)
+    erasures = Erasures(data, receipts, holds, clock, audit=audit)
+    return Erasing(data, receipts, erased, erasures, holds, PersonAddresses(mongo), audit)

@@ -32,6 +32,7 @@ from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from daemon.store.stored_integrations import MongoStoredIntegrations
+from tests.support.erasing import erasing
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW
 
@@ -94,6 +95,7 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
         AlertMutes(mongo, clock, audit=audit),
         MongoLogReader(mongo),
         MongoCandidateHistory(mongo),
+        erasing(mongo, clock).requests(),
         stored,
         IntegrationAdmin(stored, lambda: file, _untried, audit),
         MongoIntegrationData(mongo, MongoLeases(mongo, clock), clock).purge,

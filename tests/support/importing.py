@@ -31,6 +31,7 @@ from tests.support.moving_clock import MovingClock
 
 
 def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
+    its = erasing(mongo, clock)
     return ImportPorts(
         snapshots=MongoSnapshots(mongo, integration),
         details=MongoPendingDetails(mongo, integration),
@@ -42,7 +43,8 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         pushes=MongoLostPushes(mongo),
         values=MongoSentValues(mongo, clock),
         webhooks=MongoWebhookQueue(mongo, integration),
-        erased=erasing(mongo, clock).erased,
+        erased=its.erased,
+        erasures=its.erasures,
         attachments=MongoAttachmentQueue(mongo, integration),
         runs=MongoRunLog(mongo, clock),
         alerts=AlertStore(mongo, clock),

@@ -96,3 +96,19 @@ def test_an_export_is_one_json_document_that_only_its_owner_can_read(
     assert sorted(found["collections"]) == ["applications", "candidates", "status_outbox"]
     assert found["collections"]["candidates"][0]["first_name"] == "Ada"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_legal_hold_keeps_a_person_until_it_is_released(seeded: CommandWorld) -> None:
+    held = seeded.ats_sync("legal-hold", "set", "--candidate", "c1", "--reason", "file 12")
+    refused = seeded.ats_sync("erase", "--email", "ada@example.org")
+    listed = seeded.ats_sync("legal-hold", "list", "--json").json
+    exported = seeded.ats_sync("export-person", "--candidate", "c1").json
+    released = seeded.ats_sync("legal-hold", "release", "--candidate", "c1")
+    again = seeded.ats_sync("legal-hold", "release", "--candidate", "c1")
+    erased = seeded.ats_sync("erase", "--candidate", "c1")
+
+    assert (held.code, refused.code, released.code, again.code, erased.code) == (0, 1, 0, 1, 0)
+    assert "a legal hold is on 1 of the candidates" in refused.err
+    assert [row["reason"] for row in listed] == ["file 12"]
+    assert "legal_holds" in exported["collections"]
+    assert seeded.store(candidates) == ["Grace"]

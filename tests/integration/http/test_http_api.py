@@ -1,11 +1,13 @@
 """What scripts read from the API, and what they may ask for."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
+from daemon.erasing.requests import PersonRequest
 from daemon.store.connection import Mongo
 from models.documents import (
     CandidateSnapshot,
@@ -17,7 +19,9 @@ from models.documents import (
     SyncRun,
 )
 from models.ids import candidate_id, integration_id
+from tests.support.erasing import erasing
 from tests.support.http_port import Serve
+from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import (
     NOW,
     a_candidate,
@@ -598,3 +602,42 @@ async def test_what_an_operator_does_is_in_the_audit_log(serve: Serve, opened: M
         ("outbox.replay", str(dead["_id"])),
     ]
     assert {(row["actor"], row["via"]) for row in found} == {("admin token", "api")}
+
+
+async def test_a_person_is_erased_by_the_api(serve: Serve, opened: Mongo) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    ada = a_candidate("acme", "c1", emails=[{"value": "ada@example.org", "type": None}])
+    await opened.clearview.candidates.insert_one(ada)
+    client = await serve()
+    path = f"{V1}/erasures"
+
+    async def post(**body: object) -> tuple[int, dict[str, Any]]:
+        async with client.post(path, json=body) as answer:
+            return answer.status, await answer.json()
+
+    planned = await post(email="ADA@example.org", dry_run=True)
+    there = await opened.clearview.candidates.count_documents({})
+    erased = await post(email="ADA@example.org")
+    again = await post(candidate="c1", integration="acme")
+    unknown = await post(email="unknown@example.org")
+    wrong = [await post(), await post(candidate="c1", email="a@b"), await post(email="ada")]
+
+    assert (planned[0], planned[1]["receipt"], there) == (200, None, 1)
+    assert erased[0] == 200
+    assert erased[1]["counts"] == planned[1]["counts"] == {"candidates": 1}
+    assert again == erased
+    assert unknown[0] == 404
+    assert [status for status, _ in wrong] == [400, 400, 400]
+    assert await opened.clearview.candidates.count_documents({}) == 0
+
+
+async def test_a_person_under_a_legal_hold_is_not_erased(serve: Serve, opened: Mongo) -> None:
+    await opened.clearview.candidates.insert_one(a_candidate("acme", "c1"))
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    requests = erasing(opened, MovingClock(NOW)).requests()
+    await requests.hold(PersonRequest(candidate="c1"), "file 12")
+    client = await serve()
+
+    async with client.post(f"{V1}/erasures", json={"candidate": "c1"}) as answer:
+        assert answer.status == 409
+    assert await opened.clearview.candidates.count_documents({}) == 1

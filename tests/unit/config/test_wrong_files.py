@@ -320,7 +320,7 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     ),
     "an unknown deletion policy": (
         ACME + "    deletions: {policy: purge}\n",
-        ["5:25  integrations.acme.deletions.policy: must be one of mark, ignore"],
+        ["5:25  integrations.acme.deletions.policy: must be one of mark, ignore, erase"],
     ),
     "an endpoint without a scheme": (
         ACME + "    endpoint: api.lever.co/v1\n",
