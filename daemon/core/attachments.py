@@ -149,6 +149,8 @@ def changed_files(
     """Returns the files of the candidates whose files an import has changed."""
     found = []
     for change in changes:
+        if change.candidate_is_new and not rules.downloads:
+            continue
         if change.after.candidate is None or not (change.returned or _has_other_files(change)):
             continue
         is_new = change.candidate_is_new

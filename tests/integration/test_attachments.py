@@ -1,12 +1,16 @@
 """Candidates' files: fetched from the ATS into ClearView, once per content, and deleted with them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
-from daemon.core.attachments import AttachmentRules
+from daemon.attachments.poller import AttachmentPoller
+from daemon.core.attachments import AttachmentRules, FileFailure
+from daemon.store.attachments import MongoDueFiles, MongoFileQueue
 from daemon.store.connection import Mongo
 from tests.support.attachments import FilesBench
 
@@ -313,3 +317,70 @@ async def test_without_metadata_nothing_is_known_of_files_and_copies_are_deleted
     assert all(row["attachments"] == [] for row in await bench.candidates())
     assert await bench.copies() == set()
     assert await bench.queue() == []
+
+
+async def test_the_job_fetches_when_the_poller_finds_something_due(bench: FilesBench) -> None:
+    job, stop = bench.job(), asyncio.Event()
+    poller = AttachmentPoller(
+        MongoDueFiles(bench.mongo), bench.clock, lambda: {bench.integration: job.wake}
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(job.run(stop))
+        await bench.poll()
+        await poller.poll()
+        async with asyncio.timeout(30):
+            while await bench.states() != {"fetched"}:
+                await asyncio.sleep(0.02)
+        stop.set()
+
+    assert await bench.wrong() == []
+
+
+async def test_nothing_is_due_where_everything_is_fetched(bench: FilesBench) -> None:
+    due = MongoDueFiles(bench.mongo)
+    await bench.poll()
+    before = await due.among([bench.integration], now=bench.clock.now())
+    await bench.fetch()
+
+    assert before == {bench.integration}
+    assert await due.among([bench.integration], now=bench.clock.now()) == frozenset()
+
+
+async def test_a_former_holder_of_the_lease_changes_no_row(bench: FilesBench) -> None:
+    await bench.poll()
+    now = bench.clock.now()
+    later, former = (
+        MongoFileQueue(bench.mongo, bench.integration, fence=fence) for fence in (9, 8)
+    )
+    file = (await later.due(now=now, limit=1))[0]
+
+    assert await later.begin(file, uuid4(), at=now)
+    assert not await former.begin(file, uuid4(), at=now)
+    assert not await former.failed(file, FileFailure("dead", "no"), at=now)
+
+
+async def test_a_file_that_changes_while_it_is_fetched_is_fetched_again(bench: FilesBench) -> None:
+    await bench.poll()
+    now = bench.clock.now()
+    queue = MongoFileQueue(bench.mongo, bench.integration, fence=9)
+    file = (await queue.due(now=now, limit=1))[0]
+    await bench.mongo.own["attachments_queue"].update_one(
+        {"_id": file.id}, {"$set": {"version": "another"}}
+    )
+
+    assert not await queue.begin(file, uuid4(), at=now)
+    assert len(await queue.due(now=now, limit=1000)) == len(await bench.queue())
+
+
+async def test_while_the_ats_refuses_the_credential_files_wait(bench: FilesBench) -> None:
+    await bench.poll()
+    bench.simulator.clock.advance(8 * 86_400)  # every address has to be read again
+    bench.simulator.faults.add(Fault("error", operation="any", status=401, count=None))
+    await bench.fetch()
+    waiting = await bench.states()
+    bench.simulator.faults.clear()
+
+    await bench.fetch()
+
+    assert waiting == {"pending"}
+    assert await bench.wrong() == []
