@@ -12,7 +12,7 @@ from connectors.connector import Connector
 from connectors.simulator import Simulator
 from connectors.simulator.clock import moment
 from connectors.simulator.documents import document
-from connectors.simulator.world import Person
+from connectors.simulator.world import File, Person
 from daemon.attachments.context import AttachmentPorts
 from daemon.core.attachments import AttachmentRules
 from daemon.core.integrations import IntegrationRef
@@ -94,10 +94,14 @@ class FilesBench:
             self._connector = None
 
     async def poll(self, **request: Any) -> Run:
+        """Imports what lists show, and what only details do."""
         ports = import_ports(self.mongo, self.integration, self.clock)
         rules = ImportRules(attachments=self.rules)
         job = ImportPoll(self.connector, self.integration, self.ports(ports), rules)
-        return await job.run(RunRequest(fence=1, **request))
+        run = await job.run(RunRequest(fence=1, **request))
+        if any(facts.detail for facts in self.connector.lists):
+            await job.run(RunRequest(fence=1, only_details=True))
+        return run
 
     def job(self) -> AttachmentFetch:
         mongo, clock = self.mongo, self.clock
@@ -162,27 +166,38 @@ class FilesBench:
         self.simulator.actions.set_files(person, names, kind=kind)
 
     async def wrong(self) -> list[str]:
-        """Every attachment in ClearView whose copy is not what the account has."""
-        found = []
+        """The people whose copies in ClearView are not the files that the account has."""
         held = {row["external_id"]: row["attachments"] for row in await self.candidates()}
+        found = []
         for person in self.simulator.world.people.values():
-            key = self.simulator.person_key(person)
-            shown = {each["name"]: each for each in held.get(key, [])}
-            for file in person.files:
-                fault = await self._fault(shown.get(file.name), file.name)
-                if fault is not None:
-                    found.append(f"{key} {file.name}: {fault}")
+            keys = self.keys_of(person)
+            kept = [await self._kept(each) for key in keys for each in held.get(key, [])]
+            if sorted(kept) != sorted(map(_facts, person.files)) * (len(keys) or 1):
+                found.append(f"{person.number}: {[file.name for file in person.files]}")
         return found
 
-    async def _fault(self, attachment: dict[str, Any] | None, name: str) -> str | None:
-        if attachment is None or "file_id" not in attachment:
-            return "no copy"
-        content, kind = document(name)
-        facts = {
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "size": len(content),
-            "content_type": kind,
-        }
-        if {key: attachment[key] for key in facts} != facts:
-            return "other facts"
-        return None if await self.content(attachment["file_id"]) == content else "other bytes"
+    def keys_of(self, person: Person) -> list[str]:
+        """The external ids under which ClearView has a person."""
+        truth = self.simulator.truth()
+        keys = {self.simulator.person_key(person)}
+        for number in person.applications:
+            application = self.simulator.world.applications[number]
+            record = truth.applications[self.simulator.application_key(application)]
+            keys.add(str(record["candidate_external_id"]))
+        return sorted(keys & truth.candidates.keys())
+
+    async def _kept(self, attachment: dict[str, Any]) -> tuple[str, int, str, str]:
+        content = await self.content(attachment["file_id"]) if "file_id" in attachment else b""
+        digest = hashlib.sha256(content).hexdigest()
+        named = [attachment.get(name) for name in ("sha256", "size", "content_type")]
+        return (
+            digest,
+            len(content),
+            str(named[2]),
+            "" if named[:2] == [digest, len(content)] else "?",
+        )
+
+
+def _facts(file: File) -> tuple[str, int, str, str]:
+    content, kind = document(file.name)
+    return hashlib.sha256(content).hexdigest(), len(content), kind, ""
