@@ -103,7 +103,7 @@ def test_everything_that_the_build_copies_is_let_through_to_it() -> None:
     assert ignore[1] == "*"
 
 
-@pytest.mark.parametrize("service", ["mongodb", "ats-sync"])
+@pytest.mark.parametrize("service", ["mongodb", "ats-sync", "rabbitmq"])
 def test_each_service_runs_with_as_little_as_it_needs(service: str) -> None:
     options = compose()["services"][service]
 
@@ -123,6 +123,18 @@ def test_the_daemon_waits_for_a_replica_set_that_accepts_writes() -> None:
     assert "isWritablePrimary" in check
     assert "--replSet=rs0" in services["mongodb"]["command"]
     assert "replicaSet=rs0" in services["ats-sync"]["environment"]["ATS_SYNC_MONGODB_URI"]
+
+
+def test_the_broker_is_there_for_those_who_ask_for_it() -> None:
+    services = compose()["services"]
+    broker, environment = services["rabbitmq"], services["ats-sync"]["environment"]
+
+    assert broker["profiles"] == ["broker"]
+    assert "rabbitmq" not in services["ats-sync"]["depends_on"]
+    assert "ports" not in broker
+    assert environment["RABBITMQ_URL"] == "amqp://ats-sync:${RABBITMQ_PASSWORD:-}@rabbitmq:5672/"
+    assert broker["environment"]["RABBITMQ_DEFAULT_USER"] == "ats-sync"
+    assert environment["RABBITMQ_PASSWORD"] == ""
 
 
 def test_mongodb_wants_a_user_and_members_a_key() -> None:
