@@ -103,7 +103,7 @@ from daemon.store.data_keys import DataKeys
 from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.encryption import Keyring
-from daemon.store.erasures import MongoErasedPeople, MongoReceipts
+from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
 from daemon.store.integration_data import MongoIntegrationData
@@ -161,6 +161,7 @@ class AppServices:
     integrations: MongoIntegrations = field(init=False)
     people: MongoPersonData = field(init=False)
     receipts: MongoReceipts = field(init=False)
+    archive: ReceiptArchive = field(init=False)
     holds: MongoLegalHolds = field(init=False)
     erased: MongoErasedPeople = field(init=False)
     erasures: Erasures = field(init=False)
@@ -190,6 +191,7 @@ class AppServices:
         keys = DataKeys(mongo, keyring, clock)
         self.people = MongoPersonData(mongo, self._erase_in_clearview)
         self.receipts = MongoReceipts(mongo, keys)
+        self.archive = ReceiptArchive(mongo, keys)
         self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
         self.holds = MongoLegalHolds(mongo, clock)
         self.erasures = Erasures(self.people, self.receipts, self.holds, clock, audit=self.audit)

@@ -10,6 +10,7 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from daemon.app import AppServices
     from daemon.core.erasure import ErasureReceipt
     from daemon.erasing.requests import PersonRequest, PersonRequests
 
@@ -32,6 +33,26 @@ EmailOption = Annotated[
 ]
 
 
+ReceiptsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipts",
+        help="With --replay: receipts that were saved before the restore.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
+]
+SaveOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-receipts",
+        help="Write all receipts to a file, to be kept apart from the backups of MongoDB.",
+        show_default=False,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("erase", rich_help_panel=PANEL)(erase)
@@ -45,6 +66,12 @@ def erase(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
     ] = False,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="After a restore: erase again whom the backup brought back."),
+    ] = False,
+    receipts: ReceiptsOption = None,
+    save_receipts: SaveOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +79,9 @@ def erase(
 
     What the ATS itself has is not touched. Repeating it is harmless.
     """
+    if replay or save_receipts is not None:
+        _archive(config, receipts, save_receipts)
+        return
     wanted = person_request(candidate, email, integration)
 
     async def work(requests: "PersonRequests") -> "ErasureReceipt | None":
@@ -62,6 +92,25 @@ def erase(
         _print_receipt(receipt, dry_run=dry_run)
     else:
         _show_receipt(receipt, dry_run=dry_run)
+
+
+def _archive(config: Path | None, receipts: Path | None, save_to: Path | None) -> None:
+    """Saves receipts, or erases again by them."""
+    from daemon.cli.session import out
+
+    if save_to is not None:
+        _write(save_to, _with_app(config, lambda app, _: app.archive.save()))
+        out.print(f"Receipts written to {save_to}.", markup=False)
+        return
+
+    content = None if receipts is None else receipts.read_bytes()
+
+    async def replay(app: "AppServices", requests: "PersonRequests") -> tuple[int, int]:
+        added = 0 if content is None else await app.archive.restore(content)
+        return added, await requests.replay()
+
+    added, erased = _with_app(config, replay)
+    out.print(f"{added} receipts added, {erased} candidates erased again.")
 
 
 def export_person(
@@ -75,25 +124,27 @@ def export_person(
     config: ConfigOption = None,
 ) -> None:
     """Write all that is held about a person as one JSON document."""
+    import json
+
     from daemon.cli.session import out, print_json
+    from daemon.runtime.json_values import to_json
 
     wanted = person_request(candidate, email, integration)
     found = with_requests(config, lambda requests: requests.documents(wanted))
     if output is None:
         print_json({"collections": found})
         return
-    _write(output, {"collections": found})
+    shown = json.dumps(to_json({"collections": found}), indent=2, sort_keys=True)
+    _write(output, f"{shown}\n".encode())
     documents = sum(map(len, found.values()))
     out.print(f"{documents} documents written to {output}", markup=False)
 
 
-def _write(path: Path, value: Any) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Writes a file that only its owner can read."""
-    import json
     import os
 
     from daemon.cli.session import showing_errors
-    from daemon.runtime.json_values import to_json
     from models.errors import UserError
 
     with showing_errors():
@@ -101,9 +152,8 @@ def _write(path: Path, value: Any) -> None:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(to_json(value), file, indent=2, sort_keys=True)
-            file.write("\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
 
 
 def person_request(
@@ -126,6 +176,12 @@ def person_request(
 
 def with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitable[Any]]") -> Any:
     """Answers a request about a person in the name of who runs the command."""
+    return _with_app(config, lambda _app, requests: work(requests))
+
+
+def _with_app(
+    config: Path | None, work: "Callable[[AppServices, PersonRequests], Awaitable[Any]]"
+) -> Any:
     from daemon.app import AppServices
     from daemon.cli.session import (
         audit_of_command,
@@ -141,7 +197,7 @@ def with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitab
         async with database(settings, loaded.value) as mongo:
             app = AppServices(mongo, loaded.value.clearview, encryption_key=settings.encryption_key)
             try:
-                return await work(app.requests_by(audit_of_command(mongo)))
+                return await work(app, app.requests_by(audit_of_command(mongo)))
             finally:
                 await app.services.close()
 

@@ -85,6 +85,29 @@ class PersonRequests:
         await self._audit.record("person.export", subject, after={"counts": counts})
         return found
 
+    async def replay(self) -> int:
+        """Erases again whom a restored backup brought back; returns the number of candidates.
+
+        A candidate under a legal hold stays.
+        """
+        await self._erasures.finish_interrupted()
+        hasher, hashes = await self._receipts.hasher(), await self._receipts.hashes()
+        again: set[PersonIds] = set()
+        async for person, addresses in self._people.everyone():
+            ids = {hasher.of_id(identity) for identity in person.identities}
+            if hashes & (ids | set(map(hasher.of_address, addresses))):
+                again.add(person)
+        await self._receipts.announce()
+        erased = 0
+        for person in sorted(again, key=lambda one: sorted(one.candidates)):
+            if not person.candidates:
+                await self._data.remove(person)
+            elif not await self._holds.held(person):
+                erased += (
+                    await self._erasures.erase(await self._erasures.plan([person]))
+                ).candidates
+        return erased
+
     async def hold(self, wanted: PersonRequest, reason: str) -> int:
         """Keeps the person from being erased; returns the number of candidates."""
         people = await self._find(wanted)

@@ -1,6 +1,6 @@
 """Ports of erasures: who was erased, what is held about a person, and the receipts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -44,6 +44,13 @@ class People(Protocol):
 
     async def named(self, name: str, *, integration: UUID | None) -> Sequence[PersonIds]:
         """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
+        ...
+
+    def everyone(self) -> AsyncIterator[tuple[PersonIds, frozenset[str]]]:
+        """Yields each candidate that anything is held about, with addresses; some more than once.
+
+        A record whose candidate is not known comes as a record alone.
+        """
         ...
 
     async def identities(self, name: str) -> Collection[UUID]:
@@ -141,6 +148,10 @@ class Receipts(Protocol):
         ...
 
     async def unfinished(self) -> Sequence[ErasureReceipt]: ...
+
+    async def hashes(self) -> frozenset[bytes]:
+        """Returns the hashes of all receipts."""
+        ...
 
     async def matching(self, hashes: Collection[bytes]) -> Sequence[ErasureReceipt]:
         """Returns the receipts that have one of the hashes, the latest first."""

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+import msgspec
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.service_errors import ServiceFailed
@@ -10,6 +11,7 @@ from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
 from models.documents import DataKey
+from models.errors import UserError
 
 KEY_BYTES = 32
 ERASURE = "erasure"
@@ -17,6 +19,13 @@ ERASURE = "erasure"
 
 class DataKeyUnknown(ServiceFailed):
     """A stored key cannot be decrypted with `ATS_SYNC_ENCRYPTION_KEY`."""
+
+
+class SavedKey(msgspec.Struct, frozen=True):
+    """A key as it is stored: encrypted, unless no key was configured."""
+
+    sealed: bytes
+    key_id: str | None
 
 
 class DataKeys:
@@ -51,6 +60,31 @@ class DataKeys:
         key = self._opened(row)
         await self._keep_current(row, key)
         return key
+
+    async def adopt(self, purpose: str, saved: SavedKey, *, in_use: bool) -> None:
+        """Takes a key from before a restore, if that of this database is not in use.
+
+        Raises:
+            UserError: another key is in use here.
+        """
+        row: Row = {"_id": purpose, "sealed": saved.sealed, "key_id": saved.key_id}
+        key = self._opened(row)
+        found = await self._collection.find_one({"_id": purpose})
+        if found is None or not in_use:
+            version = 0 if found is None else found["version"]
+            row |= {"version": version, "created_at": self._clock.now()}
+            await self._collection.replace_one({"_id": purpose}, row, upsert=True)
+        elif self._opened(found) != key:
+            raise UserError(
+                "receipts were written under another key since the backup",
+                remedy="replay those first (`erase --replay`), then delete the document of `data_keys`",
+            )
+
+    async def saved(self, purpose: str) -> SavedKey:
+        """Returns the key as it is stored."""
+        await self.load(purpose)
+        row = await self._collection.find_one({"_id": purpose}) or {}
+        return SavedKey(bytes(row["sealed"]), row["key_id"])
 
     async def _made(self, purpose: str) -> Row:
         sealed = self._sealed(purpose, secrets.token_bytes(KEY_BYTES))

@@ -5,14 +5,16 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.erasure import ErasureReceipt, IdentityHasher, PersonIds, person_from
 from daemon.ports.clock import Clock
 from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo, Row
-from daemon.store.data_keys import ERASURE, DataKeys
+from daemon.store.data_keys import ERASURE, DataKeys, SavedKey
 from models.documents import Erasure
+from models.errors import UserError
 
 
 class MongoReceipts:
@@ -72,6 +74,10 @@ class MongoReceipts:
         rows = self._collection.find({"state": "requested"}, sort=[("requested_at", 1)])
         return [_receipt(row) for row in await rows.to_list()]
 
+    async def hashes(self) -> frozenset[bytes]:
+        rows = self._collection.find({}, {"hashes": 1, "_id": 0})
+        return frozenset([bytes(one) async for row in rows for one in row["hashes"]])
+
     async def matching(self, hashes: Collection[bytes]) -> Sequence[ErasureReceipt]:
         which = {"hashes": {"$in": list(hashes)}}
         rows = self._collection.find(which, sort=[("requested_at", -1)])
@@ -80,6 +86,53 @@ class MongoReceipts:
     async def get(self, receipt: UUID) -> ErasureReceipt | None:
         row = await self._collection.find_one({"_id": receipt})
         return None if row is None else _receipt(row)
+
+
+class SavedReceipts(msgspec.Struct, frozen=True):
+    """All receipts, to be kept apart from the database: a backup may be older than they are."""
+
+    key: SavedKey
+    receipts: list[ErasureReceipt]
+
+
+class ReceiptArchive:
+    """Receipts on their way to a file, and back after a restore."""
+
+    def __init__(self, mongo: Mongo, keys: DataKeys) -> None:
+        self._collection = mongo.collection(Erasure)
+        self._keys = keys
+
+    async def save(self) -> bytes:
+        """Returns all finished receipts and their key as JSON; it holds no personal data."""
+        rows = await self._collection.find({"state": "finished"}).to_list()
+        saved = SavedReceipts(await self._keys.saved(ERASURE), [_receipt(row) for row in rows])
+        return msgspec.json.encode(saved)
+
+    async def restore(self, content: bytes) -> int:
+        """Adds the receipts that are missing here; returns their number.
+
+        Raises:
+            UserError: it is no such file, or of another key.
+        """
+        try:
+            saved = msgspec.json.decode(content, type=SavedReceipts)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise UserError(
+                "the file holds no receipts", remedy="see `erase --save-receipts`"
+            ) from None
+        in_use = await self._collection.find_one({"hashes": {"$ne": []}}, {"_id": 1}) is not None
+        await self._keys.adopt(ERASURE, saved.key, in_use=in_use)
+        added = 0
+        for receipt in saved.receipts:
+            row = msgspec.structs.asdict(receipt)
+            row = {**row, "hashes": sorted(receipt.hashes), "subject": None}
+            del row["id"]
+            result = await self._collection.update_one(
+                {"_id": receipt.id}, {"$setOnInsert": row}, upsert=True
+            )
+            added += result.upserted_id is not None
+        await self._keys.note_write(ERASURE)
+        return added
 
 
 class MongoErasedPeople:
@@ -114,8 +167,7 @@ class MongoErasedPeople:
             return self._version
         version = await self._keys.version(ERASURE)
         if version != self._version:
-            if self._hasher is None:
-                self._hasher = IdentityHasher(await self._keys.load(ERASURE))
+            self._hasher = IdentityHasher(await self._keys.load(ERASURE))
             rows = self._collection.find({"hashes": {"$ne": []}}, {"hashes": 1, "_id": 0})
             self._hashes = frozenset([bytes(one) async for row in rows for one in row["hashes"]])
         self._version, self._read_at = version, now

@@ -1,7 +1,7 @@
 """Candidates by their ids and e-mail addresses, over all integrations."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +82,27 @@ class PersonAddresses:
     async def _known(self, which: Row) -> set[Pair]:
         rows = self._imports.find(which, {"ats_integration_id": 1, "external_id": 1})
         return {(row["ats_integration_id"], row["external_id"]) async for row in rows}
+
+    async def everyone(self) -> AsyncIterator[tuple[PersonIds, frozenset[str]]]:
+        """Yields each candidate that anything is held about, with addresses; some more than once."""
+        fields = {"integration_id": 1, "external_id": 1, "emails": 1}
+        async for raw in self._candidates.find(IMPORTED, fields):
+            row = decoded(raw)
+            scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
+            if scope is not None and external_id:
+                yield PersonIds(scope, frozenset({external_id})), addresses_of(row)
+        async for row in self._snapshots.find({}):
+            candidate, scope = row.get("candidate"), row["ats_integration_id"]
+            owners = {a["candidate_external_id"] for a in row["applications"]}
+            if candidate:
+                owners.add(candidate["external_id"])
+            for owner in owners:
+                yield PersonIds(scope, frozenset({owner})), addresses_of(candidate)
+        for pair in await self._known({}):
+            yield PersonIds(pair[0], frozenset({pair[1]})), frozenset()
+        async for row in self._failed.find({}):
+            records = frozenset({(row["list"], row["external_id"])})
+            yield PersonIds(row["ats_integration_id"], records=records), frozenset()
 
     async def named(self, name: str, *, integration: UUID | None) -> list[PersonIds]:
         """Returns the candidates with this id: ClearView's own, or the one of an ATS."""

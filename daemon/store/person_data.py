@@ -21,6 +21,7 @@ from daemon.core.erasure import (
 )
 from daemon.store.connection import Mongo, Row
 from daemon.store.person_addresses import PersonAddresses
+from daemon.store.person_files import FILES, PersonFiles
 from daemon.store.person_queries import CLEARVIEW_QUERIES, OWN_QUERIES, TEXTS, PersonQuery
 from models.documents import (
     CandidateChange,
@@ -47,6 +48,7 @@ class MongoPersonData:
         self._mongo = mongo
         self._erase_in_clearview = erase_in_clearview
         self._addresses = PersonAddresses(mongo)
+        self._files = PersonFiles(mongo)
 
     async def complete(self, person: PersonIds) -> PersonIds:
         """Returns the candidates with their applications, and the records that hold either."""
@@ -225,12 +227,15 @@ class MongoPersonData:
             await checkpoints.update_one(same, {"$set": {"value": left}})
 
     async def documents(self, people: Sequence[PersonIds]) -> Mapping[str, list[Row]]:
-        """Returns their documents, and the messages that name them."""
+        """Returns their documents, their files, and the messages that name them."""
         found: dict[str, list[Row]] = {}
         for person in people:
             for collection, query in self._queries(person):
                 async for raw in collection.find(query):
                     found.setdefault(collection.name, []).append(decoded(raw))
+        for person in people:
+            async for file in self._files.of(person, found.get("candidates", ())):
+                found.setdefault(FILES, []).append(file)
         async for collection, row, _ in self._naming(people):
             found.setdefault(collection.name, []).append(row)
         return found

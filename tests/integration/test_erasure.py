@@ -1,8 +1,10 @@
 """A person's request: everything is removed, once and for good."""
 
+import base64
 from typing import Any
 
 import pytest
+from gridfs.asynchronous import AsyncGridFSBucket
 
 from daemon.core.webhooks import Received
 from daemon.erasing.requests import PersonRequest, PersonRequests
@@ -242,3 +244,97 @@ async def test_erased_people_are_no_drift_and_no_planned_change(bench: ImportBen
     assert [item async for item in verification.differences()] == []
     plan = Preview(bench.connector, ports, bench.rules, sweep=True)
     assert [item async for item in plan.changes()] == []
+
+
+async def copied(mongo: Mongo) -> list[tuple[Any, list[Any]]]:
+    """A backup of both databases."""
+    return [
+        (database[name], await database[name].find().to_list())
+        for database in (mongo.own, mongo.clearview)
+        for name in await database.list_collection_names()
+    ]
+
+
+async def restore(backup: list[tuple[Any, list[Any]]], *, without: set[str]) -> None:
+    for collection, rows in backup:
+        if collection.name not in without:
+            await collection.delete_many({})
+            if rows:
+                await collection.insert_many(rows)
+
+
+async def test_whom_a_restored_backup_brings_back_is_erased_again(bench: ImportBench) -> None:
+    backup = await copied(bench.mongo)
+    first = await requests(bench).erase(PersonRequest(email=EMAIL))
+    await restore(backup, without={"erasures", "data_keys"})
+    assert await traces(bench.mongo)
+
+    erased = [await requests(bench).replay(), await requests(bench).replay()]
+
+    assert erased == [1, 0]
+    assert await traces(bench.mongo) == []
+    [row] = await bench.mongo.own.erasures.find().to_list()
+    assert first is not None
+    assert row["_id"] == first.id
+    assert row["counts"]["candidates"] == 2
+    assert [each["external_id"] for each in await bench.rows("candidates")] == ["1"]
+
+
+async def test_receipts_that_were_saved_apart_erase_again_after_a_restore_of_everything(
+    bench: ImportBench,
+) -> None:
+    backup = await copied(bench.mongo)
+    await requests(bench).erase(BY_ID)
+    its = erasing(bench.mongo, bench.clock)
+    saved = await its.archive.save()
+    await bench.mongo.own.data_keys.delete_many({})
+    await bench.mongo.own.erasures.delete_many({})
+    await restore(backup, without=set())
+    assert await requests(bench).replay() == 0
+
+    added = [await its.archive.restore(saved), await its.archive.restore(saved)]
+
+    assert added == [1, 0]
+    assert PERSON.encode() not in saved
+    assert await requests(bench).replay() == 1
+    assert await traces(bench.mongo) == []
+    await another_replica(bench).poll(sweep=True)
+    assert await traces(bench.mongo) == []
+
+
+async def test_receipts_of_another_key_are_refused(bench: ImportBench) -> None:
+    its = erasing(bench.mongo, bench.clock)
+    saved = await its.archive.save()
+    await bench.mongo.own.data_keys.delete_many({})
+    await requests(bench).erase(BY_ID)
+
+    with pytest.raises(UserError, match="another key"):
+        await its.archive.restore(saved)
+    with pytest.raises(UserError, match="no receipts"):
+        await its.archive.restore(b"{}")
+
+
+async def with_a_file(bench: ImportBench) -> None:
+    """A copy of the person's file in ClearView's bucket."""
+    copy = candidate_id(ACME, "a copy")
+    bucket = AsyncGridFSBucket(bench.mongo.clearview, bucket_name="attachments")
+    await bucket.upload_from_stream_with_id(copy, "0f", f"the resume of {EMAIL}".encode())
+    owner = {"candidate_id": candidate_id(ACME, PERSON), "candidate_external_id": PERSON}
+    await bench.mongo.own.attachments_queue.insert_one(
+        {"_id": candidate_id(ACME, "a row"), "ats_integration_id": ACME, **owner, "kind": "resume"}
+        | {"external_id": "f1", "list": "candidates", "record_id": PERSON, "version": "1"}
+        | {"state": "fetched", "attempts": 0, "queued_at": bench.clock.now(), "file_id": copy}
+        | {"replaced": [], "fence": 0, "updated_at": bench.clock.now()}
+    )
+
+
+async def test_files_are_exported_and_erased(bench: ImportBench) -> None:
+    await with_a_file(bench)
+    exported = await requests(bench).documents(BY_ID)
+    held = {name for name, _, _ in await traces(bench.mongo)}
+    await requests(bench).erase(BY_ID)
+
+    [file] = exported["attachments.files"]
+    assert EMAIL.encode() in base64.b64decode(file["content"])
+    assert {"attachments_queue", "attachments.chunks"} <= held
+    assert await traces(bench.mongo) == []

@@ -11,7 +11,7 @@ from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
 from daemon.store.encryption import Keyring
-from daemon.store.erasures import MongoErasedPeople, MongoReceipts
+from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
 from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_data import MongoPersonData
@@ -26,6 +26,7 @@ class Erasing:
     erased: MongoErasedPeople
     erasures: Erasures
     holds: MongoLegalHolds
+    archive: ReceiptArchive
     people: PersonAddresses
     audit: MongoAuditTrail
 
@@ -47,4 +48,13 @@ def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasi
     audit = MongoAuditTrail(mongo, clock, Actor("tester", "cli"))
     holds = MongoLegalHolds(mongo, clock)
     erasures = Erasures(data, receipts, holds, clock, audit=audit)
-    return Erasing(data, receipts, erased, erasures, holds, PersonAddresses(mongo), audit)
+    return Erasing(
+        data,
+        receipts,
+        erased,
+        erasures,
+        holds,
+        ReceiptArchive(mongo, keys),
+        PersonAddresses(mongo),
+        audit,
+    )

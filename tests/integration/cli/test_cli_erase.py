@@ -112,3 +112,20 @@ def test_a_legal_hold_keeps_a_person_until_it_is_released(seeded: CommandWorld) 
     assert [row["reason"] for row in listed] == ["file 12"]
     assert "legal_holds" in exported["collections"]
     assert seeded.store(candidates) == ["Grace"]
+
+
+def test_receipts_are_saved_apart_and_replayed(seeded: CommandWorld, tmp_path: Path) -> None:
+    path = tmp_path / "receipts.json"
+    seeded.ats_sync("erase", "--candidate", "c1")
+
+    saved = seeded.ats_sync("erase", "--save-receipts", str(path))
+    seeded.store(restored)
+    replayed = seeded.ats_sync("erase", "--replay", "--receipts", str(path))
+
+    assert (saved.code, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
+    assert replayed.out == "0 receipts added, 1 candidates erased again.\n"
+    assert seeded.store(candidates) == ["Grace"]
+
+
+async def restored(mongo: Mongo) -> None:
+    await mongo.clearview.candidates.insert_one(ADA)
