@@ -26,7 +26,8 @@ from daemon.core.attachments import FILE_STATES, AttachmentRules, FileToFetch
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.unexpected import leaves
-from daemon.runtime.leased_work import lease_soon
+from daemon.runtime.leased_work import RETRY_EVERY, lease_soon
+from daemon.runtime.supervision import stopped_within
 
 log = structlog.get_logger("daemon.jobs.attachment_fetch")
 
@@ -68,11 +69,18 @@ class AttachmentFetch:
                 continue
             lease = await self._ports.leases.acquire(self._key)
             if lease is None:
+                await self._stand_by(stop)
                 continue
             try:
                 await self._work(lease, stop)
             finally:
                 await self._ports.leases.release(lease)
+
+    async def _stand_by(self, stop: asyncio.Event) -> None:
+        """Comes back for what no row of the queue reminds of: rules that no one has judged yet."""
+        if not self._has_judged_rules:
+            await stopped_within(stop, RETRY_EVERY)
+            self.wake()
 
     async def fetch_due(self) -> None:
         """Fetches all files that are due, and returns."""
@@ -107,7 +115,8 @@ class AttachmentFetch:
     async def _work(self, lease: HeldLease, stop: asyncio.Event) -> None:
         context = self._context(lease)
         if not self._has_judged_rules:
-            await queue_known(context, fence=lease.token)
+            if await has_other_rules(self._ports, self._of.name, self._rules):
+                await queue_known(context, fence=lease.token)
             self._has_judged_rules = True
         await delete_gone(context)
         ports = self._ports

@@ -37,7 +37,7 @@ class FileQueue(Protocol):
         ...
 
     async def gone(self, *, limit: int) -> Sequence[FileToFetch]:
-        """Returns files whose copies are to be deleted."""
+        """Returns files whose copies are to be deleted; none of a candidate under a legal hold."""
         ...
 
     async def begin(self, file: FileToFetch, file_id: UUID, *, at: datetime) -> bool:

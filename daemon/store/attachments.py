@@ -17,7 +17,7 @@ from daemon.core.attachments import (
 )
 from daemon.store.connection import Mongo, Row
 from daemon.store.fencing import not_of_a_later_holder
-from models.documents import QueuedFile
+from models.documents import LegalHold, QueuedFile
 from models.ids import candidate_id, derived_id
 
 DUE_AGAIN: Row = {
@@ -113,6 +113,7 @@ class MongoFileQueue:
 
     def __init__(self, mongo: Mongo, integration_id: UUID, *, fence: int) -> None:
         self._rows = mongo.collection(QueuedFile)
+        self._holds = mongo.collection(LegalHold)
         self._integration = integration_id
         self._fence = fence
 
@@ -125,8 +126,9 @@ class MongoFileQueue:
         return [_file(row) for row in await rows.to_list()]
 
     async def gone(self, *, limit: int) -> Sequence[FileToFetch]:
-        rows = self._rows.find(self._in_state("gone"), limit=limit)
-        return [_file(row) for row in await rows.to_list()]
+        held = await self._holds.distinct("_id", {"ats_integration_id": self._integration})
+        free = {**self._in_state("gone"), "candidate_id": {"$nin": held}}
+        return [_file(row) for row in await self._rows.find(free, limit=limit).to_list()]
 
     async def begin(self, file: FileToFetch, file_id: UUID, *, at: datetime) -> bool:
         replaced = sorted(file.copies - {file_id})
@@ -210,12 +212,17 @@ class MongoDueFiles:
 
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo.collection(QueuedFile)
+        self._holds = mongo.collection(LegalHold)
 
     async def among(self, integration_ids: Sequence[UUID], *, now: datetime) -> frozenset[UUID]:
+        held = await self._holds.distinct("_id")
         waiting: Row = {
             "ats_integration_id": {"$in": list(integration_ids)},
-            "state": {"$in": [*OPEN_STATES, "gone"]},
             "next_attempt_at": {"$not": {"$gt": now}},
+            "$or": [
+                {"state": {"$in": list(OPEN_STATES)}},
+                {"state": "gone", "candidate_id": {"$nin": held}},
+            ],
         }
         return frozenset(await self._rows.distinct("ats_integration_id", waiting))
 

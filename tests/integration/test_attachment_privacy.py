@@ -9,10 +9,12 @@ import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.documents import document
+from daemon.core.erasure import PersonIds
 from daemon.erasing.requests import PersonRequest
 from daemon.http.page import _picture
 from daemon.runtime.json_values import to_json
 from daemon.runtime.metrics import PrometheusMetrics
+from daemon.store.attachments import MongoDueFiles
 from daemon.store.connection import Mongo
 from daemon.store.overview import Overview, RunFilter
 from tests.support.attachments import FilesBench
@@ -98,3 +100,29 @@ async def test_an_erasure_removes_the_persons_files_and_leaves_those_of_others(
     assert await bench.content(shared["file_id"]) == document("shared.pdf")[0]
     assert await bench.orphans() == set()
     assert await bench.states() == {"fetched"}
+
+
+async def test_a_legal_hold_keeps_the_files_of_a_deleted_candidate(bench: FilesBench) -> None:
+    person = bench.owners()[0]
+    bench.give(person, NAME)
+    await bench.poll()
+    await bench.fetch()
+    its = erasing(bench.mongo, bench.clock)
+    held = PersonIds(bench.integration, frozenset([bench.simulator.person_key(person)]))
+    await its.holds.set(held, "case 7")
+    due = MongoDueFiles(bench.mongo)
+
+    bench.simulator.clock.advance(60)
+    bench.simulator.actions.delete_person(person)
+    await bench.poll(sweep=True, accept_deletions=True)
+    await bench.fetch()
+    [kept] = await bench.attachments(person)
+
+    assert await bench.content(kept["file_id"]) == document(NAME)[0]
+    assert await due.among([bench.integration], now=bench.clock.now()) == frozenset()
+
+    await its.holds.release(held)
+    await bench.fetch()
+
+    assert await where(bench.mongo) == set()
+    assert await bench.orphans() == set()
