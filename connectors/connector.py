@@ -148,6 +148,8 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     failed_fields: frozenset[str] = frozenset()
     """Mapped fields that could not be read and are empty for that reason only, such as
     `candidate.phones`: what is known of them from before is better."""
+    is_anonymised: bool = False
+    """The ATS has removed the person's data, and keeps the record."""
     raw_fields: frozenset[str] = frozenset()
     """Custom fields that could not be read and keep the value as it came."""
 

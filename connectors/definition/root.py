@@ -10,6 +10,7 @@ from connectors.definition.auth import ActingUser, Auth
 from connectors.definition.files import Files
 from connectors.definition.limits import Errors, Limits
 from connectors.definition.lists import List
+from connectors.definition.paths import JmesPath
 from connectors.definition.records import ApplicationMapping, CandidateMapping, Statuses
 from connectors.definition.requests import Api, Credential, Option
 from connectors.definition.webhook import Webhook
@@ -92,6 +93,12 @@ class DefinitionModel(ConfigModel):
     )
     candidate: CandidateMapping | None = Field(
         default=None, description="How a candidate is read.", examples=[{"external_id": "id"}]
+    )
+    anonymised: JmesPath | None = Field(
+        default=None,
+        description="Where a record says that the vendor has removed the person's data. With "
+        "`deletions.policy: erase` the candidate is erased then.",
+        examples=["isAnonymized"],
     )
     application: ApplicationMapping | None = Field(
         default=None, description="How an application is read.", examples=[{"external_id": "id"}]

@@ -283,13 +283,16 @@ class CandidateMapper:
         extras: Extras,
         zone: tzinfo = UTC,
         privacy: PrivacyFilter | None = None,
+        *,
+        anonymised: str | None = None,
     ) -> None:
         """Compile every field once; `zone` is that of times without one."""
+        self._anonymised = None if anonymised is None else compile_path(anonymised)
         fields = _fields_of("candidate", mapping, _CANDIDATE, extras, zone, privacy)
         self._fields = fields.of_lists()
         self.details = fields.of_details()
         """The fields that are read in the background."""
-        self.paths = fields.paths
+        self.paths = (*fields.paths, *([anonymised] if anonymised is not None else []))
         """Every path that a candidate is read from."""
 
     def read(self, record: Any, issues: list[FieldIssue]) -> CandidateRecord:
@@ -300,6 +303,10 @@ class CandidateMapper:
         """
         found: CandidateRecord = self._fields.read(record, issues)
         return found
+
+    def is_anonymised(self, record: Any) -> bool:
+        """True if the vendor has removed the person's data."""
+        return self._anonymised is not None and flag(self._anonymised(record))
 
 
 class ReadApplication(msgspec.Struct, frozen=True):

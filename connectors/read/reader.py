@@ -111,7 +111,9 @@ class AtsReader:
             candidate = candidate.model_copy(update={"attachments": NOTHING})
         privacy = PrivacyFilter(self._parts.operator.privacy, extras)
         return Mappers(
-            CandidateMapper(candidate, extras, zone, privacy) if candidate else None,
+            CandidateMapper(candidate, extras, zone, privacy, anonymised=model.anonymised)
+            if candidate
+            else None,
             ApplicationMapper(model.application, rules, extras, zone, privacy)
             if model.application
             else None,

@@ -218,6 +218,7 @@ class ListReader:
                     unmapped.append(found.application["stage"])
         self._note_fields(issues)
         unsure = self.joins.is_unsure((fresh.context, *fresh.parts))
+        mapper = self._candidates
         return Mapped(
             fresh.record.external_id,
             fingerprint([fresh.fingerprint, "provisional"]) if unsure else fresh.fingerprint,
@@ -226,6 +227,7 @@ class ListReader:
             tuple(unmapped),
             _filled(candidate, applications),
             provisional=unsure,
+            is_anonymised=mapper is not None and mapper.is_anonymised(fresh.context),
             failed_fields=frozenset(each.name for each in issues if not each.kept),
             raw_fields=frozenset(each.name for each in issues if each.kept),
         )

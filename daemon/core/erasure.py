@@ -13,7 +13,7 @@ import msgspec
 from models.ids import NAMESPACE, application_id, candidate_id, derived_id, snapshot_name
 
 HASH_BYTES = 16
-ErasureReason = Literal["request", "deleted", "retention"]
+ErasureReason = Literal["request", "anonymised", "deleted", "retention"]
 _SHORTEST_NAME, _SHORTEST_ID, _SHORTEST_TEXT = 3, 6, 12
 """In free texts a shorter one would be found in words and numbers that name no one."""
 CLEARED = "[erased]"

@@ -47,8 +47,8 @@ class Erasures:
         """Returns the receipt as it would be requested; writes nothing about the people.
 
         `people` have candidates only. `addresses` are refused in future beside those that no one
-        else has. Candidates that the ATS itself deleted may come back there: only a person's
-        request refuses them.
+        else has. Candidates that the ATS itself deleted may come back there and are not refused;
+        of those that it anonymised it keeps records, which are.
         """
         complete = [await self._data.complete(person) for person in people]
         hasher = await self._receipts.hasher()
@@ -56,6 +56,8 @@ class Erasures:
         if reason == "request":
             own = await self._data.addresses(complete)
             hashes = hasher.of_people(complete, own.union(addresses))
+        elif reason == "anonymised":
+            hashes = hasher.of_people(complete, ())
         return ErasureReceipt(
             id=hasher.receipt_id(complete, reason),
             state="requested",

@@ -150,6 +150,8 @@ class ImportContext:
     """By list: records without a usable id that this run was shown."""
     changed_records: set[Record] = field(default_factory=set)
     """The records that lists showed changed or gone, for the judgement of webhooks."""
+    anonymised: set[str] = field(default_factory=set)
+    """Candidates that the ATS has anonymised, as far as this run was shown."""
     erased_version: int = 0
     """The version of what this run knows of erased people."""
     shown: dict[str, ShownList] = field(default_factory=dict)

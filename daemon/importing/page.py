@@ -23,6 +23,7 @@ from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, ignore_stale_status
 from daemon.core.service_errors import ServiceFailed
+from daemon.importing.anonymised import erase_anonymised
 from daemon.importing.apply import apply_plans, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
@@ -86,6 +87,7 @@ class PageImport:
             await passage.enter("announce")
             self.context.require_lease()
             prepared = await leave_out_erased(self.context, self.facts.name, prepared)
+            prepared = await erase_anonymised(self.context, self.facts, prepared)
             if self.source.is_doubtful:
                 await passage.wait_for_pages_before()
                 await self._import_each(prepared, asked_at)

@@ -7,7 +7,7 @@ from pymongo import ASCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
-ErasureReason = Literal["request", "deleted", "retention"]
+ErasureReason = Literal["request", "anonymised", "deleted", "retention"]
 
 
 class Erasure(StoredDocument):
@@ -18,7 +18,8 @@ class Erasure(StoredDocument):
 
     state: Literal["requested", "finished"]
     reason: ErasureReason
-    """`request`: a person wanted it. `deleted`, `retention`: the ATS no longer has the candidates."""
+    """`request`: a person wanted it. `anonymised`: the ATS has removed the person's data. `deleted`,
+    `retention`: the ATS no longer has the candidates."""
     requested_at: UtcTime
     finished_at: UtcTime | None = None
     candidates: int

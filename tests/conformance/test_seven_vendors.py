@@ -9,9 +9,11 @@ from connectors.connector import (
     ApplicationRef,
     Connector,
     Impossible,
+    Mapped,
     PushPlan,
     PushTarget,
     Steps,
+    Window,
 )
 from connectors.simulator import Simulator
 from models.status import ApplicationStatus as Status
@@ -196,3 +198,21 @@ async def imported_without_truth(connector: Connector) -> Imported:
     found = Imported()
     await found.walk(connector, full=True)
     return found
+
+
+@only("lever")
+async def test_a_candidate_whom_the_vendor_anonymised_is_known_as_such(account: Account) -> None:
+    simulator, connector = await account()
+    person = next(p for p in simulator.world.people.values() if simulator.world.applications_of(p))
+    simulator.actions.anonymise(person)
+    [facts] = [facts for facts in connector.lists if facts.holds == "both"]
+    await connector.prepare_mapping(facts.name)
+
+    found: dict[bool, list[Mapped]] = {True: [], False: []}
+    async for page in connector.pages(facts.name, Window()):
+        for mapped in await connector.map_records(facts.name, page.records):
+            assert isinstance(mapped, Mapped)
+            found[mapped.is_anonymised].append(mapped)
+
+    assert len({m.candidate["external_id"] for m in found[True] if m.candidate}) == 1
+    assert found[False]

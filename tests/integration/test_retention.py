@@ -200,3 +200,48 @@ async def test_the_deletion_guard_stops_erasures_as_it_stops_marks(bench: Import
 
     assert await bench.mongo.own.erasures.count_documents({}) == 0
     assert await bench.count("candidates", external_id=PERSON, deleted_at=None) == 1
+
+
+async def anonymise(bench: ImportBench) -> None:
+    """As an ATS does: the record stays, and names no one."""
+    bench.connector.ats.tick()
+    del bench.connector.ats.rows["candidates"][PERSON]
+    bench.connector.ats.put("candidates", PERSON, name="Anonymized", anonymised=True)
+    bench.connector.ats.put("applications", APPLICATION, person=PERSON, status="offer")
+
+
+async def test_a_candidate_that_the_ats_anonymised_is_erased_and_stays_away(
+    bench: ImportBench,
+) -> None:
+    bench.ruled(deletions="erase")
+    await anonymise(bench)
+
+    await bench.poll()
+    await bench.poll(sweep=True)
+    [receipt] = await bench.mongo.own.erasures.find().to_list()
+
+    assert await traces(bench.mongo) == []
+    assert receipt["reason"] == "anonymised"
+    assert [row["external_id"] for row in await bench.rows("applications")] == ["2"]
+
+
+async def test_without_the_policy_erase_an_anonymised_candidate_is_an_edited_one(
+    bench: ImportBench,
+) -> None:
+    await anonymise(bench)
+
+    await bench.poll()
+
+    [row] = await bench.rows("candidates", external_id=PERSON)
+    assert (row["first_name"], row["emails"]) == ("Anonymized", [])
+
+
+async def test_many_anonymised_candidates_are_not_believed(bench: ImportBench) -> None:
+    bench.ruled(deletions="erase", max_percent=10.0)
+    await anonymise(bench)
+
+    await bench.poll()
+
+    assert await bench.mongo.own.erasures.count_documents({}) == 0
+    assert await bench.count("candidates", external_id=PERSON) == 1
+    assert await bench.mongo.own.alerts.count_documents({"kind": "deletion_brake"}) == 1

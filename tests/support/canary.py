@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from connectors.connector import Mapped, MappingFailed, RawRecord
 from daemon.core.erasure import snapshot_id
@@ -66,7 +67,7 @@ class CanaryConnector(FakeConnector):
                 {"external_id": "f1", "name": row["file"], "kind": "resume"}
                 | {"url": f"https://files.example/{row['file']}", "url_expires_at": None}
             ]
-        return mapped
+        return replace(mapped, is_anonymised=bool(row.get("anonymised")))
 
 
 def _points(value: str | None) -> list[Any]:

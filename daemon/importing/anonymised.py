@@ -1,0 +1,58 @@
+"""Candidates that the ATS has anonymised: with the policy `erase` they are erased here as well.
+
+The ATS keeps their records. These are left out, now and later: the receipt has hashes of their ids.
+"""
+
+from connectors.connector import ListFacts
+from daemon.core.alert_texts import deletion_brake
+from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
+from daemon.core.erasure import PersonIds
+from daemon.importing.context import ImportContext
+from daemon.importing.erased import without_records
+from daemon.importing.prepared_page import PreparedPage
+
+
+async def erase_anonymised(
+    context: ImportContext, facts: ListFacts, prepared: PreparedPage
+) -> PreparedPage:
+    """Erases the candidates of a page that are anonymised; returns the page without their records.
+
+    More than `deletions.max_percent` of a list are not believed: they are imported as they are, and an
+    alert asks a person.
+    """
+    if context.rules.deletions != "erase":
+        return prepared
+    found = {
+        mapped.external_id: str(mapped.candidate["external_id"])
+        for mapped, _ in prepared.changed
+        if mapped.is_anonymised and mapped.candidate is not None
+    }
+    context.anonymised.update(found.values())
+    if not found or not await _are_believed(context, facts):
+        return prepared
+    people = PersonIds(context.integration_id, frozenset(found.values()))
+    await context.ports.erasures.erase_deleted(people, reason="anonymised")
+    return without_records(prepared, found)
+
+
+async def _are_believed(context: ImportContext, facts: ListFacts) -> bool:
+    known = await context.ports.snapshots.count(facts.name)
+    verdict = judge_deletions(
+        known=known,
+        missing=len(context.anonymised),
+        seen=max(known - len(context.anonymised), 1),
+        max_percent=context.rules.max_percent,
+        accepted=context.request.accept_deletions,
+    )
+    if not isinstance(verdict, DeletionBlocked):
+        return True
+    await context.ports.alerts.raise_condition(
+        deletion_brake(
+            context.of,
+            list_name=facts.name,
+            missing=verdict.missing,
+            known=verdict.known,
+            max_percent=context.rules.max_percent,
+        )
+    )
+    return False
