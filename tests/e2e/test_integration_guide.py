@@ -111,10 +111,11 @@ def _is_as(answer: Any, wanted: Any) -> bool:
 
 
 def _with_candidate(command: str, answers: list[Any]) -> str:
-    """The candidate whom the answer before named."""
+    """The candidate of the status update."""
     if "CANDIDATE_ID" not in command:
         return command
-    return command.replace("CANDIDATE_ID", answers[-1]["status_updates"][0]["candidate_id"])
+    [update] = next(answer["status_updates"] for answer in answers if "status_updates" in answer)
+    return command.replace("CANDIDATE_ID", update["candidate_id"])
 
 
 async def _queried(text: str, mongodb: str) -> None:
