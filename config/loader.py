@@ -102,6 +102,8 @@ def _nothing_of_this_machine(document: Document) -> None:
             )
         elif path[0] == "integrations" and path[2:] == ("token_file",):
             document.error(path, "is for the YAML file; the token is kept in MongoDB, encrypted")
+        elif path[0] == "integrations" and path[2:] == ("ca_file",):
+            document.error(path, "is for the YAML file; it names a file of the daemon's machine")
 
 
 def secrets_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, SecretStr]]:

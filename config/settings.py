@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from config.encryption_key import HOW_TO_MAKE, encryption_keys
 from config.header_text import unusable_in_header
+from config.key_file import read_key_file
 from config.messages import known_words, sentence
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
 from config.platform_variables import platform_variables
@@ -66,6 +67,16 @@ def _header_text(value: SecretStr) -> SecretStr:
     if why := unusable_in_header(value.get_secret_value()):
         raise ValueError(why)
     return value
+
+
+def _key_of_file(value: object) -> object:
+    """Replaces the name of a file by the keys in it."""
+    if isinstance(value, SecretStr):
+        return value
+    text = read_key_file(Path(str(value)))
+    if not encryption_keys(text):
+        raise ValueError("names an empty file")
+    return SecretStr(text)
 
 
 def _keys(value: SecretStr) -> SecretStr:
@@ -119,6 +130,11 @@ class Settings(BaseSettings):
         description="Encrypts the refresh tokens that ATSs replace, and the key by which erased people are recognised (`openssl rand -base64 32`). Several "
         "with commas: the first encrypts, all of them decrypt.",
     )
+    encryption_key_file: Annotated[SecretStr, BeforeValidator(_key_of_file)] | None = Field(
+        default=None,
+        description="A file with the keys, instead of ATS_SYNC_ENCRYPTION_KEY; refused if others can read it.",
+        examples=["/run/secrets/ats-sync-key"],
+    )
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = Field(
         default="auto", description="auto = console on a terminal, json elsewhere."
     )
@@ -139,6 +155,11 @@ class Settings(BaseSettings):
     mongod_cache_gb: float = Field(
         default=0.5, ge=0.25, le=1024, description="The embedded MongoDB's cache, in GB."
     )
+
+    def model_post_init(self, _context: object, /) -> None:
+        """The keys of a file are used like those of the variable."""
+        if self.encryption_key is None:
+            self.__dict__["encryption_key"] = self.encryption_key_file
 
     @classmethod
     def settings_customise_sources(
@@ -179,6 +200,9 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigError([*unknown, *map(_problem, found)]) from None
     if unknown:
         raise ConfigError(unknown)
+    if settings.encryption_key_file not in (None, settings.encryption_key):
+        name = variable("encryption_key_file")
+        raise ConfigError([_at(name, f"is set beside {variable('encryption_key')}; keep one")])
     return settings
 
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from pathlib import Path
 
 import msgspec
 
 from config.cross_checks import DeclaredNames
 from config.encryption_key import HOW_TO_MAKE, SHORTEST, encryption_keys
+from config.key_file import read_key_file
 from config.loading import Loaded
 from config.nodes import NodePath
 from config.operator import Integration, OperatorConfig
@@ -295,9 +297,14 @@ def _token_path(name: str, grant: OAuth2) -> NodePath:
 
 def _encryption_key(environment: Mapping[str, str]) -> str:
     """Returns the setting, whose name may be written in small letters."""
-    return next(
-        (value for key, value in environment.items() if key.upper() == _KEY_SETTING), ""
-    ).strip()
+    values = {key.upper(): value.strip() for key, value in environment.items()}
+    file = values.get(variable("encryption_key_file"))
+    if values.get(_KEY_SETTING) or not file:
+        return values.get(_KEY_SETTING, "")
+    try:
+        return read_key_file(Path(file))
+    except ValueError:  # the settings report it
+        return ""
 
 
 def _check_shared_token(

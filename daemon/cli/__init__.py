@@ -17,6 +17,7 @@ from daemon.cli import (
     erase,
     health,
     integrations,
+    keys,
     legal_hold,
     outbox,
     retention,
@@ -49,6 +50,7 @@ PARTS = (
     retention,
     configuration,
     roles,
+    keys,
     connectors,
     simulate,
 )

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 import typer
 
+from config.encryption_key import encryption_keys
 from config.settings import Settings, settings_warnings
 from daemon.app import AppServices, Daemon
 from daemon.cli.run_once import run_once
@@ -70,6 +71,7 @@ def start(
     own = [
         each.get_secret_value() for each in (settings.admin_token, settings.encryption_key) if each
     ]
+    own += [key.text for key in encryption_keys(own[-1])] if settings.encryption_key else []
     for secret in (*own, *secrets_of(checked.loaded)):
         redactor.remember(secret)
     exit_code = EXIT_FAILED if once else 0

@@ -17,6 +17,7 @@ AuditAction = Literal[
     "integration.sweep",
     "legal_hold.release",
     "legal_hold.set",
+    "keys.rotate",
     "outbox.drop",
     "outbox.replay",
     "person.erase",

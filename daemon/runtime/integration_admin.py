@@ -115,5 +115,8 @@ class IntegrationAdmin:
 
 
 def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings with the names of the credentials alone."""
-    return {**content, "credentials": sorted(content.get("credentials") or ())}
+    """Returns the settings with the names of the credentials alone, and without other secrets."""
+    shown = {**content, "credentials": sorted(content.get("credentials") or ())}
+    if isinstance(privacy := content.get("privacy"), Mapping):
+        shown["privacy"] = {name: value for name, value in privacy.items() if name != "key"}
+    return shown

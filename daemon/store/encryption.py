@@ -34,6 +34,11 @@ class Keyring:
         """The name of the key that encrypts, from which the key cannot be derived."""
         return next(iter(self._ciphers))
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of all keys, that of the encrypting one first."""
+        return tuple(self._ciphers)
+
     @cached_property
     def _ciphers(self) -> "dict[str, AESGCM]":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -11,6 +11,7 @@ from daemon.core.integrations import ConfiguredIntegration, StorageRefused, Stor
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from daemon.store.key_rotation import PRIVACY_KEY
 from models.documents import IntegrationSettings
 from models.ids import integration_id
 
@@ -50,6 +51,8 @@ class MongoStoredIntegrations:
                 key: self._opened(row["_id"], key, sealed)
                 for key, sealed in dict(stored.get("credentials") or {}).items()
             }
+            sealed_key = stored.get(PRIVACY_KEY)
+            privacy_key = sealed_key and self._opened(row["_id"], PRIVACY_KEY, sealed_key)
         except UnknownKey as unknown:
             problem = (
                 f"its credentials are encrypted with key {unknown}, which ATS_SYNC_ENCRYPTION_KEY "
@@ -59,9 +62,10 @@ class MongoStoredIntegrations:
         except (Tampered, KeyError, TypeError):
             problem = "its stored credentials were changed and cannot be read; set them again"
             return StoredIntegration(**facts, problem=problem)
-        return StoredIntegration(
-            **facts, content={**stored.get("content", {}), "credentials": credentials}
-        )
+        content = {**stored.get("content", {}), "credentials": credentials}
+        if privacy_key is not None:
+            content["privacy"] = {**content.get("privacy", {}), "key": privacy_key}
+        return StoredIntegration(**facts, content=content)
 
     def _opened(self, identity: UUID, key: str, sealed: Mapping[str, Any]) -> str:
         if self._keyring is None:
@@ -118,6 +122,10 @@ class MongoStoredIntegrations:
         secrets = dict(content.get("credentials") or {})
         credentials = {key: self._sealed(identity, key, secrets[key]) for key in secrets}
         public = {key: value for key, value in content.items() if key != "credentials"}
+        stored: Row = {"revision": revision, "content": public, "credentials": credentials}
+        if isinstance(privacy := public.get("privacy"), Mapping) and privacy.get("key") is not None:
+            public["privacy"] = {name: value for name, value in privacy.items() if name != "key"}
+            stored[PRIVACY_KEY] = self._sealed(identity, PRIVACY_KEY, privacy["key"])
         return {
             "name": facts.name,
             "ats_name": facts.ats_name,
@@ -129,7 +137,7 @@ class MongoStoredIntegrations:
             "enabled": facts.enabled,
             "state": "active" if facts.enabled else "disabled",
             "state_reason": None,
-            "stored": {"revision": revision, "content": public, "credentials": credentials},
+            "stored": stored,
             "updated_at": self._clock.now(),
         }
 

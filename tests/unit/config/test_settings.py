@@ -27,8 +27,11 @@ def test_without_any_variable_the_defaults_hold() -> None:
     assert settings.shutdown_grace == timedelta(seconds=8)
 
 
-def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").touch(0o600)
+    (tmp_path / "key").write_text("key")
     values = {
+        "ENCRYPTION_KEY_FILE": str(tmp_path / "key"),
         "MONGODB_URI": "mongodb://db/?replicaSet=x",
         "DATABASE": "mine",
         "CONFIG": "/etc/sync.yaml",
