@@ -16,7 +16,7 @@ from daemon.store.encryption import Keyring, Tampered, UnknownKey
 from models.documents import DataKey, IntegrationSettings, OAuthToken
 
 PASSES = 5
-"""How often a document is read that others keep writing."""
+"""Attempts at a document that others keep writing."""
 PLAIN = "none"
 """The id in counts of what was stored before there was a key."""
 
