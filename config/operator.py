@@ -375,9 +375,9 @@ class OperatorConfig(ConfigModel):
         description="Folders with connector definitions of one's own, relative to this file.",
         examples=[["./connectors"]],
     )
-    events: Annotated[list[EventSink], Field(max_length=8)] = Field(
+    events: Annotated[list[EventSink], Field(max_length=4)] = Field(
         default_factory=list,
-        description="Who gets what the logs record, as CloudEvents. At most 8: each reads the logs by "
+        description="Who gets what the logs record, as CloudEvents. At most 4: each reads the logs by "
         "itself, so that one that is away delays no other.",
         examples=[[{"kind": "rabbitmq", "url": "${env:RABBITMQ_URL}", "exchange": "ats-sync"}]],
     )

@@ -35,6 +35,9 @@ from models.event_types import EventType
 
 log = structlog.get_logger(__name__)
 
+ANSWER_AFTER_STOP_S = 1.5
+"""A relay that is stopped waits for its sink no longer; the events are published at the next start."""
+
 
 class RelayPorts(msgspec.Struct, frozen=True):
     """The contracts that a relay uses."""
@@ -240,7 +243,7 @@ class EventRelay:
 
         A sink that failed is tried with one event: whatever it had received is not sent again in bulk.
         """
-        offered = await self.publisher.publish(waiting[:1] if self._failures else waiting)
+        offered = await self._answer(waiting[:1] if self._failures else waiting, stop)
         passed = await self._note(offered, waiting)
         left = [event for event in waiting if event.id not in passed]
         if offered.failure is None and not offered.refused:
@@ -251,6 +254,25 @@ class EventRelay:
             await self._reports.failed(reason, left[0])
             await self._pause(stop, offered.retry_after_s)
         return left
+
+    async def _answer(self, events: Sequence[Event], stop: asyncio.Event) -> Offered:
+        """Returns the sink's answer.
+
+        Raises:
+            _Ended: it was stopped, and the sink did not answer soon after.
+        """
+        answer = asyncio.create_task(self.publisher.publish(events), name="offer events")
+        stopped = asyncio.create_task(stop.wait(), name="offer events: stop")
+        try:
+            await asyncio.wait({answer, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answer}, timeout=ANSWER_AFTER_STOP_S)
+            if not answer.done():
+                raise _Ended
+            return answer.result()
+        finally:
+            stopped.cancel()
+            answer.cancel()
+            await asyncio.wait({answer, stopped}, timeout=ANSWER_AFTER_STOP_S)
 
     async def _note(self, offered: Offered, waiting: Sequence[Event]) -> frozenset[str]:
         """Reports what became of events; returns the ids of those that wait no longer."""

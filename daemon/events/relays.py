@@ -78,8 +78,7 @@ class EventRelays:
                 self._changed.clear()
                 running = await self._serve(running, tasks)
                 await self._changed.wait()
-            for one in running:
-                await _end(one)
+            await asyncio.gather(*map(_end, running))
             stopping.cancel()
 
     async def _notice(self, stop: asyncio.Event) -> None:

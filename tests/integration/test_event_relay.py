@@ -1,7 +1,7 @@
 """What the logs record is published: at least once, in order for each candidate, with real MongoDB."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from daemon.core.events import ALERTS, CONFLICTS, EXPORTS, IMPORTS, UPDATES
+from daemon.core.events import ALERTS, CONFLICTS, EXPORTS, IMPORTS, UPDATES, Event, Offered
 from daemon.events.relay import EventRelay, Subscription
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.connection import Mongo
@@ -385,6 +385,23 @@ async def test_one_replica_publishes_and_another_takes_over(logs: Mongo) -> None
 
     assert len(first.events) == 1
     assert ids[0] in [e.id for e in second.events]
+
+
+async def test_a_sink_that_does_not_answer_holds_up_no_shutdown(logs: Mongo) -> None:
+    asked = asyncio.Event()
+
+    class Hanging(SinkInMemory):
+        async def publish(self, events: Sequence[Event]) -> Offered:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with asyncio.timeout(5), running(relay_to(Hanging(), logs)):
+        before = await position(logs)
+        await write(logs, IMPORTS, import_row("1"))
+        await asked.wait()
+
+    assert (await position(logs))["token"] == before["token"]
 
 
 async def test_a_relay_that_waits_for_its_sink_ends_at_once_when_stopped(logs: Mongo) -> None:
