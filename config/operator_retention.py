@@ -7,7 +7,7 @@ from pydantic import Field
 
 from config.values import ConfigModel, Duration, between
 
-Period = Annotated[Duration, between("1h", "3650d")]
+Period = Annotated[Duration, between("1d", "3650d")]
 
 
 class Retention(ConfigModel):
@@ -30,9 +30,10 @@ class Retention(ConfigModel):
         "that is exported later than this counts too little.",
         examples=["400d"],
     )
-    outbox: Period = Field(
+    outbox: Annotated[Duration, between("7d", "3650d")] = Field(
         default=timedelta(days=90),
-        description="Pushes that have ended, dead letters among them.",
+        description="Pushes that have ended, dead letters among them. A change that is read again "
+        "from the stream must find its push here.",
         examples=["90d"],
     )
     webhooks: Period = Field(
@@ -40,7 +41,7 @@ class Retention(ConfigModel):
         description="Events that an ATS sent.",
         examples=["7d"],
     )
-    deleted_candidates: Period = Field(
+    deleted_candidates: Annotated[Duration, between("1h", "3650d")] = Field(
         default=timedelta(days=30),
         description="Candidates that are marked deleted, since the ATS no longer has them: after "
         "this time they are erased everywhere.",

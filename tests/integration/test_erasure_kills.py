@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,16 @@ from daemon.core.erasure import ErasureReceipt
 from daemon.erasing.requests import PersonRequest
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
-from tests.support.canary import EMAIL, CanaryConnector, an_ats, documents, fill, traces
+from tests.support.canary import (
+    APPLICATION,
+    EMAIL,
+    PERSON,
+    CanaryConnector,
+    an_ats,
+    documents,
+    fill,
+    traces,
+)
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
 from tests.support.mongo import TestMongo
@@ -54,14 +64,31 @@ async def erase(mongo: Mongo) -> ErasureReceipt | None:
     return await requests.erase(BY_EMAIL)
 
 
-def erase_until_killed(uri: str, database: str, clearview: str, moment: str, at: int) -> None:
+async def sweep(mongo: Mongo) -> None:
+    """A sweep with the policy `erase`, of an ATS that no longer has the person."""
+    bench = ImportBench(mongo, CanaryConnector(an_ats()), MovingClock())
+    bench.ruled(max_percent=100.0, deletions="erase")
+    bench.connector.ats.drop("candidates", PERSON)
+    bench.connector.ats.drop("applications", APPLICATION)
+    await erasing(mongo, MovingClock()).erasures.finish_interrupted()
+    await bench.poll(sweep=True)
+
+
+def run_until_killed(
+    work: Callable[[Mongo], Awaitable[Any]],
+    uri: str,
+    database: str,
+    clearview: str,
+    moment: str,
+    at: int,
+) -> None:
     monitoring.register(Killer(moment, at))
 
     async def run() -> None:
         mongo = await open_mongo(
             uri, database=database, clearview_database=clearview, prepare=False
         )
-        await erase(mongo)
+        await work(mongo)
         await mongo.close()
 
     asyncio.run(run())
@@ -96,7 +123,7 @@ async def test_a_kill_between_any_two_writes_is_completed_by_the_next_erasure(
     for moment in ("before", "after"):
         for at in range(1, 100):
             bench = await filled(opened)
-            child = processes.Process(target=erase_until_killed, args=(*where, moment, at))
+            child = processes.Process(target=run_until_killed, args=(erase, *where, moment, at))
             child.start()
             await asyncio.to_thread(child.join)
             if child.exitcode == 0:
@@ -111,3 +138,36 @@ async def test_a_kill_between_any_two_writes_is_completed_by_the_next_erasure(
             assert comparable(receipt) == expected, (moment, at)
             assert len([1 for name, _ in await documents(opened) if name == "erasures"]) == 1
     assert killed >= 30
+
+
+EVERY = 3
+"""A sweep makes many writes: each third is enough, in both moments."""
+
+
+@pytest.mark.timeout(300)
+async def test_a_killed_sweep_that_erases_is_completed_by_the_next_start(
+    opened: Mongo, prepared_mongo: TestMongo
+) -> None:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    where = (prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview)
+    killed = 0
+    for first, moment in enumerate(("before", "after"), 1):
+        for at in range(first, 200, EVERY):
+            await filled(opened)
+            child = processes.Process(target=run_until_killed, args=(sweep, *where, moment, at))
+            child.start()
+            await asyncio.to_thread(child.join)
+            if child.exitcode == 0:
+                break
+            assert child.exitcode == -signal.SIGKILL
+            killed += 1
+
+            await sweep(opened)
+            await sweep(opened)
+
+            assert await traces(opened) == [], (moment, at)
+            receipts = await opened.own.erasures.find().to_list()
+            assert {row["state"] for row in receipts} == {"finished"}, (moment, at)
+            assert await opened.clearview.candidates.count_documents({}) == 1
+    assert killed >= 10

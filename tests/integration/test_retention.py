@@ -46,14 +46,14 @@ async def test_rows_are_kept_as_long_as_the_file_says(opened: Mongo) -> None:
 
     await retention.apply(Retention())
     first = await periods(opened)
-    await retention.apply(Retention(runs=timedelta(hours=6)))
+    await retention.apply(Retention(runs=timedelta(days=2)))
     edited = await periods(opened)
 
     assert first == {
         document.Settings.name: getattr(Retention(), setting).total_seconds()
         for document, (setting, _) in RETAINED.items()
     }
-    assert edited == {**first, "sync_runs": 6 * 3600}
+    assert edited == {**first, "sync_runs": 2 * 24 * 3600}
 
 
 async def test_the_index_of_an_earlier_release_is_used(opened: Mongo) -> None:
