@@ -22,6 +22,7 @@ from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.attachments import FileShelf
 from daemon.ports.metrics import Metrics
+from daemon.runtime.clock import SystemClock
 from daemon.store.alerts import AlertStore
 from daemon.store.attachment_files import GridFSShelf
 from daemon.store.attachments import MongoAttachmentQueue, MongoFileQueue
@@ -36,11 +37,12 @@ from tests.support.importing import import_ports
 from tests.support.no_metrics import NoMetrics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AccountClock:
     """The simulated account's time, for the daemon and for connectors; sleeping moves it."""
 
     simulator: Simulator
+    _slept: float = 0.0
 
     def now(self) -> datetime:
         found = moment(self.simulator.clock.now_ms())
@@ -48,10 +50,11 @@ class AccountClock:
         return found
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self._slept
 
     async def sleep(self, pause: timedelta | float) -> None:
         seconds = pause.total_seconds() if isinstance(pause, timedelta) else pause
+        self._slept += seconds
         self.simulator.clock.advance(seconds)
         await asyncio.sleep(0)
 
@@ -70,15 +73,15 @@ class FilesBench:
     policy: str = "download"
     metrics: Metrics = field(default_factory=NoMetrics)
     name: str = "acme"
+    clock: AccountClock = field(init=False)
     _connector: Connector | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = AccountClock(self.simulator)
 
     @property
     def integration(self) -> UUID:
         return integration_id(self.name)
-
-    @property
-    def clock(self) -> AccountClock:
-        return AccountClock(self.simulator)
 
     @property
     def connector(self) -> Connector:
@@ -112,7 +115,7 @@ class FilesBench:
             known=MongoSnapshots(mongo, self.integration),
             shelf=shelf(self.integration),
             checkpoints=MongoCheckpoints(mongo, clock),
-            leases=MongoLeases(mongo, clock),
+            leases=MongoLeases(mongo, SystemClock()),
             alerts=AlertStore(mongo, clock),
             metrics=self.metrics,
             clock=clock,
