@@ -21,6 +21,8 @@ from connectors.errors import (
 from connectors.http.outbound import OutboundRules, guarded_connector, was_refused
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_ERROR_BYTES = 256 * 1024
+"""Decoded, a body may take thirty times its bytes."""
 _READ_AHEAD_BYTES = 256 * 1024
 
 
@@ -138,6 +140,8 @@ class AtsHttp:
             return Answer(response.status, response.headers, body, request.url)
 
     async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
+        if response.status >= 400 and request.max_bytes is None:
+            return await _refusal(response)
         pieces: list[bytes] = []
         size = 0
         most = request.max_bytes or self._max_body
@@ -152,6 +156,16 @@ class AtsHttp:
                 raise _broken(request)(message, status=response.status, operation=request.operation)
             pieces.append(piece)
         return b"".join(pieces)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an error; nothing of one that is far too large, whose status says enough."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_ERROR_BYTES:
+            return b""
+    return bytes(body)
 
 
 def same_origin(one: URL, other: URL) -> bool:

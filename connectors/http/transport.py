@@ -171,6 +171,16 @@ class Transport:
         self, request: Outgoing, kind: Kind, parse: Parse[Payload]
     ) -> SuccessResponse[Payload]:
         """Send once; a 401 is answered by one more try if there is a fresher credential."""
+        try:
+            return await self._once(request, kind, parse)
+        except AtsError as error:
+            # Its frames hold the answer, and someone may remember the error for hours.
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+
+    async def _once(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload]
+    ) -> SuccessResponse[Payload]:
         self._refuse_other_origin(request)
         applied = await self._credential()
         answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
