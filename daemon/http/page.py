@@ -73,6 +73,7 @@ def _picture(picture: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], now:
         parts.alerts(picture["alerts"], now),
         parts.integrations(picture["integrations"], now),
         parts.outbox(picture["outbox"]),
+        parts.sinks(picture["events"], now),
         parts.runs(runs, now),
     )
 

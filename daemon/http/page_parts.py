@@ -202,6 +202,17 @@ def _line(run: Row, now: datetime) -> Html:
     )
 
 
+def sinks(rows: Sequence[Row], now: datetime) -> Html | None:
+    """The receivers of events; nothing without one."""
+    if not rows:
+        return None
+    head = el("tr", *(el("th", h) for h in ("Events to", "Confirmed until")))
+    lines = [
+        el("tr", el("td", row["sink"]), el("td", age(row["confirmed_until"], now))) for row in rows
+    ]
+    return el("section", el("h2", "Events"), el("table", head, *lines))
+
+
 def outbox(counts: Mapping[str, int] | None) -> Html | None:
     """Pushes by state; nothing before the first."""
     if not counts:

@@ -73,6 +73,12 @@ def test_downloads_are_checked_against_their_hashes() -> None:
     assert len(fetching) == 2
 
 
+def test_the_image_has_the_driver_for_events_whatever_else_is_asked_for() -> None:
+    installs = [rest for word, rest in instructions() if word == "RUN" and "--no-index" in rest]
+
+    assert '".[events${EXTRAS:+,$EXTRAS}]"' in installs[0]
+
+
 def test_the_health_check_asks_the_daemon_by_exec_form() -> None:
     options, _, command = last("HEALTHCHECK").partition("CMD ")
     limit = re.search(r"--timeout=(\S+)", options)

@@ -236,6 +236,33 @@ async def test_a_lost_position_is_made_good_from_the_logs_by_time(
     assert [row["resolved_at"] is not None for row in rows] == [True]
 
 
+async def test_history_that_the_server_lost_is_made_good_while_the_daemon_runs(
+    logs: Mongo,
+) -> None:
+    sink, history_lost = SinkInMemory(), 286
+    async with running(relay_to(sink, logs)):
+        at = (await position(logs))["at"]
+        await logs.client.admin.command(
+            {"configureFailPoint": "failCommand", "mode": {"times": 1}}
+            | {"data": {"failCommands": ["getMore"], "errorCode": history_lost}}
+        )
+        ids = await write(logs, IMPORTS, import_row("1", imported_at=at))
+        await eventually(lambda: _was_repaired(logs))
+        ids += await write(logs, IMPORTS, import_row("2", imported_at=at))
+        await eventually(lambda: _has(sink, ids))
+
+    assert sorted({e.id for e in sink.events}) == sorted(ids)
+
+
+async def _was_repaired(mongo: Mongo) -> bool:
+    query = {"kind": "events_position_lost", "resolved_at": {"$ne": None}}
+    return await mongo.own["alerts"].find_one(query) is not None
+
+
+async def _has(sink: SinkInMemory, ids: list[str]) -> bool:
+    return {e.id for e in sink.events} >= set(ids)
+
+
 async def test_a_position_that_is_lost_while_the_sink_is_away_is_made_good_later(
     logs: Mongo,
 ) -> None:

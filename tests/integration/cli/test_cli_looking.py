@@ -52,6 +52,9 @@ async def seed(mongo: Mongo) -> None:
     await mongo.own.checkpoints.insert_one(
         {"_id": "poll:acme", "value": {"webhooks": health}, "fence": 1, "updated_at": NOW}
     )
+    await mongo.own.checkpoints.insert_one(
+        {"_id": "events:http:https://h.example", "value": {"at": NOW}, "updated_at": NOW}
+    )
     await mongo.own.alerts.insert_one(an_alert("acme"))
     await mongo.own.status_outbox.insert_one(dead)
     await mongo.own.application_status_update_log.insert_one(a_log_row(dead))
@@ -82,6 +85,7 @@ def test_looking_at_what_is_stored(world: CommandWorld) -> None:
     for shown in ("acme", "paused: audit", "Unavailable: 503", "1 dead", "acme: login refused"):
         assert shown in status.out
     assert "acme: webhooks are not relied on (a gap was found" in status.out
+    assert "Events to http:https://h.example: confirmed until" in status.out
     assert max(map(len, status.out.splitlines())) <= 100
     assert "Ada" not in status.out
 
