@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from config.document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
+from connectors.definition.check_lists import check_join_list
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.lists import DetailRead, List
 from connectors.definition.pagination import NoPagination
@@ -33,10 +34,11 @@ def check_detail_requests(document: Document, model: DefinitionModel) -> None:
         if spec.detail is None:
             continue
         path: NodePath = ("lists", name, "detail")
-        if spec.detail.addresses_last is not None and not spec.detail.read:
-            document.error((*path, "addresses_last"), "has no meaning without `read`", on_key=True)
         for key, read in spec.detail.read.items():
             _check_read(document, (*path, "read", key), read, spec, names)
+            for name_of_join, join in read.joins.items():
+                location = (*path, "read", key, "joins", name_of_join)
+                check_join_list(document, model, location, join)
 
 
 def _check_read(

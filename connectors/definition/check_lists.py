@@ -220,7 +220,7 @@ def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spe
     earlier: set[str] = set()
     for name, join in spec.joins.items():
         location = (*path, "joins", name)
-        _check_join_list(document, model, location, join)
+        check_join_list(document, model, location, join)
         for used in sorted(joins_used(join.key) - earlier):
             document.error(
                 (*location, "key"),
@@ -230,9 +230,7 @@ def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spe
         earlier.add(name)
 
 
-def _check_join_list(
-    document: Document, model: DefinitionModel, path: NodePath, join: Join
-) -> None:
+def check_join_list(document: Document, model: DefinitionModel, path: NodePath, join: Join) -> None:
     other = model.lists.get(join.list)
     if other is None:
         message = f'there is no list "{join.list}"'
@@ -259,6 +257,12 @@ def _check_volatile(document: Document, path: NodePath, spec: List) -> None:
 
 def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:
     used = {join.list for spec in model.lists.values() for join in spec.joins.values()}
+    used |= {
+        join.list
+        for spec in model.lists.values()
+        for read in spec.detail_reads.values()
+        for join in read.joins.values()
+    }
     used |= {spec.deleted_by for spec in model.lists.values() if spec.deleted_by}
     if model.acting_user is not None and model.acting_user.users is not None:
         used.add(model.acting_user.users)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Duration, Filled, between
+from config.values import ConfigModel, Filled
 from connectors.definition.cursors import Cursor
 from connectors.definition.pagination import NoPagination, Pagination
 from connectors.definition.paths import JmesPath
@@ -110,6 +110,16 @@ class DetailRead(ConfigModel):
         "has none.",
         examples=[True],
     )
+    joins: dict[Filled, Join] = Field(
+        default_factory=dict,
+        description="Other lists' records for parts of the answer, as `joined.<name>` inside them.",
+        examples=[{"field": {"list": "custom_fields", "key": "field_id"}}],
+    )
+    joined_to: JmesPath = Field(
+        default="@",
+        description="Where the parts that get `joins` are in the answer.",
+        examples=["values"],
+    )
 
 
 class Detail(ConfigModel):
@@ -130,12 +140,6 @@ class Detail(ConfigModel):
         "fields whose paths read `detail.<name>` follow later, and no status waits for them. With "
         "`always` the record itself is read in full before it is imported, besides.",
         examples=[{"files": {"request": {"get": "/candidates/{id}/files"}, "many": True}}],
-    )
-    addresses_last: Annotated[Duration, between("1s", "365d")] | None = Field(
-        default=None,
-        description="How long addresses of files are good after they were read, where records do "
-        "not say it.",
-        examples=["60000s"],
     )
 
 

@@ -32,6 +32,8 @@ _LEAST_PAUSE_IN_THE_END_S = 1.0
 _EARLIEST_EPOCH_S = 1e9
 _MARGIN_S = 0.05
 """Vendors' windows end a little later than their own headers say."""
+_ROUNDED_S = 1.5
+"""So much too late a header of whole seconds, and its way, may say that a window ends."""
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
@@ -46,7 +48,8 @@ class RequestClass(msgspec.Struct, frozen=True):
     is_token: bool = False
     is_urgent: bool = False
     is_background: bool = False
-    """It can wait: analytics leave half of every limit to polls and pushes."""
+    """It can wait, as details and analytics can: it leaves half of a bucket to polls and pushes, and
+    spreads over a window as evenly as they let it."""
 
     def left_over(self, reserve: float) -> float:
         """The share of a limit that this request leaves to others."""
@@ -74,7 +77,9 @@ class RateLimiter(Protocol):
 
     def take(self, now: float) -> None: ...
 
-    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None: ...
+    def learn(
+        self, headers: Mapping[str, str], now: float, wall: datetime, *, sent: float
+    ) -> None: ...
 
 
 class WindowLimiter:
@@ -88,6 +93,9 @@ class WindowLimiter:
         self._reserve = reserve
         self._ends = float("-inf")
         self._left = self._allowed
+        self._began = float("-inf")
+        self._answered: float | None = None
+        """When the first answer of this window came: the vendor's has begun by then."""
 
     def concerns(self, request_class: RequestClass) -> bool:
         """True if the limit counts the request."""
@@ -98,36 +106,62 @@ class WindowLimiter:
         if now >= self._ends:
             self._left = self._allowed
             return 0.0
+        if request_class.is_background:
+            return self._background_delay(now)
         kept = _kept(self._allowed, request_class.left_over(self._reserve))
         return self._ends - now if self._left <= kept else 0.0
+
+    def _background_delay(self, now: float) -> float:
+        """Until as much of the window has passed as is used of it.
+
+        So requests that can wait use up the whole limit, evenly: whatever comes in between finds room,
+        but for the last moments of the window.
+        """
+        ahead = self._length * self._left / self._allowed if self._left > 0 else 0.0
+        return max(0.0, self._ends - now - ahead)
 
     def take(self, now: float) -> None:
         """Count one request."""
         if now >= self._ends:
             self._ends, self._left = now + self._length, self._allowed
+            self._began, self._answered = now, None
         self._left -= 1
 
-    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
-        """Believe the vendor where it counts fewer than we do, and about the window's end."""
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime, *, sent: float) -> None:
+        """Believes the vendor where it counts fewer than we do, and about the window's end.
+
+        What it says of a request of an earlier window is over.
+        """
+        if sent < self._began:
+            return
+        if self._answered is None:
+            self._answered = now
         allowed = _number(headers, self._limit.limit_header)
         if allowed is not None and 1 <= allowed <= 1_000_000:
             self._left += int(allowed) - self._allowed
             self._allowed = int(allowed)
         left = _number(headers, self._limit.remaining_header)
-        if left is not None:
+        ends = self._end_said(headers, now, wall)
+        latest = self._answered + self._length
+        if ends is not None and ends > latest + _ROUNDED_S:
+            # The vendor has begun another window than ours, or its windows are longer than it says.
+            self._began, self._answered, latest = sent, now, ends
+            self._left = self._allowed - 1 if left is None else int(left)
+        elif left is not None:
             self._left = min(self._left, int(left))
-        self._learn_end(headers, now, wall)
+        if ends is not None:
+            self._ends = max(min(ends, latest) + _MARGIN_S, now + LEAST_PAUSE_S)
 
-    def _learn_end(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+    def _end_said(self, headers: Mapping[str, str], now: float, wall: datetime) -> float | None:
+        """Returns when the vendor's window ends; None where it does not say it, or nothing credible."""
         reset = _number(headers, self._limit.reset_header)
         if reset is None:
-            return
+            return None
         seconds = reset
         if self._limit.reset_as != "seconds_left":
             scale = 1.0 if self._limit.reset_as == "epoch_s" else 1000.0
             seconds = reset / scale - wall.timestamp()
-        if -60 < seconds <= self._length * 1.5 + 1:
-            self._ends = now + max(seconds + _MARGIN_S, LEAST_PAUSE_S)
+        return now + seconds if -60 < seconds <= self._length * 1.5 + 1 else None
 
 
 class BucketLimiter:
@@ -156,7 +190,7 @@ class BucketLimiter:
         self._fill(now)
         self._level -= 1
 
-    def learn(self, headers: Mapping[str, str], now: float, wall: datetime) -> None:
+    def learn(self, headers: Mapping[str, str], now: float, wall: datetime, *, sent: float) -> None:
         """Does nothing: vendors with buckets send no headers about them."""
 
     def _fill(self, now: float) -> None:
@@ -194,18 +228,21 @@ class Budget:
                 self._slots.append((limit, asyncio.Semaphore(limit.at_once)))
 
     @asynccontextmanager
-    async def slot(self, request_class: RequestClass, waiting: Waiting) -> AsyncIterator[None]:
-        """Wait until a request of this class may be sent, and hold its slot until it has ended."""
+    async def slot(self, request_class: RequestClass, waiting: Waiting) -> AsyncIterator[float]:
+        """Waits until a request of this class may be sent, and holds its slot until it has ended.
+
+        Gives the moment (monotonic) at which it may be sent.
+        """
         if not self._slots:
             await self._wait(request_class, waiting)
-            yield
+            yield self.clock.monotonic()
             return
         async with AsyncExitStack() as held:
             for limit, slots in self._slots:
                 if request_class.concerns(limit.only):
                     await held.enter_async_context(slots)
             await self._wait(request_class, waiting)
-            yield
+            yield self.clock.monotonic()
 
     async def _wait(self, request_class: RequestClass, waiting: Waiting) -> None:
         limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
@@ -222,15 +259,17 @@ class Budget:
             waiting(self.clock.now() + timedelta(seconds=delay), reason)
             await self.clock.sleep(delay)
 
-    def learn(self, request_class: RequestClass, headers: Mapping[str, str]) -> None:
-        """Takes over what the vendor's headers say about its limits."""
+    def learn(
+        self, request_class: RequestClass, headers: Mapping[str, str], sent: float | None = None
+    ) -> None:
+        """Takes over what the vendor's headers say about its limits; `sent` is from `slot`."""
         limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
         if not limiters:
             return
         now = self.clock.monotonic()
         wall = http_date(headers.get("Date")) or self.clock.now()
         for limiter in limiters:
-            limiter.learn(headers, now, wall)
+            limiter.learn(headers, now, wall, sent=now if sent is None else sent)
 
     def accepted(self, request_class: RequestClass) -> None:
         """The vendor did not ask to slow down."""

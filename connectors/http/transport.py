@@ -274,9 +274,9 @@ class Transport:
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
     ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
         request_class = self._class_of(request)
-        async with self.budget.slot(request_class, self._waiting):
+        async with self.budget.slot(request_class, self._waiting) as sent:
             answer = await self._exchange(request, applied)
-        self.budget.learn(request_class, answer.headers)
+        self.budget.learn(request_class, answer.headers, sent)
         envelope, payload = self._parsed(request, answer, parse)
         found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from connectors.clock import ConnectorClock
 from connectors.connector import MappingFailed, RecordDetails
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import DetailRead, List
+from connectors.definition.lists import DetailRead, Join, List
 from connectors.definition.paths import DETAIL, details_used
 from connectors.errors import (
     AtsError,
@@ -27,8 +28,10 @@ from connectors.http.transport import SuccessResponse, Transport
 from connectors.read.fields_read import Mappers
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
+from connectors.read.joins import JoinLoader
 from connectors.read.listing import AtsList
 from connectors.read.mapping import BROKEN, FieldIssue, Fields, RecordFailed
+from models.times import to_milliseconds
 
 AT_ONCE = 4
 """Records that are read at a time; the vendor's own limits come on top."""
@@ -46,6 +49,14 @@ class _Read:
 
     spec: DetailRead
     listing: AtsList
+    joins: JoinLoader
+
+    async def join(self, value: Any) -> None:
+        """Adds `joined` to the parts of the answer that get it."""
+        if self.joins.has_joins:
+            found = compile_path(self.spec.joined_to)(value)
+            rows = found if isinstance(found, list) else [found]
+            await self.joins.join([row for row in rows if isinstance(row, dict)], [])
 
     def draft(self, own: Sequence[str], scope: str | None) -> Draft:
         draft = self.listing.draft({"id": own[0], "ids": list(own), "scope": scope})
@@ -62,16 +73,21 @@ class DetailReader:
         mappers: Mappers,
         *,
         make_list: Callable[[str, List], AtsList],
+        make_joins: Callable[[Mapping[str, Join]], JoinLoader],
+        lifetime: timedelta | None,
         transport: Transport,
         clock: ConnectorClock,
         issues: IssueLog,
     ) -> None:
-        """Compile what details are read with; `mappers` are those of the list."""
+        """Compile what details are read with; `mappers` are those of the list.
+
+        `lifetime` is how long addresses of files are good.
+        """
         self.name = name
         self._has_scopes = spec.scopes is not None
-        self._addresses_last = spec.detail.addresses_last if spec.detail else None
+        self._lifetime = lifetime
         self._reads = {
-            key: _Read(one, make_list(f"{name}.{key}", _as_list(one)))
+            key: _Read(one, make_list(f"{name}.{key}", _as_list(one)), make_joins(one.joins))
             for key, one in spec.detail_reads.items()
         }
         self._candidate, self._application = (
@@ -171,6 +187,7 @@ class DetailReader:
                     raise value
             else:
                 value = await self._of_one(read, external_id)
+            await read.join(value)
             shown[key] = value
         return {DETAIL: shown}
 
@@ -262,9 +279,10 @@ class DetailReader:
         )
 
     def _with_expiry(self, candidate: Context) -> Context:
-        if self._addresses_last is None or "attachments" not in candidate:
+        """Adds how long the addresses of files are good, where records do not say it."""
+        if self._lifetime is None or "attachments" not in candidate:
             return candidate
-        until = self._clock.now() + self._addresses_last
+        until = to_milliseconds(self._clock.now() + self._lifetime)
         files = [
             {**each, "url_expires_at": each["url_expires_at"] or (until if each["url"] else None)}
             for each in candidate["attachments"]

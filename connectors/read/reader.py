@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.connector import ApplicationRef, RawRecord
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import List
+from connectors.definition.lists import Join, List
 from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
 from connectors.errors import BrokenAnswer, NotFound, NotSupported, Rejected
@@ -13,7 +13,7 @@ from connectors.http.parts import Parts
 from connectors.read.background_details import DetailReader
 from connectors.read.detail_fetcher import Fetcher
 from connectors.read.digests import Digest, digest_for
-from connectors.read.fields_read import Mappers, reads_of
+from connectors.read.fields_read import Mappers, Reads, reads_of
 from connectors.read.files import FileReader
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
@@ -60,14 +60,7 @@ class AtsReader:
                 spec,
                 mappers.of(spec),
                 reads[name],
-                joins=JoinLoader(
-                    self._model.lists,
-                    reads[name],
-                    lookups=self.lookups,
-                    fetcher=self._fetcher,
-                    load_at_most=self._load_at_most,
-                    issues=self.issues,
-                ),
+                joins=self._joins(reads[name]),
                 fetcher=self._fetcher,
                 issues=self.issues,
             )
@@ -81,6 +74,8 @@ class AtsReader:
                 reader.spec,
                 mappers.of(reader.spec),
                 make_list=self._list,
+                make_joins=self._joins_of,
+                lifetime=self._model.files.lifetime if self._model.files else None,
                 transport=parts.transport,
                 clock=parts.clock,
                 issues=self.issues,
@@ -89,6 +84,19 @@ class AtsReader:
         }
         self.files = FileReader(parts, self._fetcher, self.readers, self.details)
         self._contexts: OrderedDict[str, Context] = OrderedDict()
+
+    def _joins(self, reads: Reads) -> JoinLoader:
+        return JoinLoader(
+            self._model.lists,
+            reads,
+            lookups=self.lookups,
+            fetcher=self._fetcher,
+            load_at_most=self._load_at_most,
+            issues=self.issues,
+        )
+
+    def _joins_of(self, joins: Mapping[str, Join]) -> JoinLoader:
+        return self._joins(Reads(joins, {}, {}, None))
 
     def _list(self, name: str, spec: List, digest_of: Digest | None = None) -> AtsList:
         parts = self._parts

@@ -51,12 +51,10 @@ class BambooHr(BambooHrLists, BambooHrWrites):
     USER_IDS = rows.USER_IDS
     ONE_CONTACT = True
     CANDIDATE_LACKS = (
-        *("company", "title", "tags", "custom_fields", "attachments", "is_private"),
+        *("company", "title", "tags", "custom_fields", "is_private"),
         *("external_created_at", "external_updated_at"),
     )
-    APPLICATION_LACKS = (
-        *("custom_fields", "rejection_reason", "rejected_at", "hired_at", "external_updated_at"),
-    )
+    APPLICATION_LACKS = (*("rejection_reason", "rejected_at", "hired_at", "external_updated_at"),)
 
     def __init__(
         self,
@@ -116,7 +114,11 @@ class BambooHr(BambooHrLists, BambooHrWrites):
     def truth_candidate(self, person: Person) -> Record:
         """An application read on its own has two kinds of links."""
         links = [{"value": v, "type": kind} for kind, v in rows.links_of(person).items()]
-        return super().truth_candidate(person) | {"links": links}
+        files = [
+            {"external_id": rows.FILE_IDS.text(f.number), "name": None, "kind": "resume"}
+            for f in person.files[:1]
+        ]
+        return super().truth_candidate(person) | {"links": links, "attachments": files}
 
     def truth_application(self, application: Application) -> Record:
         """The status for a stage, also when turned down; the time of applying in seconds."""

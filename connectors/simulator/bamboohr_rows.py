@@ -72,7 +72,10 @@ class BambooHrRows:
             "emailCount": 0,
             "attachmentCount": None,
             "eventCount": 0,
-            "questionsAndAnswers": [],
+            "questionsAndAnswers": [
+                {"question": {"id": n, "label": name}, "answer": {"id": n, "label": value}}
+                for n, (name, value) in enumerate(application.custom_fields.items(), start=1)
+            ],
             "attachments": None,
             "applicationReferences": None,
         }

@@ -12,6 +12,7 @@ from connectors.simulator.limits import TokenBucket
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.rows import Key, Ordered, array
 from connectors.simulator.truth import Record, contacts
+from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import (
     Blueprint,
     Deletion,
@@ -56,8 +57,7 @@ class Lever(LeverWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
-    CANDIDATE_LACKS = ("company", "custom_fields", "attachments", "external_created_at")
-    APPLICATION_LACKS = ("custom_fields",)
+    CANDIDATE_LACKS = ("company", "custom_fields", "external_created_at")
 
     def __init__(
         self,
@@ -101,6 +101,16 @@ class Lever(LeverWrites):
             Route("GET", "/v1/opportunities/deleted", "list", "deleted", self._deleted),
             Route("GET", one, "detail", "opportunity", self._opportunity),
             Route("GET", f"{one}/notes", "list", "notes", self._notes),
+            *(
+                Route("GET", f"{one}/{name}", "list", name, self._parts)
+                for name in ("resumes", "files", "forms")
+            ),
+            *(
+                Route(
+                    "GET", f"{one}/{name}/{{file}}/download", "detail", "download", self._download
+                )
+                for name in ("resumes", "files")
+            ),
             Route("GET", "/v1/postings/{id}", "detail", "posting", self._posting),
             *self.write_routes(),
         ]
@@ -155,6 +165,23 @@ class Lever(LeverWrites):
         notes = [rows.note_row(n) for n in self.world.notes if n.application == number]
         return self._paged_rows(call, walk, notes)
 
+    def _parts(self, call: Call) -> Reply:
+        """Resumes, other files, and profile forms."""
+        walk = self._walk(call, set())
+        application, name = self.application(call.ids["id"]), call.route.name
+        if name == "forms":
+            return self._paged_rows(call, walk, rows.form_rows(application))
+        address = f"{self.origin}{call.path}"
+        is_resume = name == "resumes"
+        found = rows.file_rows(self.world, application, address, resumes=is_resume)
+        return self._paged_rows(call, walk, found)
+
+    def _download(self, call: Call) -> Reply:
+        """A file itself, for those who have the key."""
+        person = self.world.people[self.application(call.ids["id"]).person]
+        known = {rows.FILE_IDS.of(file.number): file.number for file in person.files}
+        return self.file_until(self.found(known.get(call.ids["file"]), "file"), FAR_MS)
+
     def _opportunity(self, call: Call) -> Reply:
         self.expect(call, {"expand", "include"})
         number = self.application(call.ids["id"]).number
@@ -194,6 +221,10 @@ class Lever(LeverWrites):
             "addresses": contacts(person.addresses, typed=False),
             "links": contacts(person.links, typed=False),
             "external_updated_at": None if not times else moment(max(times)),
+            "attachments": [
+                {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": f.kind}
+                for f in person.files
+            ],
         }
         if person.anonymised:
             record |= {"first_name": None, "last_name": None}

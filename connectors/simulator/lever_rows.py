@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.simulator.ids import UuidIds
 from connectors.simulator.rows import Rows
-from connectors.simulator.world import Application, Note, Person, Stage, World
+from connectors.simulator.world import Application, File, Note, Person, Stage, World
 
 OPPORTUNITY_IDS = UuidIds("lever.opportunity")
 CONTACT_IDS = UuidIds("lever.contact")
@@ -17,6 +17,8 @@ STAGE_IDS = UuidIds("lever.stage")
 REASON_IDS = UuidIds("lever.archive-reason")
 USER_IDS = UuidIds("lever.user")
 NOTE_IDS = UuidIds("lever.note")
+FORM_IDS = UuidIds("lever.form")
+FILE_IDS = UuidIds("lever.file")
 
 HIRED_REASON = 100
 """The number of the one archive reason of type `hired`."""
@@ -142,11 +144,52 @@ class LeverRows:
             "links": [],
             "comments": None,
             "user": None,
-            "customQuestions": [],
+            "customQuestions": _form(application, asked=True),
             "createdAt": application.created_ms,
             "archived": {"reason": reason, "archivedAt": at} if reason else None,
             "requisitionForHire": None,
         }
+
+
+def form_rows(application: Application) -> list[Row]:
+    """The profile forms of an opportunity: what was not asked with the application."""
+    return _form(application, asked=False)
+
+
+def _form(application: Application, *, asked: bool) -> list[Row]:
+    """One form with the fields that end as questions do, or with the others."""
+    fields = [
+        {"type": "text", "text": name, "description": "", "required": False, "value": value}
+        for name, value in application.custom_fields.items()
+        if name.endswith("?") is asked
+    ]
+    if not fields:
+        return []
+    form: Row = {"type": "form", "text": "Profile", "user": None, "stage": None, "fields": fields}
+    return [form | {"id": FORM_IDS.of(application.number), "createdAt": application.created_ms}]
+
+
+def file_rows(world: World, application: Application, address: str, *, resumes: bool) -> list[Row]:
+    """The files of a person, which are with the first of the person's opportunities."""
+    person = world.people[application.person]
+    if application.number != min(person.applications):
+        return []
+    return [
+        _resume(file, address, person.created_ms) if resumes else _file(file, address)
+        for file in person.files
+        if (file.kind == "resume") is resumes
+    ]
+
+
+def _resume(file: File, address: str, created_ms: int) -> Row:
+    shown = {name: value for name, value in _file(file, address).items() if name != "id"}
+    return {"id": FILE_IDS.of(file.number), "createdAt": created_ms, "file": shown}
+
+
+def _file(file: File, address: str) -> Row:
+    key = FILE_IDS.of(file.number)
+    ext = f".{file.name.rpartition('.')[2]}"
+    return {"id": key, "name": file.name, "ext": ext, "downloadUrl": f"{address}/{key}/download"}
 
 
 def full_name(person: Person) -> str:

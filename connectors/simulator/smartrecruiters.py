@@ -10,6 +10,7 @@ from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists
 from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
 from connectors.simulator.truth import Record
+from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")
@@ -86,7 +87,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
     ONE_CONTACT = True
-    CANDIDATE_LACKS = ("source", "custom_fields", "attachments", "is_private")
+    CANDIDATE_LACKS = ("source", "is_private")
     APPLICATION_LACKS = (
         *("custom_fields", "applied_at", "rejected_at", "hired_at", "external_updated_at"),
     )
@@ -143,6 +144,9 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
             *self.list_routes(),
             Route("GET", one, "detail", "candidate", self._candidate),
             Route("GET", f"{one}/tags", "detail", "tags", self._tags_of),
+            Route("GET", f"{one}/properties", "detail", "properties_of", self._properties_of),
+            Route("GET", f"{one}/attachments", "detail", "attachments", self._attachments),
+            Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
             Route("GET", assignment, "detail", "assignment", self._assignment),
             Route("GET", f"{assignment}/status/history", "detail", "history", self._history),
             Route("GET", f"{assignment}/properties", "detail", "properties", self._properties),
@@ -214,6 +218,23 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.expect(call, {"context"})
         return Reply.of({"content": rows.property_values(self.assigned(call))})
 
+    def _properties_of(self, call: Call) -> Reply:
+        self.expect(call, {"context"})
+        if call.query.get("context", "PROFILE") not in rows.CONTEXTS:
+            raise self.invalid("context is none of the known ones", "unknown_context")
+        return Reply.of({"content": rows.property_values(self.person(call.ids["id"]))})
+
+    def _attachments(self, call: Call) -> Reply:
+        self.expect(call)
+        files = rows.attachment_rows(self.person(call.ids["id"]))
+        return Reply.of({"totalFound": len(files), "content": files})
+
+    def _download(self, call: Call) -> Reply:
+        """A file itself."""
+        person = self.person(call.ids["id"])
+        known = {rows.FILE_IDS.of(file.number): file.number for file in person.files}
+        return self.file_until(self.found(known.get(call.ids["file"]), "attachment"), FAR_MS)
+
     def _job(self, call: Call) -> Reply:
         return Reply.of(rows.job_row(self.job(call.ids["job"])))
 
@@ -237,7 +258,15 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     def truth_candidate(self, person: Person) -> Record:
         """A candidate read on its own has one link of a kind."""
         links = [{"value": v, "type": kind} for kind, v in rows.web_of(person).items()]
-        return super().truth_candidate(person) | {"links": links}
+        known = {name for name, _ in rows.PROPERTIES}
+        return super().truth_candidate(person) | {
+            "links": links,
+            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
+            "attachments": [
+                {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": f.kind}
+                for f in person.files
+            ],
+        }
 
     def truth_application(self, application: Application) -> Record:
         """A closed application shows its status instead of a stage."""

@@ -15,6 +15,8 @@ JOB_IDS = UuidIds("smartrecruiters.job")
 STAGE_IDS = UuidIds("smartrecruiters.status")
 REASON_IDS = UuidIds("smartrecruiters.reason")
 USER_IDS = UuidIds("smartrecruiters.user")
+FILE_IDS = UuidIds("smartrecruiters.attachment")
+CONTEXTS = ("PROFILE", "OFFER_FORM", "HIRE_FORM", "OFFER_APPROVAL_FORM")
 PROPERTY_IDS = UuidIds("smartrecruiters.property")
 MESSAGE_IDS = UuidIds("smartrecruiters.message")
 
@@ -230,7 +232,22 @@ def property_rows() -> list[Row]:
     ]
 
 
-def property_values(application: Application) -> list[Row]:
+def attachment_rows(person: Person) -> list[Row]:
+    """The files of a candidate; their addresses are not shown."""
+    kinds = {"resume": "RESUME", "cover_letter": "COVER_LETTER"}
+    return [
+        {
+            "id": FILE_IDS.of(file.number),
+            "name": file.name,
+            "type": kinds.get(file.kind, "GENERIC_FILE"),
+            "contentType": "application/pdf",
+            "actions": {},
+        }
+        for file in person.files
+    ]
+
+
+def property_values(application: Application | Person) -> list[Row]:
     """The values of custom fields; one without a value reads as an empty object."""
     fields = application.custom_fields
     return [{**row, "value": fields.get(str(row["label"]), {})} for row in property_rows()]

@@ -57,7 +57,7 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
     ONE_CONTACT = True
-    CANDIDATE_LACKS = ("company", "title", "attachments", "is_private")
+    CANDIDATE_LACKS = ("company", "title", "is_private")
     APPLICATION_LACKS = ("hired_at", "custom_fields")
 
     def __init__(
@@ -142,6 +142,16 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
             "links": [{"value": c.value, "type": "linkedin"} for c in person.links[:1]],
             "addresses": [],
             "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
+            "attachments": [
+                {"external_id": "resume", "name": None, "kind": "resume"}
+                if at == 0
+                else {
+                    "external_id": rows.UPLOAD_IDS.text(file.number),
+                    "name": file.name,
+                    "kind": "other",
+                }
+                for at, file in enumerate(person.files)
+            ],
         }
 
 

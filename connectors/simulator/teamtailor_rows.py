@@ -8,7 +8,7 @@ import msgspec
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
 from connectors.simulator.rows import Rows
-from connectors.simulator.world import Kind, World
+from connectors.simulator.world import File, Kind, World
 
 CANDIDATE_IDS = NumberIds(31_000_000)
 APPLICATION_IDS = NumberIds(52_000_000)
@@ -19,6 +19,7 @@ USER_IDS = NumberIds(80_000)
 FIELD_IDS = NumberIds(12_000)
 VALUE_IDS = NumberIds(90_000_000)
 NOTE_IDS = NumberIds(61_000_000)
+UPLOAD_IDS = NumberIds(44_000_000)
 IDS = {
     "candidates": CANDIDATE_IDS,
     "job-applications": APPLICATION_IDS,
@@ -29,6 +30,7 @@ IDS = {
     "custom-fields": FIELD_IDS,
     "custom-field-values": VALUE_IDS,
     "notes": NOTE_IDS,
+    "uploads": UPLOAD_IDS,
 }
 FIELDS: tuple[tuple[str, str], ...] = (
     ("notice_period", "CustomField::Text"),
@@ -44,11 +46,11 @@ TO_ONE: dict[str, tuple[str, ...]] = {
     "custom-field-values": ("custom-field", "owner"),
 }
 TO_MANY: dict[str, tuple[str, ...]] = {
-    "candidates": ("job-applications", "custom-field-values"),
+    "candidates": ("job-applications", "custom-field-values", "uploads"),
     "jobs": ("stages",),
 }
 LINKS_ONLY: dict[str, tuple[str, ...]] = {
-    "candidates": ("department", "role", "questions", "answers", "locations", "uploads"),
+    "candidates": ("department", "role", "questions", "answers", "locations"),
     "jobs": ("department", "role", "location", "user", "candidates"),
     "stages": ("job-applications", "triggers"),
     "reject-reasons": ("job-applications",),
@@ -79,7 +81,9 @@ class TeamtailorRows:
             "custom-fields": self._field,
             "custom-field-values": self._value,
             "notes": self._note,
+            "uploads": self._upload,
         }
+        self._uploads: dict[int, File] = {}
         world.observers.append(self._changed)
 
     def encoded(self, kind: str, number: int, includes: Includes) -> bytes:
@@ -144,9 +148,7 @@ class TeamtailorRows:
         """The resources of that relationship."""
         world = self._world
         if kind == "candidates":
-            if name == "job-applications":
-                return [(name, n) for n in world.people[number].applications]
-            return [(name, n) for n in self.values_of(number)]
+            return [(name, n) for n in self._of_candidate(number, name)]
         if kind == "job-applications":
             return self._of_application(number, name)
         if kind == "jobs":
@@ -155,6 +157,11 @@ class TeamtailorRows:
             return [("jobs", world.stages[number].job or 0)]
         owner, field = divmod(number, VALUES_EACH)
         return [("candidates", owner)] if name == "owner" else [("custom-fields", field)]
+
+    def _of_candidate(self, number: int, name: str) -> list[int]:
+        if name == "job-applications":
+            return self._world.people[number].applications
+        return self._uploads_of(number) if name == "uploads" else self.values_of(number)
 
     def _of_application(self, number: int, name: str) -> list[Related]:
         application = self._world.applications[number]
@@ -173,6 +180,17 @@ class TeamtailorRows:
         fields = self._world.people[person].custom_fields
         named = enumerate(FIELDS, start=1)
         return [person * VALUES_EACH + n for n, (name, _) in named if name in fields]
+
+    def _uploads_of(self, person: int) -> list[int]:
+        """The files of a candidate beside the resume."""
+        found = {file.number: file for file in self._world.people[person].files[1:]}
+        self._uploads |= found
+        return list(found)
+
+    def _upload(self, number: int) -> Row:
+        """The attributes are from memory (unverified 2026-11-23)."""
+        file = self._uploads[number]
+        return {"file-name": file.name, "internal": False, "url": f"{FILES}/{number}"}
 
     def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
         self._counts = None

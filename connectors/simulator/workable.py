@@ -10,7 +10,7 @@ from connectors.simulator.truth import Record, Truth
 from connectors.simulator.workable_actions import WorkableActions
 from connectors.simulator.workable_lists import BASE, WorkableLists
 from connectors.simulator.workable_writes import WorkableWrites
-from connectors.simulator.world import Application, Blueprint, Stage, StageTemplate
+from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(
     limit="X-Rate-Limit-Limit", remaining="X-Rate-Limit-Remaining", reset="X-Rate-Limit-Reset"
@@ -64,8 +64,7 @@ class Workable(WorkableLists, WorkableWrites):
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.MEMBER_IDS
     ONE_CONTACT = True
-    CANDIDATE_LACKS = ("company", "links", "custom_fields", "attachments", "is_private")
-    APPLICATION_LACKS = ("custom_fields",)
+    CANDIDATE_LACKS = ("company", "links", "custom_fields", "is_private")
 
     def __init__(
         self,
@@ -172,7 +171,12 @@ class Workable(WorkableLists, WorkableWrites):
     def _files(self, call: Call) -> Reply:
         person = self.world.people[self.application(call.ids["id"]).person]
         found = [
-            {"name": f.name, "preview_url": self.file_url(f.number), "source": "candidate"}
+            {
+                "name": f.name,
+                "preview_url": self.file_url(f.number),
+                "source": "candidate",
+                "kind": f.kind,
+            }
             for f in person.files
         ]
         return Reply.of({"files": found})
@@ -190,6 +194,11 @@ class Workable(WorkableLists, WorkableWrites):
             record["external_updated_at"] = found.applications[key]["external_updated_at"]
             record["external_created_at"] = found.applications[key]["applied_at"]
         return found
+
+    def truth_candidate(self, person: Person) -> Record:
+        """Files have names and no ids."""
+        files = [{"external_id": f.name, "name": f.name, "kind": f.kind} for f in person.files]
+        return super().truth_candidate(person) | {"attachments": files}
 
     def truth_application(self, application: Application) -> Record:
         """The person's source is the record's."""

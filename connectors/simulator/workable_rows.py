@@ -97,7 +97,10 @@ class WorkableRows:
             "education_entries": [],
             "experience_entries": [],
             "skills": [],
-            "answers": [],
+            "answers": [
+                {"question": {"body": name}, "answer": {"body": value}}
+                for name, value in application.custom_fields.items()
+            ],
             "resume_url": resume_url,
             "tags": list(person.tags),
             "location": _location(person),

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from connectors.clock import LoopClock
-from connectors.connector import Connector, Window
+from connectors.connector import Connector, FileRef, Window
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
 from connectors.simulator import Fault, Simulator
+from connectors.simulator.world import File
 from models.status import ApplicationStatus
 from tests.conformance.conftest import OPERATORS, Account
 from tests.support.ats import Imported, connect, without_urls
@@ -42,6 +43,54 @@ async def test_a_complete_listing_equals_the_truth(account: Account) -> None:
 
     assert_equal_to_truth(simulator, connector, found)
     assert found.failed == []
+    assert simulator.violations == []
+
+
+async def test_custom_fields_and_files_that_lists_lack_equal_the_truth(account: Account) -> None:
+    """Answers of an application, some with a question mark, and a second file of a person."""
+    simulator, connector = await account(candidates=40)
+    world = simulator.world
+    for number, application in list(world.applications.items())[::3]:
+        answers: dict[str, object] = {"Shifts?": "yes", "Notice": f"{number} weeks"}
+        simulator.actions.edit_application(application, answers)
+    for person in list(world.people.values())[::2]:
+        world.last_file += 1
+        person.files.append(File(world.last_file, f"letter-{world.last_file}.pdf", "other"))
+        simulator.actions.edit_person(person, {"tags": ["night", "cook"]})
+    found = Imported()
+
+    await found.walk(connector)
+
+    if any(facts.detail is not None for facts in connector.lists):
+        assert_equal_to_truth(simulator, connector, found)
+    assert found.failed == []
+    assert simulator.violations == []
+
+
+async def test_files_that_details_show_are_found_again_and_fetched(account: Account) -> None:
+    simulator, connector = await account(candidates=20)
+    connector = connect(simulator, attachments={"hosts": [simulator.file_origin]})
+    await connector.open()
+    found = Imported()
+    await found.walk(connector)
+
+    fetched = 0
+    for facts in connector.lists:
+        if facts.detail is None:
+            continue
+        for external_id, record in list(found.owners[facts.name].items())[:6]:
+            assert record.candidate is not None
+            owner = record.candidate["external_id"]
+            addresses = await connector.file_addresses(facts.name, external_id)
+            assert addresses is not None
+            known = {each["external_id"] for each in found.candidates[owner]["attachments"]}
+            assert addresses.keys() <= known
+            for key, address in addresses.items() if connector.capabilities.fetches_files else ():
+                ref = FileRef(facts.name, external_id, owner, key)
+                file = await connector.fetch_file(ref, address, max_bytes=1000)
+                fetched += file.content.startswith(b"%PDF")
+        assert fetched or not connector.capabilities.fetches_files
+    await connector.close()
     assert simulator.violations == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.connector import Connector, Cursor, Mapped, Window
+from connectors.connector import Connector, Cursor, Mapped, RecordDetails, Window
 from connectors.registry import create_connector, load_definition
 from connectors.simulator import Simulator
 
@@ -75,6 +75,8 @@ class Imported:
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
     owners: dict[str, dict[str, Mapped]] = field(default_factory=dict)
     cursors: dict[str, Cursor] = field(default_factory=dict)
+    details: dict[str, RecordDetails] = field(default_factory=dict)
+    """By record: what was read of it last in the background."""
     failed: list[Any] = field(default_factory=list)
     unmapped: list[Any] = field(default_factory=list)
 
@@ -84,8 +86,20 @@ class Imported:
         for facts in connector.lists:
             cursor = None if full else self.cursors.get(facts.name)
             seen += await self._walk_list(connector, facts.name, cursor)
+            if facts.detail is not None:
+                await self._read_details(connector, facts.name)
         self._collect()
         return seen
+
+    async def _read_details(self, connector: Connector, name: str) -> None:
+        """Reads the details of every record: what an import reads in the background, at once."""
+        for external_id, found in (
+            await connector.read_details(name, list(self.owners.get(name, {})))
+        ).items():
+            if isinstance(found, RecordDetails):
+                self.details[external_id] = found
+            else:
+                self.failed.append((external_id, found))
 
     async def _walk_list(self, connector: Connector, name: str, cursor: Cursor | None) -> int:
         window = Window(cursor=cursor, overlap=timedelta(minutes=2))
@@ -124,6 +138,22 @@ class Imported:
             for record in records
             for application in record.applications
         }
+        for record in sorted(records, key=_changed):
+            self._add_details(record)
+
+    def _add_details(self, record: Mapped) -> None:
+        found = self.details.get(record.external_id)
+        if found is None:
+            return
+        if record.candidate is not None:
+            candidate = self.candidates[record.candidate["external_id"]]
+            files = {each["external_id"]: each for each in candidate.get("attachments", [])}
+            files |= {each["external_id"]: each for each in found.candidate.get("attachments", [])}
+            candidate |= {**found.candidate, "attachments": list(files.values())}
+        for application in record.applications:
+            known = self.applications[application["external_id"]]
+            fields = {**known["custom_fields"], **found.application.get("custom_fields", {})}
+            known |= {**found.application, "custom_fields": fields}
 
 
 def _changed(record: Mapped) -> datetime:

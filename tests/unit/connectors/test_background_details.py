@@ -15,7 +15,6 @@ from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 DETAIL = """\
     detail:
-      addresses_last: 30s
       read:
         full: {request: {get: "/people/{id}"}, records: person}
         files: {request: {get: "/people/{id}/files"}, records: files, many: true, optional: true}
@@ -28,10 +27,11 @@ MAPPING = """\
 
 
 def text(detail: str = DETAIL, mapping: str = MAPPING, **parts: str) -> str:
+    files = "files: {lifetime: 30s, hosts: [f.example]}\n" if "url:" in mapping else ""
     written = definition_text(lists=detail, **parts)
     return written.replace(
         "candidate: {external_id: id, first_name: name}",
-        f"candidate:\n  external_id: id\n  first_name: name\n{mapping}",
+        f"candidate:\n  external_id: id\n  first_name: name\n{mapping}{files}",
     )
 
 

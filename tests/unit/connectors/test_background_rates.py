@@ -1,0 +1,140 @@
+"""Requests that can wait use up what the vendor allows, and pushes hardly wait for them.
+
+A first import in virtual time: the limits of the definitions against the simulators' ones.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from multidict import CIMultiDict
+
+from connectors.definition import load_definition
+from connectors.http.rate_limits import Budget, RequestClass
+from connectors.simulator.limits import FixedWindow, HeaderNames, Limit, SlidingWindow, TokenBucket
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+DETAIL = RequestClass("candidates.full", is_background=True)
+READ, WRITE = RequestClass("candidates.fetch", is_urgent=True), RequestClass("move", is_write=True)
+NAMES = {
+    "limit": "X-Rate-Limit-Limit",
+    "remaining": "X-Rate-Limit-Remaining",
+    "reset": "X-Rate-Limit-Reset",
+}
+
+
+@dataclass(slots=True)
+class VirtualTime:
+    """Time that jumps to the next sleeper once everything sleeps."""
+
+    seconds: float = 1000.0
+    _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=itertools.count)
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (self.seconds + max(seconds, 1e-6), next(self._order), woken)
+        heapq.heappush(self._sleepers, entry)
+        await woken
+
+    async def run(self, until: float, *work: Awaitable[None]) -> None:
+        tasks = [asyncio.ensure_future(each) for each in work]
+        await asyncio.sleep(0)
+        while self.seconds < until and self._sleepers:
+            self.seconds, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            for _ in range(6):
+                await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class Account:
+    """One credential at one vendor, with a network in between."""
+
+    clock: VirtualTime
+    budget: Budget
+    limit: Limit
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    admitted: int = 0
+    refused: int = 0
+    pushes: list[float] = field(default_factory=list)
+
+    async def request(self, request_class: RequestClass) -> None:
+        async with self.budget.slot(request_class, lambda _, __: None) as sent:
+            await self.clock.sleep(self.chance.uniform(0.02, 0.1))
+            denied = self.limit.admit(self.clock.seconds)
+            self.admitted += denied is None
+            self.refused += denied is not None
+            headers = CIMultiDict(self.limit.headers(self.clock.seconds))
+            await self.clock.sleep(self.chance.uniform(0.02, 0.1))
+            self.budget.learn(request_class, headers, sent)
+
+    async def read_details(self) -> None:
+        while True:
+            await self.request(DETAIL)
+
+    async def push(self, every_s: float) -> None:
+        """A push reads the application, writes, and sometimes reads once more."""
+        while True:
+            await self.clock.sleep(self.chance.expovariate(1 / every_s))
+            began = self.clock.seconds
+            await self.request(READ)
+            await self.request(WRITE)
+            self.pushes.append(self.clock.seconds - began)
+
+
+def epoch_of(clock: VirtualTime) -> Callable[[], float]:
+    return lambda: clock.now().timestamp()
+
+
+def limit_of(vendor: str, clock: VirtualTime) -> tuple[Limit, float]:
+    """The vendor's published limit, and the requests per second that it allows."""
+    if vendor == "workable":
+        names = HeaderNames(**NAMES)
+        return FixedWindow(10, 10.0, names=names, epoch_s=epoch_of(clock)), 1.0
+    if vendor == "teamtailor":
+        return FixedWindow(50, 10.0, names=HeaderNames(**NAMES)), 5.0
+    if vendor == "lever":
+        return TokenBucket(10.0, 20), 10.0
+    return SlidingWindow(10, 1.0), 9.0  # of ten: see the definition
+
+
+@pytest.mark.parametrize(
+    ("vendor", "push_every_s", "seconds"),
+    [
+        ("workable", 10.0, 3600.0),
+        ("teamtailor", 2.0, 800.0),
+        ("lever", 1.0, 400.0),
+        ("smartrecruiters", 1.0, 400.0),
+    ],
+)
+async def test_details_use_what_is_allowed_while_pushes_take_less_than_five_seconds(
+    vendor: str, push_every_s: float, seconds: float
+) -> None:
+    clock = VirtualTime()
+    limit, allowed_per_s = limit_of(vendor, clock)
+    account = Account(clock, Budget(load_definition(vendor).model.limits, clock), limit)
+    readers = [account.read_details() for _ in range(4)]
+
+    await clock.run(clock.seconds + seconds, *readers, account.push(push_every_s))
+
+    pushes = sorted(account.pushes)
+    assert account.refused == 0
+    assert account.admitted >= 0.95 * allowed_per_s * seconds
+    assert len(pushes) > 100
+    assert pushes[int(len(pushes) * 0.99)] < 5.0
