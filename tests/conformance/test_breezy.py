@@ -1,12 +1,14 @@
 """What Breezy HR demands beyond what all do: scopes, own pipelines, pauses until a moment."""
 
 import pytest
+from aiohttp import web
 
-from connectors.connector import Window
+from connectors.connector import FileRef, Window
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
 from tests.support.foreign import connected, pushed, reference
 from tests.support.foreign_breezy import Breezy
+from tests.support.tiny_ats import tiny_ats
 
 
 async def test_a_position_deleted_between_listing_and_reading_costs_no_other() -> None:
@@ -72,3 +74,23 @@ async def test_a_rate_limit_until_a_moment_is_obeyed() -> None:
 
     assert set(imported.applications) == set(ats.truth())
     assert 35 < max(clock.slept) < 45
+
+
+async def test_a_resume_is_fetched_from_its_own_host_without_the_credential() -> None:
+    ats = Breezy()
+
+    async def stored(_: web.Request) -> web.Response:
+        return web.Response(body=b"%PDF-1.4 a resume", content_type="application/pdf")
+
+    async with tiny_ats(stored) as store:
+        resume = {"_id": "f1", "file_name": "cv.pdf", "url": f"{store.url}/f1"}
+        ats.candidates["pos1"]["c001"]["resume"] = resume
+        hosts = {"hosts": [store.url]}
+        async with connected("breezy", ats, attachments=hosts) as (connector, _):
+            found = await connector.file_addresses("candidates", "pos1:c001")
+            assert found is not None
+            ref = FileRef("candidates", "pos1:c001", "c001", "f1")
+            fetched = await connector.fetch_file(ref, found["f1"], max_bytes=1000)
+
+    assert fetched.content == b"%PDF-1.4 a resume"
+    assert "Authorization" not in store.headers[0]

@@ -384,3 +384,33 @@ async def test_while_the_ats_refuses_the_credential_files_wait(bench: FilesBench
 
     assert waiting == {"pending"}
     assert await bench.wrong() == []
+
+
+async def test_a_file_of_a_candidate_that_clearview_removed_is_not_kept(bench: FilesBench) -> None:
+    await bench.poll()
+    person = bench.owners()[0]
+    key = bench.simulator.person_key(person)
+    await bench.mongo.clearview["candidates"].delete_one({"external_id": key})
+
+    await bench.fetch()
+    await bench.fetch()
+
+    assert await bench.orphans() == set()
+    assert await bench.states() == {"fetched"}
+    assert not any(row["candidate_external_id"] == key for row in await bench.queue())
+
+
+async def test_an_edit_by_hand_of_an_attachment_stays_when_its_file_is_fetched(
+    bench: FilesBench,
+) -> None:
+    await bench.poll()
+    person = bench.owners()[0]
+    where = {"external_id": bench.simulator.person_key(person)}
+    edit = {"$set": {"attachments.0.note": "read it", "title": "Seen"}}
+    await bench.mongo.clearview["candidates"].update_one(where, edit)
+
+    await bench.fetch()
+    [found] = await bench.attachments(person)
+
+    assert found["note"] == "read it"
+    assert await bench.wrong() == []

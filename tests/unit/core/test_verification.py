@@ -99,6 +99,18 @@ def test_a_signed_url_that_rotates_is_no_drift() -> None:
     assert found == []
 
 
+def test_what_fetching_a_file_adds_is_no_edit() -> None:
+    shown = {"external_id": "f", "name": "cv", "kind": "resume", "url": None}
+    copy = {"file_id": "1", "sha256": "2", "size": 3, "content_type": "application/pdf"}
+    ats, clearview = (a_candidate(attachments=[row]) for row in (shown, shown | copy))
+    edited = a_candidate(attachments=[shown | copy | {"name": "by hand"}])
+
+    [found] = differences(ats=ats, snapshot=ats, clearview=edited)
+
+    assert differences(ats=ats, snapshot=ats, clearview=clearview) == []
+    assert (found.kind, found.path) == ("local edit", "attachments")
+
+
 def test_a_candidate_told_of_by_a_later_record_is_compared_with_that() -> None:
     older, newer = a_candidate(company="Old"), a_candidate(company="New")
 
