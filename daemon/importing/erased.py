@@ -138,7 +138,8 @@ async def remove_erased(
         return
     is_erased = erased_in(context, list_name)
     for record in filter(is_erased, records):
-        await context.ports.erased.erase_again(person_of(context.integration_id, list_name, record))
+        person = person_of(context.integration_id, list_name, record)
+        await context.ports.erased.erase_again(person, addresses_of(record.candidate))
 
 
 def person_of(integration: UUID, list_name: str, record: ListRecord) -> PersonIds:

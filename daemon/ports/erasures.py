@@ -30,8 +30,14 @@ class ErasedPeople(Protocol):
 
     def holds_address(self, address: str) -> bool: ...
 
-    async def erase_again(self, person: PersonIds) -> None:
-        """Removes what a write that was under way has brought back."""
+    async def erase_again(
+        self, person: PersonIds, addresses: Collection[str] = frozenset()
+    ) -> None:
+        """Removes what a write that was under way has brought back.
+
+        One who is known by an erased address is refused by the ids as well from now on: a list may
+        not show the address.
+        """
         ...
 
 

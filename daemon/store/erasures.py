@@ -179,8 +179,18 @@ class MongoErasedPeople:
     def holds_address(self, address: str) -> bool:
         return self._hasher is not None and self._hasher.of_address(address) in self._hashes
 
-    async def erase_again(self, person: PersonIds) -> None:
+    async def erase_again(
+        self, person: PersonIds, addresses: Collection[str] = frozenset()
+    ) -> None:
         await self._remove(person)
+        if self._hasher is None:
+            return
+        known_by = [self._hasher.of_address(address) for address in addresses]
+        if any(one in self._hashes for one in known_by):
+            ids = sorted(self._hasher.of_people([person], ()))
+            change = {"$addToSet": {"hashes": {"$each": ids}}}
+            await self._collection.update_one({"hashes": {"$in": known_by}}, change)
+            await self._keys.note_write(ERASURE)
 
 
 async def remove_if_erased(erased: ErasedPeople | None, people: Iterable[PersonIds]) -> None:

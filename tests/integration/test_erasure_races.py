@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from config.encryption_key import encryption_keys
-from daemon.core.pushes import OutboxRow
+from daemon.core.erasure import PersonIds
+from daemon.core.pushes import AtsMove, OpenPush, OutboxRow, PushEnded
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.status_events import StatusEvent
 from daemon.erasing.requests import PersonRequest
@@ -16,13 +17,16 @@ from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.connection import Mongo
+from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.encryption import Keyring
 from daemon.store.outbox import MongoOutbox
-from models.ids import application_id
+from models.candidate import AtsRef
+from models.ids import application_id, candidate_id, derived_id
 from models.status import ApplicationStatus
 from tests.support.canary import (
     ACME,
     APPLICATION,
+    EMAIL,
     FIELDS,
     PERSON,
     CanaryConnector,
@@ -196,6 +200,61 @@ async def test_an_event_that_arrives_late_leaves_no_row(bench: ImportBench) -> N
     await outbox.add([an_event()], at=bench.clock.now())
 
     assert await traces(bench.mongo) == []
+
+
+def a_push() -> OpenPush:
+    at = MovingClock().now()
+    return OpenPush(
+        id=derived_id(ACME, "push"),
+        event_id="e1",
+        sequence="1",
+        application_id=application_id(ACME, APPLICATION),
+        candidate_id=candidate_id(ACME, PERSON),
+        external_id=APPLICATION,
+        status=ApplicationStatus.OFFER,
+        stage=None,
+        rejection_reason=None,
+        expected_status=ApplicationStatus.NEW,
+        state="in_flight",
+        attempts=1,
+        next_attempt_at=at,
+        first_attempt_at=at,
+        sent_at=at,
+        changed_at=at,
+    )
+
+
+async def test_a_push_that_ends_late_leaves_no_row(bench: ImportBench) -> None:
+    await fill(bench)
+    its = erasing(bench.mongo, bench.clock)
+    queue = MongoDeliveryQueue(bench.mongo, ACME, fence=1, erased=its.erased)
+    nowhere = AtsRef(external_id=None, name=None)
+    move = AtsMove(
+        ApplicationStatus.NEW, nowhere, None, ApplicationStatus.OFFER, nowhere, None, PERSON
+    )
+    end = PushEnded(a_push(), "delivered", ApplicationStatus.NEW, bench.clock.now(), 1, moved=move)
+    await erase(bench)
+
+    await queue.record([end])
+
+    assert await traces(bench.mongo) == []
+
+
+async def test_one_who_is_known_by_an_erased_address_is_refused_by_the_id_from_then_on(
+    bench: ImportBench,
+) -> None:
+    """A list need not show the address: details do, later."""
+    await fill(bench)
+    await erase(bench, PersonRequest(email=EMAIL))
+    erased = erasing(bench.mongo, bench.clock).erased
+    await erased.refresh()
+
+    await erased.erase_again(PersonIds(ACME, frozenset({"88"})), {EMAIL.lower()})
+    await erased.erase_again(PersonIds(ACME, frozenset({"89"})), {"other@example.org"})
+    await erased.refresh()
+
+    held = [erased.holds(candidate_id(ACME, external_id)) for external_id in ("88", "89")]
+    assert held == [True, False]
 
 
 async def test_a_value_that_is_recorded_late_leaves_no_row(bench: ImportBench) -> None:
