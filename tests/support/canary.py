@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
+from pymongo.asynchronous.database import AsyncDatabase
 
 from connectors.connector import Mapped, MappingFailed, RawRecord
 from daemon.core.erasure import snapshot_id
@@ -155,8 +156,13 @@ async def traces(mongo: Mongo) -> list[tuple[str, str, Any]]:
 
 
 async def documents(mongo: Mongo) -> list[tuple[str, Any]]:
+    return await documents_in(mongo.own, mongo.clearview)
+
+
+async def documents_in(*databases: AsyncDatabase[dict[str, Any]]) -> list[tuple[str, Any]]:
+    """Every document with the name of its collection."""
     found = []
-    for database in (mongo.own, mongo.clearview):
+    for database in databases:
         for name in sorted(await database.list_collection_names()):
             found += [(name, row) for row in await database[name].find().to_list()]
     return found
