@@ -22,7 +22,7 @@ from tests.support.attachments import FilesBench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600)]
 
-POINTS = 14
+POINTS = 8
 SEED = 20261129
 DAY_S = 86_400
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,11 @@ async def child(opened: Mongo, mongo: Any) -> AsyncIterator[Child]:
     await process.wait()
 
 
-async def _killed(child: Child, mongo: Mongo, kill: tuple[str, int] | None) -> dict[str, Any]:
+async def _killed(
+    child: Child, mongo: Mongo, vendor: str, kill: tuple[str, int] | None
+) -> dict[str, Any]:
     """A day of changes whose import and fetching are killed, and finished by another process."""
-    account = create_simulator("greenhouse", candidates=6, unlimited=True)
+    account = create_simulator(vendor, candidates=6, unlimited=True)
     account.clock.freeze()
     await account.start()
     try:
@@ -107,16 +109,18 @@ async def _killed(child: Child, mongo: Mongo, kill: tuple[str, int] | None) -> d
         await account.stop()
 
 
+@pytest.mark.parametrize("vendor", ["greenhouse", "lever"])
 async def test_fetching_that_is_killed_ends_in_the_truth_without_a_trace(
-    child: Child, opened: Mongo
+    child: Child, opened: Mongo, vendor: str
 ) -> None:
-    moments = (await _killed(child, opened, None))["answer"]
+    """Lists show the files of one, and details read in the background those of the other."""
+    moments = (await _killed(child, opened, vendor, None))["answer"]
     every = [(kind, n) for kind in ("before", "after") for n in range(1, moments[kind] + 1)]
     chosen = every
     if os.environ.get("FAULT_POINTS") != "all":
         chosen = random.Random(SEED).sample(every, POINTS)
 
     for kill in chosen:
-        await _killed(child, opened, kill)
+        await _killed(child, opened, vendor, kill)
 
     print(f"{len(chosen)} of {len(every)} moments")
