@@ -564,7 +564,7 @@ class Daemon:
         await self.app.services.close()
 
     async def prepare(self) -> None:
-        """Writes the settings documents, reads every integration's state, closes old alerts."""
+        """Writes the settings documents, reads every integration's state, closes old alerts, begins events."""
         alerts = self.app.alerts
         await self.app.erased.refresh()
         await self.app.retention.apply(self.config.loaded.value.retention)
@@ -577,6 +577,7 @@ class Daemon:
         await alerts.resolve_kind_but(undelivered, keys)
         for kind, keys in alert_keys(self.relays.names).items():
             await alerts.resolve_kind_but(kind, keys)
+        await self.relays.begin()
         await self._sunsets.report()
 
     async def apply(self, checked: CheckedConfig) -> None:

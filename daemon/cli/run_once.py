@@ -19,7 +19,6 @@ from daemon.core.leases import LeaseLost
 from daemon.core.runs import in_words
 from daemon.core.status_events import StreamInterrupted
 from daemon.core.unexpected import stack
-from daemon.events.relay import EventRelay
 from daemon.runtime.supervision import must_pass, supervise
 from daemon.runtime.worker import BACKOFF, EXPORTS, FILES, POLLS, PUSHES, IntegrationWorker
 from daemon.runtime.worker_pool import WORKER
@@ -79,7 +78,6 @@ class _Once:
         self.outcome = OnceOutcome()
 
     async def run(self) -> None:
-        await self._each_sink(lambda relay: relay.begin())
         async with self._workers() as workers:
             await self._each(workers, POLLS, _poll)
             self.outcome.polled += [w.name for w in workers if w.name not in self.outcome.failed]
@@ -90,12 +88,13 @@ class _Once:
             await self._each(workers, FILES, _fetch_files)
         await self._guarded("erasures", "erasures", self._erase)
         await self._guarded("alerts", "conditions", self._notify)
-        await self._each_sink(lambda relay: relay.catch_up(SINK_PATIENCE))
+        await self._publish()
 
-    async def _each_sink(self, step: Callable[[EventRelay], Awaitable[str | None]]) -> None:
+    async def _publish(self) -> None:
         for relay in self._daemon.relays.in_force:
             name = relay.subscription.name
-            await self._guarded(name, f"events to {name}", partial(step, relay))
+            catch_up = partial(relay.catch_up, SINK_PATIENCE)
+            await self._guarded(name, f"events to {name}", catch_up)
 
     async def _erase(self) -> None:
         await self._daemon.app.erasures.finish_interrupted()

@@ -127,12 +127,20 @@ class EventRelay:
         )
 
     async def begin(self) -> None:
-        """Stores a first position, so that `catch_up` publishes what comes from now on."""
-        async with lease_soon(self._ports.leases, self.subscription.key) as lease:
-            if lease is not None:
-                checkpoint = await self._checkpoint(lease)
-                async with self._opened(checkpoint):
-                    pass
+        """Stores a first position, unless there is one: all that is logged from now on is published."""
+        ports, key = self._ports, self.subscription.key
+        if await ports.checkpoints.load(key) is not None:
+            return
+        lease = await ports.leases.acquire(key)
+        if lease is None:
+            return  # another replica begins
+        try:
+            async with self._opened(await self._checkpoint(lease)):
+                pass
+        except StreamInterrupted as error:
+            log.warning("log_stream_interrupted", error=str(error))
+        finally:
+            await ports.leases.release(lease)
 
     async def catch_up(self, patience: timedelta) -> str | None:
         """Publishes all that is in the logs now; returns the reason why it could not."""
@@ -161,6 +169,7 @@ class EventRelay:
                         return True
             except StreamInterrupted as error:
                 log.warning("log_stream_interrupted", error=str(error))
+                await self._reports.failed(str(error), checkpoint.at or self._ports.clock.now())
                 await self._pause(stop)
             except PositionLost as error:
                 await self._give_up(checkpoint, error.reason)
@@ -199,6 +208,7 @@ class EventRelay:
             await self._publish(batch.events, sending)
             await checkpoint.moved_to(batch.position, confirmed=bool(batch.events))
             self._failures = 0
+            await self._reports.works()
             if not batch.events:
                 self._reports.caught_up()
             if until is not None and reaches(batch, until):
@@ -251,7 +261,7 @@ class EventRelay:
             return left
         reason = offered.failure or f"It refuses an event: {next(iter(offered.refused.values()))}"
         if left:
-            await self._reports.failed(reason, left[0])
+            await self._reports.failed(reason, left[0].time)
             await self._pause(stop, offered.retry_after_s)
         return left
 

@@ -69,6 +69,11 @@ class EventRelays:
         self._by_entry = relays
         self._changed.set()
 
+    async def begin(self) -> None:
+        """Stores a first position for each that has none, before anything is logged."""
+        for relay in self.in_force:
+            await relay.begin()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Publishes until stopped; without an entry it only waits for one."""
         running: list[_RunningRelay] = []

@@ -53,18 +53,18 @@ class SinkReports:
         self._untaken: frozenset[str] | None = None
         """Keys of open conditions about types that no one takes; None: not read yet."""
 
-    async def failed(self, reason: str, waiting: Event) -> None:
-        """Notes that the sink took nothing; `waiting` is the oldest event that waits."""
+    async def failed(self, reason: str, waiting_since: datetime) -> None:
+        """Notes that nothing gets through; `waiting_since` is the time of the oldest event that waits."""
         now = self._clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now
             log.warning("event_sink_failed", sink=self._sink, reason=reason)
         self._metrics.count("event_sink_failures", sink=self._sink)
-        self._metrics.gauge("events_lag_seconds", self._lag(waiting.time), sink=self._sink)
+        self._metrics.gauge("events_lag_seconds", self._lag(waiting_since), sink=self._sink)
         if now - self._failing_since >= self._patience_s:
             self._reported = True
             await self._alerts.raise_condition(
-                events_undelivered(self._sink, reason=reason, waiting_since=waiting.time)
+                events_undelivered(self._sink, reason=reason, waiting_since=waiting_since)
             )
 
     async def taken(self, events: Iterable[Event]) -> None:
@@ -72,14 +72,18 @@ class SinkReports:
         counts = Counter(event.type for event in events)
         for kind, count in counts.items():
             self._metrics.count("events_published", count, sink=self._sink, type=kind.topic)
+        await self.works()
+        await self._wanted_again(counts)
+
+    async def works(self) -> None:
+        """Notes that events get through, or that none waits."""
         if self._failing_since is not None:
             down_s = self._clock.monotonic() - self._failing_since
             log.info("event_sink_recovered", sink=self._sink, after_s=round(down_s, 1))
             self._failing_since = None
-        if self._reported and counts:
+        if self._reported:
             self._reported = False
             await self._alerts.resolve(alert_key(UNDELIVERED, None, self._sink))
-        await self._wanted_again(counts)
 
     async def untaken(self, kind: EventType, count: int, reason: str) -> None:
         """Notes that events of a type were passed over, as no one takes them."""

@@ -1,6 +1,7 @@
 """Events of the command `ats-sync`: a sink comes and goes with the file, and each log row arrives once."""
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,53 @@ async def test_run_once_publishes_what_it_has_logged(
     ]
     shown = json.loads((await bench.run("status", "--json", "--config", str(bench.config)))[1])
     assert [one["sink"] for one in shown["events"]] == [f"http:{entry['url']}"]
+
+
+@pytest.mark.slow
+async def test_a_daemon_that_is_killed_again_and_again_publishes_all_that_it_has_logged(
+    bench: Workbench, receiver: tuple[WebhookReceiver, dict[str, Any]]
+) -> None:
+    got, entry = receiver
+    bench.write_config(events=[entry])
+    for number in range(5):
+        async with bench.daemon() as daemon:
+            # Killed in the middle of its first import, and later in pushes and events.
+            await until(lambda n=number: has_received(got, 12 * n), within=40)
+            if number > 2:
+                await move_one(bench, "interview")
+            await daemon.stop(signal.SIGKILL)
+
+    async def all_published() -> bool:
+        rows = await published_rows(bench)
+        return len(rows) > 60 and rows <= {event["id"] for event in got.events}
+
+    async with bench.daemon() as daemon:
+        await until(lambda: has_pushed(bench, 2), within=40)
+        await until(all_published, within=40)
+        assert await daemon.stop() == 0
+
+    assert got.problems == []
+
+
+async def has_received(got: WebhookReceiver, count: int) -> bool:
+    return len({event["id"] for event in got.events}) >= count
+
+
+async def has_pushed(bench: Workbench, count: int) -> bool:
+    rows = bench.own["application_status_update_log"]
+    return await rows.count_documents({"outcome": "Success"}) >= count
+
+
+async def published_rows(bench: Workbench) -> set[str]:
+    """The ids of all rows that are events."""
+    found = set()
+    for collection, query in (
+        ("candidates_import_log", {"status": "Success"}),
+        ("application_status_update_log", {"outcome": {"$in": ["Success", "Failed"]}}),
+    ):
+        rows = bench.own[collection].find(query, {"_id": 1})
+        found |= {str(row["_id"]) async for row in rows}
+    return found
 
 
 async def test_a_sink_that_is_away_fails_a_single_run_and_doctor_names_it(

@@ -11,10 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.core.events import ALERTS, CONFLICTS, EXPORTS, IMPORTS, UPDATES, Event, Offered
+from daemon.core.status_events import StreamInterrupted
 from daemon.events.relay import EventRelay, Subscription
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.connection import Mongo
 from daemon.store.outbox_admin import MongoOutboxAdmin
+from daemon.stream.log_stream import LogStream
 from models.event_types import EventType
 from models.ids import candidate_id
 from tests.support.event_sinks import QUICK, SINK, SinkInMemory, relay_to
@@ -168,6 +170,30 @@ async def test_a_sink_that_is_away_opens_an_alert_which_ends_when_it_takes_again
 
 async def _alerts_are(mongo: Mongo, kinds: list[str]) -> bool:
     return await open_alerts(mongo) == kinds
+
+
+async def test_logs_that_may_not_be_read_open_an_alert_that_says_what_to_grant(
+    logs: Mongo,
+) -> None:
+    class Forbidden(LogStream):
+        is_granted = False
+
+        async def open(self, token: Any) -> Any:
+            if not self.is_granted:
+                raise StreamInterrupted("MongoDB refuses the change stream: grant changeStream")
+            return await super().open(token)
+
+    sink, source, stop = SinkInMemory(), Forbidden(logs.own, MovingClock()), asyncio.Event()
+    task = asyncio.create_task(relay_to(sink, logs, source=source).run(stop))
+    await eventually(lambda: _alerts_are(logs, ["events_undelivered"]))
+    row = await logs.own["alerts"].find_one({"kind": "events_undelivered"})
+    source.is_granted = True
+    await eventually(lambda: _alerts_are(logs, []))
+    stop.set()
+    await task
+
+    assert row is not None
+    assert "grant changeStream" in row["message"]
 
 
 async def test_after_a_failure_one_event_tries_the_sink(logs: Mongo) -> None:

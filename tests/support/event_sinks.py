@@ -15,7 +15,7 @@ from daemon.core.alert_policy import AlertPolicy
 from daemon.core.events import Event, Offered
 from daemon.events.relay import EventRelay, RelayPorts, RelayTimes, Subscription
 from daemon.ports.clock import Clock
-from daemon.ports.events import Publisher
+from daemon.ports.events import LogSource, Publisher
 from daemon.runtime.clock import SystemClock
 from daemon.store.alerts import AlertStore
 from daemon.store.checkpoints import MongoCheckpoints
@@ -135,11 +135,12 @@ def relay_to(
     leases: MongoLeases | None = None,
     metrics: Any = None,
     idle_ms: int = 50,
+    source: LogSource | None = None,
 ) -> EventRelay:
     """A relay of real logs on real MongoDB."""
     clock = clock or SystemClock()
     ports = RelayPorts(
-        source=LogStream(mongo.own, SystemClock(), idle_ms=idle_ms),
+        source=source or LogStream(mongo.own, SystemClock(), idle_ms=idle_ms),
         logs=MongoLogRows(mongo),
         checkpoints=MongoCheckpoints(mongo, clock),
         leases=leases or MongoLeases(mongo, clock),
