@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
+import logging
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import apprise
@@ -12,6 +13,7 @@ import apprise
 from daemon.core.notifications import ChannelFailed
 from models.errors import UserError
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+]{0,19})://")
 _TYPES = {
     "info": apprise.NotifyType.INFO,
     "warning": apprise.NotifyType.WARNING,
@@ -25,7 +27,10 @@ class AppriseChannel:
 
     def __init__(self, url: str) -> None:
         """Raises UserError when the address is none that Apprise understands."""
-        scheme = urlsplit(url).scheme or "?"
+        named = _SCHEME.match(url)
+        scheme = named[1].lower() if named else "?"
+        # The library's own log quotes parts of addresses, such as a token that it finds odd.
+        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         # The address holds secrets; its hash distinguishes two addresses of one kind.
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         self.name = f"apprise:{scheme}:{digest}"

@@ -1,5 +1,6 @@
 """Channels as the operator's file names them."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -75,6 +76,29 @@ def test_a_channels_name_is_stable_and_holds_no_secret() -> None:
 
     assert first.name == same.name != other.name
     assert "secret" not in first.name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "slack://bad CANARY url",
+        "nosuchservice://CANARY/CANARY",
+        "mailto://me:CANARY@127.0.0.1:9?to=CANARY",
+        "discord://CANARY",
+        "CANARY",
+        "CANARY:CANARY",
+        "json://user:CANARY@[CANARY/CANARY",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_quoted_neither_in_the_error_nor_in_the_log(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("apprise").setLevel(logging.DEBUG)
+    with pytest.raises(UserError) as refused:
+        AppriseChannel(url)
+
+    assert "CANARY" not in caplog.text
+    assert "CANARY" not in f"{refused.value} {refused.value.remedy}"
 
 
 def test_an_http_channels_name_is_stable_and_holds_no_part_of_its_path() -> None:

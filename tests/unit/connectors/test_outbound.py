@@ -10,8 +10,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from pydantic import SecretStr
 from yarl import URL
 
+from config.operator import Attachments, Integration
+from connectors.definition import load_definition
+from connectors.engine import RestConnector
 from connectors.errors import Misdirected
 from connectors.http.client import AtsHttp, Outgoing
 from connectors.http.outbound import (
@@ -24,6 +28,7 @@ from connectors.http.outbound import (
     was_refused,
     written_hosts,
 )
+from connectors.registry import create_connector
 
 PRIVATE_ADDRESSES = [
     *("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
@@ -197,3 +202,22 @@ def test_tls_is_verified_and_at_least_1_2_with_and_without_authorities_of_ones_o
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+async def test_an_integration_reaches_the_private_addresses_that_its_settings_have_and_no_other(
+    port: int,
+) -> None:
+    integration = Integration(
+        connector="greenhouse",
+        endpoint="https://harvest.example/v3",
+        credentials={"client_id": SecretStr("a"), "client_secret": SecretStr("b")},
+        options={"token_url": "http://10.0.0.8:9000/token"},
+        attachments=Attachments(hosts=["http://127.0.0.1:9102"]),
+    )
+    connector = create_connector("acme", integration, load_definition("greenhouse"))
+    assert isinstance(connector, RestConnector)
+    rules = connector.parts.http._outbound
+
+    allowed = [("10.0.0.8", 9000), ("127.0.0.1", 9102)]
+    assert all(is_allowed(rules, *each) for each in allowed)
+    assert not any(is_allowed(rules, *each) for each in [("127.0.0.1", port), ("10.0.0.8", 443)])
