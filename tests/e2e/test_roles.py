@@ -126,6 +126,10 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
         await assert_sealed_tokens_are_not_read(uri)
     for uri in (daemon, operator):
         await assert_the_audit_log_only_grows(uri)
+    may_not = await command(bench, reader, "erase", "--candidate", person)
+    erased = await command(bench, daemon, "erase", "--candidate", person)
+    assert (may_not.code, erased.code) == (1, 0), (may_not, erased)
+    assert "retention_not_set" not in printed
 
 
 async def assert_sealed_tokens_are_not_read(uri: str) -> None:
