@@ -48,8 +48,11 @@ class MongoAttachmentQueue:
     ) -> Iterator[UpdateOne | UpdateMany]:
         for wanted in files.wanted:
             key = ("attachment", files.candidate_external_id, wanted.external_id)
-            update = self._queued(list_name, files, wanted, at)
-            yield UpdateOne({"_id": derived_id(self._integration, *key)}, update, upsert=True)
+            which = {
+                "_id": derived_id(self._integration, *key),
+                "ats_integration_id": self._integration,
+            }
+            yield UpdateOne(which, self._queued(list_name, files, wanted, at), upsert=True)
         if files.is_new:
             return
         shown_before = {
@@ -75,7 +78,6 @@ class MongoAttachmentQueue:
             {"$set": {"_known": known}},
             {
                 "$set": {
-                    "ats_integration_id": self._integration,
                     "candidate_id": candidate_id(self._integration, files.candidate_external_id),
                     "candidate_external_id": {"$literal": files.candidate_external_id},
                     "external_id": {"$literal": wanted.external_id},

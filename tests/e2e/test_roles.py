@@ -39,6 +39,7 @@ async def bench(server: GuardedMongo, lever: Simulator, tmp_path: Path) -> Async
         bench = Workbench(
             TestMongo("unused", "ats_sync", "clearview", root), tmp_path, {"lever": lever}
         )
+        bench.extra["lever"] = {"attachments": {"policy": "download"}}
         bench.write_config()
         yield bench
         for name in ("ats_sync", "clearview"):
@@ -93,6 +94,8 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
         {"status": {"$in": ["new", "reviewing", "screening"]}}
     )
     assert row is not None
+    assert await bench.own["attachments_queue"].distinct("state") == ["fetched"]
+    assert await bench.clearview["attachments.files"].count_documents({}) > 3
     await bench.clearview["applications"].update_one(
         {"_id": row["_id"]}, {"$set": {"status": "interview"}}
     )
@@ -108,12 +111,14 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
     for words in (
         *(("status",), ("history", person), ("outbox", "list"), ("alerts", "list")),
         *(("integrations", "list"), ("plan", "lever"), ("verify", "lever")),
+        ("attachments", "list"),
     ):
         answer = await command(bench, reader, *words)
         assert answer.code == 0, (words, answer)
     for words in (
         *(("integrations", "pause", "lever"), ("integrations", "resume", "lever")),
         *(("alerts", "mute", "lever", "--for", "1h"), ("alerts", "unmute", "lever")),
+        ("attachments", "retry", "--dead"),
     ):
         answer = await command(bench, operator, *words)
         assert answer.code == 0, (words, answer)
