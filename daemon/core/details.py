@@ -223,13 +223,14 @@ def _merged(
     found = dict(read)
     mine = memory.keys.get(part, frozenset()) if memory else frozenset[str]()
     if CUSTOM in read:
-        theirs = (others.keys[part] if others else frozenset[str]()) - mine
+        theirs = others.keys[part] if others else frozenset[str]()
         listed = {k: v for k, v in record[CUSTOM].items() if k not in mine | theirs}
         kept = {k: v for k, v in (base or record)[CUSTOM].items() if k in theirs}
         found[CUSTOM] = listed | kept | read[CUSTOM]
     if FILES in read:
-        own = (memory.files if memory else frozenset()) | {f["external_id"] for f in read[FILES]}
-        foreign = (others.files if others else frozenset()) - own
+        now = {f["external_id"] for f in read[FILES]}
+        foreign = (others.files if others else frozenset()) - now
+        own = now | (memory.files if memory else frozenset())
         found[FILES] = [
             *(f for f in record[FILES] if f["external_id"] not in own | foreign),
             *(f for f in (base or record)[FILES] if f["external_id"] in foreign),
