@@ -431,13 +431,13 @@ def _revision(if_match: str) -> int | None:
     """Returns the revision that a change is for; None for any.
 
     Raises:
-        Problem: 412, it names none that there ever was.
+        Problem: 400, it is no ETag of an integration.
     """
     if if_match in {"", "*"}:
         return None
     text = if_match.strip('"')
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Problem(412, "If-Match must be the ETag of this integration")
+        raise Problem(400, "If-Match must be the ETag of this integration")
     return int(text)
 
 

@@ -93,7 +93,7 @@ async def test_a_change_merges_and_has_regard_to_the_revision(serve: Serve, open
             statuses.append(answer.status)
     row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
 
-    assert statuses == [200, 412, 412, 200, 422]
+    assert statuses == [200, 412, 400, 200, 422]
     assert row is not None
     assert row["stored"]["revision"] == 3
     assert row["stored"]["content"] == {"connector": "lever", "poll": {"every": "9m"}}
