@@ -1,7 +1,7 @@
 """Classifies answers: success, or one of the error classes that say what to do next. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -90,26 +90,33 @@ class ErrorClassifier:
             return None
         return _BY_STATUS.get(status) or ("retry" if status >= 500 else "fatal")
 
-    def code(self, body: Any) -> str:
-        """The vendor's own error code, if it is safe to show."""
+    def code(self, body: Any, secrets: Collection[str] = ()) -> str:
+        """The vendor's own error code, if it is safe to show and repeats none of the secrets."""
         if self._code is None or body is None or not self._shows_words:
             return ""
         found = self._code(body)
-        return f" ({found})" if isinstance(found, str) and _is_code(found) else ""
+        safe = isinstance(found, str) and _is_code(found) and not _repeats(found, secrets)
+        return f" ({found})" if safe else ""
 
     @property
     def judges_success(self) -> bool:
         """True if a condition on the body decides, so that a body without JSON shows no success."""
         return self._ok is not None
 
-    def words(self, headers: Mapping[str, str], body: Any) -> str:
+    def words(self, headers: Mapping[str, str], body: Any, secrets: Collection[str] = ()) -> str:
         """The vendor's words about a refusal, fit to be shown; empty if there are none."""
         if not self._shows_words:
             return ""
         said = headers.get(self._message_header, "") if self._message_header else ""
         if not said and body is not None:
             said = words_in(body if self._message is None else self._message(body))
-        return harmless(said)
+        return "" if _repeats(said, secrets) else harmless(said)
+
+
+def _repeats(text: str, secrets: Collection[str]) -> bool:
+    """True if a vendor repeats a secret that was sent to it."""
+    folded = text.casefold()
+    return any(secret.casefold() in folded for secret in secrets)
 
 
 def _is_code(text: str) -> bool:

@@ -20,6 +20,7 @@ _CREDENTIAL_CODES = frozenset(
 _PASSING_CODES = frozenset({"temporarily_unavailable", "server_error"})
 _REQUEST_CODES = frozenset({"invalid_request", "unsupported_grant_type"})
 _LONGEST_LIFE = timedelta(days=36_500)
+_SHOWN_CODES = _CREDENTIAL_CODES | _PASSING_CODES | _REQUEST_CODES | {"invalid_scope"}
 _SAFE_CODE = re.compile(r"[a-z_]{1,40}")
 _PLAIN_PATH = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -71,7 +72,8 @@ def _code(body: Any) -> str | None:
 
 
 def _refuse(status: int, code: str | None, words: TokenWords) -> NoReturn:
-    answered = f"answered {status}" + (f", {code}" if code else "")
+    # Any other word may be anything that was sent.
+    answered = f"answered {status}" + (f", {code}" if code in _SHOWN_CODES else "")
     where: dict[str, Any] = {"status": status, "operation": "token"}
     if status >= 500 or status in {408, 425} or code in _PASSING_CODES:
         raise Unavailable(f"the token address {answered}", **where)

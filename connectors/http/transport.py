@@ -1,7 +1,9 @@
 """One credential's way to an ATS: budget, credential, sending, judging, and repeating of reads."""
 
 import random
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -41,6 +43,8 @@ _FIRST_BACKOFF = timedelta(seconds=1)
 _LONGEST_BACKOFF = timedelta(seconds=30)
 _LEAST_BACKOFF_S = 0.25
 
+_SHORTEST_SECRET = 7
+"""Shorter parts, such as `Bearer`, are ordinary words."""
 ANALYTICS = "analytics"
 """The operation that never keeps polls and pushes from an ATS."""
 
@@ -197,7 +201,7 @@ class Transport:
                 status=answer.status,
                 skipped=found is not None,
             )
-        raise self._error(request, kind, answer, found, envelope)
+        raise self._error(request, kind, answer, found, envelope, secrets_in(applied))
 
     async def file(self, request: Outgoing, *, authorised: bool) -> Answer:
         """Returns the answer to a request for a file, whatever its status, also a redirect.
@@ -233,7 +237,13 @@ class Transport:
         )
 
     def _error(
-        self, request: Outgoing, kind: Kind, answer: Answer, found: ErrorClass, envelope: Any
+        self,
+        request: Outgoing,
+        kind: Kind,
+        answer: Answer,
+        found: ErrorClass,
+        envelope: Any,
+        secrets: Collection[str] = (),
     ) -> AtsError:
         request_class, until = self._class_of(request), None
         if found == "rate":
@@ -249,8 +259,8 @@ class Transport:
             status=answer.status,
             operation=request.operation,
             kind=kind,
-            code=self.classifier.code(envelope),
-            words=self.classifier.words(answer.headers, envelope),
+            code=self.classifier.code(envelope, secrets),
+            words=self.classifier.words(answer.headers, envelope, secrets),
             until=until,
         )
 
@@ -363,6 +373,16 @@ class Transport:
     def warn(self, message: str) -> None:
         """Something that goes on working, and that someone should know of."""
         self.observer.warned(integration=self.integration, message=message)
+
+
+def secrets_in(applied: Applied) -> frozenset[str]:
+    """Returns what a credential adds to a request, whole and word by word, as it may be repeated."""
+    texts = [*applied.headers.values(), *applied.query.values()]
+    parts = {part for text in texts for part in (text, *text.split())}
+    for part in list(parts):
+        with suppress(ValueError):  # a user and a password are sent in base64
+            parts |= set(b64decode(part, validate=True).decode().split(":"))
+    return frozenset(part for part in parts if len(part) >= _SHORTEST_SECRET)
 
 
 def _if_json(body: bytes) -> Any:

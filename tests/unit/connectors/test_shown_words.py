@@ -1,9 +1,13 @@
 """What a vendor's answer may add to an error: words and small numbers, never content."""
 
+from base64 import b64encode
+
 import pytest
 
 from connectors.definition.limits import Errors
+from connectors.http.auth import Applied
 from connectors.http.error_classifier import ErrorClassifier, not_json
+from connectors.http.transport import secrets_in
 
 CLASSIFIER = ErrorClassifier(Errors(code="code"))
 
@@ -46,3 +50,21 @@ def test_a_content_type_is_shown_only_where_it_is_a_usual_one(
     content_type: str, shown: str
 ) -> None:
     assert str(not_json("poll", 200, content_type)) == f"poll: expected JSON, got {shown}"
+
+
+@pytest.mark.parametrize(
+    ("applied", "secret"),
+    [
+        (Applied({"X-Key": "key-of-acme"}), "key-of-acme"),
+        (Applied({"Authorization": "Bearer token-of-acme"}), "token-of-acme"),
+        (Applied({"Authorization": f"Basic {b64encode(b'acme:pass-word').decode()}"}), "pass-word"),
+        (Applied(query={"api_key": "key-of-acme"}), "key-of-acme"),
+    ],
+)
+def test_a_vendor_that_repeats_the_credential_is_not_quoted(applied: Applied, secret: str) -> None:
+    body = {"code": secret.upper(), "message": f"{secret} has no right"}
+    secrets = secrets_in(applied)
+
+    assert CLASSIFIER.code(body, secrets) == ""
+    assert CLASSIFIER.words({}, body, secrets) == ""
+    assert CLASSIFIER.words({}, {"message": "Bearer is no right"}, secrets) == "Bearer is no right"
