@@ -19,7 +19,7 @@ LOGS = {"candidates_import_log": "candidate.", "application_status_update_log": 
 
 @pytest.fixture
 async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
-    async with workbench(mongo, tmp_path, names=["lever"]) as opened:
+    async with workbench(mongo, tmp_path, names=["ashby"]) as opened:
         yield opened
 
 
@@ -104,7 +104,7 @@ async def test_run_once_publishes_what_it_has_logged(
     assert code == 0, said
     assert got.problems == []
     ids = [e["id"] for e in got.events]
-    assert len(first) == 60
+    assert len(first) >= 60
     assert first <= set(ids)
     assert len(ids) == len(set(ids))
     assert [e["type"] for e in got.events if "application" in e["type"]] == [
