@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from config.mongodb_uri_options import (
     BY_FOLDED,
     FEWEST_CONNECTIONS,
+    FORMS,
     KINDS,
     OVERRULED,
     REFUSED,
@@ -25,7 +26,9 @@ _HIGHEST_PORT = 65535
 _NOT_IN_A_DATABASE_NAME = re.compile(r'[/ "$@]')
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\d+", re.ASCII)
-_WHOLE_NUMBERS = frozenset(n for n, kind in KINDS.items() if kind == "number" and n[-2:] != "MS")
+_WHOLE_NUMBERS = frozenset({
+    "wTimeoutMS", *(n for n, kind in KINDS.items() if kind == "number" and n[-2:] != "MS")
+})  # fmt: skip
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODE = "percent-encode the user and the password, and every @ : / ? # [ ] % in them"
 
@@ -193,6 +196,8 @@ def _of_value(name: str, value: str) -> Iterator[str]:
             yield f"{name} is empty"
     if name in WORDS and value not in WORDS[name]:
         yield f"{name} must be one of {', '.join(WORDS[name])}"
+    elif name in FORMS and value and not re.fullmatch(FORMS[name][0], value):
+        yield f"{name} {FORMS[name][1]}"
     if name in REFUSED and value == "true":
         yield f"{name} is refused: {REFUSED[name]}"
     if name == "maxPoolSize" and value.isdigit() and 0 < int(value) < FEWEST_CONNECTIONS:

@@ -42,11 +42,41 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         *("SCRAM-SHA-1", "SCRAM-SHA-256"),
     ),
     "serverMonitoringMode": ("auto", "poll", "stream"),
+    "datetime_conversion": (
+        *("DATETIME", "DATETIME_AUTO", "DATETIME_CLAMP", "DATETIME_MS", "1", "2", "3", "4"),
+    ),
+    "unicode_decode_error_handler": ("ignore", "replace", "strict"),
     "uuidRepresentation": (
         *("csharpLegacy", "javaLegacy", "pythonLegacy", "standard", "unspecified"),
     ),
 }
 """Options that take one of some words."""
+
+_PROPERTIES = (
+    *("AWS_SESSION_TOKEN", "CANONICALIZE_HOST_NAME", "ENVIRONMENT", "SERVICE_HOST"),
+    *("SERVICE_NAME", "SERVICE_REALM", "TOKEN_RESOURCE"),
+)
+_ABOVE_ZERO = (r"(?!0+(?:\.0*)?$).*", "must be a number above 0")
+FORMS: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("heartbeatFrequencyMS", "maxConnecting", "maxIdleTimeMS", "maxStalenessSeconds"),
+        _ABOVE_ZERO,
+    ),
+    "waitQueueTimeoutMS": _ABOVE_ZERO,
+    "w": (
+        r"(?!-\d+$).*",
+        "must be a number of members, not below 0, or the name of a write concern",
+    ),
+    "readPreferenceTags": (
+        r"(?:[^:,]+:[^:,]*(?:,[^:,]+:[^:,]*)*)?",
+        "must be pairs such as dc:east,rack:1",
+    ),
+    "authMechanismProperties": (
+        rf"(?:{'|'.join(_PROPERTIES)}):[^,]*(?:,(?:{'|'.join(_PROPERTIES)}):[^,]*)*",
+        f"must be pairs NAME:VALUE, separated by commas; names are {', '.join(_PROPERTIES)}",
+    ),
+}
+"""Options that take texts of one form, with the sentence for any other text."""
 
 REFUSED: Mapping[str, str] = {
     "tlsInsecure": "the daemon would talk to whatever answers; name your authority by tlsCAFile",

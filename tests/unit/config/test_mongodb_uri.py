@@ -10,7 +10,7 @@ from pymongo.asynchronous.uri_parser import _validate_uri
 from pymongo.errors import ConfigurationError
 
 from config.mongodb_uri import overruled_options, uri_problems
-from config.mongodb_uri_options import BY_FOLDED
+from config.mongodb_uri_options import BY_FOLDED, KINDS
 
 SECRET = "c4nary"
 
@@ -141,8 +141,32 @@ def test_whatever_passes_is_taken_by_the_driver(
         return
     try:
         _validate_uri(uri, validate=True, warn=False)
-    except (ConfigurationError, ValueError, TypeError) as error:
+    except (ConfigurationError, ValueError, TypeError, KeyError) as error:
         pytest.fail(f"{uri!r}: {error}")
+
+
+@pytest.mark.parametrize("option", sorted(KINDS))
+def test_no_option_takes_a_value_that_the_driver_refuses(option: str) -> None:
+    for value in (
+        "true",
+        "x",
+        "0",
+        "1",
+        "-1",
+        "1.5",
+        "",
+        "a:b",
+        "a,b",
+        "SERVICE_NAME:a,x",
+        "a:b,c:",
+    ):
+        uri = f"mongodb://h/?{option}={value}"
+        if uri_problems(uri) or option == "compressors":  # of these the driver only warns
+            continue
+        try:
+            _validate_uri(uri, validate=True, warn=False)
+        except Exception as error:
+            pytest.fail(f"{uri!r}: {error!r}")
 
 
 @given(words, words, words)
