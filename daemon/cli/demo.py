@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from config.settings import Settings, load_settings
-from daemon.app import Daemon
+from daemon.app.process import Daemon
 from daemon.cli.run import opened
 from daemon.cli.session import err, showing_errors
 from daemon.core.alert_policy import AlertPolicy

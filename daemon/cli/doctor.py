@@ -19,7 +19,8 @@ from config.operator_retention import Retention
 from config.settings import Settings, variable
 from connectors.connector import Connector, StageFacts
 from connectors.errors import AtsError
-from daemon.app import AppServices, make_connector
+from daemon.app.jobs import make_connector
+from daemon.app.services import AppServices
 from daemon.cli.session import (
     EXIT_FAILED,
     database,

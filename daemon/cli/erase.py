@@ -10,7 +10,7 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from daemon.app import AppServices
+    from daemon.app.services import AppServices
     from daemon.core.erasure import ErasureReceipt
     from daemon.erasing.requests import PersonRequest, PersonRequests
 
@@ -182,7 +182,7 @@ def with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitab
 def _with_app(
     config: Path | None, work: "Callable[[AppServices, PersonRequests], Awaitable[Any]]"
 ) -> Any:
-    from daemon.app import AppServices
+    from daemon.app.services import AppServices
     from daemon.cli.session import (
         audit_of_command,
         database,

@@ -10,7 +10,7 @@ import typer
 from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from daemon.app import AppServices
+    from daemon.app.services import AppServices
     from daemon.runtime.integration_admin import IntegrationAdmin
 
 T = TypeVar("T")
@@ -158,7 +158,8 @@ async def _admin(
 ) -> "AsyncIterator[tuple[IntegrationAdmin, AppServices]]":
     from functools import partial
 
-    from daemon.app import AppServices, try_integration
+    from daemon.app.jobs import try_integration
+    from daemon.app.services import AppServices
     from daemon.cli.session import audit_of_command, database, settings_for
     from daemon.runtime.checked_config import load_checked_config
     from daemon.runtime.integration_admin import IntegrationAdmin

@@ -12,7 +12,7 @@ from yarl import URL
 
 from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
-from daemon.app import import_ports, reconciliation
+from daemon.app.jobs import import_ports, reconciliation
 from daemon.cli.poll import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (

@@ -12,7 +12,8 @@ import typer
 
 from config.problems import did_you_mean
 from connectors.connector import Connector
-from daemon.app import AppServices, import_ports, make_connector
+from daemon.app.jobs import import_ports, make_connector
+from daemon.app.services import AppServices
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,

@@ -10,7 +10,7 @@ from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from config.operator_retention import Retention
-    from daemon.app import AppServices
+    from daemon.app.services import AppServices
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def _in_words(found: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 async def _retention(config: Path | None, *, apply: bool) -> Mapping[str, Any]:
-    from daemon.app import AppServices
+    from daemon.app.services import AppServices
     from daemon.cli.session import audit_actor, database, operator_config, settings_for
     from daemon.store.deleted_candidates import MongoDeletedCandidates
 

@@ -11,7 +11,8 @@ import typer
 
 from config.encryption_key import encryption_keys
 from config.settings import Settings, settings_warnings
-from daemon.app import AppServices, Daemon
+from daemon.app.process import Daemon
+from daemon.app.services import AppServices
 from daemon.cli.run_once import run_once
 from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
 from daemon.core.alert_policy import AlertPolicy

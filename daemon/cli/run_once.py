@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from daemon.app import Daemon
+from daemon.app.process import Daemon
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.core.runs import in_words

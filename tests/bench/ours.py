@@ -9,7 +9,8 @@ from config.operator import Integration
 from connectors.connector import Connector
 from connectors.definition import Definition, load_definition, load_definition_text
 from connectors.registry import create_connector
-from daemon.app import AppServices, import_ports
+from daemon.app.jobs import import_ports
+from daemon.app.services import AppServices
 from daemon.importing.context import RunRequest
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll

@@ -1,77 +1,58 @@
-"""The composition root: the only module that names stores, connectors and jobs together.
-
-`AppServices` has what the daemon and the commands share. `Daemon` builds the process on it:
-infrastructure (leases, states, scheduler, HTTP) runs until all work is done; work (imports, pushes,
-exports, messages) runs until the daemon is stopped.
-"""
+"""Everything of one daemon process: what runs beside what, and with what."""
 
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from pydantic import SecretStr
-
-from config.encryption_key import encryption_keys
 from config.operator import Integration
-from config.operator_clearview import ClearView
 from config.operator_events import EventSink
 from config.settings import Settings
-from connectors.connector import Connector, Observer
+from connectors.connector import Connector
 from connectors.definition.requests import Api
 from connectors.read.webhooks import WebhookReader, webhook_reader
-from connectors.registry import SharedLimits, create_connector
 from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
-from daemon.attachments.context import FILES_AT_ONCE, AttachmentPorts
+from daemon.app.jobs import (
+    attachment_ports,
+    event_intake,
+    export_job,
+    make_connector,
+    poll_job,
+    reconciliation,
+    try_integration,
+)
+from daemon.app.services import AppServices
 from daemon.attachments.poller import AttachmentPoller
-from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.core.erasure import PersonIds
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OutboxRow
 from daemon.core.runs import Run
-from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
-from daemon.erasing.erasures import Erasures
-from daemon.erasing.requests import PersonRequests
 from daemon.events.relay import EventRelay, RelayPorts
 from daemon.events.relays import EventRelays
 from daemon.events.sink_reports import alert_keys
 from daemon.events.sinks import publisher_of, subscription_of
-from daemon.exporting.values import ExportStores
 from daemon.http.api import ApiServices
 from daemon.http.server import HttpParts, HttpServer
 from daemon.http.webhooks import Webhooks
-from daemon.importing.context import PAGES_AT_ONCE, ImportPorts, RunRequest
-from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.attachment_fetch import AttachmentFetch
-from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import (
     attachment_rules,
     export_check_interval,
-    export_settings,
-    import_rules,
     push_rules,
 )
 from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
-from daemon.ports.clock import Clock
-from daemon.ports.jobs import DetailsDue, PollJob
-from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import DeliveryLimits
-from daemon.pushing.intake import EventIntake
 from daemon.pushing.outbox_poller import OutboxPoller
-from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of
-from daemon.runtime.clock import SystemClock
 from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.health import Health
-from daemon.runtime.integration_admin import IntegrationAdmin, Trial
+from daemon.runtime.integration_admin import IntegrationAdmin
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
@@ -88,320 +69,24 @@ from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Trigg
 from daemon.runtime.worker_pool import WorkerPool
 from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alert_mutes import AlertMutes
-from daemon.store.alerts import AlertStore
-from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
-from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
-from daemon.store.attachments import MongoAttachmentQueue, MongoDueFiles, MongoFileQueue
-from daemon.store.audit_log import DAEMON, Actor, MongoAuditTrail
+from daemon.store.attachments import MongoDueFiles
+from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
-from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.clearview_backends import ClearViewBackends
-from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
-from daemon.store.connection import DatabaseError, Mongo
-from daemon.store.data_keys import DataKeys
-from daemon.store.deleted_candidates import MongoDeletedCandidates
+from daemon.store.connection import DatabaseError
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.encryption import Keyring
-from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
-from daemon.store.failed_records import MongoFailedRecords
-from daemon.store.import_history import MongoImportHistory
-from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
-from daemon.store.known_applications import MongoKnownApplications
-from daemon.store.leases import MongoLeases
-from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.log_reader import MongoLogReader
 from daemon.store.log_rows import MongoLogRows
-from daemon.store.lost_pushes import MongoLostPushes
-from daemon.store.mongo_errors import fails_by_content, is_outage
+from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
-from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
-from daemon.store.pending_details import MongoPendingDetails
-from daemon.store.person_addresses import PersonAddresses
-from daemon.store.person_data import MongoPersonData
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
-from daemon.store.retention import MongoRetention
-from daemon.store.runs import MongoRunLog
-from daemon.store.snapshots import MongoSnapshots
-from daemon.store.stored_integrations import MongoStoredIntegrations
-from daemon.store.token_file import FileTokenStore
-from daemon.store.token_store import MongoTokenStore
-from daemon.store.webhook_events import MongoWebhookEventStore, MongoWebhookQueue
+from daemon.store.webhook_events import MongoWebhookEventStore
 from daemon.stream.change_stream import ApplicationStream
 from daemon.stream.log_stream import LogStream
 from models.ids import integration_id
-
-
-@dataclass(slots=True)
-class AppServices:
-    """The objects that exist once in a process, on an open MongoDB."""
-
-    mongo: Mongo
-    clearview: ClearView = field(default_factory=ClearView)
-    """The settings of ClearView's services."""
-    clock: Clock = field(default_factory=SystemClock)
-    policy: AlertPolicy = field(default_factory=AlertPolicy)
-    actor: Actor = DAEMON
-    """Who the audit log names."""
-    encryption_key: SecretStr | None = None
-    """The key of the refresh tokens in MongoDB."""
-    limits: SharedLimits = field(default_factory=SharedLimits)
-    page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
-    """One slot for each page that is being imported."""
-    file_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
-    """One slot for each file that is held in memory."""
-    services: ClearViewBackends = field(init=False)
-    leases: MongoLeases = field(init=False)
-    alerts: AlertStore = field(init=False)
-    runs: MongoRunLog = field(init=False)
-    checkpoints: MongoCheckpoints = field(init=False)
-    integrations: MongoIntegrations = field(init=False)
-    people: MongoPersonData = field(init=False)
-    receipts: MongoReceipts = field(init=False)
-    archive: ReceiptArchive = field(init=False)
-    holds: MongoLegalHolds = field(init=False)
-    erased: MongoErasedPeople = field(init=False)
-    erasures: Erasures = field(init=False)
-    audit: MongoAuditTrail = field(init=False)
-    retention: MongoRetention = field(init=False)
-    outbox: MongoOutbox = field(init=False)
-    known: MongoKnownApplications = field(init=False)
-    stored: MongoStoredIntegrations = field(init=False)
-    integration_data: MongoIntegrationData = field(init=False)
-
-    def __post_init__(self) -> None:
-        mongo, clock = self.mongo, self.clock
-        keyring: Keyring | None = None
-        if self.encryption_key is not None:
-            keyring = Keyring(encryption_keys(self.encryption_key.get_secret_value()))
-            self.limits.token_store = MongoTokenStore(mongo, keyring, clock)
-        self.stored = MongoStoredIntegrations(mongo, keyring, clock)
-        self.services = ClearViewBackends(self.clearview, mongo, clock)
-        self.leases = MongoLeases(mongo, clock)
-        self.integration_data = MongoIntegrationData(mongo, self.leases, clock)
-        self.alerts = AlertStore(mongo, clock, self.policy)
-        self.runs = MongoRunLog(mongo, clock)
-        self.checkpoints = MongoCheckpoints(mongo, clock)
-        self.retention = MongoRetention(mongo)
-        self.audit = MongoAuditTrail(mongo, clock, self.actor)
-        self.integrations = MongoIntegrations(mongo, clock, audit=self.audit)
-        keys = DataKeys(mongo, keyring, clock)
-        self.people = MongoPersonData(mongo, self._erase_in_clearview)
-        self.receipts = MongoReceipts(mongo, keys)
-        self.archive = ReceiptArchive(mongo, keys)
-        self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
-        self.holds = MongoLegalHolds(mongo, clock)
-        self.erasures = Erasures(self.people, self.receipts, self.holds, clock, audit=self.audit)
-        self.outbox = MongoOutbox(mongo, erased=self.erased)
-        self.known = MongoKnownApplications(mongo)
-
-    def requests_by(self, audit: MongoAuditTrail) -> PersonRequests:
-        """Returns what answers requests about people, in the name of an operator."""
-        erasures = Erasures(self.people, self.receipts, self.holds, self.clock, audit=audit)
-        return PersonRequests(
-            PersonAddresses(self.mongo),
-            self.people,
-            self.receipts,
-            erasures,
-            self.holds,
-            audit=audit,
-        )
-
-    async def erase_deleted_candidates(self, period: timedelta) -> int:
-        """Erases candidates that have been marked deleted for longer; returns their number."""
-        deleted = MongoDeletedCandidates(self.mongo)
-        retention = DeletedCandidatesRetention(
-            deleted, self.holds, self.erasures, self.leases, self.clock
-        )
-        return await retention.run(period)
-
-    async def _erase_in_clearview(self, person: PersonIds) -> None:
-        await self.services.candidates(person.integration).erase(person, at=self.clock.now())
-
-    def use_clearview(self, clearview: ClearView) -> ClearViewBackends | None:
-        """Applies edited settings of ClearView's services.
-
-        Returns the services that are no longer used and have to be closed; None if nothing changed.
-        """
-        before, self.clearview = self.clearview, clearview
-        if (before.candidates, before.analytics) == (clearview.candidates, clearview.analytics):
-            return None
-        old, self.services = self.services, ClearViewBackends(clearview, self.mongo, self.clock)
-        return old
-
-
-def make_connector(
-    app: AppServices, checked: CheckedConfig, name: str, observer: Observer | None = None
-) -> Connector:
-    """Returns a connector for a configured integration, not opened yet."""
-    integration = checked.loaded.value.integrations[name]
-    token_file = integration.token_file
-    return create_connector(
-        name=name,
-        integration=integration,
-        definition=checked.definition_of(name),
-        observer=observer,
-        shared_limits=app.limits,
-        token_store=None
-        if token_file is None
-        else FileTokenStore(checked.loaded.document.path.parent / token_file, app.clock),
-    )
-
-
-def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
-    """Returns what one integration's import reads from and writes to."""
-    mongo = app.mongo
-    return ImportPorts(
-        snapshots=MongoSnapshots(mongo, identity),
-        details=MongoPendingDetails(mongo, identity),
-        clearview=app.services.candidates(identity),
-        history=MongoImportHistory(mongo, identity),
-        failed=MongoFailedRecords(mongo, identity),
-        checkpoints=app.checkpoints,
-        conflicts=MongoConflictLog(mongo, identity),
-        pushes=MongoLostPushes(mongo),
-        values=MongoSentValues(mongo, app.clock, erased=app.erased),
-        erased=app.erased,
-        erasures=app.erasures,
-        runs=app.runs,
-        webhooks=MongoWebhookQueue(mongo, identity),
-        attachments=MongoAttachmentQueue(mongo, identity),
-        alerts=app.alerts,
-        clock=app.clock,
-        page_slots=app.page_slots,
-    )
-
-
-def export_job(
-    app: AppServices, wanted: Integration, connector: Connector
-) -> AnalyticsExport | None:
-    """Returns the export job of an integration; None if the operator configured none."""
-    settings = export_settings(connector.integration, wanted)
-    if settings is None:
-        return None
-    stores = ExportStores(
-        source=app.services.metrics,
-        standpoints=MongoStandpoints(app.mongo),
-        values=MongoSentValues(app.mongo, app.clock, erased=app.erased),
-        log=MongoExportLog(app.mongo, app.clock),
-        position=MongoExportPosition(app.mongo, app.clock),
-        names_of=partial(app.known.names, settings.integration_id),
-    )
-    return AnalyticsExport(
-        settings,
-        connector,
-        stores,
-        leases=app.leases,
-        alerts=app.alerts,
-        runs=app.runs,
-        clock=app.clock,
-    )
-
-
-def event_intake(app: AppServices) -> EventIntake:
-    """Returns what makes outbox rows of ClearView's changes."""
-    return EventIntake(
-        outbox=app.outbox,
-        known=app.known,
-        clearview=MongoClearViewApplications(app.mongo),
-        clock=app.clock,
-        fails_by_content=fails_by_content,
-    )
-
-
-def reconciliation(app: AppServices) -> Reconciler:
-    """Returns what compares all of ClearView with the snapshots."""
-    return Reconciler(
-        ReconcilePorts(
-            outbox=app.outbox,
-            clearview=MongoClearViewApplications(app.mongo),
-            conflicts=MongoOpenConflicts(app.mongo),
-            intake=event_intake(app),
-            clock=app.clock,
-        )
-    )
-
-
-def poll_job(
-    app: AppServices, wanted: Integration, connector: Connector, show_pending: Callable[[Run], None]
-) -> tuple[PollJob, DetailsDue | None]:
-    """Returns the import of an integration, and the question if details are due, if it has any."""
-    has_details = any(facts.detail is not None for facts in connector.lists)
-    identity = integration_id(connector.integration)
-    job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
-
-    async def poll(
-        *,
-        fence: int,
-        still_held: Callable[[], bool],
-        sweep: bool = False,
-        accept_deletions: bool = False,
-        only_webhooks: bool = False,
-        only_details: bool = False,
-        must_yield: Callable[[], bool] | None = None,
-    ) -> Run:
-        request = RunRequest(
-            fence=fence,
-            still_held=still_held,
-            sweep=sweep,
-            accept_deletions=accept_deletions,
-            only_webhooks=only_webhooks,
-            only_details=only_details,
-            must_yield=must_yield or (lambda: False),
-        )
-        run = await job.run(request)
-        if has_details:
-            show_pending(run)
-        return run
-
-    return poll, job.details_due if has_details else None
-
-
-def attachment_ports(
-    app: AppServices, identity: UUID, metrics: Metrics, is_active: Callable[[], bool]
-) -> AttachmentPorts:
-    """Returns what one integration's files are read from and written to."""
-    mongo = app.mongo
-    return AttachmentPorts(
-        queue=lambda fence: MongoFileQueue(mongo, identity, fence=fence),
-        imports=MongoAttachmentQueue(mongo, identity),
-        known=MongoSnapshots(mongo, identity),
-        shelf=app.services.shelf(identity),
-        checkpoints=app.checkpoints,
-        leases=app.leases,
-        alerts=app.alerts,
-        metrics=metrics,
-        clock=app.clock,
-        jitter=random.random,
-        is_active=is_active,
-        is_outage=is_outage,
-        slots=app.file_slots,
-    )
-
-
-async def try_integration(app: AppServices, checked: CheckedConfig, name: str) -> Trial:
-    """Asks the ATS of an integration that is not stored.
-
-    Raises:
-        AtsError: it refuses the credential, or does not answer.
-    """
-    connector = make_connector(app, checked, name)
-    await connector.open()
-    try:
-        await connector.check()
-        stages = await connector.stages()
-    finally:
-        await connector.close()
-    return Trial(
-        ats_name=connector.ats_name,
-        stages=[stage.name for stage in stages if stage.status is not None],
-        unmapped_stages=[stage.name for stage in stages if stage.status is None],
-        notes=[note.message for note in checked.notes(today=app.clock.now().date())],
-    )
-
 
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
 FINISH_ERASURES_EVERY = timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""The composition root: nothing else names stores, connectors and jobs together."""

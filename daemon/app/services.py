@@ -1,0 +1,139 @@
+"""The objects that exist once in a process, on an open MongoDB."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from config.encryption_key import encryption_keys
+from config.operator_clearview import ClearView
+from connectors.registry import SharedLimits
+from daemon.attachments.context import FILES_AT_ONCE
+from daemon.core.alert_policy import AlertPolicy
+from daemon.core.erasure import PersonIds
+from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
+from daemon.erasing.erasures import Erasures
+from daemon.erasing.requests import PersonRequests
+from daemon.importing.context import PAGES_AT_ONCE
+from daemon.ports.clock import Clock
+from daemon.runtime.clock import SystemClock
+from daemon.store.alerts import AlertStore
+from daemon.store.audit_log import DAEMON, Actor, MongoAuditTrail
+from daemon.store.checkpoints import MongoCheckpoints
+from daemon.store.clearview_backends import ClearViewBackends
+from daemon.store.connection import Mongo
+from daemon.store.data_keys import DataKeys
+from daemon.store.deleted_candidates import MongoDeletedCandidates
+from daemon.store.encryption import Keyring
+from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
+from daemon.store.integration_data import MongoIntegrationData
+from daemon.store.integrations import MongoIntegrations
+from daemon.store.known_applications import MongoKnownApplications
+from daemon.store.leases import MongoLeases
+from daemon.store.legal_holds import MongoLegalHolds
+from daemon.store.outbox import MongoOutbox
+from daemon.store.person_addresses import PersonAddresses
+from daemon.store.person_data import MongoPersonData
+from daemon.store.retention import MongoRetention
+from daemon.store.runs import MongoRunLog
+from daemon.store.stored_integrations import MongoStoredIntegrations
+from daemon.store.token_store import MongoTokenStore
+
+
+@dataclass(slots=True)
+class AppServices:
+    """The objects that exist once in a process, on an open MongoDB."""
+
+    mongo: Mongo
+    clearview: ClearView = field(default_factory=ClearView)
+    """The settings of ClearView's services."""
+    clock: Clock = field(default_factory=SystemClock)
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    actor: Actor = DAEMON
+    """Who the audit log names."""
+    encryption_key: SecretStr | None = None
+    """The key of the refresh tokens in MongoDB."""
+    limits: SharedLimits = field(default_factory=SharedLimits)
+    page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
+    """One slot for each page that is being imported."""
+    file_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
+    """One slot for each file that is held in memory."""
+    services: ClearViewBackends = field(init=False)
+    leases: MongoLeases = field(init=False)
+    alerts: AlertStore = field(init=False)
+    runs: MongoRunLog = field(init=False)
+    checkpoints: MongoCheckpoints = field(init=False)
+    integrations: MongoIntegrations = field(init=False)
+    people: MongoPersonData = field(init=False)
+    receipts: MongoReceipts = field(init=False)
+    archive: ReceiptArchive = field(init=False)
+    holds: MongoLegalHolds = field(init=False)
+    erased: MongoErasedPeople = field(init=False)
+    erasures: Erasures = field(init=False)
+    audit: MongoAuditTrail = field(init=False)
+    retention: MongoRetention = field(init=False)
+    outbox: MongoOutbox = field(init=False)
+    known: MongoKnownApplications = field(init=False)
+    stored: MongoStoredIntegrations = field(init=False)
+    integration_data: MongoIntegrationData = field(init=False)
+
+    def __post_init__(self) -> None:
+        mongo, clock = self.mongo, self.clock
+        keyring: Keyring | None = None
+        if self.encryption_key is not None:
+            keyring = Keyring(encryption_keys(self.encryption_key.get_secret_value()))
+            self.limits.token_store = MongoTokenStore(mongo, keyring, clock)
+        self.stored = MongoStoredIntegrations(mongo, keyring, clock)
+        self.services = ClearViewBackends(self.clearview, mongo, clock)
+        self.leases = MongoLeases(mongo, clock)
+        self.integration_data = MongoIntegrationData(mongo, self.leases, clock)
+        self.alerts = AlertStore(mongo, clock, self.policy)
+        self.runs = MongoRunLog(mongo, clock)
+        self.checkpoints = MongoCheckpoints(mongo, clock)
+        self.retention = MongoRetention(mongo)
+        self.audit = MongoAuditTrail(mongo, clock, self.actor)
+        self.integrations = MongoIntegrations(mongo, clock, audit=self.audit)
+        keys = DataKeys(mongo, keyring, clock)
+        self.people = MongoPersonData(mongo, self._erase_in_clearview)
+        self.receipts = MongoReceipts(mongo, keys)
+        self.archive = ReceiptArchive(mongo, keys)
+        self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
+        self.holds = MongoLegalHolds(mongo, clock)
+        self.erasures = Erasures(self.people, self.receipts, self.holds, clock, audit=self.audit)
+        self.outbox = MongoOutbox(mongo, erased=self.erased)
+        self.known = MongoKnownApplications(mongo)
+
+    def requests_by(self, audit: MongoAuditTrail) -> PersonRequests:
+        """Returns what answers requests about people, in the name of an operator."""
+        erasures = Erasures(self.people, self.receipts, self.holds, self.clock, audit=audit)
+        return PersonRequests(
+            PersonAddresses(self.mongo),
+            self.people,
+            self.receipts,
+            erasures,
+            self.holds,
+            audit=audit,
+        )
+
+    async def erase_deleted_candidates(self, period: timedelta) -> int:
+        """Erases candidates that have been marked deleted for longer; returns their number."""
+        deleted = MongoDeletedCandidates(self.mongo)
+        retention = DeletedCandidatesRetention(
+            deleted, self.holds, self.erasures, self.leases, self.clock
+        )
+        return await retention.run(period)
+
+    async def _erase_in_clearview(self, person: PersonIds) -> None:
+        await self.services.candidates(person.integration).erase(person, at=self.clock.now())
+
+    def use_clearview(self, clearview: ClearView) -> ClearViewBackends | None:
+        """Applies edited settings of ClearView's services.
+
+        Returns the services that are no longer used and have to be closed; None if nothing changed.
+        """
+        before, self.clearview = self.clearview, clearview
+        if (before.candidates, before.analytics) == (clearview.candidates, clearview.analytics):
+            return None
+        old, self.services = self.services, ClearViewBackends(clearview, self.mongo, self.clock)
+        return old
