@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 SUPPLY := build/supply-chain
-WORKERS ?= 2
+WORKERS ?= 3
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the dae
 	@exec $(BIN)/ats-sync demo
 
 test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 check: $(STAMP) ## Lint, format, types, import directions, the shipped configuration
 	@$(BIN)/ruff check .

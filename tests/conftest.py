@@ -8,9 +8,12 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
@@ -34,6 +37,26 @@ settings.register_profile(
 )
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+class OneProcessPerGroup(LoadScopeScheduling):
+    """Tests that share something dear run in one process: the image, the broker, the demo's port."""
+
+    groups: ClassVar[dict[str, tuple[str, ...]]] = {
+        "container": ("tests/container/",),
+        "broker": ("tests/broker/",),
+        "demo": ("tests/e2e/test_demo.py", "tests/e2e/test_integration_guide.py"),
+    }
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = (name for name, paths in self.groups.items() if nodeid.startswith(paths))
+        return next(found, nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessPerGroup:
+    """The groups of `--dist loadgroup` have no effect with this pytest."""
+    return OneProcessPerGroup(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

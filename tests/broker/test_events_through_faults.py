@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.mongo,
     pytest.mark.fault,
     pytest.mark.slow,
-    pytest.mark.xdist_group("broker"),
     pytest.mark.timeout(240),
 ]
 KILLS = 50

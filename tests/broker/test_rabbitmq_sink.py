@@ -15,7 +15,7 @@ from tests.broker.conftest import Subscriber
 from tests.support.broker import WATCHER, Broker
 from tests.support.log_rows import ACME, import_row
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("broker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 Sink = Callable[..., RabbitMqSink]
 
 

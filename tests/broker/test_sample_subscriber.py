@@ -18,7 +18,7 @@ from tests.broker.test_rabbitmq_sink import an_event
 from tests.support.broker import Broker
 from tests.support.pages import fenced, page
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("broker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 
 @asynccontextmanager

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.container,
     pytest.mark.slow,
     pytest.mark.timeout(1200),  # the first one builds the image
-    pytest.mark.xdist_group("container"),
 ]
 
 OWN, ANY = "10001:10001", "1000650000:0"

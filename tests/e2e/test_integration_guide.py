@@ -18,7 +18,7 @@ from tests.support.network import free_port
 from tests.support.pages import page
 from tests.support.shell_queries import Shell, read_queries
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 _BLOCK = re.compile(r"^```(bash|json|js)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
 WITHIN_S = 60

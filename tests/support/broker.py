@@ -6,6 +6,7 @@ Debian's `rabbitmq-server` is installed where it is missing and root may do so.
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -185,8 +186,12 @@ def _definitions() -> dict[str, object]:
 
 
 def _free_ports(count: int) -> Sequence[int]:
+    """Below the ports that the kernel gives to connections: a broker that is down keeps its own."""
+    draw, found = random.SystemRandom(), []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        while len(found) < count:
+            one, port = stack.enter_context(socket.socket()), draw.randrange(20_000, 32_000)
+            with suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
