@@ -84,7 +84,7 @@ class _Once:
             await self._read_changes()
             await self._each(workers, PUSHES, self._deliver)
             await self._each(workers, EXPORTS, _export)
-            await self._each(workers, POLLS, _import_details)
+            await self._each([w for w in workers if w.is_readable], POLLS, _import_details)
             await self._each(workers, FILES, _fetch_files)
         await self._guarded("erasures", "erasures", self._erase)
         await self._guarded("alerts", "conditions", self._notify)

@@ -100,8 +100,8 @@ class IntegrationWorker:
         self._health = health
         self._shared = shared
         self._webhooks = Trigger(f"webhooks:{self.name}")
-        self._is_readable = True
-        """False after a poll to which the ATS gave no page."""
+        self.is_readable = True
+        """False after a poll that broke, or to which the ATS gave no page."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
@@ -264,7 +264,7 @@ class IntegrationWorker:
             is_active = self._shared.state_cache.is_active(self.name)
             return not is_active or any(each.is_set() for each in waiting)
 
-        if self._is_readable:
+        if self.is_readable:
             await self._import_details(lease, ended, must_yield)
 
     async def details_once(self, at_most: timedelta) -> None:
@@ -304,14 +304,15 @@ class IntegrationWorker:
         state: IntegrationState | None,
         ended: Callable[[Run], None],
     ) -> str | None:
+        self.is_readable = False
         try:
             run = await job()
         except RunFailed as failed:
-            self._is_readable = failed.run.outcome == "partial"
+            self.is_readable = failed.run.outcome == "partial"
             ended(failed.run)
             await self._note_failure(failed)
             return str(failed)
-        self._is_readable = True
+        self.is_readable = True
         ended(run)
         await self._note_success(state)
         return None if run.outcome == "success" else run.error or run.outcome
