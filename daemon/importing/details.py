@@ -5,7 +5,7 @@ the write that stores them, after the checkpoint has named the records: a kill a
 either the mark, or a page that the next run finishes from the snapshots.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -34,7 +34,8 @@ log = structlog.get_logger("daemon.importing.details")
 Answer = RecordDetails | MappingFailed | None
 _OF_RECORDS = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
 """The errors that records may be to blame for, if the ATS has answered."""
-FIRST_BATCH, MOST_AT_ONCE = 8, 250
+FIRST_BATCH, MOST_AT_ONCE = 1, 250
+"""It begins with one record: at a slow ATS also a few take longer than an event may wait."""
 SECONDS_A_BATCH = 2.0
 """A poll that becomes due meanwhile waits about so long."""
 
@@ -58,8 +59,10 @@ async def count_pending(context: ImportContext) -> None:
     )
 
 
-async def import_details(context: ImportContext) -> None:
+async def import_details(context: ImportContext, batch_sizes: MutableMapping[str, int]) -> None:
     """Reads and imports what is due, until something more urgent is.
+
+    `batch_sizes`, by list, is what earlier runs found to fit; it is kept up to date.
 
     Raises:
         AtsError: the ATS is away, or refuses the credential or all details.
@@ -67,7 +70,7 @@ async def import_details(context: ImportContext) -> None:
     for facts in context.connector.lists:
         if facts.detail is not None:
             # One batch at least: polls that are always due would leave no time for details.
-            await _DetailImport(context, facts, facts.detail).run()
+            await _DetailImport(context, facts, facts.detail, batch_sizes).run()
 
 
 @dataclass(slots=True)
@@ -77,19 +80,20 @@ class _DetailImport:
     context: ImportContext
     facts: ListFacts
     detail: DetailFacts
-    size: int = FIRST_BATCH
+    batch_sizes: MutableMapping[str, int]
     _failures: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         ports, name = self.context.ports, self.facts.name
         while True:
-            due = await ports.details.due(name, ports.clock.now(), limit=self.size)
+            size = self.batch_sizes.get(name, FIRST_BATCH)
+            due = await ports.details.due(name, ports.clock.now(), limit=size)
             if not due:
                 return
             began = ports.clock.monotonic()
             await self._import(due)
-            self.size = next_batch_size(
-                self.size,
+            self.batch_sizes[name] = next_batch_size(
+                len(due),
                 ports.clock.monotonic() - began,
                 wanted_s=SECONDS_A_BATCH,
                 most=MOST_AT_ONCE,

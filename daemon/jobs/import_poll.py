@@ -8,6 +8,7 @@ Reads from the connector and `candidate_snapshots`; writes `candidate_snapshots`
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
@@ -62,6 +63,8 @@ class ImportPoll:
         self._integration_id = integration_id
         self._ports = ports
         self._rules = rules
+        self._batch_sizes: dict[str, int] = {}
+        """By list: the records whose details are read together."""
 
     async def run(self, request: RunRequest) -> Run:
         """Imports everything that changed since the last run.
@@ -104,7 +107,9 @@ class ImportPoll:
                 await self._import_named(context, apply_webhooks)
                 return
             if request.only_details:
-                await self._import_named(context, import_details)
+                await self._import_named(
+                    context, partial(import_details, batch_sizes=self._batch_sizes)
+                )
                 return
             self._begin_walk(context)
             await apply_webhooks(context)

@@ -8,7 +8,8 @@ import pytest
 
 from connectors.errors import Forbidden, Rejected, Unavailable
 from daemon.core.runs import Run
-from daemon.jobs.import_poll import ImportFailed
+from daemon.importing.context import RunRequest
+from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.connection import Mongo
 from models.ids import candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids
@@ -305,6 +306,29 @@ async def test_details_yield_to_what_is_more_urgent_after_a_batch(bench: ImportB
     assert run.counts.details_pending == 30 - run.counts.updated
 
 
+async def test_the_first_batch_of_a_slow_ats_is_one_record(bench: ImportBench) -> None:
+    populate(bench.connector.ats, 30)
+    await bench.poll()
+    bench.connector.on_details = lambda read: bench.clock.advance(timedelta(seconds=2 * len(read)))
+    began = bench.clock.monotonic()
+
+    run = await bench.poll(only_details=True, must_yield=lambda: True)
+
+    assert run.counts.updated == 1
+    assert bench.clock.monotonic() - began <= 2.0
+
+
+async def test_a_run_goes_on_with_batches_as_large_as_the_last_ones(bench: ImportBench) -> None:
+    populate(bench.connector.ats, 30)
+    await bench.poll()
+    job = ImportPoll(bench.connector, bench.integration, bench.ports(), bench.rules)
+    request = RunRequest(fence=1, only_details=True, must_yield=lambda: True)
+
+    runs = [await job.run(request) for _ in range(4)]
+
+    assert [run.counts.updated for run in runs] == [1, 2, 4, 8]
+
+
 async def test_a_status_that_is_pushed_while_a_detail_is_read_stays(bench: ImportBench) -> None:
     populate(bench.connector.ats, 2)
     await bench.poll()
@@ -338,6 +362,7 @@ async def test_records_of_one_person_add_their_files_to_one_candidate(bench: Imp
     ats.put("opportunities", "1", person="p", files=["a", "b"], answers={"One?": 1})
     ats.tick()
     ats.put("opportunities", "2", person="p", files=["c"], answers={"Two?": 2})
+    bench.connector.on_details = lambda _: bench.clock.advance(timedelta(seconds=1))
     await bench.poll()
     await details(bench)
 
