@@ -329,7 +329,7 @@ async def test_a_process_killed_while_a_token_is_given_goes_on_where_the_ats_let
 async def test_commands_beside_each_other_spend_no_refresh_token_twice(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
-    vendor = RotatingVendor(first="CANARY-refresh", expires_in=0.05)
+    vendor = RotatingVendor(first="CANARY-refresh", expires_in=0.005)
 
     async with rotating_bench(mongo, tmp_path, vendor) as wild:
         results = await asyncio.gather(
