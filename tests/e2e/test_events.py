@@ -155,6 +155,7 @@ async def test_a_daemon_that_is_killed_again_and_again_publishes_all_that_it_has
         return len(rows) > 60 and rows <= {event["id"] for event in got.events}
 
     async with bench.daemon() as daemon:
+        await daemon.heard("daemon_started")  # before it, a signal ends it at once
         await until(lambda: has_pushed(bench, 2), within=40)
         await until(all_published, within=40)
         assert await daemon.stop() == 0
