@@ -69,7 +69,7 @@ def show_comparison(found: Comparison) -> None:
     agree = found.checked - len(found.findings)
     out.print(
         f"{found.connector} beside {found.document}: {agree} of {found.checked} agree, "
-        f"{found.count('mismatch')} do not, {found.count('unknown')} cannot be told.",
+        f"{found.count('mismatch')} contradictory, {found.count('unknown')} unknown.",
         markup=False,
         soft_wrap=True,
     )

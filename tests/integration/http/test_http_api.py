@@ -190,22 +190,22 @@ async def test_the_history_of_a_candidate_is_found_by_either_id(
         await opened.own.candidates_import_log.insert_one(an_import(name, "c1"))
     ours = str(candidate_id(integration_id("acme"), "c1"))
     client = await serve()
-    told = {}
+    answers = {}
 
     for path in (ours, "c1", "c1?integration=acme", "nobody"):
         async with client.get(
             f"{V1}/candidates/{path.partition('?')[0]}/history?{path.partition('?')[2]}"
         ) as answer:
-            told[path] = (answer.status, await answer.json(content_type=None))
-    assert {path: status for path, (status, _) in told.items()} == {
+            answers[path] = (answer.status, await answer.json(content_type=None))
+    assert {path: status for path, (status, _) in answers.items()} == {
         ours: 200,
         "c1": 409,
         "c1?integration=acme": 200,
         "nobody": 404,
     }
-    assert told[ours][1] == told["c1?integration=acme"][1]
-    assert told[ours][1]["candidate"]["integration"] == "acme"
-    assert [event["kind"] for event in told[ours][1]["events"]] == ["import"]
+    assert answers[ours][1] == answers["c1?integration=acme"][1]
+    assert answers[ours][1]["candidate"]["integration"] == "acme"
+    assert [event["kind"] for event in answers[ours][1]["events"]] == ["import"]
 
 
 async def test_runs_are_filtered(serve: Serve, opened: Mongo) -> None:

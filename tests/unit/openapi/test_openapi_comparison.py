@@ -295,5 +295,5 @@ def test_the_command_shows_findings_and_exits_with_one(tmp_path: Path) -> None:
     assert "application.job.name" in shown.out
     [finding] = as_json.json["findings"]
     assert (finding["verdict"], finding["line"]) == ("mismatch", line_of("job.title.label"))
-    assert "0 do not" in fine.out
+    assert "0 contradictory" in fine.out
     assert "does not say `openapi: 3.…`" in refused.err
