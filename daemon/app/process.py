@@ -248,14 +248,15 @@ class Daemon:
             await channel.close()
         await self.app.services.close()
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, file_is_new: bool = True) -> None:
         """Writes the settings documents, reads every integration's state, closes old alerts, begins events."""
         alerts = self.app.alerts
         await self.app.erased.refresh()
         await self.app.retention.apply(self.config.loaded.value.retention)
         await self.app.integrations.configure(configured_integrations(self.config.checked))
         await self.state_cache.refresh()
-        await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
+        if file_is_new:
+            await alerts.resolve(alert_key(AlertKind.CONFIG_REFUSED, None))
         await alerts.resolve_all_but(self.config.enabled)
         undelivered = AlertKind.NOTIFICATION_UNDELIVERED
         keys = [alert_key(undelivered, None, channel.name) for channel in self.channels.open]
@@ -277,13 +278,15 @@ class Daemon:
         relays = self.relays.made_for(checked.loaded.value.events)
         self.channels.become(clearview.notifications)
         before = self._wanted()
+        file_is_new = checked.loaded.document is not self.config.loaded.document
         self.relays.use(relays)
         self.config.checked = checked
         self.sender.use(self.channels.open)
         old_services = self.app.use_clearview(clearview)
         try:
-            await self._note_edit(before)
-            await self.prepare()
+            if file_is_new:  # and not only an integration that was added at run time
+                await self._note_edit(before)
+            await self.prepare(file_is_new=file_is_new)
         finally:
             await self._workers.apply(self._wanted())
             if old_services is not None:

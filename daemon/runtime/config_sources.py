@@ -43,7 +43,6 @@ class ConfigSources:
         self._apply = apply
         self._file = current.checked
         self._stored: Sequence[StoredIntegration] = ()
-        self._seen: Mapping[str, int] = {}
         self._lock = asyncio.Lock()
 
     @property
@@ -53,7 +52,6 @@ class ConfigSources:
 
     async def begin(self) -> None:
         """Adds the integrations of the database to the file's; nothing runs yet."""
-        self._seen = await self._store.revisions()
         self._stored = await self._store.all()
         self._current.checked, _ = combined(self._file, self._stored)
 
@@ -70,12 +68,11 @@ class ConfigSources:
         """Brings integrations into force that any replica adds, changes or removes."""
         await self._report(combined(self._file, self._stored)[1])
         while not await stopped_within(stop, LOOK_EVERY):
-            revisions = await self._store.revisions()
-            if revisions != self._seen:
+            in_force = {one.name: one.revision for one in self._stored}
+            if await self._store.revisions() != in_force:
                 async with self._lock:
                     await self._use(self._file, await self._store.all())
-                self._seen = revisions
-                log.info("stored_integrations_applied", integrations=len(revisions))
+                log.info("stored_integrations_applied", integrations=len(self._stored))
 
     async def _use(self, file: CheckedConfig, stored: Sequence[StoredIntegration]) -> None:
         checked, refused = combined(file, stored)

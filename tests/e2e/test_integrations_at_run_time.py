@@ -61,6 +61,7 @@ async def test_an_added_integration_is_imported_changed_and_removed_without_a_re
             async with client.post(address, json=body) as answer:
                 added = answer.status
             await until(lambda: _is(imported(bench, "new-one"), 12))
+            edits = await bench.own["audit_log"].count_documents({"action": "configuration.apply"})
             async with client.patch(f"{address}/new-one", json={"enabled": False}) as answer:
                 changed = answer.status
             await daemon.heard("integration_stopped")
@@ -72,6 +73,7 @@ async def test_an_added_integration_is_imported_changed_and_removed_without_a_re
     printed = "".join(daemon.lines)
     assert (tried_status, tried["ats"]) == (200, "Ashby")
     assert (added, changed, removed) == (201, 200, 200)
+    assert edits == 0, "the file was not edited"
     assert purged["purged"] > 12
     assert await bench.documents("candidate_snapshots", "new-one") == []
     assert await imported(bench, "new-one") == 12, "ClearView's data is ClearView's"
