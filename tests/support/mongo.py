@@ -233,7 +233,12 @@ class ReplicaSet:
         config = {
             "_id": self.name,
             "members": [{"_id": i, "host": m.host} for i, m in enumerate(self.members)],
-            "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500},
+            "settings": {
+                "electionTimeoutMillis": 2_000,
+                "heartbeatIntervalMillis": 500,
+                # A secondary that reads from a stopped one would hold up every majority write.
+                "chainingAllowed": False,
+            },
         }
         for member in self.members:  # each must answer the one that asks them all
             async with _direct(member) as client:
