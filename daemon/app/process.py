@@ -35,7 +35,7 @@ from daemon.events.relay import EventRelay, RelayPorts
 from daemon.events.relays import EventRelays
 from daemon.events.sink_reports import alert_keys
 from daemon.events.sinks import publisher_of, subscription_of
-from daemon.http.api import ApiServices
+from daemon.http.api_services import ApiServices
 from daemon.http.server import HttpParts, HttpServer
 from daemon.http.webhooks import Webhooks
 from daemon.jobs.attachment_fetch import AttachmentFetch

@@ -9,7 +9,8 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from daemon.http.api import ApiRoutes, ApiServices
+from daemon.http.api import ApiRoutes
+from daemon.http.api_services import ApiServices
 from daemon.http.body_limits import MOST_WEBHOOK_BYTES
 from daemon.http.connections import HttpLimits, limits_of_process, whole_requests
 from daemon.http.guard import (

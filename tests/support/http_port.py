@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from config.encryption_key import encryption_keys
 from connectors.errors import Unavailable
-from daemon.http.api import ApiServices
+from daemon.http.api_services import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck

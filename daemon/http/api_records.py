@@ -1,0 +1,148 @@
+"""Runs, pushes, alerts and logs in pages; replays of pushes and mutes of alerts."""
+
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from daemon.core.mutes import mute_end
+from daemon.http import api_inputs as take
+from daemon.http.answers import Problem, answered
+from daemon.http.api_services import ApiServices
+from daemon.http.cursors import cursor_of, moment_position, text_position
+from daemon.http.openapi import V1, object_of, rows_of, stored
+from daemon.http.operations import operation
+from daemon.store.connection import Row
+from daemon.store.log_reader import LogFilter
+from daemon.store.outbox_admin import OutboxFilter
+from daemon.store.overview import AlertFilter, RunFilter
+from daemon.store.row_pages import RowPage
+from models.documents import (
+    Alert,
+    CandidateImportLog,
+    StatusOutboxEntry,
+    StatusUpdateLog,
+    SyncRun,
+)
+
+PUSH = object_of(
+    push=stored(StatusOutboxEntry), log={"type": "array", "items": stored(StatusUpdateLog)}
+)
+MUTED = object_of("key", "muted_until")
+TEXTS_OF_PUSHES = frozenset({"rejection_reason", "target_stage", "expected_stage"})
+
+
+class RecordRoutes:
+    """The routes of runs, pushes, alerts and logs."""
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+
+    @operation("GET", f"{V1}/runs", answer=rows_of("runs", SyncRun))
+    async def runs(self, query: take.RunsQuery) -> web.Response:
+        """Runs, the latest first."""
+        which = RunFilter(query.integration, query.job, query.outcome, query.before)
+        after = moment_position(query.cursor)
+        page = await self._services.overview.runs(which, limit=query.limit, after=after)
+        return _page("runs", page)
+
+    @operation("GET", f"{V1}/outbox", answer=rows_of("outbox", StatusOutboxEntry))
+    async def outbox(self, query: take.OutboxQuery) -> web.Response:
+        """Pushes, the latest first."""
+        which = OutboxFilter(
+            states=None if query.state is None else (query.state,),
+            integration=query.integration,
+            application=query.application,
+            before=query.before,
+        )
+        after = text_position(query.cursor)
+        page = await self._services.outbox.listed(which, limit=query.limit, after=after)
+        return _page("outbox", RowPage([_without_texts(row) for row in page.rows], page.next))
+
+    @operation("GET", f"{V1}/outbox/{{id}}", answer=PUSH, refusals=(404,))
+    async def outbox_entry(self, id_: UUID) -> web.Response:
+        """One push with the log of its outcome."""
+        found = await self._services.outbox.shown(id_)
+        if found is None:
+            raise Problem(404, "no push has this id")
+        return answered({**found, "push": _without_texts(found["push"])})
+
+    @operation("GET", f"{V1}/alerts", answer=rows_of("alerts", Alert))
+    async def alerts(self, query: take.AlertsQuery) -> web.Response:
+        """Alerts, the latest first; those that are open unless others are asked for."""
+        which = AlertFilter(query.state, query.integration, query.kind)
+        after = moment_position(query.cursor)
+        page = await self._services.overview.alerts(which, limit=query.limit, after=after)
+        return _page("alerts", page)
+
+    @operation("GET", f"{V1}/import-log", answer=rows_of("imports", CandidateImportLog))
+    async def import_log(self, query: take.ImportsQuery) -> web.Response:
+        """Imports of one integration."""
+        which = LogFilter(
+            query.integration, query.status, candidate=query.candidate, since=query.since
+        )
+        after = moment_position(query.cursor)
+        page = await self._services.logs.imports(which, limit=query.limit, after=after)
+        return _page("imports", page)
+
+    @operation("GET", f"{V1}/status-log", answer=rows_of("status_updates", StatusUpdateLog))
+    async def status_log(self, query: take.StatusUpdatesQuery) -> web.Response:
+        """Outcomes of status changes of one integration."""
+        which = LogFilter(
+            query.integration, query.outcome, application=query.application, since=query.since
+        )
+        after = moment_position(query.cursor)
+        page = await self._services.logs.status_updates(which, limit=query.limit, after=after)
+        return _page("status_updates", page)
+
+    @operation(
+        "POST",
+        f"{V1}/outbox/{{id}}/replay",
+        answer=object_of("id", "state"),
+        status=202,
+        refusals=(404, 409),
+    )
+    async def replay(self, id_: UUID) -> web.Response:
+        """Send a dead letter once more; 202, because its integration's worker does it."""
+        replayed = await self._services.outbox.replay(id_)
+        if replayed.refusal is not None:
+            missing = replayed.refusal == "unknown"
+            raise Problem(404 if missing else 409, replayed.sentence)
+        return answered({"id": id_, "state": "retrying"}, status=202)
+
+    @operation("POST", f"{V1}/alerts/{{id}}/mute", answer=MUTED, refusals=(404,))
+    async def mute(self, id_: UUID, body: take.MuteBody) -> web.Response:
+        """Send no message about this condition for a while, however often it comes and goes meanwhile."""
+        try:
+            until = mute_end(body.for_, body.until, now=self._services.clock.now())
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+        alert = await self._alert(id_)
+        await self._services.mutes.mute(alert["key"], until)
+        return await self._muted(alert)
+
+    @operation("POST", f"{V1}/alerts/{{id}}/unmute", answer=MUTED, refusals=(404,))
+    async def unmute(self, id_: UUID) -> web.Response:
+        """Send messages about this condition again; a wider mute that covers it as well goes on."""
+        alert = await self._alert(id_)
+        await self._services.mutes.unmute(alert["key"])
+        return await self._muted(alert)
+
+    async def _alert(self, alert_id: UUID) -> Row:
+        alert = await self._services.mutes.alert(alert_id)
+        if alert is None:
+            raise Problem(404, "no alert has this id")
+        return alert
+
+    async def _muted(self, alert: Row) -> web.Response:
+        until = await self._services.mutes.until(alert["key"], alert.get("integration"))
+        return answered({"key": alert["key"], "muted_until": until})
+
+
+def _page(name: str, page: RowPage) -> web.Response:
+    return answered({name: page.rows, "next": cursor_of(page.next)})
+
+
+def _without_texts(push: Row) -> dict[str, Any]:
+    """Returns a push without what a recruiter wrote: that may name a person."""
+    return {name: value for name, value in push.items() if name not in TEXTS_OF_PUSHES}
