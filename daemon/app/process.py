@@ -1,62 +1,41 @@
 """Everything of one daemon process: what runs beside what, and with what."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from config.operator import Integration
 from config.operator_events import EventSink
 from config.settings import Settings
-from connectors.connector import Connector
 from connectors.definition.requests import Api
-from connectors.read.webhooks import WebhookReader, webhook_reader
 from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
+from daemon.app.http import http_server
 from daemon.app.jobs import (
-    attachment_ports,
     event_intake,
-    export_job,
-    make_connector,
-    poll_job,
     reconciliation,
-    try_integration,
 )
 from daemon.app.services import AppServices
+from daemon.app.workers import WorkerFactory
 from daemon.attachments.poller import AttachmentPoller
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
-from daemon.core.pushes import OutboxRow
-from daemon.core.runs import Run
 from daemon.events.relay import EventRelay, RelayPorts
 from daemon.events.relays import EventRelays
 from daemon.events.sink_reports import alert_keys
 from daemon.events.sinks import publisher_of, subscription_of
-from daemon.http.api_services import ApiServices
-from daemon.http.server import HttpParts, HttpServer
-from daemon.http.webhooks import Webhooks
-from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.rules import (
-    attachment_rules,
-    export_check_interval,
     push_rules,
 )
-from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
-from daemon.pushing.delivery import DeliveryLimits
 from daemon.pushing.outbox_poller import OutboxPoller
 from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of
 from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.config_watch import ConfigWatch
-from daemon.runtime.health import Health
-from daemon.runtime.integration_admin import IntegrationAdmin
 from daemon.runtime.integration_state import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
-from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.process_tasks import ProcessTasks
 from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 from daemon.runtime.readiness import ReadinessCheck, config_check, loops_check, stream_check
@@ -65,33 +44,20 @@ from daemon.runtime.scheduler import Scheduler
 from daemon.runtime.settings_documents import configured_integrations
 from daemon.runtime.sunset_watch import SunsetWatch
 from daemon.runtime.supervision import stopped_within
-from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
 from daemon.runtime.worker_pool import WorkerPool
 from daemon.store.alert_expiry import AlertExpiry
-from daemon.store.alert_mutes import AlertMutes
 from daemon.store.attachments import MongoDueFiles
 from daemon.store.audit_log import Actor, MongoAuditTrail
-from daemon.store.candidate_history import MongoCandidateHistory
-from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.connection import DatabaseError
-from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.integrations import MongoIntegrations, MongoIntegrationStates
-from daemon.store.log_reader import MongoLogReader
 from daemon.store.log_rows import MongoLogRows
 from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
-from daemon.store.outbox_admin import MongoOutboxAdmin
-from daemon.store.overview import Overview
 from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
-from daemon.store.webhook_events import MongoWebhookEventStore
 from daemon.stream.change_stream import ApplicationStream
 from daemon.stream.log_stream import LogStream
 from models.ids import integration_id
 
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
 FINISH_ERASURES_EVERY = timedelta(minutes=1)
-_DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
-"""The intake and the outbox poller wake a delivery at once; its own scan finds what both missed."""
 
 
 class Daemon:
@@ -114,22 +80,27 @@ class Daemon:
         self.metrics = PrometheusMetrics()
         self.loops = LoopHealth(alerts, clock, is_outage)
         self.state_cache = IntegrationStateCache(app.integrations)
-        self.deliveries: dict[UUID, StatusDelivery] = {}
-        self.files: dict[UUID, AttachmentFetch] = {}
+        self._scheduler = Scheduler(clock)
+        self._rate_limits = RateLimitMonitor(alerts, clock, app.policy)
+        self.workers = WorkerFactory(
+            app=app,
+            config=self.config,
+            metrics=self.metrics,
+            observer=ConnectorMetrics(self.metrics, self._rate_limits),
+            scheduler=self._scheduler,
+            state_cache=self.state_cache,
+            loops=self.loops,
+        )
         self.intake = self._make_intake()
         self.channels = Channels(self.config.loaded.value.clearview.notifications)
         self.sender = self._make_sender()
         self.relays = EventRelays(self._make_relay, self.config.loaded.value.events, self.loops)
-        self._scheduler = Scheduler(clock)
-        self._rate_limits = RateLimitMonitor(alerts, clock, app.policy)
-        self._observer = ConnectorMetrics(self.metrics, self._rate_limits)
         self._sunsets = SunsetWatch(self._apis, alerts, clock)
         self._expiry = AlertExpiry(app.mongo, alerts)
-        self._states = MongoIntegrationStates(app.mongo)
-        self._workers = WorkerPool(self.make_worker, self._worker_stopped, self.loops)
+        self._running = WorkerPool(self.workers.make, self.workers.stopped, self.loops)
         self.sources = ConfigSources(self.config, app.stored, alerts, self.apply)
         self._checks = self._readiness_checks()
-        self.http = self._http_server()
+        self.http = http_server(settings, app, self.sources, self._checks, self.metrics)
 
     async def start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Puts everything into the group; tasks end by themselves once `stop` is set."""
@@ -144,9 +115,9 @@ class Daemon:
             },
             work={
                 STREAM: self.intake.run,
-                "due pushes": OutboxPoller(app.outbox, app.clock, self._wakers).run,
+                "due pushes": OutboxPoller(app.outbox, app.clock, self.workers.push_wakers).run,
                 "due files": AttachmentPoller(
-                    MongoDueFiles(app.mongo), app.clock, self._file_wakers
+                    MongoDueFiles(app.mongo), app.clock, self.workers.file_wakers
                 ).run,
                 "messages": self.sender.run,
                 "events": self.relays.run,
@@ -159,7 +130,7 @@ class Daemon:
                 ).run,
                 "added integrations": self.sources.run,
             },
-            workers=partial(self._workers.run, self._wanted()),
+            workers=partial(self._running.run, self._wanted()),
             http=partial(self.http.serve, settings.http_host, settings.http_port),
             observer=self.loops,
         ).start(group, stop)
@@ -173,52 +144,6 @@ class Daemon:
             "config": config_check(self.config),
             "loops": loops_check(self.loops),
         }
-
-    def _http_server(self) -> HttpServer:
-        mongo, clock = self.app.mongo, self.app.clock
-        name = "this machine" if self.settings.admin_token is None else "admin token"
-        audit = MongoAuditTrail(mongo, clock, Actor(name, "api"))
-        services = ApiServices(
-            overview=Overview(mongo, clock),
-            integrations=MongoIntegrations(mongo, clock, audit=audit),
-            outbox=MongoOutboxAdmin(mongo, clock, audit=audit),
-            mutes=AlertMutes(mongo, clock, audit=audit),
-            logs=MongoLogReader(mongo),
-            history=MongoCandidateHistory(mongo),
-            people=self.app.requests_by(audit),
-            stored=self.app.stored,
-            admin=IntegrationAdmin(
-                self.app.stored,
-                lambda: self.sources.file,
-                partial(try_integration, self.app),
-                audit,
-            ),
-            purge=self.app.integration_data.purge,
-            clock=clock,
-        )
-        return HttpServer(
-            HttpParts(
-                services=services,
-                checks=self._checks,
-                render_metrics=self.metrics.render,
-                clock=clock,
-                admin_token=self.settings.admin_token,
-                hosts=self.settings.http_hosts,
-                routes=Webhooks(
-                    self._webhook_reader,
-                    MongoWebhookEventStore(mongo, erased=self.app.erased),
-                    clock,
-                    self.metrics,
-                ).routes(),
-            )
-        )
-
-    def _webhook_reader(self, name: str) -> WebhookReader | None:
-        checked = self.config.checked
-        integration = checked.loaded.value.integrations.get(name)
-        if integration is None or not integration.enabled:
-            return None
-        return webhook_reader(checked.definition_of(name).model, integration)
 
     async def _watch_conditions(self, stop: asyncio.Event) -> None:
         while not await stopped_within(stop, CHECK_CONDITIONS_EVERY):
@@ -288,7 +213,7 @@ class Daemon:
                 await self._note_edit(before)
             await self.prepare(file_is_new=file_is_new)
         finally:
-            await self._workers.apply(self._wanted())
+            await self._running.apply(self._wanted())
             if old_services is not None:
                 await old_services.close()
 
@@ -316,86 +241,6 @@ class Daemon:
         definition_of = self.config.checked.definition_of
         return {name: definition_of(name).model.api for name in self.config.enabled}
 
-    def make_worker(self, name: str) -> IntegrationWorker:
-        """Returns the worker of a configured integration, with its jobs and triggers."""
-        app, wanted = self.app, self.config.loaded.value.integrations[name]
-        of = IntegrationRef(name, integration_id(name))
-        connector = make_connector(app, self.config.checked, name, self._observer)
-        export = export_job(app, wanted, connector)
-        poll, details_due = poll_job(app, wanted, connector, self._show_pending)
-        jobs = Jobs(
-            poll=poll,
-            details_due=details_due,
-            delivery=self._make_delivery(of, wanted, connector),
-            export=export,
-            files=self._make_files(of, wanted, connector),
-        )
-        triggers = Triggers(
-            poll=self._scheduler.every(
-                wanted.poll.every, f"poll:{name}", jitter=wanted.poll.jitter
-            ),
-            export=None
-            if wanted.analytics is None
-            else self._scheduler.every(
-                export_check_interval(wanted.analytics.every), f"export:{name}"
-            ),
-            cadence=PollCadence(wanted.poll.every, wanted.poll.every_with_webhooks, app.clock),
-        )
-        health = Health(of, app.alerts, app.clock, app.policy)
-        shared = SharedServices(
-            leases=app.leases,
-            state_cache=self.state_cache,
-            integrations=app.integrations,
-            states=self._states,
-            clock=app.clock,
-            loops=self.loops,
-            database_error=DatabaseError,
-            is_outage=is_outage,
-        )
-        return IntegrationWorker(of.id, connector, jobs, triggers, health, shared)
-
-    def _show_pending(self, run: Run) -> None:
-        pending, name = run.counts.details_pending, str(run.integration)
-        self.metrics.gauge("details_pending", pending, integration=name)
-
-    def _worker_stopped(self, name: str) -> None:
-        self._scheduler.forget(f"poll:{name}")
-        self._scheduler.forget(f"export:{name}")
-        self.deliveries.pop(integration_id(name), None)
-        self.files.pop(integration_id(name), None)
-
-    def _make_delivery(
-        self, of: IntegrationRef, wanted: Integration, connector: Connector
-    ) -> StatusDelivery | None:
-        if not wanted.push.enabled:
-            return None
-        app = self.app
-        ports = PushPorts(
-            queue=lambda fence: MongoDeliveryQueue(
-                app.mongo, of.id, fence=fence, erased=app.erased
-            ),
-            known=app.known,
-            clearview=MongoClearViewApplications(app.mongo),
-            states=self._states,
-            leases=app.leases,
-            alerts=app.alerts,
-            metrics=self.metrics,
-            clock=app.clock,
-            jitter=random.random,
-        )
-        settings = PushSettings(rules=push_rules(of.name, wanted), limits=_DELIVERY_LIMITS)
-        delivery = StatusDelivery(of, connector, ports, settings)
-        self.deliveries[of.id] = delivery
-        return delivery
-
-    def _make_files(
-        self, of: IntegrationRef, wanted: Integration, connector: Connector
-    ) -> AttachmentFetch:
-        is_active = partial(self.state_cache.is_active, of.name)
-        ports = attachment_ports(self.app, of.id, self.metrics, is_active)
-        job = self.files[of.id] = AttachmentFetch(of, connector, ports, attachment_rules(wanted))
-        return job
-
     def _make_intake(self) -> StatusIntake:
         app = self.app
         ports = IntakePorts(
@@ -408,21 +253,11 @@ class Daemon:
             metrics=self.metrics,
             clock=app.clock,
         )
-        return StatusIntake(ports, rules=self._push_rules, announce=self._announce)
+        return StatusIntake(ports, rules=self._push_rules, announce=self.workers.announce)
 
     def _push_rules(self) -> dict[UUID, PushRules]:
         integrations = self.config.loaded.value.integrations
         return {integration_id(name): push_rules(name, one) for name, one in integrations.items()}
-
-    def _announce(self, row: OutboxRow) -> None:
-        if row.event.integration_id in self.deliveries:
-            self.deliveries[row.event.integration_id].announce(row)
-
-    def _wakers(self) -> Mapping[UUID, Callable[[], None]]:
-        return {identity: one.wake for identity, one in self.deliveries.items()}
-
-    def _file_wakers(self) -> Mapping[UUID, Callable[[], None]]:
-        return {identity: one.wake for identity, one in self.files.items()}
 
     def _make_relay(self, entry: EventSink) -> EventRelay:
         app = self.app

@@ -117,7 +117,7 @@ class _Once:
             await self._each(workers, WORKER, _close)
 
     async def _begin(self, name: str, workers: list[IntegrationWorker]) -> None:
-        worker = self._daemon.make_worker(name)
+        worker = self._daemon.workers.make(name)
         await worker.connector.open()
         workers.append(worker)
 
@@ -135,7 +135,7 @@ class _Once:
         await self._guarded(name, loop, work)
 
     async def _deliver(self, worker: IntegrationWorker) -> str | None:
-        delivery = self._daemon.deliveries.get(integration_id(worker.name))
+        delivery = self._daemon.workers.deliveries.get(integration_id(worker.name))
         if delivery is None:
             return None
         counts = await delivery.deliver_due()

@@ -37,7 +37,8 @@ class ConfigSources:
     def __init__(
         self, current: CurrentConfig, store: StoredIntegrationStore, alerts: Alerts, apply: Apply
     ) -> None:
-        self._current = current
+        self.current = current
+        """The configuration in force."""
         self._store = store
         self._alerts = alerts
         self._apply = apply
@@ -53,7 +54,7 @@ class ConfigSources:
     async def begin(self) -> None:
         """Adds the integrations of the database to the file's; nothing runs yet."""
         self._stored = await self._store.all()
-        self._current.checked, _ = combined(self._file, self._stored)
+        self.current.checked, _ = combined(self._file, self._stored)
 
     async def use_file(self, checked: CheckedConfig) -> None:
         """Brings an edited file into force.
