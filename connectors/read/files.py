@@ -131,10 +131,12 @@ class FileReader:
             raise AddressExpired(f"{FILE}: its address is not known", operation=FILE)
         if spec.address is not None:
             return _joined(self._parts.requests.origin, await self._asked(spec, ref, address))
+        if address.url is None:
+            raise NotSupported(f"{FILE}: {self._title} shows no address of it")
         now, ends = self._parts.clock.now(), address.expires_at
         if ends is None and spec.lifetime is not None:
             ends = address.read_at + spec.lifetime
-        if address.url is None or (ends is not None and ends - MARGIN <= now):
+        if ends is not None and ends - MARGIN <= now:
             raise AddressExpired(f"{FILE}: its address is too old", operation=FILE)
         return _joined(self._parts.requests.origin, address.url)
 

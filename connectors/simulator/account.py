@@ -60,6 +60,8 @@ class Account:
     CANDIDATE_LACKS: ClassVar[tuple[str, ...]] = ()
     """Canonical fields of candidates that the vendor's API does not carry."""
     APPLICATION_LACKS: ClassVar[tuple[str, ...]] = ()
+    BARE_FILES: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of files that the API names, and gives no content of."""
     ONE_CONTACT: ClassVar[bool] = False
     """True where the API knows one e-mail address, phone number and address, without types."""
 

@@ -9,7 +9,7 @@ from connectors.simulator.bamboohr_writes import BambooHrWrites
 from connectors.simulator.clock import moment
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import KeptOrders
+from connectors.simulator.vendor import FAR_MS, KeptOrders
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 XML = b'<?xml version="1.0"?>\n<result/>'
@@ -49,6 +49,7 @@ class BambooHr(BambooHrLists, BambooHrWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.CLOSED_IDS
     USER_IDS = rows.USER_IDS
+    BARE_FILES = frozenset(rows.BARE)
     ONE_CONTACT = True
     CANDIDATE_LACKS = (
         *("company", "title", "tags", "custom_fields", "is_private"),
@@ -89,6 +90,7 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         return [
             *self.list_routes(),
             Route("GET", one, "detail", "application", self._one),
+            Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
             *self.write_routes(),
         ]
 
@@ -104,19 +106,36 @@ class BambooHr(BambooHrLists, BambooHrWrites):
             raise Refusal(401, "API key invalid")
         if not self._ats_access:
             raise Refusal(403, "The owner of the key has no access to ATS settings")
-        if "application/json" not in call.headers.get("Accept", ""):
+        wants_json = "application/json" in call.headers.get("Accept", "")
+        if not wants_json and call.route.name != "download":
             raise Refusal(200, "Accept names no JSON", code=AS_XML, rule="accept_json_missing")
 
     def _one(self, call: Call) -> Reply:
         self.expect(call)
-        return Reply.of(self.rows.detail(self.application(call.ids["id"]).number))
+        application = self.application(call.ids["id"])
+        return Reply.of(self.rows.detail(application.number, f"{self.origin}{call.path}"))
+
+    def _download(self, call: Call) -> Reply:
+        """An attachment itself; whether its address is one of the API's is unverified (2026-11-29)."""
+        person = self.world.people[self.application(call.ids["id"]).person]
+        known = {
+            rows.FILE_IDS.text(f.number): f.number for f in person.files if f.kind not in rows.BARE
+        }
+        return self.file_until(self.found(known.get(call.ids["file"]), "file"), FAR_MS)
 
     def truth_candidate(self, person: Person) -> Record:
         """An application read on its own has two kinds of links."""
         links = [{"value": v, "type": kind} for kind, v in rows.links_of(person).items()]
-        files = [
-            {"external_id": rows.FILE_IDS.text(f.number), "name": None, "kind": "resume"}
-            for f in person.files[:1]
+        bare = {kind: rows.bare_file(person, kind) for kind in rows.BARE}
+        files: list[Record] = [
+            {"external_id": str(key), "name": None, "kind": kind}
+            for kind, key in bare.items()
+            if key is not None
+        ]
+        files += [
+            {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
+            for f in person.files
+            if f.kind not in rows.BARE
         ]
         return super().truth_candidate(person) | {"links": links, "attachments": files}
 

@@ -152,7 +152,7 @@ class BambooHrLists(VendorSimulator):
 
     def _jobs(self, call: Call) -> Reply:
         """A plain array without pages."""
-        self.expect(call, {"statusGroups", "sortBy", "sortOrder"})
+        self.expect(call, {"statusGroups", "status_ids", "sortBy", "sortOrder"})
         world = self.world
         states = self._chosen(call.query.get("statusGroups", "ALL"), JOB_GROUPS)
         return Reply.of(

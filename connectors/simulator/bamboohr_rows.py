@@ -5,7 +5,7 @@ import msgspec
 from connectors.simulator.clock import moment
 from connectors.simulator.ids import NumberIds
 from connectors.simulator.rows import Rows
-from connectors.simulator.world import Application, Job, Person, User, World
+from connectors.simulator.world import Application, File, Job, Person, User, World
 
 APPLICATION_IDS = NumberIds(1_000)
 PERSON_IDS = NumberIds(1_057)
@@ -16,6 +16,8 @@ CLOSED_IDS = NumberIds(100)
 """A reason for turning someone down is a status of its own."""
 USER_IDS = NumberIds(7_000)
 FILE_IDS = NumberIds(400)
+BARE = {"resume": "resumeFileId", "cover_letter": "coverLetterFileId"}
+"""The kinds of files that are shown by an id alone, one of each."""
 Row = dict[str, object]
 
 
@@ -41,8 +43,8 @@ class BambooHrRows:
             "job": {"id": JOB_IDS.of(job.number), "title": {"id": None, "label": job.name}},
         }
 
-    def detail(self, number: int) -> Row:
-        """An application as read on its own."""
+    def detail(self, number: int, address: str) -> Row:
+        """An application as read on its own, at this address."""
         application = self._world.applications[number]
         person = self._world.people[application.person]
         row = self.listed_row(number)
@@ -50,7 +52,7 @@ class BambooHrRows:
         lead = self._world.users[1]
         title = {"id": None, "label": self._world.jobs[application.job].name}
         job = {"id": JOB_IDS.of(application.job), "title": title, "hiringLead": lead_row(lead)}
-        files = [FILE_IDS.of(f.number) for f in person.files]
+        files = [attachment_row(f, address) for f in person.files if f.kind not in BARE]
         return row | {
             "status": {
                 "id": status,
@@ -60,8 +62,7 @@ class BambooHrRows:
             },
             "applicant": _applicant(person) | _more(person),
             "job": job,
-            "resumeFileId": files[0] if files else None,
-            "coverLetterFileId": None,
+            **{name: bare_file(person, kind) for kind, name in BARE.items()},
             "movedTo": None,
             "movedFrom": None,
             "alsoConsideredForCount": len(person.applications) - 1,
@@ -70,15 +71,26 @@ class BambooHrRows:
             "desiredSalary": None,
             "commentCount": sum(1 for n in self._world.notes if n.application == number),
             "emailCount": 0,
-            "attachmentCount": None,
+            "attachmentCount": len(files) or None,
             "eventCount": 0,
             "questionsAndAnswers": [
                 {"question": {"id": n, "label": name}, "answer": {"id": n, "label": value}}
                 for n, (name, value) in enumerate(application.custom_fields.items(), start=1)
             ],
-            "attachments": None,
+            "attachments": files or None,
             "applicationReferences": None,
         }
+
+
+def bare_file(person: Person, kind: str) -> int | None:
+    """The id of the file of a kind; there is room for one."""
+    return next((FILE_IDS.of(f.number) for f in person.files if f.kind == kind), None)
+
+
+def attachment_row(file: File, address: str) -> Row:
+    """A file that has a name and an address."""
+    key = FILE_IDS.of(file.number)
+    return {"id": key, "name": file.name, "fileUrl": f"{address}/attachments/{key}"}
 
 
 def written(ms: int) -> str:
@@ -137,7 +149,8 @@ def _address(person: Person) -> Row | None:
     if not person.addresses:
         return None
     city = person.addresses[0].value
-    return {"addressLine1": None, "city": city, "state": None, "country": None}
+    parts = ("addressLine1", "addressLine2", "city", "state", "zipcode", "country")
+    return dict.fromkeys(parts) | {"city": city}
 
 
 def links_of(person: Person) -> dict[str, str]:

@@ -52,7 +52,8 @@ class BambooHrWrites(VendorSimulator):
     def _comment(self, call: Call) -> Reply:
         application = self.application(call.ids["id"])
         given = self.body(call, {"type", "comment"})
-        if given.get("type") != "comment" or not isinstance(given.get("comment"), str):
+        kind = given.get("type", "comment")
+        if kind != "comment" or not isinstance(given.get("comment"), str):
             raise self.invalid("type must be comment and comment a text", "comment_shape")
         person = self.world.people[application.person]
         note = self.note(call, person, str(given["comment"]), application=application)

@@ -105,8 +105,8 @@ def kind_of(words: object) -> AttachmentKind:
 
 
 def version_of(attachment: Mapping[str, Any]) -> str:
-    """Returns a digest of what the ATS says of a file, but for its address."""
-    said = repr((attachment.get("name"), attachment.get("kind")))
+    """Returns a digest of what the ATS says of a file; of its address, only if it has one."""
+    said = repr((attachment.get("name"), attachment.get("kind"), bool(attachment.get("url"))))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -78,8 +78,9 @@ def _custom_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
 
 
 def _without_urls(attachments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the attachments without their addresses, which change with every signature; having one counts."""
     return [
-        {k: v for k, v in item.items() if k not in {"url", "url_expires_at"}}
+        {**{k: v for k, v in item.items() if k != "url_expires_at"}, "url": bool(item.get("url"))}
         for item in attachments
     ]
 

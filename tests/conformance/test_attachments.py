@@ -19,6 +19,9 @@ async def bench(request: pytest.FixtureRequest, opened: Mongo) -> AsyncIterator[
     simulator.clock.freeze()
     await simulator.start()
     made = FilesBench(opened, simulator)
+    if simulator.BARE_FILES:
+        for person in made.owners()[::2]:
+            made.give(person, f"portfolio-{person.number}.pdf", kind="other")
     yield made
     await made.close()
     await simulator.stop()
@@ -30,7 +33,9 @@ async def test_the_bytes_in_clearview_are_those_of_the_ats(bench: FilesBench) ->
 
     assert len(bench.owners()) > 2
     assert await bench.wrong() == []
-    assert await bench.states() == {"fetched"}
+    assert await bench.states() - ({"skipped"} if bench.simulator.BARE_FILES else set()) == {
+        "fetched"
+    }
     assert await bench.orphans() == set()
     assert bench.simulator.violations == []
 

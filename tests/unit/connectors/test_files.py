@@ -16,6 +16,7 @@ from connectors.errors import (
     AuthRefused,
     FileTooLarge,
     Misdirected,
+    NotSupported,
     RateLimited,
     Unavailable,
 )
@@ -72,6 +73,17 @@ async def test_an_address_is_asked_for_by_its_handle() -> None:
     assert found.content == PDF
     assert ats.asked == ["POST /file.info", "GET /stored/1"]
     assert ats.bodies[0] == b'{"fileHandle":"h-1"}'
+
+
+async def test_a_file_that_the_ats_names_without_an_address_is_not_asked_for() -> None:
+    async with tiny_ats(a_file) as ats:
+        connector = tiny_connector(ats, text("{auth: api}", MAPPED.replace(", handle: token", "")))
+        shown = FileAddress(None, None, datetime.now(UTC))
+        with pytest.raises(NotSupported, match="no address"):
+            await connector.fetch_file(REF, shown, max_bytes=1000)
+        await connector.close()
+
+    assert ats.asked == []
 
 
 async def test_a_redirect_from_the_api_to_a_file_host_carries_no_credential() -> None:

@@ -85,11 +85,13 @@ def test_a_vendors_word_is_one_of_three_kinds(word: object, kind: str) -> None:
     assert kind_of(word) == kind
 
 
-@given(st.dictionaries(st.sampled_from(["url", "url_expires_at"]), st.text()))
-def test_an_address_is_no_part_of_a_files_version(address: dict[str, str]) -> None:
-    assert version_of({"name": "cv", "kind": "resume", **address}) == version_of(
-        {"name": "cv", "kind": "resume"}
-    )
+@given(url=st.text(min_size=1), ends=st.none() | st.text())
+def test_another_address_is_no_other_version_and_a_first_one_is(url: str, ends: str | None) -> None:
+    bare = {"name": "cv", "kind": "resume"}
+    first = version_of({**bare, "url": "https://files.example/1"})
+
+    assert version_of({**bare, "url": url, "url_expires_at": ends}) == first
+    assert version_of(bare) != first
 
 
 @given(name=st.text(), kind=st.none() | st.text())

@@ -94,11 +94,20 @@ def test_a_record_does_not_differ_from_itself(record: dict[str, Any]) -> None:
 @given(candidates(), words)
 def test_another_signed_url_or_time_is_a_quiet_change(record: dict[str, Any], url: str) -> None:
     signed = record | {
-        "attachments": [a | {"url": url} for a in record["attachments"]],
+        "attachments": [a | {"url": a["url"] and f"{url}?signed"} for a in record["attachments"]],
         "external_updated_at": None,
     }
 
     assert loud(diff_candidate(record, signed)) == []
+
+
+def test_the_first_address_of_a_file_is_a_change() -> None:
+    def shown(url: str | None) -> dict[str, Any]:
+        return empty_candidate("c") | {"attachments": [{"external_id": "f", "url": url}]}
+
+    [change] = loud(diff_candidate(shown(None), shown("https://files.example/1")))
+
+    assert change.path == "attachments"
 
 
 @given(applications(), moments)

@@ -66,9 +66,9 @@ def test_the_catalogs_definition_agrees_with_what_is_known_of_the_vendor(tmp_pat
             'the document has no query parameter "aplicationStatus" (did you mean "applicationStatus"?)',
         ),
         (
-            "applicationStatus: HIRED",
-            "applicationStatus: HIRD",
-            'the document knows no "HIRD" here (did you mean "HIRED"?)',
+            "applicationStatus: HIRED, jobStatusGroups: ALL, sortBy: created_date",
+            "applicationStatus: HIRED, jobStatusGroups: ALL, sortBy: create_date",
+            'the document knows no "create_date" here (did you mean "created_date"?)',
         ),
         (
             '    pagination: {kind: page, parameter: page, done: "paginationComplete == `true` && !nextPageUrl"}\n    # newSince',
@@ -208,8 +208,8 @@ def test_schemas_that_refer_to_themselves_end(tmp_path: Path) -> None:
 def test_one_of_several_shapes_is_enough(tmp_path: Path) -> None:
     both = ("name: job.title.label", "name: job.titel || job.title.label")
     first = (
-        "  source: applicant.source\napplication:",
-        "  source: [source.name, applicant.source]\napplication:",
+        "  source: applicant.source\nfiles:",
+        "  source: [source.name, applicant.source]\nfiles:",
     )
 
     assert compared(tmp_path, both, first).findings == []

@@ -313,10 +313,8 @@ async def test_the_same_status_can_be_refused(start, http):
 async def test_comments_are_the_only_remarks(client):
     application = one(client)
 
-    wrong, _, _ = await client.post(application, "comments", {"comment": "seen"})
-    right, body, _ = await client.post(
-        application, "comments", {"type": "comment", "comment": "seen"}
-    )
+    wrong, _, _ = await client.post(application, "comments", {"type": "comment"})
+    right, body, _ = await client.post(application, "comments", {"comment": "seen"})
     key = client.simulator.application_key(application)
     _, found, _ = await client.call("GET", f"/applications/{key}")
 
