@@ -98,5 +98,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return by_folded[close[0]] if close else None
 
 
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Returns the words that end a message about an unknown word: the one that was meant, or all."""
+    words = list(known)
+    hint = did_you_mean(word, words)
+    return f'did you mean "{hint}"?' if hint else f"there are: {', '.join(words) or 'none'}"
+
+
 def _fold(word: str) -> str:
     return word.casefold().replace("-", "_")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from config.loading import Loaded, load_yaml_model, load_yaml_text
-from config.problems import did_you_mean
+from config.problems import suggestion
 from config.to_json import to_json
 from connectors.definition.checks import check
 from connectors.definition.root import DefinitionModel
@@ -50,10 +50,8 @@ def load_definition(name: str, paths: Iterable[Path] = ()) -> Definition:
     known = find_definitions(paths)
     path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if path is None or not path.is_file():
-        hint = did_you_mean(name, known)
-        meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(sorted(known))}"
         raise UnknownDefinition(
-            f'no connector is called "{name}"{meant}',
+            f'no connector is called "{name}" ({suggestion(name, sorted(known))})',
             remedy="Take one of these names, or put a definition into a folder of connector_paths.",
         )
     loaded = load_yaml_model(path, DefinitionModel, resolve_references=False)

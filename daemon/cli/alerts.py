@@ -154,12 +154,11 @@ def _subject(key: str) -> str | None:
 
 
 def _unknown(what: str, known: Sequence[str]) -> typer.Exit:
-    from config.problems import did_you_mean
+    from config.problems import suggestion
     from daemon.cli.session import usage_error
 
-    hint = did_you_mean(what, known)
-    meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(known)}"
-    return usage_error(f'no integration and no kind of alert is named "{what}"{meant}')
+    meant = suggestion(what, known)
+    return usage_error(f'no integration and no kind of alert is named "{what}" ({meant})')
 
 
 def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:

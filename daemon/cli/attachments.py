@@ -85,14 +85,12 @@ def retry(
 
 
 def _known(states: Sequence[str] | None, known: Sequence[str]) -> Sequence[str] | None:
-    from config.problems import did_you_mean
+    from config.problems import suggestion
     from daemon.cli.session import usage_error
 
     for state in states or ():
         if state not in known:
-            hint = did_you_mean(state, known)
-            meant = f'did you mean "{hint}"?' if hint else f"there are: {', '.join(known)}"
-            raise usage_error(f'no file is ever "{state}" ({meant})')
+            raise usage_error(f'no file is ever "{state}" ({suggestion(state, known)})')
     return tuple(states) if states else None
 
 

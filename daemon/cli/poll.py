@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import typer
 
-from config.problems import did_you_mean
+from config.problems import suggestion
 from connectors.connector import Connector
 from daemon.app.jobs import import_ports, make_connector
 from daemon.app.services import AppServices
@@ -74,9 +74,7 @@ def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
     checked = load_checked_config(settings_for(config).config)
     known = checked.loaded.value.integrations
     if name is not None and name not in known:
-        hint = did_you_mean(name, known)
-        meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(known)}"
-        raise usage_error(f'no integration is called "{name}"{meant}')
+        raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
     return checked
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from config.problems import did_you_mean
+from config.problems import suggestion
 from daemon.cli.session import database, operator_config, settings_for, usage_error
 from daemon.store.connection import Mongo
 
@@ -52,10 +52,7 @@ def require_known(name: str, known: list[str]) -> None:
     typer.Exit: 2, because there is no integration of this name.
     """
     if name not in known:
-        hint = did_you_mean(name, known)
-        listed = f"; there are: {', '.join(known)}" if known else "; there are none yet"
-        meant = f' (did you mean "{hint}"?)' if hint else listed
-        raise usage_error(f'no integration is named "{name}"{meant}')
+        raise usage_error(f'no integration is named "{name}" ({suggestion(name, known)})')
 
 
 def moment(value: datetime | None) -> str:

@@ -55,7 +55,7 @@ def simulate(
 
 
 def _simulator(connector: str, candidates: int, seed: int) -> "Simulator":
-    from config.problems import did_you_mean
+    from config.problems import suggestion
     from connectors.definition import find_definitions
     from connectors.simulator import UnknownSimulator, create_simulator, names
     from daemon.cli.session import usage_error
@@ -67,9 +67,8 @@ def _simulator(connector: str, candidates: int, seed: int) -> "Simulator":
             raise usage_error(
                 f'"{connector}" has a connector and no simulator; there are: {", ".join(names())}'
             ) from None
-        hint = did_you_mean(connector, names())
-        meant = f' (did you mean "{hint}"?)' if hint else f"; there are: {', '.join(names())}"
-        raise usage_error(f'no simulated ATS is called "{connector}"{meant}') from None
+        meant = suggestion(connector, names())
+        raise usage_error(f'no simulated ATS is called "{connector}" ({meant})') from None
 
 
 async def _serve(simulator: "Simulator", port: int, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from config.problems import did_you_mean
+from config.problems import suggestion
 from daemon.http.answers import Problem, uuid_of
 from models.times import to_milliseconds
 
@@ -201,9 +201,7 @@ def read_query(request: web.Request, wanted: type[T]) -> T:
     attributes = {field.name: (name, field) for name, field in fields_of(wanted).items()}
     for name in query:
         if name not in attributes:
-            hint = did_you_mean(name, attributes)
-            meant = f'did you mean "{hint}"?' if hint else f"known are: {', '.join(attributes)}"
-            raise Problem(400, f'unknown parameter "{name[:40]}"', meant)
+            raise Problem(400, f'unknown parameter "{name[:40]}"', suggestion(name, attributes))
         if len(query.getall(name)) > 1:
             raise Problem(400, f"the parameter {name} is given more than once")
     for name, (_, field) in attributes.items():

@@ -38,9 +38,9 @@ def test_all_that_may_be_said(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_fetched_are_warned_of(tmp_path: Path) -> None:
-    warnings = warnings_of(tmp_path, "{policy: download}", connector="bamboohr")
+    warnings = warnings_of(tmp_path, "{policy: download}", connector="jazzhr")
 
-    assert any("attachments.policy: files of BambooHR cannot be fetched" in w for w in warnings)
+    assert any("attachments.policy: files of JazzHR cannot be fetched" in w for w in warnings)
 
 
 @pytest.mark.parametrize(
