@@ -58,6 +58,15 @@ class MapValues(msgspec.Struct, frozen=True):
     otherwise: object
 
 
+class LookUp(msgspec.Struct, frozen=True):
+    """The names of ids, which rows of the record have; an id that none has stays."""
+
+    source: "Source"
+    rows: str
+    by: str
+    take: str
+
+
 class JoinText(msgspec.Struct, frozen=True):
     """Several texts as one, without those that are empty."""
 
@@ -72,13 +81,16 @@ class Each(msgspec.Struct, frozen=True):
     fields: Mapping[str, "Source"]
 
 
-Source = PathSource | Constant | FirstOf | ParseTime | SplitName | MapValues | JoinText | Each
+Source = (
+    PathSource | Constant | FirstOf | ParseTime | SplitName | MapValues | LookUp | JoinText | Each
+)
 
 FUNCTIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "constant": (frozenset(), frozenset()),
     "parse_time": (frozenset({"format"}), frozenset()),
     "split_name": (frozenset({"part"}), frozenset()),
     "map": (frozenset({"values"}), frozenset({"otherwise"})),
+    "look_up": (frozenset({"among", "take"}), frozenset({"by"})),
     "join_text": (frozenset(), frozenset({"separator"})),
 }
 """Function name → the arguments that it needs, and those that it may have besides."""
@@ -202,6 +214,17 @@ class _Reader:
             return None
         return MapValues(source, value["values"], value.get("otherwise")) if source else None
 
+    def _look_up(self, value: dict[str, Any], path: NodePath) -> Source | None:
+        source = self.read(value["look_up"], (*path, "look_up"))
+        paths = {"by": "id", **{key: value[key] for key in ("among", "by", "take") if key in value}}
+        for key, each in paths.items():
+            if not isinstance(each, str):
+                self._wrong((*path, key), "must be a path")
+                return None
+            if not self._path(each, (*path, key)):
+                return None
+        return LookUp(source, paths["among"], paths["by"], paths["take"]) if source else None
+
     def _join_text(self, value: dict[str, Any], path: NodePath) -> Source | None:
         parts = value["join_text"]
         if not isinstance(parts, list) or not parts:
@@ -238,6 +261,9 @@ def paths_in(source: Source) -> Iterator[str]:
                 yield from paths_in(each)
         case ParseTime() | SplitName() | MapValues():
             yield from paths_in(source.source)
+        case LookUp():
+            yield from paths_in(source.source)
+            yield source.rows
         case Each():
             yield source.path
         case Constant():

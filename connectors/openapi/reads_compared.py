@@ -1,6 +1,6 @@
 """Compares the paths by which a definition reads answers: records, ids, paging, joins and mappings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from config.nodes import NodePath
@@ -15,6 +15,7 @@ from connectors.definition.sources import (
     Each,
     FirstOf,
     JoinText,
+    LookUp,
     MapValues,
     ParseTime,
     PathSource,
@@ -163,21 +164,29 @@ class ReadsCompared:
 
     def _missing(self, source: Source, schema: Json) -> tuple[list[str], bool]:
         """Returns the reasons why a source has no value, and whether the schema leaves it open."""
+        found: tuple[list[str], bool] = [], False
         match source:
             case PathSource() if source.path != KEY:
                 walk = PathWalk(self._schemas)
                 walk.run(source.path, schema)
-                return walk.missing, walk.is_unsure
+                found = walk.missing, walk.is_unsure
             case FirstOf():
-                return self._any_missing(source.sources, schema)
+                found = self._any_missing(source.sources, schema)
             case JoinText():
-                every = [self._missing(each, schema) for each in source.sources]
-                return [m for missing, _ in every for m in missing], any(u for _, u in every)
+                found = self._some_missing(source.sources, schema)
+            case LookUp():
+                rows = Each(source.rows, {k: PathSource(k) for k in (source.by, source.take)})
+                found = self._some_missing([source.source, rows], schema)
             case ParseTime() | SplitName() | MapValues():
-                return self._missing(source.source, schema)
+                found = self._missing(source.source, schema)
             case Each():
-                return self._missing_in_each(source, schema)
-        return [], False
+                found = self._missing_in_each(source, schema)
+        return found
+
+    def _some_missing(self, sources: Iterable[Source], schema: Json) -> tuple[list[str], bool]:
+        """Every one is needed."""
+        every = [self._missing(each, schema) for each in sources]
+        return [m for missing, _ in every for m in missing], any(u for _, u in every)
 
     def _any_missing(self, sources: Sequence[Source], schema: Json) -> tuple[list[str], bool]:
         """One that is there is enough: definitions accept several shapes."""
@@ -194,9 +203,8 @@ class ReadsCompared:
             return walk.missing, walk.is_unsure
         items = self._schemas.items(whole)
         item = self._schemas.values(whole) if items is None else items
-        every = [self._missing(each, item) for each in source.fields.values()]
-        missing = [m for reasons, _ in every for m in reasons]
-        return missing, walk.is_unsure or any(u for _, u in every)
+        missing, unsure = self._some_missing(source.fields.values(), item)
+        return missing, walk.is_unsure or unsure
 
     # Writes
 

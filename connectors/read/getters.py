@@ -12,6 +12,7 @@ from connectors.definition.sources import (
     Each,
     FirstOf,
     JoinText,
+    LookUp,
     MapValues,
     ParseTime,
     PathSource,
@@ -40,6 +41,8 @@ def getter(source: Source, zone: tzinfo = UTC) -> Getter:
             get = _split_name(getter(source.source), first=source.part == "first")
         case MapValues():
             get = _mapped(getter(source.source), source.values, source.otherwise)
+        case LookUp():
+            get = _named(source)
         case JoinText():
             get = _joined([getter(each, zone) for each in source.sources], source.separator)
         case Each():
@@ -91,6 +94,21 @@ def _mapped(get: Getter, values: Mapping[str, object], otherwise: object) -> Get
         return values.get(key, otherwise) if value is not None else otherwise
 
     return look_up
+
+
+def _named(source: LookUp) -> Getter:
+    get, rows_of = getter(source.source), compile_path(source.rows)
+    by, take = compile_path(source.by), compile_path(source.take)
+
+    def names(record: Any) -> Any:
+        given, rows = get(record), rows_of(record)
+        found = [(by(row), take(row)) for row in rows] if isinstance(rows, list) else []
+        known = {str(key): name for key, name in found if key is not None}
+        if isinstance(given, list):
+            return [known.get(str(each)) or each for each in given]
+        return known.get(str(given)) or given
+
+    return names
 
 
 def _joined(getters: list[Getter], separator: str) -> Getter:

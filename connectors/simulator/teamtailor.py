@@ -1,6 +1,7 @@
 """Teamtailor: JSON:API with a dated version, numbered pages, and rejection beside the stage."""
 
 from datetime import datetime
+from itertools import cycle
 from typing import ClassVar, Unpack
 
 from connectors.simulator import teamtailor_rows as rows
@@ -80,6 +81,12 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         self.unreject_refused = unreject_refused
         self.second_value_refused = second_value_refused
         self.rows = rows.TeamtailorRows(self.world)
+        answered: list[Record] = [
+            {rows.QUESTIONS[0][0]: "A pencil", rows.QUESTIONS[1][0]: False},
+            {rows.QUESTIONS[2][0]: 7, rows.QUESTIONS[3][0]: ["Early", "Night"]},
+        ]
+        for person, answers in zip(self.world.people.values(), cycle([*answered, {}])):
+            person.custom_fields |= answers
         self.orders = KeptOrders(self.world)
         self.budget = FixedWindow(rate_limit, window_s * self.time_scale, names=LIMIT_NAMES)
 
@@ -137,7 +144,7 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
 
     def truth_candidate(self, person: Person) -> Record:
         """One link, no address, and the custom fields that the account has."""
-        known = {name for name, _ in rows.FIELDS}
+        known = {*(name for name, _ in rows.FIELDS), *(title for title, _, _ in rows.QUESTIONS)}
         return super().truth_candidate(person) | {
             "links": [{"value": c.value, "type": "linkedin"} for c in person.links[:1]],
             "addresses": [],

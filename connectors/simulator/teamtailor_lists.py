@@ -21,6 +21,7 @@ LISTS = (
     "users",
     "custom-fields",
     "custom-field-values",
+    "questions",
 )
 TIMES: dict[str, set[str]] = {
     "candidates": {"created-at", "updated-at"},
@@ -131,6 +132,7 @@ class TeamtailorLists(TeamtailorDocuments):
             "reject-reasons": world.reasons,
             "users": world.users,
             "custom-fields": range(1, len(rows.FIELDS) + 1),
+            "questions": range(1, len(rows.QUESTIONS) + 1),
         }
         return found[kind]
 
@@ -221,6 +223,7 @@ class TeamtailorLists(TeamtailorDocuments):
             "stage": "stages",
             "reject-reason": "reject-reasons",
             "custom-field": "custom-fields",
+            "question": "questions",
         }
         for path in sorted(given):
             here = kind

@@ -20,6 +20,8 @@ FIELD_IDS = NumberIds(12_000)
 VALUE_IDS = NumberIds(90_000_000)
 NOTE_IDS = NumberIds(61_000_000)
 UPLOAD_IDS = NumberIds(44_000_000)
+QUESTION_IDS = NumberIds(150_000)
+ANSWER_IDS = NumberIds(75_000_000)
 IDS = {
     "candidates": CANDIDATE_IDS,
     "job-applications": APPLICATION_IDS,
@@ -31,6 +33,8 @@ IDS = {
     "custom-field-values": VALUE_IDS,
     "notes": NOTE_IDS,
     "uploads": UPLOAD_IDS,
+    "questions": QUESTION_IDS,
+    "answers": ANSWER_IDS,
 }
 FIELDS: tuple[tuple[str, str], ...] = (
     ("notice_period", "CustomField::Text"),
@@ -38,19 +42,27 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("clearview_score", "CustomField::Number"),
     ("clearview_status", "CustomField::Text"),
 )
+QUESTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("What is your favourite tool?", "text", ()),
+    ("Can you work at night?", "boolean", ()),
+    ("How many years of experience?", "number", ()),
+    ("Which shifts suit you?", "choice", ("Early", "Late", "Night")),
+)
 VALUES_EACH = 8
-"""A custom field's value is numbered by its owner and its field."""
+"""A custom field's value is numbered by its owner and its field, an answer by its owner and its question."""
 TO_ONE: dict[str, tuple[str, ...]] = {
     "job-applications": ("candidate", "job", "stage", "reject-reason"),
     "stages": ("job",),
     "custom-field-values": ("custom-field", "owner"),
+    "answers": ("question",),
 }
 TO_MANY: dict[str, tuple[str, ...]] = {
-    "candidates": ("job-applications", "custom-field-values", "uploads"),
+    "candidates": ("job-applications", "custom-field-values", "uploads", "answers"),
     "jobs": ("stages",),
 }
 LINKS_ONLY: dict[str, tuple[str, ...]] = {
-    "candidates": ("department", "role", "questions", "answers", "locations"),
+    "candidates": ("department", "role", "questions", "locations"),
+    "questions": ("answers",),
     "jobs": ("department", "role", "location", "user", "candidates"),
     "stages": ("job-applications", "triggers"),
     "reject-reasons": ("job-applications",),
@@ -82,6 +94,8 @@ class TeamtailorRows:
             "custom-field-values": self._value,
             "notes": self._note,
             "uploads": self._upload,
+            "questions": self._question,
+            "answers": self._answer,
         }
         self._uploads: dict[int, File] = {}
         world.observers.append(self._changed)
@@ -156,11 +170,17 @@ class TeamtailorRows:
         if kind == "stages":
             return [("jobs", world.stages[number].job or 0)]
         owner, field = divmod(number, VALUES_EACH)
+        if kind == "answers":
+            return [("questions", field)]
         return [("candidates", owner)] if name == "owner" else [("custom-fields", field)]
 
     def _of_candidate(self, number: int, name: str) -> list[int]:
         if name == "job-applications":
             return self._world.people[number].applications
+        if name == "answers":
+            given = self._world.people[number].custom_fields
+            asked = enumerate(QUESTIONS, start=1)
+            return [number * VALUES_EACH + n for n, (title, _, _) in asked if title in given]
         return self._uploads_of(number) if name == "uploads" else self.values_of(number)
 
     def _of_application(self, number: int, name: str) -> list[Related]:
@@ -188,7 +208,7 @@ class TeamtailorRows:
         return list(found)
 
     def _upload(self, number: int) -> Row:
-        """The attributes are from memory (unverified 2026-11-23)."""
+        """The attributes are those of the vendor's gem (read 2026-11-29)."""
         file = self._uploads[number]
         return {"file-name": file.name, "internal": False, "url": f"{FILES}/{number}"}
 
@@ -289,6 +309,22 @@ class TeamtailorRows:
         owner, field = divmod(number, VALUES_EACH)
         name, kind = FIELDS[field - 1]
         return {"field-type": kind, "value": self._world.people[owner].custom_fields.get(name)}
+
+    def _question(self, number: int) -> Row:
+        title, kind, options = QUESTIONS[number - 1]
+        alternatives = [{"id": n, "title": each} for n, each in enumerate(options, start=1)]
+        return {"title": title, "question-type": kind, "alternatives": alternatives or None}
+
+    def _answer(self, number: int) -> Row:
+        """The value is under the name of its type; of a choice, the ids of alternatives."""
+        owner, question = divmod(number, VALUES_EACH)
+        title, kind, options = QUESTIONS[question - 1]
+        value: object = self._world.people[owner].custom_fields[title]
+        if isinstance(value, list):
+            value = [options.index(str(each)) + 1 for each in value]
+        empty = dict.fromkeys(("text", "boolean", "number", "range", "date", "choices"))
+        name = "choices" if kind == "choice" else kind
+        return {**empty, "question-type": kind, "answer": str(value), name: value}
 
     def _note(self, number: int) -> Row:
         note = self._world.notes[number - 1]

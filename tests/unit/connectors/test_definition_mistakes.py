@@ -360,7 +360,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "{split_name: name, part: first}",
         "{splitname: name, part: first}",
         [
-            '48:27  candidate.first_name.splitname: unknown function; known here: constant, parse_time, split_name, map, join_text, each (did you mean "split_name"?)'
+            '48:27  candidate.first_name.splitname: unknown function; known here: constant, parse_time, split_name, map, look_up, join_text, each (did you mean "split_name"?)'
         ],
     ),
     (

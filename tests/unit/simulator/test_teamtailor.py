@@ -76,9 +76,18 @@ def contact(value: str | None) -> list[dict]:
     return [{"value": value, "type": None}] if value else []
 
 
+def answered(included: dict, answer: dict) -> tuple[str, object]:
+    asked = answer["relationships"]["question"]["data"]
+    question, shown = included[asked["type"], asked["id"]]["attributes"], answer["attributes"]
+    if shown["choices"] is None:
+        return question["title"], shown[shown["question-type"]]
+    titles = {each["id"]: each["title"] for each in question["alternatives"]}
+    return question["title"], [titles[each] for each in shown["choices"]]
+
+
 async def walk_and_compare(client: Client) -> None:
     candidates, values = await client.rows(
-        "/candidates", include="custom-field-values.custom-field"
+        "/candidates", include="custom-field-values.custom-field,answers.question"
     )
     applications, included = await client.rows("/job-applications", include=INCLUDE)
     truth = client.simulator.truth()
@@ -100,6 +109,9 @@ async def walk_and_compare(client: Client) -> None:
             field = value["relationships"]["custom-field"]["data"]
             name = values[field["type"], field["id"]]["attributes"]["name"]
             fields[name] = value["attributes"]["value"]
+        for link in row["relationships"]["answers"]["data"]:
+            title, value = answered(values, values[link["type"], link["id"]])
+            fields[title] = value
         assert fields == expected["custom_fields"]
     for row in applications:
         expected = truth.applications[row["id"]]
