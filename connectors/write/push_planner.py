@@ -147,9 +147,11 @@ class Planner(msgspec.Struct, frozen=True):
         for stage in called:
             if stage.is_active:
                 return stage
-        name = named["external_id"] or named["name"]
-        missing = f'the stage "{name}" is out of use' if called else f'there is no stage "{name}"'
-        raise _NotPossible(f"{missing} in this job at {self.title}. {_shown(task.account.stages)}")
+        # A stage that the ATS does not have is a recruiter's own text, and may name a person.
+        known = (
+            f'the stage "{called[0].name}" is out of use' if called else "there is no such stage"
+        )
+        raise _NotPossible(f"{known} in this job at {self.title}. {_shown(task.account.stages)}")
 
     def _reason(self, task: "_Task", name: Operation, write: Write) -> AccountReason | None:
         if not _uses(write, _REASON_NAMES):

@@ -29,6 +29,12 @@ log = structlog.get_logger(__name__)
 
 OWN_SETTING = "ATS_SYNC_MONGODB_URI"
 CLEARVIEW_SETTING = "clearview.mongodb.uri"
+REFUSING: Row = {"validationAction": "error"}
+SILENT: Row = {"validationAction": "warn", "validationLevel": "off"}
+"""People write ClearView's documents too: there a validator describes, and checks nothing.
+
+One that warns would copy a person's whole document into the server's log, out of an erasure's reach.
+"""
 _NAMESPACE_EXISTS = 48
 
 
@@ -70,18 +76,14 @@ async def prepare_all(target: TargetDatabase, documents: Sequence[Any]) -> None:
     Raises:
         UserError: a collection, validator or index cannot be made.
     """
-    # People write ClearView's documents too: there a validator warns in the server's log only.
-    action = "error" if target.is_ours else "warn"
     found = await collections_of(target)
     for document in documents:
         name = document.get_settings().name
-        validator = {
-            "validator": {"$jsonSchema": document.json_schema_validator()},
-            "validationAction": action,
-        }
+        schema = {"$jsonSchema": document.json_schema_validator()}
+        validator = {"validator": schema, **(REFUSING if target.is_ours else SILENT)}
         if name not in found and not await _create(target, name, validator):
             found = {**found, name: {}}
-        if name in found and target.is_ours:
+        if name in found and (target.is_ours or _quotes_documents(found[name])):
             await _update_validator(target, name, validator, found[name])
         await _ensure_indexes(target, document, exists=name in found)
 
@@ -113,6 +115,13 @@ async def _create(target: TargetDatabase, name: str, validator: Row) -> bool:
     return True
 
 
+def _quotes_documents(has: Row) -> bool:
+    """True for a validator of ClearView's that an earlier version of the daemon made to warn."""
+    fields = has.get("validator", {}).get("$jsonSchema", {}).get("properties", {})
+    warns = has.get("validationAction") == "warn" and has.get("validationLevel") != "off"
+    return warns and "import_id" in fields
+
+
 async def _update_validator(target: TargetDatabase, name: str, validator: Row, has: Row) -> None:
     if {key: has.get(key) for key in validator} == validator:
         return
@@ -121,7 +130,7 @@ async def _update_validator(target: TargetDatabase, name: str, validator: Row, h
         await repeated(lambda: target.database.command("collMod", name, **validator))
     except OperationFailure as error:
         # An earlier version's validator may refuse what this one writes; none refuses nothing.
-        if error.code != UNAUTHORIZED or has.get("validator"):
+        if error.code != UNAUTHORIZED or (target.is_ours and has.get("validator")):
             raise start_error(error, target.operation("collMod", name)) from None
         log.warning(
             "validator_not_set",

@@ -95,6 +95,24 @@ async def test_what_is_there_already_stays_and_is_reported(mongo: TestMongo) -> 
     assert "has a unique index of its own, one_address on (emails.value)" in words
 
 
+async def test_a_validator_of_an_earlier_version_that_copies_documents_into_the_log_checks_nothing_more(
+    mongo: TestMongo,
+) -> None:
+    schema = {"$jsonSchema": {"properties": {"import_id": {"bsonType": "binData"}}}}
+    theirs = {"$jsonSchema": {"properties": {"title": {"bsonType": "string"}}}}
+    for name, validator in (("candidates", schema), ("applications", theirs)):
+        await mongo.clearview_db.create_collection(
+            name, validator=validator, validationAction="warn"
+        )
+
+    await prepare(mongo)
+
+    rows = await (await mongo.clearview_db.list_collections()).to_list()
+    options = {row["name"]: row["options"] for row in rows}
+    assert options["candidates"]["validationLevel"] == "off"
+    assert options["applications"] == {"validator": theirs, "validationAction": "warn"}
+
+
 async def test_our_own_databases_are_complete_after_a_start(mongo: TestMongo) -> None:
     await prepare(mongo)
     before = await mongo.clearview_db["candidates"].index_information()

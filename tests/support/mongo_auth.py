@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pymongo import AsyncMongoClient
 
-from tests.support.mongo import Client, Member, _free_ports, _says_it_is_primary
+from daemon.store.embedded.binary import locate_mongod
+from daemon.store.embedded.server import _fixed_options
+from tests.support.mongo import TEST_COMMANDS, Client, Member, _free_ports, _says_it_is_primary
 
 PASSWORD = "canary-p%40ss"
 """As it stands in a URI: no output may show it."""
@@ -17,12 +19,15 @@ _PLAIN_PASSWORD = "canary-p@ss"
 
 @dataclass(slots=True)
 class GuardedMember(Member):
-    """A mongod that asks everybody for a name."""
+    """A mongod with the embedded one's options that asks everybody for a name."""
 
     key_file: Path = field(default=Path("key"))
 
     def _command(self) -> list[str]:
-        return [*Member._command(self), "--keyFile", str(self.key_file)]
+        return [
+            *(str(locate_mongod()), *_fixed_options(self.dbpath, self.replica_set, 0.25)),
+            *("--port", str(self.port), *TEST_COMMANDS, "--keyFile", str(self.key_file)),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
