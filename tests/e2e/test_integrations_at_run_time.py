@@ -1,7 +1,10 @@
 """A customer's account is added to a running daemon, changed and removed, by API and command."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,13 @@ import aiohttp
 import pytest
 
 from connectors.simulator import Simulator, create_simulator
+from daemon.runtime.config_sources import LOOK_EVERY
 from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
 from tests.support.mongo import TestMongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 KEY, TOKEN = "k" * 40, "admin-token-of-this-test"
+PICKED_UP_WITHIN = timedelta(seconds=5)
 ENVIRONMENT = {"ATS_SYNC_ENCRYPTION_KEY": KEY, "ATS_SYNC_ADMIN_TOKEN": TOKEN}
 
 
@@ -39,6 +44,10 @@ def settings_of(simulator: Simulator) -> dict[str, Any]:
         "credentials": dict(simulator.credentials),
         "poll": {"every": "10s"},
     }
+
+
+def said_of(name: str, event: str) -> str:
+    return f'"integration":"{name}","event":"{event}"'
 
 
 async def imported(bench: Workbench, name: str) -> int:
@@ -77,7 +86,8 @@ async def test_an_added_integration_is_imported_changed_and_removed_without_a_re
     assert purged["purged"] > 12
     assert await bench.documents("candidate_snapshots", "new-one") == []
     assert await imported(bench, "new-one") == 12, "ClearView's data is ClearView's"
-    assert printed.count('"integration": "lever", "event": "integration_stopped"') <= 1
+    assert printed.count(said_of("new-one", "integration_stopped")) == 1
+    assert printed.count(said_of("lever", "integration_started")) == 1
     assert not any(secret in printed for secret in other.credentials.values())
 
 
@@ -148,3 +158,130 @@ async def test_one_that_cannot_be_read_is_named_and_stops_no_other(
     assert alert is not None
     assert alert["integration"] == "new-one"
     assert "encrypted with key" in alert["message"]
+
+
+class Replica:
+    """One of several daemons on one MongoDB."""
+
+    def __init__(self, daemon: RunningDaemon, port: int, client: aiohttp.ClientSession) -> None:
+        self.daemon = daemon
+        self._address = f"http://127.0.0.1:{port}/api/v1/integrations"
+        self._client = client
+
+    async def ask(self, method: str, path: str = "", **more: Any) -> None:
+        async with self._client.request(method, self._address + path, **more) as answer:
+            assert answer.ok, await answer.text()
+
+    async def says(self, name: str, *events: str) -> None:
+        """Waits until it has said these of an integration, from now on, in this order."""
+        for event in events:
+            await self.daemon.heard(said_of(name, event))
+
+
+async def all_say(replicas: list[Replica], name: str, *events: str) -> None:
+    async with asyncio.timeout(PICKED_UP_WITHIN.total_seconds()):
+        await asyncio.gather(*(replica.says(name, *events) for replica in replicas))
+
+
+@pytest.fixture
+async def busy(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
+    """Its ATS is slow from the first page of the first import on, until a test makes it quick."""
+    async with workbench(mongo, tmp_path, names=["lever"], candidates=6_000) as opened:
+        lever = opened.simulators["lever"]
+
+        def become_slow(listing: str, page: int) -> None:
+            if (listing, page) == ("opportunities", 1):
+                lever.latency_s = 0.8
+
+        lever.on_page = become_slow
+        yield opened
+
+
+@pytest.fixture
+async def replicas(busy: Workbench) -> AsyncIterator[list[Replica]]:
+    async with AsyncExitStack() as stack:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        client = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
+        found = []
+        for _ in range(2):
+            process = await busy.start("run", "--config", str(busy.config), **ENVIRONMENT)
+            daemon = RunningDaemon(process)
+            stack.push_async_callback(daemon.stop)
+            found.append(daemon)
+        listening = [json.loads(await one.heard("http_listening", within=60)) for one in found]
+        yield [
+            Replica(daemon, told["port"], client)
+            for daemon, told in zip(found, listening, strict=True)
+        ]
+
+
+def test_the_look_for_added_integrations_leaves_time_to_begin_them() -> None:
+    assert 2 * LOOK_EVERY < PICKED_UP_WITHIN
+
+
+@pytest.mark.slow
+async def test_every_replica_takes_up_a_change_within_seconds_and_leaves_a_run_alone(
+    busy: Workbench, other: Simulator, replicas: list[Replica]
+) -> None:
+    lever, runs = busy.simulators["lever"], busy.own["sync_runs"]
+    one, two = replicas
+
+    async def is_reading() -> bool:
+        return lever.latency_s > 0
+
+    await until(is_reading)
+    before = await runs.find_one({"integration": "lever"})
+    await one.ask("POST", json={"name": "new-one", **settings_of(other)})
+    await all_say(replicas, "new-one", "integration_started")
+    await until(lambda: _is(imported(busy, "new-one"), 12))
+    await two.ask("PATCH", "/new-one", json={"poll": {"every": "30s"}})
+    await all_say(replicas, "new-one", "integration_stopped", "integration_started")
+    await one.ask("DELETE", "/new-one")
+    await all_say(replicas, "new-one", "integration_stopped")
+    meanwhile = await runs.find({"integration": "lever"}).to_list()
+    lever.latency_s = 0.0
+    people = len(lever.truth().candidates)
+    await until(lambda: _is(imported(busy, "lever"), people), within=60)
+    for replica in replicas:
+        assert await replica.daemon.stop() == 0
+    after = await runs.find_one({"integration": "lever"}, sort=[("started_at", 1)])
+
+    assert [run["outcome"] for run in meanwhile] == ["running"]
+    assert before is not None
+    assert after is not None
+    assert (after["_id"], after["outcome"]) == (before["_id"], "success")
+    printed = [line for replica in replicas for line in replica.daemon.lines]
+    begun = [line for line in printed if said_of("lever", "integration_started") in line]
+    assert len(begun) == len(replicas), "no worker of another integration was replaced"
+    assert not lever.violations
+
+
+async def test_an_added_integration_leaves_the_alert_about_a_refused_file_open(
+    bench: Workbench, other: Simulator
+) -> None:
+    good, alerts = bench.config.read_text(), bench.own["alerts"]
+
+    async def refused() -> bool:
+        found = await alerts.find_one({"kind": "config_refused", "resolved_at": None})
+        return found is not None
+
+    daemon = RunningDaemon(await bench.start("run", "--config", str(bench.config), **ENVIRONMENT))
+    try:
+        listening = json.loads(await daemon.heard("http_listening"))
+        bench.config.write_text(good.replace('"connector"', '"connectr"'))
+        await until(refused)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with aiohttp.ClientSession(headers=headers) as client:
+            replica = Replica(daemon, listening["port"], client)
+            await replica.ask("POST", json={"name": "new-one", **settings_of(other)})
+        await daemon.heard("stored_integrations_applied")
+        await until(lambda: _is(imported(bench, "new-one"), 12))
+        still = await refused()
+        bench.config.write_text(good)
+        await until(lambda: _is(refused(), False))
+        await daemon.heard("config_applied")
+    finally:
+        await daemon.stop()
+
+    assert still, "the file is as wrong as before"
+    assert not [line for line in daemon.lines if said_of("new-one", "integration_stopped") in line]
