@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
+from bson.timestamp import Timestamp
 
 from tests.support.ats_sync import Workbench, until, workbench
 from tests.support.event_sinks import SECRET, WebhookReceiver
+from tests.support.log_writer import broken_promises
 from tests.support.mongo import TestMongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
-LOGS = {"candidates_import_log": "candidate.", "application_status_update_log": "application."}
+LOGS = ("candidates_import_log", "application_status_update_log")
 
 
 @pytest.fixture
@@ -139,6 +142,7 @@ async def test_a_daemon_that_is_killed_again_and_again_publishes_all_that_it_has
 ) -> None:
     got, entry = receiver
     bench.write_config(events=[entry])
+    since = (await bench.mongo.client.admin.command("ping"))["operationTime"]
     for number in range(KILLS):
         async with bench.daemon() as daemon:
             # Killed in the middle of its first import, and later in pushes and events.
@@ -161,6 +165,7 @@ async def test_a_daemon_that_is_killed_again_and_again_publishes_all_that_it_has
         assert await daemon.stop() == 0
 
     assert got.problems == []
+    assert broken_promises(got.bodies, await written_since(bench, since)) == []
 
 
 async def has_received(got: WebhookReceiver, count: int) -> bool:
@@ -185,6 +190,20 @@ async def published_rows(bench: Workbench) -> set[str]:
     ):
         rows = bench.own[collection].find(query, {"_id": 1})
         found |= {str(row["_id"]) async for row in rows}
+    return found
+
+
+async def written_since(bench: Workbench, moment: Timestamp) -> dict[str, list[str]]:
+    """The same ids by candidate, in the order in which the server wrote the rows."""
+    found: dict[str, list[str]] = defaultdict(list)
+    left = await published_rows(bench)
+    rows = [{"$match": {"operationType": "insert", "ns.coll": {"$in": LOGS}}}]
+    async with await bench.own.watch(rows, start_at_operation_time=moment) as stream:
+        while left:
+            row = (await stream.next())["fullDocument"]
+            if (one := str(row["_id"])) in left:
+                left.remove(one)
+                found[str(row["candidate_id"])].append(one)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -41,17 +41,26 @@ class LogWriter:
         return self._written
 
     def problems(self, bodies: Sequence[bytes]) -> list[str]:
-        """What was lost, or came first in another order, or was repeated with another content."""
-        by_id: dict[str, set[bytes]] = defaultdict(set)
-        by_candidate: dict[str, list[str]] = defaultdict(list)
-        for body in bodies:
-            event = msgspec.json.decode(body)
-            by_id[event["id"]].add(body)
-            by_candidate[event["partitionkey"]].append(event["id"])
-        found = [f"{one}: {len(same)} contents" for one, same in by_id.items() if len(same) > 1]
-        for who, ids in self.ids.items():
-            got = list(dict.fromkeys(by_candidate[who]))
-            if got != ids:
-                lost = set(ids) - set(got)
-                found.append(f"{who}: {len(lost)} lost" if lost else f"{who}: another order")
-        return found
+        """What became of these rows otherwise than promised."""
+        return broken_promises(bodies, self.ids)
+
+
+def broken_promises(bodies: Sequence[bytes], written: Mapping[str, Sequence[str]]) -> list[str]:
+    """What was lost, or came first in another order, or was repeated with another content.
+
+    `written` has the ids of rows by candidate, in their order. Events of other rows are not looked at.
+    """
+    by_id: dict[str, set[bytes]] = defaultdict(set)
+    by_candidate: dict[str, list[str]] = defaultdict(list)
+    for body in bodies:
+        event = msgspec.json.decode(body)
+        by_id[event["id"]].add(body)
+        by_candidate[event["partitionkey"]].append(event["id"])
+    found = [f"{one}: {len(same)} contents" for one, same in by_id.items() if len(same) > 1]
+    for who, ids in written.items():
+        wanted = set(ids)
+        got = [one for one in dict.fromkeys(by_candidate[who]) if one in wanted]
+        if got != list(ids):
+            lost = wanted - set(got)
+            found.append(f"{who}: {len(lost)} lost" if lost else f"{who}: another order")
+    return found
