@@ -201,11 +201,12 @@ def _open_paths() -> dict[str, Any]:
     """Paths that take no token: probes, metrics, the status page, and webhooks, which are signed."""
     ready = object_of("reasons", ready={"type": "boolean"})
     text = {"type": "string"}
+    refused = (421, 429)
     return {
         "/healthz": _get("Tell if the event loop is alive", "text/plain", text, {503: text}),
         "/readyz": _get("Tell if the daemon can work", "application/json", ready, {503: ready}),
-        "/metrics": _get("Get the metrics for Prometheus", "text/plain", text, {}),
-        "/": _get("Get the status page", "text/html", text, {503: text}),
+        "/metrics": _get("Get the metrics for Prometheus", "text/plain", text, {}, refused),
+        "/": _get("Get the status page", "text/html", text, {503: text}, refused),
         "/webhooks/{name}": {
             "post": {
                 "operationId": "receive_webhook",
@@ -218,7 +219,9 @@ def _open_paths() -> dict[str, Any]:
                     "400": _problem("no event of this ATS"),
                     "401": _problem("not signed by the ATS, or too old"),
                     "404": _problem("this integration takes no webhooks"),
+                    "408": _problem(ALWAYS[408]),
                     "413": _problem("longer than 1 MiB"),
+                    "421": _problem(ALWAYS[421]),
                     "429": _problem("too many requests at once"),
                     "503": _problem("MongoDB does not answer; send it again"),
                 },
@@ -228,16 +231,15 @@ def _open_paths() -> dict[str, Any]:
 
 
 def _get(
-    summary: str, kind: str, schema: Mapping[str, Any], others: Mapping[int, Mapping[str, Any]]
+    summary: str,
+    kind: str,
+    schema: Mapping[str, Any],
+    others: Mapping[int, Mapping[str, Any]],
+    refused: Iterable[int] = (),
 ) -> dict[str, Any]:
-    answers = {200: schema, **others}
-    return {
-        "get": {
-            "summary": summary,
-            "security": [],
-            "responses": {
-                str(code): {"description": summary, "content": {kind: {"schema": found}}}
-                for code, found in answers.items()
-            },
-        }
+    answers = {
+        str(code): {"description": summary, "content": {kind: {"schema": found}}}
+        for code, found in {200: schema, **others}.items()
     }
+    problems = {str(code): _problem(ALWAYS[code]) for code in refused}
+    return {"get": {"summary": summary, "security": [], "responses": answers | problems}}

@@ -19,7 +19,7 @@ from models.documents import (
 from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
 from models.ids import candidate_id, integration_id
 
-MOST_EVENTS = 2_000
+MOST_ROWS = 2_000
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -76,8 +76,8 @@ class MongoCandidateHistory:
 
     async def applications(self, candidate: UUID) -> list[Row]:
         """Returns the candidate's applications as ClearView has them now."""
-        rows = self._applications.find({"candidate_id": candidate}, sort=[("applied_at", 1)])
-        return [decoded(raw) for raw in await rows.to_list()]
+        rows = self._applications.find({"candidate_id": candidate}, **_latest("applied_at"))
+        return [decoded(raw) for raw in reversed(await rows.to_list())]
 
     async def events(self, candidate: UUID) -> list[Row]:
         """Returns imports, changes, pushes and conflicts, the earliest first."""
@@ -105,7 +105,7 @@ class MongoCandidateHistory:
 
 
 def _latest(moment: str) -> dict[str, Any]:
-    return {"sort": [(moment, -1)], "limit": MOST_EVENTS}
+    return {"sort": [(moment, -1)], "limit": MOST_ROWS}
 
 
 def _uuid(text: str) -> UUID | None:

@@ -1,11 +1,12 @@
 """A daemon's HTTP port on real MongoDB, and a client whose addresses are relative to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
+from aiohttp import web
 from msgspec.structs import replace
 from pydantic import SecretStr
 
@@ -18,7 +19,7 @@ from daemon.http.probes import ReadinessCheck
 from daemon.http.request_rates import RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
-from daemon.runtime.integration_admin import IntegrationAdmin, Trial
+from daemon.runtime.integration_admin import IntegrationAdmin, Trial, TryIntegration
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
@@ -39,6 +40,10 @@ from tests.support.sample_rows import NOW
 Serve = Callable[..., Awaitable[aiohttp.ClientSession]]
 
 
+async def _untried(_checked: CheckedConfig, name: str) -> Trial:
+    raise Unavailable(f"{name}: no ATS is asked here")
+
+
 @asynccontextmanager
 async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
     """Starts any number of ports, which end together."""
@@ -54,13 +59,16 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
             version: aiohttp.HttpVersion = aiohttp.HttpVersion11,
             rates: RequestRates | None = None,
             hosts: tuple[str, ...] | None = None,
+            routes: Iterable[web.RouteDef] = (),
+            trial: TryIntegration = _untried,
         ) -> aiohttp.ClientSession:
-            parts = _parts(mongo, None if token is None else SecretStr(token), checks or {})
+            parts = _parts(mongo, None if token is None else SecretStr(token), checks or {}, trial)
             parts = replace(
                 parts,
                 limits=limits or limits_of_process(),
                 rates=rates or RequestRates(),
                 hosts=hosts,
+                routes=routes,
             )
             server = HttpServer(parts, heartbeat=heartbeat)
             bound = await server.start("127.0.0.1", port)
@@ -78,11 +86,12 @@ def _file_without_integrations() -> CheckedConfig:
         return load_checked_config(path)
 
 
-async def _untried(_checked: CheckedConfig, name: str) -> Trial:
-    raise Unavailable(f"{name}: no ATS is asked here")
-
-
-def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessCheck]) -> HttpParts:
+def _parts(
+    mongo: Mongo,
+    token: SecretStr | None,
+    checks: dict[str, ReadinessCheck],
+    trial: TryIntegration,
+) -> HttpParts:
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
     audit = MongoAuditTrail(mongo, clock, Actor("admin token", "api"))
@@ -97,7 +106,7 @@ def _parts(mongo: Mongo, token: SecretStr | None, checks: dict[str, ReadinessChe
         MongoCandidateHistory(mongo),
         erasing(mongo, clock).requests(),
         stored,
-        IntegrationAdmin(stored, lambda: file, _untried, audit),
+        IntegrationAdmin(stored, lambda: file, trial, audit),
         MongoIntegrationData(mongo, MongoLeases(mongo, clock), clock).purge,
         clock,
     )
