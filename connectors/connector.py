@@ -29,6 +29,12 @@ class DetailFacts(msgspec.Struct, frozen=True):
     """Changes whenever something else is read, or mapped from it; then details are read again."""
     swept: bool
     """True: parts may change without a trace in the list. A sweep reads every detail again."""
+    per_application: bool = False
+    """True: some are read of each application, which takes the job that it is for."""
+
+
+JobsOfRecords = Mapping[str, Mapping[str, str]]
+"""By record: the job's id of each application, by the application's id."""
 
 
 class ListFacts(msgspec.Struct, frozen=True):
@@ -167,6 +173,8 @@ class RecordDetails(msgspec.Struct, frozen=True):
     """The fields of the candidate that could be read."""
     application: Mapping[str, Any]
     """The fields of each application of the record."""
+    applications: Mapping[str, Mapping[str, Any]] = {}
+    """By application: the fields of one that has its own, instead of those."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
@@ -404,11 +412,12 @@ class Connector(Protocol):
         ...
 
     async def read_details(
-        self, list_name: str, external_ids: Sequence[str]
+        self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
         """Reads what the list does not show of records; None for one that the ATS does not have.
 
-        Every id has its entry. The requests leave the limits to polls and pushes.
+        Every id has its entry. The requests leave the limits to polls and pushes. `jobs` are needed
+        where some details are those of an application.
         """
         ...
 

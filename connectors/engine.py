@@ -16,6 +16,7 @@ from connectors.connector import (
     FileAddress,
     FileRef,
     Impossible,
+    JobsOfRecords,
     ListFacts,
     Mapped,
     MappingFailed,
@@ -147,7 +148,8 @@ class RestConnector:
         if privacy := self._privacy():
             part["privacy"] = privacy
         version = sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
-        return DetailFacts(fields, version, _is_swept(spec))
+        per_application = any(read.per == "application" for read in spec.detail_reads.values())
+        return DetailFacts(fields, version, _is_swept(spec), per_application)
 
     def _mapping_version(self) -> str:
         operator = self.parts.operator
@@ -226,10 +228,10 @@ class RestConnector:
         return await self._reader.fetch(list_name, external_ids)
 
     async def read_details(
-        self, list_name: str, external_ids: Sequence[str]
+        self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
         """Reads what a list does not show of its records; None for one that is gone."""
-        return await self._reader.details[list_name].read(external_ids)
+        return await self._reader.details[list_name].read(external_ids, jobs or {})
 
     async def file_addresses(
         self, list_name: str, record_id: str

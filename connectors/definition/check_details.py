@@ -1,6 +1,6 @@
 """Checks of what is read in the background: requests, and the fields that may wait for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from config.document import Document
 from config.nodes import NodePath
@@ -24,6 +24,7 @@ LATER = {
     "application": frozenset({"source", "custom_fields"}),
 }  # fmt: skip
 """The fields that may come later: no identity, no time, and nothing that a status is made of."""
+_OTHER = {"record": "application", "application": "record"}
 Sources = Iterator[tuple[NodePath, Source]]
 
 
@@ -36,6 +37,8 @@ def check_detail_requests(document: Document, model: DefinitionModel) -> None:
         path: NodePath = ("lists", name, "detail")
         for key, read in spec.detail.read.items():
             _check_read(document, (*path, "read", key), read, spec, names)
+            if read.per == "application":
+                _check_per_application(document, (*path, "read", key), read, model)
             for name_of_join, join in read.joins.items():
                 location = (*path, "read", key, "joins", name_of_join)
                 check_join_list(document, model, location, join)
@@ -45,6 +48,7 @@ def _check_read(
     document: Document, path: NodePath, read: DetailRead, spec: List, names: set[str]
 ) -> None:
     known = names | {"id", "ids"} | ({"scope"} if spec.scopes else set())
+    known |= {"job_id"} if read.per == "application" else set()
     for key, part in read.request.parts().items():
         check_placeholders(document, (*path, "request", key), part, known)
     used = {use.name for use in names_in(read.request.parts())}
@@ -58,6 +62,17 @@ def _check_read(
         document.error((*path, "pagination"), "has no meaning without `many`", on_key=True)
 
 
+def _check_per_application(
+    document: Document, path: NodePath, read: DetailRead, model: DefinitionModel
+) -> None:
+    if model.application is None or model.application.each is None:
+        document.error((*path, "per"), "needs `application.each`: a record is one application here")
+    if "job_id" not in {use.name for use in names_in(read.request.parts())}:
+        document.error((*path, "request"), "needs {job_id}: which application it is about")
+    if read.batch > 1:
+        document.error((*path, "batch"), "has no meaning with `per: application`", on_key=True)
+
+
 def check_detail_fields(
     document: Document, model: DefinitionModel, part: str, sources: Sources
 ) -> None:
@@ -65,6 +80,8 @@ def check_detail_fields(
     holding = {"candidate": ("candidates", "both"), "application": ("applications", "both")}[part]
     lists = [spec for spec in model.lists.values() if spec.holds in holding]
     declared = [spec.detail_reads.keys() for spec in lists]
+    each = part == "application" and model.application is not None and model.application.each
+    wanted = "application" if each else "record"
     for path, source in sources:
         used = {name for text in paths_in(source) for name in details_used(text)}
         if not used or not any(declared):
@@ -72,13 +89,21 @@ def check_detail_fields(
         if path[1] not in LATER[part]:
             message = "cannot wait for a detail: identities, times and statuses come with the list"
             document.error(path, message)
-        elif part == "application" and model.application and model.application.each:
-            document.error(path, "cannot wait for a detail where a record has several applications")
         for name in sorted(used):
+            if any(r.per != wanted for n, r in _reads_of(lists) if n == name):
+                message = (
+                    f"is read of each {wanted}, but detail.{name} is about each {_OTHER[wanted]}"
+                )
+                document.error(path, message)
             if not all(name in names for names in declared):
                 message = f"reads detail.{name}, but no such request is declared on its list"
                 hint = did_you_mean(name, set().union(*declared))
                 document.error(path, message, hint=hint)
+
+
+def _reads_of(lists: Iterable[List]) -> Iterator[tuple[str, DetailRead]]:
+    for spec in lists:
+        yield from spec.detail_reads.items()
 
 
 def check_unused_details(document: Document, model: DefinitionModel, paths: set[str]) -> None:

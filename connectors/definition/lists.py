@@ -83,6 +83,12 @@ class DetailRead(ConfigModel):
         description="The request; `{id}` is the record's id, `{ids}` are several.",
         examples=[{"get": "/candidates/{id}/files"}],
     )
+    per: Literal["record", "application"] = Field(
+        default="record",
+        description="`application`: it is made for each application of a record that has several, "
+        "and `{job_id}` is the id of its job.",
+        examples=["application"],
+    )
     records: JmesPath = Field(
         default="@", description="Where the record, or the list of them, is.", examples=["data"]
     )

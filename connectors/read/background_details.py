@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from connectors.clock import ConnectorClock
-from connectors.connector import MappingFailed, RecordDetails
+from connectors.connector import JobsOfRecords, MappingFailed, RecordDetails
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import DetailRead, Join, List
 from connectors.definition.paths import DETAIL, details_used
@@ -58,9 +58,9 @@ class _Read:
             rows = found if isinstance(found, list) else [found]
             await self.joins.join([row for row in rows if isinstance(row, dict)], [])
 
-    def draft(self, own: Sequence[str], scope: str | None) -> Draft:
-        draft = self.listing.draft({"id": own[0], "ids": list(own), "scope": scope})
-        return replace(draft, is_background=True)
+    def draft(self, own: Sequence[str], scope: str | None, job: str | None = None) -> Draft:
+        values = {"id": own[0], "ids": list(own), "scope": scope, "job_id": job}
+        return replace(self.listing.draft(values), is_background=True)
 
 
 class DetailReader:
@@ -86,12 +86,14 @@ class DetailReader:
         self.name = name
         self._has_scopes = spec.scopes is not None
         self._lifetime = lifetime
-        self._reads = {
+        reads = {
             key: _Read(one, make_list(f"{name}.{key}", _as_list(one)), make_joins(one.joins))
             for key, one in spec.detail_reads.items()
         }
+        self._reads = {key: read for key, read in reads.items() if read.spec.per == "record"}
+        self._of_applications = {k: read for k, read in reads.items() if k not in self._reads}
         self._candidate, self._application = (
-            Fields(part, ()) if mapper is None or not self._reads else mapper.details
+            Fields(part, ()) if mapper is None or not reads else mapper.details
             for part, mapper in (
                 ("candidate", mappers.candidate),
                 ("application", mappers.application),
@@ -111,11 +113,11 @@ class DetailReader:
         )
 
     async def read(
-        self, external_ids: Sequence[str]
+        self, external_ids: Sequence[str], jobs: JobsOfRecords
     ) -> dict[str, RecordDetails | MappingFailed | None]:
         """Reads and maps the details of records; None for one that the ATS does not have.
 
-        One that cannot be read stops no other.
+        One that cannot be read stops no other. `jobs` are those of the records' applications.
 
         Raises:
             AtsError: the ATS is away, refuses the credential, or fails at every one of them.
@@ -131,11 +133,12 @@ class DetailReader:
             async with slots:
                 try:
                     context = await self._context(external_id, self._reads, shared)
+                    own = await self._own_contexts(external_id, jobs.get(external_id, {}))
                 except NotFound:
                     return None
                 except _OF_ONE_RECORD as error:
                     return error
-            return self._mapped(external_id, context)
+            return self._mapped(external_id, context, own)
 
         answers = dict(zip(external_ids, await _all(map(one, external_ids)), strict=True))
         errors = [each for each in answers.values() if isinstance(each, AtsError)]
@@ -191,9 +194,20 @@ class DetailReader:
             shown[key] = value
         return {DETAIL: shown}
 
-    async def _of_one(self, read: _Read, external_id: str) -> Any:
+    async def _own_contexts(self, external_id: str, jobs: Mapping[str, str]) -> dict[str, Context]:
+        """Returns the `detail.<name>` of each application that has requests of its own."""
+        found: dict[str, Context] = {}
+        for application, job in jobs.items() if self._of_applications else ():
+            shown: Context = {}
+            for key, read in self._of_applications.items():
+                shown[key] = await self._of_one(read, external_id, job)
+                await read.join(shown[key])
+            found[application] = {DETAIL: shown}
+        return found
+
+    async def _of_one(self, read: _Read, external_id: str, job: str | None = None) -> Any:
         scope, own = self._own(external_id)
-        draft = read.draft([own], scope)
+        draft = read.draft([own], scope, job)
         try:
             if read.spec.many:
                 return await read.listing.rows(draft) or []
@@ -258,11 +272,15 @@ class DetailReader:
         scope, _, own = external_id.partition(":")
         return scope, own
 
-    def _mapped(self, external_id: str, context: Context) -> RecordDetails | MappingFailed:
+    def _mapped(
+        self, external_id: str, context: Context, own: Mapping[str, Context]
+    ) -> RecordDetails | MappingFailed:
         issues: list[FieldIssue] = []
+        of_all = {} if self._of_applications else context
         try:
             candidate = self._with_expiry(self._candidate.read(context, issues))
-            application = self._application.read(context, issues)
+            application = self._application.read(of_all, issues) if of_all else {}
+            parts = {key: self._application.read(each, issues) for key, each in own.items()}
         except RecordFailed as error:
             return MappingFailed(external_id, str(error))
         except BROKEN as error:
@@ -272,10 +290,15 @@ class DetailReader:
             became = "it is kept as it came" if each.kept else "it is left out"
             self._issues.note("field", each.name, f"{each.reason}; {became}")
         failed = {each.name for each in issues if not each.kept}
+
+        def readable(part: str, fields: Context) -> Context:
+            return {k: v for k, v in fields.items() if f"{part}.{k}" not in failed}
+
         return RecordDetails(
             external_id,
-            {k: v for k, v in candidate.items() if f"candidate.{k}" not in failed},
-            {k: v for k, v in application.items() if f"application.{k}" not in failed},
+            readable("candidate", candidate),
+            readable("application", application),
+            {key: readable("application", fields) for key, fields in parts.items()},
         )
 
     def _with_expiry(self, candidate: Context) -> Context:

@@ -1,5 +1,6 @@
 """SmartRecruiters, Customer API: assignments inside candidates, one candidate list at a time."""
 
+from itertools import cycle
 from typing import ClassVar, Unpack
 
 from connectors.simulator import smartrecruiters_rows as rows
@@ -22,6 +23,8 @@ CODES = {
     429: "TOO_MANY_REQUESTS",
 }
 """The codes of errors; that of 429 is unverified 2026-11-23."""
+KNOWN = frozenset(label for label, _ in rows.PROPERTIES)
+ASKED = frozenset(label for label, _ in rows.QUESTIONS)
 AT_ONCE = 8
 CANDIDATE_LISTS_AT_ONCE = 1
 
@@ -88,9 +91,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     USER_IDS = rows.USER_IDS
     ONE_CONTACT = True
     CANDIDATE_LACKS = ("source", "is_private")
-    APPLICATION_LACKS = (
-        *("custom_fields", "applied_at", "rejected_at", "hired_at", "external_updated_at"),
-    )
+    APPLICATION_LACKS = ("applied_at", "rejected_at", "hired_at", "external_updated_at")
 
     def __init__(
         self,
@@ -123,6 +124,14 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.hiring_processes = hiring_processes
         self._limit = SlidingWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
         self._transfer_some()
+        licence, languages = (label for label, _ in rows.QUESTIONS)
+        given: list[Record] = [
+            {licence: "No"},
+            {languages: "English, Advanced, Dutch", "desired_salary": 41},
+            {},
+        ]
+        for application, answers in zip(self.world.applications.values(), cycle(given)):
+            application.custom_fields |= answers
 
     def _transfer_some(self) -> None:
         """Of those who applied to two jobs, every third was put from the first into the second."""
@@ -150,6 +159,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
             Route("GET", assignment, "detail", "assignment", self._assignment),
             Route("GET", f"{assignment}/status/history", "detail", "history", self._history),
             Route("GET", f"{assignment}/properties", "detail", "properties", self._properties),
+            Route("GET", f"{assignment}/screening-answers", "detail", "answers", self._answers),
             Route("GET", "/jobs/{job}", "detail", "job", self._job),
             *self.write_routes(),
         ]
@@ -218,6 +228,11 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.expect(call, {"context"})
         return Reply.of({"content": rows.property_values(self.assigned(call))})
 
+    def _answers(self, call: Call) -> Reply:
+        self.expect(call)
+        found = rows.screening_answers(self.assigned(call))
+        return Reply.of({"totalFound": len(found), "content": found})
+
     def _properties_of(self, call: Call) -> Reply:
         self.expect(call, {"context"})
         if call.query.get("context", "PROFILE") not in rows.CONTEXTS:
@@ -258,10 +273,9 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     def truth_candidate(self, person: Person) -> Record:
         """A candidate read on its own has one link of a kind."""
         links = [{"value": v, "type": kind} for kind, v in rows.web_of(person).items()]
-        known = {name for name, _ in rows.PROPERTIES}
         return super().truth_candidate(person) | {
             "links": links,
-            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
+            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in KNOWN},
             "attachments": [
                 {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": f.kind}
                 for f in person.files
@@ -270,7 +284,9 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
 
     def truth_application(self, application: Application) -> Record:
         """A closed application shows its status instead of a stage."""
+        own = application.custom_fields.items()
         record = super().truth_application(application)
+        record["custom_fields"] = {k: v for k, v in own if k in KNOWN | ASKED}
         closed = rows.closed_status(self.world, application)
         return record | {"stage": {"external_id": closed, "name": closed}} if closed else record
 

@@ -30,6 +30,13 @@ PROPERTIES: tuple[tuple[str, str], ...] = (
     ("clearview_score", "NUMBER"),
     ("clearview_status", "TEXT"),
 )
+QUESTIONS: tuple[tuple[str, str], ...] = (
+    ("Do you have a driving licence?", "2b1d6a3e-6f0a-4b7c-9a51-0d6b5f5f1c11"),
+    ("Which languages do you speak?", "languages"),
+)
+"""Screening questions and their categories: an id is one of the company's own."""
+EEO = ("Gender", "eeoInformation")
+"""A question that US law asks for, and its category."""
 Spelling = Literal["candidate", "posting"]
 Row = dict[str, object]
 
@@ -245,6 +252,39 @@ def attachment_rows(person: Person) -> list[Row]:
         }
         for file in person.files
     ]
+
+
+def screening_answers(application: Application) -> list[Row]:
+    """The answers to questions: some have several records, each of them some fields."""
+    given = application.custom_fields
+    asked = [(label, category, given[label]) for label, category in QUESTIONS if label in given]
+    return [_answer(*each) for each in [*asked, (*EEO, "Prefer not to answer")] if asked]
+
+
+def _answer(label: str, category: str, value: object) -> Row:
+    """A text of several parts has a record for each two of them."""
+    parts = str(value).split(", ")
+    pairs = [parts[at : at + 2] for at in range(0, len(parts), 2)]
+    return {
+        "id": f"question-{category}",
+        "type": "radio" if len(parts) == 1 else "languages",
+        "category": category,
+        "name": f"{label} (library)",
+        "label": label,
+        "records": [
+            {
+                "fields": {
+                    f"field-{n}": {
+                        "id": f"field-{n}",
+                        "label": "",
+                        "values": [{"id": part, "label": part}],
+                    }
+                    for n, part in enumerate(pair)
+                }
+            }
+            for pair in pairs
+        ],
+    }
 
 
 def property_values(application: Application | Person) -> list[Row]:

@@ -148,6 +148,7 @@ def with_details(
     before: Snapshot,
     read: Mapping[str, Mapping[str, Any]],
     *,
+    of_applications: Mapping[str, Mapping[str, Any]] | None = None,
     version: str,
     candidate_base: Record | None,
     siblings: Sequence[Snapshot] = (),
@@ -156,20 +157,25 @@ def with_details(
 ) -> Snapshot:
     """Returns a record's snapshot with its details as they were read at a moment; no longer due.
 
-    `read` has the fields by part of the record.
+    `read` has the fields by part of the record, `of_applications` those of single applications.
 
     Whatever else the record has stays: statuses, stages and ids are none of a detail's.
     """
     memory = memory_of(before)
     candidate = before.candidate
     of_candidate = without_own(read[CANDIDATE], own_field)
-    of_application = without_own(read[APPLICATION], own_field)
+    of_all = without_own(read[APPLICATION], own_field)
+    own = {
+        key: without_own({**of_all, **fields}, own_field)
+        for key, fields in (of_applications or {}).items()
+    }
     if candidate is not None:
         others = _together(map(memory_of, siblings))
         merged = _merged(candidate, of_candidate, memory, CANDIDATE, candidate_base, others)
         candidate = {**candidate, **merged}
     applications = [
-        {**a, **_merged(a, of_application, memory, APPLICATION)} for a in before.applications
+        {**a, **_merged(a, own.get(a["external_id"], of_all), memory, APPLICATION)}
+        for a in before.applications
     ]
     now = DetailMemory(
         version,
@@ -177,7 +183,9 @@ def with_details(
         at,
         {
             CANDIDATE: _keys(of_candidate, memory, CANDIDATE),
-            APPLICATION: _keys(of_application, memory, APPLICATION),
+            APPLICATION: frozenset().union(
+                *(_keys(fields, memory, APPLICATION) for fields in own.values() or (of_all,))
+            ),
         },
         frozenset(each["external_id"] for each in of_candidate[FILES])
         if FILES in of_candidate

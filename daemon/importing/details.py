@@ -11,7 +11,14 @@ from uuid import uuid4
 
 import structlog
 
-from connectors.connector import Connector, DetailFacts, ListFacts, MappingFailed, RecordDetails
+from connectors.connector import (
+    Connector,
+    DetailFacts,
+    JobsOfRecords,
+    ListFacts,
+    MappingFailed,
+    RecordDetails,
+)
 from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
 from daemon.core.details import (
     APPLICATION,
@@ -123,13 +130,25 @@ class _DetailImport:
 
     async def _read(self, external_ids: Sequence[str]) -> Mapping[str, Answer]:
         """Raises the error of a batch that fails as a whole; its records are read after others."""
+        jobs = await self._jobs(external_ids) if self.detail.per_application else None
         try:
-            return await self.context.connector.read_details(self.facts.name, external_ids)
+            return await self.context.connector.read_details(self.facts.name, external_ids, jobs)
         except _OF_RECORDS as error:
             if error.status is not None:
                 self._failures = dict.fromkeys(external_ids, str(error))
                 await self._note_failures()
             raise
+
+    async def _jobs(self, external_ids: Sequence[str]) -> JobsOfRecords:
+        """Returns the jobs of the records' applications, as lists have shown them."""
+        return {
+            known.external_id: {
+                application["external_id"]: job
+                for application in known.applications
+                if (job := application["job"]["external_id"])
+            }
+            for known in await self.context.ports.snapshots.load(self.facts.name, external_ids)
+        }
 
     async def _changes(self, read: dict[str, RecordDetails]) -> list[RecordChange]:
         """Compares the records, as they are known now, with what was read of them."""
@@ -166,6 +185,7 @@ class _DetailImport:
         after = with_details(
             before,
             {CANDIDATE: read.candidate, APPLICATION: read.application},
+            of_applications=read.applications,
             version=self.detail.version,
             candidate_base=base,
             siblings=siblings,

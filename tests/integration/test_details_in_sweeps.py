@@ -80,3 +80,29 @@ async def test_a_sweep_that_finds_nothing_new_reads_every_record_and_writes_none
         assert after[name] == before[name], name
     assert (swept.counts.updated, swept.counts.unchanged) == (0, applications)
     assert idle.counts.requests < applications <= swept.counts.requests
+
+
+async def test_answers_of_smartrecruiters_are_those_of_each_application(opened: Mongo) -> None:
+    account = create_simulator("smartrecruiters", candidates=30, unlimited=True)
+    await account.start()
+    connector = connect(account)
+    bench = ImportBench(opened, cast("FakeConnector", connector), MovingClock(START))
+    person = next(p for p in account.world.people.values() if len(p.applications) > 1)
+    first, second = account.world.applications_of(person)
+
+    await bench.poll()
+    await bench.poll(only_details=True)
+    account.actions.edit_application(first, {"Do you have a driving licence?": "Yes"})
+    account.actions.edit_person(person, {"title": "Cook"})
+    await bench.poll()
+    await bench.poll(only_details=True)
+    idle = await bench.poll(only_details=True)
+    await connector.close()
+    await account.stop()
+
+    truth = account.truth().applications
+    shown = {row["external_id"]: row["custom_fields"] for row in await bench.rows("applications")}
+    assert shown == {key: each["custom_fields"] for key, each in truth.items()}
+    assert shown[account.application_key(first)] != shown[account.application_key(second)]
+    assert idle.counts.seen == 0
+    assert account.violations == []

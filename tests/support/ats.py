@@ -93,9 +93,12 @@ class Imported:
 
     async def _read_details(self, connector: Connector, name: str) -> None:
         """Reads the details of every record: what an import reads in the background, at once."""
-        for external_id, found in (
-            await connector.read_details(name, list(self.owners.get(name, {})))
-        ).items():
+        known = self.owners.get(name, {})
+        jobs = {
+            key: {a["external_id"]: str(a["job"]["external_id"]) for a in mapped.applications}
+            for key, mapped in known.items()
+        }
+        for external_id, found in (await connector.read_details(name, list(known), jobs)).items():
             if isinstance(found, RecordDetails):
                 self.details[external_id] = found
             else:
@@ -152,8 +155,8 @@ class Imported:
             candidate |= {**found.candidate, "attachments": list(files.values())}
         for application in record.applications:
             known = self.applications[application["external_id"]]
-            fields = {**known["custom_fields"], **found.application.get("custom_fields", {})}
-            known |= {**found.application, "custom_fields": fields}
+            own = found.applications.get(application["external_id"], found.application)
+            known |= {**own, "custom_fields": known["custom_fields"] | own.get("custom_fields", {})}
 
 
 def _changed(record: Mapped) -> datetime:

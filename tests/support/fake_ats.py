@@ -283,7 +283,10 @@ class FakeConnector:
         return {e: self._raw(list_name, rows[e]) if e in rows else None for e in external_ids}
 
     async def read_details(
-        self, list_name: str, external_ids: Sequence[str]
+        self,
+        list_name: str,
+        external_ids: Sequence[str],
+        jobs: Any = None,
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
         self.requests_sent += len(external_ids)
         self.details_read += external_ids

@@ -35,6 +35,26 @@ def text(detail: str = DETAIL, mapping: str = MAPPING, **parts: str) -> str:
     )
 
 
+PER_APPLICATION = """\
+    detail:
+      read:
+        answers: {per: application, request: {get: "/people/{id}/jobs/{job_id}/answers"}, many: true, optional: true}
+"""
+
+
+def text_per_application(detail: str = PER_APPLICATION) -> str:
+    """A record is a person with several applications."""
+    written = definition_text(lists=detail).replace("holds: candidates", "holds: both")
+    return f"""{written}
+application:
+  each: applications
+  external_id: id
+  candidate_external_id: record.id
+  stage: {{name: stage}}
+  custom_fields: {{each: detail.answers, key: question, value: answer}}
+"""
+
+
 def complaints(written: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_definition_text(written, path=Path("tiny.yaml"))
@@ -167,6 +187,32 @@ async def test_details_come_in_batches_and_over_several_pages() -> None:
     assert len(ats.asked) == 4
 
 
+async def test_what_belongs_to_an_application_is_read_for_its_job() -> None:
+    async def answers(request: web.Request) -> web.Response:
+        match request.path.split("/")[1:]:
+            case ["people", "1", "jobs", "j1", "answers"]:
+                return web.json_response([{"question": "Why?", "answer": "Money"}])
+            case ["people", "3", *_]:
+                return web.json_response({}, status=403)
+        return web.json_response({}, status=404)
+
+    jobs = {"1": {"1:j1": "j1", "1:j2": "j2"}, "3": {"3:j1": "j1"}}
+    async with tiny_ats(answers) as ats:
+        connector = tiny_connector(ats, text_per_application())
+        found = await connector.read_details("people", ["1", "2", "3"], jobs)
+        [facts] = connector.lists
+        await connector.close()
+
+    own = {e: one.applications for e, one in found.items() if isinstance(one, RecordDetails)}
+    assert facts.detail is not None
+    assert facts.detail.per_application
+    assert own == {
+        "1": {"1:j1": {"custom_fields": {"Why?": "Money"}}, "1:j2": {"custom_fields": {}}},
+        "2": {},
+        "3": {"3:j1": {"custom_fields": {}}},
+    }
+
+
 async def test_addresses_of_files_are_read_without_what_else_details_are_made_of() -> None:
     async with tiny_ats(answer) as ats:
         connector = tiny_connector(ats, text())
@@ -257,6 +303,18 @@ async def test_what_is_read_and_mapped_makes_the_version_of_details() -> None:
         (
             text(DETAIL.replace("many: true", "many: true, batch: 9")),
             "several ids in a request need {ids} in it, and no `scopes`",
+        ),
+        (
+            text(DETAIL.replace("full: {", "full: {per: application, ")),
+            "needs `application.each`: a record is one application here",
+        ),
+        (
+            text_per_application(PER_APPLICATION.replace("jobs/{job_id}", "jobs")),
+            "needs {job_id}: which application it is about",
+        ),
+        (
+            text_per_application(PER_APPLICATION.replace("per: application, ", "")),
+            "is read of each application, but detail.answers is about each record",
         ),
         (
             text("    detail: {when: changed}\n", "  tags: tags\n"),

@@ -182,6 +182,41 @@ def test_our_own_value_in_a_detail_is_none_of_the_record() -> None:
     assert memory.keys["candidate"] == {"a"}
 
 
+@given(first=answers, then=answers, other=answers)
+def test_each_application_of_a_record_has_the_details_of_its_own(
+    first: dict[str, int], then: dict[str, int], other: dict[str, int]
+) -> None:
+    both = [empty_application(key, "p") for key in ("a", "b")]
+    record = replace(a_record(), applications=both)
+
+    def read(before: Snapshot, **custom: dict[str, int]) -> Snapshot:
+        return with_details(
+            before,
+            {"candidate": {}, "application": {}},
+            of_applications={key: {"custom_fields": each} for key, each in custom.items()},
+            version="1",
+            candidate_base=before.candidate,
+            own_field=None,
+            at=AT,
+        )
+
+    def shown(after: Snapshot) -> list[dict[str, int]]:
+        return [each["custom_fields"] for each in after.applications]
+
+    complete = read(read(record, a=first, b=other), a=then, b=other)
+    listed_again = with_known_details(
+        replace(record, detail=None),
+        complete,
+        fields=["application.custom_fields"],
+        version="1",
+        candidate_base=complete.candidate,
+    )
+
+    assert shown(complete) == [then, other]
+    assert shown(listed_again) == [then, other]
+    assert shown(read(complete, b={})) == [then, {}]
+
+
 @given(size=st.integers(1, 250), seconds=st.floats(0, 1000))
 def test_batches_take_about_the_wanted_time(size: int, seconds: float) -> None:
     following = next_batch_size(size, seconds, wanted_s=2.0, most=250)

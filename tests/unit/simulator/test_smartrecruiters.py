@@ -443,13 +443,14 @@ async def test_properties_are_an_array_of_typed_values(client):
 
 async def test_a_property_without_a_value_is_reset(client):
     application = one(client)
+    before = dict(application.custom_fields)
     client.simulator.actions.edit_application(application, {"clearview_score": 5})
     listed = await client.rows("/configuration/candidate-properties")
     score = next(row for row in listed if row["label"] == "clearview_score")["id"]
 
     await client.put(application, "properties", [{"id": score}])
 
-    assert application.custom_fields == {}
+    assert application.custom_fields == before
 
 
 async def test_tags_are_added_replaced_or_all_removed(client):
