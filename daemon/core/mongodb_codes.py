@@ -4,6 +4,7 @@ UNAUTHORIZED = 13
 LOGIN_REFUSED = frozenset({11, 18, 8000})
 DUPLICATE_KEY = frozenset({11000, 11001, 12582})
 REFUSED_BY_VALIDATOR = 121
+NAMESPACE_EXISTS = 48
 
 OUTAGE = frozenset(
     # Elections, shutdowns and lost connections.

@@ -8,6 +8,7 @@ import msgspec
 from daemon.store.connection import Mongo
 from daemon.store.indexes import Compared, compare_indexes, keys_of
 from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, targets
+from daemon.store.views import PROBLEMS, view_problems
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.documents.clearview_values import Row
 
@@ -66,6 +67,9 @@ async def _inspect(target: TargetDatabase, documents: Sequence[Any]) -> AsyncIte
         if not target.is_ours:
             for words in _foreign_words(declared, existing):
                 yield _about(target, name, "note", words)
+    if target.is_ours:
+        for view, problem in view_problems(options):
+            yield _about(target, view.name, "note", PROBLEMS[problem])
 
 
 def _about(target: TargetDatabase, name: str, weight: Weight, words: str) -> Observation:

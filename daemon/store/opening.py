@@ -19,6 +19,7 @@ from daemon.store.preparation import (
     targets,
 )
 from daemon.store.start_errors import explained, unusable_uri
+from daemon.store.views import prepare_views
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
@@ -138,6 +139,7 @@ async def bind_documents(
     with explained(own.operation("createCollection")):
         await MigrationRunner(mongo, own).run()
         await prepare_all(own, OWN_DOCUMENTS)
+        await prepare_views(own)
     with explained(clearview.operation("createCollection")):
         if writes_clearview:
             await prepare_all(clearview, CLEARVIEW_DOCUMENTS)

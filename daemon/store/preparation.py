@@ -12,7 +12,7 @@ import structlog
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from daemon.core.mongodb_codes import DUPLICATE_KEY, UNAUTHORIZED
+from daemon.core.mongodb_codes import DUPLICATE_KEY, NAMESPACE_EXISTS, UNAUTHORIZED
 from daemon.store.connection import Mongo, Row
 from daemon.store.indexes import Compared, compare_indexes
 from daemon.store.mongo_retry import repeated
@@ -35,7 +35,6 @@ SILENT: Row = {"validationAction": "warn", "validationLevel": "off"}
 
 One that warns would copy a person's whole document into the server's log, out of an erasure's reach.
 """
-_NAMESPACE_EXISTS = 48
 
 
 class TargetDatabase(msgspec.Struct, frozen=True):
@@ -109,7 +108,7 @@ async def _create(target: TargetDatabase, name: str, validator: Row) -> bool:
     except CollectionInvalid:
         return False
     except OperationFailure as error:
-        if error.code == _NAMESPACE_EXISTS:
+        if error.code == NAMESPACE_EXISTS:
             return False
         raise start_error(error, target.operation("createCollection", name)) from None
     return True

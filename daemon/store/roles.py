@@ -22,6 +22,7 @@ from models.documents import (
     StatusOutboxEntry,
     StatusUpdateLog,
 )
+from models.documents.views import VIEWS
 from models.migrations import MIGRATIONS
 
 Role = Literal["daemon", "reader", "operator"]
@@ -111,6 +112,7 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
             for each in OWN_DOCUMENTS
             if each not in SECRET
         ),
+        *(_on(databases.own, view.name, ("find",)) for view in VIEWS),
     ]
     if role == "reader":
         return looks

@@ -43,5 +43,6 @@ class StatusUpdateLog(StoredDocument):
                 [("application_id", ASCENDING), ("updated_at", DESCENDING)],
                 name="application_updated_at",
             ),
+            IndexModel([("candidate_id", ASCENDING)], name="candidate"),
             IndexModel([("event_id", ASCENDING)], name="event"),
         ]

@@ -1,4 +1,4 @@
-"""models/README.md: a paragraph for every collection, and queries that run as they stand."""
+"""models/README.md: a paragraph for every collection and view, and queries that run as they stand."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from beanie import Document
 
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
+from models.documents.views import VIEWS
 from models.ids import integration_id
 from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
@@ -17,10 +18,17 @@ README = page("models/README.md")
 DOCUMENTS: dict[str, type[Document]] = {
     document.Settings.name: document for document in (*OWN_DOCUMENTS, *CLEARVIEW_DOCUMENTS)
 }
+FIELDS: dict[str, set[str]] = {
+    **{
+        name: {"_id", *(field.alias or key for key, field in model.model_fields.items())}
+        for name, model in DOCUMENTS.items()
+    },
+    **{view.name: {"_id", *view.fields} for view in VIEWS},
+}
 CLEARVIEWS = {document.Settings.name for document in CLEARVIEW_DOCUMENTS}
 FILLED_BY_A_FIRST_IMPORT = {
     *("ats_integration_settings", "candidates_import_log", "candidate_snapshots"),
-    *("sync_runs", "checkpoints", "candidates", "applications"),
+    *("sync_runs", "checkpoints", "candidates", "applications", "v_integration_health"),
 }
 
 
@@ -38,13 +46,13 @@ def queries_of(collection: str) -> list[Query]:
     return read_queries(block, "clearview" if collection in CLEARVIEWS else "ats_sync")[0]
 
 
-def test_every_collection_has_a_paragraph_and_no_other_has() -> None:
+def test_every_collection_and_view_has_a_paragraph_and_no_other_has() -> None:
     headings = {line[5:-1] for line in README.splitlines() if line.startswith("### `")}
 
-    assert headings == set(DOCUMENTS)
+    assert headings == set(FIELDS)
 
 
-@pytest.mark.parametrize("collection", sorted(DOCUMENTS))
+@pytest.mark.parametrize("collection", sorted(FIELDS))
 def test_each_paragraph_has_words_and_queries_of_its_own_collection(collection: str) -> None:
     words = section(README, f"### `{collection}`").partition("```")[0].split()
     asked = queries_of(collection)
@@ -56,10 +64,7 @@ def test_each_paragraph_has_words_and_queries_of_its_own_collection(collection: 
 
 @pytest.mark.parametrize("query", queries(), ids=lambda q: f"{q.collection}.{q.call}")
 def test_queries_speak_of_fields_that_exist(query: Query) -> None:
-    model = DOCUMENTS[query.collection]
-    known = {field.alias or name for name, field in model.model_fields.items()} | {"_id"}
-
-    assert fields_of(query) <= known
+    assert fields_of(query) <= FIELDS[query.collection]
 
 
 @pytest.mark.parametrize("query", queries(), ids=lambda q: f"{q.collection}.{q.call}")

@@ -26,6 +26,7 @@ from daemon.http.probes import Probes
 from daemon.http.webhooks import Webhooks
 from daemon.runtime.metrics import PREFIX
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
+from models.documents.views import VIEWS
 from tests.support.pages import ROOT, fenced, local_links, page, pages, section, table
 
 README = page("README.md")
@@ -240,12 +241,13 @@ def test_every_decision_has_its_context_choice_consequence_and_date() -> None:
         assert name.rpartition("/")[2] in index, name
 
 
-def test_the_table_of_collections_has_every_collection_and_no_other() -> None:
+def test_the_table_of_collections_has_every_collection_and_view_and_no_other() -> None:
     shown = {row[1].strip("`"): row[2].strip("`") for row in table(page("docs/collections.md"))}
     own = {document.Settings.name: "ats_sync" for document in OWN_DOCUMENTS}
+    views = {view.name: "ats_sync" for view in VIEWS}
     clearview = {document.Settings.name: "clearview" for document in CLEARVIEW_DOCUMENTS}
 
-    assert shown == own | clearview
+    assert shown == own | views | clearview
 
 
 def test_the_table_of_connectors_has_every_definition() -> None:

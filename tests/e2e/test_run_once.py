@@ -8,7 +8,7 @@ import pytest
 
 from connectors.simulator.commands import run_command
 from tests.support.ats_sync import THREE, Workbench, workbench
-from tests.support.mongo import TestMongo
+from tests.support.mongo import TestMongo, stored_names
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 
@@ -49,7 +49,7 @@ async def everything(bench: Workbench) -> dict[str, Any]:
     """All that is stored but runs and leases."""
     found = {}
     for database in (bench.own, bench.clearview):
-        for name in await database.list_collection_names():
+        for name in await stored_names(database):
             if name not in ("sync_runs", "leases"):
                 found[name] = await database[name].find().sort("_id", 1).to_list()
     found["checkpoints"] = [

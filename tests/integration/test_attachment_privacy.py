@@ -19,6 +19,7 @@ from daemon.store.connection import Mongo
 from daemon.store.overview import Overview, RunFilter
 from tests.support.attachments import FilesBench
 from tests.support.erasing import erasing
+from tests.support.mongo import stored_names
 
 pytestmark = pytest.mark.mongo
 NAME = "canary.pdf"
@@ -46,7 +47,7 @@ async def where(mongo: Mongo) -> set[str]:
     return {
         name
         for database in (mongo.own, mongo.clearview)
-        for name in await database.list_collection_names()
+        for name in await stored_names(database)
         for row in await database[name].find().to_list()
         if shows(row)
     }

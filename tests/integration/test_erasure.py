@@ -33,6 +33,7 @@ from tests.support.canary import (
 )
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench, import_ports
+from tests.support.mongo import stored_names
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import a_candidate, an_integration
 
@@ -251,7 +252,7 @@ async def copied(mongo: Mongo) -> list[tuple[Any, list[Any]]]:
     return [
         (database[name], await database[name].find().to_list())
         for database in (mongo.own, mongo.clearview)
-        for name in await database.list_collection_names()
+        for name in await stored_names(database)
     ]
 
 

@@ -27,7 +27,7 @@ from tests.support.canary import (
 )
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
+from tests.support.mongo import TestMongo, stored_names
 from tests.support.moving_clock import MovingClock
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow]
@@ -96,7 +96,7 @@ def run_until_killed(
 
 async def filled(mongo: Mongo) -> ImportBench:
     for database in (mongo.own, mongo.clearview):
-        for name in await database.list_collection_names():
+        for name in await stored_names(database):
             await database[name].delete_many({})
     bench = ImportBench(mongo, CanaryConnector(an_ats()), MovingClock())
     bench.ruled(max_percent=100.0)

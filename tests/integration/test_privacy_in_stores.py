@@ -12,6 +12,7 @@ from daemon.store.connection import Mongo
 from tests.support.ats import connect
 from tests.support.fake_ats import START, FakeConnector
 from tests.support.importing import ImportBench
+from tests.support.mongo import stored_names
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -34,8 +35,8 @@ async def everything(mongo: Mongo, *, history: bool = True) -> str:
         await mongo.own["candidate_snapshots"].update_many({}, {"$unset": {"previous": ""}})
     found = []
     for database in (mongo.own, mongo.clearview):
-        for name in await database.list_collection_names():
-            if not name.startswith("system.") and (history or name != "candidate_changes"):
+        for name in await stored_names(database):
+            if history or name != "candidate_changes":
                 found += await database[name].find().to_list()
     return str(found)
 

@@ -23,7 +23,7 @@ from tests.support.canary import (
 )
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
-from tests.support.mongo import TestMongo
+from tests.support.mongo import TestMongo, stored_names
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW, a_run
 
@@ -34,7 +34,7 @@ MONTH = timedelta(days=30)
 async def periods(mongo: Mongo) -> dict[str, Any]:
     """The time to live of each collection, in seconds."""
     found = {}
-    for name in await mongo.own.list_collection_names():
+    for name in await stored_names(mongo.own):
         for index in (await mongo.own[name].index_information()).values():
             if "expireAfterSeconds" in index:
                 found[name] = index["expireAfterSeconds"]

@@ -15,6 +15,7 @@ from models.ids import application_id, candidate_id, integration_id
 from models.ids import derived_id as derived
 from tests.support.fake_ats import FakeAts, FakeConnector
 from tests.support.importing import ImportBench
+from tests.support.mongo import stored_names
 from tests.support.sample_rows import NOW, a_dead_push, a_log_row, a_run, an_alert, an_integration
 
 TOKEN = "canary7f3"
@@ -163,7 +164,7 @@ async def documents_in(*databases: AsyncDatabase[dict[str, Any]]) -> list[tuple[
     """Every document with the name of its collection."""
     found = []
     for database in databases:
-        for name in sorted(await database.list_collection_names()):
+        for name in sorted(await stored_names(database)):
             found += [(name, row) for row in await database[name].find().to_list()]
     return found
 

@@ -27,6 +27,7 @@ from daemon.store.webhook_events import MongoWebhookQueue
 from models.ids import integration_id
 from tests.support.erasing import erasing
 from tests.support.fake_ats import FakeConnector
+from tests.support.mongo import stored_names
 from tests.support.moving_clock import MovingClock
 
 
@@ -91,7 +92,7 @@ class ImportBench:
         skip = {"sync_runs", "leases"}
         found: dict[str, Any] = {}
         for database in (self.mongo.own, self.mongo.clearview):
-            for name in sorted(await database.list_collection_names()):
+            for name in sorted(await stored_names(database)):
                 if name not in skip:
                     found[name] = await database[name].find().sort("_id", 1).to_list()
         return found

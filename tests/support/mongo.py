@@ -125,7 +125,13 @@ async def _empty(collection: Collection) -> None:
 
 async def _collections(mongo: TestMongo) -> list[Collection]:
     databases = (mongo.db, mongo.clearview_db)
-    return [db[name] for db in databases for name in sorted(await db.list_collection_names())]
+    return [db[name] for db in databases for name in sorted(await stored_names(db))]
+
+
+async def stored_names(database: AsyncDatabase[dict[str, Any]]) -> list[str]:
+    """The names of a database's collections, without its views."""
+    names = await database.list_collection_names(filter={"type": "collection"})
+    return [name for name in names if not name.startswith("system.")]
 
 
 async def _schema(mongo: TestMongo) -> list[Any]:
