@@ -37,7 +37,7 @@ from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
-from models.errors import AtsSyncError
+from models.errors import AtsSyncError, UserError
 from models.ids import integration_id
 
 PATIENCE = timedelta(seconds=1.5)
@@ -194,8 +194,12 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
     """The run of the daemon that works on it, which is asked for one.
 
     Or the lease, once it is free: that daemon has died or ended, and no one else will answer.
+
+    Raises:
+        UserError: the integration is paused, so that the daemon does not answer.
     """
     clock, integrations = on.app.clock, on.app.integrations
+    await _refuse_paused(on)
     asked_at = clock.now()
     request = await integrations.request_poll(
         on.name, sweep=sweep, accept_deletions=accept_deletions
@@ -209,8 +213,22 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
             if request is not None:
                 await integrations.answered(on.name, request)
             return lease
+        try:
+            await _refuse_paused(on)
+        except UserError:
+            await integrations.answered(on.name, request)
+            raise
         await clock.sleep(LOOK_EVERY)
     raise usage_error(f"the daemon has not polled {on.name}; see `ats-sync status`")
+
+
+async def _refuse_paused(on: CommandContext) -> None:
+    state = (await on.app.integrations.states()).get(on.name)
+    if state is not None and state.state == "paused":
+        raise UserError(
+            f"{on.name} is paused: the daemon that works on it does not poll it",
+            remedy=f"run `ats-sync integrations resume {on.name}`, and poll it then",
+        )
 
 
 async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:

@@ -90,3 +90,16 @@ async def test_a_poll_beside_a_daemon_tells_what_the_daemon_imported(bench: Work
     assert code == 0, said
     assert "it was asked to poll now" in said
     assert "14 seen, 14 unchanged" in said
+
+
+async def test_a_poll_of_a_paused_integration_says_so_at_once(bench: Workbench) -> None:
+    async with bench.daemon():
+        await until(lambda: _polled_once(bench))
+        await bench.run("integrations", "pause", "lever", "--config", str(bench.config))
+
+        async with asyncio.timeout(30):
+            code, said = await bench.run("poll", "lever", "--config", str(bench.config))
+
+    assert code == 1
+    assert "lever is paused" in said
+    assert "ats-sync integrations resume lever" in said
