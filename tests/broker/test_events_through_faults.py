@@ -71,9 +71,9 @@ class Relay:
             await self._task
         await self._sink.close()
 
-    async def alert(self) -> dict[str, Any] | None:
+    async def alert(self, kind: str = "events_undelivered") -> dict[str, Any] | None:
         """The open alert about the sink."""
-        query = {"kind": "events_undelivered", "resolved_at": None}
+        query = {"kind": kind, "resolved_at": None}
         return await self._mongo.own["alerts"].find_one(query)
 
     async def is_reported(self) -> bool:
@@ -165,6 +165,33 @@ async def test_an_alarm_of_memory_holds_events_back_and_people_hear_why(
     assert "its alarm of memory or disk is on" in alert["message"]
     assert writer.problems(subscriber.bodies) == []
     assert len(subscriber.bodies) < 2 * writer.count
+
+
+async def test_what_no_queue_is_bound_for_opens_an_alert_until_one_is(
+    opened: Mongo, writer: LogWriter, broker: Broker, subscriber: Subscriber
+) -> None:
+    await subscriber.bind("application.#")
+    async with Relay(opened, broker, subscriber.exchange) as relay:
+
+        async def is_reported() -> bool:
+            return await relay.alert("events_untaken") is not None
+
+        async def is_resolved() -> bool:
+            await writer.write(1)
+            return not await is_reported()
+
+        await writer.write(30)
+        await eventually(is_reported)
+        alert = await relay.alert("events_untaken")
+        before = await subscriber.receive()
+        await subscriber.bind("candidate.#")
+        await eventually(is_resolved)
+    after = await subscriber.receive()
+
+    assert alert is not None
+    assert "candidate.updated" in alert["title"]
+    assert {e["type"] for e in before} <= {"clearview.ats.application.pushed"}
+    assert {e["type"] for e in after} >= {"clearview.ats.candidate.updated"}
 
 
 async def _until_received(subscriber: Subscriber, writer: LogWriter) -> None:

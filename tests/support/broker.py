@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,8 +58,12 @@ class Broker:
     folder: Path
     port: int
     tls_port: int
+    """0: it does not listen with TLS."""
     dist_port: int
     epmd_port: int
+    command: Sequence[str | Path] = (SCRIPTS / "rabbitmq-server",)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beyond what keeps the node apart from others of this machine."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def url(
@@ -67,6 +71,11 @@ class Broker:
     ) -> str:
         where = f"localhost:{self.tls_port}" if tls else f"127.0.0.1:{self.port}"
         return f"{'amqps' if tls else 'amqp'}://{user}:{password}@{where}/{vhost}"
+
+    @property
+    def last_port(self) -> int:
+        """The one on which it listens last."""
+        return self.tls_port or self.port
 
     @property
     def _node(self) -> str:
@@ -90,12 +99,13 @@ class Broker:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
             "RABBITMQ_FEATURE_FLAGS_FILE": str(self.folder / "feature_flags"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
+            **self.environment,
         }
 
     def start(self) -> None:
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
-                [SCRIPTS / "rabbitmq-server"],
+                self.command,
                 env=self._environment(),
                 stdin=subprocess.PIPE,  # its shell ends with its input, and the broker with its shell
                 stdout=output,
@@ -107,7 +117,7 @@ class Broker:
     def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < until and process.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.tls_port), 1):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.last_port), 1):
                 return
             time.sleep(0.05)
         self.kill()
@@ -126,8 +136,12 @@ class Broker:
             process.communicate()
 
     def control(self, *words: str) -> None:
+        self.tool("rabbitmqctl", "--quiet", *words)
+
+    def tool(self, name: str, *words: str) -> None:
+        """One of RabbitMQ's commands, which has to succeed."""
         subprocess.run(
-            [SCRIPTS / "rabbitmqctl", "--node", self._node, "--quiet", *words],
+            [SCRIPTS / name, "--node", self._node, *words],
             env=self._environment(),
             check=True,
             stdout=subprocess.DEVNULL,
@@ -149,7 +163,7 @@ class Broker:
 @contextmanager
 def running_broker(folder: Path, certificates: Path) -> Iterator[Broker]:
     """Starts a node; it listens with TLS as well, by a certificate of `certificates`."""
-    broker = Broker(folder, *_free_ports(4))
+    broker = Broker(folder, *free_ports(4))
     (folder / "enabled_plugins").write_text("[].\n")
     (folder / "definitions.json").write_text(json.dumps(_definitions()))
     (folder / "rabbitmq.conf").write_text(
@@ -185,7 +199,7 @@ def _definitions() -> dict[str, object]:
     }
 
 
-def _free_ports(count: int) -> Sequence[int]:
+def free_ports(count: int) -> Sequence[int]:
     """Below the ports that the kernel gives to connections: a broker that is down keeps its own."""
     draw, found = random.SystemRandom(), []
     with contextlib.ExitStack() as stack:
