@@ -93,9 +93,10 @@ def _changes(model: DefinitionModel) -> str:
 
 def _deletions(model: DefinitionModel) -> str:
     polled = [spec for spec in model.lists.values() if spec.holds != "lookup"]
-    if any(spec.deleted_by for spec in polled):
-        return "listed by the ATS"
-    return "by sweeps" if all(spec.absence_is_deletion for spec in polled) else NO
+    found = "listed by the ATS" if any(spec.deleted_by for spec in polled) else "by sweeps"
+    if not all(spec.absence_is_deletion for spec in polled):
+        return NO
+    return f"{found} and events" if model.webhook else found
 
 
 READS: Mapping[str, Cell] = {
@@ -106,6 +107,7 @@ READS: Mapping[str, Cell] = {
     "attachments": _attachments,
     "changes": _changes,
     "deletions": _deletions,
+    "anonymised": lambda model: _yes(given=model.anonymised),
     "webhooks": lambda model: _yes(given=model.webhook),
 }
 

@@ -68,12 +68,13 @@ class Webhook(ConfigModel):
     )
     application_id: JmesPath | None = Field(
         default=None,
-        description="Where the application's id is: a record of lists that hold applications.",
+        description="Where the application's id is, or several: records of lists that hold applications.",
         examples=["payload.application.id"],
     )
     candidate_id: JmesPath | None = Field(
         default=None,
-        description="Where the candidate's id is: a record of lists that hold candidates, or both.",
+        description="Where the candidate's id is, or those of two that were merged: records of lists that "
+        "hold candidates, or both.",
         examples=["payload.candidate.id"],
     )
     records: dict[Filled, JmesPath] = Field(

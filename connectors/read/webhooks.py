@@ -26,6 +26,8 @@ Headers = Mapping[str, str]
 """Names without regard to case, such as aiohttp's."""
 
 LONGEST_NAME = 100
+MOST_RECORDS = 500
+"""Records of one list that an event may name; those beyond are found by polls."""
 _MILLISECONDS = 100_000_000_000
 """A count from here on is in milliseconds: as seconds it would be a date after the year 5000."""
 _PART = re.compile(r"\{(signature|timestamp)\}")
@@ -47,8 +49,8 @@ class SignedEvent(msgspec.Struct, frozen=True):
     """The vendor's own, or a digest of what was signed: equal for an event that is sent again."""
     name: str
     """At most 100 printable characters."""
-    records: Mapping[str, str]
-    """The external id of a record by its list; empty for a test event."""
+    records: Mapping[str, Sequence[str]]
+    """The external ids of records by their list; empty for a test event."""
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -184,11 +186,13 @@ class WebhookReader:
         name = given if isinstance(given, str) else "unknown"
         return "".join(c if c.isprintable() else "?" for c in name[:LONGEST_NAME])
 
-    def _records_of(self, payload: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def _records_of(self, payload: dict[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
         for name, path in self._records.items():
-            external_id = identifier(path(payload))
-            if external_id is not None:
-                yield name, external_id
+            found = path(payload)
+            items = found[:MOST_RECORDS] if isinstance(found, list) else [found]
+            external_ids = dict.fromkeys(filter(None, map(identifier, items)))
+            if external_ids:
+                yield name, tuple(external_ids)
 
 
 def webhook_reader(model: DefinitionModel, integration: Integration) -> WebhookReader | None:

@@ -186,6 +186,7 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         known = {key for kind, key, _ in rows.FIELDS if kind == "candidate"}
         record = super().truth_candidate(person)
         record["custom_fields"] = {k: v for k, v in person.custom_fields.items() if k in known}
+        record["last_name"] = rows.shown_last_name(person)
         record["attachments"] = [
             {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
             for f in person.files

@@ -92,7 +92,7 @@ class GreenhouseRows:
             "created_at": iso(person.created_ms),
             "updated_at": iso(person.updated_ms),
             "first_name": person.first_name,
-            "last_name": person.last_name,
+            "last_name": shown_last_name(person),
             "preferred_name": None,
             "company": person.company,
             "title": person.title,
@@ -197,6 +197,11 @@ class GreenhouseRows:
             "created_at": iso(note.created_ms),
             "updated_at": iso(note.created_ms),
         }
+
+
+def shown_last_name(person: Person) -> str:
+    """An anonymised person is called by the id (as v1 did it; of v3 unverified 2026-11-29)."""
+    return PERSON_IDS.text(person.number) if person.anonymised else person.last_name
 
 
 def setup_rows(world: World, name: str) -> list[Row]:

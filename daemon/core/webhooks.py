@@ -11,16 +11,26 @@ class Received(msgspec.Struct, frozen=True):
 
     event_id: str
     name: str
-    records: Mapping[str, str]
-    """The external id of the record by its list."""
+    records: Mapping[str, Sequence[str]]
+    """The external ids of the records by their list."""
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """List and external id of each record."""
+        return pairs_of(self.records)
 
 
 class PendingEvents(msgspec.Struct, frozen=True):
     """Events that wait, the oldest first."""
 
     ids: Sequence[UUID]
-    records: Sequence[Mapping[str, str]]
+    records: Sequence[Mapping[str, Sequence[str]]]
 
     def of_list(self, list_name: str) -> list[str]:
         """Returns the ids of a list's records, each once: many events about one are one read."""
-        return list(dict.fromkeys(each[list_name] for each in self.records if list_name in each))
+        return list(dict.fromkeys(e for each in self.records for e in each.get(list_name, ())))
+
+
+def pairs_of(records: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Returns list and external id of each record."""
+    return [(name, external_id) for name, each in records.items() for external_id in each]

@@ -40,17 +40,24 @@ async def apply_webhooks(context: ImportContext) -> None:
 
 
 async def _apply(context: ImportContext, events: PendingEvents) -> None:
-    for facts in context.connector.lists:
+    """Also the applications of a candidate who is gone are read: deleted, or another's after a merge."""
+    gone: list[str] = []
+    for facts in sorted(context.connector.lists, key=lambda facts: facts.holds == "applications"):
         external_ids = events.of_list(facts.name)
+        if gone and facts.holds == "applications":
+            theirs = await context.ports.snapshots.applications_of(facts.name, gone)
+            external_ids = list(dict.fromkeys([*external_ids, *theirs]))
         if external_ids and facts.reads_by_id:
-            await _import_again(context, facts, external_ids)
+            absent = await _import_again(context, facts, external_ids)
+            gone += absent if facts.holds == "candidates" else []
     at = context.ports.clock.now()
     await context.ports.webhooks.applied(events.ids, run_id=context.run.id, at=at)
 
 
 async def _import_again(
     context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
-) -> None:
+) -> Sequence[str]:
+    """Returns the known records that the ATS no longer has."""
     asked_at = context.ports.clock.now()
     answers, failures = await read_by_id(context.connector, facts.name, external_ids)
     doubtful = [e for e in external_ids if e not in answers and e not in failures]
@@ -58,13 +65,14 @@ async def _import_again(
     await note_failures(context, facts.name, failures)
     records = [record for record in answers.values() if record is not None]
     await import_records(context, facts, records, asked_at=asked_at)
-    await _settle_absent(context, facts, [e for e, record in answers.items() if record is None])
+    absent = [e for e, record in answers.items() if record is None]
+    return await _settle_absent(context, facts, absent)
 
 
 async def _settle_absent(
     context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
-) -> None:
-    """Deletes known records that the ATS, asked by id, no longer has.
+) -> Sequence[str]:
+    """Deletes known records that the ATS, asked by id, no longer has; returns them.
 
     One that was never imported may be so new that the ATS does not show it yet: it is read again
     like a record that failed, and forgotten if it is absent then.
@@ -74,6 +82,7 @@ async def _settle_absent(
     await note_failures(context, facts.name, dict.fromkeys(unknown, NOT_THERE_YET))
     live = [external_id for external_id, one in known.items() if not one.deleted]
     await delete_proved(context, facts, live)
+    return list(known)  # also those of before a kill
 
 
 async def judge_webhooks(context: ImportContext) -> None:

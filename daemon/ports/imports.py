@@ -37,6 +37,12 @@ class Snapshots(Protocol):
         """Returns every live snapshot of the list that carries one of these candidates."""
         ...
 
+    async def applications_of(
+        self, list_name: str, candidate_external_ids: Sequence[str]
+    ) -> list[str]:
+        """Returns every live record of a list of applications that is one of these candidates'."""
+        ...
+
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
     ) -> Mapping[str, str]:

@@ -93,6 +93,18 @@ class MongoSnapshots:
         }
         return [snapshot_of(row) for row in await self._collection.find(query, _LOADED).to_list()]
 
+    async def applications_of(
+        self, list_name: str, candidate_external_ids: Sequence[str]
+    ) -> list[str]:
+        query = {
+            "ats_integration_id": self._integration,
+            "list": list_name,
+            "applications.candidate_external_id": {"$in": list(candidate_external_ids)},
+            "deleted_at": None,
+        }
+        rows = self._collection.find(query, {"external_id": 1})
+        return [row["external_id"] async for row in rows]
+
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
     ) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from daemon.core.erasure import PersonIds
 from daemon.core.webhook_health import WebhookNews
-from daemon.core.webhooks import PendingEvents, Received
+from daemon.core.webhooks import PendingEvents, Received, pairs_of
 from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo
 from daemon.store.erasures import remove_if_erased
@@ -39,7 +39,7 @@ class MongoWebhookEventStore:
                     "ats_integration_id": scope,
                     "event_id": event.event_id,
                     "event": event.name,
-                    "records": dict(event.records),
+                    "records": {name: list(each) for name, each in event.records.items()},
                     "received_at": at,
                     "state": "pending" if event.records else "ignored",
                     "applied_at": None,
@@ -49,8 +49,9 @@ class MongoWebhookEventStore:
         except DuplicateKeyError:
             return False
         if event.records:
-            records = frozenset(event.records.items())
-            await remove_if_erased(self._erased, [PersonIds(scope, records=records)])
+            # One each: an event about a merge names two people.
+            people = [PersonIds(scope, records=frozenset({pair})) for pair in event.named]
+            await remove_if_erased(self._erased, people)
             await self._settings.update_one({"_id": scope}, {"$max": {"webhook_at": at}})
         return True
 
@@ -90,7 +91,7 @@ class MongoWebhookQueue:
             {"ats_integration_id": self._integration, "received_at": {"$gte": since}},
             {"records": 1},
         )
-        announced = {pair async for event in events for pair in event["records"].items()}
+        announced = {pair async for event in events for pair in pairs_of(event["records"])}
         times = {"webhook_at": 1, "webhook_refused_at": 1}
         found = await self._settings.find_one({"_id": self._integration}, times) or {}
         return WebhookNews(announced, *(_moment(found.get(name)) for name in times))

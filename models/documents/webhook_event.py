@@ -17,8 +17,8 @@ class WebhookEvent(StoredDocument):
     """The vendor's id of the event, or a digest: an event that comes again has the same."""
     event: str
     """The vendor's name of the event."""
-    records: dict[str, str] = Field(default_factory=dict)
-    """The external id of the record by its list."""
+    records: dict[str, list[str]] = Field(default_factory=dict)
+    """The external ids of the records by their list."""
     received_at: UtcTime
     state: Literal["pending", "applied", "ignored"]
     """`ignored`: it names no record that can be read, such as a test event."""

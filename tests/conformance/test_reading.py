@@ -8,6 +8,7 @@ import pytest
 from connectors.clock import LoopClock
 from connectors.connector import Connector, FileRef, Window
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected
+from connectors.registry import load_definition
 from connectors.simulator import Fault, Simulator
 from connectors.simulator.world import File
 from models.status import ApplicationStatus
@@ -215,6 +216,24 @@ async def test_deleted_and_merged_people_are_gone_after_a_complete_listing(
     simulator.actions.merge(second, third)
     await found.walk(connector, full=True)
 
+    assert_equal_to_truth(simulator, connector, found)
+
+
+async def test_anonymised_people_are_known_to_be(account: Account) -> None:
+    simulator, connector = await account(candidates=12)
+    if load_definition(simulator.NAME).model.anonymised is None:
+        pytest.skip("no record says that it was anonymised")
+    found = Imported()
+    person = next(iter(simulator.world.people.values()))
+    simulator.actions.anonymise(person)
+
+    await found.walk(connector)
+
+    records = [record for each in found.owners.values() for record in each.values()]
+    known = {r.candidate["external_id"] for r in records if r.candidate and r.is_anonymised}
+    assert known & found.candidates.keys() == known
+    assert {found.candidates[key]["emails"] == [] for key in known} == {True}
+    assert simulator.person_key(person) in known or len(known) == len(person.applications)
     assert_equal_to_truth(simulator, connector, found)
 
 

@@ -175,7 +175,7 @@ async def test_a_webhook_event_about_an_erased_person_is_not_kept(bench: ImportB
     store = MongoWebhookEventStore(bench.mongo, erased=erasing(bench.mongo, bench.clock).erased)
 
     received = await store.receive(
-        "acme", Received("e1", "changed", {"candidates": PERSON}), bench.clock.now()
+        "acme", Received("e1", "changed", {"candidates": [PERSON]}), bench.clock.now()
     )
     await bench.poll(only_webhooks=True)
 

@@ -41,7 +41,7 @@ async def receive(bench: ImportBench, events: Iterable[tuple[str, str]]) -> list
     store = MongoWebhookEventStore(bench.mongo)
     received = []
     for event_id, external_id in events:
-        event = Received(event_id, "moved", {LIST: external_id})
+        event = Received(event_id, "moved", {LIST: [external_id]})
         received.append(await store.receive("acme", event, bench.clock.now()))
     return received
 

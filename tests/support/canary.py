@@ -127,7 +127,7 @@ async def _other_rows(mongo: Mongo) -> None:
         )
         await own.webhook_events.insert_one(
             {"_id": derived(owner, "event"), "ats_integration_id": ACME, "event_id": f"e-{words}"}
-            | {"event": "changed", "records": {"candidates": person}, "received_at": NOW}
+            | {"event": "changed", "records": {"candidates": [person]}, "received_at": NOW}
             | {"state": "applied", "applied_at": NOW, "run_id": None}
         )
         alert = an_alert("acme", key=f"dead_letters:acme:{derived(owner, 'alert')}")

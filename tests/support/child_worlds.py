@@ -154,7 +154,7 @@ def announced(scenario: Scenario) -> list[Received]:
     """One event for each record that the third day made, changed or dropped."""
     before, after = (world_at(scenario, day=day).ats.rows for day in (2, 3))
     return [
-        Received(f"{name}-{external_id}", "changed", {name: external_id})
+        Received(f"{name}-{external_id}", "changed", {name: [external_id]})
         for name in sorted(after)
         for external_id in sorted(before[name].keys() | after[name].keys())
         if before[name].get(external_id) != after[name].get(external_id)

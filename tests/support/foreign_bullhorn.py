@@ -65,6 +65,7 @@ class Bullhorn(ForeignAts):
             "firstName": f"Given{key}",
             "lastName": "Family",
             "email": f"p{key}@people.example",
+            "isAnonymized": False,
         }
         self.submissions[str(key + 1000)] = row | {
             "id": key + 1000,

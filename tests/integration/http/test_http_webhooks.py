@@ -58,7 +58,7 @@ async def test_an_event_of_a_paused_integration_is_stored_and_waits(
     assert await status_of(port) == 200
 
     [event] = await opened.own["webhook_events"].find().to_list()
-    assert (event["state"], event["records"]) == ("pending", {"applications": "a1"})
+    assert (event["state"], event["records"]) == ("pending", {"applications": ["a1"]})
 
 
 async def test_an_event_of_an_integration_that_is_no_longer_configured_is_not_stored(

@@ -1,7 +1,7 @@
 """Webhooks: who signed an event, when, and which records it names; anything else is refused."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from connectors.definition.root import DefinitionModel
-from connectors.read.webhooks import SignedEvent, WebhookReader, WebhookRefused
+from connectors.read.webhooks import MOST_RECORDS, SignedEvent, WebhookReader, WebhookRefused
 from connectors.registry import load_definition
 from connectors.simulator.webhook_events import hex_digest
 from tests.support.webhook_senders import (
@@ -64,48 +64,48 @@ def job_application(number: str) -> dict[str, Any]:
     }
 
 
-EVENTS: dict[str, tuple[Callable[..., Sent], Mapping[str, Any], str, Mapping[str, str]]] = {
+EVENTS: dict[str, tuple[Callable[..., Sent], Mapping[str, Any], str, Mapping[str, Sequence[str]]]] = {
     "greenhouse": (
         greenhouse,
         {"action": "candidate_stage_change", "payload": {"application": {"id": 7, "candidate": {"id": 3}}}},
         "candidate_stage_change",
-        {"candidates": "3", "applications": "7"},
+        {"candidates": ("3",), "applications": ("7",)},
     ),
     "ashby": (
         ashby,
         {"action": "candidateStageChange", "data": {"application": {"id": "a", "candidate": {"id": "c"}}}},
         "candidateStageChange",
-        {"candidates": "c", "applications": "a"},
+        {"candidates": ("c",), "applications": ("a",)},
     ),
     "workable": (
         workable,
         {"event_type": "candidate_moved", "data": {"id": "1f"}},
         "candidate_moved",
-        {"candidates": "1f"},
+        {"candidates": ("1f",)},
     ),
     "lever": (
         lever,
         {"event": "candidateStageChange", "data": {"opportunityId": "o-1", "contactId": "k"}},
         "candidateStageChange",
-        {"opportunities": "o-1"},
+        {"opportunities": ("o-1",)},
     ),
     "teamtailor": (
         teamtailor,
         job_application("12"),
         "job_application.update",
-        {"job_applications": "12"},
+        {"job_applications": ("12",)},
     ),
     "smartrecruiters": (
         smartrecruiters,
         {"job_id": "j", "candidate_id": "c1", "application_id": "x"},
         "application.status.updated",
-        {"candidates": "c1"},
+        {"candidates": ("c1",)},
     ),
     "breezy": (
         breezy,
         {"_id": "e", "type": "candidateDeleted", "object": {"position": {"_id": "p"}, "candidate": {"_id": "c"}}},
         "candidateDeleted",
-        {"candidates": "p:c"},
+        {"candidates": ("p:c",)},
     ),
 }  # fmt: skip
 
@@ -176,7 +176,7 @@ def test_the_vendors_own_example_is_accepted() -> None:
         "smartrecruiters", sent, "HeBVky2bccvvkcXPimH8c", at=datetime.fromtimestamp(1574080900, UTC)
     )
 
-    assert (event.event_id, event.records) == ("123", {"candidates": "cid"})
+    assert (event.event_id, event.records) == ("123", {"candidates": ("cid",)})
 
 
 def test_an_event_that_is_sent_again_has_the_same_id() -> None:
@@ -190,6 +190,55 @@ def test_an_event_that_is_sent_again_has_the_same_id() -> None:
         read("ashby", sign(payload, sent=NOW)).event_id
         != read("ashby", sign({**payload, "x": 1}, sent=NOW)).event_id
     )
+
+
+@pytest.mark.parametrize(
+    ("connector", "payload", "records"),
+    [
+        (
+            "greenhouse",
+            {"action": "delete_candidate", "payload": {"person": {"id": 3, "deleted_application_ids": [7, 8]}}},
+            {"candidates": ("3",), "applications": ("7", "8")},
+        ),
+        (
+            "greenhouse",
+            {"action": "merge_candidate", "payload": {"person": {"id": 3, "new_candidate_id": 4}}},
+            {"candidates": ("3", "4")},
+        ),
+        (
+            "greenhouse",
+            {"action": "candidate_anonymized", "payload": {"candidate_id": 3, "anonymized_fields": ["full_name"]}},
+            {"candidates": ("3",)},
+        ),
+        (
+            "ashby",
+            {"action": "candidateMerge", "data": {"deletedCandidate": {"id": "c"}, "mergedCandidate": {"id": "d"}}},
+            {"candidates": ("c", "d")},
+        ),
+        ("ashby", {"action": "candidateDelete", "data": {"candidate": {"id": "c"}}}, {"candidates": ("c",)}),
+        ("workable", {"event_type": "candidate_deleted", "data": {"id": "1f"}}, {"candidates": ("1f",)}),
+        ("lever", {"event": "candidateDeleted", "data": {"opportunityId": "o"}}, {"opportunities": ("o",)}),
+        (
+            "teamtailor",
+            {"event_name": "candidate.destroy", "data": {"id": "9", "type": "candidates"}},
+            {"candidates": ("9",)},
+        ),
+        ("smartrecruiters", {"id": "c1"}, {"candidates": ("c1",)}),
+    ],
+)  # fmt: skip
+def test_an_event_about_a_deletion_or_a_merge_names_everyone_that_it_is_about(
+    connector: str, payload: Mapping[str, Any], records: Mapping[str, Sequence[str]]
+) -> None:
+    sign = EVENTS[connector][0]
+
+    assert read(connector, sign(payload, sent=NOW)).records == records
+
+
+def test_an_event_names_no_more_records_than_a_run_reads_at_once() -> None:
+    person = {"id": 3, "deleted_application_ids": [*range(1, 2000), *range(1, 2000)]}
+    event = read("greenhouse", greenhouse({"action": "x", "payload": {"person": person}}))
+
+    assert len(event.records["applications"]) == MOST_RECORDS
 
 
 @pytest.mark.parametrize(
