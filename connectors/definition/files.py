@@ -48,6 +48,12 @@ class Files(ConfigModel):
         "`{candidate_id}` and `{attachment_id}`; for an API that has no addresses of files.",
         examples=[{"get": "/candidates/{candidate_id}/files/{attachment_id}"}],
     )
+    base64_at: JmesPath | None = Field(
+        default=None,
+        description="Where the answer to `request` has the content, for an API that answers in JSON: "
+        "it is in base64 there.",
+        examples=["File.fileContent"],
+    )
     address: FileAddressRequest | None = Field(
         default=None,
         description="For an API that names an address on request only.",
@@ -64,6 +70,8 @@ class Files(ConfigModel):
     def _one_way(self) -> "Files":
         if self.request is not None and self.address is not None:
             raise ValueError("has both `request` and `address`; a file is fetched in one way")
+        if self.base64_at is not None and self.request is None:
+            raise ValueError("`base64_at` needs `request`: it is in the answer to that")
         if self.request is not None and self.auth == "none":
             raise ValueError("`request` needs `auth: api`: it is sent to the API")
         return self

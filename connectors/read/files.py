@@ -1,10 +1,12 @@
 """Fetches candidates' files: where they are, whether that may be asked, and what comes of it."""
 
+from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from yarl import URL
 
 from connectors.connector import FetchedFile, FileAddress, FileRef
@@ -14,6 +16,7 @@ from connectors.definition.sources import PathSource
 from connectors.errors import (
     AddressExpired,
     BrokenAnswer,
+    FileTooLarge,
     Forbidden,
     Misdirected,
     NotFound,
@@ -36,6 +39,8 @@ from connectors.read.record_reader import ListReader
 FILE = "file"
 """The operation, as limits and metrics name it."""
 MAX_REDIRECTS = 3
+_AROUND = 64 * 1024
+"""Bytes of an answer in JSON beside the content of its file."""
 MARGIN = timedelta(seconds=5)
 """An address that ends within this time is not used any more."""
 _STALE = frozenset({401, 403, 404, 410})
@@ -113,7 +118,7 @@ class FileReader:
             url = await self._url(spec, ref, address)
             request = Outgoing(FILE, "GET", url, {"Accept": "*/*"})
         headers = {**request.headers, "Accept": "*/*"}
-        return await self._follow(
+        found = await self._follow(
             spec,
             Outgoing(
                 FILE,
@@ -122,9 +127,10 @@ class FileReader:
                 headers,
                 request.body,
                 is_background=True,
-                max_bytes=max_bytes,
+                max_bytes=max_bytes if spec.base64_at is None else max_bytes * 4 // 3 + _AROUND,
             ),
         )
+        return found if spec.base64_at is None else _decoded(found, spec.base64_at, max_bytes)
 
     async def _url(self, spec: Files, ref: FileRef, address: FileAddress | None) -> URL:
         if address is None:
@@ -199,6 +205,20 @@ class FileReader:
         elif status != HTTPStatus.OK:
             raise Rejected(f"{FILE}: its host answered {status}", status=status, operation=FILE)
         return FetchedFile(answer.body, answer.headers.get("Content-Type"))
+
+
+def _decoded(found: FetchedFile, base64_at: str, max_bytes: int) -> FetchedFile:
+    """Returns the file that an answer in JSON has inside."""
+    try:
+        text = compile_path(base64_at)(msgspec.json.decode(found.content))
+        content = a2b_base64(text) if isinstance(text, str) else None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        content = None
+    if content is None:
+        raise BrokenAnswer(f"{FILE}: the answer has no content at `{base64_at}`", operation=FILE)
+    if len(content) > max_bytes:
+        raise FileTooLarge(f"the file is larger than {max_bytes} bytes", operation=FILE)
+    return FetchedFile(content, None)
 
 
 def _by_id(attachments: Sequence[Mapping[str, Any]], read_at: datetime) -> dict[str, FileAddress]:

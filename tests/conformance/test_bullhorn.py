@@ -1,5 +1,9 @@
 """What Bullhorn demands beyond what all do: a token before each session, and two filter languages."""
 
+import pytest
+
+from connectors.connector import FileRef
+from connectors.errors import AddressExpired, FileTooLarge
 from tests.support.ats import Imported
 from tests.support.foreign import connected
 from tests.support.foreign_bullhorn import Bullhorn
@@ -34,3 +38,28 @@ async def test_a_session_whose_access_token_ended_too_is_opened_again() -> None:
 
     assert set(imported.applications) == set(ats.truth())
     assert ats.refreshes == 2
+
+
+async def test_files_come_in_json_and_arrive_byte_by_byte() -> None:
+    content = bytes(range(256)) * 40
+    ats, imported = (
+        Bullhorn(files={"3": [(7, "cv.pdf", content), (8, "note.txt", b"x")]}),
+        Imported(),
+    )
+    async with connected("bullhorn", ats) as (connector, _):
+        await imported.walk(connector)
+        shown = imported.candidates["3"]["attachments"]
+        ref = FileRef("candidates", "3", "3", "7")
+        fetched = await connector.fetch_file(ref, None, max_bytes=len(content))
+        with pytest.raises(FileTooLarge):
+            await connector.fetch_file(ref, None, max_bytes=len(content) - 1)
+        ats.files.clear()
+        with pytest.raises(AddressExpired):
+            await connector.fetch_file(ref, None, max_bytes=len(content))
+
+    assert [(f["external_id"], f["name"], f["kind"]) for f in shown] == [
+        ("7", "cv.pdf", "resume"),
+        ("8", "note.txt", "other"),
+    ]
+    assert fetched.content == content
+    assert ats.violations == []

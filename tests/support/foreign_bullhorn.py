@@ -1,5 +1,6 @@
 """A small strict Bullhorn: access token, then session; Lucene and JPQL filters; POST updates."""
 
+import base64
 import json
 import re
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ class Bullhorn(ForeignAts):
     base: str = "/rest-services/corp"
     candidates: dict[str, Row] = field(default_factory=dict)
     submissions: dict[str, Row] = field(default_factory=dict)
+    files: dict[str, list[tuple[int, str, bytes]]] = field(default_factory=dict)
+    """By candidate: id, name and content."""
     now: int = START
     refreshes: int = 0
     access: int = 0
@@ -124,6 +127,10 @@ class Bullhorn(ForeignAts):
                 return self._search(request)
             case "GET", ["query", "JobSubmission"]:
                 return self._query(request)
+            case "GET", ["entityFiles", "Candidate", key] if key in self.candidates:
+                return {"EntityFiles": [_described(*each) for each in self.files.get(key, [])]}
+            case "GET", ["file", "Candidate", key, file]:
+                return self._file(key, file)
             case method, ["entity", "JobSubmission", key] if key in self.submissions:
                 return await self._entity(request, method, self.submissions[key])
         raise refuse(404, _error("not found"))
@@ -186,6 +193,13 @@ class Bullhorn(ForeignAts):
         data = kept[start : start + min(int(request.query.get("count", 20)), MOST)]
         return {"start": start, "count": len(data), "data": data}
 
+    def _file(self, key: str, file: str) -> object:
+        for number, name, content in self.files.get(key, []):
+            if str(number) == file:
+                text = base64.b64encode(content).decode()
+                return {"File": {"contentType": "text/plain", "fileContent": text, "name": name}}
+        raise refuse(404, _error("not found"))
+
     async def _entity(self, request: web.Request, method: str, row: Row) -> object:
         if method == "GET":
             return {"data": row}
@@ -203,6 +217,11 @@ def _lucene_time(row: Row) -> int:
 
     moment = datetime.fromtimestamp(row["dateLastModified"] / 1000, UTC)
     return int(moment.strftime("%Y%m%d%H%M%S"))
+
+
+def _described(number: int, name: str, _: bytes) -> Row:
+    kind = "Resume" if name.startswith("cv") else None
+    return {"id": number, "type": kind, "name": name, "description": None, "contentType": "text"}
 
 
 def _error(key: str) -> Row:

@@ -14,6 +14,7 @@ from connectors.definition import load_definition_text
 from connectors.errors import (
     AddressExpired,
     AuthRefused,
+    BrokenAnswer,
     FileTooLarge,
     Misdirected,
     NotSupported,
@@ -84,6 +85,25 @@ async def test_a_file_that_the_ats_names_without_an_address_is_not_asked_for() -
         await connector.close()
 
     assert ats.asked == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"<html>", b'{"file": {"data": 7}}', b'{"file": {"data": "a"}}']
+)
+async def test_an_answer_in_json_without_a_files_content_is_a_broken_one(body: bytes) -> None:
+    files = (
+        '{auth: api, request: {get: "/people/{candidate_id}/files/{attachment_id}"}, '
+        "base64_at: file.data}"
+    )
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    async with tiny_ats(answer) as ats:
+        connector = tiny_connector(ats, text(files, MAPPED.replace(", handle: token", "")))
+        with pytest.raises(BrokenAnswer):
+            await connector.fetch_file(REF, None, max_bytes=1000)
+        await connector.close()
 
 
 async def test_a_redirect_from_the_api_to_a_file_host_carries_no_credential() -> None:
@@ -226,6 +246,7 @@ def test_a_host_is_allowed_by_name_by_domain_or_as_an_address(
         ("{request: {get: '/f/{attachment_id}'}}", MAPPED, "needs `auth: api`"),
         ("{auth: api, request: {get: '/f/{record_id}'}}", MAPPED, "needs {attachment_id}"),
         ("{address: {request: {get: /f}, at: url}}", MAPPED, "needs {handle} or {attachment_id}"),
+        ("{auth: api, base64_at: data}", MAPPED, "`base64_at` needs `request`"),
         ("{hosts: [nonsense]}", MAPPED, "must be a host"),
         ("{auth: api, request: {get: '/f/{atachment_id}'}}", MAPPED, "unknown placeholder"),
     ],
