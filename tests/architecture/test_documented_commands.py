@@ -8,9 +8,7 @@ import asyncio
 import json
 import os
 import shlex
-import sys
 import urllib.request
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.support.ats_sync import RunningDaemon
 from tests.support.command_line import ats_sync
 from tests.support.network import free_port
 from tests.support.pages import ROOT, fenced, page, section
+from tests.support.warm import ForkedCommand, start_forked
 
 WALK_PAGE = "docs/getting-started.md"
 WALK = "## Your own file in five minutes"
@@ -99,21 +98,14 @@ def environment() -> dict[str, str]:
         "ATS_SYNC_HTTP_PORT": "0",
         "ATS_SYNC_LOG_FORMAT": "json",
         "ATS_SYNC_MONGOD_CACHE_GB": "0.25",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     return {**os.environ, **own}
 
 
-async def start(line: str, folder: Path) -> Process:
+async def start(line: str, folder: Path) -> ForkedCommand:
     name, *arguments = shlex.split(line)
     assert name == "ats-sync"
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "daemon", *arguments),
-        stdout=PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=folder,
-        env=environment(),
-    )
+    return await start_forked(arguments, environment(), folder=folder)
 
 
 @asynccontextmanager

@@ -98,6 +98,7 @@ async def test_a_plain_update_in_clearview_is_at_the_ats_once_and_logged_once(
 
 
 async def test_the_probes_answer_and_the_daemon_drains_on_sigterm(bench: Workbench) -> None:
+    bench.forked = False
     async with bench.daemon() as daemon:
         port = await port_of(daemon)
         await imported(bench)

@@ -18,8 +18,10 @@ from connectors.simulator import Simulator, create_simulator
 from daemon.store.encoding import RAW_OPTIONS
 from models.ids import integration_id
 from tests.support.mongo import TestMongo
+from tests.support.warm import ForkedCommand, start_forked
 
 THREE = ("greenhouse", "lever", "ashby")
+Command = Process | ForkedCommand
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Workbench:
     """Further keys of an integration, by simulator."""
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Integrations that no simulator serves, as they stand in the YAML file."""
+    forked: bool = True
+    """False: each command is an interpreter of its own, which takes a second and a half to begin."""
 
     @property
     def config(self) -> Path:
@@ -76,12 +80,15 @@ class Workbench:
         }
         return {**os.environ, **own}
 
-    async def start(self, *arguments: str, **environment: str) -> Process:
+    async def start(self, *arguments: str, **environment: str) -> Command:
+        environment = self.environment() | environment
+        if self.forked:
+            return await start_forked(arguments, environment)
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "daemon", *arguments),
             stdout=PIPE,
             stderr=STDOUT,
-            env=self.environment() | environment,
+            env=environment,
         )
 
     async def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -135,7 +142,7 @@ class Workbench:
 class RunningDaemon:
     """A daemon's process and what it has said so far."""
 
-    process: Process
+    process: Command
     lines: list[str] = field(default_factory=list)
 
     async def heard(self, words: str, *, within: float = 30.0) -> str:
@@ -172,7 +179,7 @@ async def workbench(
     async with AsyncExitStack() as stack:
         bench = Workbench(mongo, folder)
         for name in names:
-            simulator = create_simulator(name, **{"candidates": 60, "unlimited": True, **options})
+            simulator = create_simulator(name, **{"candidates": 20, "unlimited": True, **options})
             await simulator.start()
             stack.push_async_callback(simulator.stop)
             bench.simulators[name] = simulator

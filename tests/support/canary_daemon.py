@@ -148,6 +148,7 @@ async def canary_world(server: GuardedMongo, folder: Path) -> AsyncIterator[Cana
         await mongo.clearview_db.create_collection(
             "candidates", validator={"title": {"$not": {"$regex": "^refused "}}}
         )
+        bench.forked = False  # its own command line is looked at
         process = await bench.start("run", "--config", str(bench.config), **ENVIRONMENT)
         lines: list[str] = []
         reading = asyncio.create_task(_read(process, lines))
