@@ -33,8 +33,8 @@ TEST_COMMANDS = (
     # Tests move clocks: a document that they date years back must not expire under them.
     *("--setParameter", "ttlMonitorEnabled=false"),
 )
-QUICK_DROPS = ("--journalCommitInterval", "5")
-"""A dropped database waits for the next journal commit: 6 ms instead of 100."""
+QUICK_DROPS = ("--journalCommitInterval", "25")
+"""A dropped database waits for the next journal commit: 25 ms instead of 100. More often costs an idle server much."""
 
 
 @contextmanager
@@ -85,15 +85,18 @@ async def fresh_databases(uri: str, name: str) -> AsyncIterator[TestMongo]:
 
 @dataclass(slots=True)
 class PreparedDatabases:
-    """A pair of databases whose collections are made once and emptied after each test."""
+    """A pair of databases whose collections are made once and emptied after each test.
+
+    The oplog tells what a test wrote to: most write to a handful of some forty collections.
+    """
 
     uri: str
     name: str
-    _schema: list[Any] = field(default_factory=list)
+    _schema: dict[str, Any] = field(default_factory=dict)
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[TestMongo]:
-        """Lends the pair to one test; dropped where the test changed a collection or an index."""
+        """Lends the pair to one test; dropped where the test changed one of its collections."""
         client: Client = AsyncMongoClient(self.uri, tz_aware=True, serverSelectionTimeoutMS=5_000)
         async with client:
             mongo = TestMongo(self.uri, f"ats_sync_{self.name}", f"clearview_{self.name}", client)
@@ -103,18 +106,42 @@ class PreparedDatabases:
                 )
                 await opened.close()
                 self._schema = await _schema(mongo)
+            begun = (await client.admin.command("ping"))["operationTime"]
             try:
                 yield mongo
             finally:
-                await self._clean(mongo)
+                await self._clean(mongo, await _written_since(client, begun))
 
-    async def _clean(self, mongo: TestMongo) -> None:
-        if await _schema(mongo) == self._schema:
-            await asyncio.gather(*(_empty(each) for each in await _collections(mongo)))
-            return
-        self._schema = []
-        for database in (mongo.database, mongo.clearview):
-            await mongo.client.drop_database(database)
+    async def _clean(self, mongo: TestMongo, written: set[str]) -> None:
+        databases = (mongo.database, mongo.clearview)
+        found = await _collections(mongo)
+        definitions = (f"{name}.{of}" for name in databases for of in ("$cmd", "system.views"))
+        if not written.isdisjoint(definitions):
+            more = [each for each in found if each.full_name not in self._schema]
+            await asyncio.gather(*(each.drop() for each in more))
+            if await _schema(mongo) != self._schema:
+                self._schema = {}
+                for name in databases:
+                    await mongo.client.drop_database(name)
+                return
+        used = [each for each in found if each.full_name in written & self._schema.keys()]
+        await asyncio.gather(*(_empty(each) for each in used))
+
+
+async def _written_since(client: Client, begun: bson.Timestamp) -> set[str]:
+    """The full names of collections; `$cmd` and `system.views` stand for what they are made of."""
+    oplog = client.local["oplog.rs"]
+    oldest = await oplog.find_one(sort=[("$natural", 1)])
+    assert oldest is not None
+    assert oldest["ts"] <= begun, "the test wrote more than the oplog holds"
+    of_transactions = {"$ifNull": ["$o.applyOps.ns", []]}
+    found = await oplog.aggregate(
+        [
+            {"$match": {"ts": {"$gt": begun}}},
+            {"$group": {"_id": {"of": "$ns", "within": {"$setUnion": [of_transactions]}}}},
+        ]
+    )
+    return {name async for row in found for name in (row["_id"]["of"], *row["_id"]["within"])}
 
 
 async def _empty(collection: Collection) -> None:
@@ -134,14 +161,15 @@ async def stored_names(database: AsyncDatabase[dict[str, Any]]) -> list[str]:
     return [name for name in names if not name.startswith("system.")]
 
 
-async def _schema(mongo: TestMongo) -> list[Any]:
+async def _schema(mongo: TestMongo) -> dict[str, Any]:
     """The collections with their ids, validators and indexes: another id is another collection."""
-    made: list[Any] = []
+    made: dict[str, Any] = {}
     for db in (mongo.db, mongo.clearview_db):
-        found = await (await db.list_collections()).to_list()
-        made += sorted(found, key=lambda each: each["name"])
-    indexes = [each.index_information() for each in await _collections(mongo)]
-    return [*made, *await asyncio.gather(*indexes)]
+        for each in await (await db.list_collections()).to_list():
+            made[f"{db.name}.{each['name']}"] = each
+    found = await _collections(mongo)
+    indexes = await asyncio.gather(*(each.index_information() for each in found))
+    return made | {f"{each.full_name} indexes": of for each, of in zip(found, indexes, strict=True)}
 
 
 @dataclass(slots=True)

@@ -235,10 +235,11 @@ class Daemon:
 
 @asynccontextmanager
 async def push_world(
-    uri: str, database: str, clearview: str, **options: Any
+    uri: str, database: str, clearview: str, *, prepare: bool = False, **options: Any
 ) -> AsyncIterator[PushWorld]:
+    """With `prepare`, the databases are new: their collections are made."""
     mongo = Mongo(uri, database=database, clearview_uri=uri, clearview_database=clearview)
-    await bind_documents(mongo)
+    await bind_documents(mongo, prepare=prepare)
     world = PushWorld(mongo, **options)
     world.uri = uri
     try:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from models.status import ApplicationStatus
+from tests.support.killing import EVERY_POINT
 from tests.support.mongo import TestMongo
 from tests.support.push_ats import STAGES
 from tests.support.push_process import served
@@ -20,8 +21,8 @@ from tests.support.push_world import PushWorld, push_world, until
 
 S = ApplicationStatus
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]
-KILLS = 100
-CHANGES = 2_000
+KILLS = 100 if EVERY_POINT else 40
+CHANGES = 20 * KILLS
 APPLICATIONS = 200
 SEED = 20261123
 
@@ -92,9 +93,11 @@ async def assert_at_most_one_note_each(world: PushWorld) -> None:
     assert sum(found["unknown"] for found in outcomes.values()) <= KILLS * 48
 
 
-async def test_a_hundred_deaths_lose_nothing_and_repeat_nothing(mongo: TestMongo) -> None:
+async def test_many_deaths_lose_nothing_and_repeat_nothing(prepared_mongo: TestMongo) -> None:
     chance = random.Random(SEED)
-    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
+    ) as world:
         expected: dict[str, list[S]] = {f"a{i}": [] for i in range(APPLICATIONS)}
         await world.add(*expected)
         await world.settle()  # the stream has a place from here on

@@ -22,7 +22,7 @@ from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.outbox import MongoOutbox
 from daemon.store.push_results import PushResults
 from models.status import ApplicationStatus
-from tests.support.mongo import fresh_databases
+from tests.support.mongo import PreparedDatabases
 from tests.support.push_ats import STAGES, lost_answer
 from tests.support.push_world import PushWorld, push_world
 
@@ -221,11 +221,11 @@ def is_subsequence(told: list[S], edits: list[S]) -> bool:
     return all(status in remaining for status in told)
 
 
-def test_both_sides_end_equal_whatever_happens(mongo_uri: str) -> None:
+def test_both_sides_end_equal_whatever_happens(prepared_databases: PreparedDatabases) -> None:
     numbers = itertools.count()
 
     @settings(
-        max_examples=40,
+        max_examples=20,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
@@ -248,7 +248,7 @@ def test_both_sides_end_equal_whatever_happens(mongo_uri: str) -> None:
         await context.__aexit__(None, None, None)
 
     with asyncio.Runner() as runner:
-        databases = fresh_databases(mongo_uri, "pushmodel")
+        databases = prepared_databases.lend()
         mongo = runner.run(enter(databases))
         opened = push_world(mongo.uri, mongo.database, mongo.clearview)
         world = runner.run(enter(opened))

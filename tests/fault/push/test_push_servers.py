@@ -50,7 +50,7 @@ async def change_all(world: PushWorld, status: str) -> None:
 
 @pytest.mark.parametrize("fault", ["step_down", "kill_primary"])
 async def test_an_election_loses_and_repeats_nothing(replica_set: ReplicaSet, fault: str) -> None:
-    async with push_world(replica_set.uri, "ats_sync", "clearview") as world:
+    async with push_world(replica_set.uri, "ats_sync", "clearview", prepare=True) as world:
         await world.add(*NAMES)
         await world.settle()
         async with supervised(world):
@@ -68,7 +68,7 @@ async def test_an_election_loses_and_repeats_nothing(replica_set: ReplicaSet, fa
 
 
 async def test_a_set_that_was_stopped_and_started_is_waited_for(replica_set: ReplicaSet) -> None:
-    async with push_world(replica_set.uri, "ats_sync", "clearview") as world:
+    async with push_world(replica_set.uri, "ats_sync", "clearview", prepare=True) as world:
         await world.add(*NAMES)
         await world.settle()
         async with supervised(world):
@@ -92,7 +92,10 @@ async def test_a_uri_that_reads_from_a_late_secondary_loses_no_change(
     uri = f"{replica_set.uri}&readPreference=secondaryPreferred&readConcernLevel=local&w=1"
     primary = await replica_set.primary()
     late = next(member for member in replica_set.members if member is not primary)
-    async with push_world(uri, "ats_sync", "clearview") as world, _direct(late) as secondary:
+    async with (
+        push_world(uri, "ats_sync", "clearview", prepare=True) as world,
+        _direct(late) as secondary,
+    ):
         await world.add(*NAMES)
         await world.settle()
         await secondary.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
@@ -113,8 +116,12 @@ async def test_a_uri_that_reads_from_a_late_secondary_loses_no_change(
         assert {row["outcome"] for row in await world.log()} == {"Success"}
 
 
-async def test_a_storm_of_rate_limits_ends_with_everything_sent_once(mongo: TestMongo) -> None:
-    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+async def test_a_storm_of_rate_limits_ends_with_everything_sent_once(
+    prepared_mongo: TestMongo,
+) -> None:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
+    ) as world:
         await world.add(*NAMES)
         await world.settle()
         await change_all(world, "screening")
@@ -134,7 +141,10 @@ async def test_a_storm_of_rate_limits_ends_with_everything_sent_once(mongo: Test
 
 async def test_an_oplog_that_rolled_over_is_repaired_and_the_alert_says_so(tmp_path: Path) -> None:
     """Sixteen megabytes of history, and far more written while the daemon is down."""
-    async with forgetful_server(tmp_path) as uri, push_world(uri, "own", "clearview") as world:
+    async with (
+        forgetful_server(tmp_path) as uri,
+        push_world(uri, "own", "clearview", prepare=True) as world,
+    ):
         await world.add(*NAMES)
         await world.settle()
         await change_all(world, "interview")

@@ -13,20 +13,15 @@ from daemon.core.leases import HeldLease
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import ConnectionOptions, Mongo
 from daemon.store.leases import MongoLeases
-from daemon.store.opening import bind_documents
 from models.documents import Lease
-from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
 KEY = "poll:acme"
 
 
 @pytest.fixture
-async def store(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    opened = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
-    await bind_documents(opened, prepare=False)
-    yield opened
-    await opened.close()
+def store(opened: Mongo) -> Mongo:
+    return opened
 
 
 @pytest.fixture

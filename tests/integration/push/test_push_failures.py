@@ -94,9 +94,11 @@ async def test_an_hour_of_outage_ends_with_the_latest_only(world: PushWorld) -> 
     assert len(await world.log()) == 3
 
 
-async def test_an_outage_with_every_sends_them_all_in_order(mongo: TestMongo) -> None:
+async def test_an_outage_with_every_sends_them_all_in_order(prepared_mongo: TestMongo) -> None:
     rules = PushRules(coalesce="every")
-    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview, rules=rules
+    ) as world:
         await world.add("a1")
         await world.settle()
         world.ats.down = DOWN
@@ -380,9 +382,13 @@ async def test_a_moved_application_is_a_conflict_that_the_ats_wins(world: PushWo
     assert (await world.log())[0]["reason"] == "conflict"
 
 
-async def test_with_clearview_wins_the_push_overrules_and_says_so(mongo: TestMongo) -> None:
+async def test_with_clearview_wins_the_push_overrules_and_says_so(
+    prepared_mongo: TestMongo,
+) -> None:
     rules = PushRules(conflicts="clearview_wins")
-    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview, rules=rules
+    ) as world:
         await world.add("a1")
         await world.settle()
         world.ats.move("a1", S.OFFER)

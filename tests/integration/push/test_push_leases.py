@@ -9,8 +9,6 @@ import pytest
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
-from daemon.store.opening import bind_documents
-from tests.support.mongo import TestMongo
 from tests.support.push_world import MovedClock, until
 
 pytestmark = pytest.mark.mongo
@@ -19,11 +17,8 @@ SHORT = LeaseTimes(ttl=timedelta(milliseconds=300), renew_every=timedelta(millis
 
 
 @pytest.fixture
-async def store(mongo: TestMongo) -> AsyncIterator[Mongo]:
-    opened = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
-    await bind_documents(opened)
-    yield opened
-    await opened.close()
+def store(opened: Mongo) -> Mongo:
+    return opened
 
 
 @pytest.fixture

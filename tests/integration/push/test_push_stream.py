@@ -45,8 +45,10 @@ async def spoil_checkpoint(world: PushWorld, **fields: Any) -> None:
     world.restart()
 
 
-async def test_a_change_before_the_very_first_start_is_sent(mongo: TestMongo) -> None:
-    async with push_world(mongo.uri, mongo.database, mongo.clearview) as world:
+async def test_a_change_before_the_very_first_start_is_sent(prepared_mongo: TestMongo) -> None:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
+    ) as world:
         await world.add("a1")
         await world.set_status("a1", "interview")
 
@@ -295,9 +297,11 @@ async def test_every_event_ends_as_delivered_skipped_superseded_or_dead(world: P
     assert len(await world.log()) == len(states)
 
 
-async def test_a_disabled_push_is_a_visible_outcome(mongo: TestMongo) -> None:
+async def test_a_disabled_push_is_a_visible_outcome(prepared_mongo: TestMongo) -> None:
     rules = PushRules(enabled=False)
-    async with push_world(mongo.uri, mongo.database, mongo.clearview, rules=rules) as world:
+    async with push_world(
+        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview, rules=rules
+    ) as world:
         await world.add("a1")
         await world.settle()
         await world.set_status("a1", "interview")
