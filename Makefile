@@ -9,7 +9,7 @@ WORKERS ?= 3
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check supply-chain audit format bench bench-quick bench-peers lock clean
+.PHONY: help run test check lint types imports shipped supply-chain audit format bench bench-quick bench-peers lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing the locked packages (about half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q models config connectors daemon
+	@$(BIN)/python -m compileall -q -j 0 models config connectors daemon tests/support
 	@touch $@
 
 run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the daemon
@@ -32,11 +32,19 @@ run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the dae
 test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
-check: $(STAMP) ## Lint, format, types, import directions, the shipped configuration
+check: lint types imports shipped ## Lint, format, types, import directions, the shipped configuration
+
+lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
 	@$(BIN)/mypy
+
+imports: $(STAMP)
 	@$(BIN)/lint-imports
+
+shipped: $(STAMP)
 	@$(BIN)/ats-sync validate --config config/ats-sync.yaml
 	@$(BIN)/ats-sync connectors test
 
