@@ -21,7 +21,7 @@ from tests.support.event_sinks import QUICK, relay_to
 from tests.support.log_writer import LogWriter
 from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
-from tests.support.relay_process import Kill, running_relay_server
+from tests.support.relay_process import killed_again_and_again
 from tests.support.sample_rows import NOW, an_integration
 
 pytestmark = [
@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
 ]
-KILLS = 50
 Condition = Callable[[], Awaitable[bool]]
 
 
@@ -201,26 +200,14 @@ async def _until_received(subscriber: Subscriber, writer: LogWriter) -> None:
     await eventually(all_there)
 
 
-async def test_a_relay_that_is_killed_fifty_times_loses_nothing_and_keeps_the_order(
+async def test_a_relay_that_is_killed_again_and_again_loses_nothing_and_keeps_the_order(
     prepared_mongo: TestMongo, writer: LogWriter, broker: Broker, subscriber: Subscriber
 ) -> None:
     await subscriber.bind()
-    mongo, chance, killed = prepared_mongo, random.Random(5), 0
     url = f"{broker.url()}#{subscriber.exchange}"
-    with running_relay_server(mongo.uri, mongo.database, mongo.clearview, url) as server:
-        await asyncio.to_thread(server.send, "begin")
-        for number in range(KILLS):
-            await writer.write(chance.randrange(3, 12))
-            kill: Kill = (("before", "after", "page")[number % 3], 1 + number // 3)
-            killed += await asyncio.to_thread(server.send, "catch up", kill) is None
-        while killed < KILLS:  # some of these moments did not come
-            await writer.write(3)
-            kill = ("page", chance.randrange(1, 4))
-            killed += await asyncio.to_thread(server.send, "catch up", kill) is None
-        await asyncio.to_thread(server.send, "catch up")
+    await killed_again_and_again(prepared_mongo, url, writer, random.Random(5))
     await subscriber.receive()
 
-    assert killed == KILLS
     assert writer.problems(subscriber.bodies) == []
     assert len(subscriber.bodies) >= writer.count
 
@@ -245,5 +232,5 @@ async def test_the_command_publishes_with_tls_to_a_broker_of_a_private_ca(
 
     assert (untrusted, code) == (1, 0), said
     assert PASSWORD not in said
-    assert len(logged) >= 60
+    assert len(logged) >= 20
     assert logged <= {e["id"] for e in received}

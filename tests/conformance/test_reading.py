@@ -364,7 +364,7 @@ async def test_a_storm_of_refusals_ends_with_every_record_and_no_rule_broken(
     account: Account,
 ) -> None:
     """The vendor's own limits, in windows fifty times as short, and many refusals besides."""
-    simulator, _ = await account(unlimited=False, time_scale=0.02)
+    simulator, _ = await account(candidates=40, unlimited=False, time_scale=0.02)
     storm = Fault("rate_limited", operation="list", probability=0.4, count=30, retry_after=0.05)
     simulator.faults.add(storm)
     connector = connect(simulator, clock=LoopClock(), **OPERATORS.get(simulator.NAME, {}))

@@ -1,7 +1,6 @@
 """Events of the command `ats-sync`: a sink comes and goes with the file, and each log row arrives once."""
 
 import json
-import os
 import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from bson.timestamp import Timestamp
 
 from tests.support.ats_sync import Workbench, until, workbench
 from tests.support.event_sinks import SECRET, WebhookReceiver
+from tests.support.killing import EVERY_POINT
 from tests.support.log_writer import broken_promises
 from tests.support.mongo import TestMongo
 
@@ -24,7 +24,7 @@ LOGS = ("candidates_import_log", "application_status_update_log")
 
 @pytest.fixture
 async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
-    async with workbench(mongo, tmp_path, names=["ashby"]) as opened:
+    async with workbench(mongo, tmp_path, names=["ashby"], candidates=60) as opened:
         yield opened
 
 
@@ -132,7 +132,7 @@ async def test_run_once_publishes_what_it_has_logged(
     assert [one["sink"] for one in shown["events"]] == [f"http:{entry['url']}"]
 
 
-KILLS = 50 if os.environ.get("FAULT_POINTS") == "all" else 5
+KILLS = 50 if EVERY_POINT else 5
 
 
 @pytest.mark.slow
@@ -222,6 +222,7 @@ async def test_a_sink_that_is_away_fails_a_single_run_and_doctor_names_it(
 
 
 async def test_without_a_sink_neither_a_stream_nor_the_driver_is_opened(bench: Workbench) -> None:
+    bench.forked = False
     code, said = await bench.run(
         "run", "--once", "--config", str(bench.config), PYTHONPROFILEIMPORTTIME="1"
     )

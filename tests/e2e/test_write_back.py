@@ -28,7 +28,7 @@ async def test_notes_e_mails_and_fields_of_a_hire_reach_the_ats(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
     hired = {"hired": {"start_date": "custom_fields.first_day"}}
-    async with workbench(mongo, tmp_path, names=NAMES) as bench:
+    async with workbench(mongo, tmp_path, names=NAMES, candidates=60) as bench:
         bench.extra = {
             "greenhouse": {"push": {"note": NOTE, "rejection_email": {"template": "31"}}},
             "smartrecruiters": {"push": {"note": NOTE, **hired}},

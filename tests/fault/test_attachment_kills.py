@@ -6,7 +6,6 @@ no attachment names. `FAULT_POINTS=all` visits every moment.
 
 import asyncio
 import json
-import os
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -19,10 +18,11 @@ import pytest
 from connectors.simulator import Simulator, create_simulator
 from daemon.store.connection import Mongo
 from tests.support.attachments import FilesBench
+from tests.support.killing import EVERY_POINT
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600)]
 
-POINTS = 8
+POINTS = 4
 SEED = 20261129
 DAY_S = 86_400
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ async def test_fetching_that_is_killed_ends_in_the_truth_without_a_trace(
     moments = (await _killed(child, opened, vendor, None))["answer"]
     every = [(kind, n) for kind in ("before", "after") for n in range(1, moments[kind] + 1)]
     chosen = every
-    if os.environ.get("FAULT_POINTS") != "all":
+    if not EVERY_POINT:
         chosen = random.Random(SEED).sample(every, POINTS)
 
     for kill in chosen:

@@ -4,7 +4,6 @@ A moment is a command about to be sent to MongoDB, one just acknowledged, or a p
 third of the restarts are killed as well. `FAULT_POINTS=all` visits every single moment.
 """
 
-import os
 import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +15,11 @@ import pytest
 from models.ids import application_id, integration_id
 from tests.support.child_worlds import RECRUITER, TITLE, Phase, Scenario, Shape
 from tests.support.fork_server import Edits, ForkServer, Kill, running_fork_server
+from tests.support.killing import EVERY_POINT
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
-POINTS = 10
+POINTS = 4
 SEED = 20261124
 SHAPES: tuple[Shape, ...] = ("split", "joined", "nested")
 PHASES: tuple[Phase, ...] = ("initial", "poll", "sweep", "gone", "webhooks", "details")
@@ -50,11 +50,7 @@ class Restarted:
 
 def points(moments: Mapping[str, int], chance: random.Random) -> list[Kill]:
     every = [(kind, n) for kind, count in moments.items() for n in range(1, count + 1)]
-    return (
-        every
-        if os.environ.get("FAULT_POINTS") == "all"
-        else chance.sample(every, min(POINTS, len(every)))
-    )
+    return every if EVERY_POINT else chance.sample(every, min(POINTS, len(every)))
 
 
 def kill_and_restart(

@@ -53,7 +53,7 @@ def test_metrics_equal_the_obvious_computation(mongo_uri: str) -> None:
     contract = Draft202012Validator(metrics_schema())
     with databases(mongo_uri) as (runner, mongo):
 
-        @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
         @given(history=histories())
         def check(history: History) -> None:
             integration, other = uuid4(), uuid4()

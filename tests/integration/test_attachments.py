@@ -206,9 +206,9 @@ async def test_a_web_page_in_place_of_a_file_is_a_dead_letter_after_a_week(
     await bench.poll()
     bench.simulator.faults.add(Fault("web_page", operation="detail", name="file", count=None))
 
-    for _ in range(60):
+    for _ in range(16):
         await bench.fetch()
-        bench.simulator.clock.advance(6 * 3600)
+        bench.simulator.clock.advance(12 * 3600)
     rows = await bench.queue()
 
     assert {row["state"] for row in rows} == {"dead"}

@@ -18,7 +18,7 @@ from tests.support.importing import ImportBench
 from tests.support.moving_clock import MovingClock
 
 pytestmark = [pytest.mark.mongo, pytest.mark.slow]
-PEOPLE = 2_000
+PEOPLE = 500
 MINUTE = timedelta(minutes=1)
 
 
@@ -56,7 +56,7 @@ def _shown(value: Any) -> Any:
     return value
 
 
-async def test_two_thousand_candidates_are_usable_at_once_and_whole_in_the_end(
+async def test_five_hundred_candidates_are_usable_at_once_and_whole_in_the_end(
     bench: ImportBench, simulator: Simulator
 ) -> None:
     applications = len(simulator.world.applications)

@@ -1,15 +1,11 @@
 """Migrations: applied once and recorded, however often and by however many processes they are begun."""
 
 import asyncio
-import multiprocessing
-import os
-import signal
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pymongo import monitoring
 from structlog.testing import capture_logs
 
 from daemon.store.connection import Mongo
@@ -20,12 +16,12 @@ from daemon.store.preparation import targets
 from models.errors import UserError
 from models.migrations import MIGRATIONS
 from models.migrations.step import DeleteDocuments, Migration
+from tests.support.killing import deaths
 from tests.support.mongo import TestMongo
 
 pytestmark = pytest.mark.mongo
 NAMES = [step.name for step in MIGRATIONS]
 SHORT = LeaseTimes(ttl=timedelta(seconds=1), renew_every=timedelta(seconds=0.3))
-WRITES = frozenset({"drop", "createIndexes", "dropIndexes", "delete", "update", "findAndModify"})
 
 
 async def as_release_0_1_0_left_it(mongo: TestMongo) -> None:
@@ -170,33 +166,6 @@ async def test_steps_of_later_releases_are_applied_after_the_recorded_ones(
     assert await mongo.db["sync_runs"].count_documents({}) == 0
 
 
-class Killer(monitoring.CommandListener):
-    """Kills its own process before or after the n-th write."""
-
-    def __init__(self, moment: str, at: int) -> None:
-        self.moment, self.at = moment, at
-        self.counted = {"before": 0, "after": 0}
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self._count("before", event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        self._count("after", event.command_name)
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """A command that failed wrote nothing."""
-
-    def _count(self, moment: str, command: str) -> None:
-        self.counted[moment] += command in WRITES
-        if (moment, self.counted[moment]) == (self.moment, self.at):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def migrate_until_killed(uri: str, database: str, moment: str, at: int) -> None:
-    monitoring.register(Killer(moment, at))
-    asyncio.run(migrate(uri, database))
-
-
 async def migrate(uri: str, database: str) -> None:
     connection = Mongo(uri, database=database)
     await bind_documents(connection, prepare=False)
@@ -209,24 +178,15 @@ async def migrate(uri: str, database: str) -> None:
 async def test_a_kill_between_any_two_writes_leaves_a_database_that_the_next_start_completes(
     mongo: TestMongo,
 ) -> None:
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload([__name__])
+    async def begin() -> None:
+        await mongo.client.drop_database(mongo.database)
+        await as_release_0_1_0_left_it(mongo)
+
     killed = 0
-    for moment in ("before", "after"):
-        for at in range(1, 100):
-            await mongo.client.drop_database(mongo.database)
-            await as_release_0_1_0_left_it(mongo)
-            child = processes.Process(
-                target=migrate_until_killed, args=(mongo.uri, mongo.database, moment, at)
-            )
-            child.start()
-            await asyncio.to_thread(child.join)
-            if child.exitcode == 0:
-                break
-            assert child.exitcode == -signal.SIGKILL
-            killed += 1
+    async for _ in deaths(begin, migrate, mongo.uri, mongo.database, every=2):
+        killed += 1
 
-            await migrate(mongo.uri, mongo.database)
+        await migrate(mongo.uri, mongo.database)
 
-            await assert_migrated(mongo)
-    assert killed > 2 * len(MIGRATIONS)
+        await assert_migrated(mongo)
+    assert killed > len(MIGRATIONS)

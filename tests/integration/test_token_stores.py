@@ -314,26 +314,25 @@ async def test_a_folder_that_is_gone_fails_the_request_and_loses_no_token(tmp_pa
 async def test_a_lock_of_another_process_is_waited_for_and_ends_with_it(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     hold = (
-        "import fcntl, os, sys, time\n"
+        "import fcntl, os, sys\n"
         f"lock = os.open({str(path) + '.lock'!r}, os.O_RDWR | os.O_CREAT)\n"
         "fcntl.flock(lock, fcntl.LOCK_EX)\n"
         "print('held', flush=True)\n"
-        "time.sleep(60)\n"
+        "sys.stdin.read()\n"
     )
     holder = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", hold), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", hold), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout is not None
     await holder.stdout.readline()
     claiming = asyncio.create_task(_claimed(FileTokenStore(path, SystemClock())))
-    await asyncio.sleep(0.3)
-    waited = not claiming.done()
+    done, _ = await asyncio.wait({claiming}, timeout=0.3)
     holder.kill()
     await holder.wait()
     async with asyncio.timeout(5):
         await claiming
 
-    assert waited
+    assert done == set()
     lock = os.open(f"{path}.lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(lock)

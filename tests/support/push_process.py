@@ -2,7 +2,7 @@
 
 `python -m tests.support.push_process MONGODB_URI DATABASE CLEARVIEW PORT` waits for the line
 `start` on its standard input, forks a daemon and prints its process id. Forking a process that
-has imported everything takes milliseconds, so that a hundred deaths fit into a minute.
+has imported everything takes milliseconds, so that many deaths fit into a minute.
 """
 
 import asyncio

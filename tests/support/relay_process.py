@@ -1,6 +1,8 @@
 """A relay as a process that kills itself: run as a program it is a fork server, like `child_process`."""
 
+import asyncio
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,9 @@ from daemon.store.leases import MongoLeases
 from daemon.store.opening import open_mongo
 from tests.support.child_process import KillSwitch, serve
 from tests.support.event_sinks import SECRET, relay_to
+from tests.support.killing import EVERY_POINT
+from tests.support.log_writer import LogWriter
+from tests.support.mongo import TestMongo
 
 ROOT = Path(__file__).parents[2]
 Kill = tuple[str, int]
@@ -124,6 +129,25 @@ def running_relay_server(
         yield RelayServer(process, where)
         assert process.stdin is not None
         process.stdin.close()
+
+
+async def killed_again_and_again(
+    mongo: TestMongo, url: str, writer: LogWriter, chance: random.Random
+) -> None:
+    """Logs grow, and relays die at their work on them; one more finishes it."""
+    every = [(kind, n) for n in range(1, 18) for kind in ("before", "after", "page")]
+    chosen = every if EVERY_POINT else every[::2]
+    killed = 0
+    with running_relay_server(mongo.uri, mongo.database, mongo.clearview, url) as server:
+        await asyncio.to_thread(server.send, "begin")
+        for kill in chosen:
+            await writer.write(chance.randrange(3, 12))
+            killed += await asyncio.to_thread(server.send, "catch up", kill) is None
+        while killed < len(chosen):  # some of these moments did not come
+            await writer.write(3)
+            kill = ("page", chance.randrange(1, 4))
+            killed += await asyncio.to_thread(server.send, "catch up", kill) is None
+        await asyncio.to_thread(server.send, "catch up")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from connectors.simulator.commands import run_command
 from tests.support.ats_sync import Workbench, until, workbench
 from tests.support.mongo import TestMongo
 from tests.support.odd_documents import ODD, raw_document
-from tests.support.wild import HEALTHY, wild_bench
+from tests.support.wild import wild_bench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.fault]
+HEALTHY = "ashby"
 NEXT = {"new": "screening", "reviewing": "screening", "screening": "interview"}
 ALLOWED = "allowed are new, reviewing, screening, assessment, interview, background_check, "
 

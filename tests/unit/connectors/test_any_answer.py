@@ -23,8 +23,7 @@ from connectors.registry import create_connector
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import definition_text
 
-EXAMPLES = 500
-SHARDS = 40 if settings().max_examples >= 2_000 else 1
+EXAMPLES, SHARDS = (500, 40) if settings().max_examples >= 2_000 else (150, 1)
 """Every night 40 x 500 cases: Hypothesis remembers all bodies of one test, and 20,000 fill gigabytes."""
 pytestmark = pytest.mark.timeout(240)
 
