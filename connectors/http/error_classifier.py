@@ -45,6 +45,13 @@ _SAYS: dict[ErrorClass, str] = {
     "retry": "the ATS is not well",
 }
 _NO_CONTENT = 204
+NOT_WHOLE: Mapping[int, str] = {
+    202: "which promises the records for later",
+    206: "which is a part of the records",
+    207: "which mixes success with failure",
+    208: "which leaves out what was reported before",
+}
+"""Successes that are no whole answer: what such a page lacks is not absent at the ATS."""
 _SAFE_CODE = re.compile(
     r"(?=.{1,60}\Z)(?:\d{1,6}|[A-Za-z]+\d{0,4}(?:[_.:-](?:[A-Za-z]+\d{0,4}|\d{1,4}))*)"
 )
@@ -182,6 +189,12 @@ def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
     return BrokenAnswer(
         f"{operation}: expected JSON, got {found}", status=status, operation=operation
     )
+
+
+def partial_answer(operation: str, status: int) -> BrokenAnswer:
+    """The error for a success that does not claim to be the whole answer."""
+    message = f"{operation}: answered {status}, {NOT_WHOLE[status]}"
+    return BrokenAnswer(message, status=status, operation=operation)
 
 
 def empty_answer(operation: str, status: int) -> BrokenAnswer:

@@ -29,7 +29,15 @@ from connectors.errors import (
 from connectors.http.auth import Applied, Authenticator
 from connectors.http.client import Answer, AtsHttp, Outgoing, same_origin
 from connectors.http.decoding import decode, in_utf8
-from connectors.http.error_classifier import ErrorClassifier, Kind, empty_answer, error_of, not_json
+from connectors.http.error_classifier import (
+    NOT_WHOLE,
+    ErrorClassifier,
+    Kind,
+    empty_answer,
+    error_of,
+    not_json,
+    partial_answer,
+)
 from connectors.http.rate_limits import Budget, RequestClass
 from models.backoff import backoff_pause
 
@@ -193,6 +201,8 @@ class Transport:
             answer, envelope, payload, found = await self._judged(request, kind, parse, applied)
         if found is None and payload is None and kind in _SHOWS_SOMETHING:
             raise empty_answer(request.operation, answer.status)
+        if found is None and kind in _SHOWS_SOMETHING and answer.status in NOT_WHOLE:
+            raise partial_answer(request.operation, answer.status)
         if found is None or found == "skip":
             return SuccessResponse(
                 None if found else payload,

@@ -248,14 +248,24 @@ def link(headers: Mapping[str, str], rel: str) -> str | None:
     """
     getall = getattr(headers, "getall", None)
     lines = getall("Link", []) if getall else [headers.get("Link", "")]
-    found = weblinking.find(_own_links(lines), rel)
+    links = _own_links(lines)
+    found = weblinking.find(links, rel)
     if found is not None and found.uri.strip():
+        if _targets(links, rel) > {found.uri}:
+            raise Inconclusive(f"has a Link header with several addresses for `{rel}`")
         return found.uri
+    if any(not each.get("rel") for each in links):
+        raise Inconclusive("has a Link header that does not say what its link is (no `rel`)")
     word = re.compile(rf"(?<![\w./-]){re.escape(rel)}(?![\w./-])", re.IGNORECASE)
     named = any(word.search(each[0]) for each in _RELATION.finditer(",".join(lines)))
     if named or (any(line.strip(" ,") for line in lines) and not weblinking.parse(lines)):
         raise Inconclusive("has a Link header that cannot be read")
     return None
+
+
+def _targets(links: Iterable[weblinking.Link], rel: str) -> set[str]:
+    words = ((each.uri, (each.get("rel") or "").casefold().split()) for each in links)
+    return {uri for uri, relations in words if rel.casefold() in relations}
 
 
 def _own_links(lines: Iterable[str]) -> list[weblinking.Link]:

@@ -83,6 +83,18 @@ ENDS = {
          "2": page(2)}, {"1", "2"}, GOOD, LINK),
     "foreign-next": Row({"": page(1, next="http://other.example/p")}, {"1"},
                         partial("another host"), NEXT_URL),
+    "token-circle": Row({"": page(1, next="2"), "2": page(2, next="3"), "3": page(3, next="2")},
+                        {"1", "2", "3"}, partial(""), CURSOR),
+    "total-shrinks": Row({"": page(1, 2, total=4), "2": page(3, total=2)}, {"1", "2", "3"},
+                         GOOD, OFFSET),
+    "partial-206": Row({"": FIRST, "2": body('{"rows": [{"id": 2}], "next": null}', status=206)},
+                       {"1"}, partial("206"), CURSOR),
+    "accepted-202": Row({"": FIRST, "2": body('{"rows": [], "next": null}', status=202)}, {"1"},
+                        partial("202"), CURSOR),
+    "next-userinfo": Row({"": page(1, next="http://key@127.0.0.1/p")}, {"1"}, partial(""), NEXT_URL),
+    "link-twice": Row({"": page(1, link='<?c=2>; rel="next", <?c=3>; rel="next"'), "2": page(2), "3": page(3)},
+                      {"1"}, partial("several addresses"), LINK),
+    "link-no-rel": Row({"": page(1, link="<?c=2>")}, {"1"}, partial("no `rel`"), LINK),
 }  # fmt: skip
 PARTS = {
     "page-500": Row({"": page(1, has_more=True), "2": body("", status=500),
@@ -106,6 +118,16 @@ PARTS = {
                       {"1"}, GOOD, details=names("candidate.first_name")),
     "too-large": Row({"": body(json.dumps({"rows": [{"id": 1, "name": "x" * 2_000_000}, {"id": 2}],
                                            "has_more": False}))}, {"2"}, GOOD),
+    "utf-16": Row({"": body('{"rows": [{"id": 1}], "has_more": false}'.encode("utf-16"))}, {"1"}, GOOD),
+    "nan": Row({"": body('{"rows": [{"id": 1, "name": NaN}, {"id": 2}], "has_more": false}')},
+               {"1", "2"}, GOOD, details=names("body")),
+    "nul": Row({"": body('{"rows": [{"id": 1, "name": "a\\u0000b"}, {"id": "2\\u0000"}], "has_more": false}')},
+               {"1"}, GOOD),
+    "id-with-line-break": Row({"": body('{"rows": [{"id": "1\\n2"}, {"id": 3}], "has_more": false}')}, {"3"}, GOOD),
+    "odd-rows": Row({"": body('{"rows": [null, 7, "x", [], {"id": 5}], "has_more": false}')}, {"5"}, GOOD),
+    "many-keys": Row({"": body(json.dumps({"rows": [{"id": 1, **{f"k{n}": n for n in range(60_000)}},
+                                                    {"id": 2}], "has_more": False}))}, {"1", "2"}, GOOD),
+    "gone-410": Row({"": FIRST, "2": body("", status=410)}, {"1"}, partial("410"), CURSOR),
 }  # fmt: skip
 
 

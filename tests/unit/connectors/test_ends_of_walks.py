@@ -134,6 +134,10 @@ KINDS = [PAGE_FLAG, PAGE_DONE, PAGES, EMPTY_PAGE, OFFSET, OFFSET_EMPTY, CURSOR, 
         text("null"),
         text('{"rows": [{"id": 2}'),
         text('{"rows": [{"id": 2}]} and more'),
+        text('{"rows": [], "has_more": false, "total": 1, "next": null}', status=202),
+        text('{"rows": [], "has_more": false, "total": 1, "next": null}', status=206),
+        text('{"rows": [], "has_more": false, "total": 1, "next": null}', status=207),
+        text('{"rows": [], "has_more": false, "total": 1, "next": null}', status=208),
     ],
     ids=[
         "no bytes",
@@ -146,6 +150,10 @@ KINDS = [PAGE_FLAG, PAGE_DONE, PAGES, EMPTY_PAGE, OFFSET, OFFSET_EMPTY, CURSOR, 
         "null",
         "cut",
         "tail",
+        "202",
+        "206",
+        "207",
+        "208",
     ],
 )
 async def test_an_answer_that_is_no_page_ends_no_walk(
@@ -191,6 +199,10 @@ async def test_an_answer_that_is_no_page_ends_no_walk(
         (LINK, {"link": "garbage"}, "Link header that cannot be read"),
         (LINK, {"link": '<http://127.0.0.1/p; rel="next"'}, "Link header that cannot be read"),
         (LINK, {"link": "/people?p=2; rel=next"}, "Link header that cannot be read"),
+        (LINK, {"link": "</people?p=2>"}, "does not say what its link is"),
+        (LINK, {"link": '</people?p=2>; title="next"'}, "does not say what its link is"),
+        (LINK, {"link": "</a>; rel=next, </b>; rel=next"}, "several addresses for `next`"),
+        (LINK, {"link": '</a>; rel="next", </b>; rel="prev NEXT"'}, "several addresses"),
     ],
 )  # fmt: skip
 async def test_a_marker_that_cannot_be_read_ends_no_walk(
