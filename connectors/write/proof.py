@@ -15,6 +15,15 @@ from connectors.http.decoding import decode
 _SUCCESS = frozenset({200, 201, 202, 203})
 _SUCCESS_WITHOUT_BODY = frozenset({204, 205})
 _SAYS_NO = frozenset({"error", "errors", "fail", "failed", "failure"})
+_NAMES_AN_ERROR = (
+    *("error", "errors", "errorInfo", "errorCode", "error_code", "errorMessage", "error_message"),
+    *("fault", "exception"),
+)
+_SHOWS_SUCCESS = ("success", "ok", "succeeded")
+_NO = (False, "false", "no")
+_SHOWS_OUTCOME = ("status", "result", "outcome")
+_REPEATS_STATUS = ("status", "statusCode", "status_code")
+"""Gateways and frameworks repeat in the body the HTTP status that they did not send."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -75,9 +84,19 @@ def _reports_error(value: Any) -> bool:
         return any(_reports_error(item) for item in value)
     if not isinstance(value, dict):
         return value is not True
-    if any(value.get(name) for name in ("error", "errors", "errorInfo", "errorCode")):
+    if any(value.get(name) for name in _NAMES_AN_ERROR):
         return True
-    if any(value.get(name) is False for name in ("success", "ok", "succeeded")):
+    if any(_folded(value.get(name)) in _NO for name in _SHOWS_SUCCESS):
         return True
-    status = value.get("status")
-    return isinstance(status, str) and status.lower() in _SAYS_NO
+    if any(_folded(value.get(name)) in _SAYS_NO for name in _SHOWS_OUTCOME):
+        return True
+    return any(_is_refusal(value.get(name)) for name in _REPEATS_STATUS)
+
+
+def _folded(value: Any) -> Any:
+    """Returns a text in small letters; a list or object is no word."""
+    return value.lower() if isinstance(value, str) else value if isinstance(value, int) else None
+
+
+def _is_refusal(value: Any) -> bool:
+    return isinstance(value, int) and 400 <= value <= 599
