@@ -13,6 +13,11 @@ ENOUGH_RECORDS = 30
 """So many mapped records say something about any account; of a smaller one, half of it does."""
 USUALLY = 0.5
 """A field that fewer records have may well be empty in all records that changed together."""
+OF_AN_OUTCOME = frozenset(
+    f"application.{n}" for n in ("rejected_at", "rejection_reason", "hired_at")
+)
+"""Fields that an application in progress never has: most accounts' archives are full of them, and what changes
+between two polls is in progress."""
 SURPRISING = 1e-3
 """Chance must be less likely than this before an alert is raised."""
 
@@ -31,7 +36,11 @@ def emptied_fields(
 
 
 def _usual(before: Mapping[str, Any]) -> dict[str, float]:
-    return {name: share for name, share in before["shares"].items() if share >= USUALLY}
+    return {
+        name: share
+        for name, share in before["shares"].items()
+        if share >= USUALLY and name not in OF_AN_OUTCOME
+    }
 
 
 def _chance(share: float, records: int, mapped: int) -> float:

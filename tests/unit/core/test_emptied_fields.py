@@ -46,3 +46,12 @@ def test_what_is_empty_stays_remembered_as_it_was() -> None:
     after = remembered(before, Counter(), 8)
 
     assert after == {"records": 8, "shares": {"candidate.emails": 1.0}}
+
+
+@pytest.mark.parametrize("field", ["rejected_at", "rejection_reason", "hired_at"])
+def test_applications_in_progress_lack_no_field_of_an_outcome(field: str) -> None:
+    archive = {"records": 5_000, "shares": {f"application.{field}": 0.9, "application.job": 1.0}}
+
+    emptied = emptied_fields(archive, Counter({"application.job": 40}), 40)
+
+    assert emptied == []
