@@ -83,13 +83,13 @@ def token_time(token: Mapping[str, Any]) -> datetime | None:
 
 
 def _stage(change: Mapping[str, Any]) -> AtsRef | None:
-    """Returns the stage that the write named, as a whole or by one of its fields."""
+    """Returns the stage that the write named, as a whole or by one of its fields; an empty text names none."""
     whole = change.get("stage")
     if isinstance(whole, Mapping) and odd_type(whole) is None:
         named = whole.get("external_id"), whole.get("name")
     else:
         named = change.get("stage_external_id"), change.get("stage_name")
-    external_id, name = map(as_text, named)
+    external_id, name = (as_text(one) or None for one in named)
     if external_id is None and name is None:
         return None
     return AtsRef(external_id=external_id, name=name)

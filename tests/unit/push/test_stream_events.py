@@ -111,6 +111,21 @@ def test_a_field_of_the_wrong_type_is_named_where_nothing_else_says_what_to_do(
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"stage_name": ""},
+        {"stage_external_id": ""},
+        {"stage": {"external_id": "", "name": ""}},
+        {"stage": {"external_id": None, "name": ""}},
+    ],
+)
+def test_an_empty_text_names_no_stage_and_the_status_decides(fields: dict[str, Any]) -> None:
+    event = status_event(as_received({"status": "interview", **fields}), epoch=1)
+
+    assert (event.status, event.stage) == ("interview", None)
+
+
+@pytest.mark.parametrize(
     ("identity", "shown"),
     [
         (APPLICATION, None),
