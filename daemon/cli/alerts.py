@@ -55,7 +55,7 @@ def list_alerts(
         page = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
         return page.rows, await mutes.in_force()
 
-    alerts, muted = _with_mutes(config, read)
+    alerts, muted = _with_mutes(config, read, integration)
     if as_json:
         print_json({"alerts": alerts, "mutes": muted})
     else:
@@ -163,8 +163,9 @@ def _unknown(what: str, known: Sequence[str]) -> typer.Exit:
 
 def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
     from rich.markup import escape
+    from rich.text import Text
 
-    from daemon.cli.rendering import colored, moment
+    from daemon.cli.rendering import colored, moment, paragraph
     from daemon.cli.session import out
     from daemon.http.page_parts import mute_of
     from models.times import utc_now
@@ -173,25 +174,30 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
     for one in alerts:
         over = one["resolved_at"]
         since = f"since {moment(one['opened_at'])}" + (f", over {moment(over)}" if over else "")
-        out.print(f"{colored(one['severity'])}  {escape(one['title'])}", soft_wrap=True)
+        head = f"{colored(one['severity'])}  {escape(one['title'])}"
+        out.print(paragraph(Text.from_markup(head), 0))
         out.print(f"  {one['key']}, {since}, seen {one['count']:,} times", markup=False)
         if until := mute_of(one, now):
             out.print(f"  muted until {moment(until)}", markup=False)
-        out.print(f"  {one['message']}", markup=False, soft_wrap=True)
+        out.print(paragraph(one["message"], 2))
     if not alerts:
         out.print("No alert is open.")
     for each in muted:
         out.print(f"Muted until {moment(each.until)}: {each.what}", markup=False)
 
 
-def _with_mutes(config: Path | None, work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]") -> Any:
+def _with_mutes(
+    config: Path | None,
+    work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]",
+    integration: str | None = None,
+) -> Any:
     from daemon.cli.rendering import store
     from daemon.cli.session import audit_of_command, run_async
     from daemon.runtime.clock import SystemClock
     from daemon.store.alert_mutes import AlertMutes
 
     async def run() -> Any:
-        async with store(config) as mongo:
+        async with store(config, integration=integration) as mongo:
             return await work(
                 mongo, AlertMutes(mongo, SystemClock(), audit=audit_of_command(mongo))
             )

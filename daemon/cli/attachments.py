@@ -54,7 +54,7 @@ def list_files(
     async def read(admin: "MongoAttachmentAdmin") -> tuple[list[dict[str, Any]], int]:
         return await admin.listed(which, limit=limit), await admin.count(which)
 
-    rows, count = _with_queue(config, read)
+    rows, count = _with_queue(config, read, integration)
     if as_json:
         print_json(rows)
     else:
@@ -78,7 +78,7 @@ def retry(
         raise usage_error("say which files: ids, --dead or --integration")
     states = ("dead",) if dead else RETRIED
     which = FileFilter(states, integration, tuple(ids) if ids else None)
-    count = _with_queue(config, lambda admin: admin.retry(which))
+    count = _with_queue(config, lambda admin: admin.retry(which), integration)
     out.print(f"{count} files are due again.", markup=False)
     if ids and count < len(set(ids)):
         raise typer.Exit(EXIT_FAILED)
@@ -108,7 +108,9 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
 
 
 def _with_queue(
-    config: Path | None, work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]"
+    config: Path | None,
+    work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]",
+    integration: str | None,
 ) -> Any:
     from daemon.cli.rendering import store
     from daemon.cli.session import audit_of_command, run_async
@@ -116,7 +118,7 @@ def _with_queue(
     from daemon.store.attachment_admin import MongoAttachmentAdmin
 
     async def run() -> Any:
-        async with store(config) as mongo:
+        async with store(config, integration=integration) as mongo:
             admin = MongoAttachmentAdmin(mongo, SystemClock(), audit_of_command(mongo))
             return await work(admin)
 

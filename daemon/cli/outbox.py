@@ -67,7 +67,9 @@ def list_pushes(
     from daemon.cli.session import print_json
 
     which = _filter(state, integration, application, older_than)
-    rows, count = _with_outbox(config, lambda outbox_admin: _listed(outbox_admin, which, limit))
+    rows, count = _with_outbox(
+        config, lambda outbox_admin: _listed(outbox_admin, which, limit), integration
+    )
     if as_json:
         print_json(rows)
     else:
@@ -204,7 +206,7 @@ def _decide(
         wanted = list(ids) if ids else await outbox_admin.ids(which)
         return [await rule(outbox_admin, entry) for entry in wanted]
 
-    rulings = _with_outbox(config, work)
+    rulings = _with_outbox(config, work, which.integration)
     for one in rulings:
         if one.refusal is None:
             out.print(f"{one.id}  {granted}", markup=False)
@@ -236,14 +238,18 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
     out.print(f"{len(rows)} of {count:,} pushes.")
 
 
-def _with_outbox(config: Path | None, work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]") -> Any:
+def _with_outbox(
+    config: Path | None,
+    work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]",
+    integration: str | None = None,
+) -> Any:
     from daemon.cli.rendering import store
     from daemon.cli.session import audit_of_command, run_async
     from daemon.runtime.clock import SystemClock
     from daemon.store.outbox_admin import MongoOutboxAdmin
 
     async def run() -> Any:
-        async with store(config) as mongo:
+        async with store(config, integration=integration) as mongo:
             audit = audit_of_command(mongo)
             return await work(MongoOutboxAdmin(mongo, SystemClock(), audit=audit))
 

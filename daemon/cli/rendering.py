@@ -5,11 +5,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from config.problems import suggestion
 from daemon.cli.session import database, operator_config, settings_for, usage_error
+from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
+from daemon.store.integrations import MongoIntegrations
 
 COLORS = {
     **dict.fromkeys(("active", "success", "Success", "delivered"), "green"),
@@ -21,15 +25,19 @@ COLORS = {
 
 
 @asynccontextmanager
-async def store(config: Path | None) -> AsyncIterator[Mongo]:
-    """MongoDB as the operator's file and the settings name it.
+async def store(config: Path | None, *, integration: str | None = None) -> AsyncIterator[Mongo]:
+    """MongoDB as the operator's file and the settings name it; `integration` must be a known one.
 
     Raises:
         UserError: it cannot be had.
+        typer.Exit: 2, because there is no integration of this name.
     """
     settings = settings_for(config)
     loaded = operator_config(settings)
     async with database(settings, loaded.value) as mongo:
+        if integration is not None:
+            stored = await MongoIntegrations(mongo, SystemClock()).states()
+            require_known(integration, sorted({*stored, *loaded.value.integrations}))
         yield mongo
 
 
@@ -45,6 +53,12 @@ def colored(word: str) -> str:
     """A state in its colour, where there are colours."""
     color = COLORS.get(word)
     return f"[{color}]{word}[/{color}]" if color else word
+
+
+def paragraph(text: str | Text, indent: int) -> Padding:
+    """A text that wraps at the width of the output, each line indented."""
+    shown = Text(text) if isinstance(text, str) else text
+    return Padding(shown, (0, 0, 0, indent), expand=False)
 
 
 def require_known(name: str, known: list[str]) -> None:

@@ -68,7 +68,7 @@ async def _history(name: str, integration: str | None, config: Path | None) -> R
     from daemon.cli.rendering import store
     from daemon.store.candidate_history import MongoCandidateHistory
 
-    async with store(config) as mongo:
+    async with store(config, integration=integration) as mongo:
         history = MongoCandidateHistory(mongo)
         subject = _the_one(name, await history.find(name, integration=integration))
         return {

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
+from rich.text import Text
 
-from daemon.cli.rendering import colored, moment, table
+from daemon.cli.rendering import colored, moment, paragraph, table
 from daemon.cli.session import out
 from daemon.core.attachments import OPEN_STATES
 from daemon.http.page_parts import OPEN, age, counted, mute_of, number, total
@@ -42,7 +43,7 @@ def _show_integrations(integrations: list[Row], now: datetime) -> None:
     out.print(lines)
     for one in integrations:
         for note in _notes(one, now):
-            out.print(f"  {one['name']}: {note}", markup=False, soft_wrap=True)
+            out.print(paragraph(f"{one['name']}: {note}", 2))
 
 
 def _run(run: Row | None, now: datetime) -> str:
@@ -123,5 +124,5 @@ def _show_alerts(alerts: list[Row], now: datetime) -> None:
         head = f"{colored(one['severity'])}  {escape(one['title'])}, {age(one['opened_at'], now)}"
         until = mute_of(one, now)
         muted = f", muted until {moment(until)} UTC" if until else ""
-        out.print(f"  {head}{muted}", soft_wrap=True)
-        out.print(f"    {one['message']}", markup=False, soft_wrap=True)
+        out.print(paragraph(Text.from_markup(f"{head}{muted}"), 2))
+        out.print(paragraph(one["message"], 4))

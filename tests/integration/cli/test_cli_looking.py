@@ -160,6 +160,29 @@ def test_pause_and_resume(world: CommandWorld) -> None:
     assert 'did you mean "acme"?' in misspelt.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "outbox list",
+        "outbox replay --all --yes",
+        "outbox drop --all --yes",
+        "alerts list",
+        "attachments list",
+        "attachments retry",
+        "history c1",
+    ],
+)
+def test_a_misspelt_integration_is_wrong_usage_and_no_empty_answer(
+    world: CommandWorld, command: str
+) -> None:
+    world.store(seed)
+
+    said = world.ats_sync(*command.split(), "--integration", "acm")
+
+    assert (said.code, said.out) == (2, "")
+    assert 'no integration is named "acm" (did you mean "acme"?)' in said.err
+
+
 def test_replay_and_drop(world: CommandWorld) -> None:
     dead = [a_dead_push("acme", f"a{n}") for n in range(3)]
     sent = a_dead_push("acme", "a9", state="delivered")
@@ -214,6 +237,7 @@ def test_one_push_is_shown_as_json(world: CommandWorld) -> None:
 
 
 async def seed_files(mongo: Mongo) -> None:
+    await mongo.own.ats_integration_settings.insert_one(an_integration("beta"))
     await mongo.own.attachments_queue.insert_many(
         [
             a_queued_file("acme", "f1", state="dead", last_error="Misdirected: elsewhere"),
