@@ -39,7 +39,10 @@ def _check_requests(document: Document, model: DefinitionModel, files: Files) ->
     if files.request is not None:
         for key, part in files.request.parts().items():
             check_placeholders(document, ("files", "request", key), part, names)
-        if "attachment_id" not in {use.name for use in names_in(files.request.parts())}:
+        used = {use.name for use in names_in(files.request.parts())}
+        # An answer in JSON may be a candidate with its one file.
+        enough = FILE_IDS if files.base64_at is not None else {"attachment_id"}
+        if not used & enough:
             document.error(("files", "request"), "needs {attachment_id}: which file to fetch")
     if files.address is not None:
         for key, part in files.address.request.parts().items():

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import ApplicationRef, Connector, Impossible, PushPlan, PushTarget, Steps
+from connectors.connector import (
+    ApplicationRef,
+    Connector,
+    FileRef,
+    Impossible,
+    PushPlan,
+    PushTarget,
+    Steps,
+)
 from connectors.errors import GuardRefused
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
@@ -83,3 +91,19 @@ async def test_a_row_that_says_no_is_a_refusal_with_its_words() -> None:
             await connector.perform(plan.steps[0])
 
     assert "no such application" in refused.value.words
+
+
+async def test_a_resume_comes_in_json_and_arrives_byte_by_byte() -> None:
+    content = bytes(range(256)) * 40
+    ats, imported = SuccessFactors(resumes={"3": ("77", "cv.pdf", content)}), Imported()
+    async with connected("successfactors", ats) as (connector, _):
+        await imported.walk(connector)
+        ref = FileRef("candidates", "3", "3", "77")
+        fetched = await connector.fetch_file(ref, None, max_bytes=len(content))
+
+    held = {key: row["attachments"] for key, row in imported.candidates.items()}
+    [file] = held.pop("3")
+    assert (file["external_id"], file["name"], file["kind"]) == ("77", "cv.pdf", "resume")
+    assert set(map(tuple, held.values())) == {()}
+    assert fetched.content == content
+    assert ats.violations == []

@@ -1,5 +1,6 @@
 """A small strict SuccessFactors: OData 2, tokens for signed assertions, upserts that always answer 200."""
 
+import base64
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ MOST = 25
 Row = dict[str, Any]
 _SUBMITTED = "(status eq 0 or status eq 1 or status eq 2 or status eq 3)"
 _SINCE = re.compile(r"lastModifiedDateTime ge datetimeoffset'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'")
+_CANDIDATE = re.compile(r"Candidate\((\d+)L\)")
 _ENTITY = re.compile(r"JobApplication\((\d+)L\)")
 _EXPANDED = ("jobAppStatus", "jobRequisition/jobReqLocale")
 
@@ -48,6 +50,8 @@ class SuccessFactors(ForeignAts):
     )
     candidates: dict[str, Row] = field(default_factory=dict)
     applications: dict[str, Row] = field(default_factory=dict)
+    resumes: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
+    """By candidate: the attachment's id, its name and its content."""
     now: int = START
     sessions: int = 0
 
@@ -130,6 +134,8 @@ class SuccessFactors(ForeignAts):
         entity = request.path.removeprefix("/odata/v2/")
         if entity == "upsert" and request.method == "POST":
             return self._upsert(await request.json())
+        if found := _CANDIDATE.fullmatch(entity):
+            return self._candidate(request, found[1])
         if found := _ENTITY.fullmatch(entity):
             return self._entity(request, found[1])
         return self._query(request, entity)
@@ -188,6 +194,20 @@ class SuccessFactors(ForeignAts):
         if start + size < len(rows) and "$top" not in request.query:
             answer["__next"] = str(request.url.update_query({"$skiptoken": str(start + size)}))
         return {"d": answer}
+
+    def _candidate(self, request: web.Request, key: str) -> object:
+        """The fields of the resume that are asked for; none of them unless it is expanded."""
+        only_query(self, request, "$format", "$expand", "$select")
+        if key not in self.candidates:
+            raise refuse(404, _error("COE_GENERAL_NOT_FOUND", "Candidate was not found"))
+        if request.query.get("$expand") != "resume":
+            return {"d": {"candidateId": key, "resume": {"__deferred": {"uri": "resume"}}}}
+        number, name, content = self.resumes.get(key, ("", "", b""))
+        text = base64.b64encode(content).decode()
+        whole = {"attachmentId": number, "fileName": name, "fileContent": text}
+        asked = request.query.get("$select", "").split(",")
+        shown = {field: value for field, value in whole.items() if f"resume/{field}" in asked}
+        return {"d": {"candidateId": key, "resume": shown if number else None}}
 
     def _entity(self, request: web.Request, key: str) -> object:
         only_query(self, request, "$format", "$expand", "$select")

@@ -246,6 +246,11 @@ def test_a_host_is_allowed_by_name_by_domain_or_as_an_address(
         ("{request: {get: '/f/{attachment_id}'}}", MAPPED, "needs `auth: api`"),
         ("{auth: api, request: {get: '/f/{record_id}'}}", MAPPED, "needs {attachment_id}"),
         ("{address: {request: {get: /f}, at: url}}", MAPPED, "needs {handle} or {attachment_id}"),
+        (
+            "{auth: api, base64_at: data, request: {get: /f}}",
+            MAPPED,
+            "needs {attachment_id}",
+        ),
         ("{auth: api, base64_at: data}", MAPPED, "`base64_at` needs `request`"),
         ("{hosts: [nonsense]}", MAPPED, "must be a host"),
         ("{auth: api, request: {get: '/f/{atachment_id}'}}", MAPPED, "unknown placeholder"),
