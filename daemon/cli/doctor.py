@@ -36,6 +36,7 @@ from daemon.core.status_events import StreamInterrupted
 from daemon.events.sinks import publisher_of
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.clock import SystemClock
+from daemon.runtime.config_sources import combined
 from daemon.runtime.supervision import must_pass
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.inspection import inspect_databases
@@ -94,9 +95,12 @@ async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterato
                 "MongoDB", _check_mongo(app, checked.loaded.value.retention)
             ):
                 yield finding
-            for name, wanted in checked.loaded.value.integrations.items():
+            everything, refused = combined(checked, await app.stored.all())
+            for name, reason in refused.items():
+                yield Finding(name, "bad", reason)
+            for name, wanted in everything.loaded.value.integrations.items():
                 if wanted.enabled:
-                    check = _check_integration(name, checked, app)
+                    check = _check_integration(name, everything, app)
                     for finding in await _guarded(name, check):
                         yield finding
     except BaseException as error:

@@ -1,7 +1,7 @@
 """`poll`, `verify` and `plan`: one integration, looked at or imported now."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.runtime.config_sources import combined
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
@@ -66,16 +67,34 @@ class CommandContext(msgspec.Struct, frozen=True):
 
 
 def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
-    """The configuration, in which this integration must be.
+    """The configuration, in which this integration must be: in the file, or added at run time.
 
     Raises:
         typer.Exit: 2, if it is not.
+        UserError: it was added at run time, and cannot be used.
     """
-    checked = load_checked_config(settings_for(config).config)
+    file = load_checked_config(settings_for(config).config)
+    if name in file.loaded.value.integrations:
+        return file
+    checked, refused = run_async(lambda: _with_added(file, config))
     known = checked.loaded.value.integrations
-    if name is not None and name not in known:
+    if name is None or name in known:
+        return checked
+    if name not in refused:
         raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
-    return checked
+    raise UserError(f"{name}: {refused[name]}", remedy="change it, or remove it")
+
+
+async def _with_added(
+    file: CheckedConfig, config: Path | None
+) -> tuple[CheckedConfig, Mapping[str, str]]:
+    settings = settings_for(config)
+    async with database(settings, file.loaded.value, prepare=False) as mongo:
+        app = AppServices(mongo, encryption_key=settings.encryption_key)
+        try:
+            return combined(file, await app.stored.all())
+        finally:
+            await app.services.close()
 
 
 @asynccontextmanager

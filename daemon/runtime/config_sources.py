@@ -19,6 +19,7 @@ from daemon.runtime.checked_config import (
     with_stored,
 )
 from daemon.runtime.supervision import stopped_within
+from models.errors import UserError
 from models.ids import integration_id
 
 LOOK_EVERY = timedelta(seconds=2)
@@ -77,8 +78,13 @@ class ConfigSources:
 
     async def _use(self, file: CheckedConfig, stored: Sequence[StoredIntegration]) -> None:
         checked, refused = combined(file, stored)
-        await self._apply(checked)
-        self._file, self._stored = file, stored
+        before, self._file = self._file, file  # first of all: its names are taken
+        try:
+            await self._apply(checked)
+        except UserError:
+            self._file = before
+            raise
+        self._stored = stored
         await self._store.take_back(checked.stored)
         await self._report(refused)
 

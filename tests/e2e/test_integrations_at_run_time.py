@@ -17,7 +17,7 @@ from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
 from tests.support.mongo import TestMongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
-KEY, TOKEN = "k" * 40, "admin-token-of-this-test"
+KEY, NEW_KEY, TOKEN = "k" * 40, "n" * 40, "admin-token-of-this-test"
 PICKED_UP_WITHIN = timedelta(seconds=5)
 ENVIRONMENT = {"ATS_SYNC_ENCRYPTION_KEY": KEY, "ATS_SYNC_ADMIN_TOKEN": TOKEN}
 
@@ -285,3 +285,73 @@ async def test_an_added_integration_leaves_the_alert_about_a_refused_file_open(
 
     assert still, "the file is as wrong as before"
     assert not [line for line in daemon.lines if said_of("new-one", "integration_stopped") in line]
+
+
+async def test_keys_are_rotated_while_the_daemon_works_on_what_they_protect(
+    bench: Workbench, other: Simulator, tmp_path: Path
+) -> None:
+    file, config = tmp_path / "new.yaml", ("--config", str(bench.config))
+    file.write_text(json.dumps(settings_of(other)))
+    both = ENVIRONMENT | {"ATS_SYNC_ENCRYPTION_KEY": f"{NEW_KEY},{KEY}"}
+    new = ENVIRONMENT | {"ATS_SYNC_ENCRYPTION_KEY": NEW_KEY}
+    add = ("integrations", "add", "new-one", "--from", str(file), *config)
+    added = await bench.run(*add, **ENVIRONMENT)
+
+    async def polls() -> int:
+        of_it = {"integration": "new-one", "job": "import_poll", "outcome": "success"}
+        return await bench.own["sync_runs"].count_documents(of_it)
+
+    async def polled_again(before: int) -> bool:
+        return await polls() > before
+
+    daemon = RunningDaemon(await bench.start("run", *config, **both))
+    try:
+        await until(lambda: _is(imported(bench, "new-one"), 12))
+        rotated = await bench.run("keys", "rotate", *config, **both)
+        before = await polls()
+        asked = await bench.run("poll", "new-one", *config, **both)
+        await until(lambda: polled_again(before))
+        looked = await bench.run("doctor", *config, **both)
+        refused = await bench.own["alerts"].count_documents({"kind": "integration_refused"})
+    finally:
+        await daemon.stop()
+    once = await bench.run("run", "--once", *config, **new)
+
+    codes = [code for code, _ in (added, rotated, asked, looked, once)]
+    assert codes == [0, 0, 0, 0, 0], (rotated, asked, looked, once)
+    assert "new-one" in looked[1]
+    assert refused == 0
+    assert await polls() > before + 1, "the new key alone reads its credentials"
+
+
+async def test_a_file_that_names_an_added_integration_wins_until_it_no_longer_does(
+    bench: Workbench, other: Simulator
+) -> None:
+    good, settings = bench.config.read_text(), bench.own["ats_integration_settings"]
+
+    async def managed_by(whom: str) -> bool:
+        row = await settings.find_one({"name": "new-one"})
+        return row is not None and (row["managed_by"], row["state"]) == (whom, "active")
+
+    daemon = RunningDaemon(await bench.start("run", "--config", str(bench.config), **ENVIRONMENT))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    try:
+        listening = json.loads(await daemon.heard("http_listening"))
+        async with aiohttp.ClientSession(headers=headers) as client:
+            replica = Replica(daemon, listening["port"], client)
+            await replica.ask("POST", json={"name": "new-one", **settings_of(other)})
+            await until(lambda: managed_by("database"))
+            bench.others["new-one"] = settings_of(other) | {"poll": {"every": "40s"}}
+            bench.write_config()
+            await until(lambda: managed_by("file"))
+            with pytest.raises(AssertionError, match="the file wins"):
+                await replica.ask("PATCH", "/new-one", json={"poll": {"every": "50s"}})
+            bench.config.write_text(good)
+            await until(lambda: managed_by("database"))
+            await replica.ask("PATCH", "/new-one", json={"poll": {"every": "50s"}})
+        row = await settings.find_one({"name": "new-one"})
+    finally:
+        await daemon.stop()
+
+    assert row is not None
+    assert row["stored"]["content"]["poll"] == {"every": "50s"}

@@ -159,6 +159,26 @@ async def test_the_outbox_and_the_alerts_have_cursors_too(serve: Serve, opened: 
         assert second["next"] is None
 
 
+async def test_the_logs_of_imports_and_status_changes_have_cursors_too(
+    serve: Serve, opened: Mongo
+) -> None:
+    rows = [a_log_row(a_dead_push("acme", "a1", n)) for n in (1, 2, 3)]
+    await opened.own.application_status_update_log.insert_many(rows)
+    imports = [an_import("acme", f"c{n}") for n in range(3)]
+    await opened.own.candidates_import_log.insert_many(imports)
+    client = await serve()
+
+    for path, name in (("import-log", "imports"), ("status-log", "status_updates")):
+        params = {"integration": "acme", "limit": "2"}
+        async with client.get(f"{V1}/{path}", params=params) as answer:
+            first = await answer.json()
+        async with client.get(f"{V1}/{path}", params=params | {"cursor": first["next"]}) as answer:
+            second = await answer.json()
+        ids = [row["_id"] for row in (*first[name], *second[name])]
+        assert len(ids) == len(set(ids)) == 3
+        assert second["next"] is None
+
+
 async def test_the_logs_of_imports_and_status_changes_are_read_by_integration(
     serve: Serve, opened: Mongo
 ) -> None:
