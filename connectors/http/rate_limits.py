@@ -38,6 +38,7 @@ _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
 _BACKGROUND = 0.5
+_YIELD_S = 0.01
 
 
 class RequestClass(msgspec.Struct, frozen=True):
@@ -211,11 +212,13 @@ class Budget:
     limits: Limits
     clock: ConnectorClock = field(default_factory=LoopClock)
     _limiters: list[RateLimiter] = field(init=False)
-    _slots: list[tuple[ConcurrencyLimit, asyncio.Semaphore]] = field(init=False)
+    _slots: list["_Slots"] = field(init=False)
     _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
     """Separately for token requests: until when no one sends."""
     _refusals: dict[bool, int] = field(default_factory=dict)
     """The refusals in a row by the vendor's rate limit."""
+    _in_front: dict[object, float] = field(default_factory=dict)
+    """Of requests that cannot wait as long as those in the background: when each looks again."""
 
     def __post_init__(self) -> None:
         self._limiters, self._slots = [], []
@@ -225,7 +228,7 @@ class Budget:
             elif isinstance(limit, BucketLimit):
                 self._limiters.append(BucketLimiter(limit, self.limits.write_reserve))
             else:
-                self._slots.append((limit, asyncio.Semaphore(limit.at_once)))
+                self._slots.append(_Slots(limit))
 
     @asynccontextmanager
     async def slot(self, request_class: RequestClass, waiting: Waiting) -> AsyncIterator[float]:
@@ -238,26 +241,38 @@ class Budget:
             yield self.clock.monotonic()
             return
         async with AsyncExitStack() as held:
-            for limit, slots in self._slots:
-                if request_class.concerns(limit.only):
-                    await held.enter_async_context(slots)
+            for slots in self._slots:
+                for each in slots.wanted_by(request_class):
+                    await held.enter_async_context(each)
             await self._wait(request_class, waiting)
             yield self.clock.monotonic()
 
     async def _wait(self, request_class: RequestClass, waiting: Waiting) -> None:
         limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
-        while True:
-            now = self.clock.monotonic()
-            delays = [limiter.delay(now, request_class) for limiter in limiters]
-            quiet = self._quiet.get(request_class.is_token, _NOT_QUIET)
-            delay = max([quiet.until - now, *delays])
-            if delay <= 0:
-                for limiter in limiters:
-                    limiter.take(now)
-                return
-            reason = quiet.reason if quiet.until - now >= delay else "rate limit"
-            waiting(self.clock.now() + timedelta(seconds=delay), reason)
-            await self.clock.sleep(delay)
+        mine = object()
+        try:
+            while True:
+                now = self.clock.monotonic()
+                delays = [limiter.delay(now, request_class) for limiter in limiters]
+                quiet = self._quiet.get(request_class.is_token, _NOT_QUIET)
+                delay = max([quiet.until - now, *delays])
+                if delay <= 0 and request_class.is_background:
+                    delay = self._yielded(now)
+                if delay <= 0:
+                    for limiter in limiters:
+                        limiter.take(now)
+                    return
+                reason = quiet.reason if quiet.until - now >= delay else "rate limit"
+                waiting(self.clock.now() + timedelta(seconds=delay), reason)
+                if not request_class.is_background:
+                    self._in_front[mine] = now + delay
+                await self.clock.sleep(delay)
+        finally:
+            self._in_front.pop(mine, None)
+
+    def _yielded(self, now: float) -> float:
+        """Returns the seconds for which one in the background leaves what is free to one in front."""
+        return _YIELD_S if any(due <= now + _YIELD_S for due in self._in_front.values()) else 0.0
 
     def learn(
         self, request_class: RequestClass, headers: Mapping[str, str], sent: float | None = None
@@ -319,6 +334,25 @@ class Budget:
             timedelta(seconds=_LEAST_PAUSE_IN_THE_END_S),
         )
         return backoff_pause(earlier + 1, first=first, longest=longest).total_seconds()
+
+
+class _Slots:
+    """Limits the requests that are under way; those in the background hold half of them at most.
+
+    A slot is held while its request waits for other limits: if details held all of them, a push would wait
+    for each.
+    """
+
+    def __init__(self, limit: ConcurrencyLimit) -> None:
+        self._only = limit.only
+        self._all = asyncio.Semaphore(limit.at_once)
+        self._background = asyncio.Semaphore(max(1, int(limit.at_once * _BACKGROUND)))
+
+    def wanted_by(self, request_class: RequestClass) -> Iterable[asyncio.Semaphore]:
+        """Returns what the request has to hold, in this order."""
+        if not request_class.concerns(self._only):
+            return ()
+        return (self._background, self._all) if request_class.is_background else (self._all,)
 
 
 class _Quiet(msgspec.Struct, frozen=True):

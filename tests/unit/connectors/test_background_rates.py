@@ -15,6 +15,7 @@ import pytest
 from multidict import CIMultiDict
 
 from connectors.definition import load_definition
+from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits
 from connectors.http.rate_limits import Budget, RequestClass
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit, SlidingWindow, TokenBucket
 
@@ -111,7 +112,8 @@ def limit_of(vendor: str, clock: VirtualTime) -> tuple[Limit, float]:
         return FixedWindow(50, 10.0, names=HeaderNames(**NAMES)), 5.0
     if vendor == "lever":
         return TokenBucket(10.0, 20), 10.0
-    return SlidingWindow(10, 1.0), 9.0  # of ten: see the definition
+    names = HeaderNames("X-RateLimit-Limit", "X-RateLimit-Remaining")
+    return SlidingWindow(10, 1.0, names=names), 9.0  # of ten: see the definition
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,26 @@ async def test_details_use_what_is_allowed_while_pushes_take_less_than_five_seco
     assert account.admitted >= 0.95 * allowed_per_s * seconds
     assert len(pushes) > 100
     assert pushes[int(len(pushes) * 0.99)] < 5.0
+
+
+async def test_a_push_finds_a_slot_while_details_wait_for_the_rate() -> None:
+    """What is under way and what waits hold slots alike: with all of them a push would wait behind each."""
+    clock, order = VirtualTime(), []
+    budget = Budget(
+        Limits(
+            budgets=[
+                BucketLimit(kind="bucket", requests=1, per=timedelta(seconds=1), burst=1),
+                ConcurrencyLimit(kind="concurrency", at_once=8),
+            ]
+        ),
+        clock,
+    )
+
+    async def ask(request_class: RequestClass) -> None:
+        async with budget.slot(request_class, lambda _, __: None):
+            order.append(request_class)
+
+    await clock.run(clock.seconds + 30, *(ask(DETAIL) for _ in range(20)), ask(WRITE))
+
+    assert len(order) == 21
+    assert order.index(WRITE) <= 8
