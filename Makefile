@@ -9,7 +9,7 @@ WORKERS ?= 3
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports shipped supply-chain audit format bench bench-quick bench-peers lock clean
+.PHONY: help run test fuzz check lint types imports shipped supply-chain audit format bench bench-quick bench-peers lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -31,6 +31,10 @@ run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the dae
 
 test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
+
+fuzz: $(STAMP) ## Generate hostile input, at least 100,000 cases (an hour or two); prints a table
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.fuzz_cases \
+	  -m fuzz --least-cases 100000 -o timeout=3600 -q $(TEST_ARGS)
 
 check: lint types imports shipped ## Lint, format, types, import directions, the shipped configuration
 

@@ -24,6 +24,7 @@ from daemon.runtime.integration_admin import Trial
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.opening import open_mongo
 from daemon.store.webhook_events import MongoWebhookEventStore
+from tests.support.fuzz_cases import examples
 from tests.support.http_port import Serve, serving
 from tests.support.mongo import PreparedDatabases
 from tests.support.moving_clock import MovingClock
@@ -39,7 +40,7 @@ from tests.support.sample_rows import (
 )
 from tests.support.webhook_senders import SECRET
 
-pytestmark = pytest.mark.mongo
+pytestmark = [pytest.mark.mongo, pytest.mark.fuzz("API")]
 TOKEN = "contract-token"
 HookContext, Drawn = schemathesis.HookContext, dict[str, Any]
 DEAD, ALERT, ADA = a_dead_push("acme", "a1"), an_alert("acme"), a_candidate("acme", "c1")
@@ -123,7 +124,9 @@ async def _open(ending: AsyncExitStack, databases: PreparedDatabases) -> str:
     return str(client._base_url)
 
 
-EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(
+    max_examples=examples(300, otherwise=15), deadline=None, suppress_health_check=list(HealthCheck)
+)
 schema = schemathesis.openapi.from_dict(json.loads(as_json()))
 known = schemathesis.openapi.from_dict(json.loads(as_json()))
 """The same, for requests about something that is there: chance alone names nothing of it."""

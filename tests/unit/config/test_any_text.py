@@ -13,6 +13,8 @@ from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssues
 from config.yaml_tree import parse_yaml
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 YAML_MARKS = st.sampled_from(":-?,[]{}#&*!|>'\"%@` \n\t\r\\$1")
 YAML_WORDS = st.sampled_from(
     (

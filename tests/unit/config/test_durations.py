@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from config.durations import format_duration, parse_duration
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 LONGEST_MS = 3650 * 24 * 3600 * 1000
 
 

@@ -12,6 +12,8 @@ from pymongo.errors import ConfigurationError
 from config.mongodb_uri import overruled_options, uri_problems
 from config.mongodb_uri_options import BY_FOLDED, KINDS
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 SECRET = "c4nary"
 
 GOOD = [

@@ -22,6 +22,8 @@ from connectors.simulator import create_simulator
 from daemon.runtime.checked_config import connector_folders_of
 from models.status import ApplicationStatus
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 SAMPLE = Path("config/ats-sync.yaml")
 
 EVERYTHING = """\

@@ -13,6 +13,8 @@ from config.problems import ConfigError
 from config.references import referenced_files
 from config.values import ConfigModel
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 
 class EveryKind(ConfigModel):
     """Something with every kind of value that a reference may stand for."""

@@ -15,6 +15,8 @@ from connectors.definition import load_definition_text
 from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text
 
+pytestmark = pytest.mark.fuzz("YAML")
+
 NEW_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 IN_A_HEADER = '{kind: header, name: X-Key, value: "{credentials.key}"}'
 IN_A_QUERY = '{kind: query, name: key, value: "{credentials.key}"}'

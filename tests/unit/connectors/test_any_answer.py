@@ -21,11 +21,13 @@ from connectors.errors import AtsError
 from connectors.http.client import Answer, AtsHttp, Outgoing
 from connectors.registry import create_connector
 from tests.support.ats import QuickClock
+from tests.support.fuzz_cases import examples
 from tests.support.tiny_ats import definition_text
 
-EXAMPLES, SHARDS = (500, 40) if settings().max_examples >= 2_000 else (150, 1)
-"""Every night 40 x 500 cases: Hypothesis remembers all bodies of one test, and 20,000 fill gigabytes."""
-pytestmark = pytest.mark.timeout(240)
+EXAMPLES = examples(250, otherwise=150)
+SHARDS = examples(80, otherwise=1)
+"""Every night 80 x 250 cases: Hypothesis remembers all bodies of one test, and 20,000 fill gigabytes."""
+pytestmark = [pytest.mark.timeout(600), pytest.mark.fuzz("payloads")]
 
 LISTS = """\
     total: total

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from connectors.read.digests import content_hasher, digest_for, fingerprint, pru
 from connectors.read.partial_decoder import partial_decoder
 from connectors.registry import create_connector
 from tests.bench.ours import CONNECTORS
+
+pytestmark = pytest.mark.fuzz("payloads")
 
 NAMES = ("id", "name", "files", "notes")
 VOLATILE = ("files[].url", "seen", "notes.count")

@@ -3,12 +3,15 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.read.digests import whole_digest
 from connectors.read.identify import identify_records, key_reader
 from connectors.read.ids import identifier
+
+pytestmark = pytest.mark.fuzz("payloads")
 
 IDS = st.one_of(st.integers(), st.text(max_size=5), st.booleans(), st.none(), st.lists(st.none()))
 RECORDS = st.one_of(

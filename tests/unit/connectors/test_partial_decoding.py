@@ -12,6 +12,8 @@ from connectors.definition.paths import names_read
 from connectors.http.decoding import decode
 from connectors.read.partial_decoder import partial_decoder
 
+pytestmark = pytest.mark.fuzz("payloads")
+
 names = st.sampled_from(["id", "name", "stage", "record", "list", "other"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text("aé☃ ", max_size=3),

@@ -15,6 +15,8 @@ from models.field_classes import FIELD_CLASSES, HASHABLE, NEEDED
 from tests.support.records import empty_application, empty_candidate
 from tests.unit.connectors.test_odd_records import BOTH, STAGE, map_one
 
+pytestmark = pytest.mark.fuzz("payloads")
+
 KEY = SecretStr("a key of these hashes")
 ADA = {
     "id": 1,

@@ -7,14 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from connectors.definition.root import DefinitionModel
-from connectors.read.webhooks import MOST_RECORDS, SignedEvent, WebhookReader, WebhookRefused
+from connectors.read.webhooks import (
+    LONGEST_NAME,
+    MOST_RECORDS,
+    SignedEvent,
+    WebhookReader,
+    WebhookRefused,
+)
 from connectors.registry import load_definition
 from connectors.simulator.webhook_events import hex_digest
+from tests.support.fuzz_cases import examples
 from tests.support.webhook_senders import (
     SECRET,
     Sent,
@@ -27,6 +34,7 @@ from tests.support.webhook_senders import (
     workable,
 )
 
+pytestmark = pytest.mark.fuzz("webhook bodies")
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
 
@@ -108,6 +116,32 @@ EVENTS: dict[str, tuple[Callable[..., Sent], Mapping[str, Any], str, Mapping[str
         {"candidates": ("p:c",)},
     ),
 }  # fmt: skip
+
+
+KEYS = (
+    *(
+        "action",
+        "payload",
+        "application",
+        "candidate",
+        "person",
+        "id",
+        "data",
+        "event_type",
+        "event",
+    ),
+    *(
+        "opportunityId",
+        "contactId",
+        "event_name",
+        "type",
+        "relationships",
+        "job_id",
+        "candidate_id",
+    ),
+    *("application_id", "object", "position", "_id", "token", "triggeredAt", "signature"),
+)
+"""Of the vendors' events."""
 
 
 @pytest.mark.parametrize("connector", EVENTS)
@@ -287,6 +321,7 @@ def test_a_handshake_is_sent_back_only_where_the_vendor_has_one() -> None:
 
 
 @pytest.mark.parametrize("connector", EVENTS)
+@settings(max_examples=examples(5_000))
 @given(
     body=st.binary(max_size=200) | st.just(b'{"action":"x"}'),
     text=st.text(max_size=80),
@@ -300,3 +335,30 @@ def test_nothing_but_a_refusal_comes_of_any_event(
 ) -> None:
     with pytest.raises(WebhookRefused):
         read(connector, ({name: text}, body))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("connector", EVENTS)
+@settings(max_examples=examples(5_000))
+@given(payload=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=6))
+def test_any_signed_object_names_records_by_texts_or_is_refused(
+    connector: str, payload: dict[str, Any]
+) -> None:
+    try:
+        event = read(connector, EVENTS[connector][0](payload, sent=NOW))
+    except WebhookRefused:
+        return
+
+    assert event.name.isprintable()
+    assert len(event.name) <= LONGEST_NAME
+    assert event.event_id
+    assert all(isinstance(each, str) and each.strip() for each in event.records.values())

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from daemon.core.merge_patch import merge_patch
 
+pytestmark = pytest.mark.fuzz("API")
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),

@@ -15,6 +15,8 @@ from daemon.http.page_parts import age
 from daemon.runtime.json_values import to_json
 from models.status import ApplicationStatus
 
+pytestmark = pytest.mark.fuzz("API")
+
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 STORED = st.recursive(
     st.none()
