@@ -8,6 +8,7 @@ from connectors.read.webhooks import WebhookReader, webhook_reader
 from daemon.app.jobs import try_integration
 from daemon.app.services import AppServices
 from daemon.http.api_services import ApiServices
+from daemon.http.request_rates import RequestLimiter, RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.http.webhooks import Webhooks
 from daemon.runtime.checked_config import CurrentConfig
@@ -33,11 +34,13 @@ def http_server(
     metrics: PrometheusMetrics,
 ) -> HttpServer:
     """Returns the server, which answers by the configuration in force at each request."""
+    limiter = RequestLimiter(RequestRates(), metrics)
     webhooks = Webhooks(
         partial(_webhook_reader, sources.current),
         MongoWebhookEventStore(app.mongo, erased=app.erased),
         app.clock,
         metrics,
+        limiter,
     )
     return HttpServer(
         HttpParts(
@@ -45,6 +48,7 @@ def http_server(
             checks=checks,
             render_metrics=metrics.render,
             clock=app.clock,
+            limiter=limiter,
             admin_token=settings.admin_token,
             hosts=settings.http_hosts,
             routes=webhooks.routes(),

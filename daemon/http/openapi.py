@@ -38,7 +38,7 @@ ALWAYS = {
     408: "it came too slowly",
     403: "no token is set, and the request does not come from this machine",
     421: "it was asked for by another name than `ATS_SYNC_HTTP_HOSTS` has",
-    429: "too many requests",
+    429: "too many requests of one address, or with the token; `Retry-After` says when to ask again",
     503: "MongoDB does not answer",
 }
 REFUSED = {
@@ -222,7 +222,9 @@ def _open_paths() -> dict[str, Any]:
                     "408": _problem(ALWAYS[408]),
                     "413": _problem("longer than 1 MiB"),
                     "421": _problem(ALWAYS[421]),
-                    "429": _problem("too many requests at once"),
+                    "429": _problem(
+                        "too many requests of one address, or events of one integration; send it again"
+                    ),
                     "503": _problem("MongoDB does not answer; send it again"),
                 },
             }

@@ -1,11 +1,12 @@
-"""Limits how often one client may ask: by its address, by path, and by what was refused before.
+"""Limits how often may be asked: by the client's address, by what was refused before, and by the right that is used.
 
-All clients of a proxy have its address: there the proxy has to limit them.
+All clients of a proxy have its address: there the proxy has to limit them. A token or a webhook's key may be used
+from many addresses.
 """
 
 import asyncio
 import math
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
 
@@ -15,11 +16,15 @@ from aiohttp.typedefs import Middleware
 
 from daemon.http.answers import Problem
 from daemon.http.body_limits import WEBHOOKS
+from daemon.ports.metrics import Metrics
 
 MOST_CLIENTS = 10_000
 """Clients that are remembered; the one that has been silent longest is forgotten first."""
 _PROBES = frozenset({"/healthz", "/readyz"})
 _REFUSED = frozenset({401, 403})
+_ADMIN = "admin"
+"""There is one token."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -30,7 +35,7 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class RequestRates(msgspec.Struct, frozen=True):
-    """The limits of each client."""
+    """The limits of each client, of each token and of each integration."""
 
     api: Rate = Rate(2_000, 200)
     webhooks: Rate = Rate(5_000, 500)
@@ -39,6 +44,10 @@ class RequestRates(msgspec.Struct, frozen=True):
     """The status page and metrics, which anyone may ask for and which read MongoDB."""
     refused: Rate = Rate(2_000, 20)
     """Requests below `/api` that were refused for want of a right; then not even a good token counts."""
+    token: Rate = Rate(4_000, 400)
+    """Requests with the token, from all addresses together."""
+    integration: Rate = Rate(2_000, 200)
+    """Signed events of one integration, from all addresses together; a vendor sends the others again."""
 
 
 class Buckets:
@@ -65,38 +74,70 @@ class Buckets:
         return min(float(rate.burst), tokens + max(0.0, now - at) * rate.per_second)
 
 
-def limited_rates(rates: RequestRates) -> Middleware:
-    """Returns a middleware that answers 429 to a client that asks too often."""
-    buckets = Buckets()
+class RequestLimiter:
+    """Answers 429 to one who asks too often."""
 
-    def admit(kind: str, client: str, rate: Rate, *, spend: bool) -> None:
-        now = asyncio.get_running_loop().time()
-        if wait := buckets.wait_for(kind, client, rate, now):
+    def __init__(self, rates: RequestRates, metrics: Metrics) -> None:
+        self._rates = rates
+        self._metrics = metrics
+        self._buckets: defaultdict[str, Buckets] = defaultdict(Buckets)
+        """By kind: a flood of one kind makes no other forget."""
+
+    def admit(self, kind: str, who: str, *, spend: bool = True) -> None:
+        """Counts a request of that kind, a field of `RequestRates`.
+
+        Raises:
+            Problem: 429, there were too many.
+        """
+        now, rate = self._now(), getattr(self._rates, kind)
+        if wait := self._buckets[kind].wait_for(kind, who, rate, now):
+            self._metrics.count("http_requests_limited", limit=kind)
             again = {"Retry-After": str(math.ceil(wait))}
             raise Problem(
                 429, "too many requests", "ask again later, and less often", headers=again
             )
         if spend:
-            buckets.take(kind, client, rate, now)
+            self.spend(kind, who)
+
+    def spend(self, kind: str, who: str) -> None:
+        """Counts a request that was admitted before."""
+        self._buckets[kind].take(kind, who, getattr(self._rates, kind), self._now())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def limited_clients(limiter: RequestLimiter) -> Middleware:
+    """Returns a middleware that limits each client by its address."""
 
     @web.middleware
-    async def limit(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in _PROBES:
             return await handler(request)
         client, kind = client_of(request.remote), _kind_of(request.path)
-        admit(kind, client, getattr(rates, kind), spend=True)
+        limiter.admit(kind, client)
         if kind != "api":
             return await handler(request)
-        admit("refused", client, rates.refused, spend=False)
+        limiter.admit("refused", client, spend=False)
         try:
             return await handler(request)
         except Problem as problem:
             if problem.status in _REFUSED:
-                now = asyncio.get_running_loop().time()
-                buckets.take("refused", client, rates.refused, now)
+                limiter.spend("refused", client)
             raise
+
+    return limit
+
+
+def limited_tokens(limiter: RequestLimiter) -> Middleware:
+    """Returns a middleware that limits a token that was found to be good."""
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _kind_of(request.path) == "api":
+            limiter.admit("token", _ADMIN)
+        return await handler(request)
 
     return limit
 

@@ -24,7 +24,7 @@ from daemon.http.heartbeat import Heartbeat
 from daemon.http.listener import Listener
 from daemon.http.page import StatusPage
 from daemon.http.probes import Probes
-from daemon.http.request_rates import RequestRates, limited_rates
+from daemon.http.request_rates import RequestLimiter, limited_clients, limited_tokens
 from daemon.ports.clock import Clock
 from daemon.runtime.readiness import ReadinessCheck
 from models.errors import UserError
@@ -40,11 +40,11 @@ class HttpParts(msgspec.Struct, frozen=True):
     """Readiness checks by the name of what they check."""
     render_metrics: Callable[[], bytes]
     clock: Clock
+    limiter: RequestLimiter
     admin_token: SecretStr | None = None
     routes: Iterable[web.RouteDef] = msgspec.field(default=())
     """Further routes, such as those of webhooks."""
     limits: HttpLimits = msgspec.field(default_factory=limits_of_process)
-    rates: RequestRates = msgspec.field(default_factory=RequestRates)
     hosts: tuple[str, ...] | None = None
     """Names by which the port may be asked for; None as `only_known_hosts` says."""
 
@@ -108,8 +108,9 @@ class HttpServer:
         app = web.Application(
             middlewares=[
                 problems,
-                limited_rates(parts.rates),
+                limited_clients(parts.limiter),
                 only_for_operators(parts.admin_token),
+                limited_tokens(parts.limiter),
                 only_known_hosts(parts.hosts, loopback_only=is_open),
                 whole_requests(parts.limits),
             ],

@@ -14,6 +14,7 @@ from connectors.read.webhooks import Refusal, WebhookReader, WebhookRefused
 from daemon.core.webhooks import Received
 from daemon.http.answers import Problem
 from daemon.http.body_limits import WEBHOOKS
+from daemon.http.request_rates import RequestLimiter
 from daemon.ports.clock import Clock
 from daemon.ports.metrics import Metrics
 from daemon.ports.webhooks import WebhookEventStore
@@ -34,12 +35,14 @@ class Webhooks:
         events: WebhookEventStore,
         clock: Clock,
         metrics: Metrics,
+        limiter: RequestLimiter,
     ) -> None:
         """`readers` finds the reader of an integration by its name; None if it takes no webhooks."""
         self._readers = readers
         self._events = events
         self._clock = clock
         self._metrics = metrics
+        self._limiter = limiter
         self._refused_at: dict[str, datetime] = {}
         """By integration: when a refusal was noted in MongoDB."""
 
@@ -52,7 +55,7 @@ class Webhooks:
 
         Raises:
             Problem: 404 for an integration without webhooks, 401 for an event that is not signed by
-                its ATS or too old, 400 for one that is no JSON object.
+                its ATS or too old, 400 for one that is no JSON object, 429 for one of too many.
         """
         name = request.match_info["name"]
         reader = self._readers(name)
@@ -70,6 +73,7 @@ class Webhooks:
             await self._note_refusal(name, refused.reason, now)
             log.info("webhook_refused", integration=name, reason=refused.reason)
             raise Problem(_STATUS.get(refused.reason, 401), "event not accepted") from None
+        self._limiter.admit("integration", name)
         received = Received(event.event_id, event.name, event.records)
         is_new = await self._events.receive(name, received, now)
         self._count(name, ("received" if event.records else "ignored") if is_new else "repeated")

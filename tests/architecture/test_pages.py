@@ -122,7 +122,7 @@ def routes() -> set[str]:
         *Probes(nothing, {}, nothing).routes(),
         *StatusPage(nothing, nothing, nothing).routes(),
         *ApiRoutes(nothing).routes(),
-        *Webhooks(nothing, nothing, nothing, nothing).routes(),
+        *Webhooks(nothing, nothing, nothing, nothing, nothing).routes(),
     ]
     return {f"{route.method} {route.path}" for route in found}
 

@@ -16,7 +16,7 @@ from daemon.http.api_services import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
 from daemon.http.probes import ReadinessCheck
-from daemon.http.request_rates import RequestRates
+from daemon.http.request_rates import RequestLimiter, RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.integration_admin import IntegrationAdmin, Trial, TryIntegration
@@ -62,11 +62,11 @@ async def serving(mongo: Mongo) -> AsyncIterator[Serve]:
             routes: Iterable[web.RouteDef] = (),
             trial: TryIntegration = _untried,
         ) -> aiohttp.ClientSession:
-            parts = _parts(mongo, None if token is None else SecretStr(token), checks or {}, trial)
+            secret = None if token is None else SecretStr(token)
+            parts = _parts(mongo, secret, checks or {}, trial, rates or RequestRates())
             parts = replace(
                 parts,
                 limits=limits or limits_of_process(),
-                rates=rates or RequestRates(),
                 hosts=hosts,
                 routes=routes,
             )
@@ -91,6 +91,7 @@ def _parts(
     token: SecretStr | None,
     checks: dict[str, ReadinessCheck],
     trial: TryIntegration,
+    rates: RequestRates,
 ) -> HttpParts:
     clock, metrics = MovingClock(NOW), PrometheusMetrics()
     metrics.count("runs", job="import_poll")
@@ -115,5 +116,6 @@ def _parts(
         checks=checks,
         render_metrics=metrics.render,
         clock=clock,
+        limiter=RequestLimiter(rates, metrics),
         admin_token=token,
     )

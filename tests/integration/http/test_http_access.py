@@ -222,6 +222,28 @@ async def test_clients_are_limited_each_by_itself(
     assert statuses == [200, 200, 200, 429, 200]
 
 
+async def test_a_token_is_limited_from_all_addresses_together_and_guesses_do_not_count(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await serve("s3cret", rates=RequestRates(token=Rate(3, 0.001)))
+    given = ["s3cret"] * 2 + ["s3cre"] * 5 + ["s3cret"] * 2
+    statuses = []
+
+    for number, token in enumerate(given):
+        monkeypatch.setattr(web.BaseRequest, "remote", f"203.0.113.{number}")
+        async with client.get(INTEGRATIONS, headers=bearer(token)) as answer:
+            statuses.append(answer.status)
+            problem = await answer.json(content_type=None)
+    async with client.get("/metrics") as metrics:
+        counted = await metrics.text()
+
+    assert statuses == [200, 200, *[401] * 5, 200, 429]
+    assert answer.headers["Retry-After"].isdigit()
+    assert answer.content_type == "application/problem+json"
+    assert problem["status"] == 429
+    assert 'ats_sync_http_requests_limited_total{limit="token"} 1.0' in counted
+
+
 async def test_whoever_guesses_tokens_is_put_off_even_with_the_right_one(serve: Serve) -> None:
     client = await serve("s3cret", rates=replace(FEW, api=Rate(100, 1)))
     statuses = []

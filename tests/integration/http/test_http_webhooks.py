@@ -9,6 +9,7 @@ from aiohttp import web
 from connectors.read.webhooks import WebhookReader
 from connectors.registry import load_definition
 from daemon.http.guard import problems
+from daemon.http.request_rates import Rate, RequestLimiter, RequestRates
 from daemon.http.webhooks import Webhooks
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.connection import Mongo
@@ -35,7 +36,9 @@ async def port(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     store = MongoWebhookEventStore(opened)
     app = web.Application(middlewares=[problems])
-    app.add_routes(Webhooks(configured.get, store, MovingClock(), PrometheusMetrics()).routes())
+    metrics = PrometheusMetrics()
+    limiter = RequestLimiter(RequestRates(integration=Rate(3, 0.001)), metrics)
+    app.add_routes(Webhooks(configured.get, store, MovingClock(), metrics, limiter).routes())
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -68,3 +71,19 @@ async def test_an_event_of_an_integration_that_is_no_longer_configured_is_not_st
 
     assert await status_of(port) == 404
     assert await opened.own["webhook_events"].count_documents({}) == 0
+
+
+async def test_the_signed_events_of_one_integration_are_limited_and_forged_ones_do_not_count(
+    port: aiohttp.ClientSession, opened: Mongo
+) -> None:
+    forged = SIGN["ashby"](payload_of("ashby", "c1", "a1"), secret="guess")
+    good = [SIGN["ashby"](payload_of("ashby", "c1", f"a{n}")) for n in range(4)]
+    statuses = []
+
+    for headers, body in (*good[:2], *[forged] * 5, *good[2:]):
+        async with port.post("/webhooks/acme", data=body, headers=headers) as answer:
+            statuses.append(answer.status)
+
+    assert statuses == [200, 200, *[401] * 5, 200, 429]
+    assert answer.headers["Retry-After"].isdigit()
+    assert await opened.own["webhook_events"].count_documents({}) == 3

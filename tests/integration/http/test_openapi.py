@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from connectors.read.webhooks import WebhookReader
 from connectors.registry import load_definition
 from daemon.http.publish import DOCUMENT, as_json
+from daemon.http.request_rates import RequestLimiter, RequestRates
 from daemon.http.webhooks import Webhooks
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.integration_admin import Trial
@@ -119,7 +120,9 @@ async def _open(ending: AsyncExitStack, databases: PreparedDatabases) -> str:
     assert webhook is not None
     reader = WebhookReader(webhook, [SECRET], {"applications": "applications"})
     store = MongoWebhookEventStore(mongo)
-    webhooks = Webhooks({"acme": reader}.get, store, MovingClock(), PrometheusMetrics())
+    metrics = PrometheusMetrics()
+    limiter = RequestLimiter(RequestRates(), metrics)
+    webhooks = Webhooks({"acme": reader}.get, store, MovingClock(), metrics, limiter)
     client = await start(TOKEN, routes=webhooks.routes(), trial=_tried)
     return str(client._base_url)
 
