@@ -31,7 +31,7 @@ class Counted:
     failed: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FuzzTable:
     """Gathers the counts of all processes, prints them, and fails a session with too few cases."""
 
