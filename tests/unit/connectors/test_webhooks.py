@@ -349,16 +349,19 @@ ANYTHING = st.recursive(
 
 @pytest.mark.parametrize("connector", EVENTS)
 @settings(max_examples=examples(5_000))
-@given(payload=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=6))
+@given(given=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=6), is_event=st.booleans())
 def test_any_signed_object_names_records_by_texts_or_is_refused(
-    connector: str, payload: dict[str, Any]
+    connector: str, given: dict[str, Any], is_event: bool
 ) -> None:
+    sign, payload, _, _ = EVENTS[connector]
     try:
-        event = read(connector, EVENTS[connector][0](payload, sent=NOW))
+        event = read(connector, sign({**payload, **given} if is_event else given, sent=NOW))
     except WebhookRefused:
         return
 
     assert event.name.isprintable()
     assert len(event.name) <= LONGEST_NAME
     assert event.event_id
-    assert all(isinstance(each, str) and each.strip() for each in event.records.values())
+    for ids in event.records.values():
+        assert 0 < len(ids) <= MOST_RECORDS
+        assert all(isinstance(each, str) and each.strip() for each in ids)
