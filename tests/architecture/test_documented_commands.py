@@ -30,6 +30,7 @@ NOT_RUN = {
     "make test": "it is what runs this test",
     "make check": "it runs the linters over everything, for minutes on a busy machine",
     "make format": "it changes files",
+    "nice make fuzz WORKERS=2": "it takes an hour or two; its tests run with few cases",
     "docker compose up --build": "it wants Docker; tests/container runs the image, "
     "tests/e2e/test_compose_mongodb.py the MongoDB of compose.yaml",
     'for name in MONGODB_ROOT_PASSWORD MONGODB_PASSWORD; do echo "$name=$(openssl rand -hex 24)"; done >> .env': (
