@@ -23,7 +23,7 @@ MOST_CLIENTS = 10_000
 _PROBES = frozenset({"/healthz", "/readyz"})
 _REFUSED = frozenset({401, 403})
 _ADMIN = "admin"
-"""There is one token."""
+"""The only token."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
