@@ -7,9 +7,11 @@ STAMP := $(VENV)/.installed-from-lock
 SUPPLY := build/supply-chain
 WORKERS ?= 3
 TEST_ARGS ?=
+GUARDED ?= $(addprefix tests/integration/,test_import_poll.py push/test_push_flow.py push/test_push_audit.py \
+  test_analytics_export.py test_erasure.py test_attachments.py test_event_relay.py cli/test_cli_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types imports shipped supply-chain audit format bench bench-quick bench-peers lock clean
+.PHONY: help run test guarded fuzz check lint types imports shipped supply-chain audit format bench bench-quick bench-peers lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -31,6 +33,10 @@ run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the dae
 
 test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
+	@test -n "$(TEST_ARGS)" || $(MAKE) --no-print-directory guarded
+
+guarded: $(STAMP) ## Repeat some integration tests with access control, TLS and the printed roles
+	@$(BIN)/python -m pytest -n $(WORKERS) --guarded-mongo $(GUARDED)
 
 fuzz: $(STAMP) ## Generate hostile input, at least 100,000 cases (an hour or two); prints a table
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.fuzz_cases \

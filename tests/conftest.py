@@ -20,6 +20,8 @@ from xdist.scheduler import LoadScopeScheduling
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
 from tests.support.mongo import (
+    MongoServer,
+    OpenServer,
     PreparedDatabases,
     ReplicaSet,
     TestMongo,
@@ -27,6 +29,7 @@ from tests.support.mongo import (
     fresh_databases,
     three_node_replica_set,
 )
+from tests.support.mongo_auth import guarded_mongo
 from tests.support.network import loopback_only
 
 settings.register_profile("dev", deadline=None)
@@ -39,6 +42,24 @@ settings.register_profile(
 )
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+GUARDED = "--guarded-mongo"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        GUARDED,
+        action="store_true",
+        help="MongoDB with TLS and access control: the code under test has the printed roles only",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(GUARDED):
+        # PyMongo 4.20 may leave the socket of a client that is closed while it connects: TLS takes long.
+        ignored = "ignore:Exception ignored in. <(socket|function _SSLProtocolTransport):pytest.PytestUnraisableExceptionWarning"
+        config.addinivalue_line("filterwarnings", ignored)
 
 
 class OneProcessPerGroup(LoadScopeScheduling):
@@ -145,26 +166,40 @@ async def _tasks_ended() -> AsyncIterator[None]:
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mongo_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MongoServer]:
     """One embedded MongoDB for this test process (with xdist: for this worker)."""
-    with embedded_mongo(tmp_path_factory.mktemp("mongo")) as server:
-        yield server.uri
+    folder = tmp_path_factory.mktemp("mongo")
+    if request.config.getoption(GUARDED):
+        with guarded_mongo(folder) as guarded:
+            yield guarded
+    else:
+        with embedded_mongo(folder) as server:
+            yield OpenServer(server.uri)
 
 
 @pytest.fixture(scope="session")
-def prepared_databases(mongo_uri: str) -> PreparedDatabases:
-    return PreparedDatabases(mongo_uri, f"prepared_{uuid.uuid4().hex[:12]}")
+def mongo_uri(mongo_server: MongoServer) -> str:
+    return mongo_server.root_uri
+
+
+@pytest.fixture(scope="session")
+def prepared_databases(mongo_server: MongoServer) -> PreparedDatabases:
+    return PreparedDatabases(mongo_server, f"prepared_{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture
 async def mongo(
-    request: pytest.FixtureRequest, mongo_uri: str, prepared_databases: PreparedDatabases
+    request: pytest.FixtureRequest,
+    mongo_server: MongoServer,
+    prepared_databases: PreparedDatabases,
 ) -> AsyncIterator[TestMongo]:
     """Two databases of this test alone: with nothing in them, or prepared where it wants them so."""
     if "prepared_mongo" in request.fixturenames:
         databases = prepared_databases.lend()
     else:
-        databases = fresh_databases(mongo_uri, uuid.uuid4().hex[:12])
+        databases = fresh_databases(mongo_server, uuid.uuid4().hex[:12])
     async with databases as found:
         yield found
 
@@ -184,6 +219,14 @@ async def opened(prepared_mongo: TestMongo) -> AsyncIterator[Mongo]:
         clearview_database=prepared_mongo.clearview,
         prepare=False,
     )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def unrestricted(mongo: TestMongo, mongo_uri: str) -> AsyncIterator[Mongo]:
+    """The test's databases as root has them, for what no role of the daemon allows."""
+    connection = Mongo(mongo_uri, database=mongo.database, clearview_database=mongo.clearview)
     yield connection
     await connection.close()
 

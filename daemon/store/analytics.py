@@ -33,7 +33,6 @@ class MongoMetrics:
     """Implements `daemon.ports.analytics.MetricsSource` over the two databases."""
 
     def __init__(self, mongo: Mongo, *, chunk: int = CHUNK) -> None:
-        self._own = mongo.own
         self._clearview = mongo.clearview
         self._changes = mongo.collection(CandidateChange)
         self._applications = mongo.collection(ClearViewApplication)
@@ -105,7 +104,9 @@ class MongoMetrics:
         from_start: list[Row] = []
         async for rows in self._chunks(self._changes, first):
             from_start += await self._rows(self._clearview, pipelines.timed_from_start(rows))
-        pairs = await self._rows(self._own, pipelines.transitions(integration, period, from_start))
+        pairs = await self._rows(
+            self._changes, pipelines.transitions(integration, period, from_start)
+        )
         return [
             Moves(
                 ApplicationStatus(row["_id"]["before"]),

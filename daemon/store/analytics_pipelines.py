@@ -165,17 +165,22 @@ def timed_from_start(first_moves: Sequence[Stage]) -> Pipeline:
 
 
 def transitions(integration: UUID, period: Period, from_start: Sequence[Stage]) -> Pipeline:
-    """Moves by pair, with the spread of their durations."""
-    later = moves_with_previous(integration, period, has_previous=True)
-    return [
-        {"$documents": list(from_start)},
+    """Moves by pair, with the spread of their durations.
+
+    MongoDB allows `$documents` only to users who may read every collection of the database, which
+    those with the reader's role may not. Where there are first moves, there is a document.
+    """
+    given = [
+        {"$limit": 1},
+        {"$project": {"_id": 0, "given": {"$literal": list(from_start)}}},
+        {"$unwind": "$given"},
+        {"$replaceWith": "$given"},
         {"$unwind": "$ms"},
-        {
-            "$unionWith": {
-                "coll": "candidate_changes",
-                "pipeline": [*later, {"$set": {"ms": _elapsed("$previous", "$at")}}],
-            }
-        },
+    ]
+    return [
+        *moves_with_previous(integration, period, has_previous=True),
+        {"$set": {"ms": _elapsed("$previous", "$at")}},
+        {"$unionWith": {"coll": "candidate_changes", "pipeline": given}},
         *spread({"before": "$before", "after": "$after"}),
     ]
 

@@ -76,8 +76,8 @@ async def with_printed_role(server: GuardedMongo, bench: Workbench, role: str) -
     async with server.root() as root:
         created = await root.admin.command("rolesInfo", f"ats_sync_{role}")
         if not created["roles"]:
-            await root[entry["database"]].command(entry["command"])
-            await server.add_user(role, f"ats_sync_{role}")
+            server.add_role(entry["command"])
+            server.add_user(role, f"ats_sync_{role}")
     return server.uri(role)
 
 
@@ -158,7 +158,7 @@ async def test_read_write_on_both_databases_is_enough_where_the_collections_exis
 ) -> None:
     daemon = await with_printed_role(server, bench, "daemon")
     await run_once(bench, daemon)
-    plain = await server.add_user("plain", *READ_WRITE)
+    plain = server.add_user("plain", *READ_WRITE)
 
     code, printed = await run_once(bench, plain)
     doctor = await command(bench, plain, "doctor", "--json")
@@ -184,7 +184,7 @@ async def test_read_write_on_both_databases_is_enough_where_the_collections_exis
 async def test_a_missing_privilege_is_named_with_the_remedy(
     server: GuardedMongo, bench: Workbench, user: str, roles: tuple[Any, ...], named: str
 ) -> None:
-    uri = await server.add_user(user, *roles)
+    uri = server.add_user(user, *roles)
 
     doctor = await command(bench, uri, "poll", "lever")
 
@@ -197,7 +197,7 @@ async def test_a_missing_privilege_is_named_with_the_remedy(
 async def test_an_index_that_may_not_be_made_is_named(
     server: GuardedMongo, bench: Workbench
 ) -> None:
-    uri = await server.add_user("indexless", READ_WRITE[0], {"role": "read", "db": "clearview"})
+    uri = server.add_user("indexless", READ_WRITE[0], {"role": "read", "db": "clearview"})
     for name in ("candidates", "applications"):
         await bench.clearview.create_collection(name)
 

@@ -176,7 +176,7 @@ async def test_a_mute_is_of_whole_names_only(opened: Mongo, clock: MovingClock) 
 
 
 async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
-    opened: Mongo, clock: MovingClock
+    opened: Mongo, unrestricted: Mongo, clock: MovingClock
 ) -> None:
     alerts = AlertStore(opened, clock)
     expiry = AlertExpiry(opened, alerts)
@@ -184,7 +184,8 @@ async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
     conflict = {"ats_integration_id": integration_id("acme"), "state": "open"}
     for kind in (AlertKind.DEAD_LETTERS, AlertKind.CONFLICTS_OPEN, AlertKind.AUTH_REFUSED):
         await alerts.raise_condition(a_condition(kind=kind, integration_id=integration_id("acme")))
-    rows = (opened.own.failed_records, record), (opened.own.conflicts, conflict)
+    own = unrestricted.own
+    rows = (own.failed_records, record), (own.conflicts, conflict)
     unchecked = {"bypass_document_validation": True}
     for collection, row in rows:
         await collection.insert_one(dict(row), **unchecked)

@@ -28,30 +28,30 @@ from tests.support.hiring_history import (
     p90,
     write_history,
 )
-from tests.support.mongo import TestMongo
+from tests.support.mongo import MongoServer, TestMongo, fresh_databases
 
 pytestmark = pytest.mark.mongo
 
 
 @contextmanager
-def databases(uri: str) -> Iterator[tuple[asyncio.Runner, Mongo]]:
+def databases(server: MongoServer) -> Iterator[tuple[asyncio.Runner, Mongo]]:
     """Two prepared databases for many examples, each of which is an integration of its own."""
-    name = uuid4().hex[:8]
     with asyncio.Runner() as runner:
+        made = fresh_databases(server, uuid4().hex[:8])
+        mine = runner.run(made.__aenter__())
         mongo = runner.run(
-            open_mongo(uri, database=f"own_{name}", clearview_database=f"clearview_{name}")
+            open_mongo(mine.uri, database=mine.database, clearview_database=mine.clearview)
         )
         try:
             yield runner, mongo
         finally:
-            runner.run(mongo.client.drop_database(mongo.database))
-            runner.run(mongo.client.drop_database(mongo.clearview_database))
             runner.run(mongo.close())
+            runner.run(made.__aexit__(None, None, None))
 
 
-def test_metrics_equal_the_obvious_computation(mongo_uri: str) -> None:
+def test_metrics_equal_the_obvious_computation(mongo_server: MongoServer) -> None:
     contract = Draft202012Validator(metrics_schema())
-    with databases(mongo_uri) as (runner, mongo):
+    with databases(mongo_server) as (runner, mongo):
 
         @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
         @given(history=histories())
@@ -89,14 +89,14 @@ async def test_percentiles_are_exact_for_every_small_count(mongo: TestMongo) -> 
         assert row["p90"] == p90(values)
 
 
-def test_moves_at_the_same_instant_are_ordered_by_id(mongo_uri: str) -> None:
+def test_moves_at_the_same_instant_are_ordered_by_id(mongo_server: MongoServer) -> None:
     at = PERIOD.start + DAY
     moves = [
         Move(at, "new", "screening", UUID(int=1)),
         Move(at, "screening", "offer", UUID(int=2)),
     ]
     history = History([Application(PERIOD.start, "offer", moves)], [])
-    with databases(mongo_uri) as (runner, mongo):
+    with databases(mongo_server) as (runner, mongo):
         integration = uuid4()
         runner.run(write_history(mongo, integration, history))
         metrics = runner.run(MongoMetrics(mongo).metrics(integration, PERIOD))
@@ -105,9 +105,9 @@ def test_moves_at_the_same_instant_are_ordered_by_id(mongo_uri: str) -> None:
     assert hours == {"new": 24.0, "screening": 0.0}
 
 
-def test_a_worked_example_gives_the_numbers_in_the_handbook(mongo_uri: str) -> None:
+def test_a_worked_example_gives_the_numbers_in_the_handbook(mongo_server: MongoServer) -> None:
     """The example of daemon/jobs/README.md: five applications, four days."""
-    with databases(mongo_uri) as (runner, mongo):
+    with databases(mongo_server) as (runner, mongo):
         integration = uuid4()
         runner.run(write_history(mongo, integration, handbook_example()))
         metrics = runner.run(MongoMetrics(mongo).metrics(integration, PERIOD))

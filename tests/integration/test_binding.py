@@ -37,7 +37,9 @@ async def test_every_declared_index_and_validator_is_there_once_opened(opened: M
 async def test_opening_starts_no_thread_of_motor(mongo: TestMongo) -> None:
     before = motor_threads()
 
-    opened = await open_mongo(mongo.uri, database=mongo.database)
+    opened = await open_mongo(
+        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+    )
     try:
         assert motor_threads() <= before
     finally:

@@ -264,8 +264,10 @@ async def restore(backup: list[tuple[Any, list[Any]]], *, without: set[str]) -> 
                 await collection.insert_many(rows)
 
 
-async def test_whom_a_restored_backup_brings_back_is_erased_again(bench: ImportBench) -> None:
-    backup = await copied(bench.mongo)
+async def test_whom_a_restored_backup_brings_back_is_erased_again(
+    bench: ImportBench, unrestricted: Mongo
+) -> None:
+    backup = await copied(unrestricted)
     first = await requests(bench).erase(PersonRequest(email=EMAIL))
     await restore(backup, without={"erasures", "data_keys"})
     assert await traces(bench.mongo)
@@ -282,14 +284,14 @@ async def test_whom_a_restored_backup_brings_back_is_erased_again(bench: ImportB
 
 
 async def test_receipts_that_were_saved_apart_erase_again_after_a_restore_of_everything(
-    bench: ImportBench,
+    bench: ImportBench, unrestricted: Mongo
 ) -> None:
-    backup = await copied(bench.mongo)
+    backup = await copied(unrestricted)
     await requests(bench).erase(BY_ID)
     its = erasing(bench.mongo, bench.clock)
     saved = await its.archive.save()
-    await bench.mongo.own.data_keys.delete_many({})
-    await bench.mongo.own.erasures.delete_many({})
+    await unrestricted.own.data_keys.delete_many({})
+    await unrestricted.own.erasures.delete_many({})
     await restore(backup, without=set())
     assert await requests(bench).replay() == 0
 
@@ -303,10 +305,10 @@ async def test_receipts_that_were_saved_apart_erase_again_after_a_restore_of_eve
     assert await traces(bench.mongo) == []
 
 
-async def test_receipts_of_another_key_are_refused(bench: ImportBench) -> None:
+async def test_receipts_of_another_key_are_refused(bench: ImportBench, unrestricted: Mongo) -> None:
     its = erasing(bench.mongo, bench.clock)
     saved = await its.archive.save()
-    await bench.mongo.own.data_keys.delete_many({})
+    await unrestricted.own.data_keys.delete_many({})
     await requests(bench).erase(BY_ID)
 
     with pytest.raises(UserError, match="another key"):

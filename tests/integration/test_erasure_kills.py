@@ -55,8 +55,8 @@ async def alone(
     await mongo.close()
 
 
-async def filled(mongo: Mongo) -> ImportBench:
-    for database in (mongo.own, mongo.clearview):
+async def filled(mongo: Mongo, unrestricted: Mongo) -> ImportBench:
+    for database in (unrestricted.own, unrestricted.clearview):
         for name in await stored_names(database):
             await database[name].delete_many({})
     bench = ImportBench(mongo, CanaryConnector(an_ats()), MovingClock())
@@ -73,14 +73,14 @@ def comparable(receipt: ErasureReceipt | None) -> Any:
 
 @pytest.mark.timeout(300)
 async def test_a_kill_between_any_two_writes_is_completed_by_the_next_erasure(
-    opened: Mongo, prepared_mongo: TestMongo
+    opened: Mongo, unrestricted: Mongo, prepared_mongo: TestMongo
 ) -> None:
-    bench = await filled(opened)
+    bench = await filled(opened, unrestricted)
     expected = comparable(await erase(opened))
 
     async def begin() -> None:
         nonlocal bench
-        bench = await filled(opened)
+        bench = await filled(opened, unrestricted)
 
     where = (prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview)
     killed = 0
@@ -98,11 +98,13 @@ async def test_a_kill_between_any_two_writes_is_completed_by_the_next_erasure(
 
 @pytest.mark.timeout(300)
 async def test_a_killed_sweep_that_erases_is_completed_by_the_next_start(
-    opened: Mongo, prepared_mongo: TestMongo
+    opened: Mongo, unrestricted: Mongo, prepared_mongo: TestMongo
 ) -> None:
     where = (prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview)
     killed = 0
-    async for moment in deaths(partial(filled, opened), alone, sweep, *where, every=8):
+    async for moment in deaths(
+        partial(filled, opened, unrestricted), alone, sweep, *where, every=8
+    ):
         killed += 1
 
         await sweep(opened)

@@ -263,12 +263,12 @@ async def test_a_lost_position_is_made_good_from_the_logs_by_time(
 
 
 async def test_history_that_the_server_lost_is_made_good_while_the_daemon_runs(
-    logs: Mongo,
+    logs: Mongo, unrestricted: Mongo
 ) -> None:
     sink, history_lost = SinkInMemory(), 286
     async with running(relay_to(sink, logs)):
         at = (await position(logs))["at"]
-        await logs.client.admin.command(
+        await unrestricted.client.admin.command(
             {"configureFailPoint": "failCommand", "mode": {"times": 1}}
             | {"data": {"failCommands": ["getMore"], "errorCode": history_lost}}
         )
@@ -412,12 +412,12 @@ async def test_full_events_have_clearviews_documents(logs: Mongo) -> None:
     ]
 
 
-async def test_a_row_of_an_odd_shape_stops_no_other(logs: Mongo) -> None:
+async def test_a_row_of_an_odd_shape_stops_no_other(logs: Mongo, unrestricted: Mongo) -> None:
     sink = SinkInMemory()
     relay = relay_to(sink, logs)
     await relay.begin()
     odd = {"_id": uuid4(), "candidate_id": 5, "note": "by hand"}
-    await logs.own[IMPORTS].with_options().insert_one(odd, bypass_document_validation=True)
+    await unrestricted.own[IMPORTS].insert_one(odd, bypass_document_validation=True)
     ids = await write(logs, IMPORTS, import_row("1"))
     await relay.catch_up(PATIENCE)
 

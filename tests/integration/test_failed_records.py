@@ -46,7 +46,7 @@ async def test_it_is_given_up_after_ten_tries_that_took_hours(
 
 
 async def test_a_moment_that_a_wrong_clock_wrote_keeps_no_record_waiting(
-    failed: tuple[MongoFailedRecords, Mongo],
+    failed: tuple[MongoFailedRecords, Mongo], unrestricted: Mongo
 ) -> None:
     records, opened = failed
     for name in ("an hour ahead", "a year ahead", "null", "a text"):
@@ -57,7 +57,7 @@ async def test_a_moment_that_a_wrong_clock_wrote_keeps_no_record_waiting(
         ("null", None),
         ("a text", "2099-01-01"),
     ):
-        await opened.own.get_collection("failed_records").update_one(
+        await unrestricted.own.get_collection("failed_records").update_one(
             {"external_id": name},
             {"$set": {"next_attempt_at": moment}},
             bypass_document_validation=True,

@@ -46,7 +46,7 @@ async def held(bench: ImportBench) -> dict[str, Any]:
 
 
 async def test_a_new_candidate_that_is_refused_is_failed_until_the_rule_is_gone(
-    bench: ImportBench,
+    bench: ImportBench, unrestricted: Mongo
 ) -> None:
     await one_company_each(bench)
     bench.connector.ats.put("candidates", "1", company="C3")
@@ -59,7 +59,7 @@ async def test_a_new_candidate_that_is_refused_is_failed_until_the_rule_is_gone(
     [failed] = await bench.rows("failed_records")
     assert (failed["external_id"], failed["error_message"]) == ("1", UNIQUE)
 
-    await bench.mongo.clearview["candidates"].drop_index("one_company_each")
+    await unrestricted.clearview["candidates"].drop_index("one_company_each")
     bench.clock.advance(timedelta(hours=1))
     await bench.poll()
 
@@ -131,13 +131,13 @@ async def test_a_candidate_that_clearview_removed_is_failed_and_not_made_again(
 
 
 async def test_a_deletion_that_is_refused_is_failed_and_the_others_are_made(
-    bench: ImportBench,
+    bench: ImportBench, unrestricted: Mongo
 ) -> None:
     bench.connector.incremental = False
     bench.ruled(max_percent=100.0)
     await bench.poll()
     rules = {"$or": [{"company": {"$ne": "C2"}}, {"deleted_at": None}]}
-    await bench.mongo.clearview.command(
+    await unrestricted.clearview.command(
         {"collMod": "candidates", "validator": rules, "validationAction": "error"}
     )
     for external_id in ("2", "3"):

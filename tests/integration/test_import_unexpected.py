@@ -96,8 +96,10 @@ async def test_an_outage_of_mongodb_is_handed_on_as_one(bench: ImportBench) -> N
 
 
 @pytest.mark.parametrize("value", [{"walk": 7}, {"cursors": "none"}, {"walk": {"id": None}}])
-async def test_a_checkpoint_of_an_odd_shape_ends_no_run(bench: ImportBench, value: object) -> None:
-    await bench.mongo.own.checkpoints.insert_one(
+async def test_a_checkpoint_of_an_odd_shape_ends_no_run(
+    bench: ImportBench, unrestricted: Mongo, value: object
+) -> None:
+    await unrestricted.own.checkpoints.insert_one(
         {"_id": "poll:acme", "value": value, "fence": 1, "updated_at": bench.clock.now()},
         bypass_document_validation=True,
     )

@@ -50,7 +50,7 @@ async def test_nothing_to_insert_asks_for_nothing(mongo: TestMongo) -> None:
 
 
 async def test_a_failure_of_one_part_is_raised_as_it_is(mongo: TestMongo) -> None:
-    closed = Mongo(mongo.uri, database=mongo.database)
+    closed = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
     await closed.close()
 
     with pytest.raises(PyMongoError) as caught:

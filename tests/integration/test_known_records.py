@@ -47,20 +47,20 @@ async def test_a_record_counts_as_known_by_its_bytes_only_while_nothing_need_be_
 
 
 async def test_an_application_is_found_by_the_index_among_records_that_have_none(
-    opened: Any,
+    opened: Any, unrestricted: Any
 ) -> None:
     integration = uuid4()
     applications = [{"external_id": "a1", "status": "new", "stage": None}]
     people = [snapshot(f"p{n}") for n in range(20)]
     with_one = snapshot("x", candidate=None, applications=applications)
     await MongoSnapshots(opened, integration).write("all", [*people, with_one], [])
-    await opened.own.command("profile", 2)
+    await unrestricted.own.command("profile", 2)
 
     found = await MongoKnownApplications(opened).load(integration, ["a1", "a2"])
 
-    await opened.own.command("profile", 0)
+    await unrestricted.own.command("profile", 0)
     name = opened.collection(CandidateSnapshot).full_name
-    told = await opened.own["system.profile"].find_one({"ns": name, "op": "query"})
+    told = await unrestricted.own["system.profile"].find_one({"ns": name, "op": "query"})
     assert set(found) == {"a1"}
     assert (told["docsExamined"], told["nreturned"]) == (1, 1)
 

@@ -52,7 +52,9 @@ async def as_release_0_1_0_left_it(mongo: TestMongo) -> None:
 
 
 async def start(mongo: TestMongo) -> None:
-    await (await open_mongo(mongo.uri, database=mongo.database)).close()
+    await (
+        await open_mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
+    ).close()
 
 
 async def records(mongo: TestMongo) -> dict[str, dict[str, Any]]:
@@ -131,12 +133,14 @@ async def test_replicas_that_start_together_apply_each_step_once(mongo: TestMong
     assert [one["migration"] for one in logs if one["event"] == "migration_applied"] == NAMES
 
 
-async def test_a_replica_waits_for_the_one_that_migrates(mongo: TestMongo) -> None:
+async def test_a_replica_waits_for_the_one_that_migrates(
+    mongo: TestMongo, unrestricted: Mongo
+) -> None:
     """The second one finds the lease taken, and returns once every step has its record."""
-    connection = Mongo(mongo.uri, database=mongo.database)
+    connection = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
     own, _ = targets(connection)
     await start(mongo)
-    last = await connection.own["migrations"].find_one_and_delete({"_id": NAMES[-1]})
+    last = await unrestricted.own["migrations"].find_one_and_delete({"_id": NAMES[-1]})
     await connection.own["leases"].update_one(
         {"_id": "migrations"},
         [{"$set": {"owner": UUID(int=9), "expires_at": {"$add": ["$$NOW", 10_000]}}}],
@@ -154,7 +158,7 @@ async def test_steps_of_later_releases_are_applied_after_the_recorded_ones(
     mongo: TestMongo,
 ) -> None:
     await start(mongo)
-    connection = Mongo(mongo.uri, database=mongo.database)
+    connection = Mongo(mongo.uri, database=mongo.database, clearview_database=mongo.clearview)
     own, _ = targets(connection)
     await mongo.db["sync_runs"].insert_one({"job": "no such job"}, bypass_document_validation=True)
     later = Migration("0004_x", "0.3.0", (DeleteDocuments("sync_runs", {"job": "no such job"}),))
@@ -166,8 +170,8 @@ async def test_steps_of_later_releases_are_applied_after_the_recorded_ones(
     assert await mongo.db["sync_runs"].count_documents({}) == 0
 
 
-async def migrate(uri: str, database: str) -> None:
-    connection = Mongo(uri, database=database)
+async def migrate(uri: str, database: str, clearview: str) -> None:
+    connection = Mongo(uri, database=database, clearview_database=clearview)
     await bind_documents(connection, prepare=False)
     own, _ = targets(connection)
     await MigrationRunner(connection, own, times=SHORT).run()
@@ -182,11 +186,11 @@ async def test_a_kill_between_any_two_writes_leaves_a_database_that_the_next_sta
         await mongo.client.drop_database(mongo.database)
         await as_release_0_1_0_left_it(mongo)
 
-    killed = 0
-    async for _ in deaths(begin, migrate, mongo.uri, mongo.database, every=2):
+    killed, where = 0, (mongo.uri, mongo.database, mongo.clearview)
+    async for _ in deaths(begin, migrate, *where, every=2):
         killed += 1
 
-        await migrate(mongo.uri, mongo.database)
+        await migrate(*where)
 
         await assert_migrated(mongo)
     assert killed > len(MIGRATIONS)

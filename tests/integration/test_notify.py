@@ -620,7 +620,7 @@ async def test_a_message_that_breaks_its_channel_again_and_again_holds_up_no_oth
 
 
 async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    opened: Mongo, unrestricted: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
     desk = Desk(opened, channel)
     for name in ("odd", "bare", "acme"):
@@ -629,7 +629,7 @@ async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
         ("odd", {"$set": {"details": "none"}}),
         ("bare", {"$unset": {"title": 1, "count": 1}}),
     ):
-        await opened.own.alerts.update_one(
+        await unrestricted.own.alerts.update_one(
             {"integration": name}, change, bypass_document_validation=True
         )
     await desk.after(20 * SECONDS)

@@ -33,11 +33,11 @@ def configured(name: str) -> ConfiguredIntegration:
     ids=repr,
 )
 async def test_the_states_of_all_others_are_read(
-    opened: Mongo, change: dict[str, Any], active: bool
+    opened: Mongo, unrestricted: Mongo, change: dict[str, Any], active: bool
 ) -> None:
     integrations = MongoIntegrations(opened, SystemClock())
     await integrations.configure([configured("a"), configured("b")])
-    await opened.own.ats_integration_settings.update_one(
+    await unrestricted.own.ats_integration_settings.update_one(
         {"name": "b"}, change, bypass_document_validation=True
     )
     board = IntegrationStateCache(integrations)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from daemon.cli import build_app
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
+from daemon.store.roles import Role
+from tests.support.mongo import MongoServer
 
 CONFIG = """\
 version: 1
@@ -41,19 +43,37 @@ def ats_sync(*words: object, environment: Mapping[str, str] | None = None) -> An
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
+_LOOK = (
+    *("status", "history", "doctor", "plan", "verify", "outbox list", "outbox show"),
+    *("alerts list", "attachments list", "integrations list", "analytics show", "health"),
+)
+_OPERATE = (
+    *("outbox replay", "outbox drop", "alerts mute", "alerts unmute", "attachments retry"),
+    *("integrations pause", "integrations resume"),
+)
+
+
+def role_for(*words: object) -> Role:
+    """Returns the role that a command is promised to be content with."""
+    command = " ".join(map(str, words)) + " "
+    if command.startswith(tuple(f"{each} " for each in _LOOK)):
+        return "reader"
+    return "operator" if command.startswith(tuple(f"{each} " for each in _OPERATE)) else "daemon"
+
+
 @dataclass(frozen=True, slots=True)
 class CommandWorld:
     """Databases of their own, the file and the environment that name them."""
 
-    uri: str
+    server: MongoServer
     name: str
     folder: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
+    def environment(self, role: Role) -> dict[str, str]:
+        own, clearview = f"ats_sync_{self.name}", f"clearview_{self.name}"
         return {
-            "ATS_SYNC_MONGODB_URI": self.uri,
-            "ATS_SYNC_DATABASE": f"ats_sync_{self.name}",
+            "ATS_SYNC_MONGODB_URI": self.server.uri_for(own, clearview, role),
+            "ATS_SYNC_DATABASE": own,
             "ATS_SYNC_CONFIG": str(self.folder / "ats-sync.yaml"),
         }
 
@@ -62,14 +82,14 @@ class CommandWorld:
         (self.folder / "ats-sync.yaml").write_text(text)
 
     def ats_sync(self, *words: object) -> Answer:
-        return ats_sync(*words, environment=self.environment)
+        return ats_sync(*words, environment=self.environment(role_for(*words)))
 
     def store(self, work: Callable[[Mongo], Awaitable[Any]]) -> Any:
         """Do something with the databases."""
 
         async def run() -> Any:
             mongo = await open_mongo(
-                self.uri,
+                self.server.root_uri,
                 database=f"ats_sync_{self.name}",
                 clearview_database=f"clearview_{self.name}",
             )

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import bson
 from pymongo import AsyncMongoClient
@@ -24,6 +24,7 @@ from daemon.store.embedded import guard as embedded_guard
 from daemon.store.embedded.binary import locate_mongod
 from daemon.store.embedded.server import EmbeddedMongo, start_embedded
 from daemon.store.opening import open_mongo
+from daemon.store.roles import Role
 
 Client = AsyncMongoClient[dict[str, Any]]
 Collection = AsyncCollection[dict[str, Any]]
@@ -31,7 +32,7 @@ OP_MSG = 2013
 TEST_COMMANDS = (
     *("--setParameter", "enableTestCommands=1"),
     # Tests move clocks: a document that they date years back must not expire under them.
-    *("--setParameter", "ttlMonitorEnabled=false"),
+    *("--setParameter", "ttlMonitorEnabled=false", "--setParameter", "ttlMonitorSleepSecs=1"),
 )
 QUICK_DROPS = ("--journalCommitInterval", "25")
 """A dropped database waits for the next journal commit: 25 ms instead of 100. More often costs an idle server much."""
@@ -50,6 +51,27 @@ def embedded_mongo(folder: Path) -> Iterator[EmbeddedMongo]:
             runner.run(server.stop())
 
 
+class MongoServer(Protocol):
+    """A server for tests: as root they look and prepare, as a user of a role the code under test works."""
+
+    @property
+    def root_uri(self) -> str: ...
+
+    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
+        """The URI of a user who has this role for two databases."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenServer:
+    """A server without access control: there is one URI for all."""
+
+    root_uri: str
+
+    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
+        del own, clearview, role
+        return self.root_uri
+
+
 @dataclass(frozen=True, slots=True)
 class TestMongo:
     """Two databases that only this test knows, dropped when it ends."""
@@ -57,9 +79,11 @@ class TestMongo:
     __test__ = False
 
     uri: str
+    """For the code under test."""
     database: str
     clearview: str
     client: Client = field(repr=False)
+    """For the test itself, which may do anything."""
 
     @property
     def db(self) -> AsyncDatabase[dict[str, Any]]:
@@ -72,15 +96,23 @@ class TestMongo:
 
 
 @asynccontextmanager
-async def fresh_databases(uri: str, name: str) -> AsyncIterator[TestMongo]:
-    client: Client = AsyncMongoClient(uri, tz_aware=True, serverSelectionTimeoutMS=5_000)
+async def _connected(server: MongoServer, name: str) -> AsyncIterator[TestMongo]:
+    own, clearview = f"ats_sync_{name}", f"clearview_{name}"
+    client: Client = AsyncMongoClient(
+        server.root_uri, tz_aware=True, serverSelectionTimeoutMS=5_000
+    )
     async with client:
-        mongo = TestMongo(uri, f"ats_sync_{name}", f"clearview_{name}", client)
+        yield TestMongo(server.uri_for(own, clearview), own, clearview, client)
+
+
+@asynccontextmanager
+async def fresh_databases(server: MongoServer, name: str) -> AsyncIterator[TestMongo]:
+    async with _connected(server, name) as mongo:
         try:
             yield mongo
         finally:
             for database in (mongo.database, mongo.clearview):
-                await client.drop_database(database)
+                await mongo.client.drop_database(database)
 
 
 @dataclass(slots=True)
@@ -90,27 +122,25 @@ class PreparedDatabases:
     The oplog tells what a test wrote to: most write to a handful of some forty collections.
     """
 
-    uri: str
+    server: MongoServer
     name: str
     _schema: dict[str, Any] = field(default_factory=dict)
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[TestMongo]:
         """Lends the pair to one test; dropped where the test changed one of its collections."""
-        client: Client = AsyncMongoClient(self.uri, tz_aware=True, serverSelectionTimeoutMS=5_000)
-        async with client:
-            mongo = TestMongo(self.uri, f"ats_sync_{self.name}", f"clearview_{self.name}", client)
+        async with _connected(self.server, self.name) as mongo:
             if not self._schema:
                 opened = await open_mongo(
                     mongo.uri, database=mongo.database, clearview_database=mongo.clearview
                 )
                 await opened.close()
                 self._schema = await _schema(mongo)
-            begun = (await client.admin.command("ping"))["operationTime"]
+            begun = (await mongo.client.admin.command("ping"))["operationTime"]
             try:
                 yield mongo
             finally:
-                await self._clean(mongo, await _written_since(client, begun))
+                await self._clean(mongo, await _written_since(mongo.client, begun))
 
     async def _clean(self, mongo: TestMongo, written: set[str]) -> None:
         databases = (mongo.database, mongo.clearview)

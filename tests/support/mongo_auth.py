@@ -1,16 +1,21 @@
-"""A real mongod with access control: a key file, a root user, and users with the roles under test."""
+"""A real mongod with access control and TLS of a private CA, and users with the printed roles."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, MongoClient
 
 from daemon.store.embedded.binary import locate_mongod
 from daemon.store.embedded.server import _fixed_options
-from tests.support.mongo import TEST_COMMANDS, Client, Member, _free_ports, _says_it_is_primary
+from daemon.store.roles import Databases, Role, role_commands
+from tests.support.certificates import write_certificates
+from tests.support.mongo import QUICK_DROPS, TEST_COMMANDS, Client, Member, _free_ports
 
 PASSWORD = "canary-p%40ss"
 """As it stands in a URI: no output may show it."""
@@ -19,14 +24,18 @@ _PLAIN_PASSWORD = "canary-p@ss"
 
 @dataclass(slots=True)
 class GuardedMember(Member):
-    """A mongod with the embedded one's options that asks everybody for a name."""
+    """A mongod with the embedded one's options that asks everybody for a name, and speaks only TLS."""
 
-    key_file: Path = field(default=Path("key"))
+    folder: Path = field(kw_only=True)
 
     def _command(self) -> list[str]:
         return [
             *(str(locate_mongod()), *_fixed_options(self.dbpath, self.replica_set, 0.25)),
-            *("--port", str(self.port), *TEST_COMMANDS, "--keyFile", str(self.key_file)),
+            *("--port", str(self.port), *TEST_COMMANDS, *QUICK_DROPS),
+            *("--keyFile", str(self.folder / "key")),
+            *("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"),
+            *("--tlsCertificateKeyFile", str(self.folder / "both.pem")),
+            *("--tlsCAFile", str(self.folder / "ca.pem")),
         ]
 
 
@@ -35,56 +44,79 @@ class GuardedMongo:
     """The server, and what root does there."""
 
     member: GuardedMember
+    _users: set[str] = field(default_factory=set)
 
     def uri(self, user: str) -> str:
+        """The URI of a user, whether there is one or not."""
         host, name = self.member.host, self.member.replica_set
-        return f"mongodb://{user}:{PASSWORD}@{host}/?replicaSet={name}&authSource=admin"
+        return f"mongodb://{user}:{PASSWORD}@{host}/?replicaSet={name}&authSource=admin&{self._tls}"
+
+    @property
+    def root_uri(self) -> str:
+        return self.uri("root")
+
+    @property
+    def _tls(self) -> str:
+        return f"tls=true&tlsCAFile={quote(str(self.member.folder / 'ca.pem'))}"
 
     @asynccontextmanager
     async def root(self) -> AsyncIterator[Client]:
         client: Client = AsyncMongoClient(
-            self.member.host,
-            username="root",
-            password=_PLAIN_PASSWORD,
-            directConnection=True,
-            uuidRepresentation="standard",
-            tz_aware=True,
+            self.root_uri, uuidRepresentation="standard", tz_aware=True
         )
         async with client:
             yield client
 
-    async def add_user(self, user: str, *roles: str | Mapping[str, str]) -> str:
+    def add_user(self, user: str, *roles: str | Mapping[str, str]) -> str:
         """A user; the URI by which it connects."""
-        async with self.root() as root:
-            await root.admin.command("createUser", user, pwd=_PLAIN_PASSWORD, roles=list(roles))
+        self._as_root({"createUser": user, "pwd": _PLAIN_PASSWORD, "roles": list(roles)})
         return self.uri(user)
+
+    def add_role(self, command: Mapping[str, Any]) -> None:
+        self._as_root(command)
+
+    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
+        """The URI of a user who has nothing but the printed role, for these two databases."""
+        user = f"{role}_{own}"
+        if user not in self._users:
+            [printed] = role_commands(role, Databases(own, clearview))
+            self.add_role({**printed.command, "createRole": user})
+            self.add_user(user, user)
+            self._users.add(user)
+        return self.uri(user)
+
+    def _as_root(self, command: Mapping[str, Any]) -> None:
+        with MongoClient[dict[str, Any]](self.root_uri) as client:
+            client.admin.command(command)
+
+    def initiate(self) -> None:
+        """Makes the set and root, by the localhost exception."""
+        host = self.member.host
+        members = [{"_id": 0, "host": host}]
+        anyone = f"mongodb://{host}/?directConnection=true&{self._tls}"
+        with MongoClient[dict[str, Any]](anyone, serverSelectionTimeoutMS=30_000) as client:
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+            deadline = time.monotonic() + 30
+            while not client.admin.command("hello")["isWritablePrimary"]:
+                assert time.monotonic() < deadline, "no primary within 30 s"
+                time.sleep(0.05)
+            client.admin.command("createUser", "root", pwd=_PLAIN_PASSWORD, roles=["root"])
 
 
 @contextmanager
 def guarded_mongo(folder: Path) -> Iterator[GuardedMongo]:
-    """Access control is on from the first moment; root is made by the localhost exception."""
-    key = folder / "key"
-    key.write_text("a2V5" * 20)
-    key.chmod(0o600)
+    """Access control and TLS are on from the first moment."""
+    (folder / "key").write_text("a2V5" * 20)
+    (folder / "key").chmod(0o600)
+    write_certificates(folder)
+    pem = (folder / "server.pem").read_bytes() + (folder / "server.key").read_bytes()
+    (folder / "both.pem").write_bytes(pem)
     [port] = _free_ports(1)
-    member = GuardedMember(port, folder / "data", "rs0", key_file=key)
+    server = GuardedMongo(GuardedMember(port, folder / "data", "rs0", folder=folder))
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(member.start())
+        runner.run(server.member.start())
         try:
-            runner.run(_initiate(member))
-            yield GuardedMongo(member)
+            server.initiate()
+            yield server
         finally:
-            runner.run(member.stop())
-
-
-async def _initiate(member: GuardedMember) -> None:
-    anyone: Client = AsyncMongoClient(
-        member.host, directConnection=True, serverSelectionTimeoutMS=30_000
-    )
-    async with anyone:
-        members = [{"_id": 0, "host": member.host}]
-        await anyone.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
-        async with asyncio.timeout(30):
-            while not await _says_it_is_primary(member):
-                await asyncio.sleep(0.05)
-        await anyone.admin.command("createUser", "root", pwd=_PLAIN_PASSWORD, roles=["root"])
+            runner.run(server.member.stop())

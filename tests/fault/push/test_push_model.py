@@ -206,12 +206,15 @@ class Story:
         await self._check_conservation()
 
     async def _check_conservation(self) -> None:
-        """Every event has one row, and every row one line in the log."""
+        """Every event has one row, every row one line in the log, every written status one more."""
         ids = [self.world.id_of(name) for name in self.names]
         query = {"application_id": {"$in": ids}}
         rows = await self.world.outbox(**query)
         log = self.world.mongo.own["application_status_update_log"]
         assert await log.count_documents(query) == len(rows)
+        written = [row["subject"] for row in await self.world.audited()]
+        for row in await log.find({**query, "outcome": "Success"}).to_list():
+            assert written.count(str(row["_id"])) == 1
         events = [row for row in rows if not row["event_id"].startswith("repair:")]
         assert len(events) <= sum(len(edits) for edits in self.edits.values())
 

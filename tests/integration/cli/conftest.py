@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import CommandWorld
+from tests.support.mongo import MongoServer
 
 
 @pytest.fixture
-def world(mongo_uri: str, tmp_path: Path) -> Iterator[CommandWorld]:
-    made = CommandWorld(mongo_uri, uuid.uuid4().hex[:12], tmp_path)
+def world(mongo_server: MongoServer, tmp_path: Path) -> Iterator[CommandWorld]:
+    made = CommandWorld(mongo_server, uuid.uuid4().hex[:12], tmp_path)
     made.begin()
     yield made
     made.end()

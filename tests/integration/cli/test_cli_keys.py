@@ -18,7 +18,7 @@ OLD, NEW = (base64.b64encode(bytes([number] * 32)).decode() for number in (1, 2)
 
 def run(world: CommandWorld, *words: str, key: str = "") -> Any:
     return ats_sync(
-        "keys", *words, environment={**world.environment, "ATS_SYNC_ENCRYPTION_KEY": key}
+        "keys", *words, environment={**world.environment("daemon"), "ATS_SYNC_ENCRYPTION_KEY": key}
     )
 
 

@@ -334,11 +334,11 @@ async def test_an_unknown_integration_is_a_problem_with_a_hint(serve: Serve, ope
 
 
 async def test_counts_need_none_of_our_indexes_on_collections_that_clearview_made(
-    serve: Serve, opened: Mongo
+    serve: Serve, opened: Mongo, unrestricted: Mongo
 ) -> None:
     await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
     await opened.clearview.candidates.insert_one(a_candidate("acme", "c1"))
-    await opened.clearview.candidates.drop_indexes()
+    await unrestricted.clearview.candidates.drop_indexes()
     client = await serve()
 
     async with client.get(f"{V1}/integrations/acme") as answer:

@@ -35,11 +35,11 @@ def in_(**time: float) -> datetime:
     return datetime.now(UTC) + timedelta(**time)
 
 
-async def write(store: Mongo, **fields: Any) -> None:
+async def write(unrestricted: Mongo, **fields: Any) -> None:
     """As an operator's shell might: past the validator."""
     row = {"_id": KEY, "owner": uuid4(), "lsid": uuid4(), "token": 7, "expires_at": in_(seconds=5)}
     row = {name: value for name, value in (row | fields).items() if value != "absent"}
-    await store.own["leases"].replace_one(
+    await unrestricted.own["leases"].replace_one(
         {"_id": KEY}, row, upsert=True, bypass_document_validation=True
     )
 
@@ -61,9 +61,9 @@ async def write(store: Mongo, **fields: Any) -> None:
     ],
 )
 async def test_an_end_that_no_holder_can_have_written_blocks_no_one(
-    store: Mongo, leases: MongoLeases, expires_at: Any
+    store: Mongo, unrestricted: Mongo, leases: MongoLeases, expires_at: Any
 ) -> None:
-    await write(store, expires_at=expires_at)
+    await write(unrestricted, expires_at=expires_at)
 
     lease = await leases.acquire(KEY)
 
@@ -75,9 +75,9 @@ async def test_an_end_that_no_holder_can_have_written_blocks_no_one(
 
 
 async def test_an_end_within_a_lease_s_length_is_respected(
-    store: Mongo, leases: MongoLeases
+    unrestricted: Mongo, leases: MongoLeases
 ) -> None:
-    await write(store, expires_at=in_(seconds=9))
+    await write(unrestricted, expires_at=in_(seconds=9))
 
     assert await leases.acquire(KEY) is None
 
@@ -103,12 +103,12 @@ async def test_a_holder_keeps_its_lease_when_the_server_s_clock_is_set_back(
     ids=repr,
 )
 async def test_a_token_that_was_edited_or_lost_is_followed_by_a_greater_one(
-    store: Mongo, leases: MongoLeases, token: Any
+    unrestricted: Mongo, leases: MongoLeases, token: Any
 ) -> None:
     before = await leases.acquire(KEY)
     assert before is not None
     await leases.release(before)
-    await write(store, token=token, expires_at=None, owner="a name", lsid="a session")
+    await write(unrestricted, token=token, expires_at=None, owner="a name", lsid="a session")
 
     after = await leases.acquire(KEY)
 
@@ -118,7 +118,7 @@ async def test_a_token_that_was_edited_or_lost_is_followed_by_a_greater_one(
 
 
 async def test_tokens_grow_although_the_collection_was_dropped(
-    store: Mongo, leases: MongoLeases
+    unrestricted: Mongo, leases: MongoLeases
 ) -> None:
     tokens = []
     for _ in range(3):
@@ -126,16 +126,18 @@ async def test_tokens_grow_although_the_collection_was_dropped(
         assert lease is not None
         tokens.append(lease.token)
         await leases.release(lease)
-        await store.own["leases"].drop()
+        await unrestricted.own["leases"].drop()
 
     assert tokens == sorted(set(tokens))
 
 
 async def test_a_start_on_the_own_mongodb_ends_leases_of_any_shape(
-    store: Mongo, leases: MongoLeases
+    unrestricted: Mongo, leases: MongoLeases
 ) -> None:
-    await write(store, owner="a name", token="eight", expires_at=in_(seconds=9))
-    await store.own.command("collMod", "leases", validator=_validator(), validationAction="error")
+    await write(unrestricted, owner="a name", token="eight", expires_at=in_(seconds=9))
+    await unrestricted.own.command(
+        "collMod", "leases", validator=_validator(), validationAction="error"
+    )
 
     await leases.end_all()
 

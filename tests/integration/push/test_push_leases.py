@@ -92,18 +92,18 @@ async def test_a_silent_holder_is_succeeded_and_knows_it_by_its_own_clock(
 
 
 async def test_a_thousand_leases_are_renewed_in_one_write_and_lost_ones_are_recognized(
-    store: Mongo,
+    store: Mongo, unrestricted: Mongo
 ) -> None:
     holder = MongoLeases(store, SystemClock())
     leases = [await holder.acquire(f"push:{n}") for n in range(20)]
     await store.own["leases"].update_one({"_id": "push:3"}, {"$set": {"owner": None}})
     before = {row["_id"]: row["expires_at"] for row in await store.own["leases"].find().to_list()}
-    status = await store.client.admin.command("serverStatus")
+    status = await unrestricted.client.admin.command("serverStatus")
     updates = status["metrics"]["commands"]["update"]["total"]
 
     await holder._renew_all()
 
-    status = await store.client.admin.command("serverStatus")
+    status = await unrestricted.client.admin.command("serverStatus")
     assert status["metrics"]["commands"]["update"]["total"] == updates + 1
     held = [lease.key for lease in leases if lease is not None and lease.still_held()]
     assert held == [f"push:{n}" for n in range(20) if n != 3]
@@ -149,8 +149,8 @@ async def test_a_successor_ends_what_its_predecessor_left_open(
     """A transaction of a dead holder would block plain writes for a minute."""
     dead, successor = replicas
     assert await dead.acquire(KEY) is not None
-    things = store.own["things"]
-    await things.insert_one({"_id": 1})
+    things = store.own["checkpoints"]
+    await things.insert_one({"_id": 1, "value": {}, "updated_at": SystemClock().now()})
     await dead.session.start_transaction()
     await things.update_one({"_id": 1}, {"$set": {"by": "dead"}}, session=dead.session)
 

@@ -15,6 +15,7 @@ from daemon.core.status_events import EventBatch, PositionLost
 from daemon.jobs.status_intake import IntakeTimes
 from daemon.ports.pushes import OpenStream
 from daemon.pushing.stream_checkpoint import STREAM_KEY
+from daemon.store.connection import Mongo
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
 from tests.support.push_world import PushWorld, push_world, until
@@ -183,11 +184,13 @@ async def test_events_read_twice_are_one_push_and_one_log_document(world: PushWo
     assert len(await world.log()) == 2
 
 
-async def test_a_dropped_and_a_replaced_collection_are_compared_again(world: PushWorld) -> None:
-    applications = world.mongo.clearview["applications"]
+async def test_a_dropped_and_a_replaced_collection_are_compared_again(
+    world: PushWorld, unrestricted: Mongo
+) -> None:
+    applications = unrestricted.clearview["applications"]
     rows = await applications.find().to_list()
     async with world.daemon.running():
-        staged = world.mongo.clearview["staged"]
+        staged = unrestricted.clearview["staged"]
         for row in rows:
             row["status"] = "interview"
         await staged.insert_many(rows)
@@ -198,10 +201,12 @@ async def test_a_dropped_and_a_replaced_collection_are_compared_again(world: Pus
     assert "stream_position_lost" in world.alerts.kinds
 
 
-async def test_a_dropped_database_does_not_stop_the_intake(world: PushWorld) -> None:
+async def test_a_dropped_database_does_not_stop_the_intake(
+    world: PushWorld, unrestricted: Mongo
+) -> None:
     rows = await world.mongo.clearview["applications"].find().to_list()
     async with world.daemon.running():
-        await world.mongo.clearview.client.drop_database(world.mongo.clearview.name)
+        await unrestricted.client.drop_database(unrestricted.clearview_database)
         await world.mongo.clearview["applications"].insert_many(rows)
         await world.set_status("a1", "offer")
         await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
