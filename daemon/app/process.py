@@ -34,6 +34,7 @@ from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_
 from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.config_watch import ConfigWatch
 from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.interval import Interval
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.runtime.process_tasks import ProcessTasks
@@ -58,6 +59,8 @@ from models.ids import integration_id
 
 CHECK_CONDITIONS_EVERY = timedelta(seconds=30)
 FINISH_ERASURES_EVERY = timedelta(minutes=1)
+KEEP_HELD_EVERY_S = 3600.0
+"""No retention is shorter than a day: rows are marked long before they expire."""
 
 
 class Daemon:
@@ -150,10 +153,13 @@ class Daemon:
             await self.check_conditions()
 
     async def _finish_erasures(self, stop: asyncio.Event) -> None:
-        """Completes what a kill has interrupted, and erases candidates that are deleted for long."""
+        """Completes what a kill has interrupted, erases who is deleted for long, keeps who is held."""
+        mark_held = Interval(KEEP_HELD_EVERY_S, self.app.clock.monotonic, due_now=True)
         while True:
             await self.app.erasures.finish_interrupted()
             await self.erase_deleted_candidates()
+            if mark_held.is_due():
+                await self.app.held.keep_all()
             if await stopped_within(stop, FINISH_ERASURES_EVERY):
                 return
 

@@ -14,6 +14,7 @@ from daemon.core.alert_policy import AlertPolicy
 from daemon.core.erasure import PersonIds
 from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
 from daemon.erasing.erasures import Erasures
+from daemon.erasing.legal_holds import HeldPeople
 from daemon.erasing.requests import PersonRequests
 from daemon.importing.context import PAGES_AT_ONCE
 from daemon.ports.clock import Clock
@@ -69,6 +70,7 @@ class AppServices:
     receipts: MongoReceipts = field(init=False)
     archive: ReceiptArchive = field(init=False)
     holds: MongoLegalHolds = field(init=False)
+    held: HeldPeople = field(init=False)
     erased: MongoErasedPeople = field(init=False)
     erasures: Erasures = field(init=False)
     audit: MongoAuditTrail = field(init=False)
@@ -100,6 +102,7 @@ class AppServices:
         self.archive = ReceiptArchive(mongo, keys)
         self.erased = MongoErasedPeople(mongo, keys, clock, self.people.remove)
         self.holds = MongoLegalHolds(mongo, clock)
+        self.held = HeldPeople(self.holds, self.people)
         self.erasures = Erasures(self.people, self.receipts, self.holds, clock, audit=self.audit)
         self.outbox = MongoOutbox(mongo, erased=self.erased)
         self.known = MongoKnownApplications(mongo)

@@ -30,7 +30,7 @@ def set_hold(
     integration: IntegrationOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Refuse to erase a person until the hold is released. Periods of logs are not changed by it."""
+    """Refuse to erase a person, and keep the person's rows beyond every retention, until it is released."""
     from daemon.cli.session import out
     from models.errors import UserError
 

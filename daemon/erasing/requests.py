@@ -8,6 +8,7 @@ import msgspec
 
 from daemon.core.erasure import ErasureReceipt, PersonIds
 from daemon.erasing.erasures import Erasures
+from daemon.erasing.legal_holds import HeldPeople
 from daemon.ports.audit import AuditTrail
 from daemon.ports.erasures import LegalHolds, People, PersonData, Receipts
 from models.errors import UserError
@@ -40,6 +41,7 @@ class PersonRequests:
         audit: AuditTrail,
     ) -> None:
         self._holds = holds
+        self._held = HeldPeople(holds, data)
         self._audit = audit
         self._people = people
         self._data = data
@@ -109,11 +111,11 @@ class PersonRequests:
         return erased
 
     async def hold(self, wanted: PersonRequest, reason: str) -> int:
-        """Keeps the person from being erased; returns the number of candidates."""
+        """Keeps the person from being erased, and the rows from expiring; returns the number of candidates."""
         people = await self._find(wanted)
         for person in people:
             await self._audit.record("legal_hold.set", await self._subject_of(person))
-            await self._holds.set(person, reason)
+            await self._held.set(person, reason)
         return sum(len(person.candidates) for person in people)
 
     async def release(self, wanted: PersonRequest) -> int:
@@ -121,7 +123,7 @@ class PersonRequests:
         released = 0
         for person in await self._find(wanted):
             await self._audit.record("legal_hold.release", await self._subject_of(person))
-            released += await self._holds.release(person)
+            released += await self._held.release(person)
         return released
 
     async def _subject_of(self, *people: PersonIds) -> str:

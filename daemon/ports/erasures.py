@@ -87,6 +87,14 @@ class PersonData(Protocol):
         """Removes their documents; repeating it is harmless."""
         ...
 
+    async def keep(self, person: PersonIds) -> None:
+        """Marks their rows: no retention deletes them."""
+        ...
+
+    async def let_expire(self, person: PersonIds) -> None:
+        """Removes the marks."""
+        ...
+
     async def documents(self, people: Sequence[PersonIds]) -> Mapping[str, list[dict[str, Any]]]:
         """Returns all that is held, by collection."""
         ...

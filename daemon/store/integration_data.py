@@ -4,11 +4,23 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import UUID
 
+from beanie import Document
+
 from daemon.core.leases import HeldLease
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.store.connection import Mongo
-from models.documents import OWN_DOCUMENTS, Checkpoint, IntegrationSettings, Lease, OAuthToken
+from models.documents import (
+    OWN_DOCUMENTS,
+    AppliedMigration,
+    AuditEntry,
+    Checkpoint,
+    DataKey,
+    Erasure,
+    IntegrationSettings,
+    Lease,
+    OAuthToken,
+)
 from models.errors import UserError
 from models.ids import integration_id
 
@@ -16,8 +28,10 @@ KEYS = ("poll", "push", "export", "attachments")
 """The kinds of work of an integration, as its leases and checkpoints name them."""
 WORK_ENDS_WITHIN = timedelta(seconds=20)
 LOOK_EVERY = timedelta(milliseconds=500)
-OF_THE_DAEMON = frozenset({"audit_log", "erasures"})
-"""Collections that outlive an integration."""
+OF_THE_DAEMON: frozenset[type[Document]] = frozenset(
+    {AppliedMigration, AuditEntry, DataKey, Erasure}
+)
+"""Collections that outlive an integration: no document of theirs is ever removed."""
 
 
 class MongoIntegrationData:
@@ -56,7 +70,7 @@ class MongoIntegrationData:
     async def _purge(self, name: str) -> int:
         identity, count = integration_id(name), 0
         for document in OWN_DOCUMENTS:
-            if document.Settings.name not in OF_THE_DAEMON:
+            if document not in OF_THE_DAEMON:
                 count += await self._delete(document, {"ats_integration_id": identity})
         names = [f"{key}:{name}" for key in KEYS]
         for document in (Checkpoint, Lease):

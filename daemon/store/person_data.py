@@ -23,6 +23,7 @@ from daemon.store.connection import Mongo, Row
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_files import FILES, PersonFiles
 from daemon.store.person_queries import CLEARVIEW_QUERIES, OWN_QUERIES, TEXTS, PersonQuery
+from daemon.store.retention import HOLDABLE, UNHELD
 from models.documents import (
     CandidateChange,
     CandidateSnapshot,
@@ -207,6 +208,16 @@ class MongoPersonData:
         for document, query in OWN_QUERIES.items():
             await self._mongo.collection(document).delete_many(query(person))
         await self._forget_positions(person)
+
+    async def keep(self, person: PersonIds) -> None:
+        for document in HOLDABLE:
+            rows = {"$and": [OWN_QUERIES[document](person), UNHELD]}
+            await self._mongo.collection(document).update_many(rows, {"$set": {"held": True}})
+
+    async def let_expire(self, person: PersonIds) -> None:
+        for document in HOLDABLE:
+            rows = {"$and": [OWN_QUERIES[document](person), {"held": True}]}
+            await self._mongo.collection(document).update_many(rows, {"$unset": {"held": 1}})
 
     async def _forget_positions(self, person: PersonIds) -> None:
         """Removes records from the checkpoint of the integration's poll.

@@ -14,6 +14,7 @@ from pymongo import ASCENDING
 
 from config.operator_retention import Retention
 from daemon.store.connection import DatabaseError, Mongo
+from daemon.store.person_queries import OWN_QUERIES
 from daemon.store.preparation import indexes_of, targets
 from models.documents import (
     Alert,
@@ -46,6 +47,10 @@ RETAINED: Mapping[type[Document], tuple[Setting, str]] = {
     WebhookEvent: ("webhooks", "received_at"),
 }
 """The setting of each collection, and the time from which it counts: rows without one stay."""
+HOLDABLE = tuple(document for document in RETAINED if document in OWN_QUERIES)
+"""The collections that have rows about one person: a legal hold keeps those."""
+UNHELD: Mapping[str, Any] = {"held": None}
+"""Rows that expire; those without the field are among them."""
 NAME = "retention"
 
 
@@ -77,33 +82,51 @@ class MongoRetention:
         for document, (setting, field) in RETAINED.items():
             name = _name(document)
             try:
-                await self._apply(name, field, getattr(wanted, setting))
+                await self._apply(document, field, getattr(wanted, setting))
             except DatabaseError as error:
                 log.warning("retention_not_set", collection=name, error=type(error).__name__)
 
-    async def _apply(self, name: str, field: str, period: timedelta) -> None:
-        index = await self._index(name, field)
+    async def _apply(self, document: type[Document], field: str, period: timedelta) -> None:
+        name, index = _name(document), await self._index(document, field)
         if index is None:
+            await self._drop_unfiltered(document, field)
+            options: dict[str, Any] = (
+                {"partialFilterExpression": UNHELD} if document in HOLDABLE else {}
+            )
             await self._own.database[name].create_index(
-                [(field, ASCENDING)], name=NAME, expireAfterSeconds=_seconds(period)
+                [(field, ASCENDING)], name=NAME, expireAfterSeconds=_seconds(period), **options
             )
         elif index.get("expireAfterSeconds") != _seconds(period):
             change = {"name": index["name"], "expireAfterSeconds": _seconds(period)}
             await self._own.database.command("collMod", name, index=change)
             log.info("retention_set", collection=name, days=period.days)
 
-    async def _index(self, name: str, field: str) -> Mapping[str, Any] | None:
-        keys = {field: ASCENDING}
-        found = [one for one in await indexes_of(self._own, name) if dict(one["key"]) == keys]
+    async def _drop_unfiltered(self, document: type[Document], field: str) -> None:
+        """Drops the TTL index of an earlier release, which deletes rows under a legal hold, too."""
+        for index in await self._on(document, field):
+            if "expireAfterSeconds" in index:
+                await self._own.database[_name(document)].drop_index(index["name"])
+
+    async def _index(self, document: type[Document], field: str) -> Mapping[str, Any] | None:
+        wanted = UNHELD if document in HOLDABLE else None
+        found = [
+            one
+            for one in await self._on(document, field)
+            if one.get("partialFilterExpression") == wanted
+        ]
         return found[0] if found else None
+
+    async def _on(self, document: type[Document], field: str) -> list[Mapping[str, Any]]:
+        found = await indexes_of(self._own, _name(document))
+        return [one for one in found if dict(one["key"]) == {field: ASCENDING}]
 
     async def inspect(self, wanted: Retention, now: datetime) -> Sequence[RetentionOf]:
         """Returns the retention of each collection."""
         found = []
         for document, (setting, field) in RETAINED.items():
             name, period = _name(document), getattr(wanted, setting)
-            seconds = (await self._index(name, field) or {}).get("expireAfterSeconds")
-            older = {field: {"$lt": now - period}}
+            seconds = (await self._index(document, field) or {}).get("expireAfterSeconds")
+            older = {field: {"$lt": now - period}, **(UNHELD if document in HOLDABLE else {})}
             found.append(
                 RetentionOf(
                     name,

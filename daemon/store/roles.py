@@ -7,7 +7,9 @@ import msgspec
 from beanie import Document
 
 from daemon.store.attachment_files import BUCKET
+from daemon.store.integration_data import OF_THE_DAEMON
 from daemon.store.migrations import privilege_of
+from daemon.store.retention import HOLDABLE
 from models.documents import (
     OWN_DOCUMENTS,
     Alert,
@@ -103,6 +105,7 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
         return [
             _on(databases.own, "", (*_LOOK, *_MAKE, *_WATCH)),
             *(_on(databases.own, _name(each), _actions(each)) for each in OWN_DOCUMENTS),
+            *(_on(databases.own, _name(each), ("dropIndex",)) for each in HOLDABLE),
             *_migrations(databases.own),
         ]
     looks = [
@@ -124,7 +127,9 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
 
 def _actions(document: type[Document]) -> tuple[str, ...]:
     """Returns what the daemon does with the documents of a collection: the audit log only grows."""
-    return ("insert",) if document is AuditEntry else _CHANGE
+    if document is AuditEntry:
+        return ("insert",)
+    return ("insert", "update") if document in OF_THE_DAEMON else _CHANGE
 
 
 def _migrations(database: str) -> list[Mapping[str, Any]]:
@@ -142,7 +147,7 @@ def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role != "daemon":
         return [_on(databases.clearview, "", _LOOK), oplog]
     candidates, applications = _name(ClearViewCandidate), _name(ClearViewApplication)
-    writes = (*_CHANGE, "createCollection", "createIndex")
+    writes = (*_CHANGE, *_MAKE)
     if databases.writes_candidates:
         bucket = ("insert", "remove", "createCollection", "createIndex")
         written = [

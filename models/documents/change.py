@@ -21,6 +21,8 @@ class CandidateChange(StoredDocument):
     old: Any = None
     new: Any = None
     origin: Literal["ats", "clearview"]
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "candidate_changes"

@@ -25,6 +25,8 @@ class Conflict(StoredDocument):
     detected_at: UtcTime
     resolved_at: UtcTime | None = None
     details: dict[str, Any] | None = None
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "conflicts"

@@ -25,6 +25,8 @@ class CandidateImportLog(StoredDocument):
     run_id: UUID
     merged: bool = False
     """The version came through several lists: the row grew after it was written."""
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "candidates_import_log"

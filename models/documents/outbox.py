@@ -49,6 +49,8 @@ class StatusOutboxEntry(StoredDocument):
     created_at: UtcTime
     finished_at: UtcTime | None = None
     fence: int | None = None
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "status_outbox"

@@ -31,6 +31,8 @@ class StatusUpdateLog(StoredDocument):
     note_error: str | None = None
     replay_of: UUID | None = None
     """The push, where this is an earlier outcome of one that was replayed since."""
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "application_status_update_log"

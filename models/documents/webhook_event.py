@@ -25,6 +25,8 @@ class WebhookEvent(StoredDocument):
     applied_at: UtcTime | None = None
     run_id: UUID | None = None
     """The run that read the records."""
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "webhook_events"

@@ -1,18 +1,25 @@
 """How long rows are kept: TTL indexes that follow the file, and candidates that are deleted for long."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from config.operator_retention import Retention
+from daemon.core.erasure import PersonIds
 from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
+from daemon.erasing.legal_holds import HeldPeople
 from daemon.erasing.requests import PersonRequest
 from daemon.store.connection import Mongo
 from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.leases import MongoLeases
-from daemon.store.retention import RETAINED, MongoRetention
+from daemon.store.person_queries import OWN_QUERIES
+from daemon.store.retention import HOLDABLE, RETAINED, MongoRetention, _name
+from models.ids import candidate_id
 from tests.support.canary import (
+    ACME,
     APPLICATION,
     FIELDS,
     PERSON,
@@ -25,6 +32,7 @@ from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
 from tests.support.mongo import TestMongo, stored_names
 from tests.support.moving_clock import MovingClock
+from tests.support.push_world import until
 from tests.support.sample_rows import NOW, a_run
 
 pytestmark = pytest.mark.mongo
@@ -57,13 +65,32 @@ async def test_rows_are_kept_as_long_as_the_file_says(opened: Mongo) -> None:
 
 
 async def test_the_index_of_an_earlier_release_is_used(opened: Mongo) -> None:
-    await opened.own.webhook_events.create_index("received_at", name="kept", expireAfterSeconds=9)
+    await opened.own.sync_runs.create_index("started_at", name="kept", expireAfterSeconds=9)
 
     await MongoRetention(opened).apply(Retention())
 
-    indexes = await opened.own.webhook_events.index_information()
-    assert indexes["kept"]["expireAfterSeconds"] == 7 * 24 * 3600
+    indexes = await opened.own.sync_runs.index_information()
+    assert indexes["kept"]["expireAfterSeconds"] == 30 * 24 * 3600
     assert "retention" not in indexes
+
+
+async def test_one_of_an_earlier_release_that_knows_no_legal_hold_is_replaced(
+    opened: Mongo,
+) -> None:
+    await opened.own.webhook_events.create_index("received_at", name="old", expireAfterSeconds=9)
+
+    await MongoRetention(opened).apply(Retention())
+    await MongoRetention(opened).apply(Retention(webhooks=timedelta(days=8)))
+
+    indexes = await opened.own.webhook_events.index_information()
+    assert "old" not in indexes
+    assert indexes["retention"]["expireAfterSeconds"] == 8 * 24 * 3600
+    assert indexes["retention"]["partialFilterExpression"] == {"held": None}
+
+
+def test_every_row_that_may_be_held_has_the_field() -> None:
+    assert len(HOLDABLE) == 6
+    assert all("held" in document.model_fields for document in HOLDABLE)
 
 
 async def test_what_is_in_force_and_what_waits_is_shown(opened: Mongo) -> None:
@@ -162,6 +189,82 @@ async def test_a_candidate_under_a_legal_hold_is_kept_until_it_is_released(
     await requests.release(PersonRequest(candidate=PERSON))
 
     assert (held, await erase_deleted(bench)) == (0, 1)
+
+
+@asynccontextmanager
+async def expiring(unrestricted: Mongo) -> AsyncIterator[None]:
+    """MongoDB deletes what has expired, as outside of tests."""
+    admin = unrestricted.client.admin
+    await admin.command({"setParameter": 1, "ttlMonitorEnabled": True})
+    try:
+        yield
+    finally:
+        await admin.command({"setParameter": 1, "ttlMonitorEnabled": False})
+
+
+async def rows_of(bench: ImportBench, person: str) -> dict[str, int]:
+    """The rows that a retention may delete, by collection."""
+    data = erasing(bench.mongo, bench.clock).data
+    complete = await data.complete(PersonIds(ACME, candidates=frozenset({person})))
+    found = {}
+    for document in HOLDABLE:
+        rows = bench.mongo.collection(document)
+        found[rows.name] = await rows.count_documents(OWN_QUERIES[document](complete))
+    return found
+
+
+async def grow_old(bench: ImportBench) -> None:
+    for document in HOLDABLE:
+        field, long_ago = RETAINED[document][1], NOW - timedelta(days=2_000)
+        await bench.mongo.collection(document).update_many({}, {"$set": {field: long_ago}})
+
+
+async def test_rows_of_a_held_candidate_outlive_their_retention(
+    bench: ImportBench, unrestricted: Mongo
+) -> None:
+    its, gone = erasing(bench.mongo, bench.clock), dict.fromkeys(map(_name, HOLDABLE), 0)
+    await MongoRetention(bench.mongo).apply(Retention())
+    before = await rows_of(bench, PERSON)
+
+    async def others_expired() -> bool:
+        return await rows_of(bench, "1") == gone
+
+    async def all_expired() -> bool:
+        return await rows_of(bench, PERSON) == gone
+
+    await its.requests().hold(PersonRequest(candidate=PERSON), "file 12")
+    await grow_old(bench)
+    async with expiring(unrestricted):
+        await until(others_expired, within=90, every=0.2)
+    held = await rows_of(bench, PERSON)
+    await its.requests().release(PersonRequest(candidate=PERSON))
+    async with expiring(unrestricted):
+        await until(all_expired, within=90, every=0.2)
+
+    assert held == before
+    assert all(before.values())
+
+
+async def test_what_is_written_about_a_held_candidate_later_is_kept_as_well(
+    bench: ImportBench,
+) -> None:
+    its = erasing(bench.mongo, bench.clock)
+    held = HeldPeople(its.holds, its.data)
+    await its.requests().hold(PersonRequest(candidate=PERSON), "file 12")
+    bench.connector.ats.tick()
+    bench.connector.ats.put("candidates", PERSON, **{**FIELDS, "email": "new@example.org"})
+    await bench.poll()
+    new = {"candidate_id": candidate_id(ACME, PERSON), "held": None}
+    written = await bench.count("candidate_changes", **new)
+
+    marked = [await held.keep_all(), await held.keep_all()]
+
+    assert written > 0
+    assert marked == [1, 1]
+    assert await bench.count("candidate_changes", **new) == 0
+    assert (
+        await bench.count("candidate_changes", candidate_id=candidate_id(ACME, "1"), held=True) == 0
+    )
 
 
 async def test_with_the_policy_erase_a_deleted_candidate_is_erased_at_once(

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from daemon.store.retention import HOLDABLE
 from daemon.store.roles import ROLES, SECRET, Databases, Role, _name, role_commands
 from models.documents import OWN_DOCUMENTS
+from models.migrations import MIGRATIONS
 
 DATABASES = Databases(own="own", clearview="cv")
 NAMES = {_name(document): document for document in OWN_DOCUMENTS}
@@ -61,3 +63,17 @@ def test_an_operator_changes_nothing_in_clearview(name: str) -> None:
 def test_no_one_changes_what_is_in_the_audit_log() -> None:
     for role in ROLES:
         assert not actions(role, "own", "audit_log") & {"update", "remove"}
+
+
+@pytest.mark.parametrize("name", ["audit_log", "erasures", "data_keys", "migrations"])
+def test_no_role_removes_what_outlives_an_integration(name: str) -> None:
+    for role in ROLES:
+        assert "remove" not in actions(role, "own", name)
+
+
+def test_the_daemon_drops_indexes_of_retentions_and_of_migrations_only() -> None:
+    found = {name for name in NAMES if "dropIndex" in actions("daemon", "own", name)}
+
+    of_migrations = {change.collection for step in MIGRATIONS for change in step.changes}
+    assert found <= {_name(document) for document in HOLDABLE} | of_migrations
+    assert {_name(document) for document in HOLDABLE} <= found
