@@ -113,9 +113,7 @@ class WorkerFactory:
             return None
         app = self.app
         ports = PushPorts(
-            queue=lambda fence: MongoDeliveryQueue(
-                app.mongo, of.id, fence=fence, erased=app.erased
-            ),
+            queue=lambda fence: MongoDeliveryQueue(app.mongo, of, fence=fence, erased=app.erased),
             known=app.known,
             clearview=MongoClearViewApplications(app.mongo),
             states=MongoIntegrationStates(app.mongo),

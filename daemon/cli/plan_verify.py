@@ -25,6 +25,7 @@ from daemon.cli.session import (
     shown_as,
 )
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
+from daemon.core.integrations import IntegrationRef
 from daemon.core.push_note import hired_content, note_of
 from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OpenPush
@@ -148,7 +149,7 @@ async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
 
 async def _waiting(on: CommandContext) -> list[OpenPush]:
     """The oldest open push of each application that has one."""
-    queue = MongoDeliveryQueue(on.app.mongo, on.id, fence=0)
+    queue = MongoDeliveryQueue(on.app.mongo, IntegrationRef(on.name, on.id), fence=0)
     now = on.app.clock.now()
     due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
     return [pushes[0] for pushes in due.values() if pushes]

@@ -153,6 +153,11 @@ class PushEnded(msgspec.Struct, frozen=True):
         """The end in the words of `application_status_update_log`."""
         return OUTCOMES[self.state]
 
+    @property
+    def was_sent(self) -> bool:
+        """True if a request was made for it, whatever came of that."""
+        return self.state == "delivered" or self.attempts > 0 or self.push.sent_at is not None
+
 
 class IntakeCounts(msgspec.Struct):
     """The totals of an intake."""

@@ -1,4 +1,4 @@
-"""Port of the audit log: what operators did."""
+"""Port of the audit log: what operators did, and what was written to an ATS."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
@@ -22,6 +22,7 @@ AuditAction = Literal[
     "outbox.replay",
     "person.erase",
     "person.export",
+    "status.push",
 ]
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from daemon.core.pushes import PushEnded
 from daemon.ports.audit import AuditAction
 from daemon.ports.clock import Clock
-from daemon.store.connection import Mongo
+from daemon.store.connection import Mongo, Row
 from models.documents import AuditEntry
 from models.documents.audit_entry import AuditVia
+from models.ids import derived_id
 
 
 class Actor(NamedTuple):
@@ -19,6 +21,9 @@ class Actor(NamedTuple):
 
 
 DAEMON = Actor("ats-sync", "daemon")
+CLEARVIEW = Actor("clearview", "daemon")
+"""A person in ClearView, or its own code: the change stream does not say who. The daemon sends it."""
+STATUS_PUSH: AuditAction = "status.push"
 
 
 class MongoAuditTrail:
@@ -49,6 +54,29 @@ class MongoAuditTrail:
                 "after": None if after is None else dict(after),
             }
         )
+
+
+def row_of_push(end: PushEnded, integration: str) -> Row:
+    """Returns the row of a push that was sent; written again, it has the same identity.
+
+    It names neither candidate nor application, as it outlives their erasure: its subject is the
+    `_id` of the log's row, which has them and is erased.
+    """
+    return {
+        "_id": derived_id(end.push.id, "audit", end.outcome),
+        "at": end.at,
+        "actor": CLEARVIEW.name,
+        "via": CLEARVIEW.via,
+        "action": STATUS_PUSH,
+        "subject": str(end.push.id),
+        "before": {"status": end.base},
+        "after": {
+            "status": end.push.status,
+            "integration": integration,
+            "outcome": end.outcome,
+            "reason": end.reason,
+        },
+    }
 
 
 class NoAudit:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pymongo import UpdateMany, UpdateOne
 
 from daemon.core.erasure import PersonIds
+from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import OpenPush, PreviousPush, PushDeferred, PushEnded
 from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo, Row
@@ -33,15 +34,15 @@ class MongoDeliveryQueue:
     def __init__(
         self,
         mongo: Mongo,
-        integration_id: UUID,
+        integration: IntegrationRef,
         *,
         fence: int,
         erased: ErasedPeople | None = None,
     ) -> None:
         self._erased = erased
         self._rows = mongo.collection(StatusOutboxEntry)
-        self._results = PushResults(mongo, integration_id)
-        self._integration = integration_id
+        self._results = PushResults(mongo, integration)
+        self._integration = integration.id
         self._fence = fence
 
     async def due(

@@ -113,7 +113,7 @@ class MongoOutboxAdmin:
         refusal = await self._against_replay(row)
         if row is None or refusal is not None:
             return Ruling(entry, refusal)
-        await self._note("outbox.replay", entry, row["state"], "retrying")
+        await self._note("outbox.replay", entry, row, "retrying")
         await self._keep_log_of(entry)
         now = self._clock.now()
         result = await self._rows.update_one(
@@ -167,9 +167,9 @@ class MongoOutboxAdmin:
     async def drop(self, entry: UUID) -> Ruling:
         """Ends a push without sending it; ClearView and the ATS stay different."""
         now = self._clock.now()
-        found = await self._rows.find_one({"_id": entry}, {"state": 1})
+        found = await self._rows.find_one({"_id": entry}, {"state": 1, "sent_at": 1})
         if found is not None and found["state"] in DROPPABLE:
-            await self._note("outbox.drop", entry, found["state"], "skipped")
+            await self._note("outbox.drop", entry, found, "skipped")
         before = await self._rows.find_one_and_update(
             {"_id": entry, "state": {"$in": list(DROPPABLE)}},
             {
@@ -187,10 +187,10 @@ class MongoOutboxAdmin:
         await self._expiry.resolve_expired()
         return Ruling(entry)
 
-    async def _note(self, action: AuditAction, entry: UUID, before: str, after: str) -> None:
-        await self._audit.record(
-            action, str(entry), before={"state": before}, after={"state": after}
-        )
+    async def _note(self, action: AuditAction, entry: UUID, row: Row, after: str) -> None:
+        """`sent_at`: a request was made whose effect is not known."""
+        before = {name: row[name] for name in ("state", "sent_at") if row.get(name) is not None}
+        await self._audit.record(action, str(entry), before=before, after={"state": after})
 
     async def _against_drop(self, entry: UUID) -> Refusal:
         row = await self._rows.find_one({"_id": entry}, {"state": 1})

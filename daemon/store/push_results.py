@@ -1,4 +1,4 @@
-"""Writes the results of ended pushes: snapshot, ClearView's stage, history, log.
+"""Writes the results of ended pushes: snapshot, ClearView's stage, history, log, audit log.
 
 Each write may be repeated without harm, because a crash may come between any two of them.
 """
@@ -12,8 +12,10 @@ import structlog
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
+from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import REPEATED, AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.core.record_change import STATUS_GROUP
+from daemon.store.audit_log import row_of_push
 from daemon.store.bulk_insert import insert_missing
 from daemon.store.bulk_update import DocumentUpdate, update_each
 from daemon.store.conflicts import close_conflicts
@@ -23,6 +25,7 @@ from daemon.store.mongo_errors import fails_by_content
 from daemon.store.mongo_retry import repeated
 from models.candidate import AtsRef
 from models.documents import (
+    AuditEntry,
     CandidateChange,
     CandidateSnapshot,
     ClearViewApplication,
@@ -39,13 +42,14 @@ log = structlog.get_logger(__name__)
 class PushResults:
     """Writes of one integration's ended pushes."""
 
-    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+    def __init__(self, mongo: Mongo, integration: IntegrationRef) -> None:
         self._snapshots = mongo.collection(CandidateSnapshot)
         self._applications = mongo.collection(ClearViewApplication)
         self._changes = mongo.collection(CandidateChange)
         self._conflicts = mongo.collection(Conflict)
         self._log = mongo.collection(StatusUpdateLog)
-        self._integration = integration_id
+        self._audit = mongo.collection(AuditEntry)
+        self._name, self._integration = integration.name, integration.id
 
     async def apply(self, done: Sequence[PushEnded]) -> None:
         """Writes all results; they are durable when it returns."""
@@ -56,6 +60,9 @@ class PushResults:
             self._record_changes(moved),
             self._settle_conflicts(done),
             insert_missing(self._log, [self._log_row(end) for end in done]),
+            insert_missing(
+                self._audit, [row_of_push(end, self._name) for end in done if end.was_sent]
+            ),
         )
 
     async def _move_snapshots(self, moved: Sequence[tuple[PushEnded, AtsMove]]) -> None:

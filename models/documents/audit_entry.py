@@ -1,4 +1,4 @@
-"""`audit_log`: one action of an operator, or one erasure. Rows are only added."""
+"""`audit_log`: one action of an operator, one erasure, one status sent to an ATS. Rows are only added."""
 
 from typing import Any, Literal
 
@@ -10,11 +10,12 @@ AuditVia = Literal["cli", "api", "file", "daemon"]
 
 
 class AuditEntry(StoredDocument):
-    """One action. It is written before the action is carried out, and names no candidate."""
+    """One action. It names no candidate. An operator's is written before it is carried out."""
 
     at: UtcTime
     actor: str
-    """Who: the user of the machine, `admin token`, `this machine`, the file, or `ats-sync` itself."""
+    """Who: the user of the machine, `admin token`, `this machine`, the file, `ats-sync` itself, or
+    `clearview`, where a person or code there changed a status."""
     via: AuditVia
     action: str
     """Such as `integration.pause`."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from config.encryption_key import encryption_keys
 from daemon.core.erasure import PersonIds
+from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import AtsMove, OpenPush, OutboxRow, PushEnded
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.status_events import StatusEvent
@@ -227,7 +228,9 @@ def a_push() -> OpenPush:
 async def test_a_push_that_ends_late_leaves_no_row(bench: ImportBench) -> None:
     await fill(bench)
     its = erasing(bench.mongo, bench.clock)
-    queue = MongoDeliveryQueue(bench.mongo, ACME, fence=1, erased=its.erased)
+    queue = MongoDeliveryQueue(
+        bench.mongo, IntegrationRef("acme", ACME), fence=1, erased=its.erased
+    )
     nowhere = AtsRef(external_id=None, name=None)
     move = AtsMove(
         ApplicationStatus.NEW, nowhere, None, ApplicationStatus.OFFER, nowhere, None, PERSON

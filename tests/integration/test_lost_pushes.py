@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
 from daemon.core.status_events import StatusEvent
 from daemon.importing.context import RunRequest
@@ -83,7 +84,7 @@ class PushedBench(ImportBench):
             attempts=1,
             moved=moved,
         )
-        await PushResults(self.mongo, self.integration).apply([done])
+        await PushResults(self.mongo, IntegrationRef("acme", self.integration)).apply([done])
         await rows.update_one({"_id": push_id}, {"$set": {"state": "delivered"}})
         self.clock.advance(timedelta(minutes=1))
 

@@ -84,7 +84,7 @@ def build_delivery(
     """The delivery of one integration."""
     mongo = outside.mongo
     ports = PushPorts(
-        queue=lambda fence: MongoDeliveryQueue(mongo, integration.id, fence=fence),
+        queue=lambda fence: MongoDeliveryQueue(mongo, integration, fence=fence),
         known=MongoKnownApplications(mongo),
         clearview=MongoClearViewApplications(mongo),
         states=MongoIntegrationStates(mongo),

@@ -199,6 +199,11 @@ class PushWorld:
         cursor = self.mongo.own["application_status_update_log"].find().sort("updated_at", 1)
         return await cursor.to_list()
 
+    async def audited(self) -> list[dict[str, Any]]:
+        """The statuses that were sent, as the audit log has them."""
+        cursor = self.mongo.own["audit_log"].find({"action": "status.push"}).sort("at", 1)
+        return await cursor.to_list()
+
     async def snapshot(self, external_id: str) -> Mapping[str, Any]:
         row = await self.mongo.own["candidate_snapshots"].find_one({"external_id": external_id})
         assert row is not None

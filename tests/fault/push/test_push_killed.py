@@ -130,5 +130,7 @@ async def test_many_deaths_lose_nothing_and_repeat_nothing(prepared_mongo: TestM
         log = await world.log()
         assert len(log) == CHANGES
         assert {row["outcome"] for row in log} == {"Success"}
+        written = [(row["subject"], row["after"]["outcome"]) for row in await world.audited()]
+        assert sorted(written) == sorted((str(row["_id"]), "Success") for row in log)
         for name in expected:
             assert (await world.snapshot(name))["status"] == world.ats.applications[name]["status"]

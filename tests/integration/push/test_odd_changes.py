@@ -203,7 +203,7 @@ async def test_what_came_before_a_push_is_a_push_and_no_dead_letter(world: PushW
     await write(world, "a1", status=LATEST)
     await world.set_status("a1", "offer")
     await world.daemon.intake.catch_up()
-    queue = MongoDeliveryQueue(world.mongo, world.integration.id, fence=1)
+    queue = MongoDeliveryQueue(world.mongo, world.integration, fence=1)
     [pushes] = (await queue.due(now=world.clock.now(), limit=9, busy=[])).values()
 
     before = await queue.before(pushes[-1])

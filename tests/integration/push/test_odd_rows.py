@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.pushing.stream_checkpoint import FIRST_START, CheckpointWriter
 from daemon.runtime.clock import SystemClock
@@ -32,7 +33,7 @@ async def store(mongo: TestMongo) -> AsyncIterator[Mongo]:
 
 
 def queue(store: Mongo) -> MongoDeliveryQueue:
-    return MongoDeliveryQueue(store, integration_id("acme"), fence=FENCE)
+    return MongoDeliveryQueue(store, IntegrationRef("acme", integration_id("acme")), fence=FENCE)
 
 
 async def due(store: Mongo) -> set[str]:
