@@ -28,6 +28,7 @@ SERVED = "8080"
 NOT_RUN = {
     "make run": "it installs into .venv and ends on Ctrl-C; the demo has tests of its own",
     "make test": "it is what runs this test",
+    "make guarded GUARDED=tests/integration": "it takes many minutes; `make test` does a part of it",
     "make check": "it runs the linters over everything, for minutes on a busy machine",
     "make format": "it changes files",
     "nice make fuzz WORKERS=2": "it takes an hour or two; its tests run with few cases",
