@@ -10,6 +10,7 @@ import msgspec
 from config.header_text import unusable_in_header
 from connectors.errors import AuthRefused, BrokenAnswer, Forbidden, TokenUnavailable, Unavailable
 from connectors.http.client import Answer
+from connectors.http.decoding import decode, in_utf8
 from connectors.http.error_classifier import not_json
 from connectors.times import http_date, read_time
 
@@ -59,9 +60,10 @@ def token_body(answer: Answer, words: TokenWords) -> dict[str, Any]:
 
 
 def _json(answer: Answer) -> Any:
+    content_type = answer.headers.get("Content-Type", "")
     try:
-        return msgspec.json.decode(bytes(answer.body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode(in_utf8(answer.body, content_type)) if answer.body else None
+    except msgspec.DecodeError:
         return None
 
 

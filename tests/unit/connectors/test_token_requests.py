@@ -96,6 +96,32 @@ async def test_each_refusal_of_a_token_is_reported_by_its_cause(
     assert "secret-client" not in repr(raised.value)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"access_token": "t1"}',
+        '{"access_token": "t1"}'.encode("utf-16"),
+        b'{"access_token": "t1", "owner": "Zo\xeb"}',
+        b'{"access_token": "t1", "quota": NaN}',
+        b'{"access_token": "t1", "owner": "Z\no"}',
+    ],
+    ids=["byte-order mark", "utf-16", "latin-1", "nan", "line break"],
+)
+async def test_a_token_is_read_as_vendors_send_it_like_a_record(body: bytes) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.Response(body=body, content_type="application/json")
+        assert request.headers["Authorization"] == "Bearer t1"
+        return web.json_response({"rows": [{"id": "1"}]})
+
+    async with tiny_ats(answer) as ats:
+        connector = connector_of(ats)
+        ids = await ids_of(connector)
+        await connector.close()
+
+    assert ids == ["1"]
+
+
 async def test_a_wrong_address_that_is_an_option_is_named_as_one() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=404)
