@@ -55,9 +55,12 @@ def poll(
             help="Let this sweep delete more candidates than deletions.max_percent allows.",
         ),
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fetch an integration's candidates now."""
-    _of("poll", "poll")(name, config=config, sweep=sweep, accept_deletions=accept_deletions)
+    _of("poll", "poll")(
+        name, config=config, sweep=sweep, accept_deletions=accept_deletions, as_json=as_json
+    )
 
 
 def plan(

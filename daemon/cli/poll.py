@@ -1,7 +1,7 @@
 """`poll`, `verify` and `plan`: one integration, looked at or imported now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 import typer
+from msgspec.structs import asdict
 
 from config.problems import suggestion
 from connectors.connector import Connector
@@ -21,6 +22,7 @@ from daemon.cli.session import (
     database,
     err,
     out,
+    print_json,
     run_async,
     settings_for,
     showing_errors,
@@ -28,7 +30,7 @@ from daemon.cli.session import (
 )
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
-from daemon.core.runs import RunCounts
+from daemon.core.runs import Run, RunCounts
 from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
@@ -122,6 +124,7 @@ def poll(
     config: Path | None = None,
     sweep: bool = False,
     accept_deletions: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Import what changed now; a running daemon is asked to do it.
 
@@ -133,20 +136,56 @@ def poll(
         if accept_deletions and not sweep:
             raise usage_error("--accept-deletions goes with --sweep: only a sweep deletes")
 
-    async def work() -> bool:
+    async def work() -> Polled:
         async with command_context(name, checked, config) as on:
             return await _poll(on, sweep=sweep, accept_deletions=accept_deletions)
 
-    if not run_async(work):
+    polled = run_async(work)
+    if as_json:
+        print_json(polled.to_json())
+    else:
+        _show(polled)
+    if not polled.is_good:
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> bool:
+class Polled(msgspec.Struct, frozen=True):
+    """A poll that ended, here or in a daemon."""
+
+    run_id: UUID
+    integration: str
+    outcome: str
+    counts: RunCounts
+    details: Row
+    error: str | None
+
+    @property
+    def is_good(self) -> bool:
+        return self.outcome == "success" and self.error is None and not self.brakes
+
+    @property
+    def brakes(self) -> Sequence[str]:
+        """Returns the deletions that the guard stopped."""
+        return [str(brake) for brake in self.details.get("brakes", [])]
+
+    def to_json(self) -> Row:
+        """Returns the counts as `sync_runs` has them, beside what became of the poll."""
+        return {
+            "run_id": self.run_id,
+            "integration": self.integration,
+            "outcome": self.outcome,
+            "error_message": self.error,
+            "deletions_stopped": self.brakes,
+            **asdict(self.counts),
+        }
+
+
+async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> Polled:
     lease = await _lease(on)
     if lease is None:
         found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
         if not isinstance(found, HeldLease):
-            return _show_run(found)
+            return _polled_by_daemon(on, found)
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
     done = asyncio.Event()
@@ -170,7 +209,7 @@ async def _lease(on: CommandContext) -> HeldLease | None:
 
 async def _poll_here(
     on: CommandContext, lease: HeldLease, *, sweep: bool, accept_deletions: bool
-) -> bool:
+) -> Polled:
     app = on.app
     health = Health(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
     with Watcher(on.name) as watcher:
@@ -192,15 +231,17 @@ async def _poll_here(
             )
             run = await job.run(request)
         except ImportFailed as failed:
-            _show(failed.run.counts, failed.run.details, error=_words(failed))
             if not isinstance(failed.cause, AtsSyncError) and not is_outage(failed.cause):
                 await health.broke(failed)
-            return False
+            return _polled_here(on, failed.run, error=_words(failed))
         finally:
             await connector.close()
     await health.worked("import_poll")
-    _show(run.counts, run.details, error=run.error)
-    return run.outcome == "success" and not run.details.get("brakes")
+    return _polled_here(on, run, error=run.error)
+
+
+def _polled_here(on: CommandContext, run: Run, *, error: str | None) -> Polled:
+    return Polled(run.id, on.name, run.outcome, run.counts, run.details, error)
 
 
 def _words(failed: ImportFailed) -> str:
@@ -261,16 +302,15 @@ async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:
     )
 
 
-def _show_run(run: Row) -> bool:
+def _polled_by_daemon(on: CommandContext, run: Row) -> Polled:
     counts = RunCounts(**{name: run[name] for name in RunCounts.__struct_fields__})
-    _show(counts, run["details"], error=run["error_message"])
-    return run["outcome"] == "success" and not run["details"].get("brakes")
+    return Polled(run["_id"], on.name, run["outcome"], counts, run["details"], run["error_message"])
 
 
-def _show(counts: RunCounts, details: Row, *, error: str | None) -> None:
-    words = [f"{getattr(counts, name)} {name}" for name in RunCounts.__struct_fields__]
-    out.print(", ".join(w for w in words if not w.startswith("0 ")) or "nothing new", markup=False)
-    for brake in details.get("brakes", []):
+def _show(polled: Polled) -> None:
+    words = [f"{count} {name}" for name, count in asdict(polled.counts).items() if count]
+    out.print(", ".join(words) or "nothing new", markup=False)
+    for brake in polled.brakes:
         err.print(f"deletions stopped: {brake}; see `ats-sync status`", markup=False)
-    if error is not None:
-        err.print(f"failed: {error}", markup=False)
+    if polled.error is not None:
+        err.print(f"failed: {polled.error}", markup=False)

@@ -56,10 +56,15 @@ async def test_a_sweep_that_may_not_delete_what_is_gone_exits_with_1(bench: Work
     for person in list(lever.world.people.values())[:6]:
         lever.actions.delete_person(person)
 
-    code, said = await bench.run("poll", "lever", "--sweep", "--config", str(bench.config))
+    sweep = ("poll", "lever", "--sweep", "--config", str(bench.config))
+    code, said = await bench.run(*sweep)
+    code_again, document = await bench.run(*sweep, "--json")
 
-    assert code == 1
+    assert (code, code_again) == (1, 1)
     assert "deletions stopped" in said
+    shown = json.loads(document[document.index("{\n") :])
+    assert (shown["integration"], shown["deleted"]) == ("lever", 0)
+    assert shown["deletions_stopped"]
 
 
 async def test_a_poll_behind_a_killed_daemon_takes_its_place(bench: Workbench) -> None:
