@@ -58,6 +58,8 @@ class ListFacts(msgspec.Struct, frozen=True):
     """None: nothing is read in the background."""
     dropped: frozenset[str] = frozenset()
     """The fields that the integration's `privacy` keeps out, such as `candidate.phones`."""
+    hidden: frozenset[str] = frozenset()
+    """All that `privacy` keeps out or hashes, also single fields such as `candidate.custom_fields.salary`."""
 
     @property
     def files_from_details(self) -> bool:

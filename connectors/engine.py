@@ -113,6 +113,7 @@ class RestConnector:
     def lists(self) -> Sequence[ListFacts]:
         """Every list that is imported, in the order of the definition."""
         version = self._mapping_version()
+        privacy = PrivacyFilter(self.parts.operator.privacy)
         return [
             ListFacts(
                 name=name,
@@ -124,7 +125,8 @@ class RestConnector:
                 deleted_by=reader.spec.deleted_by,
                 read_again_in_sweeps=reader.spec.reads_inline and _is_swept(reader.spec),
                 detail=self._detail_facts(name, reader.spec),
-                dropped=PrivacyFilter(self.parts.operator.privacy).dropped,
+                dropped=privacy.dropped,
+                hidden=privacy.hidden,
             )
             for name, reader in self._reader.readers.items()
         ]

@@ -46,6 +46,8 @@ class PrivacyFilter:
         self._wants = lru_cache(maxsize=4096)(self._is_wanted)
         self.dropped = frozenset(name for name in self._drops if name in FIELD_CLASSES)
         """The whole fields that no record has."""
+        self.hidden = self._drops | self._hashes
+        """All that no record has in clear."""
 
     def apply(self, part: str, found: Any) -> None:
         """Changes a mapped part of a record, `candidate` or `application`."""

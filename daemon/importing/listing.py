@@ -152,6 +152,7 @@ class ListWalk:
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if self.window.is_full:
+            await self._clear_hidden()
             self._note_mapping(pages.unread)
             if context.walk.sweep and self._facts.detail and self._facts.detail.swept:
                 await context.ports.details.sweep(name, context.ports.clock.now())
@@ -159,6 +160,16 @@ class ListWalk:
     def _proves_absence(self, last: Page) -> bool:
         is_whole = self.window.is_full and not self._was_resumed
         return is_whole and self._facts.complete_listing_proves_absence and last.complete
+
+    async def _clear_hidden(self) -> None:
+        """Removes what `privacy` keeps out from what was stored before it did, after a change of the rules.
+
+        The position is stored later: after a kill the next run does it again.
+        """
+        facts, ports = self._facts, self._context.ports
+        if facts.hidden and self._context.state.mappings.get(facts.name) != facts.mapping_version:
+            await ports.history.clear(facts.hidden)
+            await ports.snapshots.drop_previous(facts.name)
 
     def _note_mapping(self, unread: int) -> None:
         """Takes that a complete walk mapped the records by the present rules and lookup lists."""

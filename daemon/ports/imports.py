@@ -1,6 +1,6 @@
 """Ports of an import: the collections that it reads and writes, and ClearView."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -58,6 +58,10 @@ class Snapshots(Protocol):
 
     async def forget(self, list_name: str, external_ids: Sequence[str], import_id: UUID) -> None:
         """Undoes what this import wrote for records that ClearView refused."""
+        ...
+
+    async def drop_previous(self, list_name: str) -> None:
+        """Removes what the last writes of the list's records have replaced; no page may be under way."""
         ...
 
     async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
@@ -184,6 +188,10 @@ class ImportHistory(Protocol):
         changes: Sequence[ChangeLine],
     ) -> None:
         """Stores one log document per candidate and walk, also when it is repeated."""
+        ...
+
+    async def clear(self, fields: Collection[str]) -> None:
+        """Removes the values of these fields, such as `candidate.phones`, from all changes."""
         ...
 
 

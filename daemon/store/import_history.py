@@ -1,7 +1,8 @@
 """The import log and the field changes in MongoDB."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from daemon.store.encoding import assembled, encode, encode_each, fields_of, tex
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 
+_APPLICATION = r"applications\.[^.]+\."
 _ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
 
@@ -42,6 +44,17 @@ class MongoImportHistory:
         await asyncio.gather(
             self._record_lines(walk_id, run_id, at, lines),
             self._record_changes(walk_id, run_id, at, changes),
+        )
+
+    async def clear(self, fields: Collection[str]) -> None:
+        paths = [re.compile(_pattern(field)) for field in sorted(fields)]
+        await self._changes.update_many(
+            {
+                "ats_integration_id": self._integration,
+                "path": {"$in": paths},
+                "$or": [{"old": {"$ne": None}}, {"new": {"$ne": None}}],
+            },
+            {"$set": {"old": None, "new": None}},
         )
 
     async def _record_lines(
@@ -155,3 +168,9 @@ def _merge(identity: bytes, line: LogLine) -> UpdateOne:
 
 def _hash(value: object) -> str:
     return xxhash.xxh3_128_hexdigest(_ENCODER.encode(value))
+
+
+def _pattern(field: str) -> str:
+    """Returns a pattern for the paths of a field, and of what is inside it."""
+    part, _, name = field.partition(".")
+    return f"^{_APPLICATION if part == 'application' else ''}{re.escape(name)}(\\.|$)"

@@ -201,6 +201,12 @@ class MongoSnapshots:
             ],
         )
 
+    async def drop_previous(self, list_name: str) -> None:
+        query = {"ats_integration_id": self._integration, "list": list_name}
+        await self._collection.update_many(
+            query | {"previous": {"$ne": None}}, {"$set": {"previous": None}}
+        )
+
     async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
         query = {
             **self._of_list(list_name),

@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 
 from config.operator import Privacy
 from connectors.simulator import Simulator, create_simulator
+from daemon.core.import_log import ChangeLine
 from daemon.store.connection import Mongo
+from daemon.store.import_history import MongoImportHistory
+from models.ids import integration_id
 from tests.support.ats import connect
 from tests.support.fake_ats import START, FakeConnector
 from tests.support.importing import ImportBench
@@ -16,6 +20,7 @@ from tests.support.mongo import stored_names
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
+ACME = integration_id("acme")
 PRIVACY = Privacy(
     drop=["phones", "addresses", "last_name"], hash=["emails"], key=SecretStr("a key of hashes")
 )
@@ -29,15 +34,12 @@ async def simulator() -> AsyncIterator[Simulator]:
     await account.stop()
 
 
-async def everything(mongo: Mongo, *, history: bool = True) -> str:
-    """Every document of both databases, as text; without `history`, only what is so now."""
-    if not history:
-        await mongo.own["candidate_snapshots"].update_many({}, {"$unset": {"previous": ""}})
+async def everything(mongo: Mongo) -> str:
+    """Every document of both databases, as text."""
     found = []
     for database in (mongo.own, mongo.clearview):
         for name in await stored_names(database):
-            if history or name != "candidate_changes":
-                found += await database[name].find().to_list()
+            found += await database[name].find().to_list()
     return str(found)
 
 
@@ -68,14 +70,49 @@ async def test_dropped_and_hashed_values_are_stored_nowhere(
     assert "hmac:" in stored
 
 
-async def test_what_was_stored_before_is_gone_after_the_next_poll(
+async def test_what_was_stored_before_is_gone_after_the_next_poll_also_from_the_history(
     opened: Mongo, simulator: Simulator
 ) -> None:
+    changes = opened.own["candidate_changes"]
     kept_out = of_people(simulator)
     await polled(opened, simulator, Privacy())
+    for person in list(simulator.world.people.values()):
+        edited = {"phones": ["+49 30 1"], "emails": ["new@example.org"], "title": "Smith"}
+        simulator.actions.edit_person(person, edited)
+    await polled(opened, simulator, Privacy())
     before = await everything(opened)
+    paths = set(await changes.distinct("path"))
     await polled(opened, simulator, PRIVACY)
 
-    stored = await everything(opened, history=False)
+    stored = await everything(opened)
     assert all(value in before for value in kept_out)
-    assert [value for value in kept_out if value in stored] == []
+    assert {"phones", "emails", "title"} <= paths
+    assert [value for value in (*kept_out, "new@example.org", "+49 30 1") if value in stored] == []
+    assert paths <= set(await changes.distinct("path"))
+    assert await changes.count_documents({"path": "title", "new": "Smith"}) >= 6
+
+
+async def test_single_fields_and_those_of_applications_are_cleared_and_no_others(
+    opened: Mongo,
+) -> None:
+    rows = {
+        "custom_fields.salary": True,
+        "custom_fields.salary.currency": True,
+        "custom_fields.salary_range": False,
+        "applications.a7.rejection_reason": True,
+        "applications.a7.status": False,
+        "rejection_reason": False,
+    }
+    lines = [ChangeLine("c1", None, path, "before", "after") for path in rows]
+    for integration in (ACME, integration_id("globex")):
+        history = MongoImportHistory(opened, integration)
+        await history.record(walk_id=uuid4(), run_id=uuid4(), at=START, lines=[], changes=lines)
+
+    fields = {"candidate.custom_fields.salary", "application.rejection_reason"}
+    for _ in range(2):
+        await MongoImportHistory(opened, ACME).clear(fields)
+
+    changes = opened.own["candidate_changes"]
+    found = await changes.find({"ats_integration_id": ACME}).to_list()
+    assert {row["path"]: row["old"] is None and row["new"] is None for row in found} == rows
+    assert await changes.count_documents({"old": None}) == 3
