@@ -1,6 +1,7 @@
 """Lines of `candidates_import_log` and `candidate_changes`."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -28,6 +29,23 @@ class ChangeLine(msgspec.Struct, frozen=True):
     path: str
     old: Any
     new: Any
+
+
+def paths_of(fields: Collection[str]) -> re.Pattern[str]:
+    """Returns a pattern for the paths of fields such as `candidate.phones`, and of what is inside them."""
+    found = []
+    for field in sorted(fields):
+        part, _, name = field.partition(".")
+        found.append((r"applications\.[^.]+\." if part == "application" else "") + re.escape(name))
+    return re.compile(rf"^({'|'.join(found)})(\.|$)")
+
+
+def without_former(lines: Iterable[ChangeLine], hidden: Collection[str]) -> list[ChangeLine]:
+    """Returns the lines without the former values of these fields, which may be from before they were hidden."""
+    if not hidden:
+        return list(lines)
+    paths = paths_of(hidden)
+    return [replace(line, old=None) if paths.match(line.path) else line for line in lines]
 
 
 def log_line(change: RecordChange) -> LogLine | None:

@@ -12,6 +12,7 @@ from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.coalesce_batch import fold_candidates
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.conflict import Policy
+from daemon.core.import_log import without_former
 from daemon.core.import_plan import (
     ClearViewSide,
     RecordPlan,
@@ -208,12 +209,16 @@ async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None
     """Logs the plans that ClearView took. It may be repeated after a kill."""
     if not plans:
         return
+    changes = [line for plan in plans for line in plan.changes]
+    if changes:
+        hidden = frozenset().union(*(facts.hidden for facts in context.connector.lists))
+        changes = without_former(changes, hidden)
     await context.ports.history.record(
         walk_id=context.walk_id,
         run_id=context.run.id,
         at=plans[0].change.after.seen_at,
         lines=[plan.log for plan in plans if plan.log is not None],
-        changes=[line for plan in plans for line in plan.changes],
+        changes=changes,
     )
 
 

@@ -1,7 +1,6 @@
 """The import log and the field changes in MongoDB."""
 
 import asyncio
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +9,7 @@ import msgspec
 import xxhash
 from pymongo import UpdateOne
 
-from daemon.core.import_log import ChangeLine, LogLine, merge_lines
+from daemon.core.import_log import ChangeLine, LogLine, merge_lines, paths_of
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_insert import insert_new
 from daemon.store.connection import Mongo, Row
@@ -18,7 +17,6 @@ from daemon.store.encoding import assembled, encode, encode_each, fields_of, tex
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 
-_APPLICATION = r"applications\.[^.]+\."
 _ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
 
@@ -47,11 +45,10 @@ class MongoImportHistory:
         )
 
     async def clear(self, fields: Collection[str]) -> None:
-        paths = [re.compile(_pattern(field)) for field in sorted(fields)]
         await self._changes.update_many(
             {
                 "ats_integration_id": self._integration,
-                "path": {"$in": paths},
+                "path": paths_of(fields),
                 "$or": [{"old": {"$ne": None}}, {"new": {"$ne": None}}],
             },
             {"$set": {"old": None, "new": None}},
@@ -168,9 +165,3 @@ def _merge(identity: bytes, line: LogLine) -> UpdateOne:
 
 def _hash(value: object) -> str:
     return xxhash.xxh3_128_hexdigest(_ENCODER.encode(value))
-
-
-def _pattern(field: str) -> str:
-    """Returns a pattern for the paths of a field, and of what is inside it."""
-    part, _, name = field.partition(".")
-    return f"^{_APPLICATION if part == 'application' else ''}{re.escape(name)}(\\.|$)"

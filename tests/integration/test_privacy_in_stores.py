@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from config.operator import Privacy
 from connectors.simulator import Simulator, create_simulator
-from daemon.core.import_log import ChangeLine
+from daemon.core.import_log import ChangeLine, without_former
 from daemon.store.connection import Mongo
 from daemon.store.import_history import MongoImportHistory
 from models.ids import integration_id
@@ -116,3 +116,12 @@ async def test_single_fields_and_those_of_applications_are_cleared_and_no_others
     found = await changes.find({"ats_integration_id": ACME}).to_list()
     assert {row["path"]: row["old"] is None and row["new"] is None for row in found} == rows
     assert await changes.count_documents({"old": None}) == 3
+
+
+def test_a_value_that_is_hidden_is_followed_by_no_former_one() -> None:
+    lines = [ChangeLine("c1", None, path, "in clear", "hmac:1") for path in ("emails", "title")]
+
+    kept = without_former(lines, {"candidate.emails"})
+
+    assert [line.old for line in kept] == [None, "in clear"]
+    assert without_former(lines, ()) == lines
