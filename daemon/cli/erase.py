@@ -53,6 +53,15 @@ SaveOption = Annotated[
 ]
 
 
+LiftOption = Annotated[
+    bool,
+    typer.Option(
+        "--lift",
+        help="Let imports bring an erased person again, who has applied again and agreed to it.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("erase", rich_help_panel=PANEL)(erase)
@@ -72,6 +81,7 @@ def erase(
     ] = False,
     receipts: ReceiptsOption = None,
     save_receipts: SaveOption = None,
+    lift: LiftOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +92,14 @@ def erase(
     if replay or save_receipts is not None:
         _archive(config, receipts, save_receipts)
         return
+    from daemon.cli.session import usage_error
+
     wanted = person_request(candidate, email, integration)
+    if lift and dry_run:
+        raise usage_error("--lift has no --dry-run")
+    if lift:
+        _lift(config, wanted)
+        return
 
     async def work(requests: "PersonRequests") -> "ErasureReceipt | None":
         return await (requests.plan(wanted) if dry_run else requests.erase(wanted))
@@ -111,6 +128,19 @@ def _archive(config: Path | None, receipts: Path | None, save_to: Path | None) -
 
     added, erased = _with_app(config, replay)
     out.print(f"{added} receipts added, {erased} candidates erased again.")
+
+
+def _lift(config: Path | None, wanted: "PersonRequest") -> None:
+    from daemon.cli.session import out
+
+    lifted = with_requests(config, lambda requests: requests.lift(wanted))
+    if not lifted:
+        out.print("No erasure keeps this person from being imported.")
+        return
+    out.print(f"{lifted} erasures no longer keep this person from being imported.")
+    out.print(
+        "A change at the ATS brings the person; `ats-sync poll NAME --sweep` does it at once."
+    )
 
 
 def export_person(

@@ -102,6 +102,8 @@ class ErasureReceipt(msgspec.Struct, frozen=True):
     subject: Sequence[PersonIds] = ()
     texts_cleared: bool = False
     finished_at: datetime | None = None
+    lifted_at: datetime | None = None
+    """Since then imports may bring the people again."""
 
 
 class IdentityHasher:

@@ -76,6 +76,21 @@ class PersonRequests:
             return await self._earlier(wanted)
         return await self._erasures.erase(planned)
 
+    async def lift(self, wanted: PersonRequest) -> int:
+        """Lets imports bring an erased person again; returns the number of receipts that refused it.
+
+        Raises:
+            UserError: the id means people of several integrations.
+        """
+        await self._erasures.finish_interrupted()
+        known_by = await self._known_by(wanted)
+        found = await self._receipts.matching(known_by)
+        refused = [each for each in known_by if any(each in one.hashes for one in found)]
+        if len(refused) > 1:
+            raise _several(wanted, len(refused))
+        await self._erasures.lift(found)
+        return len(found)
+
     async def documents(self, wanted: PersonRequest) -> Mapping[str, list[dict[str, Any]]]:
         """Returns all that is held, by collection."""
         people = [await self._data.complete(person) for person in await self._find(wanted)]
@@ -135,16 +150,24 @@ class PersonRequests:
             return await self._people.holding(wanted.email)
         found = await self._people.named(wanted.candidate or "", integration=wanted.integration)
         if len(found) > 1:
-            raise UserError(
-                f'"{wanted.candidate}" means a candidate in each of {len(found)} integrations',
-                remedy="name the integration",
-            )
+            raise _several(wanted, len(found))
         return found
 
     async def _earlier(self, wanted: PersonRequest) -> ErasureReceipt | None:
+        return next(iter(await self._receipts.matching(await self._known_by(wanted))), None)
+
+    async def _known_by(self, wanted: PersonRequest) -> Sequence[bytes]:
+        """Returns the hashes that a receipt may have of the person."""
         hasher = await self._receipts.hasher()
         hashes = [hasher.of_address(address) for address in wanted.addresses]
         if wanted.candidate is not None:
-            ids = await self._people.identities(wanted.candidate)
+            ids = await self._people.identities(wanted.candidate, integration=wanted.integration)
             hashes += [hasher.of_id(identity) for identity in ids]
-        return next(iter(await self._receipts.matching(hashes)), None)
+        return hashes
+
+
+def _several(wanted: PersonRequest, count: int) -> UserError:
+    return UserError(
+        f'"{wanted.candidate}" means a candidate in each of {count} integrations',
+        remedy="name the integration",
+    )

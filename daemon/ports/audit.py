@@ -8,6 +8,7 @@ AuditAction = Literal[
     "alert.unmute",
     "attachments.retry",
     "configuration.apply",
+    "erasure.lift",
     "integration.add",
     "integration.change",
     "integration.pause",

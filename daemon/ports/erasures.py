@@ -59,8 +59,8 @@ class People(Protocol):
         """
         ...
 
-    async def identities(self, name: str) -> Collection[UUID]:
-        """Returns every id that a candidate of this name may have had."""
+    async def identities(self, name: str, *, integration: UUID | None) -> Collection[UUID]:
+        """Returns every id that a candidate of this name may have had; None: in any integration."""
         ...
 
 
@@ -159,6 +159,10 @@ class Receipts(Protocol):
 
     async def finish(self, receipt: UUID, *, at: datetime) -> None:
         """Removes the ids from the receipt; only hashes and counts stay."""
+        ...
+
+    async def lift(self, receipt: UUID, *, at: datetime) -> None:
+        """Removes the hashes from a finished receipt: no import refuses the people by it."""
         ...
 
     async def unfinished(self) -> Sequence[ErasureReceipt]: ...

@@ -33,6 +33,7 @@ class MongoReceipts:
             "$set": {
                 "state": "requested",
                 "finished_at": None,
+                "lifted_at": None,
                 "subject": [person.to_value() for person in receipt.subject],
                 "texts_cleared": False,
                 "candidates": receipt.candidates,
@@ -68,6 +69,11 @@ class MongoReceipts:
         await self._collection.update_one(
             {"_id": receipt, "state": "requested"},
             {"$set": {"state": "finished", "finished_at": at, "subject": None}},
+        )
+
+    async def lift(self, receipt: UUID, *, at: datetime) -> None:
+        await self._collection.update_one(
+            {"_id": receipt, "state": "finished"}, {"$set": {"hashes": [], "lifted_at": at}}
         )
 
     async def unfinished(self) -> Sequence[ErasureReceipt]:
@@ -131,6 +137,11 @@ class ReceiptArchive:
                 {"_id": receipt.id}, {"$setOnInsert": row}, upsert=True
             )
             added += result.upserted_id is not None
+            if receipt.lifted_at is not None:
+                lifted = {"hashes": [], "lifted_at": receipt.lifted_at}
+                await self._collection.update_one(
+                    {"_id": receipt.id, "state": "finished"}, {"$set": lifted}
+                )
         await self._keys.note_write(ERASURE)
         return added
 
@@ -210,6 +221,7 @@ def _receipt(row: Row) -> ErasureReceipt:
         reason=row["reason"],
         requested_at=row["requested_at"],
         finished_at=row.get("finished_at"),
+        lifted_at=row.get("lifted_at"),
         candidates=row["candidates"],
         counts=dict(row.get("counts") or {}),
         hashes=frozenset(bytes(one) for one in row["hashes"]),

@@ -113,10 +113,10 @@ class PersonAddresses:
                 found.add((scope, name))
         return _people(pair for pair in found if integration in (None, pair[0]))
 
-    async def identities(self, name: str) -> set[UUID]:
+    async def identities(self, name: str, *, integration: UUID | None) -> set[UUID]:
         """Returns every id that a candidate of this name may have had, known or not."""
         own = _uuid(name)
-        scopes = await self._integrations()
+        scopes = await self._integrations() if integration is None else {integration}
         return {candidate_id(scope, name) for scope in scopes} | ({own} if own else set())
 
     async def _integrations(self) -> set[UUID]:

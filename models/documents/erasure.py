@@ -29,6 +29,8 @@ class Erasure(StoredDocument):
     """Keyed hashes of ids and addresses: an import leaves out whatever has one of them."""
     subject: list[dict[str, Any]] | None = None
     """The ids that are being erased; None once it is finished."""
+    lifted_at: UtcTime | None = None
+    """Since then imports may bring the people again, for whom there are no hashes any more."""
     texts_cleared: bool = False
     """Free texts no longer name the person; until then the names are still in their documents."""
 

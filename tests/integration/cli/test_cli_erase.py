@@ -129,3 +129,15 @@ def test_receipts_are_saved_apart_and_replayed(seeded: CommandWorld, tmp_path: P
 
 async def restored(mongo: Mongo) -> None:
     await mongo.clearview.candidates.insert_one(ADA)
+
+
+def test_the_block_of_a_person_is_lifted_once(seeded: CommandWorld) -> None:
+    seeded.ats_sync("erase", "--email", "ada@example.org")
+
+    wrong = seeded.ats_sync("erase", "--lift", "--dry-run", "--email", "ada@example.org")
+    lifted = seeded.ats_sync("erase", "--lift", "--email", "ada@example.org")
+    again = seeded.ats_sync("erase", "--lift", "--email", "ada@example.org")
+
+    assert (wrong.code, lifted.code, again.code) == (2, 0, 0)
+    assert lifted.out.startswith("1 erasures no longer keep this person from being imported.\n")
+    assert again.out == "No erasure keeps this person from being imported.\n"

@@ -1,0 +1,113 @@
+"""A person who was erased and applies again with consent is imported again, once an operator lifts the block."""
+
+import pytest
+
+from daemon.core.erasure import PersonIds
+from daemon.erasing.requests import PersonRequest
+from daemon.store.connection import Mongo
+from models.errors import UserError
+from models.ids import integration_id
+from tests.support.canary import (
+    ACME,
+    EMAIL,
+    PERSON,
+    CanaryConnector,
+    an_ats,
+    fill,
+    shows,
+    traces,
+    values_of,
+)
+from tests.support.erasing import Erasing, erasing
+from tests.support.importing import ImportBench
+from tests.support.moving_clock import MovingClock
+from tests.support.sample_rows import an_integration
+
+pytestmark = pytest.mark.mongo
+BY_ID, BY_EMAIL = PersonRequest(candidate=PERSON), PersonRequest(email=EMAIL)
+
+
+@pytest.fixture
+async def bench(opened: Mongo) -> ImportBench:
+    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
+    bench.ruled(max_percent=100.0)
+    await fill(bench)
+    return bench
+
+
+@pytest.fixture
+def its(bench: ImportBench) -> Erasing:
+    return erasing(bench.mongo, bench.clock)
+
+
+async def is_imported(bench: ImportBench) -> bool:
+    await bench.poll(sweep=True)
+    return await bench.count("candidates", external_id=PERSON) == 1
+
+
+@pytest.mark.parametrize("wanted", [BY_ID, BY_EMAIL], ids=["by id", "by address"])
+async def test_an_import_brings_the_person_again_and_not_before(
+    bench: ImportBench, its: Erasing, wanted: PersonRequest
+) -> None:
+    receipt = await its.requests().erase(BY_EMAIL)
+    refused = not await is_imported(bench)
+
+    lifted = [await its.requests().lift(wanted), await its.requests().lift(wanted)]
+
+    assert receipt is not None
+    assert refused
+    assert lifted == [1, 0]
+    assert await is_imported(bench)
+    row = await bench.mongo.own.erasures.find_one({"_id": receipt.id})
+    assert row is not None
+    assert (row["hashes"], row["lifted_at"]) == ([], bench.clock.now())
+    [audited] = await bench.mongo.own.audit_log.find({"action": "erasure.lift"}).to_list()
+    assert (audited["subject"], audited["after"]) == (str(receipt.id), {"hashes": 0})
+    assert not any(shows(value) for _, value in values_of(audited))
+
+
+async def test_a_person_can_be_erased_again_afterwards(bench: ImportBench, its: Erasing) -> None:
+    await its.requests().erase(BY_EMAIL)
+    await its.requests().lift(BY_EMAIL)
+    assert await is_imported(bench)
+
+    await its.requests().erase(BY_EMAIL)
+
+    assert not await is_imported(bench)
+    assert await traces(bench.mongo) == []
+    assert await bench.mongo.own.erasures.count_documents({"lifted_at": None}) == 1
+
+
+async def test_a_replay_after_a_restore_leaves_the_person_alone(
+    bench: ImportBench, its: Erasing, unrestricted: Mongo
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    backup = await unrestricted.own.erasures.find().to_list()
+    await its.requests().lift(BY_EMAIL)
+    saved = await its.archive.save()
+    assert await is_imported(bench)
+    await unrestricted.own.erasures.delete_many({})
+    await unrestricted.own.erasures.insert_many(backup)
+
+    await its.archive.restore(saved)
+
+    assert await its.requests().replay() == 0
+    assert await is_imported(bench)
+
+
+async def test_an_id_that_means_people_of_two_integrations_lifts_neither(
+    bench: ImportBench, its: Erasing
+) -> None:
+    beta = integration_id("beta")
+    await bench.mongo.own.ats_integration_settings.insert_one(an_integration("beta"))
+    await its.requests().erase(BY_ID)
+    namesake = PersonIds(beta, candidates=frozenset({PERSON}))
+    await its.erasures.erase(await its.erasures.plan([namesake]))
+
+    with pytest.raises(UserError, match="in each of 2 integrations"):
+        await its.requests().lift(BY_ID)
+
+    assert not await is_imported(bench)
+    assert await its.requests().lift(PersonRequest(candidate=PERSON, integration=ACME)) == 1
+    assert await is_imported(bench)
+    assert await bench.mongo.own.erasures.count_documents({"hashes": {"$ne": []}}) == 1
