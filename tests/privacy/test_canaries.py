@@ -46,13 +46,14 @@ SHOWN: Mapping[str, frozenset[str]] = {
     "GET /api/v1/candidates/{id}/history": EDITED
     | {"first name", "last name", "reason", "stage", "status", "application's field"},
     "ats-sync history": EDITED | {"first name", "last name", "reason", "stage", "status"},
-    "ats-sync plan greenhouse": frozenset(REFUSED),
     "ats-sync verify greenhouse": frozenset({"status"}),
     "ats-sync outbox list --json": frozenset({"reason", "stage"}),
     "ats-sync outbox show": frozenset({"stage"}),
     "ats-sync export-person --email": frozenset({*PERSON, *RECRUITER}),
 }
 """What shows a person because an operator asks for that very person, or for every difference."""
+MAY_SHOW: Mapping[str, frozenset[str]] = {"ats-sync plan greenhouse": frozenset(REFUSED)}
+"""A plan shows whom ClearView refused while the next poll would read that person again."""
 SENT: Mapping[str, frozenset[str]] = {
     "notify": frozenset({"notification token", "notification path"}),
     "chat": frozenset({"chat path"}),
@@ -150,6 +151,9 @@ async def recruit(world: CanaryWorld) -> None:
         return {"delivered", "skipped", "dead"} <= set(await outbox.distinct("state"))
 
     await until(all_ended, within=60)
+    await world.ask("POST", "/api/v1/integrations/greenhouse/poll")  # reads the ATS's own reason
+    reason = {"path": {"$regex": "rejection_reason$"}}
+    await until(lambda: has_row(world.bench.own["candidate_changes"], **reason), within=60)
 
 
 async def receive_webhooks(world: CanaryWorld) -> None:
@@ -235,7 +239,9 @@ async def add_commands(surfaces: Surfaces, world: CanaryWorld) -> None:
     ):
         answer = await world.command(*words)
         name = " ".join(each for each in words if each not in (person, EMAIL, str(push["_id"])))
-        surfaces.add(f"ats-sync {name}", answer.out + answer.err, SHOWN.get(f"ats-sync {name}", ()))
+        name = f"ats-sync {name}"
+        shown = answer.out + answer.err
+        surfaces.add(name, shown, SHOWN.get(name, ()), MAY_SHOW.get(name, ()))
     surfaces.add("ats-sync doctor", (await doctor)[1])
 
 
