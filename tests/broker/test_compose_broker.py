@@ -111,7 +111,7 @@ async def test_the_daemon_publishes_to_the_broker_of_the_compose_file(
     assert (wrong[0], doctor[0], ran[0]) == (1, 0, 0), ran[1][-3000:]
     assert "The broker refuses the user or the password." in wrong[1]
     assert "canary" not in f"{wrong[1]}{doctor[1]}{ran[1]}"
-    assert len(logged) >= 60
+    assert len(logged) >= 20
     assert logged <= received
 
 

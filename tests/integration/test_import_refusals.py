@@ -137,9 +137,8 @@ async def test_a_deletion_that_is_refused_is_failed_and_the_others_are_made(
     bench.ruled(max_percent=100.0)
     await bench.poll()
     rules = {"$or": [{"company": {"$ne": "C2"}}, {"deleted_at": None}]}
-    await unrestricted.clearview.command(
-        {"collMod": "candidates", "validator": rules, "validationAction": "error"}
-    )
+    refusing = {"validationAction": "error", "validationLevel": "strict"}
+    await unrestricted.clearview.command({"collMod": "candidates", "validator": rules, **refusing})
     for external_id in ("2", "3"):
         bench.connector.ats.drop("candidates", external_id)
 
