@@ -71,6 +71,8 @@ async def test_custom_fields_and_files_that_lists_lack_equal_the_truth(account: 
 
 async def test_files_that_details_show_are_found_again_and_fetched(account: Account) -> None:
     simulator, connector = await account(candidates=20)
+    for person in simulator.world.people.values():
+        simulator.actions.add_files(person, ["letter.pdf"], kind="other")
     connector = connect(simulator, attachments={"hosts": [simulator.file_origin]})
     await connector.open()
     found = Imported()
