@@ -1,6 +1,5 @@
 """ClearView's documents are written by others: no change stops the stream, and none is lost silently."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +9,11 @@ from daemon.core.status_events import StreamInterrupted
 from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from models.status import ApplicationStatus
-from tests.support.mongo import TestMongo
 from tests.support.odd_documents import BROKEN_TEXT, LATEST, ODD, raw_document
-from tests.support.push_world import PushWorld, push_world
+from tests.support.push_world import PushWorld
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(
-        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
-    ) as world:
-        await world.add("a1", "a2")
-        await world.settle()
-        yield world
 
 
 async def write(world: PushWorld, external_id: str, **fields: Any) -> None:

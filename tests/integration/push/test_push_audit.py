@@ -1,6 +1,5 @@
 """Every status that was sent to an ATS is found from the audit log, which names no one."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,16 +16,6 @@ from tests.support.push_world import PushWorld, push_world
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(
-        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
-    ) as world:
-        await world.add("a1", "a2")
-        await world.settle()
-        yield world
 
 
 async def test_a_status_that_was_written_leads_to_its_row_in_the_log(world: PushWorld) -> None:

@@ -1,6 +1,5 @@
 """A status changed in ClearView arrives at the ATS: once, in order, logged, and without an echo."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -8,21 +7,10 @@ from structlog.testing import capture_logs
 
 from daemon.pushing import delivery_report
 from models.status import ApplicationStatus
-from tests.support.mongo import TestMongo
-from tests.support.push_world import PushWorld, push_world, until
+from tests.support.push_world import PushWorld, until
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(
-        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
-    ) as world:
-        await world.add("a1", "a2")
-        await world.settle()
-        yield world
 
 
 async def test_a_plain_update_is_enough(world: PushWorld) -> None:

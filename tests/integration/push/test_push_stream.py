@@ -1,7 +1,6 @@
 """The stream's position: kept while idle, checked when it opens, repaired loudly when it is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -22,16 +21,6 @@ from tests.support.push_world import PushWorld, push_world, until
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo
-
-
-@pytest.fixture
-async def world(prepared_mongo: TestMongo) -> AsyncIterator[PushWorld]:
-    async with push_world(
-        prepared_mongo.uri, prepared_mongo.database, prepared_mongo.clearview
-    ) as world:
-        await world.add("a1", "a2")
-        await world.settle()
-        yield world
 
 
 async def stored_checkpoint(world: PushWorld) -> dict[str, Any]:
