@@ -210,8 +210,8 @@ async def replicas(busy: Workbench) -> AsyncIterator[list[Replica]]:
             found.append(daemon)
         listening = [json.loads(await one.heard("http_listening", within=60)) for one in found]
         yield [
-            Replica(daemon, told["port"], client)
-            for daemon, told in zip(found, listening, strict=True)
+            Replica(daemon, line["port"], client)
+            for daemon, line in zip(found, listening, strict=True)
         ]
 
 

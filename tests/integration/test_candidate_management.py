@@ -223,8 +223,8 @@ async def test_any_history_ends_in_the_same_state_both_ways(
             else HttpCandidateManagement(http, opened, integration, max_batch=3)
         )
         dice = random.Random(seed)
-        told = [await store.apply(a_random_batch(dice, first=n == 0)) for n in range(6)]
-        ends.append((told, await state_of(opened, integration)))
+        outcomes = [await store.apply(a_random_batch(dice, first=n == 0)) for n in range(6)]
+        ends.append((outcomes, await state_of(opened, integration)))
 
     assert ends[0] == ends[1]
 

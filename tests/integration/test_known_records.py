@@ -60,9 +60,9 @@ async def test_an_application_is_found_by_the_index_among_records_that_have_none
 
     await unrestricted.own.command("profile", 0)
     name = opened.collection(CandidateSnapshot).full_name
-    told = await unrestricted.own["system.profile"].find_one({"ns": name, "op": "query"})
+    profiled = await unrestricted.own["system.profile"].find_one({"ns": name, "op": "query"})
     assert set(found) == {"a1"}
-    assert (told["docsExamined"], told["nreturned"]) == (1, 1)
+    assert (profiled["docsExamined"], profiled["nreturned"]) == (1, 1)
 
 
 async def test_a_list_counts_as_empty_until_its_first_snapshot(opened: Any) -> None:

@@ -365,8 +365,8 @@ async def test_replicas_together_say_a_thing_once(
     await asyncio.gather(*(sender.drain_once() for sender in senders))
     await asyncio.gather(*(sender.drain_once() for sender in senders))
 
-    told = sorted((n.kind, n.integration or "") for n in services.notifications)
-    assert told == [
+    received = sorted((n.kind, n.integration or "") for n in services.notifications)
+    assert received == [
         ("auth_refused", ""),
         ("integration_failing", "f0"),
         ("integration_failing", "f1"),
