@@ -46,14 +46,13 @@ SHOWN: Mapping[str, frozenset[str]] = {
     "GET /api/v1/candidates/{id}/history": EDITED
     | {"first name", "last name", "reason", "stage", "status", "application's field"},
     "ats-sync history": EDITED | {"first name", "last name", "reason", "stage", "status"},
+    "ats-sync plan greenhouse": frozenset(REFUSED),
     "ats-sync verify greenhouse": frozenset({"status"}),
     "ats-sync outbox list --json": frozenset({"reason", "stage"}),
     "ats-sync outbox show": frozenset({"stage"}),
     "ats-sync export-person --email": frozenset({*PERSON, *RECRUITER}),
 }
 """What shows a person because an operator asks for that very person, or for every difference."""
-MAY_SHOW: Mapping[str, frozenset[str]] = {"ats-sync plan greenhouse": frozenset(REFUSED)}
-"""A plan shows whom ClearView refused while the next poll would read that person again."""
 SENT: Mapping[str, frozenset[str]] = {
     "notify": frozenset({"notification token", "notification path"}),
     "chat": frozenset({"chat path"}),
@@ -224,6 +223,8 @@ async def add_commands(surfaces: Surfaces, world: CanaryWorld) -> None:
     push = await world.bench.own["status_outbox"].find_one({"state": "skipped"})
     assert push is not None
     person = world.ats.person_key(world.person)
+    touch = {"kind": "edit_person", "candidate": world.refused, "changes": {"company": "new"}}
+    run_command(world.ats, touch)  # the next poll reads this person again, so that the plan has it
     doctor = asyncio.create_task(
         world.bench.run("doctor", "--config", str(world.bench.config), **ENVIRONMENT)
     )
@@ -241,7 +242,7 @@ async def add_commands(surfaces: Surfaces, world: CanaryWorld) -> None:
         name = " ".join(each for each in words if each not in (person, EMAIL, str(push["_id"])))
         name = f"ats-sync {name}"
         shown = answer.out + answer.err
-        surfaces.add(name, shown, SHOWN.get(name, ()), MAY_SHOW.get(name, ()))
+        surfaces.add(name, shown, SHOWN.get(name, ()))
     surfaces.add("ats-sync doctor", (await doctor)[1])
 
 

@@ -88,6 +88,13 @@ class CanaryWorld:
         return next(each for each in people if each.first_name == PERSON["first name"])
 
     @property
+    def refused(self) -> str:
+        """The id at the ATS of the one whom ClearView refuses."""
+        people = self.ats.world.people.values()
+        found = next(one for one in people if one.first_name == REFUSED["refused name"])
+        return self.ats.person_key(found)
+
+    @property
     def applications(self) -> list[str]:
         """The person's applications, by their ids at the ATS."""
         found = self.ats.world.applications_of(self.person)

@@ -88,13 +88,11 @@ class Surface:
     looked_at: str
     found: frozenset[str]
     holds: frozenset[str]
-    """The canaries that it must show."""
-    may_hold: frozenset[str] = frozenset()
-    """Those that it shows or not, as it happens; it may show no other."""
+    """The canaries that it must show; it may show no other."""
 
     @property
     def is_right(self) -> bool:
-        return self.holds <= self.found <= self.holds | self.may_hold
+        return self.found == self.holds
 
 
 @dataclass(slots=True)
@@ -104,18 +102,12 @@ class Surfaces:
     words: Words = field(default_factory=Words)
     rows: list[Surface] = field(default_factory=list)
 
-    def add(
-        self,
-        name: str,
-        data: bytes | str,
-        holds: Iterable[str] = (),
-        may_hold: Iterable[str] = (),
-    ) -> None:
+    def add(self, name: str, data: bytes | str, holds: Iterable[str] = ()) -> None:
         content = data.encode() if isinstance(data, str) else data
         assert content, f"{name}: there is nothing to look through"
         size = f"{len(content):,} bytes"
         found = self.words.found_in(content)
-        self.rows.append(Surface(name, size, found, frozenset(holds), frozenset(may_hold)))
+        self.rows.append(Surface(name, size, found, frozenset(holds)))
 
     async def add_database(
         self, name: str, database: AsyncDatabase[Any], holds: Mapping[str, Iterable[str]]
@@ -145,7 +137,7 @@ class Surfaces:
         """The surfaces that show what they must not, or lack what they must show."""
         return {
             row.name: {
-                "must not show": sorted(row.found - row.holds - row.may_hold),
+                "must not show": sorted(row.found - row.holds),
                 "lacks": sorted(row.holds - row.found),
             }
             for row in self.rows
