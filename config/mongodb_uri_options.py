@@ -71,6 +71,10 @@ FORMS: Mapping[str, tuple[str, str]] = {
         r"(?:[^:,]+:[^:,]*(?:,[^:,]+:[^:,]*)*)?",
         "must be pairs such as dc:east,rack:1",
     ),
+    "compressors": (
+        r"(?:snappy|zlib|zstd)(?:,(?:snappy|zlib|zstd))*",
+        "must be some of snappy, zlib, zstd, separated by commas",
+    ),
     "authMechanismProperties": (
         rf"(?:{'|'.join(_PROPERTIES)}):[^,]*(?:,(?:{'|'.join(_PROPERTIES)}):[^,]*)*",
         f"must be pairs NAME:VALUE, separated by commas; names are {', '.join(_PROPERTIES)}",

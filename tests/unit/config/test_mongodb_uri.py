@@ -163,12 +163,19 @@ def test_no_option_takes_a_value_that_the_driver_refuses(option: str) -> None:
         "a:b,c:",
     ):
         uri = f"mongodb://h/?{option}={value}"
-        if uri_problems(uri) or option == "compressors":  # of these the driver only warns
+        if uri_problems(uri):
             continue
         try:
             _validate_uri(uri, validate=True, warn=False)
         except Exception as error:
             pytest.fail(f"{uri!r}: {error!r}")
+
+
+def test_a_compressor_that_no_driver_has_is_named() -> None:
+    assert uri_problems("mongodb://h/?compressors=zlib") == []
+    assert uri_problems("mongodb://h/?compressors=zlib,gzip") == [
+        "compressors must be some of snappy, zlib, zstd, separated by commas"
+    ]
 
 
 @given(words, words, words)
