@@ -38,7 +38,8 @@ from connectors.http.error_classifier import (
     not_json,
     partial_answer,
 )
-from connectors.http.rate_limits import Budget, RequestClass
+from connectors.http.limiters import RequestClass
+from connectors.http.rate_limits import Budget
 from models.backoff import backoff_pause
 
 Payload = TypeVar("Payload")

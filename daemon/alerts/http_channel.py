@@ -16,7 +16,7 @@ from connectors.http.outbound import (
     was_refused,
     written_hosts,
 )
-from connectors.http.rate_limits import requested_pause
+from connectors.http.pause_headers import requested_pause
 from daemon.core.notifications import ChannelFailed, MessageRefused
 from models.times import utc_now
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from daemon.app.jobs import export_job
-from daemon.cli.poll import CommandContext, checked_for, command_context
+from daemon.cli.command_context import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import EXIT_FAILED, out, run_async, showing_errors, usage_error
 

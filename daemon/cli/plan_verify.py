@@ -1,4 +1,4 @@
-"""`verify` and `plan`: both check at everything and write nothing."""
+"""`ats-sync verify` and `ats-sync plan`: both look at everything and write nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from yarl import URL
 from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
 from daemon.app.jobs import import_ports, reconciliation
-from daemon.cli.poll import CommandContext, checked_for, command_context
+from daemon.cli.command_context import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,

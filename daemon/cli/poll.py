@@ -1,8 +1,7 @@
-"""`poll`, `verify` and `plan`: one integration, looked at or imported now."""
+"""`ats-sync poll`: one integration, imported now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,20 +10,15 @@ import msgspec
 import typer
 from msgspec.structs import asdict
 
-from config.problems import suggestion
-from connectors.connector import Connector
-from daemon.app.jobs import import_ports, make_connector
-from daemon.app.services import AppServices
+from daemon.app.jobs import import_ports
+from daemon.cli.command_context import CommandContext, checked_for, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
-    audit_actor,
-    database,
     err,
     out,
     print_json,
     run_async,
-    settings_for,
     showing_errors,
     usage_error,
 )
@@ -34,88 +28,15 @@ from daemon.core.runs import Run, RunCounts
 from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
-from daemon.runtime.checked_config import CheckedConfig, load_checked_config
-from daemon.runtime.config_sources import combined
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
 from models.errors import AtsSyncError, UserError
-from models.ids import integration_id
 
 PATIENCE = timedelta(seconds=1.5)
 ANSWER_WITHIN = timedelta(minutes=30)
 LOOK_EVERY = timedelta(milliseconds=200)
-
-
-class CommandContext(msgspec.Struct, frozen=True):
-    """One integration on an open MongoDB."""
-
-    name: str
-    checked: CheckedConfig
-    app: AppServices
-
-    @property
-    def id(self) -> UUID:
-        return integration_id(self.name)
-
-    @property
-    def lease_key(self) -> str:
-        """The key of the lease whose holder polls."""
-        return f"poll:{self.name}"
-
-    def connector(self, observer: Watcher | None = None) -> Connector:
-        return make_connector(self.app, self.checked, self.name, observer)
-
-
-def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
-    """The configuration, in which this integration must be: in the file, or added at run time.
-
-    Raises:
-        typer.Exit: 2, if it is not.
-        UserError: it was added at run time, and cannot be used.
-    """
-    file = load_checked_config(settings_for(config).config)
-    if name in file.loaded.value.integrations:
-        return file
-    checked, refused = run_async(lambda: _with_added(file, config))
-    known = checked.loaded.value.integrations
-    if name is None or name in known:
-        return checked
-    if name not in refused:
-        raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
-    raise UserError(f"{name}: {refused[name]}", remedy="change it, or remove it")
-
-
-async def _with_added(
-    file: CheckedConfig, config: Path | None
-) -> tuple[CheckedConfig, Mapping[str, str]]:
-    settings = settings_for(config)
-    async with database(settings, file.loaded.value, prepare=False) as mongo:
-        app = AppServices(mongo, encryption_key=settings.encryption_key)
-        try:
-            return combined(file, await app.stored.all())
-        finally:
-            await app.services.close()
-
-
-@asynccontextmanager
-async def command_context(
-    name: str, checked: CheckedConfig, config: Path | None, *, prepare: bool = True
-) -> AsyncIterator[CommandContext]:
-    """Everything that one integration needs; `prepare` makes collections where they lack."""
-    settings = settings_for(config)
-    async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
-        app = AppServices(
-            mongo,
-            checked.loaded.value.clearview,
-            encryption_key=settings.encryption_key,
-            actor=audit_actor(),
-        )
-        try:
-            yield CommandContext(name, checked, app)
-        finally:
-            await app.services.close()
 
 
 def poll(

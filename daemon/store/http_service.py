@@ -21,7 +21,7 @@ from connectors.http.outbound import (
     was_refused,
     written_hosts,
 )
-from connectors.http.rate_limits import requested_pause
+from connectors.http.pause_headers import requested_pause
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.ports.clock import Clock
 from models.backoff import backoff_pause

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.definition import load_definition
-from connectors.http.rate_limits import Budget, RequestClass
+from connectors.http.limiters import RequestClass
+from connectors.http.rate_limits import Budget
 from connectors.simulator.limits import FixedWindow, Limit, SlidingWindow
 
 REQUESTS = 600

@@ -16,7 +16,8 @@ from multidict import CIMultiDict
 
 from connectors.definition import load_definition
 from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits
-from connectors.http.rate_limits import Budget, RequestClass
+from connectors.http.limiters import RequestClass
+from connectors.http.rate_limits import Budget
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit, SlidingWindow, TokenBucket
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

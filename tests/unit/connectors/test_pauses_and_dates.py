@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.definition.limits import Limits, WindowLimit
-from connectors.http.rate_limits import Budget, RequestClass, requested_pause
+from connectors.http.limiters import RequestClass
+from connectors.http.pause_headers import requested_pause
+from connectors.http.rate_limits import Budget
 from connectors.times import TIME_FORMATS, read_time, write_time
 from tests.support.ats import QuickClock
 
