@@ -10,7 +10,7 @@ OUTAGE = frozenset(
     # Elections, shutdowns and lost connections.
     {6, 7, 89, 91, 189, 317, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436}
     # Cursors that were killed, moved chunks, index builds.
-    | {43, 63, 133, 150, 234, 237, 12587}
+    | {43, 63, 117, 133, 150, 234, 237, 276, 12586, 12587}
     # Time-outs, conflicts between writers, write concerns that could not be met.
     | {50, 64, 112, 202, 262}
 )
@@ -19,7 +19,7 @@ OUTAGE = frozenset(
 NOT_OF_ONE_DOCUMENT = (
     OUTAGE
     # Cursors, sessions and snapshots.
-    | {90, 117, 134, 175, 206, 225, 239, 246, 249, 251, 267, 314, 358, 384}
+    | {90, 134, 175, 206, 225, 239, 246, 249, 251, 267, 314, 358, 384}
     # Time-outs and conflicts that the drivers do not repeat.
     | {24, 46, 79, 100, 244}
     # Privileges and credentials, which are those of every operation.

@@ -1,6 +1,7 @@
 """Makes collections, validators and indexes that are missing.
 
-In the service's own database they are kept up to date. ClearView's collections belong to ClearView:
+What an election, or another replica that starts as well, interrupts is done again. In the service's
+own database they are kept up to date. ClearView's collections belong to ClearView:
 a validator or an index that exists stays as it is, and one that the daemon cannot make is reported.
 """
 
@@ -104,7 +105,9 @@ async def indexes_of(target: TargetDatabase, name: str) -> Sequence[Row]:
 async def _create(target: TargetDatabase, name: str, validator: Row) -> bool:
     """Creates a collection; False if another replica has made it meanwhile."""
     try:
-        await target.database.create_collection(name, check_exists=False, **validator)
+        await repeated(
+            lambda: target.database.create_collection(name, check_exists=False, **validator)
+        )
     except CollectionInvalid:
         return False
     except OperationFailure as error:
@@ -159,7 +162,7 @@ async def _create_indexes(target: TargetDatabase, name: str, missing: Sequence[C
     """Creates all at once; one by one where ClearView's documents do not fit one of them."""
     collection = target.database[name]
     try:
-        await collection.create_indexes([one.wanted for one in missing])
+        await repeated(lambda: collection.create_indexes([one.wanted for one in missing]))
     except OperationFailure as error:
         operation = target.operation("createIndex", name, missing[0].name)
         if len(missing) > 1 and error.code != UNAUTHORIZED:

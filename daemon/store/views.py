@@ -11,6 +11,7 @@ from pymongo.errors import OperationFailure
 
 from daemon.core.mongodb_codes import NAMESPACE_EXISTS
 from daemon.store.connection import Row
+from daemon.store.mongo_retry import repeated
 from daemon.store.preparation import TargetDatabase, collections_of
 from daemon.store.start_errors import start_error
 from models.documents.views import VIEWS, StoredView
@@ -58,7 +59,9 @@ def _declared(view: StoredView) -> dict[str, Any]:
 
 async def _reported(target: TargetDatabase, view: StoredView, privilege: str, command: str) -> None:
     try:
-        await target.database.command({command: view.name, **_declared(view)})
+        await repeated(
+            lambda: target.database.command({command: view.name, **_declared(view)})
+        )
     except OperationFailure as error:
         if error.code == NAMESPACE_EXISTS:
             return  # another replica, which starts as well, has made it

@@ -1,5 +1,7 @@
 """The start makes what is missing and changes nothing that is ClearView's; its errors are sentences."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -210,18 +212,40 @@ async def test_our_own_duplicates_are_named(mongo: TestMongo) -> None:
     assert "remove one of the two" in refused(error)
 
 
-async def test_a_server_that_stops_answering_during_the_start_is_named(mongo: TestMongo) -> None:
+@asynccontextmanager
+async def failing(mongo: TestMongo, mode: Any, **data: Any) -> AsyncIterator[None]:
+    """MongoDB fails the commands of `data`."""
     await mongo.client.admin.command(
-        {"configureFailPoint": "failCommand", "mode": {"times": 4}}
-        | {"data": {"failCommands": ["listIndexes", "createIndexes"], "closeConnection": True}}
+        {"configureFailPoint": "failCommand", "mode": mode, "data": data}
     )
     try:
-        with pytest.raises(UserError) as error:
-            await prepare(mongo)
+        yield
     finally:
         await mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
+
+async def test_a_server_that_stops_answering_during_the_start_is_named(mongo: TestMongo) -> None:
+    await prepare(mongo)
+    async with failing(mongo, "alwaysOn", failCommands=["listIndexes"], closeConnection=True):
+        with pytest.raises(UserError) as error:
+            await prepare(mongo)
+
     assert "stopped answering while" in refused(error)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [{"errorCode": 11601}, {"errorCode": 11602}, {"errorCode": 276}, {"closeConnection": True}],
+    ids=["interrupted", "elected", "index-build-aborted", "hung-up"],
+)
+@pytest.mark.parametrize("command", ["create", "createIndexes"])
+async def test_what_is_interrupted_during_the_start_is_done_again(
+    mongo: TestMongo, command: str, failure: dict[str, Any]
+) -> None:
+    async with failing(mongo, {"times": 2}, failCommands=[command], **failure):
+        await prepare(mongo)
+
+    assert all(weight != "bad" for weight, _ in (await observed(mongo)).values())
 
 
 @pytest.mark.parametrize(
