@@ -20,7 +20,7 @@ class Channels:
         Raises:
             UserError: an Apprise address is none.
         """
-        self._by_entry = [(entry, _channel(entry)) for entry in entries]
+        self._by_entry = [(entry, channel_of(entry)) for entry in entries]
 
     @property
     def open(self) -> list[Channel]:
@@ -39,11 +39,16 @@ class Channels:
             same = next((pair for pair in kept if pair[0] == entry), None)
             if same is not None:
                 kept.remove(same)
-            found.append(same or (entry, _channel(entry)))
+            found.append(same or (entry, channel_of(entry)))
         self._by_entry = found
 
 
-def _channel(entry: Entry) -> Channel:
+def channel_of(entry: Entry) -> Channel:
+    """Returns a channel for the entry.
+
+    Raises:
+        UserError: an Apprise address is none.
+    """
     match entry:
         case NotifyByHttp():
             outbound = rules_of(entry, [entry.url])

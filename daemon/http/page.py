@@ -39,7 +39,7 @@ class StatusPage:
         try:
             picture = await self._overview.everything()
             runs = await self._overview.runs(RunFilter(), limit=RUNS_SHOWN)
-            body = _picture(picture, runs.rows, now)
+            body = body_of(picture, runs.rows, now)
         except DatabaseError:
             status = 503
             body = el("section", "MongoDB does not answer. This page tries again by itself.")
@@ -67,7 +67,8 @@ def _header(reasons: Sequence[str], now: datetime) -> Html:
     return el("header", el("h1", "ClearView ATS Sync"), state, why, el("small", iso(now)))
 
 
-def _picture(picture: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], now: datetime) -> Html:
+def body_of(picture: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], now: datetime) -> Html:
+    """Returns the body of the status page for what the overview found."""
     return joined(
         parts.tiles(picture),
         parts.alerts(picture["alerts"], now),

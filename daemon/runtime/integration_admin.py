@@ -56,7 +56,7 @@ class IntegrationAdmin:
             StorageRefused: the name is taken, or no key to encrypt with is set.
         """
         checked = self._checked(name, content)
-        await self._audit.record("integration.add", name, after=_shown(content))
+        await self._audit.record("integration.add", name, after=shown_settings(content))
         return await self._store.add(configured(checked, name), content)
 
     async def change(self, name: str, patch: Mapping[str, Any], *, revision: int | None) -> int:
@@ -73,8 +73,10 @@ class IntegrationAdmin:
             raise StorageRefused("changed")
         content = merge_patch(before.content, patch)
         checked = self._checked(name, content)
-        was = _shown(before.content)
-        await self._audit.record("integration.change", name, before=was, after=_shown(content))
+        was = shown_settings(before.content)
+        await self._audit.record(
+            "integration.change", name, before=was, after=shown_settings(content)
+        )
         return await self._store.change(
             configured(checked, name), content, revision=before.revision
         )
@@ -114,7 +116,7 @@ class IntegrationAdmin:
             raise StorageRefused("file")
 
 
-def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
+def shown_settings(content: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings with the names of the credentials alone, and without other secrets."""
     shown = {**content, "credentials": sorted(content.get("credentials") or ())}
     if isinstance(privacy := content.get("privacy"), Mapping):

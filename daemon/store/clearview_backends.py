@@ -23,8 +23,10 @@ class ClearViewBackends:
 
     def __init__(self, clearview: ClearView, mongo: Mongo, clock: Clock) -> None:
         self._mongo = mongo
-        self._candidates = _client("The Candidate Management Service", clearview.candidates, clock)
-        self._analytics = _client("The Analytics Service", clearview.analytics, clock)
+        self._candidates = service_client(
+            "The Candidate Management Service", clearview.candidates, clock
+        )
+        self._analytics = service_client("The Analytics Service", clearview.analytics, clock)
 
     def candidates(self, integration_id: UUID) -> CandidateManagement:
         """Returns the service that takes one integration's candidates."""
@@ -51,7 +53,8 @@ class ClearViewBackends:
                 await client.close()
 
 
-def _client(name: str, service: Service, clock: Clock) -> ClearViewHttp | None:
+def service_client(name: str, service: Service, clock: Clock) -> ClearViewHttp | None:
+    """Returns a client of the service; None for one in `mode: mongodb`."""
     if not isinstance(service, ByHttp):
         return None
     outbound = rules_of(service, [service.url])

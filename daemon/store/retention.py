@@ -29,6 +29,7 @@ from models.documents import (
     SyncRun,
     WebhookEvent,
 )
+from models.documents.base import collection_name
 
 log = structlog.get_logger(__name__)
 
@@ -80,14 +81,14 @@ class MongoRetention:
     async def apply(self, wanted: Retention) -> None:
         """Makes the indexes and sets their periods. What the user may not do is reported."""
         for document, (setting, field) in RETAINED.items():
-            name = _name(document)
+            name = collection_name(document)
             try:
                 await self._apply(document, field, getattr(wanted, setting))
             except DatabaseError as error:
                 log.warning("retention_not_set", collection=name, error=type(error).__name__)
 
     async def _apply(self, document: type[Document], field: str, period: timedelta) -> None:
-        name, index = _name(document), await self._index(document, field)
+        name, index = collection_name(document), await self._index(document, field)
         if index is None:
             await self._drop_unfiltered(document, field)
             options: dict[str, Any] = (
@@ -105,7 +106,7 @@ class MongoRetention:
         """Drops the TTL index of an earlier release, which deletes rows under a legal hold, too."""
         for index in await self._on(document, field):
             if "expireAfterSeconds" in index:
-                await self._own.database[_name(document)].drop_index(index["name"])
+                await self._own.database[collection_name(document)].drop_index(index["name"])
 
     async def _index(self, document: type[Document], field: str) -> Mapping[str, Any] | None:
         wanted = UNHELD if document in HOLDABLE else None
@@ -117,14 +118,14 @@ class MongoRetention:
         return found[0] if found else None
 
     async def _on(self, document: type[Document], field: str) -> list[Mapping[str, Any]]:
-        found = await indexes_of(self._own, _name(document))
+        found = await indexes_of(self._own, collection_name(document))
         return [one for one in found if dict(one["key"]) == {field: ASCENDING}]
 
     async def inspect(self, wanted: Retention, now: datetime) -> Sequence[RetentionOf]:
         """Returns the retention of each collection."""
         found = []
         for document, (setting, field) in RETAINED.items():
-            name, period = _name(document), getattr(wanted, setting)
+            name, period = collection_name(document), getattr(wanted, setting)
             seconds = (await self._index(document, field) or {}).get("expireAfterSeconds")
             older = {field: {"$lt": now - period}, **(UNHELD if document in HOLDABLE else {})}
             found.append(
@@ -142,8 +143,3 @@ class MongoRetention:
 
 def _seconds(period: timedelta) -> int:
     return int(period.total_seconds())
-
-
-def _name(document: type[Document]) -> str:
-    settings: Any = document.Settings
-    return str(settings.name)

@@ -24,6 +24,7 @@ from models.documents import (
     StatusOutboxEntry,
     StatusUpdateLog,
 )
+from models.documents.base import collection_name
 from models.documents.views import VIEWS
 from models.migrations import MIGRATIONS
 
@@ -90,11 +91,6 @@ def _create(name: str, privileges: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     return {"createRole": name, "privileges": list(privileges), "roles": []}
 
 
-def _name(document: type[Document]) -> str:
-    settings: Any = document.Settings
-    return str(settings.name)
-
-
 def _on(database: str, collection: str, actions: Sequence[str]) -> Mapping[str, Any]:
     resource = {"db": database, "collection": collection}
     return {"resource": resource, "actions": list(actions)}
@@ -104,14 +100,14 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     if role == "daemon":
         return [
             _on(databases.own, "", (*_LOOK, *_MAKE, *_WATCH)),
-            *(_on(databases.own, _name(each), _actions(each)) for each in OWN_DOCUMENTS),
-            *(_on(databases.own, _name(each), ("dropIndex",)) for each in HOLDABLE),
+            *(_on(databases.own, collection_name(each), _actions(each)) for each in OWN_DOCUMENTS),
+            *(_on(databases.own, collection_name(each), ("dropIndex",)) for each in HOLDABLE),
             *_migrations(databases.own),
         ]
     looks = [
         _on(databases.own, "", _LIST),
         *(
-            _on(databases.own, _name(each), ("find",))
+            _on(databases.own, collection_name(each), ("find",))
             for each in OWN_DOCUMENTS
             if each not in SECRET
         ),
@@ -121,7 +117,10 @@ def _own(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
         return looks
     return [
         *looks,
-        *(_on(databases.own, _name(document), actions) for document, actions in _OPERATED.items()),
+        *(
+            _on(databases.own, collection_name(document), actions)
+            for document, actions in _OPERATED.items()
+        ),
     ]
 
 
@@ -146,7 +145,10 @@ def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     oplog = _on("local", "oplog.rs", ("find", "collStats"))
     if role != "daemon":
         return [_on(databases.clearview, "", _LOOK), oplog]
-    candidates, applications = _name(ClearViewCandidate), _name(ClearViewApplication)
+    candidates, applications = (
+        collection_name(ClearViewCandidate),
+        collection_name(ClearViewApplication),
+    )
     writes = (*_CHANGE, *_MAKE)
     if databases.writes_candidates:
         bucket = ("insert", "remove", "createCollection", "createIndex")

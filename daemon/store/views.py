@@ -14,6 +14,7 @@ from daemon.store.connection import Row
 from daemon.store.mongo_retry import repeated
 from daemon.store.preparation import TargetDatabase, collections_of
 from daemon.store.start_errors import start_error
+from models.documents.base import collection_name
 from models.documents.views import VIEWS, StoredView
 
 log = structlog.get_logger(__name__)
@@ -53,15 +54,12 @@ def view_problems(
 
 
 def _declared(view: StoredView) -> dict[str, Any]:
-    settings: Any = view.on.Settings
-    return {"viewOn": settings.name, "pipeline": view.pipeline}
+    return {"viewOn": collection_name(view.on), "pipeline": view.pipeline}
 
 
 async def _reported(target: TargetDatabase, view: StoredView, privilege: str, command: str) -> None:
     try:
-        await repeated(
-            lambda: target.database.command({command: view.name, **_declared(view)})
-        )
+        await repeated(lambda: target.database.command({command: view.name, **_declared(view)}))
     except OperationFailure as error:
         if error.code == NAMESPACE_EXISTS:
             return  # another replica, which starts as well, has made it

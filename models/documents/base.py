@@ -41,6 +41,12 @@ class StoredDocument(Document):
         }
 
 
+def collection_name(document: type[Document]) -> str:
+    """Returns the name of the document's collection; the class need not be bound to a database."""
+    settings: Any = document.Settings
+    return str(settings.name)
+
+
 _BSON_TYPES: dict[Any, Any] = {
     str: {"bsonType": "string"},
     bool: {"bsonType": "bool"},

@@ -10,7 +10,7 @@ import msgspec
 
 from models.documents.alert import Alert
 from models.documents.analytics_log import AnalyticsExportLog
-from models.documents.base import StoredDocument
+from models.documents.base import StoredDocument, collection_name
 from models.documents.change import CandidateChange
 from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
@@ -40,16 +40,11 @@ class StoredView(msgspec.Struct, frozen=True):
         return [*self.stages, {"$project": dict.fromkeys(self.fields, 1)}]
 
 
-def _name(document: type[StoredDocument]) -> str:
-    settings: Any = document.Settings
-    return str(settings.name)
-
-
 def _of_integration(document: type[StoredDocument], to: str, *stages: Stage) -> Stage:
     """Joins another collection's rows of the integration whose settings are being read."""
     return {
         "$lookup": {
-            "from": _name(document),
+            "from": collection_name(document),
             "localField": "_id",
             "foreignField": "ats_integration_id",
             "pipeline": list(stages),
@@ -84,7 +79,7 @@ def _integration_of_row() -> list[Stage]:
     return [
         {
             "$lookup": {
-                "from": _name(IntegrationSettings),
+                "from": collection_name(IntegrationSettings),
                 "localField": "ats_integration_id",
                 "foreignField": "_id",
                 "pipeline": [{"$project": {"name": 1, "state": 1}}],
@@ -101,7 +96,7 @@ def _integration_of_row() -> list[Stage]:
 
 
 def _and_rows(document: type[StoredDocument], *stages: Stage) -> Stage:
-    return {"$unionWith": {"coll": _name(document), "pipeline": list(stages)}}
+    return {"$unionWith": {"coll": collection_name(document), "pipeline": list(stages)}}
 
 
 def _since(field: str, days: int) -> Stage:

@@ -1,12 +1,11 @@
-"""Folders import one another one way, and ports are contracts alone."""
+"""Folders import one another one way."""
 
-import ast
 from collections import defaultdict
 from graphlib import TopologicalSorter
 
 import grimp
 
-from tests.architecture.test_layout import OURS, sources
+from tests.architecture.test_layout import OURS
 
 
 def test_folders_have_no_cycle() -> None:
@@ -25,15 +24,3 @@ def test_folders_have_no_cycle() -> None:
                 imports[folder_of(module)].add(folder_of(imported))
 
     assert "daemon.store" in list(TopologicalSorter(imports).static_order())
-
-
-def test_ports_hold_protocols_only() -> None:
-    others = {
-        node.name
-        for path in sources("daemon/ports")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and "Protocol" not in {getattr(base, "id", "") for base in getattr(node, "bases", ())}
-    }
-
-    assert others == set()

@@ -1,6 +1,7 @@
 """The repository is built as it says: import directions, packages, who may use a driver."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -142,3 +143,30 @@ def test_ports_hold_protocols_only() -> None:
     ]
 
     assert others == []
+
+
+def test_no_module_imports_a_private_name_of_another() -> None:
+    private = [
+        f"{path.relative_to(ROOT)}: {alias.name}"
+        for path in sources(*OURS, "tests")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").partition(".")[0] in {*OURS, "tests"}
+        for alias in node.names
+        if re.match(r"_(?!_)", alias.name)
+    ]
+
+    assert private == []
+
+
+def test_the_name_of_a_test_has_at_most_90_characters() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sources("tests")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and len(node.name) > 90
+    ]
+
+    assert long == []

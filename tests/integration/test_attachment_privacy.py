@@ -11,7 +11,7 @@ from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.documents import document
 from daemon.core.erasure import PersonIds
 from daemon.erasing.requests import PersonRequest
-from daemon.http.page import _picture
+from daemon.http.page import body_of
 from daemon.runtime.json_values import to_json
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.attachments import MongoDueFiles
@@ -68,7 +68,7 @@ async def test_a_files_bytes_are_nowhere_but_in_gridfs(
     overview = Overview(bench.mongo, bench.clock)
     picture = await overview.everything()
     runs = await overview.runs(RunFilter(), limit=50)
-    page = str(_picture(picture, runs.rows, bench.clock.now()))
+    page = str(body_of(picture, runs.rows, bench.clock.now()))
     said = capfd.readouterr()
 
     assert await bench.wrong() == []

@@ -98,7 +98,7 @@ async def test_what_is_there_already_stays_and_is_reported(mongo: TestMongo) -> 
     assert "has a unique index of its own, one_address on (emails.value)" in words
 
 
-async def test_a_validator_of_an_earlier_version_that_copies_documents_into_the_log_checks_nothing_more(
+async def test_a_validator_of_an_earlier_version_that_quotes_documents_is_switched_off(
     mongo: TestMongo,
 ) -> None:
     schema = {"$jsonSchema": {"properties": {"import_id": {"bsonType": "binData"}}}}

@@ -16,7 +16,8 @@ from daemon.store.connection import Mongo
 from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.leases import MongoLeases
 from daemon.store.person_queries import OWN_QUERIES
-from daemon.store.retention import HOLDABLE, RETAINED, MongoRetention, _name
+from daemon.store.retention import HOLDABLE, RETAINED, MongoRetention
+from models.documents.base import collection_name
 from models.ids import candidate_id
 from tests.support.canary import (
     ACME,
@@ -222,7 +223,7 @@ async def grow_old(bench: ImportBench) -> None:
 async def test_rows_of_a_held_candidate_outlive_their_retention(
     bench: ImportBench, unrestricted: Mongo
 ) -> None:
-    its, gone = erasing(bench.mongo, bench.clock), dict.fromkeys(map(_name, HOLDABLE), 0)
+    its, gone = erasing(bench.mongo, bench.clock), dict.fromkeys(map(collection_name, HOLDABLE), 0)
     await MongoRetention(bench.mongo).apply(Retention())
     before = await rows_of(bench, PERSON)
 

@@ -24,11 +24,11 @@ from config.operator_events import EventsToHttp
 from connectors.connector import FileAddress, FileRef
 from connectors.errors import AtsError
 from connectors.http.outbound import parsed
-from daemon.alerts.channels import _channel
+from daemon.alerts.channels import channel_of
 from daemon.core.events import Event
 from daemon.core.notifications import ChannelFailed
 from daemon.events.sinks import publisher_of
-from daemon.store.clearview_backends import _client
+from daemon.store.clearview_backends import service_client
 from daemon.store.http_service import ServiceFailed, ServiceUnavailable
 from models.event_types import EventType
 from tests.support.ats import QuickClock
@@ -220,7 +220,7 @@ async def _call(url: str, *, allowed: bool) -> None:
     entry = ByHttp(
         mode="http", url=url, token=SecretStr("service-token"), allow_private_networks=allowed
     )
-    client = _client("The service", entry, MovingClock())
+    client = service_client("The service", entry, MovingClock())
     assert client is not None
     try:
         await client.get("/analytics/hiring", {})
@@ -240,7 +240,7 @@ async def _notify(url: str, *, allowed: bool) -> None:
     entry = NotifyByHttp(
         kind="http", url=url, token=SecretStr("notify-token"), allow_private_networks=allowed
     )
-    channel = _channel(entry)
+    channel = channel_of(entry)
     try:
         await channel.send({"title": "broken"}, delivery_id=UUID(int=1))
     finally:

@@ -288,7 +288,7 @@ class ReplicaSet:
     async def step_down(self, *, seconds: int = 5) -> Member:
         """Makes the primary give up; returns the one that gave up."""
         member = await self.primary()
-        async with _direct(member) as client:
+        async with direct_client(member) as client:
             with contextlib.suppress(AutoReconnect):  # it may close the connection that asked
                 await client.admin.command("replSetStepDown", seconds, force=True)
         return member
@@ -305,9 +305,9 @@ class ReplicaSet:
             },
         }
         for member in self.members:  # each must answer the one that asks them all
-            async with _direct(member) as client:
+            async with direct_client(member) as client:
                 await client.admin.command("ping")
-        async with _direct(self.members[0]) as client:
+        async with direct_client(self.members[0]) as client:
             await client.admin.command("replSetInitiate", config)
         await self._wait_for_secondaries()
 
@@ -327,7 +327,7 @@ class ReplicaSet:
 @asynccontextmanager
 async def three_node_replica_set(folder: Path, name: str = "rs3") -> AsyncIterator[ReplicaSet]:
     """Three servers with a primary and two secondaries that have caught up; all gone afterwards."""
-    members = [Member(port, folder / str(port), name) for port in _free_ports(3)]
+    members = [Member(port, folder / str(port), name) for port in free_ports(3)]
     try:
         for member in members:
             await member.start()
@@ -340,7 +340,7 @@ async def three_node_replica_set(folder: Path, name: str = "rs3") -> AsyncIterat
 
 
 @asynccontextmanager
-async def _direct(member: Member) -> AsyncIterator[Client]:
+async def direct_client(member: Member) -> AsyncIterator[Client]:
     client: Client = AsyncMongoClient(
         member.host, directConnection=True, serverSelectionTimeoutMS=20_000
     )
@@ -370,7 +370,7 @@ async def _hello(port: int) -> dict[str, Any]:
             await writer.wait_closed()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Held open together, so that they differ."""
     probes = [socket.socket() for _ in range(count)]
     try:

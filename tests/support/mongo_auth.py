@@ -12,10 +12,10 @@ from urllib.parse import quote
 from pymongo import AsyncMongoClient, MongoClient
 
 from daemon.store.embedded.binary import locate_mongod
-from daemon.store.embedded.server import _fixed_options
+from daemon.store.embedded.server import fixed_options
 from daemon.store.roles import Databases, Role, role_commands
 from tests.support.certificates import write_certificates
-from tests.support.mongo import QUICK_DROPS, TEST_COMMANDS, Client, Member, _free_ports
+from tests.support.mongo import QUICK_DROPS, TEST_COMMANDS, Client, Member, free_ports
 
 PASSWORD = "canary-p%40ss"
 """As it stands in a URI: no output may show it."""
@@ -30,7 +30,7 @@ class GuardedMember(Member):
 
     def _command(self) -> list[str]:
         return [
-            *(str(locate_mongod()), *_fixed_options(self.dbpath, self.replica_set, 0.25)),
+            *(str(locate_mongod()), *fixed_options(self.dbpath, self.replica_set, 0.25)),
             *("--port", str(self.port), *TEST_COMMANDS, *QUICK_DROPS),
             *("--keyFile", str(self.folder / "key")),
             *("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"),
@@ -111,7 +111,7 @@ def guarded_mongo(folder: Path) -> Iterator[GuardedMongo]:
     write_certificates(folder)
     pem = (folder / "server.pem").read_bytes() + (folder / "server.key").read_bytes()
     (folder / "both.pem").write_bytes(pem)
-    [port] = _free_ports(1)
+    [port] = free_ports(1)
     server = GuardedMongo(GuardedMember(port, folder / "data", "rs0", folder=folder))
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(server.member.start())

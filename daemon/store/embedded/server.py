@@ -92,7 +92,7 @@ async def start_embedded(
     mongod = locate_mongod(binary)
     claim = FolderClaim(data_dir)
     await claim.take()
-    options = [*_fixed_options(claim.dbpath, replica_set, cache_gb), *extra_args]
+    options = [*fixed_options(claim.dbpath, replica_set, cache_gb), *extra_args]
     try:
         refuse_full_disk(claim.dbpath)
         for attempt in range(1, PORT_ATTEMPTS + 1):
@@ -203,7 +203,8 @@ async def _end(guard: Process) -> None:
     await guard.stdout.read()
 
 
-def _fixed_options(dbpath: Path, replica_set: str, cache_gb: float) -> list[str]:
+def fixed_options(dbpath: Path, replica_set: str, cache_gb: float) -> list[str]:
+    """Returns the options that every embedded mongod is started with, port and keys apart."""
     return [
         *("--dbpath", str(dbpath), "--logpath", str(dbpath / "mongod.log"), "--logappend"),
         *("--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", replica_set),

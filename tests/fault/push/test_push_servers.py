@@ -13,7 +13,7 @@ from connectors.errors import RateLimited
 from daemon.runtime.supervision import Backoff, supervise
 from models.status import ApplicationStatus
 from models.times import utc_now
-from tests.support.mongo import Member, ReplicaSet, TestMongo, _direct, _free_ports
+from tests.support.mongo import Member, ReplicaSet, TestMongo, direct_client, free_ports
 from tests.support.push_world import PushWorld, push_world, until
 
 S = ApplicationStatus
@@ -94,7 +94,7 @@ async def test_a_uri_that_reads_from_a_late_secondary_loses_no_change(
     late = next(member for member in replica_set.members if member is not primary)
     async with (
         push_world(uri, "ats_sync", "clearview", prepare=True) as world,
-        _direct(late) as secondary,
+        direct_client(late) as secondary,
     ):
         await world.add(*NAMES)
         await world.settle()
@@ -169,11 +169,11 @@ class ForgetfulMember(Member):
 
 @asynccontextmanager
 async def forgetful_server(folder: Path) -> AsyncIterator[str]:
-    [port] = _free_ports(1)
+    [port] = free_ports(1)
     member = ForgetfulMember(port, folder, "forgetful")
     await member.start()
     try:
-        async with _direct(member) as client:
+        async with direct_client(member) as client:
             await client.admin.command(
                 "replSetInitiate",
                 {"_id": "forgetful", "members": [{"_id": 0, "host": member.host}]},

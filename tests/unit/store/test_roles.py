@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from daemon.store.retention import HOLDABLE
-from daemon.store.roles import ROLES, SECRET, Databases, Role, _name, role_commands
+from daemon.store.roles import ROLES, SECRET, Databases, Role, role_commands
 from models.documents import OWN_DOCUMENTS
+from models.documents.base import collection_name
 from models.migrations import MIGRATIONS
 
 DATABASES = Databases(own="own", clearview="cv")
-NAMES = {_name(document): document for document in OWN_DOCUMENTS}
+NAMES = {collection_name(document): document for document in OWN_DOCUMENTS}
 CHANGES = {"insert", "update", "remove", "createIndex", "collMod", "dropCollection", "dropIndex"}
 
 
@@ -75,5 +76,5 @@ def test_the_daemon_drops_indexes_of_retentions_and_of_migrations_only() -> None
     found = {name for name in NAMES if "dropIndex" in actions("daemon", "own", name)}
 
     of_migrations = {change.collection for step in MIGRATIONS for change in step.changes}
-    assert found <= {_name(document) for document in HOLDABLE} | of_migrations
-    assert {_name(document) for document in HOLDABLE} <= found
+    assert found <= {collection_name(document) for document in HOLDABLE} | of_migrations
+    assert {collection_name(document) for document in HOLDABLE} <= found
