@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from connectors.simulator.commands import run_command
 from daemon.store.opening import open_mongo
 from models.ids import application_id, candidate_id, integration_id
 from tests.support.ats_sync import Workbench, workbench
-from tests.support.mongo import TestMongo
+from tests.support.mongo import MongoServer, TestMongo
 from tests.support.mongo_candidates import MongoCandidates
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
@@ -21,9 +22,16 @@ TOKEN = "service-token-for-tests"
 
 
 @pytest.fixture
-async def services(mongo: TestMongo) -> AsyncIterator[ClearViewServices]:
+def mongo(mongo: TestMongo, mongo_server: MongoServer) -> TestMongo:
+    """The databases with the role of this mode: it writes no candidate and makes no collection."""
+    uri = mongo_server.uri_for(mongo.database, mongo.clearview, writes_candidates=False)
+    return replace(mongo, uri=uri)
+
+
+@pytest.fixture
+async def services(mongo: TestMongo, mongo_uri: str) -> AsyncIterator[ClearViewServices]:
     opened = await open_mongo(
-        mongo.uri, database=mongo.database, clearview_database=mongo.clearview
+        mongo_uri, database=mongo.database, clearview_database=mongo.clearview
     )
     async with ClearViewServices(token=TOKEN, store=MongoCandidates(opened)) as running:
         yield running

@@ -57,7 +57,9 @@ class MongoServer(Protocol):
     @property
     def root_uri(self) -> str: ...
 
-    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
+    def uri_for(
+        self, own: str, clearview: str, role: Role = "daemon", *, writes_candidates: bool = True
+    ) -> str:
         """The URI of a user who has this role for two databases."""
 
 
@@ -67,8 +69,10 @@ class OpenServer:
 
     root_uri: str
 
-    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
-        del own, clearview, role
+    def uri_for(
+        self, own: str, clearview: str, role: Role = "daemon", *, writes_candidates: bool = True
+    ) -> str:
+        del own, clearview, role, writes_candidates
         return self.root_uri
 
 

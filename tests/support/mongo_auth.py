@@ -75,11 +75,14 @@ class GuardedMongo:
     def add_role(self, command: Mapping[str, Any]) -> None:
         self._as_root(command)
 
-    def uri_for(self, own: str, clearview: str, role: Role = "daemon") -> str:
+    def uri_for(
+        self, own: str, clearview: str, role: Role = "daemon", *, writes_candidates: bool = True
+    ) -> str:
         """The URI of a user who has nothing but the printed role, for these two databases."""
-        user = f"{role}_{own}"
+        user = f"{role}_{own}" if writes_candidates else f"http_{role}_{own}"
         if user not in self._users:
-            [printed] = role_commands(role, Databases(own, clearview))
+            databases = Databases(own, clearview, writes_candidates=writes_candidates)
+            [printed] = role_commands(role, databases)
             self.add_role({**printed.command, "createRole": user})
             self.add_user(user, user)
             self._users.add(user)
