@@ -127,7 +127,7 @@ def _archive(config: Path | None, receipts: Path | None, save_to: Path | None) -
         return added, await requests.replay()
 
     added, erased = _with_app(config, replay)
-    out.print(f"{added} receipts added, {erased} candidates erased again.")
+    out.print(f"Receipts added: {added}. Candidates erased again: {erased}.")
 
 
 def _lift(config: Path | None, wanted: "PersonRequest") -> None:
@@ -137,7 +137,8 @@ def _lift(config: Path | None, wanted: "PersonRequest") -> None:
     if not lifted:
         out.print("No erasure keeps this person from being imported.")
         return
-    out.print(f"{lifted} erasures no longer keep this person from being imported.")
+    erasures = "1 erasure no longer keeps" if lifted == 1 else f"{lifted} erasures no longer keep"
+    out.print(f"{erasures} this person from being imported.")
     out.print(
         "A change at the ATS brings the person; `ats-sync poll NAME --sweep` does it at once."
     )

@@ -109,12 +109,17 @@ class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
     reason: Text = "paused by the API"
 
 
-class ErasureBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Whom to erase: by `candidate` or by `email`."""
+class PersonBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One person: by `candidate` or by `email`."""
 
     candidate: Text | None = None
     email: Text | None = None
     integration: Text | None = None
+
+
+class ErasureBody(PersonBody):
+    """Whom to erase: by `candidate` or by `email`."""
+
     dry_run: bool = False
 
 

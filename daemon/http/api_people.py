@@ -11,6 +11,7 @@ from daemon.http.operations import operation
 from models.ids import integration_id
 
 ERASED = object_of("receipt", "candidates", "counts", "requested_at", "finished_at")
+LIFTED = object_of(lifted={"type": "integer"})
 
 
 class PersonRoutes:
@@ -47,12 +48,7 @@ class PersonRoutes:
     @operation("POST", f"{V1}/erasures", answer=ERASED, refusals=(404, 409))
     async def erase(self, body: take.ErasureBody) -> web.Response:
         """Remove all that is held about a person; repeating it answers with the same receipt."""
-        if (body.candidate is None) == (body.email is None):
-            raise Problem(400, "either candidate or email must be given")
-        if body.email is not None and (body.integration is not None or "@" not in body.email):
-            raise Problem(400, "email must be an address, and covers all integrations")
-        scope = None if body.integration is None else integration_id(body.integration)
-        wanted = PersonRequest(body.candidate, body.email, scope)
+        wanted = _person(body)
         people = self._services.people
         receipt = await (people.plan(wanted) if body.dry_run else people.erase(wanted))
         if receipt is None:
@@ -66,3 +62,22 @@ class PersonRoutes:
                 "finished_at": receipt.finished_at,
             }
         )
+
+    @operation("POST", f"{V1}/erasures/lift", answer=LIFTED, refusals=(409,))
+    async def lift(self, body: take.PersonBody) -> web.Response:
+        """Let imports bring an erased person again; answers with the number of erasures that refused it."""
+        return answered({"lifted": await self._services.people.lift(_person(body))})
+
+
+def _person(body: take.PersonBody) -> PersonRequest:
+    """Returns the request that a body words.
+
+    Raises:
+        Problem: 400.
+    """
+    if (body.candidate is None) == (body.email is None):
+        raise Problem(400, "either candidate or email must be given")
+    if body.email is not None and (body.integration is not None or "@" not in body.email):
+        raise Problem(400, "email must be an address, and covers all integrations")
+    scope = None if body.integration is None else integration_id(body.integration)
+    return PersonRequest(body.candidate, body.email, scope)

@@ -111,3 +111,25 @@ async def test_an_id_that_means_people_of_two_integrations_lifts_neither(
     assert await its.requests().lift(PersonRequest(candidate=PERSON, integration=ACME)) == 1
     assert await is_imported(bench)
     assert await bench.mongo.own.erasures.count_documents({"hashes": {"$ne": []}}) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [BY_ID, BY_EMAIL, PersonRequest(candidate="7730003")],
+    ids=["by one id", "by address", "by the other id"],
+)
+async def test_receipts_of_a_replay_are_lifted_with_the_first_one(
+    bench: ImportBench, its: Erasing, unrestricted: Mongo, wanted: PersonRequest
+) -> None:
+    bench.connector.ats.put("candidates", "7730003", name="Ada", email=EMAIL)
+    await bench.poll(sweep=True)
+    backup = await bench.mongo.clearview.candidates.find({"external_id": {"$ne": "1"}}).to_list()
+    await its.requests().erase(BY_EMAIL)
+    await unrestricted.clearview.candidates.insert_many(backup)
+    assert await its.requests().replay() == 2
+
+    lifted = await its.requests().lift(wanted)
+
+    assert lifted == 3
+    assert await is_imported(bench)
+    assert await bench.count("candidates", external_id="7730003") == 1

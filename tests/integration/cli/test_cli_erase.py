@@ -123,7 +123,7 @@ def test_receipts_are_saved_apart_and_replayed(seeded: CommandWorld, tmp_path: P
     replayed = seeded.ats_sync("erase", "--replay", "--receipts", str(path))
 
     assert (saved.code, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
-    assert replayed.out == "0 receipts added, 1 candidates erased again.\n"
+    assert replayed.out == "Receipts added: 0. Candidates erased again: 1.\n"
     assert seeded.store(candidates) == ["Grace"]
 
 
@@ -139,5 +139,5 @@ def test_the_block_of_a_person_is_lifted_once(seeded: CommandWorld) -> None:
     again = seeded.ats_sync("erase", "--lift", "--email", "ada@example.org")
 
     assert (wrong.code, lifted.code, again.code) == (2, 0, 0)
-    assert lifted.out.startswith("1 erasures no longer keep this person from being imported.\n")
+    assert lifted.out.startswith("1 erasure no longer keeps this person from being imported.\n")
     assert again.out == "No erasure keeps this person from being imported.\n"

@@ -651,6 +651,31 @@ async def test_a_person_is_erased_by_the_api(serve: Serve, opened: Mongo) -> Non
     assert await opened.clearview.candidates.count_documents({}) == 0
 
 
+async def test_the_block_of_an_erased_person_is_lifted_by_the_api(
+    serve: Serve, opened: Mongo
+) -> None:
+    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
+    ada = a_candidate("acme", "c1", emails=[{"value": "ada@example.org", "type": None}])
+    await opened.clearview.candidates.insert_one(ada)
+    client = await serve()
+
+    async def post(path: str, **body: object) -> tuple[int, dict[str, Any]]:
+        async with client.post(f"{V1}/{path}", json=body) as answer:
+            return answer.status, await answer.json()
+
+    _, erased = await post("erasures", email="ada@example.org")
+    lifted = [await post("erasures/lift", email="Ada@example.org") for _ in range(2)]
+    wrong = [
+        await post("erasures/lift", **body)
+        for body in ({}, {"candidate": "c1", "email": "a@b"}, {"candidate": "c1", "dry_run": True})
+    ]
+
+    assert lifted == [(200, {"lifted": 1}), (200, {"lifted": 0})]
+    assert [status for status, _ in wrong] == [400, 400, 400]
+    [row] = await opened.own.audit_log.find({"action": "erasure.lift"}).to_list()
+    assert row["subject"] == erased["receipt"]
+
+
 async def test_a_person_under_a_legal_hold_is_not_erased(serve: Serve, opened: Mongo) -> None:
     await opened.clearview.candidates.insert_one(a_candidate("acme", "c1"))
     await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
