@@ -90,7 +90,7 @@ bench-quick: $(STAMP) ## The same with 10,000 records, printed only
 bench-peers: $(STAMP) ## The same listing through Singer and Airbyte, which it installs for itself
 	@$(BIN)/python -m tests.bench.peers
 
-lock: ## Resolve the locked requirements anew (needs uv)
+lock: ## Resolve the locked requirements again (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra embedded --extra events --extra dev pyproject.toml -o requirements.lock
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
