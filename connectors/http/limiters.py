@@ -33,6 +33,13 @@ class RequestClass(msgspec.Struct, frozen=True):
     """It can wait, as details and analytics can: it leaves half of a bucket to polls and pushes, and
     spreads over a window as evenly as they let it."""
 
+    @property
+    def rank(self) -> int:
+        """Its rank among those that wait, the lowest first. All others wait for a token."""
+        if self.is_background:
+            return 2
+        return 0 if self.is_write or self.is_urgent or self.is_token else 1
+
     def left_over(self, reserve: float) -> float:
         """The share of a limit that this request leaves to others."""
         if self.is_background:

@@ -3,9 +3,8 @@
 Nothing is counted back: a request that failed was still a request.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,9 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from connectors.clock import ConnectorClock, LoopClock
-from connectors.definition.limits import BucketLimit, ConcurrencyLimit, Limits, WindowLimit
+from connectors.definition.limits import BucketLimit, Limits, WindowLimit
 from connectors.http.limiters import (
-    BACKGROUND,
     LEAST_PAUSE_S,
     MARGIN_S,
     BucketLimiter,
@@ -24,6 +22,7 @@ from connectors.http.limiters import (
     WindowLimiter,
 )
 from connectors.http.pause_headers import requested_pause
+from connectors.http.request_queue import NEVER, RequestQueue, Slots, Waiter, wake
 from connectors.times import http_date
 from models.backoff import backoff_pause
 from models.times import EPOCH
@@ -35,7 +34,6 @@ NOT_WELL = "not well"
 """The reason of a wait for an ATS that said for how long it is out of order."""
 _LEAST_PAUSE_IN_THE_END_S = 1.0
 """The shortest pause after several refusals in a row, whatever a header says."""
-_YIELD_S = 0.01
 
 
 @dataclass(slots=True)
@@ -45,13 +43,12 @@ class Budget:
     limits: Limits
     clock: ConnectorClock = field(default_factory=LoopClock)
     _limiters: list[RateLimiter] = field(init=False)
-    _slots: list["_Slots"] = field(init=False)
+    _slots: list[Slots] = field(init=False)
     _quiet: dict[bool, "_Quiet"] = field(default_factory=dict)
     """Separately for token requests: until when no one sends."""
     _refusals: dict[bool, int] = field(default_factory=dict)
     """The refusals in a row by the vendor's rate limit."""
-    _in_front: dict[object, float] = field(default_factory=dict)
-    """Of requests that cannot wait as long as those in the background: when each looks again."""
+    _queue: RequestQueue = field(default_factory=RequestQueue)
 
     def __post_init__(self) -> None:
         self._limiters, self._slots = [], []
@@ -61,51 +58,57 @@ class Budget:
             elif isinstance(limit, BucketLimit):
                 self._limiters.append(BucketLimiter(limit, self.limits.write_reserve))
             else:
-                self._slots.append(_Slots(limit))
+                self._slots.append(Slots(limit))
 
     @asynccontextmanager
     async def slot(self, request_class: RequestClass, waiting: Waiting) -> AsyncIterator[float]:
-        """Waits until a request of this class may be sent, and holds its slot until it has ended.
+        """Waits until a request of this class may be sent, and holds its slots until it has ended.
 
         Gives the moment (monotonic) at which it may be sent.
         """
-        if not self._slots:
-            await self._wait(request_class, waiting)
+        slots = [each for each in self._slots if each.concerns(request_class)]
+        with self._queue.waiter(request_class, self.clock.monotonic()) as waiter:
+            await self._admitted(waiter, slots, waiting)
+        try:
             yield self.clock.monotonic()
-            return
-        async with AsyncExitStack() as held:
-            for slots in self._slots:
-                for each in slots.wanted_by(request_class):
-                    await held.enter_async_context(each)
-            await self._wait(request_class, waiting)
-            yield self.clock.monotonic()
+        finally:
+            for each in slots:
+                each.release(request_class)
 
-    async def _wait(self, request_class: RequestClass, waiting: Waiting) -> None:
+    async def _admitted(self, waiter: Waiter, slots: Sequence[Slots], waiting: Waiting) -> None:
+        """Waits until all limits have room, and takes it."""
+        request_class = waiter.request_class
         limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
-        mine = object()
         try:
             while True:
-                now = self.clock.monotonic()
-                delays = [limiter.delay(now, request_class) for limiter in limiters]
-                quiet = self._quiet.get(request_class.is_token, _NOT_QUIET)
-                delay = max([quiet.until - now, *delays])
-                if delay <= 0 and request_class.is_background:
-                    delay = self._yielded(now)
-                if delay <= 0:
-                    for limiter in limiters:
-                        limiter.take(now)
-                    return
-                reason = quiet.reason if quiet.until - now >= delay else "rate limit"
-                waiting(self.clock.now() + timedelta(seconds=delay), reason)
-                if not request_class.is_background:
-                    self._in_front[mine] = now + delay
-                await self.clock.sleep(delay)
+                waiter.due, now = NEVER, self.clock.monotonic()
+                delay, reason = self._delay(waiter, limiters, now)
+                if delay > 0:
+                    waiting(self.clock.now() + timedelta(seconds=delay), reason)
+                    waiter.due = now + delay
+                    wake(slots)
+                    await self.clock.sleep(delay)
+                elif full := [each for each in slots if not each.has_room(waiter, now)]:
+                    await full[0].freed(waiter)
+                else:
+                    break
+            for limiter in limiters:
+                limiter.take(now)
+            for each in slots:
+                each.take(request_class)
         finally:
-            self._in_front.pop(mine, None)
+            wake(slots)
 
-    def _yielded(self, now: float) -> float:
-        """Returns the seconds for which one in the background leaves what is free to one in front."""
-        return _YIELD_S if any(due <= now + _YIELD_S for due in self._in_front.values()) else 0.0
+    def _delay(
+        self, waiter: Waiter, limiters: Sequence[RateLimiter], now: float
+    ) -> tuple[float, str]:
+        """Returns the seconds until a request looks again, and why; 0 when it may be sent."""
+        delays = [limiter.delay(now, waiter.request_class) for limiter in limiters]
+        quiet = self._quiet.get(waiter.request_class.is_token, _NOT_QUIET)
+        delay = max([quiet.until - now, *delays])
+        if delay <= 0:
+            return self._queue.yielded(waiter, now), "rate limit"
+        return delay, quiet.reason if quiet.until - now >= delay else "rate limit"
 
     def learn(
         self, request_class: RequestClass, headers: Mapping[str, str], sent: float | None = None
@@ -167,25 +170,6 @@ class Budget:
             timedelta(seconds=_LEAST_PAUSE_IN_THE_END_S),
         )
         return backoff_pause(earlier + 1, first=first, longest=longest).total_seconds()
-
-
-class _Slots:
-    """Limits the requests that are under way; those in the background hold half of them at most.
-
-    A slot is held while its request waits for other limits: if details held all of them, a push would wait
-    for each.
-    """
-
-    def __init__(self, limit: ConcurrencyLimit) -> None:
-        self._only = limit.only
-        self._all = asyncio.Semaphore(limit.at_once)
-        self._background = asyncio.Semaphore(max(1, int(limit.at_once * BACKGROUND)))
-
-    def wanted_by(self, request_class: RequestClass) -> Iterable[asyncio.Semaphore]:
-        """Returns what the request has to hold, in this order."""
-        if not request_class.concerns(self._only):
-            return ()
-        return (self._background, self._all) if request_class.is_background else (self._all,)
 
 
 class _Quiet(msgspec.Struct, frozen=True):

@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from connectors.connector import ApplicationRef, RawRecord
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import Join, List
@@ -197,9 +199,10 @@ class AtsReader:
         return found[1] if found else {}
 
     async def load_rows(self, name: str, scope: str | None) -> Rows:
-        """Reads all records of a lookup list."""
+        """Reads all records of a lookup list, at once: pushes wait for stages and reasons."""
         listing = self.lists[name]
-        return await listing.rows(listing.draft({"scope": scope})) or []
+        draft = replace(listing.draft({"scope": scope}), is_urgent=True)
+        return await listing.rows(draft) or []
 
     async def load_scopes(self, name: str) -> Scopes:
         """Reads the ids of a lookup list's records as they are now."""

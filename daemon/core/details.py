@@ -247,7 +247,28 @@ def _merged(
     return found
 
 
-def next_batch_size(size: int, seconds: float, *, wanted_s: float, most: int) -> int:
-    """Returns how many records to read together so that it takes about `wanted_s`."""
-    fitting = int(size * wanted_s / max(seconds, 0.001))
-    return max(1, min(fitting, size * 2, most))
+FIRST_BATCH, MOST_AT_ONCE = 1, 250
+"""It begins with one record: at a slow ATS also a few take longer than an event may wait."""
+SECONDS_A_BATCH = 2.0
+"""A poll that becomes due meanwhile waits about so long."""
+_LONGEST_PATIENCE_S = 60.0
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """The records of a list that are read together, and the time for it while something urgent waits."""
+
+    records: int = FIRST_BATCH
+    patience_s: float = SECONDS_A_BATCH
+
+    def after(self, records: int, seconds: float) -> "Pace":
+        """Returns the pace after a batch that took so long."""
+        fitting = int(records * SECONDS_A_BATCH / max(seconds, 0.001))
+        return Pace(max(1, min(fitting, records * 2, MOST_AT_ONCE)))
+
+    def after_giving_way(self) -> "Pace":
+        """Returns the pace after a batch that was given up.
+
+        Each time it is waited for longer: polls that are always due do not keep details from being read.
+        """
+        longer = min(2 * self.patience_s, _LONGEST_PATIENCE_S)
+        return Pace(max(1, self.records // 2), longer)

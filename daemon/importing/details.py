@@ -5,6 +5,7 @@ the write that stores them, after the checkpoint has named the records: a kill a
 either the mark, or a page that the next run finishes from the snapshots.
 """
 
+import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -23,7 +24,7 @@ from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPay
 from daemon.core.details import (
     APPLICATION,
     CANDIDATE,
-    next_batch_size,
+    Pace,
     with_details,
     without_details,
 )
@@ -41,10 +42,8 @@ log = structlog.get_logger("daemon.importing.details")
 Answer = RecordDetails | MappingFailed | None
 _OF_RECORDS = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
 """The errors that records may be to blame for, if the ATS has answered."""
-FIRST_BATCH, MOST_AT_ONCE = 1, 250
-"""It begins with one record: at a slow ATS also a few take longer than an event may wait."""
-SECONDS_A_BATCH = 2.0
-"""A poll that becomes due meanwhile waits about so long."""
+_LOOK_EVERY_S = 0.2
+"""While a batch is read, it is looked so often if something urgent waits."""
 
 
 async def details_are_due(connector: Connector, ports: ImportPorts) -> bool:
@@ -66,10 +65,10 @@ async def count_pending(context: ImportContext) -> None:
     )
 
 
-async def import_details(context: ImportContext, batch_sizes: MutableMapping[str, int]) -> None:
+async def import_details(context: ImportContext, paces: MutableMapping[str, Pace]) -> None:
     """Reads and imports what is due, until something more urgent is.
 
-    `batch_sizes`, by list, is what earlier runs found to fit; it is kept up to date.
+    `paces`, by list, are what earlier runs found to fit; they are kept up to date.
 
     Raises:
         AtsError: the ATS is away, or refuses the credential or all details.
@@ -77,7 +76,7 @@ async def import_details(context: ImportContext, batch_sizes: MutableMapping[str
     for facts in context.connector.lists:
         if facts.detail is not None:
             # One batch at least: polls that are always due would leave no time for details.
-            await _DetailImport(context, facts, facts.detail, batch_sizes).run()
+            await _DetailImport(context, facts, facts.detail, paces).run()
 
 
 @dataclass(slots=True)
@@ -87,30 +86,47 @@ class _DetailImport:
     context: ImportContext
     facts: ListFacts
     detail: DetailFacts
-    batch_sizes: MutableMapping[str, int]
+    paces: MutableMapping[str, Pace]
     _failures: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         ports, name = self.context.ports, self.facts.name
         while True:
-            size = self.batch_sizes.get(name, FIRST_BATCH)
-            due = await ports.details.due(name, ports.clock.now(), limit=size)
+            pace = self.paces.get(name, Pace())
+            due = await ports.details.due(name, ports.clock.now(), limit=pace.records)
             if not due:
                 return
             began = ports.clock.monotonic()
-            await self._import(due)
-            self.batch_sizes[name] = next_batch_size(
-                len(due),
-                ports.clock.monotonic() - began,
-                wanted_s=SECONDS_A_BATCH,
-                most=MOST_AT_ONCE,
-            )
+            answers = await self._read_unless_urgent(due, began + pace.patience_s)
+            if answers is None:
+                self.paces[name] = pace.after_giving_way()
+                return
+            await self._import(answers)
+            self.paces[name] = pace.after(len(due), ports.clock.monotonic() - began)
             if self.context.request.must_yield():
                 return
 
-    async def _import(self, external_ids: Sequence[str]) -> None:
-        """Reads a batch, and takes it to ClearView and the logs."""
-        answers = await self._read(external_ids)
+    async def _read_unless_urgent(
+        self, external_ids: Sequence[str], until: float
+    ) -> Mapping[str, Answer] | None:
+        """Reads a batch; None if something more urgent waits and it is not read by then.
+
+        A batch may wait for its rate budget for as long as pushes use it up.
+        """
+        reading = asyncio.create_task(self._read(external_ids), name=f"details: {self.facts.name}")
+        try:
+            while not reading.done():
+                await asyncio.wait([reading], timeout=_LOOK_EVERY_S)
+                is_late = self.context.ports.clock.monotonic() >= until
+                if is_late and not reading.done() and self.context.request.must_yield():
+                    return None
+            return reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    async def _import(self, answers: Mapping[str, Answer]) -> None:
+        """Takes what was read of a batch to ClearView and the logs."""
         read = {e: a for e, a in answers.items() if isinstance(a, RecordDetails)}
         self._failures = {e: a.message for e, a in answers.items() if isinstance(a, MappingFailed)}
         gone = [external_id for external_id, answer in answers.items() if answer is None]
@@ -125,7 +141,7 @@ class _DetailImport:
         at = ports.clock.now()
         equal += [without_details(one, version=self.detail.version, at=at) for one in absent]
         await ports.details.unchanged(self.facts.name, equal)
-        self.context.run.counts.seen += len(external_ids)
+        self.context.run.counts.seen += len(answers)
         self.context.run.counts.unchanged += len(equal)
 
     async def _read(self, external_ids: Sequence[str]) -> Mapping[str, Answer]:

@@ -15,6 +15,7 @@ import structlog
 
 from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused
+from daemon.core.details import Pace
 from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import state_from
 from daemon.core.runs import Job, Outcome, Run, RunFailed, in_words
@@ -63,8 +64,8 @@ class ImportPoll:
         self._integration_id = integration_id
         self._ports = ports
         self._rules = rules
-        self._batch_sizes: dict[str, int] = {}
-        """By list: the records whose details are read together."""
+        self._paces: dict[str, Pace] = {}
+        """By list: how its details are read."""
 
     async def run(self, request: RunRequest) -> Run:
         """Imports everything that changed since the last run.
@@ -107,9 +108,7 @@ class ImportPoll:
                 await self._import_named(context, apply_webhooks)
                 return
             if request.only_details:
-                await self._import_named(
-                    context, partial(import_details, batch_sizes=self._batch_sizes)
-                )
+                await self._import_named(context, partial(import_details, paces=self._paces))
                 return
             self._begin_walk(context)
             await apply_webhooks(context)

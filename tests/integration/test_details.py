@@ -1,5 +1,6 @@
 """What lists lack is read in the background; statuses never wait for it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -327,6 +328,27 @@ async def test_a_run_goes_on_with_batches_as_large_as_the_last_ones(bench: Impor
     runs = [await job.run(request) for _ in range(4)]
 
     assert [run.counts.updated for run in runs] == [1, 2, 4, 8]
+
+
+async def test_details_that_wait_for_their_rate_budget_give_way_to_a_poll_or_an_event(
+    bench: ImportBench,
+) -> None:
+    populate(bench.connector.ats, 3)
+    await bench.poll()
+    job = ImportPoll(bench.connector, bench.integration, bench.ports(), bench.rules)
+    request = RunRequest(fence=1, only_details=True, must_yield=lambda: True)
+
+    async def used_up() -> None:
+        bench.clock.advance(timedelta(seconds=2))
+        await asyncio.Event().wait()
+
+    bench.connector.details_wait = used_up
+    given_way = await asyncio.wait_for(job.run(request), 10)
+    bench.connector.details_wait = None
+    later = [await job.run(request) for _ in range(3)]
+
+    assert (given_way.outcome, given_way.counts.details_pending) == ("success", 3)
+    assert [run.counts.details_pending for run in later] == [2, 0, 0]
 
 
 async def test_a_status_that_is_pushed_while_a_detail_is_read_stays(bench: ImportBench) -> None:

@@ -4,7 +4,7 @@ It plays two shapes: `split` (candidates and applications in lists of their own)
 record holds a candidate and one application, and a person may stand in several records).
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,6 +111,8 @@ class FakeConnector:
     """External ids of records whose details were read, in their order."""
     on_details: Callable[[Sequence[str]], None] | None = None
     """Called when details were read, before they are imported."""
+    details_wait: Callable[[], Awaitable[None]] | None = None
+    """Called before details are read, as a rate limit lets them wait."""
 
     def with_details(self, *, version: str = "1", swept: bool = False) -> "FakeConnector":
         """Lets tags, answers and files come in the background."""
@@ -288,6 +290,8 @@ class FakeConnector:
         external_ids: Sequence[str],
         jobs: Any = None,
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
+        if self.details_wait is not None:
+            await self.details_wait()
         self.requests_sent += len(external_ids)
         self.details_read += external_ids
         answers = {e: self._details(list_name, e) for e in external_ids}

@@ -1,4 +1,4 @@
-"""Requests that can wait use up what the vendor allows, and pushes hardly wait for them.
+"""Requests that can wait use up what the vendor allows, and pushes wait for none of them.
 
 A first import in virtual time: the limits of the definitions against the simulators' ones.
 """
@@ -7,7 +7,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,7 @@ from connectors.simulator.limits import FixedWindow, HeaderNames, Limit, Sliding
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 DETAIL = RequestClass("candidates.full", is_background=True)
+FETCH = RequestClass("candidates.fetch")
 READ, WRITE = RequestClass("candidates.fetch", is_urgent=True), RequestClass("move", is_write=True)
 NAMES = {
     "limit": "X-Rate-Limit-Limit",
@@ -86,9 +87,9 @@ class Account:
             await self.clock.sleep(self.chance.uniform(0.02, 0.1))
             self.budget.learn(request_class, headers, sent)
 
-    async def read_details(self) -> None:
+    async def go_on(self, request_class: RequestClass) -> None:
         while True:
-            await self.request(DETAIL)
+            await self.request(request_class)
 
     async def push(self, every_s: float) -> None:
         """A push reads the application, writes, and sometimes reads once more."""
@@ -132,7 +133,7 @@ async def test_details_use_what_is_allowed_while_pushes_take_less_than_five_seco
     clock = VirtualTime()
     limit, allowed_per_s = limit_of(vendor, clock)
     account = Account(clock, Budget(load_definition(vendor).model.limits, clock), limit)
-    readers = [account.read_details() for _ in range(4)]
+    readers = [account.go_on(DETAIL) for _ in range(4)]
 
     await clock.run(clock.seconds + seconds, *readers, account.push(push_every_s))
 
@@ -143,24 +144,104 @@ async def test_details_use_what_is_allowed_while_pushes_take_less_than_five_seco
     assert pushes[int(len(pushes) * 0.99)] < 5.0
 
 
-async def test_a_push_finds_a_slot_while_details_wait_for_the_rate() -> None:
-    """What is under way and what waits hold slots alike: with all of them a push would wait behind each."""
+@pytest.mark.parametrize("vendor", ["lever", "smartrecruiters"])
+async def test_a_push_goes_before_the_reads_of_a_poll_and_waits_for_one_request_at_most(
+    vendor: str,
+) -> None:
+    """A first import that reads each candidate by itself always has reads that wait."""
+    clock = VirtualTime()
+    limit, allowed_per_s = limit_of(vendor, clock)
+    account = Account(clock, Budget(load_definition(vendor).model.limits, clock), limit)
+    readers = [account.go_on(each) for each in (FETCH, DETAIL) for _ in range(6)]
+
+    await clock.run(clock.seconds + 150, *readers, account.push(1.0))
+
+    on_its_way_s = 2 * 0.2
+    assert account.refused == 0
+    assert account.admitted >= 0.99 * allowed_per_s * 150
+    assert len(account.pushes) > 50
+    assert max(account.pushes) < on_its_way_s + 2 * (1 / allowed_per_s + 0.02)
+
+
+async def test_pushes_that_use_up_the_limit_do_not_keep_a_poll_waiting() -> None:
+    clock = VirtualTime()
+    limit, allowed_per_s = limit_of("smartrecruiters", clock)
+    account = Account(clock, Budget(load_definition("smartrecruiters").model.limits, clock), limit)
+    polled: list[float] = []
+
+    async def poll() -> None:
+        while True:
+            began = clock.seconds
+            await account.request(FETCH)
+            polled.append(clock.seconds - began)
+
+    await clock.run(clock.seconds + 100, *(account.go_on(WRITE) for _ in range(16)), poll())
+
+    assert len(polled) > 5
+    assert max(polled) < 14
+    assert account.admitted >= 0.99 * allowed_per_s * 100
+
+
+async def in_order(limits: Limits, classes: Sequence[RequestClass]) -> list[RequestClass]:
+    """Returns the requests in the order in which they go; each takes a second."""
     clock, order = VirtualTime(), []
-    budget = Budget(
-        Limits(
-            budgets=[
-                BucketLimit(kind="bucket", requests=1, per=timedelta(seconds=1), burst=1),
-                ConcurrencyLimit(kind="concurrency", at_once=8),
-            ]
-        ),
-        clock,
-    )
+    budget = Budget(limits, clock)
 
     async def ask(request_class: RequestClass) -> None:
         async with budget.slot(request_class, lambda _, __: None):
             order.append(request_class)
+            await clock.sleep(1.0)
 
-    await clock.run(clock.seconds + 30, *(ask(DETAIL) for _ in range(20)), ask(WRITE))
+    await clock.run(clock.seconds + 60, *(ask(each) for each in classes))
+    assert len(order) == len(classes)
+    return order
 
-    assert len(order) == 21
-    assert order.index(WRITE) <= 8
+
+BUCKET = BucketLimit(kind="bucket", requests=2, per=timedelta(seconds=1), burst=1)
+SLOTS = ConcurrencyLimit(kind="concurrency", at_once=4)
+
+
+@pytest.mark.parametrize("budgets", [[BUCKET, SLOTS], [BUCKET], [SLOTS]])
+async def test_a_push_goes_first_however_many_others_wait(
+    budgets: list[BucketLimit | ConcurrencyLimit],
+) -> None:
+    waiting = [DETAIL] * 8 + [FETCH] * 8
+
+    order = await in_order(Limits(budgets=budgets), [*waiting, READ, WRITE])
+
+    first = 4 if SLOTS in budgets else 1
+    assert max(order.index(READ), order.index(WRITE)) <= first + 2
+
+
+async def test_requests_of_one_kind_go_in_the_order_in_which_they_came() -> None:
+    waiting = [RequestClass(f"list{number}") for number in range(10)]
+
+    assert await in_order(Limits(budgets=[BUCKET, SLOTS]), waiting) == waiting
+    assert await in_order(Limits(budgets=[SLOTS]), waiting) == waiting
+
+
+async def test_a_list_that_waits_for_its_own_slot_holds_up_no_other_request() -> None:
+    one = ConcurrencyLimit(kind="concurrency", at_once=1, only=["candidates"])
+    pages, others = [RequestClass("candidates")] * 3, [DETAIL] * 2
+
+    order = await in_order(Limits(budgets=[SLOTS, one]), [*pages, *others])
+
+    assert order[:3] == [pages[0], *others]
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_gives_its_turn_to_the_next() -> None:
+    clock = VirtualTime()
+    budget = Budget(Limits(budgets=[ConcurrencyLimit(kind="concurrency", at_once=1)]), clock)
+    served = asyncio.Event()
+
+    async def ask() -> None:
+        async with budget.slot(FETCH, lambda _, __: None):
+            served.set()
+
+    async with budget.slot(FETCH, lambda _, __: None):
+        pushed = asyncio.ensure_future(budget.slot(WRITE, lambda _, __: None).__aenter__())
+        read = asyncio.ensure_future(ask())
+        await asyncio.sleep(0)
+    pushed.cancel()
+    await asyncio.wait_for(served.wait(), 1)
+    await read

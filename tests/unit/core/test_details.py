@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.core.details import (
+    Pace,
     basis_of,
     memory_of,
-    next_batch_size,
     with_details,
     with_known_details,
     without_details,
@@ -219,8 +219,20 @@ def test_each_application_of_a_record_has_the_details_of_its_own(
 
 @given(size=st.integers(1, 250), seconds=st.floats(0, 1000))
 def test_batches_take_about_the_wanted_time(size: int, seconds: float) -> None:
-    following = next_batch_size(size, seconds, wanted_s=2.0, most=250)
+    following = Pace().after(size, seconds).records
 
     assert 1 <= following <= min(250, size * 2)
     if following > 1:
         assert following * seconds / size <= 2.0 + 1e-6 or seconds < 0.001
+
+
+def test_a_batch_that_gives_way_again_and_again_is_waited_for_longer_until_one_is_read() -> None:
+    """Polls that are always due do not keep the details of a slow ATS from being read."""
+    pace = Pace(8)
+    turns = []
+    for _ in range(7):
+        turns.append((pace.records, pace.patience_s))
+        pace = pace.after_giving_way()
+
+    assert turns == [(8, 2.0), (4, 4.0), (2, 8.0), (1, 16.0), (1, 32.0), (1, 60.0), (1, 60.0)]
+    assert pace.after(1, 50.0) == Pace()
