@@ -22,7 +22,7 @@ class Origin(msgspec.Struct, frozen=True):
     """The source of an effective value: a line of the file, the references on it, or a default."""
 
     position: str
-    """`FILE:LINE`, or `default`."""
+    """`FILE:LINE`, `default`, or `database`."""
     references: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
@@ -30,6 +30,8 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 DEFAULT = Origin("default")
+DATABASE = Origin("database")
+"""Of an integration that was added at run time: it has no lines."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -68,7 +70,8 @@ class Document(msgspec.Struct, frozen=True):
         if node is None:
             return DEFAULT
         references = node.references if isinstance(node, Scalar) else ()
-        return Origin(f"{self.file}:{self.mark(path).line}", references)
+        line = self.mark(path).line
+        return Origin(f"{self.file}:{line}", references) if line else DATABASE
 
     def error(
         self, path: NodePath, message: str, *, hint: str | None = None, on_key: bool = False

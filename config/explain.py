@@ -9,14 +9,8 @@ from config.loader import secrets_in
 from config.loading import Loaded
 from config.nodes import NodePath, Scalar, show_path
 from config.operator import OperatorConfig
-from config.problems import did_you_mean
-from models.errors import UserError
 
 MASK = "••••••"
-
-
-class UnknownIntegrationError(UserError):
-    """Raised for a name that no integration has."""
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -28,14 +22,8 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Explained]:
-    """Returns every effective value of an integration, in the order of the reference.
-
-    Raises:
-        UnknownIntegrationError: the file has no integration of this name.
-    """
-    integration = loaded.value.integrations.get(name)
-    if integration is None:
-        raise _unknown(name, list(loaded.value.integrations))
+    """Returns every effective value of an integration, in the order of the reference."""
+    integration = loaded.value.integrations[name]
     base: NodePath = ("integrations", name)
     secrets = {path for path, _ in secrets_in(integration, base)}
     values = integration.model_dump(mode="json")
@@ -82,12 +70,3 @@ def _shown(value: object) -> str:
             return f"{value:g}"
         case _:
             return str(value)
-
-
-def _unknown(name: str, known: list[str]) -> UnknownIntegrationError:
-    hint = did_you_mean(name, known)
-    meant = f' (did you mean "{hint}"?)' if hint else ""
-    return UnknownIntegrationError(
-        f'no integration is named "{name}"{meant}',
-        remedy=f"Name one of: {', '.join(known) or '(there are none)'}.",
-    )

@@ -1,7 +1,7 @@
 """Jobs, with the stores that they need."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from uuid import UUID
 
@@ -205,7 +205,12 @@ async def try_integration(app: AppServices, checked: CheckedConfig, name: str) -
         await connector.close()
     return Trial(
         ats_name=connector.ats_name,
-        stages=[stage.name for stage in stages if stage.status is not None],
-        unmapped_stages=[stage.name for stage in stages if stage.status is None],
+        stages=_unique(stage.name for stage in stages if stage.status is not None),
+        unmapped_stages=_unique(stage.name for stage in stages if stage.status is None),
         notes=[note.message for note in checked.notes(today=app.clock.now().date())],
     )
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    """Returns each name once: many ATSs have stages of the same name in each job."""
+    return list(dict.fromkeys(names))

@@ -8,12 +8,14 @@ from uuid import UUID
 import msgspec
 
 from config.problems import suggestion
+from config.settings import Settings
 from connectors.connector import Connector
 from daemon.app.jobs import make_connector
 from daemon.app.services import AppServices
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import audit_actor, database, run_async, settings_for, usage_error
-from daemon.runtime.checked_config import CheckedConfig, load_checked_config
+from daemon.core.integrations import StoredIntegration
+from daemon.runtime.checked_config import CheckedConfig, check_stored, load_checked_config
 from daemon.runtime.config_sources import combined
 from models.errors import UserError
 from models.ids import integration_id
@@ -39,51 +41,77 @@ class CommandContext(msgspec.Struct, frozen=True):
         return make_connector(self.app, self.checked, self.name, observer)
 
 
-def checked_for(name: str | None, config: Path | None) -> CheckedConfig:
-    """The configuration, in which this integration must be: in the file, or added at run time.
+@asynccontextmanager
+async def command_context(
+    name: str, config: Path | None, *, prepare: bool = True
+) -> AsyncIterator[CommandContext]:
+    """Everything that one integration needs; `prepare` makes collections where they lack.
 
     Raises:
-        typer.Exit: 2, if it is not.
+        typer.Exit: 2, neither the file has it, nor was it added at run time.
         UserError: it was added at run time, and cannot be used.
     """
-    file = load_checked_config(settings_for(config).config)
+    async with open_services(config, prepare=prepare) as (file, app):
+        yield CommandContext(name, await _containing(name, file, app), app)
+
+
+@asynccontextmanager
+async def open_services(
+    config: Path | None, *, prepare: bool
+) -> AsyncIterator[tuple[CheckedConfig, AppServices]]:
+    """The file's configuration, and the services on an open MongoDB."""
+    settings = settings_for(config)
+    file = load_checked_config(settings.config)
+    async with database(settings, file.loaded.value, prepare=prepare) as mongo:
+        app = AppServices(
+            mongo,
+            file.loaded.value.clearview,
+            encryption_key=settings.encryption_key,
+            actor=audit_actor(),
+        )
+        try:
+            yield file, app
+        finally:
+            await app.services.close()
+
+
+async def _containing(name: str, file: CheckedConfig, app: AppServices) -> CheckedConfig:
     if name in file.loaded.value.integrations:
         return file
-    checked, refused = run_async(lambda: _with_added(file, config))
+    checked, refused = combined(file, await app.stored.all())
     known = checked.loaded.value.integrations
-    if name is None or name in known:
+    if name in known:
         return checked
     if name not in refused:
         raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
     raise UserError(f"{name}: {refused[name]}", remedy="change it, or remove it")
 
 
-async def _with_added(
-    file: CheckedConfig, config: Path | None
-) -> tuple[CheckedConfig, Mapping[str, str]]:
+def configuration_of(name: str, config: Path | None) -> CheckedConfig:
+    """The configuration that has an integration: the file's, or that of an integration added at run time alone.
+
+    Raises:
+        ConfigError: with every mistake.
+        typer.Exit: 2, neither has it.
+    """
     settings = settings_for(config)
-    async with database(settings, file.loaded.value, prepare=False) as mongo:
-        app = AppServices(mongo, encryption_key=settings.encryption_key)
-        try:
-            return combined(file, await app.stored.all())
-        finally:
-            await app.services.close()
+    file = load_checked_config(settings.config)
+    if name in file.loaded.value.integrations:
+        return file
+    stored = run_async(lambda: _stored(config)) if _has_database(settings) else {}
+    if name not in stored:
+        known = [*file.loaded.value.integrations, *stored]
+        raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
+    if (problem := stored[name].problem) is not None:
+        raise UserError(f"{name}: {problem}", remedy="change it, or remove it")
+    return check_stored(name, stored[name].content, file)
 
 
-@asynccontextmanager
-async def command_context(
-    name: str, checked: CheckedConfig, config: Path | None, *, prepare: bool = True
-) -> AsyncIterator[CommandContext]:
-    """Everything that one integration needs; `prepare` makes collections where they lack."""
-    settings = settings_for(config)
-    async with database(settings, checked.loaded.value, prepare=prepare) as mongo:
-        app = AppServices(
-            mongo,
-            checked.loaded.value.clearview,
-            encryption_key=settings.encryption_key,
-            actor=audit_actor(),
-        )
-        try:
-            yield CommandContext(name, checked, app)
-        finally:
-            await app.services.close()
+def _has_database(settings: Settings) -> bool:
+    """Returns False where a MongoDB would have to be made to look into it."""
+    return settings.mongodb_uri is not None or (settings.data_dir / "mongodb").exists()
+
+
+async def _stored(config: Path | None) -> Mapping[str, StoredIntegration]:
+    async with open_services(config, prepare=False) as (_, app):
+        return {one.name: one for one in await app.stored.all()}

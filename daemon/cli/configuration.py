@@ -116,18 +116,13 @@ def explain(
 
     Secrets are masked.
     """
-    from config.explain import UnknownIntegrationError, explain_integration
-    from daemon.cli.session import EXIT_USAGE, operator_config, settings_for, show_error
-    from daemon.cli.session import showing_errors as errors_shown
+    from config.explain import explain_integration
+    from daemon.cli.command_context import configuration_of
+    from daemon.cli.session import showing_errors
 
-    with errors_shown():
-        loaded = operator_config(settings_for(config))
-        try:
-            values = explain_integration(loaded, name)
-        except UnknownIntegrationError as error:
-            show_error(error)
-            raise typer.Exit(EXIT_USAGE) from None
-        _show_values(values, as_json=as_json)
+    with showing_errors():
+        loaded = configuration_of(name, config).loaded
+        _show_values(explain_integration(loaded, name), as_json=as_json)
 
 
 def _show_values(values: "Sequence[Explained]", *, as_json: bool) -> None:

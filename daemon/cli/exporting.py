@@ -5,9 +5,9 @@ from pathlib import Path
 import typer
 
 from daemon.app.jobs import export_job
-from daemon.cli.command_context import CommandContext, checked_for, command_context
+from daemon.cli.command_context import CommandContext, command_context
 from daemon.cli.poll_progress import Watcher
-from daemon.cli.session import EXIT_FAILED, out, run_async, showing_errors, usage_error
+from daemon.cli.session import EXIT_FAILED, out, run_async, usage_error
 
 
 def export_now(name: str, config: Path | None) -> None:
@@ -16,15 +16,13 @@ def export_now(name: str, config: Path | None) -> None:
     Raises:
         typer.Exit: 1 if a period could not be exported, 2 if none is asked for.
     """
-    with showing_errors():
-        checked = checked_for(name, config)
-        if checked.loaded.value.integrations[name].analytics is None:
-            raise usage_error(
-                f"integrations.{name} has no `analytics`: nothing is exported to this ATS"
-            )
 
     async def work() -> bool:
-        async with command_context(name, checked, config) as on:
+        async with command_context(name, config) as on:
+            if on.checked.loaded.value.integrations[name].analytics is None:
+                raise usage_error(
+                    f"integrations.{name} has no `analytics`: nothing is exported to this ATS"
+                )
             return await _export(on)
 
     if not run_async(work):

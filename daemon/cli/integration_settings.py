@@ -55,7 +55,7 @@ def add(
     async def work(admin: "IntegrationAdmin", _app: "AppServices") -> Any:
         content = _content_of(settings)
         if dry_run:
-            return await admin.tried(name, content)
+            return await admin.try_new(name, content)
         return {"integration": name, "revision": await admin.add(name, content)}
 
     done = _with_admin(config, work)
@@ -81,7 +81,7 @@ def update(
     from daemon.cli.session import out, print_json
 
     async def work(admin: "IntegrationAdmin", _app: "AppServices") -> int:
-        return await admin.change(name, _content_of(settings), revision=None)
+        return await admin.change(name, _content_of(settings))
 
     revision = _with_admin(config, work)
     if as_json:
@@ -105,7 +105,7 @@ def remove(
     from daemon.cli.session import out, print_json
 
     async def work(admin: "IntegrationAdmin", app: "AppServices") -> int:
-        await admin.remove(name, revision=None, again=purge)
+        await admin.remove(name, again=purge)
         return await app.integration_data.purge(name) if purge else 0
 
     purged = _with_admin(config, work)
@@ -177,12 +177,15 @@ async def _admin(
 async def _in_words(work: Awaitable[T]) -> T:
     """The outcome; a refusal is a sentence for people."""
     from connectors.errors import AtsError
+    from daemon.cli.session import usage_error
     from daemon.core.integrations import StorageRefused
     from models.errors import UserError
 
     try:
         return await work
     except StorageRefused as refused:
+        if refused.reason == "unknown":
+            raise usage_error(f"{refused}; see: ats-sync integrations list") from None
         raise UserError(str(refused), remedy="see: ats-sync integrations list") from None
     except AtsError as error:
         raise UserError(

@@ -90,15 +90,12 @@ def webhook_url(
     as_json: JsonOption = False,
 ) -> None:
     """Print the address for an integration's webhooks, and the steps at the vendor."""
-    from daemon.cli.rendering import require_known
-    from daemon.cli.session import print_json, settings_for, showing_errors
-    from daemon.runtime.checked_config import load_checked_config
+    from daemon.cli.command_context import configuration_of
+    from daemon.cli.session import print_json, showing_errors
     from models.errors import UserError
 
     with showing_errors():
-        checked = load_checked_config(settings_for(config).config)
-        integrations = checked.loaded.value.integrations
-        require_known(name, list(integrations))
+        checked = configuration_of(name, config)
         model = checked.definition_of(name).model
         if model.webhook is None:
             reason = model.waivers.get("webhook", "its definition declares none")
@@ -107,7 +104,7 @@ def webhook_url(
             )
     address = f"{base.rstrip('/')}/webhooks/{name}"
     secret = model.webhook.signature.secret
-    has_key = secret in integrations[name].credentials
+    has_key = secret in checked.loaded.value.integrations[name].credentials
     if as_json:
         print_json({"url": address, "credential": secret, "has_key": has_key})
         return
@@ -149,4 +146,4 @@ async def _stored(config: Path | None, name: str, state: Any, reason: str | None
         integrations = MongoIntegrations(mongo, SystemClock(), audit=audit_of_command(mongo))
         require_known(name, sorted(await integrations.states()))
         if not await integrations.set_state(name, state, reason=reason):
-            raise UserError(f"{name} is disabled", remedy="enable it in the YAML file")
+            raise UserError(f"{name} is disabled", remedy="set `enabled` to true first")

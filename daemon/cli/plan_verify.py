@@ -13,7 +13,7 @@ from yarl import URL
 from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
 from connectors.errors import AtsError
 from daemon.app.jobs import import_ports, reconciliation
-from daemon.cli.command_context import CommandContext, checked_for, command_context
+from daemon.cli.command_context import CommandContext, command_context, open_services
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -21,7 +21,6 @@ from daemon.cli.session import (
     out,
     print_json,
     run_async,
-    showing_errors,
     shown_as,
 )
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
@@ -34,7 +33,7 @@ from daemon.importing.preview import Preview
 from daemon.importing.verify import Verification
 from daemon.jobs.rules import import_rules, push_rules
 from daemon.pushing.wakeup_queue import push_of_row
-from daemon.runtime.checked_config import CheckedConfig
+from daemon.runtime.config_sources import combined
 from daemon.runtime.supervision import must_pass
 from daemon.store.clearview_applications import MongoClearViewApplications
 from daemon.store.clearview_reader import MongoClearViewReader
@@ -54,11 +53,9 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
     Raises:
         typer.Exit: 1 if they differ.
     """
-    with showing_errors():
-        checked = checked_for(name, config)
 
     async def work() -> int:
-        async with command_context(name, checked, config, prepare=False) as on:
+        async with command_context(name, config, prepare=False) as on:
             return await _verify(on, as_json=as_json)
 
     if run_async(work):
@@ -90,15 +87,12 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
     Raises:
         typer.Exit: 1 if an integration could not be looked at.
     """
-    with showing_errors():
-        checked = checked_for(name, config)
-    integrations = checked.loaded.value.integrations
-    wanted = [name] if name is not None else [n for n, i in integrations.items() if i.enabled]
 
     async def work() -> list[dict[str, Any]]:
-        if name is not None:
-            return [await _planned(name, checked, config, as_json=as_json)]
-        return [await _planned_or_why_not(one, checked, config, as_json=as_json) for one in wanted]
+        if name is None:
+            return await _all_planned(config, as_json=as_json)
+        async with command_context(name, config, prepare=False) as on:
+            return [await _plan(on, as_json=as_json)]
 
     plans = run_async(work)
     if as_json:
@@ -107,26 +101,34 @@ def plan(name: str | None, *, config: Path | None = None, as_json: bool = False)
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _planned(
-    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
-) -> dict[str, Any]:
-    async with command_context(name, checked, config, prepare=False) as on:
-        return await _plan(on, as_json=as_json)
+async def _all_planned(config: Path | None, *, as_json: bool) -> list[dict[str, Any]]:
+    async with open_services(config, prepare=False) as (file, app):
+        checked, refused = combined(file, await app.stored.all())
+        plans = [_not_planned(name, problem) for name, problem in refused.items()]
+        for name, wanted in checked.loaded.value.integrations.items():
+            if wanted.enabled:
+                on = CommandContext(name, checked, app)
+                plans.append(await _planned_or_why_not(on, as_json=as_json))
+        return plans
 
 
-async def _planned_or_why_not(
-    name: str, checked: CheckedConfig, config: Path | None, *, as_json: bool
-) -> dict[str, Any]:
+async def _planned_or_why_not(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
     """One integration that cannot be looked at keeps no other from being shown."""
     try:
-        return await _planned(name, checked, config, as_json=as_json)
+        return await _plan(on, as_json=as_json)
     except BaseException as error:
         if must_pass(error):
             raise
         shown = shown_as(error)
-        err.print(f"ats-sync: {name}: {shown}", markup=False)
-        err.print(f"  -> {shown.remedy}", markup=False)
-        return {"integration": name, "error": str(shown)}
+        return _not_planned(on.name, str(shown), shown.remedy)
+
+
+def _not_planned(
+    name: str, problem: str, remedy: str = "change it, or remove it"
+) -> dict[str, Any]:
+    err.print(f"ats-sync: {name}: {problem}", markup=False)
+    err.print(f"  -> {remedy}", markup=False)
+    return {"integration": name, "error": problem}
 
 
 async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from msgspec.structs import asdict
 
 from daemon.app.jobs import import_ports
-from daemon.cli.command_context import CommandContext, checked_for, command_context
+from daemon.cli.command_context import CommandContext, command_context
 from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
@@ -19,7 +19,6 @@ from daemon.cli.session import (
     out,
     print_json,
     run_async,
-    showing_errors,
     usage_error,
 )
 from daemon.core.integrations import IntegrationRef
@@ -52,13 +51,12 @@ def poll(
     Raises:
         typer.Exit: 1 if the import failed, or was not allowed to delete what is gone.
     """
-    with showing_errors():
-        checked = checked_for(name, config)
-        if accept_deletions and not sweep:
-            raise usage_error("--accept-deletions goes with --sweep: only a sweep deletes")
+    if accept_deletions and not sweep:
+        raise usage_error("--accept-deletions goes with --sweep: only a sweep deletes")
 
     async def work() -> Polled:
-        async with command_context(name, checked, config) as on:
+        async with command_context(name, config) as on:
+            await _refuse_stopped(on)
             return await _poll(on, sweep=sweep, accept_deletions=accept_deletions)
 
     polled = run_async(work)
@@ -177,10 +175,9 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
     Or the lease, once it is free: that daemon has died or ended, and no one else will answer.
 
     Raises:
-        UserError: the integration is paused, so that the daemon does not answer.
+        UserError: the integration was paused meanwhile, so that the daemon does not answer.
     """
     clock, integrations = on.app.clock, on.app.integrations
-    await _refuse_paused(on)
     asked_at = clock.now()
     request = await integrations.request_poll(
         on.name, sweep=sweep, accept_deletions=accept_deletions
@@ -195,7 +192,7 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
                 await integrations.answered(on.name, request)
             return lease
         try:
-            await _refuse_paused(on)
+            await _refuse_stopped(on)
         except UserError:
             await integrations.answered(on.name, request)
             raise
@@ -203,11 +200,20 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
     raise usage_error(f"the daemon has not polled {on.name}; see `ats-sync status`")
 
 
-async def _refuse_paused(on: CommandContext) -> None:
+async def _refuse_stopped(on: CommandContext) -> None:
+    """Refuses what a person has paused or disabled.
+
+    Raises:
+        UserError: with what to do.
+    """
+    if not on.checked.loaded.value.integrations[on.name].enabled:
+        raise UserError(
+            f"{on.name} is disabled: it is not polled", remedy="set `enabled` to true first"
+        )
     state = (await on.app.integrations.states()).get(on.name)
     if state is not None and state.state == "paused":
         raise UserError(
-            f"{on.name} is paused: the daemon that works on it does not poll it",
+            f"{on.name} is paused: it is not polled",
             remedy=f"run `ats-sync integrations resume {on.name}`, and poll it then",
         )
 

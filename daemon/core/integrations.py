@@ -38,7 +38,7 @@ class StoredIntegration(msgspec.Struct, frozen=True):
     revision: int
     content: Mapping[str, Any] = msgspec.field(default_factory=dict)
     problem: str | None = None
-    """The reason why its secrets cannot be read."""
+    """The reason why its secrets cannot be read; `content` has the rest."""
 
     def __repr__(self) -> str:
         """Without its secrets."""

@@ -17,8 +17,8 @@ Cursor = Annotated[
 ]
 
 
-class AddQuery(msgspec.Struct):
-    """Options of an addition."""
+class TrialQuery(msgspec.Struct):
+    """Options of an addition, and of a change."""
 
     dry_run: bool = False
 

@@ -1,5 +1,6 @@
 """`/api/v1/integrations`: read, added and changed at run time, and what may be asked of each."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from config.problems import ConfigError, ConfigIssue, did_you_mean
-from connectors.errors import AtsError
+from connectors.errors import AtsError, AuthRefused
 from daemon.core.integrations import IntegrationState, State, StorageRefused
 from daemon.http import api_inputs as take
 from daemon.http.answers import Problem, answered
 from daemon.http.api_services import ApiServices
 from daemon.http.openapi import V1, object_of
 from daemon.http.operations import IfMatch, JsonObject, operation
+from daemon.runtime.integration_admin import Trial
 
 ONE = f"{V1}/integrations/{{name}}"
 INTEGRATION = object_of("id", "name", "connector", "state", "runs", "outbox")
@@ -21,6 +23,7 @@ INTEGRATIONS = object_of(integrations={"type": "array", "items": INTEGRATION})
 POLL = object_of("integration", "request", "sweep")
 STATE = object_of("integration", "state")
 STORED = object_of("integration", "managed_by", "revision")
+TRIED = object_of("integration", "dry_run", "ats", "stages", "unmapped_stages", "notes")
 SETTINGS: dict[str, Any] = {
     "type": "object",
     "description": "The keys of an integration in the YAML file (docs/configuration.md). Credentials are "
@@ -38,6 +41,9 @@ NEW: dict[str, Any] = {
     "required": ["name", "connector"],
     "properties": {"name": {"type": "string"}, **SETTINGS["properties"]},
 }
+_REVISION = re.compile(r"[0-9]{1,9}")
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 REFUSED_STATUS = {"unknown": 404, "changed": 412, "exists": 409, "file": 409, "no_key": 409}
 
 
@@ -69,13 +75,13 @@ class IntegrationRoutes:
     @operation(
         "POST",
         f"{V1}/integrations",
-        answer={"oneOf": [STORED, object_of("integration", "dry_run", "ats", "stages")]},
+        answer={"oneOf": [STORED, TRIED]},
         status=201,
         also=(200,),
         refusals=(409, 422, 502),
         takes=NEW,
     )
-    async def add_integration(self, query: take.AddQuery, body: JsonObject) -> web.Response:
+    async def add_integration(self, query: take.TrialQuery, body: JsonObject) -> web.Response:
         """Adds an integration, which every replica starts within 5 s; `dry_run` only tries it."""
         content = dict(body)
         name = content.pop("name", None)
@@ -84,29 +90,30 @@ class IntegrationRoutes:
         admin = self._services.admin
         with _refusals():
             if query.dry_run:
-                trial = await admin.tried(name, content)
-                return answered(
-                    {
-                        "integration": name,
-                        "dry_run": True,
-                        "ats": trial.ats_name,
-                        "stages": trial.stages,
-                        "unmapped_stages": trial.unmapped_stages,
-                        "notes": trial.notes,
-                    }
-                )
+                return answered(_tried(name, await admin.try_new(name, content)))
             revision = await admin.add(name, content)
         answer = answered(_stored(name, revision), status=201)
         answer.headers["Location"] = f"{V1}/integrations/{name}"
         return _tagged(answer, revision)
 
-    @operation("PATCH", ONE, answer=STORED, refusals=(404, 409, 412, 422), takes=SETTINGS)
+    @operation(
+        "PATCH",
+        ONE,
+        answer={"oneOf": [STORED, TRIED]},
+        refusals=(404, 409, 412, 422, 502),
+        takes=SETTINGS,
+    )
     async def change_integration(
-        self, name: str, body: JsonObject, if_match: IfMatch
+        self, name: str, query: take.TrialQuery, body: JsonObject, if_match: IfMatch
     ) -> web.Response:
-        """Changes an integration that was added at run time, by a merge patch (RFC 7396)."""
+        """Changes an integration that was added at run time, by a merge patch; `dry_run` only tries it."""
+        admin, expected = self._services.admin, _revisions(if_match)
         with _refusals():
-            revision = await self._services.admin.change(name, body, revision=_revision(if_match))
+            if query.dry_run:
+                return answered(
+                    _tried(name, await admin.try_change(name, body, revisions=expected))
+                )
+            revision = await admin.change(name, body, revisions=expected)
         return _tagged(answered(_stored(name, revision)), revision)
 
     @operation(
@@ -120,7 +127,9 @@ class IntegrationRoutes:
     ) -> web.Response:
         """Removes an integration that was added at run time; its data stays unless `purge` is true."""
         with _refusals():
-            await self._services.admin.remove(name, revision=_revision(if_match), again=query.purge)
+            await self._services.admin.remove(
+                name, revisions=_revisions(if_match), again=query.purge
+            )
         purged = await self._services.purge(name) if query.purge else 0
         return answered({"integration": name, "removed": True, "purged": purged})
 
@@ -137,7 +146,13 @@ class IntegrationRoutes:
     async def _request_poll(
         self, name: str, *, sweep: bool, accept_deletions: bool
     ) -> web.Response:
-        await self._state_of(name, enabled=True)
+        state = await self._state_of(name, enabled=True)
+        if state.state == "paused":
+            raise Problem(
+                409,
+                "the integration is paused: no poll is made",
+                f"resume it first: POST {V1}/integrations/{name}/resume",
+            )
         asked = await self._services.integrations.request_poll(
             name, sweep=sweep, accept_deletions=accept_deletions
         )
@@ -169,7 +184,7 @@ class IntegrationRoutes:
             raise Problem(404, "no integration has this name", detail)
         state = states[name]
         if enabled and state.state == "disabled":
-            raise Problem(409, "the integration is disabled", "enable it in the YAML file")
+            raise Problem(409, "the integration is disabled", "set `enabled` to true first")
         return state
 
 
@@ -179,10 +194,14 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        mistakes = [(one.pointer or "", _sentence(one)) for one in error.problems]
+        # A problem of the integration itself is one of its name.
+        mistakes = [(one.pointer or "/name", _sentence(one)) for one in error.problems]
         raise Problem(422, "this is no valid integration", more=_mistakes(mistakes)) from None
     except StorageRefused as refused:
         raise Problem(REFUSED_STATUS[refused.reason], str(refused)) from None
+    except AuthRefused as error:
+        mistakes = [("/credentials", str(error))]
+        raise Problem(422, "the ATS refuses the credential", more=_mistakes(mistakes)) from None
     except AtsError as error:
         raise Problem(502, "the ATS refuses, or does not answer", str(error)) from None
 
@@ -200,20 +219,35 @@ def _stored(name: str, revision: int) -> dict[str, object]:
     return {"integration": name, "managed_by": "database", "revision": revision}
 
 
+def _tried(name: str, trial: Trial) -> dict[str, object]:
+    return {
+        "integration": name,
+        "dry_run": True,
+        "ats": trial.ats_name,
+        "stages": trial.stages,
+        "unmapped_stages": trial.unmapped_stages,
+        "notes": trial.notes,
+    }
+
+
 def _tagged(answer: web.Response, revision: int) -> web.Response:
     answer.headers["ETag"] = f'"{revision}"'
     return answer
 
 
-def _revision(if_match: str) -> int | None:
-    """Returns the revision that a change is for; None for any.
+def _revisions(if_match: str) -> frozenset[int] | None:
+    """Returns the revisions of which one must be in force for a change; None for any.
+
+    A tag that no revision has, a weak one among them, matches none (RFC 9110). Scripts may leave out the quotes.
 
     Raises:
-        Problem: 400, it is no ETag of an integration.
+        Problem: 400, it is no list of tags.
     """
-    if if_match in {"", "*"}:
+    text = if_match.strip()
+    if text in {"", "*"}:
         return None
-    text = if_match.strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    text = f'"{text}"' if _REVISION.fullmatch(text) else text
+    if not _TAGS.fullmatch(text):
         raise Problem(400, "If-Match must be the ETag of this integration")
-    return int(text)
+    tags = [tag[1:-1] for tag in re.findall(_TAG, text)]
+    return frozenset(int(tag) for tag in tags if _REVISION.fullmatch(tag))

@@ -47,6 +47,7 @@ REFUSED = {
     409: "not in this state",
     412: "it was changed meanwhile: `If-Match` does not match",
     413: "too long",
+    415: "the body is of another type than JSON, or compressed",
     422: "the content is wrong; `problems` names each mistake by its JSON pointer",
     502: "the ATS refuses, or does not answer",
 }
@@ -102,7 +103,7 @@ def document(operations: Iterable[ApiOperation]) -> dict[str, Any]:
 
 
 def _described(operation: ApiOperation, schemas: dict[str, Any]) -> dict[str, Any]:
-    refusals = {400, *operation.refusals} | ({413} if operation.method != "GET" else set())
+    refusals = {400, *operation.refusals} | ({413, 415} if operation.method != "GET" else set())
     answers = {
         str(code): _answer(operation.summary, _resolved(operation.answer, schemas))
         for code in (operation.status, *operation.also)

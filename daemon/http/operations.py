@@ -35,6 +35,7 @@ _WORDS: Mapping[type, str] = {
     msgspec.inspect.UUIDType: "a UUID",
     msgspec.inspect.DateTimeType: "a moment such as 2026-11-23T08:00:00Z",
 }
+_UNSAID = frozenset({"application/octet-stream", "application/x-www-form-urlencoded", "text/plain"})
 _FIELD = re.compile(r"`\$\.(\w+)")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`", re.DOTALL)
 
@@ -88,18 +89,18 @@ class ApiOperation(msgspec.Struct, frozen=True):
             name: _named(found[name.rstrip("_")], name.rstrip("_"), kind)
             for name, kind in self.names.items()
         }
+        query = read_query(request, self.query or Nothing)
         if self.query is not None:
-            taken["query"] = read_query(request, self.query)
-        elif self.method == "GET":
-            read_query(request, Nothing)
+            taken["query"] = query
         if self.conditional:
             taken["if_match"] = IfMatch(request.headers.get("If-Match", ""))
-        if self.takes is not None:
-            taken["body"] = read_object(await request.read())
-        elif self.body is not None:
-            taken["body"] = read_body(await request.read(), self.body)
-        elif self.method != "GET":
-            read_body(await request.read(), Nothing)
+        if self.method != "GET":
+            body = await request.read()
+            if body:
+                require_json(request)
+            read = read_object(body) if self.takes else read_body(body, self.body or Nothing)
+            if self.takes is not None or self.body is not None:
+                taken["body"] = read
         return await self.handler(**taken)
 
 
@@ -217,6 +218,22 @@ def _value(text: str, field: Field) -> Any:
         return to_milliseconds(value) if isinstance(value, datetime) else value
     except (ValueError, OverflowError):
         raise Problem(400, f"{field.name} must be {field.words}") from None
+
+
+def require_json(request: web.Request) -> None:
+    """Refuses a body that says that it is something else than JSON.
+
+    Clients that do not say what they send name one of `_UNSAID`: curl a form, aiohttp a text.
+
+    Raises:
+        Problem: 415.
+    """
+    kind = request.content_type
+    if kind in _UNSAID or kind == "application/json" or kind.endswith("+json"):
+        if request.headers.get("Content-Encoding", "identity").lower() == "identity":
+            return
+        raise Problem(415, "the body may not be compressed")
+    raise Problem(415, "the body must be JSON", "send Content-Type: application/json")
 
 
 def read_body(body: bytes, wanted: type[T]) -> T:

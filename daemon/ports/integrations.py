@@ -51,7 +51,7 @@ class StoredIntegrationStore(Protocol):
         """
         ...
 
-    async def remove(self, name: str, *, revision: int | None) -> None:
+    async def remove(self, name: str, *, revisions: Collection[int] | None) -> None:
         """Removes one; what is known about its candidates stays.
 
         Raises:
@@ -63,6 +63,6 @@ class StoredIntegrationStore(Protocol):
         """True if there was one of this name, of which data may be left."""
         ...
 
-    async def take_back(self, names: Collection[str]) -> None:
-        """Makes those of these names the database's again that the file once had."""
+    async def take_back(self, those: Collection[ConfiguredIntegration]) -> None:
+        """Makes those of these the database's again that the file once had."""
         ...

@@ -18,6 +18,7 @@ from daemon.runtime.checked_config import (
     check_stored,
     with_stored,
 )
+from daemon.runtime.settings_documents import configured
 from daemon.runtime.supervision import stopped_within
 from models.errors import UserError
 from models.ids import integration_id
@@ -85,7 +86,7 @@ class ConfigSources:
             self._file = before
             raise
         self._stored = stored
-        await self._store.take_back(checked.stored)
+        await self._store.take_back([configured(checked, name) for name in checked.stored])
         await self._report(refused)
 
     async def _report(self, refused: Mapping[str, str]) -> None:

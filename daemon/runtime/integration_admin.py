@@ -1,11 +1,11 @@
 """Integrations are added, changed and removed at run time: checked first, then stored."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from daemon.core.integrations import StorageRefused
+from daemon.core.integrations import StorageRefused, StoredIntegration
 from daemon.core.merge_patch import merge_patch
 from daemon.ports.audit import AuditTrail
 from daemon.ports.integrations import StoredIntegrationStore
@@ -59,52 +59,84 @@ class IntegrationAdmin:
         await self._audit.record("integration.add", name, after=shown_settings(content))
         return await self._store.add(configured(checked, name), content)
 
-    async def change(self, name: str, patch: Mapping[str, Any], *, revision: int | None) -> int:
+    async def change(
+        self, name: str, patch: Mapping[str, Any], *, revisions: Collection[int] | None = None
+    ) -> int:
         """Changes what a merge patch (RFC 7396) names. Returns the new revision.
+
+        Without `revisions` a change that another one overtakes is made on top of that one.
 
         Raises:
             ConfigError: with every mistake.
-            StorageRefused: there is none of this name, or not of this revision.
+            StorageRefused: there is none of this name, or not of these revisions.
         """
+        while True:
+            before, content = await self._changed(name, patch, revisions)
+            facts = configured(self._checked(name, content), name)
+            was = shown_settings(before.content)
+            await self._audit.record(
+                "integration.change", name, before=was, after=shown_settings(content)
+            )
+            try:
+                return await self._store.change(facts, content, revision=before.revision)
+            except StorageRefused as refused:
+                if refused.reason != "changed" or revisions is not None:
+                    raise
+
+    async def _changed(
+        self, name: str, patch: Mapping[str, Any], revisions: Collection[int] | None
+    ) -> tuple[StoredIntegration, dict[str, Any]]:
+        """Returns an integration as it is, and what the patch makes of it."""
+        self._refuse_names_of_the_file(name)
         before = await self._store.one(name)
         if before is None:
             raise StorageRefused("unknown")
-        if revision is not None and revision != before.revision:
+        if revisions is not None and before.revision not in revisions:
             raise StorageRefused("changed")
-        content = merge_patch(before.content, patch)
-        checked = self._checked(name, content)
-        was = shown_settings(before.content)
-        await self._audit.record(
-            "integration.change", name, before=was, after=shown_settings(content)
-        )
-        return await self._store.change(
-            configured(checked, name), content, revision=before.revision
-        )
+        return before, merge_patch(before.content, patch)
 
-    async def remove(self, name: str, *, revision: int | None, again: bool = False) -> None:
+    async def remove(
+        self, name: str, *, revisions: Collection[int] | None = None, again: bool = False
+    ) -> None:
         """Removes an integration; what is known about its candidates stays.
 
         With `again` one that was removed before is no mistake.
 
         Raises:
-            StorageRefused: there is none of this name, or not of this revision.
+            StorageRefused: there is none of this name, or not of these revisions.
         """
         self._refuse_names_of_the_file(name)
         await self._audit.record("integration.remove", name)
         try:
-            await self._store.remove(name, revision=revision)
+            await self._store.remove(name, revisions=revisions)
         except StorageRefused as refused:
             if not (again and refused.reason == "unknown" and await self._store.was_removed(name)):
                 raise
 
-    async def tried(self, name: str, content: Mapping[str, Any]) -> Trial:
-        """Checks an integration, and asks its ATS; stores nothing.
+    async def try_new(self, name: str, content: Mapping[str, Any]) -> Trial:
+        """Checks what would be added, and asks its ATS; stores nothing.
 
         Raises:
             ConfigError: with every mistake.
-            StorageRefused: the file has this name.
+            StorageRefused: the name is taken.
             AtsError: the ATS refuses the credential, or does not answer.
         """
+        checked = self._checked(name, content)
+        if await self._store.one(name) is not None:
+            raise StorageRefused("exists")
+        return await self._try(checked, name)
+
+    async def try_change(
+        self, name: str, patch: Mapping[str, Any], *, revisions: Collection[int] | None = None
+    ) -> Trial:
+        """Checks what a change would come to, and asks its ATS; stores nothing.
+
+        Raises:
+            ConfigError: with every mistake.
+            StorageRefused: there is none of this name, or not of these revisions.
+            AtsError: the ATS refuses the credential, or does not answer.
+        """
+        _, content = await self._changed(name, patch, revisions)
         return await self._try(self._checked(name, content), name)
 
     def _checked(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:

@@ -45,7 +45,8 @@ class MongoStoredIntegrations:
 
     def _read(self, row: Row) -> StoredIntegration:
         stored, name = row["stored"], str(row["name"])
-        facts = {"name": name, "revision": stored["revision"]}
+        content = dict(stored.get("content") or {})
+        facts: dict[str, Any] = {"name": name, "revision": stored["revision"], "content": content}
         try:
             credentials = {
                 key: self._opened(row["_id"], key, sealed)
@@ -62,10 +63,10 @@ class MongoStoredIntegrations:
         except (Tampered, KeyError, TypeError):
             problem = "its stored credentials were changed and cannot be read; set them again"
             return StoredIntegration(**facts, problem=problem)
-        content = {**stored.get("content", {}), "credentials": credentials}
+        content["credentials"] = credentials
         if privacy_key is not None:
             content["privacy"] = {**content.get("privacy", {}), "key": privacy_key}
-        return StoredIntegration(**facts, content=content)
+        return StoredIntegration(**facts)
 
     def _opened(self, identity: UUID, key: str, sealed: Mapping[str, Any]) -> str:
         if self._keyring is None:
@@ -110,7 +111,7 @@ class MongoStoredIntegrations:
         """
         change = self._change(facts, content, revision=revision + 1)
         which = {"_id": integration_id(facts.name), "stored.revision": revision}
-        result = await self._collection.update_one(which, {"$set": change})
+        result = await self._collection.update_one(which, [{"$set": _keeping_a_pause(change)}])
         if not result.matched_count:
             raise StorageRefused("changed")
         return revision + 1
@@ -127,16 +128,7 @@ class MongoStoredIntegrations:
             public["privacy"] = {name: value for name, value in privacy.items() if name != "key"}
             stored[PRIVACY_KEY] = self._sealed(identity, PRIVACY_KEY, privacy["key"])
         return {
-            "name": facts.name,
-            "ats_name": facts.ats_name,
-            "connector": facts.connector,
-            "api_endpoint": facts.endpoint,
-            "api_key": credentials.get(facts.main_credential or ""),
-            "credentials": credentials,
-            "managed_by": "database",
-            "enabled": facts.enabled,
-            "state": "active" if facts.enabled else "disabled",
-            "state_reason": None,
+            **_facts(facts, credentials),
             "stored": stored,
             "updated_at": self._clock.now(),
         }
@@ -147,35 +139,57 @@ class MongoStoredIntegrations:
         sealed = self._keyring.encrypt(str(secret).encode(), belongs_to=f"{identity}:{key}")
         return {"encrypted": Binary(sealed), "key_id": self._keyring.key_id}
 
-    async def remove(self, name: str, *, revision: int | None) -> None:
+    async def remove(self, name: str, *, revisions: Collection[int] | None) -> None:
         """Removes one; what is known about its candidates stays.
 
         Raises:
             StorageRefused: it is not there, or was changed meanwhile.
         """
         which: Row = {"_id": integration_id(name), **_ADDED}
-        if revision is not None:
-            which["stored.revision"] = revision
+        if revisions is not None:
+            which["stored.revision"] = {"$in": sorted(revisions)}
         gone: Row = {"stored": None, "enabled": False, "api_key": None, "credentials": {}}
         ended = {"state": "disabled", "state_reason": "removed", "updated_at": self._clock.now()}
         result = await self._collection.update_one(which, {"$set": gone | ended})
         if not result.matched_count:
-            raise StorageRefused("unknown" if revision is None else "changed")
+            raise StorageRefused("unknown" if revisions is None else "changed")
 
     async def was_removed(self, name: str) -> bool:
         """True if there was one of this name, of which data may be left."""
         which = {"_id": integration_id(name), "managed_by": "database", "stored": None}
         return await self._collection.find_one(which, {"_id": 1}) is not None
 
-    async def take_back(self, names: Collection[str]) -> None:
-        """Makes those of these names the database's again that the file once had."""
-        which = {"name": {"$in": sorted(names)}, "managed_by": "file"}
-        back: Row = {
-            "managed_by": "database",
-            "enabled": True,
-            "state": "active",
-            "state_reason": None,
-            "credentials": "$stored.credentials",
-            "updated_at": self._clock.now(),
-        }
-        await self._collection.update_many(which, [{"$set": back}])
+    async def take_back(self, those: Collection[ConfiguredIntegration]) -> None:
+        """Makes those of these the database's again that the file once had."""
+        by_name = {one.name: one for one in those}
+        which: Row = {"name": {"$in": sorted(by_name)}, "managed_by": "file"}
+        for row in await self._collection.find(which, _READ).to_list():
+            facts, sealed = by_name[row["name"]], row["stored"]["credentials"]
+            back = _facts(facts, sealed) | {"updated_at": self._clock.now()}
+            await self._collection.update_one({"_id": row["_id"], **which}, {"$set": back})
+
+
+def _facts(facts: ConfiguredIntegration, credentials: Mapping[str, Any]) -> Row:
+    """Returns what the document shows of an integration of the database."""
+    return {
+        "name": facts.name,
+        "ats_name": facts.ats_name,
+        "connector": facts.connector,
+        "api_endpoint": facts.endpoint,
+        "api_key": credentials.get(facts.main_credential or ""),
+        "credentials": credentials,
+        "managed_by": "database",
+        "enabled": facts.enabled,
+        "state": "active" if facts.enabled else "disabled",
+        "state_reason": None,
+    }
+
+
+def _keeping_a_pause(change: Row) -> Row:
+    """Returns the stage that makes a change: a person's pause stays, a refused credential is tried again."""
+    stage: Row = {name: {"$literal": value} for name, value in change.items()}
+    if change["enabled"]:
+        is_paused = {"$eq": ["$state", "paused"]}
+        for name in ("state", "state_reason"):
+            stage[name] = {"$cond": [is_paused, f"${name}", stage[name]]}
+    return stage

@@ -179,8 +179,7 @@ class Replica:
 
 
 async def all_say(replicas: list[Replica], name: str, *events: str) -> None:
-    async with asyncio.timeout(PICKED_UP_WITHIN.total_seconds()):
-        await asyncio.gather(*(replica.says(name, *events) for replica in replicas))
+    await asyncio.gather(*(replica.says(name, *events) for replica in replicas))
 
 
 @pytest.fixture
@@ -341,13 +340,16 @@ async def test_a_file_that_names_an_added_integration_wins_until_it_no_longer_do
             replica = Replica(daemon, listening["port"], client)
             await replica.ask("POST", json={"name": "new-one", **settings_of(other)})
             await until(lambda: managed_by("database"))
-            bench.others["new-one"] = settings_of(other) | {"poll": {"every": "40s"}}
+            elsewhere = {"endpoint": "http://127.0.0.1:9", "poll": {"every": "40s"}}
+            bench.others["new-one"] = settings_of(other) | elsewhere
             bench.write_config()
             await until(lambda: managed_by("file"))
+            theirs = await settings.find_one({"name": "new-one"})
             with pytest.raises(AssertionError, match="the file wins"):
                 await replica.ask("PATCH", "/new-one", json={"poll": {"every": "50s"}})
             bench.config.write_text(good)
             await until(lambda: managed_by("database"))
+            ours = await settings.find_one({"name": "new-one"})
             await replica.ask("PATCH", "/new-one", json={"poll": {"every": "50s"}})
         row = await settings.find_one({"name": "new-one"})
     finally:
@@ -355,3 +357,8 @@ async def test_a_file_that_names_an_added_integration_wins_until_it_no_longer_do
 
     assert row is not None
     assert row["stored"]["content"]["poll"] == {"every": "50s"}
+    assert theirs is not None
+    assert ours is not None
+    assert (theirs["api_endpoint"], ours["api_endpoint"]) == ("http://127.0.0.1:9", other.url)
+    assert "ref" in theirs["api_key"]
+    assert ours["api_key"]["encrypted"]

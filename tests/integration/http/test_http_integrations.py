@@ -1,9 +1,13 @@
 """Integrations are added, changed and removed over HTTP, and their secrets stay secret."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from connectors.errors import AuthRefused
+from daemon.runtime.checked_config import CheckedConfig
+from daemon.runtime.integration_admin import Trial
 from daemon.store.connection import Mongo
 from models.documents import IntegrationSettings
 from tests.support.http_port import Serve
@@ -52,7 +56,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"endpoint": "${file:/etc/passwd}"}, "/endpoint", "references"),
     ({"token_file": "/tmp/x"}, "/token_file", "YAML file"),
     ({"statuses": {"offer": ["A"], "interview": ["A"]}}, "/statuses/interview/0", ""),
-    ({"name": "Not a slug"}, "", ""),
+    ({"name": "Not a slug"}, "/name", "small letters"),
     ({"name": 7}, "/name", "text"),
 ]
 
@@ -157,3 +161,183 @@ async def test_an_ats_that_cannot_be_asked_is_a_problem_of_its_own(
     assert answer.status == 502
     assert "no ATS is asked here" in problem["detail"]
     assert await opened.own.ats_integration_settings.count_documents({}) == 0
+
+
+async def _trial(checked: CheckedConfig, name: str) -> Trial:
+    every = checked.loaded.value.integrations[name].poll.every
+    return Trial("Lever", ["Offer"], [], [f"polled every {every}"])
+
+
+async def _refused(_checked: CheckedConfig, _name: str) -> Trial:
+    raise AuthRefused("check: the ATS refused the credential")
+
+
+async def test_a_dry_run_of_a_change_shows_what_it_comes_to_and_stores_nothing(
+    serve: Serve, opened: Mongo
+) -> None:
+    client = await serve(trial=_trial)
+    async with client.post(PATH, json=ACME):
+        pass
+    before = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+
+    async def tried(patch: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
+        dry = {"dry_run": "true"}
+        async with client.patch(f"{PATH}/acme", json=patch, params=dry, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    good = await tried({"poll": {"every": "1m"}})
+    wrong = await tried({"poll": {"evry": "1m"}})
+    stale = await tried({"poll": {"every": "1m"}}, **{"If-Match": '"2"'})
+
+    assert good[0] == 200
+    assert (good[1]["dry_run"], good[1]["notes"]) == (True, ["polled every 0:01:00"])
+    assert wrong[1]["problems"][0]["pointer"] == "/poll/evry"
+    assert (wrong[0], stale[0]) == (422, 412)
+    assert await opened.own.ats_integration_settings.find_one({"name": "acme"}) == before
+
+
+async def test_a_dry_run_refuses_a_taken_name_and_points_at_a_refused_credential(
+    serve: Serve,
+) -> None:
+    client = await serve(trial=_refused)
+
+    async with client.post(PATH, json=ACME, params={"dry_run": "true"}) as answer:
+        refused, problem = answer.status, await answer.json(content_type=None)
+    async with client.post(PATH, json=ACME):
+        pass
+    async with client.post(PATH, json=ACME, params={"dry_run": "true"}) as answer:
+        taken = answer.status
+
+    assert (refused, taken) == (422, 409)
+    assert problem["problems"][0]["pointer"] == "/credentials"
+
+
+async def test_a_misspelt_option_of_a_request_that_changes_something_is_refused(
+    serve: Serve, opened: Mongo
+) -> None:
+    client = await serve()
+    async with client.post(PATH, json=ACME):
+        pass
+    statuses = []
+
+    for method, path in [
+        ("POST", "?dryrun=true"),
+        ("PATCH", "/acme?dryrun=true"),
+        ("DELETE", "/acme?dry_run=true"),
+        ("POST", "/acme/pause?for=1h"),
+        ("POST", "/acme/poll?sweep=true"),
+    ]:
+        async with client.request(method, PATH + path) as answer:
+            statuses.append(answer.status)
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+
+    assert statuses == [400] * 5
+    assert row is not None
+    assert (row["state"], row["stored"]["revision"]) == ("active", 1)
+    assert row.get("request") is None
+
+
+async def test_a_change_leaves_a_pause_alone(serve: Serve, opened: Mongo) -> None:
+    client = await serve()
+    states = []
+    async with client.post(PATH, json=ACME):
+        pass
+    async with client.post(f"{PATH}/acme/pause", json={"reason": "vendor maintenance"}):
+        pass
+
+    for patch in ({"poll": {"every": "1m"}}, {"enabled": False}, {"enabled": True}):
+        async with client.patch(f"{PATH}/acme", json=patch) as answer:
+            assert answer.status == 200
+        row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+        assert row is not None
+        IntegrationSettings.model_validate(row)
+        states.append((row["state"], row["state_reason"]))
+
+    assert states == [("paused", "vendor maintenance"), ("disabled", None), ("active", None)]
+
+
+async def test_changes_at_the_same_time_are_all_made_unless_they_ask_for_a_revision(
+    serve: Serve, opened: Mongo
+) -> None:
+    client = await serve()
+    async with client.post(PATH, json=ACME):
+        pass
+
+    async def changed(field: str, **headers: str) -> int:
+        patch = {"rejection_reasons": {field: "x"}}
+        async with client.patch(f"{PATH}/acme", json=patch, headers=headers) as answer:
+            return answer.status
+
+    free = await asyncio.gather(*(changed(f"r{n}") for n in range(8)))
+    bound = await asyncio.gather(*(changed(f"s{n}", **{"If-Match": '"9"'}) for n in range(8)))
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+
+    assert free == [200] * 8
+    assert sorted(bound) == [200] + [412] * 7
+    assert row is not None
+    assert {f"r{n}" for n in range(8)} <= row["stored"]["content"]["rejection_reasons"].keys()
+    assert row["stored"]["revision"] == 10
+
+
+TAGS = {
+    '"1"': 200,
+    "1": 200,
+    "*": 200,
+    '"7", "1"': 200,
+    '"7"': 412,
+    'W/"1"': 412,
+    '"another"': 412,
+    '"7,1"': 412,
+    "nonsense": 400,
+    '"1': 400,
+    '"1" "2"': 400,
+}
+
+
+@pytest.mark.parametrize(("tag", "status"), TAGS.items(), ids=str)
+async def test_if_match_is_read_as_http_has_it(serve: Serve, tag: str, status: int) -> None:
+    client = await serve()
+    async with client.post(PATH, json=ACME):
+        pass
+
+    async with client.delete(f"{PATH}/acme", headers={"If-Match": tag}) as answer:
+        assert answer.status == status
+
+
+async def test_a_body_of_another_type_is_refused_by_its_type(serve: Serve) -> None:
+    client = await serve()
+    async with client.post(PATH, json=ACME):
+        pass
+
+    async def told(**headers: str) -> int:
+        patch = b'{"poll": {"every": "1m"}}'
+        async with client.patch(f"{PATH}/acme", data=patch, headers=headers) as answer:
+            assert answer.ok or answer.content_type == "application/problem+json"
+            return answer.status
+
+    async def typed(kind: str) -> int:
+        return await told(**{"Content-Type": kind})
+
+    good = ["application/json", "application/merge-patch+json", "application/x-www-form-urlencoded"]
+    assert [await typed(kind) for kind in good] == [200, 200, 200]
+    for kind in ("application/xml", "application/yaml", "multipart/form-data; boundary=x"):
+        assert await typed(kind) == 415
+
+
+async def test_what_is_paused_refuses_a_poll_and_says_what_to_do(
+    serve: Serve, opened: Mongo
+) -> None:
+    client = await serve()
+    async with client.post(PATH, json=ACME):
+        pass
+    async with client.post(f"{PATH}/acme/pause"):
+        pass
+
+    for asked in ("poll", "sweep"):
+        async with client.post(f"{PATH}/acme/{asked}") as answer:
+            problem = await answer.json(content_type="application/problem+json")
+        assert answer.status == 409
+        assert problem["detail"].endswith(f"{PATH}/acme/resume")
+    row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
+    assert row is not None
+    assert row.get("request") is None

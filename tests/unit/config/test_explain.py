@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.explain import MASK, UnknownIntegrationError, explain_integration
+from config.explain import MASK, explain_integration
 from config.loader import load_operator_config
 from config.loading import Loaded
 from config.operator import OperatorConfig
@@ -60,11 +60,3 @@ def test_secrets_and_fetched_values_are_masked(loaded: Loaded[OperatorConfig]) -
     assert explained["acting_user"] == (MASK, "file user, f.yaml:10")
     assert explained["options.region"] == (MASK, "env REGION, f.yaml:11")
     assert "CANARY" not in repr(explain_integration(loaded, "acme"))
-
-
-def test_an_unknown_name_is_answered_with_the_near_one(loaded: Loaded[OperatorConfig]) -> None:
-    with pytest.raises(UnknownIntegrationError) as caught:
-        explain_integration(loaded, "acm")
-
-    assert str(caught.value) == 'no integration is named "acm" (did you mean "acme"?)'
-    assert caught.value.remedy == "Name one of: acme."
