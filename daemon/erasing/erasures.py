@@ -88,14 +88,17 @@ class Erasures:
         await self._receipts.request(planned)
         return await self._carry_out(planned)
 
-    async def lift(self, receipts: Sequence[ErasureReceipt]) -> None:
-        """Lets imports bring the people of finished receipts again."""
+    async def lift(self, receipts: Sequence[ErasureReceipt], hashes: frozenset[bytes]) -> None:
+        """Takes these hashes out of finished receipts: imports may bring again whom they refused."""
         for receipt in receipts:
-            before = {"hashes": len(receipt.hashes)}
+            left = receipt.hashes - hashes
             await self._audit.record(
-                "erasure.lift", str(receipt.id), before=before, after={"hashes": 0}
+                "erasure.lift",
+                str(receipt.id),
+                before={"hashes": len(receipt.hashes)},
+                after={"hashes": len(left)},
             )
-            await self._receipts.lift(receipt.id, at=self._clock.now())
+            await self._receipts.lift(receipt.id, hashes, at=None if left else self._clock.now())
         await self._receipts.announce()
 
     async def finish_interrupted(self) -> int:

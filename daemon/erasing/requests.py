@@ -79,6 +79,8 @@ class PersonRequests:
     async def lift(self, wanted: PersonRequest) -> int:
         """Lets imports bring an erased person again; returns the number of receipts that refused it.
 
+        Another person's receipt that shares an address, as families do, keeps its other hashes.
+
         Raises:
             UserError: the id means people of several integrations.
         """
@@ -88,18 +90,10 @@ class PersonRequests:
         refused = [each for each in known_by if any(each in one.hashes for one in found)]
         if len(refused) > 1:
             raise _several(wanted, len(refused))
-        found = await self._overlapping(found)
-        await self._erasures.lift(found)
-        return len(found)
-
-    async def _overlapping(self, found: Sequence[ErasureReceipt]) -> Sequence[ErasureReceipt]:
-        """Adds the receipts that share an id or an address: each of them alone refuses the person."""
-        while True:
-            hashes = frozenset[bytes]().union(*(one.hashes for one in found))
-            more = await self._receipts.matching(hashes)
-            if len(more) <= len(found):
-                return found
-            found = more
+        hashes = frozenset[bytes]().union(*(one.hashes for one in found))
+        refusing = await self._receipts.matching(hashes)
+        await self._erasures.lift(refusing, hashes)
+        return len(refusing)
 
     async def documents(self, wanted: PersonRequest) -> Mapping[str, list[dict[str, Any]]]:
         """Returns all that is held, by collection."""

@@ -161,8 +161,8 @@ class Receipts(Protocol):
         """Removes the ids from the receipt; only hashes and counts stay."""
         ...
 
-    async def lift(self, receipt: UUID, *, at: datetime) -> None:
-        """Removes the hashes from a finished receipt: no import refuses the people by it."""
+    async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
+        """Removes hashes from a finished receipt; `at` is given if none is left."""
         ...
 
     async def unfinished(self) -> Sequence[ErasureReceipt]: ...

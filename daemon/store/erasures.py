@@ -71,9 +71,11 @@ class MongoReceipts:
             {"$set": {"state": "finished", "finished_at": at, "subject": None}},
         )
 
-    async def lift(self, receipt: UUID, *, at: datetime) -> None:
+    async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
+        """Removes hashes of a finished receipt; `at` is set if none is left."""
         await self._collection.update_one(
-            {"_id": receipt, "state": "finished"}, {"$set": {"hashes": [], "lifted_at": at}}
+            {"_id": receipt, "state": "finished"},
+            {"$pull": {"hashes": {"$in": list(hashes)}}, "$set": {"lifted_at": at}},
         )
 
     async def unfinished(self) -> Sequence[ErasureReceipt]:
@@ -137,13 +139,17 @@ class ReceiptArchive:
                 {"_id": receipt.id}, {"$setOnInsert": row}, upsert=True
             )
             added += result.upserted_id is not None
-            if receipt.lifted_at is not None:
-                lifted = {"hashes": [], "lifted_at": receipt.lifted_at}
-                await self._collection.update_one(
-                    {"_id": receipt.id, "state": "finished"}, {"$set": lifted}
-                )
+            await self._lift_as_saved(receipt)
         await self._keys.note_write(ERASURE)
         return added
+
+    async def _lift_as_saved(self, saved: ErasureReceipt) -> None:
+        """Removes the hashes that were lifted before the file was written, unless the person was erased since."""
+        change: Row = {"$pull": {"hashes": {"$nin": sorted(saved.hashes)}}}
+        if saved.lifted_at is not None:
+            change["$set"] = {"lifted_at": saved.lifted_at}
+        which = {"_id": saved.id, "state": "finished", "finished_at": saved.finished_at}
+        await self._collection.update_one(which, change)
 
 
 class MongoErasedPeople:

@@ -1,5 +1,7 @@
 """A person who was erased and applies again with consent is imported again, once an operator lifts the block."""
 
+from datetime import timedelta
+
 import pytest
 
 from daemon.core.erasure import PersonIds
@@ -133,3 +135,45 @@ async def test_receipts_of_a_replay_are_lifted_with_the_first_one(
     assert lifted == 3
     assert await is_imported(bench)
     assert await bench.count("candidates", external_id="7730003") == 1
+
+
+async def test_a_lift_leaves_another_person_with_the_same_address_erased(
+    bench: ImportBench, its: Erasing
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    bench.connector.ats.put("candidates", "7730009", name="Brother", email="own@example.org")
+    await bench.poll(sweep=True)
+    brother = PersonIds(ACME, candidates=frozenset({"7730009"}))
+    both = frozenset({EMAIL, "own@example.org"})
+    await its.erasures.erase(await its.erasures.plan([brother], addresses=both))
+
+    lifted = await its.requests().lift(BY_ID)
+
+    assert lifted == 2
+    assert await is_imported(bench)
+    assert await bench.count("candidates", external_id="7730009") == 0
+    assert await bench.mongo.own.erasures.count_documents({"lifted_at": None}) == 1
+
+
+async def test_what_was_lifted_of_a_receipt_stays_lifted_after_a_restore(
+    bench: ImportBench, its: Erasing, unrestricted: Mongo
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    before, older = await unrestricted.own.erasures.find().to_list(), await its.archive.save()
+    await its.requests().lift(BY_ID)
+    newer = await its.archive.save()
+
+    async def blocked_after(*archives: bytes) -> bool:
+        await unrestricted.own.erasures.delete_many({})
+        await unrestricted.own.erasures.insert_many(before)
+        for archive in archives:
+            await its.archive.restore(archive)
+        return not await is_imported(bench)
+
+    assert await blocked_after(older)
+    assert not await blocked_after(newer)
+    bench.clock.advance(timedelta(seconds=1))
+    await its.requests().erase(BY_EMAIL)
+    again = await unrestricted.own.erasures.find().to_list()
+    await its.archive.restore(newer)
+    assert await unrestricted.own.erasures.find().to_list() == again
