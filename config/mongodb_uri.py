@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 import msgspec
 from pydantic import SecretStr
 
+from config.host_names import can_be_a_host
 from config.mongodb_uri_options import (
     BY_FOLDED,
     FEWEST_CONNECTIONS,
@@ -142,6 +143,8 @@ def _name_problem(name: str) -> str | None:
         return "has no name"
     if re.search(r"[\s%@]", name) and not name.startswith("["):
         return f"has a character that no host name has; {_ENCODE}"
+    if not can_be_a_host(name):
+        return "has a name with a part that is empty or longer than 63 characters"
     return None
 
 

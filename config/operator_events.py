@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from config.host_names import can_be_a_host
 from config.values import CA_FILE, CaFile, ConfigModel, Filled, HttpUrl, Secret
 from models.event_types import EventType
 
@@ -19,7 +20,7 @@ def _amqp_url(value: SecretStr) -> SecretStr:
     """The messages quote no part of the address."""
     try:
         parts = urlsplit(value.get_secret_value())
-        usable = parts.hostname and (parts.port or 1) > 0
+        usable = can_be_a_host(parts.hostname or "") and (parts.port or 1) > 0
     except ValueError:
         raise ValueError("must be an address such as amqps://user:password@host/vhost") from None
     if parts.scheme not in AMQP_PORTS or not usable:

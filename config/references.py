@@ -91,6 +91,8 @@ class Resolver(msgspec.Struct, frozen=True):
 
     def _fetch(self, match: re.Match[str], mark: Mark) -> tuple[Reference, str]:
         inside = match[1]
+        if "${" in inside:
+            raise _UnresolvedError(f"holds another reference, which cannot be; {_FORMS}")
         if not match[0].endswith("}"):
             raise _UnresolvedError("the reference that opens with ${ is never closed with }")
         if env := _ENV.fullmatch(inside):

@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from config.encryption_key import HOW_TO_MAKE, encryption_keys
 from config.header_text import unusable_in_header
+from config.host_names import can_be_a_host
 from config.key_file import read_key_file
 from config.messages import known_words, sentence
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
@@ -44,6 +45,12 @@ _LONGEST_GRACE = timedelta(minutes=10)
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _host(value: str) -> str:
+    if not can_be_a_host(value):
+        raise ValueError("must be an address or a host name, such as 0.0.0.0")
+    return value
 
 
 def _names(value: object) -> object:
@@ -110,7 +117,7 @@ class Settings(BaseSettings):
     config: Path = Field(
         default=Path("config/ats-sync.yaml"), description="The operator's YAML file."
     )
-    http_host: str = Field(
+    http_host: Annotated[str, AfterValidator(_host)] = Field(
         default="127.0.0.1", description="Where the HTTP port listens; a container sets 0.0.0.0."
     )
     http_port: int = Field(

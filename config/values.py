@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.durations import format_duration, parse_duration
+from config.host_names import can_be_a_host
 from config.nodes import NodePath
 from config.secret_text import cleaned
 from config.sizes import format_size, parse_size
@@ -195,7 +196,8 @@ def _http_url(value: str) -> str:
 def _split_url(value: str) -> Any:
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
+        host = can_be_a_host(parts.hostname or "")
+        usable = parts.scheme in {"http", "https"} and host and (parts.port or 1) > 0
     except ValueError:
         return None
     whole = all(character.isprintable() and character != " " for character in value)

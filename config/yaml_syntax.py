@@ -56,7 +56,8 @@ def not_utf8(file: str, content: bytes, error: UnicodeDecodeError) -> ConfigIssu
     """Returns the issue of a file in another encoding, at its first wrong byte."""
     before = content[: error.start].decode("utf-8-sig", errors="replace")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _at(file, Mark(1, 1), "the file is UTF-16; save it as UTF-8")
+        name = "UTF-32" if content.startswith(b"\xff\xfe\0\0") else "UTF-16"
+        return _at(file, Mark(1, 1), f"the file is {name}; save it as UTF-8")
     return _at(
         file, mark_at(before, len(before)), "the file is not UTF-8 from here; save it as UTF-8"
     )

@@ -14,6 +14,8 @@ SIMPLE_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _QUOTE_HINT = re.compile(r"[A-Za-z0-9_]+-[A-Za-z0-9_-]+")
 JOINED = "joined"
 DETAIL = "detail"
+_MOST_LEVELS = 40
+"""Python's stack ends some hundred levels below it."""
 _ROOT_CHANGING = frozenset({"projection", "filter_projection", "value_projection", "pipe"})
 
 
@@ -26,11 +28,21 @@ def checked_path(text: str) -> str:
     if SIMPLE_PATH.fullmatch(text):
         return text
     try:
-        parsed = jmespath.compile(text)
+        parsed = dict(jmespath.compile(text).parsed)
+        levels = _levels(parsed)
     except JMESPathError as error:
         raise ValueError(_explain(text, error)) from None
-    _check_functions(dict(parsed.parsed))
+    except RecursionError:
+        levels = _MOST_LEVELS + 1
+    if levels > _MOST_LEVELS:
+        raise ValueError(f"is a JMESPath expression of more than {_MOST_LEVELS} levels")
+    _check_functions(parsed)
     return text
+
+
+def _levels(node: dict[str, Any]) -> int:
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    return 1 + max(map(_levels, children), default=0)
 
 
 def _explain(text: str, error: JMESPathError) -> str:

@@ -24,6 +24,8 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
 """Decoded, a body may take thirty times its bytes."""
 _READ_AHEAD_BYTES = 256 * 1024
+_LONGEST_HEADER_BYTES = 64 * 1024
+"""Links to the next page, content policies and cookies are longer than the library's 8 KiB."""
 
 
 class TimeOuts(msgspec.Struct, frozen=True):
@@ -101,6 +103,8 @@ class AtsHttp:
             raise_for_status=False,
             trust_env=False,
             read_bufsize=_READ_AHEAD_BYTES,
+            max_line_size=_LONGEST_HEADER_BYTES,
+            max_field_size=_LONGEST_HEADER_BYTES,
         )
         # aiohttp would repeat a PUT or DELETE by itself on a connection that the server had
         # closed; whether to repeat a write is not for the transport to decide.
@@ -211,7 +215,8 @@ def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:
     if request.is_write:
         message = f"{operation}: {what}; the write may have taken effect"
         raise OutcomeUnknown(message, operation=operation) from None
-    kind = BrokenAnswer if isinstance(error, aiohttp.ClientPayloadError) else Unavailable
+    answered = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError)
+    kind = BrokenAnswer if answered else Unavailable
     raise kind(f"{operation}: {what}", operation=operation) from None
 
 
@@ -223,10 +228,16 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientConnectorError, "{host} refused the connection"),
     (TimeoutError, "{host} did not answer in time"),
     (aiohttp.ClientPayloadError, "the answer was cut short"),
+    (aiohttp.ClientResponseError, "{host} gave an answer that is no valid HTTP"),
+)
+_NOT_DECOMPRESSED = (
+    "the answer is compressed in a way that was not asked for, or not as its header says"
 )
 
 
 def _words(error: BaseException, host: str) -> str:
+    if "content-encoding" in str(getattr(error, "message", error)).lower():
+        return _NOT_DECOMPRESSED
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words.format(host=host)

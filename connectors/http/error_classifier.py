@@ -186,9 +186,12 @@ def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
     found = (
         named if named in _SHOWN_TYPES else "an odd content type" if named else "no content type"
     )
-    return BrokenAnswer(
-        f"{operation}: expected JSON, got {found}", status=status, operation=operation
-    )
+    message = f"{operation}: expected JSON, got {found}"
+    if "json" in found:
+        message = (
+            f"{operation}: the answer is no JSON although its header says so; it may be cut short"
+        )
+    return BrokenAnswer(message, status=status, operation=operation)
 
 
 def partial_answer(operation: str, status: int) -> BrokenAnswer:

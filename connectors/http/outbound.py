@@ -13,6 +13,7 @@ from typing import Protocol
 
 import aiohttp
 import msgspec
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
 Address = IPv4Address | IPv6Address
@@ -79,6 +80,18 @@ def written_hosts(addresses: Iterable[str]) -> frozenset[tuple[str, int]]:
     return frozenset(found)
 
 
+class _Resolver(aiohttp.ThreadedResolver):
+    """Resolves names; one that no host can have is like one that no host has."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        try:
+            return await super().resolve(host, port, family)
+        except UnicodeError:
+            raise OSError("the name has a part that is empty or too long") from None
+
+
 def guarded_connector(rules: OutboundRules) -> aiohttp.TCPConnector:
     """Returns a connector for a session; it needs a running loop."""
 
@@ -88,7 +101,11 @@ def guarded_connector(rules: OutboundRules) -> aiohttp.TCPConnector:
             raise AddressRefused
         return socket.socket(family, kind, protocol)
 
-    return aiohttp.TCPConnector(socket_factory=guarded_socket, ssl=tls_context(rules.ca_file))
+    return aiohttp.TCPConnector(
+        resolver=_Resolver(),
+        socket_factory=guarded_socket,
+        ssl=tls_context(rules.ca_file),
+    )
 
 
 def is_allowed(rules: OutboundRules, host: str, port: int) -> bool:

@@ -28,6 +28,7 @@ from connectors.read.pagination import (
     PageAnswer,
     PageKey,
     carried,
+    is_count,
     next_page_key,
     on_page,
     page_request,
@@ -183,7 +184,7 @@ class PageLoader:
 def total_at(path: str | None, around: Any) -> int | None:
     """Returns the number of records that a page says there are; None where it says none."""
     total = compile_path(path)(around) if path else None
-    return total if type(total) is int and total >= 0 else None
+    return total if is_count(total) else None
 
 
 def with_parameters(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Draft:

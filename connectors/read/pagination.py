@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +23,10 @@ from connectors.definition.pagination import (
 
 PageKey = Mapping[str, Any]
 """The page number, offset, cursor or address that the request for a page needs; `{}` for the first."""
+
+
+LARGEST_NUMBER = 2**63 - 1
+"""A position with a larger number could not be stored."""
 
 
 class Inconclusive(ValueError):
@@ -146,7 +150,12 @@ def passed_over(
 
 def _number_at(path: str | None, body: Any) -> int | None:
     found = compile_path(path)(body) if path else None
-    return found if type(found) is int else None
+    return found if is_count(found) else None
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """True for a number of records or pages."""
+    return type(value) is int and 0 <= value <= LARGEST_NUMBER
 
 
 def _next_page(pagination: PagePagination, page: int, answer: PageAnswer) -> PageKey | None:
@@ -191,7 +200,7 @@ def _flag(path: str, answer: PageAnswer) -> bool:
 
 def _count(path: str, answer: PageAnswer) -> int:
     found = compile_path(path)(answer.body)
-    if type(found) is not int or found < 0:
+    if not is_count(found):
         raise Inconclusive(f"has {_called(found)} at `{path}`, where a number tells the end")
     return found
 
@@ -207,7 +216,8 @@ def _next_cursor(pagination: CursorPagination, answer: PageAnswer) -> PageKey | 
         where = f"header {pagination.header}"
     else:
         cursor, where = compile_path(pagination.at or "@")(answer.body), f"`{pagination.at}`"
-    if type(cursor) is int or (isinstance(cursor, str) and cursor.strip()):
+    is_number = type(cursor) is int and abs(cursor) <= LARGEST_NUMBER
+    if is_number or (isinstance(cursor, str) and cursor.strip()):
         return {"cursor": cursor}
     if more or not (cursor is None or cursor == ""):
         raise Inconclusive(f"has {_called(cursor)} at {where}, where the next page's cursor is due")
@@ -228,6 +238,10 @@ def _called(value: Any) -> str:
     """The kind of a value, without its content."""
     if value is None or value == "":
         return "nothing"
+    if type(value) is int and abs(value) > LARGEST_NUMBER:
+        return "a number of more than 64 bits"
+    if type(value) is int and value < 0:
+        return "a negative number"
     return _KINDS.get(type(value), "another value")
 
 

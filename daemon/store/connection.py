@@ -59,8 +59,8 @@ class Mongo:
         return {
             "tz_aware": True,
             "uuidRepresentation": "standard",
-            "datetime_conversion": DatetimeConversion.DATETIME,
-            "unicode_decode_error_handler": "strict",
+            "datetime_conversion": DatetimeConversion.DATETIME_CLAMP,
+            "unicode_decode_error_handler": "replace",
             "retryWrites": True,
             "retryReads": True,
             "read_preference": ReadPreference.PRIMARY,

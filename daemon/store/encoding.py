@@ -5,15 +5,21 @@ from typing import Any, TypeVar
 
 import bson
 from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 
 T = TypeVar("T")
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
 )
-"""The options for documents that are encoded one at a time, outside the driver."""
+"""The options of the service's own database.
+
+A date that someone wrote beyond Python's range is the last or first one within it.
+"""
 _RAW = DEFAULT_RAW_BSON_OPTIONS.with_options(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )

@@ -24,6 +24,7 @@ from daemon.store.encoding import (
 from models.documents import CandidateSnapshot
 from models.documents.snapshot import UNCOMPARED
 from models.ids import snapshot_name
+from models.status import ApplicationStatus
 
 _DIGEST = {"_id": 0, "external_id": 1, "digest": 1, "mapping_version": 1}
 """The fields that the index `record` holds, so that MongoDB reads no document."""
@@ -273,6 +274,7 @@ class MongoSnapshots:
 DUE = ("detail_due_at", "detail_attempts", "detail_error")
 """The fields of a snapshot whose details are to be read."""
 _NO_DETAIL = b""
+_STATUSES = frozenset(status.value for status in ApplicationStatus)
 
 
 def _due(snapshot: Snapshot) -> Row:
@@ -296,6 +298,10 @@ def _digest_field(digest: bytes | None) -> bytes:
     return _NO_DIGEST if digest is None else bytes_field("digest", digest)
 
 
+def _is_readable(application: Any) -> bool:
+    return isinstance(application, Mapping) and application.get("status") in _STATUSES
+
+
 def _page_fields(snapshot: Snapshot) -> Row:
     """Returns the fields that the snapshots of a page usually share."""
     return {
@@ -306,12 +312,13 @@ def _page_fields(snapshot: Snapshot) -> Row:
 
 
 def snapshot_of(row: Mapping[str, Any]) -> Snapshot:
+    """Returns the snapshot; a part that someone made unreadable is like one not seen before."""
     return Snapshot(
         external_id=row["external_id"],
         fingerprint=row["fingerprint"],
         digest=row.get("digest"),
         candidate=row["candidate"],
-        applications=row["applications"],
+        applications=[each for each in row["applications"] if _is_readable(each)],
         mapping_version=row["mapping_version"],
         seen_at=row["seen_at"],
         import_id=row.get("import_id"),

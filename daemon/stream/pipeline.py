@@ -1,8 +1,8 @@
 """The parts of ClearView's changes that the server sends: little, and nothing of the daemon's own.
 
 Only ids and the texts of a status change travel, each of a bounded size, so that no document is too
-large for an event and none holds what cannot be decoded. Writes of an import set `import_id` and
-stay on the server.
+large for an event and none holds what cannot be decoded. Writes of an import set `import_id` to a
+UUID and stay on the server.
 """
 
 from typing import Any
@@ -39,13 +39,13 @@ def _stage() -> dict[str, Any]:
 _DOCUMENT_EVENT = {
     "ns.coll": COLLECTION,
     "$or": [
-        {"operationType": "insert", "fullDocument.import_id": None},
+        {"operationType": "insert", "fullDocument.import_id": {"$not": {"$type": "binData"}}},
         {"operationType": "replace"},
         {
             "operationType": "update",
             "$expr": {
                 "$and": [
-                    {"$not": [_is_set(_updated("import_id"))]},
+                    {"$ne": [{"$type": _updated("import_id")}, "binData"]},
                     {"$or": [_is_set(_updated(field)) for field in _TOUCHED]},
                 ]
             },

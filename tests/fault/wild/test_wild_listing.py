@@ -32,9 +32,12 @@ def page(*ids: object, link: str = "", **more: Any) -> web.Response:
     return web.json_response({"rows": rows, **more}, headers=headers)
 
 
-def body(raw: bytes | str, kind: str = "application/json", status: int = 200) -> web.Response:
+def body(
+    raw: bytes | str, kind: str = "application/json", status: int = 200, **headers: str
+) -> web.Response:
     raw = raw.encode() if isinstance(raw, str) else raw
-    return web.Response(body=raw, headers={"Content-Type": kind}, status=status)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.Response(body=raw, headers={"Content-Type": kind, **named}, status=status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,19 @@ ENDS = {
                          partial(""), OFFSET),
     "total-above": Row({"": page(1, 2, 3, total=9)}, {"1", "2", "3"}, partial("only 3 of 9"),
                        CURSOR, "    total: total\n"),
+    "total-negative": Row({"": page(1, total=-1)}, {"1"}, partial("a negative number"), OFFSET),
+    "total-beyond-64-bits": Row({"": page(1, total=10**30)}, {"1"},
+                                partial("more than 64 bits at `total`"), OFFSET),
+    "cursor-beyond-64-bits": Row({"": page(1, next=2**63)}, {"1"},
+                                 partial("more than 64 bits at `next`"), CURSOR),
+    "compressed-unasked": Row({"": FIRST, "2": body('{"rows": []}', Content_Encoding="br")},
+                              {"1"}, partial("compressed in a way that was not asked"), CURSOR),
+    "compressed-newly": Row({"": FIRST, "2": body('{"rows": []}', Content_Encoding="zstd")},
+                            {"1"}, partial("compressed in a way that was not asked"), CURSOR),
+    "compressed-not": Row({"": FIRST, "2": body('{"rows": []}', Content_Encoding="gzip")},
+                          {"1"}, partial("not as its header says"), CURSOR),
+    "json-cut": Row({"": FIRST, "2": body('{"rows": [{"id": 2}, {"id"')}, {"1"},
+                    partial("may be cut short"), CURSOR),
     "marker-null": Row({"": page(1, has_more=None)}, {"1"}, partial("at `has_more`")),
     "token-list": Row({"": page(1, next=["a"])}, {"1"}, partial("a list at `next`"), CURSOR),
     "link-garbage": Row({"": page(1, link="next page: 2")}, {"1"}, partial("Link header"), LINK),
@@ -119,6 +135,8 @@ PARTS = {
     "too-large": Row({"": body(json.dumps({"rows": [{"id": 1, "name": "x" * 2_000_000}, {"id": 2}],
                                            "has_more": False}))}, {"2"}, GOOD),
     "utf-16": Row({"": body('{"rows": [{"id": 1}], "has_more": false}'.encode("utf-16"))}, {"1"}, GOOD),
+    "long-header": Row({"": body('{"rows": [{"id": 1}], "has_more": false}',
+                                 Content_Security_Policy="default-src " + "x" * 30_000)}, {"1"}, GOOD),
     "nan": Row({"": body('{"rows": [{"id": 1, "name": NaN}, {"id": 2}], "has_more": false}')},
                {"1", "2"}, GOOD, details=names("body")),
     "nul": Row({"": body('{"rows": [{"id": 1, "name": "a\\u0000b"}, {"id": "2\\u0000"}], "has_more": false}')},

@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
 from bson import MaxKey
 
+from models.ids import application_id
 from tests.support.mongo import TestMongo
+from tests.support.odd_documents import EARLIEST, LATEST
 from tests.support.wild import HOSTILE, Sees, wild_bench
+from tests.support.wild_writes import DEFINITION, Account, Accounts
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.fault]
 NOW = datetime.now(UTC)
@@ -71,3 +74,52 @@ async def test_odd_leases_and_positions_keep_no_integration_from_its_import(
         )
         assert swept is not None
         assert swept["value"]["swept_at"].replace(tzinfo=UTC) < NOW + timedelta(hours=1)
+
+
+# Dates that no Python date can be, and that a validator takes for dates.
+DATES: dict[str, dict[str, Any]] = {
+    "ats_integration_settings": {"created_at": LATEST, "updated_at": EARLIEST},
+    "candidate_snapshots": {"seen_at": LATEST},
+    "checkpoints": {"updated_at": LATEST},
+    "alerts": {"opened_at": EARLIEST},
+    "sync_runs": {"finished_at": LATEST},
+}
+# What is left of a snapshot's applications: no import and no push can use it.
+SNAPSHOTS: dict[str, dict[str, Any]] = {
+    "applications-of-numbers": {"applications": [7, None]},
+    "status-unknown": {"applications.0.status": "parked"},
+    "status-of-a-date": {"applications.0.status": LATEST},
+}
+
+
+async def test_a_row_that_cannot_be_read_stops_neither_the_start_nor_an_import(
+    mongo: TestMongo, tmp_path: Path
+) -> None:
+    accounts = Accounts({name: Account([]) for name in ("dates", *SNAPSHOTS)})
+    async with wild_bench(mongo, tmp_path, accounts, definition=DEFINITION) as wild:
+        accounts.configure(wild)
+        await wild.run_once()
+        for collection, dates in DATES.items():
+            await wild.bench.own[collection].update_many({}, {"$set": dates})
+        for name, fields in SNAPSHOTS.items():
+            of = {"ats_integration_id": wild.bench.id_of(name)}
+            await wild.bench.own["candidate_snapshots"].update_many(of, {"$set": fields})
+        for account in accounts.accounts.values():
+            account.move("a1", "s-offer")
+
+        code, printed = await wild.run_once()
+
+        assert code == 0, printed[-2000:]
+        for name in accounts.accounts:
+            assert await status_of(wild.bench.clearview, wild.bench.id_of(name)) == "offer", name
+        await wild.assert_neighbour_is_whole()
+        for command in (("status",), ("alerts", "list"), ("outbox", "list")):
+            code, printed = await wild.bench.run(*command, "--config", str(wild.bench.config))
+            assert (code, "Traceback" in printed) == (0, False), (command, printed[-2000:])
+
+
+async def status_of(clearview: Any, integration: UUID) -> str:
+    [row] = await clearview["applications"].find(
+        {"_id": application_id(integration, "a1")}
+    ).to_list()  # fmt: skip
+    return str(row["status"])

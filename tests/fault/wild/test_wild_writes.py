@@ -55,6 +55,12 @@ ANSWERS: dict[str, tuple[Says, Pushed]] = {
     "xml": (Says(200, "<wait/>", "text/xml"), waits("answered 200 with text/xml instead of JSON")),
     "json-error": (Says(200, '{"error": "later"}'), waits("JSON that does not report success")),
     "json-false": (Says(200, '{"success": false}'), waits("JSON that does not report success")),
+    "json-errors": (
+        Says(200, '{"errors": [{"message": "not now"}]}'),
+        waits("JSON that does not report success"),
+    ),
+    "json-status": (Says(200, '{"status": 403}'), waits("JSON that does not report success")),
+    "json-fault": (Says(201, '[{"fault": "x"}]'), waits("answered 201 with JSON that does not")),
     "json-null": (Says(200, "null"), waits("JSON that does not report success")),
     "redirect": (Says(302, headers={"Location": "/login"}), waits("answered 302, a redirect")),
     "odd-207": (Says(207, '{"results": []}'), waits("answered 207")),

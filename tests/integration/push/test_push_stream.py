@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -309,7 +310,7 @@ async def test_the_hourly_comparison_finds_what_no_event_reported(world: PushWor
     world.daemon.intake._times = IntakeTimes(repair_every=IntakeTimes().reopen_after)
     async with world.daemon.running():
         await world.mongo.clearview["applications"].update_one(
-            {"_id": world.id_of("a1")}, {"$set": {"status": "offer", "import_id": None}}
+            {"_id": world.id_of("a1")}, {"$set": {"status": "offer", "import_id": uuid4()}}
         )
         await world.ats.until(lambda: world.ats.order_of("a1") == [S.OFFER])
 

@@ -15,6 +15,7 @@ from config.loader import load_operator_config, secrets_in
 from config.loading import Loaded, load_yaml_text
 from config.operator import OperatorConfig
 from config.operator_clearview import ByHttp, NotifyByApprise, NotifyByHttp
+from config.problems import ConfigError
 from config.reference import REFERENCE_FILE, operator_reference
 from config.schema import SCHEMA_FILE, operator_schema
 from config.settings import load_settings
@@ -166,6 +167,15 @@ def test_credentials_over_plain_http_are_warned_of(tmp_path: Path, url: str, war
     )
 
     assert [p.path for p in loaded.warnings] == (["integrations.a.endpoint"] if warned else [])
+
+
+@pytest.mark.parametrize("host", ["api..lever.co", "a" * 64 + ".co", ".lever.co", "xn--a.co"])
+def test_an_endpoint_that_no_host_can_be_is_a_mistake(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match=r"a\.endpoint: must be an address such as https://host"):
+        load(
+            tmp_path,
+            f"version: 1\nintegrations: {{a: {{connector: lever, endpoint: 'https://{host}'}}}}\n",
+        )
 
 
 def test_a_file_without_integrations_is_warned_of(tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_a_default_is_not_used_when_the_variable_is_set() -> None:
     assert load("text: ${env:A:-b}", A="c").value.text == "c"
 
 
+@pytest.mark.parametrize(
+    "text", ["${env:A:-${env:B}}", "${file:${env:A}}", "x${env:A:-y${file:/z}}"]
+)
+def test_a_reference_inside_a_reference_is_refused_and_not_read_as_text(text: str) -> None:
+    with pytest.raises(ConfigError, match="holds another reference, which cannot be; write"):
+        load(f'text: "{text}"', A="a")
+
+
 def test_two_dollars_write_a_plain_reference() -> None:
     assert load("text: $${env:A} ${env:A}", A="b").value.text == "${env:A} b"
 

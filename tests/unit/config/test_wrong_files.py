@@ -543,12 +543,13 @@ def test_a_dangling_link_is_an_absent_file(folder: Path) -> None:
     [
         (b"version: 1\nx: \xe9\n", "f.yaml:2:4  the file is not UTF-8 from here; save it as UTF-8"),
         ("version: 1\n".encode("utf-16"), "f.yaml:1:1  the file is UTF-16; save it as UTF-8"),
+        ("version: 1\n".encode("utf-32"), "f.yaml:1:1  the file is UTF-32; save it as UTF-8"),
         (
             b"#" * (1024 * 1024 + 1),
             "f.yaml:1:1  the file has 1048577 bytes; at most 1048576 are read",
         ),
     ],
-    ids=["latin-1", "utf-16", "too large"],
+    ids=["latin-1", "utf-16", "utf-32", "too large"],
 )
 def test_what_is_no_small_utf8_file_is_refused(folder: Path, content: bytes, expected: str) -> None:
     (folder / "f.yaml").write_bytes(content)

@@ -184,7 +184,7 @@ async def test_an_answer_that_is_no_page_ends_no_walk(
         (PAGES, {"pages": 0}, "although `pages` is 0"),
         (OFFSET, {}, "nothing at `total`"),
         (OFFSET, {"total": "3"}, "a text at `total`"),
-        (OFFSET, {"total": -1}, "a number at `total`"),
+        (OFFSET, {"total": -1}, "a negative number at `total`"),
         (CURSOR, {"next": False}, "true or false at `next`"),
         (CURSOR, {"next": {"after": 1}}, "an object at `next`"),
         (CURSOR, {"next": ["a"]}, "a list at `next`"),

@@ -1,5 +1,6 @@
 """Connections to the outside: which addresses are the Internet's, and which the operator wrote himself."""
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from yarl import URL
 from config.operator import Attachments, Integration
 from connectors.definition import load_definition
 from connectors.engine import RestConnector
-from connectors.errors import Misdirected
+from connectors.errors import Misdirected, Unavailable
 from connectors.http.client import AtsHttp, Outgoing
 from connectors.http.outbound import (
     OutboundRules,
@@ -128,6 +129,19 @@ async def test_an_ats_at_a_private_address_is_refused_in_words_unless_it_was_wri
     await written.close()
 
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", ".example"])
+async def test_a_name_that_no_host_can_have_is_like_one_that_no_host_has(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The system's own begins with this, and tests may look up no foreign name.
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_, **__: name.encode("idna"))
+    http = AtsHttp()
+
+    with pytest.raises(Unavailable, match=r"list: the host name .* cannot be resolved"):
+        await http.send(Outgoing("list", "GET", URL(f"https://{host}/")), {})
+    await http.close()
 
 
 def test_tls_is_verified_and_at_least_1_2_with_and_without_authorities_of_ones_own(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.definition.compiled_paths import compile_path
+from connectors.definition.paths import checked_path
 
 PATHS = [
     "a", "a.b", "a.b.c", "@", "a[0]", "a[-1].b", "a || b", "a && b || c", "!a", "!a && b",
@@ -46,3 +47,9 @@ def test_a_compiled_path_gives_what_the_interpreter_gives(path: str, record: Any
 def test_a_function_that_meets_another_type_gives_nothing() -> None:
     assert compile_path("length(a)")({"a": 3}) is None
     assert compile_path("length(a)")({"a": [1, 2]}) == 2
+
+
+@pytest.mark.parametrize("path", ["(" * 5000 + "a" + ")" * 5000, "!" * 60 + "a", "a" + "[].b" * 60])
+def test_a_path_that_pythons_stack_does_not_hold_is_a_mistake_of_the_file(path: str) -> None:
+    with pytest.raises(ValueError, match="is a JMESPath expression of more than 40 levels"):
+        checked_path(path)
