@@ -1,6 +1,7 @@
 """Sends one request and brings one answer: no redirects, one origin, a cap, total time-outs."""
 
 import asyncio
+import zlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import NoReturn
@@ -18,6 +19,7 @@ from connectors.errors import (
     OutcomeUnknown,
     Unavailable,
 )
+from connectors.http.content_coding import KNOWN, NONE, Inflater
 from connectors.http.outbound import OutboundRules, guarded_connector, was_refused
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -78,22 +80,31 @@ class AtsHttp:
         self._time_outs = time_outs or TimeOuts()
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
+        self._files: aiohttp.ClientSession | None = None
+        """The same connections, for answers whose coding is not aiohttp's to undo."""
 
     async def open(self) -> None:
         """Make the session."""
         if self._session is None:
-            self._session = self._new_session()
+            connector = guarded_connector(self._outbound)
+            self._session = self._new_session(connector)
+            self._files = self._new_session(connector, decodes=False)
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._files, self._session):
+            if session is not None:
+                await session.close()
+        self._files = self._session = None
 
-    def _new_session(self) -> aiohttp.ClientSession:
+    def _new_session(
+        self, connector: aiohttp.BaseConnector, *, decodes: bool = True
+    ) -> aiohttp.ClientSession:
         times = self._time_outs
         session = aiohttp.ClientSession(
-            connector=guarded_connector(self._outbound),
+            connector=connector,
+            connector_owner=decodes,
+            auto_decompress=decodes,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=times.total.total_seconds(),
@@ -129,9 +140,10 @@ class AtsHttp:
             _raise_transport_error(request, error)
 
     async def _exchange(self, request: Outgoing, headers: Mapping[str, str]) -> Answer:
-        if self._session is None:
+        session = self._session if request.max_bytes is None else self._files
+        if session is None:
             raise Unavailable("the connection is closed", operation=request.operation)
-        async with self._session.request(
+        async with session.request(
             request.method,
             request.url,
             headers=CIMultiDict({**request.headers, **headers}),
@@ -146,20 +158,48 @@ class AtsHttp:
     async def _read(self, request: Outgoing, response: aiohttp.ClientResponse) -> bytes:
         if response.status >= 400 and request.max_bytes is None:
             return await _refusal(response)
+        if request.max_bytes is not None:
+            return await _file(request, response, request.max_bytes)
         pieces: list[bytes] = []
         size = 0
-        most = request.max_bytes or self._max_body
-        if request.max_bytes is not None and (response.content_length or 0) > most:
-            raise _too_large(request)
         async for piece in response.content.iter_any():
             size += len(piece)
-            if request.max_bytes is not None and size > most:
-                raise _too_large(request)
-            if size > most:
+            if size > self._max_body:
                 message = f"the answer is larger than {self._max_body} bytes"
                 raise _broken(request)(message, status=response.status, operation=request.operation)
             pieces.append(piece)
         return b"".join(pieces)
+
+
+async def _file(request: Outgoing, response: aiohttp.ClientResponse, most: int) -> bytes:
+    """Returns a file without its coding.
+
+    Raises:
+        FileTooLarge: it has more bytes than `most`.
+        BrokenAnswer: it is in a coding that was not offered, or cut short within it.
+    """
+    if (response.content_length or 0) > most:
+        raise _too_large(request)
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in NONE | KNOWN:
+        raise _not_whole(request, response, "is in a coding that was not offered")
+    inflater = None if coding in NONE else Inflater(coding)
+    found = bytearray()
+    try:
+        async for piece in response.content.iter_any():
+            found += piece if inflater is None else inflater.feed(piece, at_most=most + 1)
+            if len(found) > most:
+                raise _too_large(request)
+    except zlib.error:
+        raise _not_whole(request, response, "is not in the coding that it names") from None
+    if found and inflater is not None and not inflater.is_whole:
+        raise _not_whole(request, response, "was cut short")
+    return bytes(found)
+
+
+def _not_whole(request: Outgoing, response: aiohttp.ClientResponse, why: str) -> BrokenAnswer:
+    message = f"{request.operation}: the answer {why}"
+    return BrokenAnswer(message, status=response.status, operation=request.operation)
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> bytes:

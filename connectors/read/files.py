@@ -43,6 +43,8 @@ _AROUND = 64 * 1024
 """Bytes of an answer in JSON beside the content of its file."""
 MARGIN = timedelta(seconds=5)
 """An address that ends within this time is not used any more."""
+_WHOLE = frozenset({200, 203})
+"""Statuses of an answer that is the whole file."""
 _STALE = frozenset({401, 403, 404, 410})
 """Statuses of a file host for an address that it no longer accepts (S3 answers 403)."""
 
@@ -202,8 +204,11 @@ class FileReader:
             raise RateLimited(f"{FILE}: its host asks to slow down", operation=FILE)
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"{FILE}: its host answered {status}", status=status, operation=FILE)
-        elif status != HTTPStatus.OK:
-            raise Rejected(f"{FILE}: its host answered {status}", status=status, operation=FILE)
+        if status not in _WHOLE:
+            # Such as a part of the file, or that it is being prepared.
+            raise Rejected(
+                f"{FILE}: answered {status}, not with the file", status=status, operation=FILE
+            )
         return FetchedFile(answer.body, answer.headers.get("Content-Type"))
 
 

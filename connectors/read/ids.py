@@ -4,20 +4,22 @@ from typing import Any
 
 MAX_ID_CHARACTERS = 256
 """Vendors' ids have 4 to 40; a scoped one has two of them."""
+_SEGMENTS = frozenset({".", ".."})
+"""In the path of a request they would name another resource, whatever their encoding."""
 _OVERLONG = 10 ** (MAX_ID_CHARACTERS - 1)
 
 
 def identifier(value: Any) -> str | None:
     """An id as text; None for what cannot be one.
 
-    Texts and integers are ids. A blank or overlong text, one with control characters, a float, a
-    boolean, a list and an object are none.
+    Texts and integers are ids. A blank or overlong text, one with control characters, one or two dots,
+    a float, a boolean, a list and an object are none.
     """
     if type(value) is int:
         return str(value) if -_OVERLONG < value < _OVERLONG else None
     if isinstance(value, str):
         usable = value.isprintable() and len(value) <= MAX_ID_CHARACTERS and value.strip()
-        return value if usable else None
+        return value if usable and value not in _SEGMENTS else None
     return None
 
 
@@ -28,6 +30,8 @@ def unusable(value: Any) -> str:
     if isinstance(value, str):
         if len(value) > MAX_ID_CHARACTERS:
             return f"has an id of {len(value)} characters; at most {MAX_ID_CHARACTERS} are taken"
+        if value in _SEGMENTS:
+            return "has an id of dots only"
         return "has an id with control characters" if value.strip() else "has a blank id"
     return f"has an id that is {_KINDS.get(type(value), 'no text and no number')}"
 

@@ -81,6 +81,10 @@ class WebhookReader:
         """The HTTP status that the vendor takes as received."""
         return self._webhook.answer
 
+    def is_registration(self, headers: Headers, body: bytes) -> bool:
+        """True if the vendor only registers the address: the request is about no event."""
+        return bool(self.handshake(headers)) and body.strip() in (b"", b"{}")
+
     def handshake(self, headers: Headers) -> dict[str, str]:
         """Returns the headers that the vendor expects back when it registers the address."""
         name = self._webhook.handshake
@@ -173,10 +177,10 @@ class WebhookReader:
 
     def _id_of(self, headers: Headers, body: bytes, payload: dict[str, Any]) -> str:
         webhook = self._webhook
-        given = headers.get(webhook.event_id_header) if webhook.event_id_header else None
+        given: object = headers.get(webhook.event_id_header) if webhook.event_id_header else None
         if self._event_id is not None:
-            given = identifier(self._event_id(payload))
-        return given or sha256(body).hexdigest()
+            given = self._event_id(payload)
+        return identifier(given) or sha256(body).hexdigest()
 
     def _name_of(self, headers: Headers, payload: dict[str, Any]) -> str:
         webhook = self._webhook

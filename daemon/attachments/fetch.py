@@ -6,6 +6,7 @@ begins where the row says.
 """
 
 import hashlib
+from datetime import timedelta
 
 import structlog
 
@@ -27,6 +28,8 @@ log = structlog.get_logger("daemon.attachments")
 
 WAIT_FOR_ATS = (AuthRefused, RateLimited, TokenUnavailable)
 """Errors that no file is to blame for: all of them wait."""
+PAUSE = timedelta(minutes=1)
+"""The pause after one of them."""
 
 
 async def fetch(context: FetchContext, file: FileToFetch) -> None:
@@ -42,6 +45,8 @@ async def fetch(context: FetchContext, file: FileToFetch) -> None:
         else:
             await _fetch(context, file)
     except WAIT_FOR_ATS:
+        # It may be about this file alone: the others are not to wait for it again and again.
+        await context.queue.put_off(file, context.ports.clock.now() + PAUSE)
         raise
     except Exception as error:
         if context.ports.is_outage(error):
@@ -51,6 +56,8 @@ async def fetch(context: FetchContext, file: FileToFetch) -> None:
 
 async def _fetch(context: FetchContext, file: FileToFetch) -> None:
     ports = context.ports
+    if not context.rules.wants(file.kind):
+        raise NotSupported("it is not to be fetched any more, by the integration's `attachments`")
     async with ports.slots:
         attachment, address = await _known(context, file)
         fetched = await _content(context, file, address)

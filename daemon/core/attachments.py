@@ -30,6 +30,10 @@ class AttachmentRules(msgspec.Struct, frozen=True):
     kinds: frozenset[AttachmentKind] = ALL_KINDS
     max_bytes: int = 20 * 1024 * 1024
 
+    def wants(self, kind: AttachmentKind) -> bool:
+        """Returns True if files of this kind are fetched."""
+        return self.downloads and kind in self.kinds
+
     @property
     def digest(self) -> str:
         """Changes when other files than before are to be fetched."""
@@ -74,6 +78,7 @@ class FileToFetch(msgspec.Struct, frozen=True):
     external_id: str
     list_name: str
     record_id: str
+    kind: AttachmentKind
     version: str
     state: str
     attempts: int = 0
@@ -132,7 +137,7 @@ def files_of(
     wanted = [
         WantedFile(external_id, kind, version_of(attachment))
         for external_id, attachment in shown.items()
-        if rules.downloads and (kind := kind_of(attachment.get("kind"))) in rules.kinds
+        if rules.wants(kind := kind_of(attachment.get("kind")))
     ]
     return CandidateFiles(
         str(candidate["external_id"]),

@@ -63,7 +63,7 @@ class Webhooks:
             raise Problem(404, "no webhooks here", "see ats-sync integrations webhook-url NAME")
         body = await request.read()
         handshake = reader.handshake(request.headers)
-        if handshake and not body.strip():
+        if reader.is_registration(request.headers, body):
             return web.Response(status=200, headers=handshake)
         now = self._clock.now()
         try:

@@ -27,13 +27,15 @@ async def apply_webhooks(context: ImportContext) -> None:
 
     An event is applied only after everything that follows from it is durable. A kill before that
     leaves it waiting, and reading a record again changes nothing. A record that cannot be read is
-    kept in `failed_records`, and holds up no other.
+    kept in `failed_records`, and holds up no other. Those that come meanwhile are the next run's: an
+    ATS that sends events faster than they can be read keeps no poll from its lists.
 
     Raises:
         AtsError: the ATS is away or refuses the credential; the events wait for the next run.
     """
-    applied = 0
-    while (events := await context.ports.webhooks.pending(EVENTS_AT_ONCE)).ids:
+    queue, applied = context.ports.webhooks, 0
+    waiting = await queue.count_pending()
+    while applied < waiting and (events := await queue.pending(EVENTS_AT_ONCE)).ids:
         await _apply(context, events)
         applied += len(events.ids)
         context.run.details["webhook_events"] = applied

@@ -11,7 +11,7 @@ attachments of `candidates`.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -19,7 +19,7 @@ from connectors.connector import Connector
 from connectors.errors import AtsError
 from daemon.attachments.cleanup import delete_gone
 from daemon.attachments.context import AttachmentPorts, FetchContext
-from daemon.attachments.fetch import WAIT_FOR_ATS, fetch
+from daemon.attachments.fetch import PAUSE, WAIT_FOR_ATS, fetch
 from daemon.attachments.reconcile import has_other_rules, queue_known
 from daemon.core.alert_texts import dead_files
 from daemon.core.attachments import FILE_STATES, AttachmentRules, FileToFetch
@@ -34,8 +34,6 @@ log = structlog.get_logger("daemon.jobs.attachment_fetch")
 AT_ONCE = 2
 """Files of one integration that are fetched beside each other."""
 BATCH = 20
-PAUSE = timedelta(minutes=1)
-"""The pause after the ATS refused the credential or asked to slow down."""
 
 
 class AttachmentFetch:

@@ -54,6 +54,10 @@ class FileQueue(Protocol):
 
     async def failed(self, file: FileToFetch, failure: FileFailure, *, at: datetime) -> bool: ...
 
+    async def put_off(self, file: FileToFetch, until: datetime) -> None:
+        """Lets others go first until then; that counts as no attempt."""
+        ...
+
     async def vanish(self, file: FileToFetch, *, at: datetime) -> None:
         """Marks it as gone: ClearView no longer has its candidate."""
         ...

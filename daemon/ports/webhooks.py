@@ -28,6 +28,10 @@ class WebhookQueue(Protocol):
         """Returns the oldest events that are not applied yet."""
         ...
 
+    async def count_pending(self) -> int:
+        """Returns the number of events that are not applied yet."""
+        ...
+
     async def applied(self, event_ids: Sequence[UUID], *, run_id: UUID, at: datetime) -> None: ...
 
     async def news(self, since: datetime) -> WebhookNews:

@@ -203,7 +203,9 @@ class IntegrationWorker:
                 continue
             try:
                 if trigger is self._webhooks:
-                    await self.import_announced(lease, ended, state)
+                    # With a refused credential they wait for the next poll, which tries it.
+                    if state is None or state.state != "auth_failed":
+                        await self.import_announced(lease, ended, state)
                 elif cadence.is_due(state):
                     await self.poll_once(lease, ended, state)
                 await self.import_details(lease, ended)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from daemon.core.erasure import PersonIds
 from daemon.store.attachment_files import GridFSShelf
+from daemon.store.attachments import DUE_AGAIN
 from daemon.store.connection import Mongo, Row
 from models.documents import QueuedFile
 
@@ -41,3 +42,7 @@ async def erase_files(mongo: Mongo, person: PersonIds) -> None:
     }
     used = {row["file_id"] async for row in rows.find(of_others, {"file_id": 1})}
     await GridFSShelf(mongo, person.integration).discard(copies - used)
+    # The same content may have come for someone else since, who was given the copy that is deleted now.
+    # With another version the attempt that is under way changes nothing more.
+    given = {**of_others, "file_id": {"$in": list(copies - used)}}
+    await rows.update_many(given, {"$set": {"state": "pending", "version": "", **DUE_AGAIN}})

@@ -164,6 +164,9 @@ class MongoFileQueue:
         }
         return await self._change(file, {"$set": change})
 
+    async def put_off(self, file: FileToFetch, until: datetime) -> None:
+        await self._change(file, {"$set": {"next_attempt_at": until}})
+
     async def vanish(self, file: FileToFetch, *, at: datetime) -> None:
         await self._rows.update_one({"_id": file.id}, {"$set": _gone(at)})
 
@@ -245,6 +248,7 @@ def _file(row: Mapping[str, Any]) -> FileToFetch:
         external_id=row["external_id"],
         list_name=row["list"],
         record_id=row["record_id"],
+        kind=row["kind"],
         version=row["version"],
         state=row["state"],
         attempts=row.get("attempts") or 0,

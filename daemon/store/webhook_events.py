@@ -28,14 +28,16 @@ class MongoWebhookEventStore:
     async def receive(self, integration: str, event: Received, at: datetime) -> bool:
         """Returns False for an event that came before.
 
-        The note on the integration comes second: a kill in between leaves an event that the next poll
-        applies.
+        The note on the integration comes second: a failure in between leaves an event that is noted
+        when it is sent again, or that the next poll applies.
         """
         scope = integration_id(integration)
+        key = derived_id(scope, "webhook", event.event_id)
+        is_new = True
         try:
             await self._events.insert_one(
                 {
-                    "_id": derived_id(scope, "webhook", event.event_id),
+                    "_id": key,
                     "ats_integration_id": scope,
                     "event_id": event.event_id,
                     "event": event.name,
@@ -47,13 +49,16 @@ class MongoWebhookEventStore:
                 }
             )
         except DuplicateKeyError:
-            return False
+            if not await self._events.find_one({"_id": key, "state": "pending"}, {"_id": 1}):
+                return False
+            is_new = False
         if event.records:
             # One each: an event about a merge names two people.
             people = [PersonIds(scope, records=frozenset({pair})) for pair in event.named]
             await remove_if_erased(self._erased, people)
-            await self._settings.update_one({"_id": scope}, {"$max": {"webhook_at": at}})
-        return True
+            # Not the greatest: a process whose clock is ahead would hide the events of others.
+            await self._settings.update_one({"_id": scope}, {"$set": {"webhook_at": at}})
+        return is_new
 
     async def refused(self, integration: str, at: datetime) -> None:
         await self._settings.update_one(
@@ -68,12 +73,14 @@ class MongoWebhookQueue:
         self._events = mongo.collection(WebhookEvent)
         self._settings = mongo.collection(IntegrationSettings)
         self._integration = integration
+        self._pending = {"ats_integration_id": integration, "state": "pending"}
+
+    async def count_pending(self) -> int:
+        return await self._events.count_documents(self._pending)
 
     async def pending(self, limit: int) -> PendingEvents:
         rows = (
-            await self._events.find(
-                {"ats_integration_id": self._integration, "state": "pending"}, {"records": 1}
-            )
+            await self._events.find(self._pending, {"records": 1})
             .sort("received_at", ASCENDING)
             .limit(limit)
             .to_list()

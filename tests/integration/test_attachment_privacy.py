@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,6 +15,7 @@ from daemon.erasing.requests import PersonRequest
 from daemon.http.page import body_of
 from daemon.runtime.json_values import to_json
 from daemon.runtime.metrics import PrometheusMetrics
+from daemon.store.attachment_files import GridFSShelf
 from daemon.store.attachments import MongoDueFiles
 from daemon.store.connection import Mongo
 from daemon.store.overview import Overview, RunFilter
@@ -98,6 +100,35 @@ async def test_an_erasure_removes_the_persons_files_and_leaves_those_of_others(
 
     assert left == set()
     assert not any(key in repr(row) for row in rows)
+    assert await bench.content(shared["file_id"]) == document("shared.pdf")[0]
+    assert await bench.orphans() == set()
+    assert await bench.states() == {"fetched"}
+
+
+async def test_a_copy_that_someone_else_is_given_while_it_is_erased_is_fetched_again(
+    bench: FilesBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = bench.owners()[:2]
+    bench.give(one, "shared.pdf")
+    bench.give(two)
+    await bench.poll()
+    await bench.fetch()
+    bench.simulator.clock.advance(60)
+    bench.give(two, "shared.pdf")
+    await bench.poll()
+    discard = GridFSShelf.discard
+
+    async def meanwhile(self: GridFSShelf, copies: Collection[UUID]) -> None:
+        monkeypatch.setattr(GridFSShelf, "discard", discard)
+        await bench.fetch()
+        await discard(self, copies)
+
+    monkeypatch.setattr(GridFSShelf, "discard", meanwhile)
+    requests = erasing(bench.mongo, bench.clock).requests()
+    await requests.erase(PersonRequest(candidate=bench.simulator.person_key(one)))
+    await bench.fetch()
+    [shared] = await bench.attachments(two)
+
     assert await bench.content(shared["file_id"]) == document("shared.pdf")[0]
     assert await bench.orphans() == set()
     assert await bench.states() == {"fetched"}

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
+from connectors.connector import FileRef
+from connectors.errors import AuthRefused
 from connectors.simulator import Fault, Simulator, create_simulator
 from daemon.attachments.poller import AttachmentPoller
 from daemon.core.attachments import AttachmentRules, FileFailure
@@ -303,6 +305,26 @@ async def test_other_rules_queue_what_is_known_already(bench: FilesBench) -> Non
     assert await bench.wrong() == []
 
 
+@pytest.mark.parametrize(
+    "rules", [AttachmentRules(), AttachmentRules(downloads=True, kinds=frozenset({"other"}))]
+)
+async def test_what_the_rules_do_not_want_any_more_is_not_fetched_until_they_do(
+    bench: FilesBench, rules: AttachmentRules
+) -> None:
+    bench.give(bench.owners()[0], "cv.pdf", kind="resume")
+    await bench.poll()
+    before = bench.rules
+
+    bench.rules = rules
+    await bench.fetch()
+    kinds = {row["kind"]: row["state"] for row in await bench.queue()}
+    bench.rules = before
+    await bench.fetch()
+
+    assert kinds["resume"] == "skipped"
+    assert await bench.wrong() == []
+
+
 async def test_without_metadata_nothing_is_known_of_files_and_copies_are_deleted(
     bench: FilesBench,
 ) -> None:
@@ -380,10 +402,41 @@ async def test_while_the_ats_refuses_the_credential_files_wait(bench: FilesBench
     waiting = await bench.states()
     bench.simulator.faults.clear()
 
+    bench.simulator.clock.advance(60)
     await bench.fetch()
 
     assert waiting == {"pending"}
     assert await bench.wrong() == []
+
+
+async def test_a_file_for_which_the_credential_is_refused_holds_up_no_other(
+    bench: FilesBench,
+) -> None:
+    await bench.poll()
+    [odd, *others] = await bench.queue()
+    connector = bench.connector
+    fetch_file = connector.fetch_file
+
+    class ForbiddenFile:
+        """The account, where one file answers as if the credential were wrong."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(connector, name)
+
+        async def fetch_file(self, ref: FileRef, *given: Any, **more: Any) -> Any:
+            if ref.attachment_id == odd["external_id"]:
+                raise AuthRefused("HTTP 401", status=401)
+            return await fetch_file(ref, *given, **more)
+
+    bench._connector = cast("Any", ForbiddenFile())
+    for _ in range(3):
+        await bench.fetch()
+        bench.simulator.clock.advance(61)
+    states = {row["_id"]: row["state"] for row in await bench.queue()}
+
+    assert states.pop(odd["_id"]) == "pending"
+    assert set(states.values()) == {"fetched"}
+    assert len(states) == len(others)
 
 
 async def test_a_file_of_a_candidate_that_clearview_removed_is_not_kept(bench: FilesBench) -> None:

@@ -1,7 +1,9 @@
 """Waiting webhook events against a real MongoDB and an ATS in memory."""
 
+import asyncio
+import itertools
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -89,6 +91,26 @@ async def test_a_flood_of_events_is_applied_to_its_end_by_one_run(bench: ImportB
 
     assert run.details["webhook_events"] == 501
     assert set((await states(bench)).values()) == {"applied"}
+
+
+async def test_events_that_keep_coming_keep_no_poll_from_its_lists(bench: ImportBench) -> None:
+    """Each event that is read brings two more: an ATS may send them faster than it may be asked."""
+    numbers = itertools.count()
+
+    class BusyConnector(FakeConnector):
+        async def fetch(self, list_name: str, external_ids: Sequence[str]) -> Any:
+            await receive(bench, [(f"more-{next(numbers)}", "1") for _ in range(2)])
+            return await FakeConnector.fetch(self, list_name, external_ids)
+
+    await receive(bench, [("first", "1")])
+    move(bench, "7")
+    bench.connector = BusyConnector(bench.connector.ats, shape="joined")
+
+    run = await asyncio.wait_for(bench.poll(), 30)
+
+    assert run.details["webhook_events"] == 1
+    assert (await statuses(bench))["7"] == "offer"
+    assert list((await states(bench)).values()).count("pending") == 2
 
 
 async def test_events_out_of_order_twice_and_late_end_in_what_the_ats_holds(

@@ -1,5 +1,7 @@
 """A candidate's file is fetched as the definition says, from the vendor's hosts and no other."""
 
+import gzip
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from config.problems import ConfigError
-from connectors.connector import FileAddress, FileRef
+from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.definition import load_definition_text
 from connectors.errors import (
     AddressExpired,
@@ -19,6 +21,7 @@ from connectors.errors import (
     Misdirected,
     NotSupported,
     RateLimited,
+    Rejected,
     Unavailable,
 )
 from connectors.http.file_hosts import FileHosts
@@ -54,6 +57,75 @@ async def test_a_file_of_the_api_is_fetched_by_ids_and_with_the_credential() -> 
     assert (found.content, found.declared_type) == (PDF, "application/pdf")
     assert ats.asked == ["GET /people/7/files/f%2F1"]
     assert "X-Key" in ats.headers[0]
+
+
+GZIPPED = gzip.compress(PDF * 100)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", GZIPPED),
+        ("X-GZIP", GZIPPED),
+        ("deflate", zlib.compress(PDF * 100)),
+        ("deflate", zlib.compress(PDF * 100, wbits=-15)),
+        ("identity", PDF * 100),
+    ],
+)
+async def test_a_file_that_is_sent_compressed_is_the_same_file(coding: str, body: bytes) -> None:
+    found = await fetched(web.Response(body=body, headers={"Content-Encoding": coding}))
+
+    assert found.content == PDF * 100
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", GZIPPED[:-12]),
+        ("gzip", GZIPPED[: len(GZIPPED) // 2]),
+        ("gzip", GZIPPED[:-8] + b"wrongsum"),
+        ("gzip", GZIPPED + b"more"),
+        ("gzip", PDF),
+        ("deflate", zlib.compress(PDF * 100)[:-1]),
+        ("gzip, gzip", gzip.compress(GZIPPED)),
+        ("br", PDF),
+    ],
+)
+async def test_a_compressed_file_that_is_cut_or_odd_is_not_taken_for_whole(
+    coding: str, body: bytes
+) -> None:
+    with pytest.raises(BrokenAnswer):
+        await fetched(web.Response(body=body, headers={"Content-Encoding": coding}))
+
+
+async def test_a_file_is_not_unpacked_beyond_the_size_that_is_allowed() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+
+    with pytest.raises(FileTooLarge):
+        await fetched(web.Response(body=bomb, headers={"Content-Encoding": "gzip"}))
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206, 207, 300, 302, 304])
+async def test_an_answer_of_the_api_that_is_not_the_whole_file_is_none(status: int) -> None:
+    body = None if status in {204, 304} else PDF
+
+    with pytest.raises(Rejected, match="not with the file"):
+        await fetched(web.Response(status=status, body=body))
+
+
+async def fetched(answer: web.Response) -> FetchedFile:
+    """Returns what comes of this answer of an API to a request for a file."""
+
+    async def the_answer(_: web.Request) -> web.Response:
+        return answer
+
+    files = '{auth: api, request: {get: "/people/{candidate_id}/files/{attachment_id}"}}'
+    async with tiny_ats(the_answer) as ats:
+        connector = tiny_connector(ats, text(files, MAPPED.replace(", handle: token", "")))
+        try:
+            return await connector.fetch_file(REF, None, max_bytes=10_000)
+        finally:
+            await connector.close()
 
 
 async def test_an_address_is_asked_for_by_its_handle() -> None:

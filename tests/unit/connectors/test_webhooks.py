@@ -320,6 +320,21 @@ def test_a_handshake_is_sent_back_only_where_the_vendor_has_one() -> None:
     assert reader("ashby").handshake(headers) == {}
 
 
+@pytest.mark.parametrize(
+    ("connector", "body", "is_one"),
+    [
+        ("smartrecruiters", b"", True),
+        ("smartrecruiters", b"{}\n", True),
+        ("smartrecruiters", b'{"id":"c1"}', False),
+        ("ashby", b"{}", False),
+    ],
+)
+def test_a_registration_is_about_no_event(connector: str, body: bytes, is_one: bool) -> None:
+    headers = CIMultiDict({"x-hook-secret": "v"})
+
+    assert reader(connector).is_registration(headers, body) is is_one
+
+
 @pytest.mark.parametrize("connector", EVENTS)
 @settings(max_examples=examples(5_000))
 @given(

@@ -40,6 +40,7 @@ def a_file(**changes: object) -> FileToFetch:
         "external_id": "f",
         "list_name": "people",
         "record_id": "r",
+        "kind": "resume",
         "version": "v",
         "state": "pending",
     }
