@@ -10,6 +10,7 @@ from daemon.ports.leases import Leases
 from daemon.runtime.supervision import stopped_within
 
 RETRY_EVERY = timedelta(seconds=3)
+LOOK_EVERY = timedelta(seconds=0.5)
 ORPHANED_LEASES_END_WITHIN = timedelta(seconds=15)
 
 
@@ -40,7 +41,10 @@ async def work_while_leased(
 
 @asynccontextmanager
 async def lease_soon(leases: Leases, key: str) -> AsyncIterator[HeldLease | None]:
-    """Holds the lease, once that of a holder that was killed has run out; None: its holder is alive."""
+    """Holds the lease, once that of a holder that was killed has run out; None: its holder is alive.
+
+    A holder that is alive is recognised as soon as it renews the lease.
+    """
     lease = await _acquire_soon(leases, key)
     try:
         yield lease
@@ -50,9 +54,10 @@ async def lease_soon(leases: Leases, key: str) -> AsyncIterator[HeldLease | None
 
 
 async def _acquire_soon(leases: Leases, key: str) -> HeldLease | None:
-    for _ in range(ORPHANED_LEASES_END_WITHIN // RETRY_EVERY):
+    end = await leases.end_of(key)
+    for _ in range(ORPHANED_LEASES_END_WITHIN // LOOK_EVERY):
         lease = await leases.acquire(key)
-        if lease is not None:
+        if lease is not None or await leases.end_of(key) != end:
             return lease
-        await stopped_within(asyncio.Event(), RETRY_EVERY)
+        await stopped_within(asyncio.Event(), LOOK_EVERY)
     return await leases.acquire(key)

@@ -169,6 +169,11 @@ class MongoLeases:
             held is not None and held.lease.token == token and self._clock.monotonic() < held.until
         )
 
+    async def end_of(self, key: str) -> object:
+        """Returns the end of the lease as it is stored."""
+        row = await self._collection.find_one({"_id": key}, {"expires_at": 1})
+        return None if row is None else row.get("expires_at")
+
     async def release(self, lease: HeldLease) -> None:
         """Gives the lease back; one that cannot be given back now expires."""
         held = self._held.get(lease.key)

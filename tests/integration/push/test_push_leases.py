@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.runtime.clock import SystemClock
+from daemon.runtime.leased_work import ORPHANED_LEASES_END_WITHIN, lease_soon
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from tests.support.push_world import MovedClock, until
@@ -164,3 +165,27 @@ async def test_a_successor_ends_what_its_predecessor_left_open(
     row = await things.find_one({"_id": 1})
     assert row is not None
     assert row["by"] == "successor"
+
+
+async def test_a_holder_that_is_alive_is_not_waited_for_and_a_killed_one_is(
+    replicas: tuple[MongoLeases, MongoLeases],
+) -> None:
+    holder, other = replicas
+    lease = await holder.acquire(KEY)
+    assert lease is not None
+    done = asyncio.Event()
+    renewing = asyncio.create_task(holder.run(done))
+
+    async with asyncio.timeout(ORPHANED_LEASES_END_WITHIN.total_seconds() / 2):
+        async with lease_soon(other, KEY) as while_alive:
+            pass
+    done.set()
+    await renewing
+    killed = await holder.acquire(KEY)
+    async with lease_soon(other, KEY) as after_a_kill:
+        pass
+
+    assert while_alive is None
+    assert killed is not None
+    assert after_a_kill is not None
+    assert after_a_kill.token > killed.token
