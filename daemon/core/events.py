@@ -30,7 +30,12 @@ _OF_CHANGE = {
     "updated": EventType.CANDIDATE_UPDATED,
     "deleted": EventType.CANDIDATE_DELETED,
 }
-_CONFLICT_REASONS = frozenset({"conflict", "conflict_open"})
+_OF_SKIPPED = {
+    "conflict": EventType.APPLICATION_CONFLICT,
+    "conflict_open": EventType.APPLICATION_CONFLICT,
+    "impossible": EventType.APPLICATION_FAILED,
+}
+"""Of the reasons for which nothing was sent: the ATS keeps another status than ClearView."""
 _BREAKS = frozenset(
     kind.value
     for kind, severity in SEVERITY.items()
@@ -205,7 +210,7 @@ def _outcome(row: Mapping[str, Any]) -> EventType | None:
             return EventType.APPLICATION_PUSHED
         case "Failed":
             return EventType.APPLICATION_FAILED
-    return EventType.APPLICATION_CONFLICT if row.get("reason") in _CONFLICT_REASONS else None
+    return _OF_SKIPPED.get(row.get("reason") or "")
 
 
 def _conflict_event(row: Mapping[str, Any], naming: Naming) -> Event | None:

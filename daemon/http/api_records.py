@@ -103,7 +103,7 @@ class RecordRoutes:
         refusals=(404, 409),
     )
     async def replay(self, id_: UUID) -> web.Response:
-        """Send a dead letter once more; 202, because its integration's worker does it."""
+        """Send a push that was given up once more; 202, because its integration's worker does it."""
         replayed = await self._services.outbox.replay(id_)
         if replayed.refusal is not None:
             missing = replayed.refusal == "unknown"

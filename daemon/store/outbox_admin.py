@@ -24,11 +24,13 @@ from models.status import ApplicationStatus
 STATES: tuple[str, ...] = get_args(OutboxState)
 DROPPABLE = ("pending", "retrying", "dead")
 DROPPED = "dropped"
+_GIVEN_UP: Row = {"$or": [{"state": "dead"}, {"state": "skipped", "reason": "impossible"}]}
+"""Pushes that may be sent again, once a person has corrected the cause."""
 
 Refusal = Literal["unknown", "not_dead", "cannot_be_sent", "overtaken", "being_sent", "ended"]
 _SENTENCES: dict[Refusal, str] = {
     "unknown": "no push has this id",
-    "not_dead": "only a dead letter can be sent again; this push is none",
+    "not_dead": "only a dead letter, or a push that was impossible, can be sent again",
     "cannot_be_sent": "this push names no application at an ATS, or no canonical status",
     "overtaken": "the application has changed since; sending this push would undo that",
     "being_sent": "this push is being sent right now",
@@ -108,7 +110,7 @@ class MongoOutboxAdmin:
         return Ruling(entry, await self._against_replay(row))
 
     async def replay(self, entry: UUID) -> Ruling:
-        """Makes a dead letter due again. The ATS is read before anything is sent to it."""
+        """Makes a push that was given up due again. The ATS is read before anything is sent to it."""
         row = await self._rows.find_one({"_id": entry})
         refusal = await self._against_replay(row)
         if row is None or refusal is not None:
@@ -117,7 +119,7 @@ class MongoOutboxAdmin:
         await self._keep_log_of(entry)
         now = self._clock.now()
         result = await self._rows.update_one(
-            {"_id": entry, "state": "dead"},
+            {"_id": entry, **_GIVEN_UP},
             {
                 "$set": {
                     "state": "retrying",
@@ -138,7 +140,7 @@ class MongoOutboxAdmin:
     async def _against_replay(self, row: Row | None) -> Refusal | None:
         if row is None:
             return "unknown"
-        if row["state"] != "dead":
+        if row["state"] != "dead" and (row["state"], row["reason"]) != ("skipped", "impossible"):
             return "not_dead"
         canonical = row["target_status"] in set(ApplicationStatus)
         if row.get("ats_integration_id") is None or not row.get("external_id") or not canonical:

@@ -6,7 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon.pushing import delivery_report
+from daemon.store.outbox_admin import MongoOutboxAdmin
 from models.status import ApplicationStatus
+from tests.support import push_ats
 from tests.support.push_world import PushWorld, until
 
 S = ApplicationStatus
@@ -178,6 +180,23 @@ async def test_a_status_that_the_ats_cannot_hold_is_a_visible_outcome(world: Pus
 
     [log] = await world.log()
     assert (log["outcome"], log["reason"]) == ("Skipped", "impossible")
+
+
+async def test_an_impossible_push_is_made_once_its_cause_is_corrected_and_it_is_replayed(
+    world: PushWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.set_status("a1", "background_check")
+    await world.settle()
+    [row] = await world.outbox()
+    checks = {"external_id": "st-checks", "name": "Checks"}
+    monkeypatch.setattr(push_ats, "STAGES", {**push_ats.STAGES, S.BACKGROUND_CHECK: checks})
+
+    ruling = await MongoOutboxAdmin(world.mongo, world.clock).replay(row["_id"])
+    await world.settle()
+
+    assert ruling.refusal is None
+    assert world.ats.order_of("a1") == [S.BACKGROUND_CHECK]
+    assert sorted(log["outcome"] for log in await world.log()) == ["Skipped", "Success"]
 
 
 async def test_a_word_that_is_no_status_is_a_dead_letter(world: PushWorld) -> None:

@@ -56,6 +56,7 @@ def is_none(collection: str, row: dict[str, Any], *written: str) -> bool:
         (UPDATES, update_row(outcome="Failed", reason="refused"), "application.failed"),
         (UPDATES, update_row(outcome="Skipped", reason="conflict"), "application.conflict"),
         (UPDATES, update_row(outcome="Skipped", reason="conflict_open"), "application.conflict"),
+        (UPDATES, update_row(outcome="Skipped", reason="impossible"), "application.failed"),
         (CONFLICTS, conflict_row(), "application.conflict"),
         (EXPORTS, export_row(), "analytics.exported"),
         (ALERTS, alert_row(), "integration.broken"),
