@@ -1,6 +1,6 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -32,6 +32,7 @@ from daemon.cli.session import (
     shown_as,
 )
 from daemon.core.events import SinkAway
+from daemon.core.integrations import StoredIntegration
 from daemon.core.status_events import StreamInterrupted
 from daemon.events.sinks import publisher_of
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
@@ -95,9 +96,10 @@ async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterato
                 "MongoDB", _check_mongo(app, checked.loaded.value.retention)
             ):
                 yield finding
-            everything, refused = combined(checked, await app.stored.all())
-            for name, reason in refused.items():
-                yield Finding(name, "bad", reason)
+            stored = await app.stored.all()
+            everything, refused = combined(checked, stored)
+            for finding in _left_out(stored, checked, refused):
+                yield finding
             for name, wanted in everything.loaded.value.integrations.items():
                 if wanted.enabled:
                     check = _check_integration(name, everything, app)
@@ -107,6 +109,16 @@ async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterato
         if must_pass(error):
             raise
         yield _broken("MongoDB", error)
+
+
+def _left_out(
+    stored: Sequence[StoredIntegration], file: CheckedConfig, refused: Mapping[str, str]
+) -> Iterator[Finding]:
+    for one in stored:
+        if one.name in file.loaded.value.integrations:
+            yield Finding(one.name, "note", "it was added at run time as well; the file wins")
+        elif one.name in refused:
+            yield Finding(one.name, "bad", refused[one.name])
 
 
 def _notes_on_file(checked: CheckedConfig) -> Iterator[Finding]:

@@ -31,18 +31,25 @@ class ConfiguredIntegration(msgspec.Struct, frozen=True):
     enabled: bool
 
 
+class StoredVersion(msgspec.Struct, frozen=True):
+    """One state of an integration that was added at run time; another one of its name begins at revision 1 again."""
+
+    revision: int
+    added_at: datetime | None = None
+
+
 class StoredIntegration(msgspec.Struct, frozen=True):
     """One integration that was added at run time: its settings, with its secrets, as in the file."""
 
     name: str
-    revision: int
+    version: StoredVersion
     content: Mapping[str, Any] = msgspec.field(default_factory=dict)
     problem: str | None = None
     """The reason why its secrets cannot be read; `content` has the rest."""
 
     def __repr__(self) -> str:
         """Without its secrets."""
-        return f"StoredIntegration({self.name!r}, {self.revision})"
+        return f"StoredIntegration({self.name!r}, {self.version.revision})"
 
 
 class StorageRefused(Exception):

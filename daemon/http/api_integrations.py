@@ -68,9 +68,11 @@ class IntegrationRoutes:
         """One of them; `ETag` is its revision where it was added at run time."""
         await self._state_of(name)
         rows = await self._services.overview.integrations()
-        answer = answered(next(row for row in rows if row["name"] == name))
-        revision = (await self._services.stored.revisions()).get(name)
-        return answer if revision is None else _tagged(answer, revision)
+        row = next(row for row in rows if row["name"] == name)
+        version = (await self._services.stored.versions()).get(name)
+        if version is None or row["managed_by"] != "database":
+            return answered(row)
+        return _tagged(answered(row), version.revision)
 
     @operation(
         "POST",
@@ -184,7 +186,8 @@ class IntegrationRoutes:
             raise Problem(404, "no integration has this name", detail)
         state = states[name]
         if enabled and state.state == "disabled":
-            raise Problem(409, "the integration is disabled", "set `enabled` to true first")
+            detail = state.reason or "set `enabled` to true first"
+            raise Problem(409, "the integration is disabled", detail)
         return state
 
 

@@ -3,7 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from daemon.core.integrations import ConfiguredIntegration, IntegrationState, StoredIntegration
+from daemon.core.integrations import (
+    ConfiguredIntegration,
+    IntegrationState,
+    StoredIntegration,
+    StoredVersion,
+)
 
 
 class IntegrationSettingsStore(Protocol):
@@ -21,8 +26,8 @@ class IntegrationSettingsStore(Protocol):
 class StoredIntegrationStore(Protocol):
     """Integrations that were added at run time."""
 
-    async def revisions(self) -> Mapping[str, int]:
-        """Returns the revision of each, by name."""
+    async def versions(self) -> Mapping[str, StoredVersion]:
+        """Returns the version of each, by name."""
         ...
 
     async def all(self) -> Sequence[StoredIntegration]:

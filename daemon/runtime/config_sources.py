@@ -71,8 +71,8 @@ class ConfigSources:
         """Brings integrations into force that any replica adds, changes or removes."""
         await self._report(combined(self._file, self._stored)[1])
         while not await stopped_within(stop, LOOK_EVERY):
-            in_force = {one.name: one.revision for one in self._stored}
-            if await self._store.revisions() != in_force:
+            in_force = {one.name: one.version for one in self._stored}
+            if await self._store.versions() != in_force:
                 async with self._lock:
                     await self._use(self._file, await self._store.all())
                 log.info("stored_integrations_applied", integrations=len(self._stored))

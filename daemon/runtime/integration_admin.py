@@ -78,7 +78,7 @@ class IntegrationAdmin:
                 "integration.change", name, before=was, after=shown_settings(content)
             )
             try:
-                return await self._store.change(facts, content, revision=before.revision)
+                return await self._store.change(facts, content, revision=before.version.revision)
             except StorageRefused as refused:
                 if refused.reason != "changed" or revisions is not None:
                     raise
@@ -91,7 +91,7 @@ class IntegrationAdmin:
         before = await self._store.one(name)
         if before is None:
             raise StorageRefused("unknown")
-        if revisions is not None and before.revision not in revisions:
+        if revisions is not None and before.version.revision not in revisions:
             raise StorageRefused("changed")
         return before, merge_patch(before.content, patch)
 

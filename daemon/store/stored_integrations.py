@@ -7,7 +7,12 @@ from uuid import UUID
 from bson import Binary
 from pymongo.errors import DuplicateKeyError
 
-from daemon.core.integrations import ConfiguredIntegration, StorageRefused, StoredIntegration
+from daemon.core.integrations import (
+    ConfiguredIntegration,
+    StorageRefused,
+    StoredIntegration,
+    StoredVersion,
+)
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
@@ -28,10 +33,12 @@ class MongoStoredIntegrations:
         self._keyring = keyring
         self._clock = clock
 
-    async def revisions(self) -> Mapping[str, int]:
-        """Returns the revision of each, by name."""
-        rows = self._collection.find(_ADDED, {"name": 1, "stored.revision": 1})
-        return {row["name"]: row["stored"]["revision"] for row in await rows.to_list()}
+    async def versions(self) -> Mapping[str, StoredVersion]:
+        """Returns the version of each, by name."""
+        rows = self._collection.find(
+            _ADDED, {"name": 1, "stored.revision": 1, "stored.added_at": 1}
+        )
+        return {row["name"]: _version(row["stored"]) for row in await rows.to_list()}
 
     async def all(self) -> Sequence[StoredIntegration]:
         """Returns all of them; one whose secrets cannot be read has a problem."""
@@ -46,7 +53,7 @@ class MongoStoredIntegrations:
     def _read(self, row: Row) -> StoredIntegration:
         stored, name = row["stored"], str(row["name"])
         content = dict(stored.get("content") or {})
-        facts: dict[str, Any] = {"name": name, "revision": stored["revision"], "content": content}
+        facts: dict[str, Any] = {"name": name, "version": _version(stored), "content": content}
         try:
             credentials = {
                 key: self._opened(row["_id"], key, sealed)
@@ -91,6 +98,7 @@ class MongoStoredIntegrations:
         ):
             raise StorageRefused("file")
         change = self._change(facts, content, revision=1)
+        change["stored"]["added_at"] = change["updated_at"]
         try:
             await self._collection.update_one(
                 {"_id": identity, "stored": None},
@@ -185,9 +193,14 @@ def _facts(facts: ConfiguredIntegration, credentials: Mapping[str, Any]) -> Row:
     }
 
 
+def _version(stored: Row) -> StoredVersion:
+    return StoredVersion(stored["revision"], stored.get("added_at"))
+
+
 def _keeping_a_pause(change: Row) -> Row:
     """Returns the stage that makes a change: a person's pause stays, a refused credential is tried again."""
     stage: Row = {name: {"$literal": value} for name, value in change.items()}
+    stage["stored"] = {"$mergeObjects": [stage["stored"], {"added_at": "$stored.added_at"}]}
     if change["enabled"]:
         is_paused = {"$eq": ["$state", "paused"]}
         for name in ("state", "state_reason"):

@@ -28,7 +28,7 @@ class IntegrationSettings(StoredDocument):
     request: dict[str, Any] | None = None
     """A poll that someone asked for and no one has carried out yet."""
     stored: dict[str, Any] | None = None
-    """Of one that was added at run time: `revision`, `content` as in the YAML file, `credentials` encrypted."""
+    """Of one that was added at run time: `added_at`, `revision`, `content` as in the YAML file, `credentials` encrypted."""
     created_at: UtcTime
     updated_at: UtcTime
 

@@ -362,3 +362,22 @@ async def test_a_file_that_names_an_added_integration_wins_until_it_no_longer_do
     assert (theirs["api_endpoint"], ours["api_endpoint"]) == ("http://127.0.0.1:9", other.url)
     assert "ref" in theirs["api_key"]
     assert ours["api_key"]["encrypted"]
+
+
+async def test_one_that_is_removed_and_added_again_at_once_has_its_new_settings(
+    bench: Workbench, other: Simulator
+) -> None:
+    daemon = RunningDaemon(await bench.start("run", "--config", str(bench.config), **ENVIRONMENT))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    try:
+        listening = json.loads(await daemon.heard("http_listening"))
+        async with aiohttp.ClientSession(headers=headers) as client:
+            replica = Replica(daemon, listening["port"], client)
+            await replica.ask("POST", json={"name": "new-one", **settings_of(other)})
+            await replica.says("new-one", "integration_started")
+            await replica.ask("DELETE", "/new-one")
+            again = settings_of(other) | {"poll": {"every": "20s"}}
+            await replica.ask("POST", json={"name": "new-one", **again})
+            await replica.says("new-one", "integration_stopped", "integration_started")
+    finally:
+        await daemon.stop()
