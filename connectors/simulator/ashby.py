@@ -189,7 +189,9 @@ class Ashby(AshbyLists, AshbyWrites):
         given = self.body(call, {"limit", "cursor", "syncToken", "status", "expand"})
         found = [rows.job_row(self.world, number) for number in self.world.jobs]
         wanted = given.get("status")
-        kept = [row for row in found if wanted is None or row["status"] in wanted]  # type: ignore[operator]  # a list of statuses
+        kept = [
+            row for row in found if wanted is None or row["status"] in wanted
+        ]  # a list of statuses
         return self.short_list(call, given, kept)
 
     def _tags(self, call: Call) -> Reply:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import overload
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +52,14 @@ class SimClock:
 def moment(ms: int | None) -> datetime | None:
     """The UTC datetime of a moment in milliseconds; None stays None."""
     return None if ms is None else EPOCH + timedelta(milliseconds=ms)
+
+
+@overload
+def iso(ms: int) -> str: ...
+
+
+@overload
+def iso(ms: int | None) -> str | None: ...
 
 
 def iso(ms: int | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def create_simulator(
 
 async def serve(
     name: str, *, port: int = 0, candidates: int = 2000, seed: int = 1
-) -> AsyncIterator[dict[str, object]]:
+) -> AsyncGenerator[dict[str, Any]]:
     """Yields the facts once the simulator listens, then runs until cancelled or closed."""
     simulator = create_simulator(name, candidates=candidates, seed=seed)
     await simulator.start(port=port)

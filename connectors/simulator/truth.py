@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from connectors.simulator.clock import moment
 from connectors.simulator.world import Application, Contact, Person
 
-Record = dict[str, object]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """Look-ups in a simulated account, for the tests of every simulator."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from connectors.simulator import Simulator
 from connectors.simulator.world import Application
+
+Start = Callable[..., Awaitable[Simulator]]
+"""Starts a simulator by its name, with the options of its account."""
 
 
 class SimulatorClient(Protocol):

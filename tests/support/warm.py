@@ -101,6 +101,6 @@ def _command(
     with output:
         for number in (1, 2):
             os.dup2(output.fileno(), number)
-    sys.stdout = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False))  # type: ignore[arg-type]
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False))
     sys.argv = ["ats-sync", *arguments]
     main()

@@ -166,7 +166,7 @@ def _connector() -> Connector:
         jitter=lambda: 0.0,
     )
     connector.parts.transport.http = CANNED
-    return connector  # type: ignore[no-any-return]  # it is made by its parts
+    return connector  # it is made by its parts
 
 
 async def _read_all(connector: Connector) -> AsyncIterator[object]:

@@ -27,7 +27,7 @@ async def test_a_scheduler_that_is_begun_again_rings_the_bells_it_had() -> None:
     await asyncio.wait([again])
 
 
-class BrokenTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+class BrokenTrigger(BaseTrigger):  # APScheduler has no types
     """Says when it is due first, and then raises: APScheduler falls silent."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:

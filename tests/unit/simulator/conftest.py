@@ -1,20 +1,20 @@
 """Started simulators that are stopped again, and a plain client for each vendor's rules."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 
 from connectors.simulator import Simulator, create_simulator
-
-Start = Callable[..., Awaitable[Simulator]]
+from tests.support.simulators import Start
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     running: list[Simulator] = []
 
-    async def started(name: str, **options: object) -> Simulator:
+    async def started(name: str, **options: Any) -> Simulator:
         simulator = create_simulator(name, **{"candidates": 60, "unlimited": True, **options})
         await simulator.start()
         running.append(simulator)

@@ -1,11 +1,14 @@
 """The Ashby simulator refuses what Ashby refuses and tells the truth otherwise."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import one, rules
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, one, rules
 
 ACCEPT = "application/json; version=1"
 
@@ -22,13 +25,13 @@ class Client:
         }
         self.sync_token = ""
 
-    async def call(self, method: str, **body: object) -> tuple[int, dict]:
+    async def call(self, method: str, **body: object) -> tuple[int, dict[str, Any]]:
         url = f"{self.simulator.url}/{method}"
         async with self.http.post(url, headers=self.headers, json=body) as answer:
             return answer.status, await answer.json()
 
-    async def rows(self, method: str, **body: object) -> list[dict]:
-        found: list[dict] = []
+    async def rows(self, method: str, **body: object) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         more = True
         while more:
             status, page = await self.call(method, **body)
@@ -44,15 +47,17 @@ class Client:
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("ashby"), http)
 
 
-def stage(client: Client, application, kind: str):
+def stage(client: Client, application: Application, kind: str) -> Any:
     return client.simulator.world.stage_of_kind(application.job, kind)
 
 
-async def change(client: Client, application, kind: str, **more: object) -> dict:
+async def change(
+    client: Client, application: Application, kind: str, **more: object
+) -> dict[str, Any]:
     simulator = client.simulator
     _, body = await client.call(
         "application.changeStage",
@@ -64,7 +69,9 @@ async def change(client: Client, application, kind: str, **more: object) -> dict
 
 
 @pytest.mark.parametrize("steps", [0, 120])
-async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(
+    client: Client, steps: int
+) -> None:
     run_random_commands(client.simulator, steps=steps)
 
     candidates = await client.rows("candidate.list", limit=7)
@@ -96,10 +103,10 @@ async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, s
     assert client.simulator.violations == []
 
 
-async def test_rows_come_by_creation_and_a_short_page_is_not_the_end(client):
+async def test_rows_come_by_creation_and_a_short_page_is_not_the_end(client: Client) -> None:
     sizes, created, cursor = [], [], None
     while cursor is not False:
-        extra = {"cursor": cursor} if cursor else {}
+        extra: dict[str, object] = {"cursor": cursor} if cursor else {}
         _, page = await client.call("candidate.list", limit=8, **extra)
         sizes.append(len(page["results"]))
         created += [row["createdAt"] for row in page["results"]]
@@ -110,7 +117,7 @@ async def test_rows_come_by_creation_and_a_short_page_is_not_the_end(client):
     assert sum(sizes) == 60
 
 
-async def test_a_sync_token_brings_exactly_what_changed(client):
+async def test_a_sync_token_brings_exactly_what_changed(client: Client) -> None:
     actions, world = client.simulator.actions, client.simulator.world
     await client.rows("candidate.list")
     token = client.sync_token
@@ -129,7 +136,7 @@ async def test_a_sync_token_brings_exactly_what_changed(client):
     assert nothing == []
 
 
-async def test_a_change_during_a_walk_is_in_the_next_one(client):
+async def test_a_change_during_a_walk_is_in_the_next_one(client: Client) -> None:
     simulator = client.simulator
     person = simulator.world.people[1]
     simulator.on_page = lambda _, page: (
@@ -143,7 +150,7 @@ async def test_a_change_during_a_walk_is_in_the_next_one(client):
     assert [row["id"] for row in found] == [simulator.person_key(person)]
 
 
-async def test_a_sync_token_may_expire(start, http):
+async def test_a_sync_token_may_expire(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("ashby", sync_token_ttl_s=60), http)
     await client.rows("application.list")
     client.simulator.clock.advance(61)
@@ -154,7 +161,7 @@ async def test_a_sync_token_may_expire(start, http):
     assert body["errorInfo"]["code"] == "sync_token_expired"
 
 
-async def test_a_cursor_belongs_to_its_parameters(client):
+async def test_a_cursor_belongs_to_its_parameters(client: Client) -> None:
     _, page = await client.call("application.list", limit=5, status="Active")
 
     _, body = await client.call("application.list", limit=5, cursor=page["nextCursor"])
@@ -176,7 +183,9 @@ async def test_a_cursor_belongs_to_its_parameters(client):
         ("interviewStage.list", {}, "parameter_missing"),
     ],
 )
-async def test_a_malformed_call_fails_with_status_200(client, method, body, rule):
+async def test_a_malformed_call_fails_with_status_200(
+    client: Client, method: str, body: Any, rule: str
+) -> None:
     status, answer = await client.call(method, **body)
 
     assert (status, answer["success"]) == (200, False)
@@ -191,7 +200,7 @@ async def test_a_malformed_call_fails_with_status_200(client, method, body, rule
         ("Accept", 406, "version_header_missing"),
     ],
 )
-async def test_every_header_is_needed(client, drop, status, rule):
+async def test_every_header_is_needed(client: Client, drop: Any, status: int, rule: str) -> None:
     del client.headers[drop]
 
     found, body = await client.call("job.list")
@@ -199,13 +208,15 @@ async def test_every_header_is_needed(client, drop, status, rule):
     assert (found, body["success"], rules(client)) == (status, False, [rule])
 
 
-async def test_only_post_is_answered(client, http):
+async def test_only_post_is_answered(client: Client, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{client.simulator.url}/job.list", headers=client.headers) as answer:
         assert answer.status == 405
     assert rules(client) == ["unknown_endpoint"]
 
 
-async def test_archiving_needs_a_reason_and_moves_to_the_plans_archived_stage(client):
+async def test_archiving_needs_a_reason_and_moves_to_the_plans_archived_stage(
+    client: Client,
+) -> None:
     application = one(client)
     reasons = await client.rows("archiveReason.list")
     withdrew = next(r for r in reasons if r["reasonType"] == "RejectedByCandidate")
@@ -220,7 +231,7 @@ async def test_archiving_needs_a_reason_and_moves_to_the_plans_archived_stage(cl
     assert rules(client) == ["archive_without_reason"]
 
 
-async def test_leaving_the_archived_stage_opens_the_application_again(client):
+async def test_leaving_the_archived_stage_opens_the_application_again(client: Client) -> None:
     application = one(client, "rejected")
 
     body = await change(client, application, "Offer")
@@ -229,7 +240,7 @@ async def test_leaving_the_archived_stage_opens_the_application_again(client):
     assert body["results"]["archiveReason"] is None
 
 
-async def test_entering_the_hired_stage_hires(client):
+async def test_entering_the_hired_stage_hires(client: Client) -> None:
     application = one(client)
 
     body = await change(client, application, "Hired")
@@ -237,7 +248,9 @@ async def test_entering_the_hired_stage_hires(client):
     assert (body["results"]["status"], application.state) == ("Hired", "hired")
 
 
-async def test_an_archive_email_belongs_to_archiving_and_may_stop_it(start, http):
+async def test_an_archive_email_belongs_to_archiving_and_may_stop_it(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("ashby", archive_emails_fail=True), http)
     application = one(client)
     email = {"archiveEmail": {"communicationTemplateId": "t"}}
@@ -252,7 +265,7 @@ async def test_an_archive_email_belongs_to_archiving_and_may_stop_it(start, http
     assert client.simulator.writes == []
 
 
-async def test_a_stage_of_another_plan_is_not_found(client):
+async def test_a_stage_of_another_plan_is_not_found(client: Client) -> None:
     application = one(client)
     world = client.simulator.world
     other = next(s for s in world.stages.values() if s.job != application.job)
@@ -266,7 +279,7 @@ async def test_a_stage_of_another_plan_is_not_found(client):
     assert body["errorInfo"]["code"] == "interview_stage_not_found"
 
 
-async def test_the_same_stage_again_has_no_effect(client):
+async def test_the_same_stage_again_has_no_effect(client: Client) -> None:
     application = one(client)
 
     await change(client, application, "Offer")
@@ -275,7 +288,7 @@ async def test_the_same_stage_again_has_no_effect(client):
     assert [write.effect for write in client.simulator.writes][-1] is False
 
 
-async def test_a_custom_field_value_is_overwritten(client):
+async def test_a_custom_field_value_is_overwritten(client: Client) -> None:
     application = one(client)
     fields = await client.rows("customField.list")
     score = next(
@@ -295,7 +308,7 @@ async def test_a_custom_field_value_is_overwritten(client):
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-async def test_history_tells_every_stage(client):
+async def test_history_tells_every_stage(client: Client) -> None:
     application = one(client)
     await change(client, application, "Offer")
 
@@ -307,7 +320,9 @@ async def test_history_tells_every_stage(client):
     assert all(row["leftStageAt"] for row in history[:-1])
 
 
-async def test_errors_may_come_as_objects_without_error_info(start, http):
+async def test_errors_may_come_as_objects_without_error_info(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("ashby", bare_errors=True), http)
 
     _, body = await client.call("candidate.info", id="nobody")
@@ -316,7 +331,9 @@ async def test_errors_may_come_as_objects_without_error_info(start, http):
     assert set(body["errors"][0]) == {"message", "parameter"}
 
 
-async def test_a_limited_account_says_which_limit_it_was(start, http):
+async def test_a_limited_account_says_which_limit_it_was(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("ashby", unlimited=False, rate_per_minute=2), http)
 
     for _ in range(2):
@@ -326,7 +343,7 @@ async def test_a_limited_account_says_which_limit_it_was(start, http):
     assert (status, body["errorInfo"]["code"]) == (429, "rate_limit_exceeded")
 
 
-async def test_notes_and_tags_reach_the_candidate(client):
+async def test_notes_and_tags_reach_the_candidate(client: Client) -> None:
     simulator = client.simulator
     person = next(p for p in simulator.world.people.values() if not p.tags)
     key = simulator.person_key(person)
@@ -344,7 +361,7 @@ async def test_notes_and_tags_reach_the_candidate(client):
     assert made["results"] in await client.rows("candidateTag.list")
 
 
-async def test_only_closed_candidates_are_anonymised(client):
+async def test_only_closed_candidates_are_anonymised(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     person = simulator.world.people[application.person]
@@ -360,7 +377,7 @@ async def test_only_closed_candidates_are_anonymised(client):
     assert "primaryEmailAddress" not in done["results"]
 
 
-async def test_filters_of_applications_hold(client):
+async def test_filters_of_applications_hold(client: Client) -> None:
     truth = client.simulator.truth()
     hired = await client.rows("application.list", status="Hired", limit=3)
     job = (await client.rows("job.list"))[0]["id"]
@@ -374,7 +391,7 @@ async def test_filters_of_applications_hold(client):
     }
 
 
-async def test_people_are_found_by_email(client):
+async def test_people_are_found_by_email(client: Client) -> None:
     person = client.simulator.world.people[3]
 
     found = await client.rows("candidate.search", email=person.emails[0].value)
@@ -382,7 +399,7 @@ async def test_people_are_found_by_email(client):
     assert [row["id"] for row in found] == [client.simulator.person_key(person)]
 
 
-async def test_short_lists_are_paged_too_except_those_that_are_not(client):
+async def test_short_lists_are_paged_too_except_those_that_are_not(client: Client) -> None:
     sources = await client.rows("source.list", limit=2)
     reasons = await client.rows("archiveReason.list", includeArchived=True)
     plan = (await client.rows("interviewPlan.list"))[0]["id"]

@@ -1,13 +1,16 @@
 """The BambooHR simulator refuses what the vendor refuses and tells the truth otherwise."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import one, rules
+from connectors.simulator.faults import FaultKind
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, one, rules
 
 ATS = "/applicant_tracking"
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -25,15 +28,15 @@ class Client:
             "Accept": "application/json",
         }
 
-    async def call(self, method: str, path: str, **kwargs) -> tuple[int, object, dict]:
+    async def call(self, method: str, path: str, **kwargs: Any) -> tuple[int, Any, dict[str, Any]]:
         url = path if path.startswith("http") else f"{self.simulator.url}{ATS}{path}"
         async with self.http.request(method, url, headers=self.headers, **kwargs) as answer:
             body = await answer.json() if await answer.read() else None
             return answer.status, body, {k.lower(): v for k, v in answer.headers.items()}
 
-    async def rows(self, **params: str) -> list[dict]:
+    async def rows(self, **params: str) -> list[dict[str, Any]]:
         status, page, _ = await self.call("GET", "/applications", params=params)
-        found: list[dict] = []
+        found: list[dict[str, Any]] = []
         while True:
             assert status == 200, page
             found += page["applications"]
@@ -42,17 +45,19 @@ class Client:
                 return found
             status, page, _ = await self.call("GET", page["nextPageUrl"])
 
-    async def post(self, application, name: str, body: dict) -> tuple[int, object, dict]:
+    async def post(
+        self, application: Application, name: str, body: dict[str, Any]
+    ) -> tuple[int, Any, dict[str, Any]]:
         key = self.simulator.application_key(application)
         return await self.call("POST", f"/applications/{key}/{name}", json=body)
 
-    def status(self, application) -> int:
+    def status(self, application: Application) -> int:
         key = self.simulator.application_key(application)
         return int(self.simulator.truth().applications[key]["stage"]["external_id"])
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("bamboohr", page_size=7), http)
 
 
@@ -61,7 +66,7 @@ async def status_named(client: Client, name: str) -> int:
     return int(next(row["id"] for row in found if row["name"] == name))
 
 
-def contact(value: str | None) -> list[dict]:
+def contact(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "type": None}] if value else []
 
 
@@ -93,14 +98,16 @@ async def walk_and_compare(client: Client) -> None:
         assert (row["id"] in closed) == (application["status"] in {"rejected", "withdrawn"})
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
     await walk_and_compare(client)
 
     assert client.simulator.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
+    client: Client, seed: int
+) -> None:
     done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
@@ -109,7 +116,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, s
     assert client.simulator.violations == []
 
 
-async def test_the_list_tells_no_time_of_change_and_no_phone(client):
+async def test_the_list_tells_no_time_of_change_and_no_phone(client: Client) -> None:
     rows = await client.rows()
     _, found, _ = await client.call("GET", f"/applications/{rows[0]['id']}")
 
@@ -120,7 +127,7 @@ async def test_the_list_tells_no_time_of_change_and_no_phone(client):
     assert "phoneNumber" in found["applicant"]
 
 
-async def test_an_applicant_is_numbered_apart_from_the_application(client):
+async def test_an_applicant_is_numbered_apart_from_the_application(client: Client) -> None:
     rows = await client.rows()
 
     applications = {row["id"] for row in rows}
@@ -129,13 +136,13 @@ async def test_an_applicant_is_numbered_apart_from_the_application(client):
     assert applications & applicants
 
 
-async def test_a_page_behind_the_last_is_empty_and_complete(client):
+async def test_a_page_behind_the_last_is_empty_and_complete(client: Client) -> None:
     _, page, _ = await client.call("GET", "/applications", params={"page": "99"})
 
     assert page == {"applications": [], "paginationComplete": True, "nextPageUrl": None}
 
 
-async def test_next_links_carry_the_other_parameters_on(client):
+async def test_next_links_carry_the_other_parameters_on(client: Client) -> None:
     _, page, _ = await client.call(
         "GET", "/applications", params={"applicationStatus": "ALL_ACTIVE", "sortBy": "status"}
     )
@@ -148,14 +155,14 @@ async def test_next_links_carry_the_other_parameters_on(client):
     assert ids == sorted(ids)
 
 
-async def test_per_page_changes_nothing(client):
+async def test_per_page_changes_nothing(client: Client) -> None:
     _, page, _ = await client.call("GET", "/applications", params={"per_page": "2"})
 
     assert len(page["applications"]) == 7
     assert rules(client) == ["per_page_is_ignored"]
 
 
-async def test_a_new_applicant_shifts_the_pages_of_the_usual_order(client):
+async def test_a_new_applicant_shifts_the_pages_of_the_usual_order(client: Client) -> None:
     simulator = client.simulator
     simulator.on_page = lambda _, page: simulator.actions.new_applicant() if page == 1 else None
 
@@ -165,7 +172,7 @@ async def test_a_new_applicant_shifts_the_pages_of_the_usual_order(client):
     assert len(keys) - len(set(keys)) == 1
 
 
-async def test_new_since_finds_submissions_and_no_changes(client):
+async def test_new_since_finds_submissions_and_no_changes(client: Client) -> None:
     simulator = client.simulator
     minute_ago = datetime.fromtimestamp(simulator.clock.now_ms() / 1000 - 60, tz=UTC)
     await client.post(one(client), "status", {"status": await status_named(client, "Hired")})
@@ -176,7 +183,7 @@ async def test_new_since_finds_submissions_and_no_changes(client):
     assert [str(row["id"]) for row in found] == [simulator.application_key(fresh)]
 
 
-async def test_the_latest_change_can_come_first(client):
+async def test_the_latest_change_can_come_first(client: Client) -> None:
     application = one(client)
     simulator = client.simulator
     simulator.clock.advance(5)
@@ -201,7 +208,9 @@ async def test_the_latest_change_can_come_first(client):
         ("/candidates", "unknown_endpoint"),
     ],
 )
-async def test_a_refusal_has_no_body_and_its_message_in_a_header(client, path, rule):
+async def test_a_refusal_has_no_body_and_its_message_in_a_header(
+    client: Client, path: str, rule: str
+) -> None:
     status, body, headers = await client.call("GET", path)
 
     assert status in {400, 404}
@@ -210,7 +219,7 @@ async def test_a_refusal_has_no_body_and_its_message_in_a_header(client, path, r
     assert rules(client) == [rule]
 
 
-async def test_the_key_is_the_user_and_the_password_does_not_matter(client):
+async def test_the_key_is_the_user_and_the_password_does_not_matter(client: Client) -> None:
     key = client.simulator.credentials["api_key"]
     statuses = []
 
@@ -224,7 +233,9 @@ async def test_the_key_is_the_user_and_the_password_does_not_matter(client):
     assert rules(client) == ["basic_authorization_missing"]
 
 
-async def test_who_does_not_ask_for_json_gets_xml(client, http):
+async def test_who_does_not_ask_for_json_gets_xml(
+    client: Client, http: aiohttp.ClientSession
+) -> None:
     del client.headers["Accept"]
     url = f"{client.simulator.url}{ATS}/statuses"
 
@@ -236,7 +247,9 @@ async def test_who_does_not_ask_for_json_gets_xml(client, http):
     assert rules(client) == ["accept_json_missing"]
 
 
-async def test_a_key_without_ats_access_is_forbidden(start, http):
+async def test_a_key_without_ats_access_is_forbidden(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("bamboohr", ats_access=False), http)
 
     status, body, _ = await client.call("GET", "/statuses")
@@ -244,7 +257,7 @@ async def test_a_key_without_ats_access_is_forbidden(start, http):
     assert (status, body, rules(client)) == (403, None, [])
 
 
-async def test_statuses_are_the_companys_and_have_text_ids(client):
+async def test_statuses_are_the_companys_and_have_text_ids(client: Client) -> None:
     _, statuses, _ = await client.call("GET", "/statuses")
     rows = await client.rows()
 
@@ -253,7 +266,7 @@ async def test_statuses_are_the_companys_and_have_text_ids(client):
     assert {str(row["status"]["id"]) for row in rows} <= {row["id"] for row in statuses}
 
 
-async def test_jobs_are_a_plain_array(client):
+async def test_jobs_are_a_plain_array(client: Client) -> None:
     client.simulator.world.jobs[2].is_open = False
 
     _, jobs, _ = await client.call("GET", "/jobs")
@@ -264,7 +277,7 @@ async def test_jobs_are_a_plain_array(client):
     assert sum(job["totalApplicantsCount"] for job in jobs) == len(await client.rows())
 
 
-async def test_a_status_is_written_as_a_number_and_the_second_has_no_effect(client):
+async def test_a_status_is_written_as_a_number_and_the_second_has_no_effect(client: Client) -> None:
     application = one(client)
     offer = await status_named(client, "Made an Offer")
 
@@ -282,7 +295,9 @@ async def test_a_status_is_written_as_a_number_and_the_second_has_no_effect(clie
     ("name", "status"),
     [("Not a fit", "rejected"), ("Withdrew", "withdrawn"), ("Hired", "hired")],
 )
-async def test_ends_are_statuses_and_can_be_left_again(client, name, status):
+async def test_ends_are_statuses_and_can_be_left_again(
+    client: Client, name: str, status: int
+) -> None:
     application = one(client)
 
     await client.post(application, "status", {"status": await status_named(client, name)})
@@ -294,14 +309,14 @@ async def test_ends_are_statuses_and_can_be_left_again(client, name, status):
     assert client.simulator.world.status_of(application) == "interview"
 
 
-async def test_an_unknown_status_is_refused_without_blame(client):
+async def test_an_unknown_status_is_refused_without_blame(client: Client) -> None:
     status, body, headers = await client.post(one(client), "status", {"status": 999})
 
     assert (status, body, rules(client)) == (400, None, [])
     assert headers["x-bamboohr-error-message"]
 
 
-async def test_the_same_status_can_be_refused(start, http):
+async def test_the_same_status_can_be_refused(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("bamboohr", same_status_refused=True), http)
     application = one(client)
 
@@ -310,7 +325,7 @@ async def test_the_same_status_can_be_refused(start, http):
     assert (status, client.simulator.writes) == (400, [])
 
 
-async def test_comments_are_the_only_remarks(client):
+async def test_comments_are_the_only_remarks(client: Client) -> None:
     application = one(client)
 
     wrong, _, _ = await client.post(application, "comments", {"type": "comment"})
@@ -322,7 +337,7 @@ async def test_comments_are_the_only_remarks(client):
     assert rules(client) == ["comment_shape"]
 
 
-async def test_what_creating_calls_a_candidate_is_an_application(client):
+async def test_what_creating_calls_a_candidate_is_an_application(client: Client) -> None:
     order = {"firstName": "Ada", "lastName": "Test", "jobId": int(client.simulator.JOB_IDS.text(1))}
 
     status, body, _ = await client.call("POST", "/application", json=order)
@@ -334,7 +349,9 @@ async def test_what_creating_calls_a_candidate_is_an_application(client):
     assert found["applicant"]["id"] != body["candidateId"]
 
 
-async def test_a_limited_account_may_say_when_to_come_back(start, http):
+async def test_a_limited_account_may_say_when_to_come_back(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("bamboohr", unlimited=False, rate_per_minute=1), http)
 
     await client.call("GET", "/statuses")
@@ -344,7 +361,7 @@ async def test_a_limited_account_may_say_when_to_come_back(start, http):
     assert 0 < int(headers["retry-after"]) <= 60
 
 
-async def test_an_applicant_without_applications_is_not_seen(client):
+async def test_an_applicant_without_applications_is_not_seen(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     person = simulator.world.people[application.person]
@@ -365,7 +382,9 @@ async def test_an_applicant_without_applications_is_not_seen(client):
         ("/application", {"json": {"firstName": "Ada"}}, 422, "parameter_missing"),
     ],
 )
-async def test_a_malformed_write_changes_nothing(client, path, body, status, rule):
+async def test_a_malformed_write_changes_nothing(
+    client: Client, path: str, body: Any, status: int, rule: str
+) -> None:
     key = client.simulator.application_key(one(client))
 
     found, answer, _ = await client.call("POST", path.format(key), **body)
@@ -374,7 +393,7 @@ async def test_a_malformed_write_changes_nothing(client, path, body, status, rul
     assert client.simulator.writes == []
 
 
-def test_the_same_seed_gives_the_same_account():
+def test_the_same_seed_gives_the_same_account() -> None:
     first, second, other = (
         create_simulator("bamboohr", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
     )
@@ -383,7 +402,9 @@ def test_the_same_seed_gives_the_same_account():
 
 
 @pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
-async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(
+    client: Client, kind: FaultKind, host: str | None
+) -> None:
     client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
 
     _, page, _ = await client.call("GET", "/applications")

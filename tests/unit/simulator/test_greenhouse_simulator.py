@@ -1,13 +1,15 @@
 """The Greenhouse simulator refuses what Harvest v3 refuses and tells the truth otherwise."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import rules
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, rules
 
 
 class Client:
@@ -18,7 +20,7 @@ class Client:
         self.http = http
         self.token = ""
 
-    async def login(self, **form: str) -> dict:
+    async def login(self, **form: str) -> dict[str, Any]:
         credentials = self.simulator.credentials
         basic = aiohttp.encode_basic_auth(credentials["client_id"], credentials["client_secret"])
         body = {"grant_type": "client_credentials", **form}
@@ -28,14 +30,14 @@ class Client:
         self.token = found.get("access_token", "")
         return found
 
-    async def call(self, method: str, path: str, **kwargs) -> tuple[int, object, dict]:
+    async def call(self, method: str, path: str, **kwargs: Any) -> tuple[int, Any, dict[str, Any]]:
         url = path if path.startswith("http") else self.simulator.url + path
         headers = {"Authorization": f"Bearer {self.token}"}
         async with self.http.request(method, url, headers=headers, **kwargs) as answer:
             body = await answer.json() if await answer.read() else None
             return answer.status, body, dict(answer.headers) | {"links": answer.links}
 
-    async def rows(self, name: str, **params: str) -> list[dict]:
+    async def rows(self, name: str, **params: str) -> list[dict[str, Any]]:
         status, found, headers = await self.call("GET", f"/{name}", params=params)
         assert status == 200, found
         while "next" in headers["links"]:
@@ -46,18 +48,18 @@ class Client:
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     client = Client(await start("greenhouse"), http)
     await client.login()
     return client
 
 
-def stage_ids(client: Client, application) -> list[int]:
+def stage_ids(client: Client, application: Application) -> list[int]:
     stages = client.simulator.world.stages_of(application.job)
     return [int(client.simulator.stage_key(stage)) for stage in stages]
 
 
-def one(client: Client, state: str = "active", openings: int = 1):
+def one(client: Client, state: str = "active", openings: int = 1) -> Any:
     """An application in that state, not in its last stage."""
     world = client.simulator.world
     return next(
@@ -74,7 +76,9 @@ def parsed(text: str | None) -> datetime | None:
 
 
 @pytest.mark.parametrize("steps", [0, 120])
-async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(
+    client: Client, steps: int
+) -> None:
     run_random_commands(client.simulator, steps=steps)
 
     candidates = await client.rows("candidates", per_page="7")
@@ -118,13 +122,13 @@ async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, s
     assert client.simulator.violations == []
 
 
-async def test_rows_come_newest_id_first(client):
+async def test_rows_come_newest_id_first(client: Client) -> None:
     found = [row["id"] for row in await client.rows("candidates", per_page="9")]
 
     assert found == sorted(found, reverse=True)
 
 
-async def test_a_parameter_beside_the_cursor_is_refused(client):
+async def test_a_parameter_beside_the_cursor_is_refused(client: Client) -> None:
     _, _, headers = await client.call("GET", "/candidates", params={"per_page": "5"})
     following = str(headers["links"]["next"]["url"])
 
@@ -135,7 +139,9 @@ async def test_a_parameter_beside_the_cursor_is_refused(client):
     assert rules(client) == ["parameter_beside_cursor"]
 
 
-async def test_greenhouse_s_own_reasons_are_shown_only_to_those_who_ask_for_them(client):
+async def test_greenhouse_s_own_reasons_are_shown_only_to_those_who_ask_for_them(
+    client: Client,
+) -> None:
     own = await client.rows("rejection_reasons", per_page="1")
     both = await client.rows("rejection_reasons", per_page="1", include_defaults="true")
     refused, _, _ = await client.call(
@@ -159,13 +165,13 @@ async def test_greenhouse_s_own_reasons_are_shown_only_to_those_who_ask_for_them
         ({"cursor": "made-up"}, "invalid_cursor"),
     ],
 )
-async def test_a_malformed_listing_is_refused(client, params, rule):
+async def test_a_malformed_listing_is_refused(client: Client, params: Any, rule: str) -> None:
     status, _, _ = await client.call("GET", "/candidates", params=params)
 
     assert (status, rules(client)) == (422, [rule])
 
 
-async def test_the_status_filter_speaks_other_words_than_the_answer(client):
+async def test_the_status_filter_speaks_other_words_than_the_answer(client: Client) -> None:
     found = await client.rows("applications", status="active")
     misled = await client.rows("applications", status="in_process")
 
@@ -174,7 +180,7 @@ async def test_the_status_filter_speaks_other_words_than_the_answer(client):
     assert rules(client) == ["unknown_status_filter"]
 
 
-async def test_the_updated_filter_is_inclusive(client):
+async def test_the_updated_filter_is_inclusive(client: Client) -> None:
     person = next(iter(client.simulator.world.people.values()))
     key = client.simulator.person_key(person)
     at = client.simulator.truth().candidates[key]["external_updated_at"].isoformat()
@@ -186,7 +192,7 @@ async def test_the_updated_filter_is_inclusive(client):
     assert exclusive == []
 
 
-async def test_an_edit_between_two_pages_is_seen_by_the_next_window(client):
+async def test_an_edit_between_two_pages_is_seen_by_the_next_window(client: Client) -> None:
     simulator = client.simulator
     person = list(simulator.world.people.values())[-1]
     before = datetime.now().astimezone().isoformat()
@@ -204,7 +210,7 @@ async def test_an_edit_between_two_pages_is_seen_by_the_next_window(client):
     assert [row["title"] for row in fresh] == ["Changed"]
 
 
-async def test_a_new_token_revokes_the_previous_one(client):
+async def test_a_new_token_revokes_the_previous_one(client: Client) -> None:
     first = client.token
     await client.login()
     second, client.token = client.token, first
@@ -216,7 +222,7 @@ async def test_a_new_token_revokes_the_previous_one(client):
     assert (await client.call("GET", "/jobs"))[0] == 200
 
 
-async def test_a_token_ends_with_its_time(client):
+async def test_a_token_ends_with_its_time(client: Client) -> None:
     answer = await client.login()
     client.simulator.clock.advance(3601)
 
@@ -226,7 +232,7 @@ async def test_a_token_ends_with_its_time(client):
     assert status == 401
 
 
-async def test_a_token_of_somebody_who_is_no_site_admin_cannot_list(client):
+async def test_a_token_of_somebody_who_is_no_site_admin_cannot_list(client: Client) -> None:
     await client.login(sub=client.simulator.USER_IDS.text(5))
 
     status, _, _ = await client.call("GET", "/candidates")
@@ -234,7 +240,9 @@ async def test_a_token_of_somebody_who_is_no_site_admin_cannot_list(client):
     assert (status, rules(client)) == (403, ["not_site_admin"])
 
 
-async def test_credentials_in_the_form_body_give_no_token(start, http):
+async def test_credentials_in_the_form_body_give_no_token(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("greenhouse")
     body = {"grant_type": "client_credentials", **simulator.credentials}
 
@@ -243,7 +251,7 @@ async def test_credentials_in_the_form_body_give_no_token(start, http):
     assert [v.rule for v in simulator.violations] == ["client_credentials_not_basic"]
 
 
-async def test_a_move_needs_the_present_stage_as_its_guard(client):
+async def test_a_move_needs_the_present_stage_as_its_guard(client: Client) -> None:
     application = one(client)
     stages = stage_ids(client, application)
     here = stages[client.simulator.world.jobs[application.job].stages.index(application.stage)]
@@ -265,7 +273,9 @@ async def test_a_move_needs_the_present_stage_as_its_guard(client):
     assert rules(client) == ["move_without_guard"]
 
 
-async def test_the_guard_may_live_in_the_other_id_space(start, http):
+async def test_the_guard_may_live_in_the_other_id_space(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("greenhouse", from_stage_space="row")
     client = Client(simulator, http)
     await client.login()
@@ -290,7 +300,7 @@ async def test_the_guard_may_live_in_the_other_id_space(start, http):
     assert (by_stage[0], by_row[0]) == (422, 204)
 
 
-async def test_reject_and_unreject_mind_the_state(client):
+async def test_reject_and_unreject_mind_the_state(client: Client) -> None:
     application = one(client)
     path = f"/applications/{client.simulator.application_key(application)}"
     stage = application.stage
@@ -308,7 +318,7 @@ async def test_reject_and_unreject_mind_the_state(client):
     assert (application.state, application.stage) == ("active", stage)
 
 
-async def test_a_hire_names_the_opening_where_there_are_several(client):
+async def test_a_hire_names_the_opening_where_there_are_several(client: Client) -> None:
     application = one(client, openings=2)
     path = f"/applications/{client.simulator.application_key(application)}/hire"
     openings = await client.rows("openings")
@@ -324,7 +334,7 @@ async def test_a_hire_names_the_opening_where_there_are_several(client):
     assert (vague[0], hired[0], application.state) == (422, 204, "hired")
 
 
-async def test_a_score_is_written_once_and_overwritten_without_effect(client):
+async def test_a_score_is_written_once_and_overwritten_without_effect(client: Client) -> None:
     application = one(client)
     path = f"/applications/{client.simulator.application_key(application)}"
     order = {"custom_fields": [{"name_key": "clearview_score", "value": 71}]}
@@ -340,7 +350,9 @@ async def test_a_score_is_written_once_and_overwritten_without_effect(client):
     assert unknown[0] == 422
 
 
-async def test_file_addresses_are_signed_anew_and_need_no_credentials(client, http):
+async def test_file_addresses_are_signed_anew_and_need_no_credentials(
+    client: Client, http: aiohttp.ClientSession
+) -> None:
     first = await client.rows("attachments")
     second = await client.rows("attachments")
 
@@ -358,7 +370,9 @@ async def test_file_addresses_are_signed_anew_and_need_no_credentials(client, ht
     assert rules(client) == ["credentials_sent_to_file_store"]
 
 
-async def test_the_window_closes_and_says_when_it_opens_again(start, http):
+async def test_the_window_closes_and_says_when_it_opens_again(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("greenhouse", unlimited=False, rate_limit=3, window_s=5.0)
     client = Client(simulator, http)
     await client.login()
@@ -370,7 +384,7 @@ async def test_the_window_closes_and_says_when_it_opens_again(start, http):
     assert 1 <= int(answers[-1][2]["Retry-After"]) <= 5
 
 
-async def test_what_is_gone_vanishes_from_the_listings(client):
+async def test_what_is_gone_vanishes_from_the_listings(client: Client) -> None:
     simulator = client.simulator
     people = list(simulator.world.people.values())
     gone, primary, duplicate = people[3], people[4], people[5]
@@ -389,7 +403,9 @@ async def test_what_is_gone_vanishes_from_the_listings(client):
         )
 
 
-async def test_a_record_deleted_between_two_pages_is_skipped_and_the_rest_is_whole(client):
+async def test_a_record_deleted_between_two_pages_is_skipped_and_the_rest_is_whole(
+    client: Client,
+) -> None:
     simulator = client.simulator
     gone = simulator.world.people[1]
     simulator.schedule.add(
@@ -405,7 +421,7 @@ async def test_a_record_deleted_between_two_pages_is_skipped_and_the_rest_is_who
     assert simulator.person_key(gone) not in found
 
 
-async def test_a_window_over_equal_timestamps_returns_all_of_them(client):
+async def test_a_window_over_equal_timestamps_returns_all_of_them(client: Client) -> None:
     simulator = client.simulator
     at = simulator.clock.now_ms()
     people = list(simulator.world.people.values())
@@ -420,7 +436,7 @@ async def test_a_window_over_equal_timestamps_returns_all_of_them(client):
     assert sum(row["updated_at"] is None for row in everything) == 5
 
 
-async def test_an_id_of_another_space_finds_nothing(client):
+async def test_an_id_of_another_space_finds_nothing(client: Client) -> None:
     application = one(client)
     entry = client.simulator.rows.entry_owner
     row_id = next(n for n, owner in entry.items() if owner == application.number)
@@ -430,7 +446,7 @@ async def test_an_id_of_another_space_finds_nothing(client):
     assert found == []
 
 
-async def test_notes_and_tags_are_written_for_a_known_person(client):
+async def test_notes_and_tags_are_written_for_a_known_person(client: Client) -> None:
     simulator = client.simulator
     person = next(p for p in simulator.world.people.values() if not p.tags)
     key = int(simulator.person_key(person))
@@ -452,7 +468,7 @@ async def test_notes_and_tags_are_written_for_a_known_person(client):
     assert person.tags == [tag["name"]]
 
 
-async def test_people_are_anonymised_merged_and_deleted_by_the_api(client):
+async def test_people_are_anonymised_merged_and_deleted_by_the_api(client: Client) -> None:
     simulator = client.simulator
     first, second, third = list(simulator.world.people.values())[:3]
     keys = [simulator.person_key(person) for person in (first, second, third)]

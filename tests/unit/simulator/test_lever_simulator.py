@@ -1,11 +1,14 @@
 """The Lever simulator refuses what the Data API refuses and tells the truth otherwise."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import one, rules
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, one, rules
 
 
 class Client:
@@ -18,13 +21,13 @@ class Client:
             "Authorization": aiohttp.encode_basic_auth(simulator.credentials["api_key"], "")
         }
 
-    async def call(self, method: str, path: str, **kwargs) -> tuple[int, dict]:
+    async def call(self, method: str, path: str, **kwargs: Any) -> tuple[int, dict[str, Any]]:
         url = self.simulator.url + path
         async with self.http.request(method, url, headers=self.headers, **kwargs) as answer:
             return answer.status, await answer.json()
 
-    async def rows(self, name: str, **params: str) -> list[dict]:
-        found: list[dict] = []
+    async def rows(self, name: str, **params: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         more = True
         while more:
             status, body = await self.call("GET", f"/{name}", params=params)
@@ -35,17 +38,19 @@ class Client:
                 params["offset"] = body["next"]
         return found
 
-    def path(self, application, action: str = "") -> str:
+    def path(self, application: Application, action: str = "") -> str:
         return f"/opportunities/{self.simulator.application_key(application)}{action}"
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("lever"), http)
 
 
 @pytest.mark.parametrize("steps", [0, 120])
-async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, steps):
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(
+    client: Client, steps: int
+) -> None:
     run_random_commands(client.simulator, steps=steps)
 
     found = await client.rows("opportunities", limit="7", expand="applications")
@@ -76,7 +81,7 @@ async def test_a_correct_walk_finds_the_truth_whatever_happened_before(client, s
     assert client.simulator.violations == []
 
 
-async def test_opportunities_come_by_stage_and_not_by_updated_at(client):
+async def test_opportunities_come_by_stage_and_not_by_updated_at(client: Client) -> None:
     names = {client.simulator.stage_key(s): s for s in client.simulator.world.stages.values()}
     found = await client.rows("opportunities", limit="9")
     ranks = [names[row["stage"]].order for row in found]
@@ -85,7 +90,9 @@ async def test_opportunities_come_by_stage_and_not_by_updated_at(client):
     assert [row["updatedAt"] for row in found] != sorted(row["updatedAt"] for row in found)
 
 
-async def test_a_move_to_a_served_stage_during_the_walk_hides_an_opportunity(client):
+async def test_a_move_to_a_served_stage_during_the_walk_hides_an_opportunity(
+    client: Client,
+) -> None:
     simulator = client.simulator
     stages = list(simulator.world.stages.values())
     late = next(a for a in simulator.world.applications.values() if a.stage == stages[-1].number)
@@ -114,13 +121,13 @@ async def test_a_move_to_a_served_stage_during_the_walk_hides_an_opportunity(cli
         ({"expand": "everything"}, "unknown_expansion"),
     ],
 )
-async def test_a_malformed_listing_is_refused(client, params, rule):
+async def test_a_malformed_listing_is_refused(client: Client, params: Any, rule: str) -> None:
     status, _ = await client.call("GET", "/opportunities", params=params)
 
     assert (status, rules(client)) == (400, [rule])
 
 
-async def test_other_parameters_stay_the_same_through_a_walk(client):
+async def test_other_parameters_stay_the_same_through_a_walk(client: Client) -> None:
     _, first = await client.call("GET", "/opportunities", params={"limit": "5"})
 
     status, body = await client.call(
@@ -131,7 +138,7 @@ async def test_other_parameters_stay_the_same_through_a_walk(client):
     assert rules(client) == ["parameters_changed_during_walk"]
 
 
-async def test_an_old_offset_is_refused_without_blame(client):
+async def test_an_old_offset_is_refused_without_blame(client: Client) -> None:
     _, first = await client.call("GET", "/opportunities", params={"limit": "5"})
     client.simulator.clock.advance(3700)
 
@@ -143,7 +150,9 @@ async def test_an_old_offset_is_refused_without_blame(client):
     assert "Invalid offset token" in body["message"]
 
 
-async def test_the_updated_window_is_inclusive_and_skips_records_without_updated_at(client):
+async def test_the_updated_window_is_inclusive_and_skips_records_without_updated_at(
+    client: Client,
+) -> None:
     application = one(client)
     client.simulator.actions.set_updated_at(client.simulator.world.applications.values(), None)
     application.updated_ms = at = client.simulator.clock.now_ms()
@@ -155,7 +164,7 @@ async def test_the_updated_window_is_inclusive_and_skips_records_without_updated
     assert len(everything) == len(client.simulator.world.applications)
 
 
-async def test_a_key_without_basic_is_refused(client, http):
+async def test_a_key_without_basic_is_refused(client: Client, http: aiohttp.ClientSession) -> None:
     key = client.simulator.credentials["api_key"]
 
     for headers, params in (
@@ -169,7 +178,7 @@ async def test_a_key_without_basic_is_refused(client, http):
     assert "credentials_in_query" in rules(client)
 
 
-async def test_a_move_is_repeatable_and_the_second_has_no_effect(client):
+async def test_a_move_is_repeatable_and_the_second_has_no_effect(client: Client) -> None:
     application = one(client)
     stages = client.simulator.world.stages_of(application.job)
     target = next(s for s in stages if s.number != application.stage)
@@ -186,7 +195,7 @@ async def test_a_move_is_repeatable_and_the_second_has_no_effect(client):
     assert body["data"]["stageChanges"][-1]["userId"] == user
 
 
-async def test_archiving_keeps_the_stage_and_a_null_reason_opens_again(client):
+async def test_archiving_keeps_the_stage_and_a_null_reason_opens_again(client: Client) -> None:
     application = one(client)
     stage = application.stage
     reasons = await client.rows("archive_reasons", type="non-hired")
@@ -204,7 +213,7 @@ async def test_archiving_keeps_the_stage_and_a_null_reason_opens_again(client):
     assert (application.stage, application.state) == (stage, "active")
 
 
-async def test_a_hired_reason_hires(client):
+async def test_a_hired_reason_hires(client: Client) -> None:
     application = one(client)
     (hired,) = await client.rows("archive_reasons", type="hired")
 
@@ -213,7 +222,7 @@ async def test_a_hired_reason_hires(client):
     assert application.state == "hired"
 
 
-async def test_a_move_of_an_archived_opportunity_leaves_it_archived(client):
+async def test_a_move_of_an_archived_opportunity_leaves_it_archived(client: Client) -> None:
     application = one(client, "rejected")
     stages = client.simulator.world.stages_of(application.job)
     target = next(s for s in stages if s.number != application.stage)
@@ -228,7 +237,7 @@ async def test_a_move_of_an_archived_opportunity_leaves_it_archived(client):
     assert body["data"]["archived"] is not None
 
 
-async def test_the_archive_state_can_be_flat(start, http):
+async def test_the_archive_state_can_be_flat(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("lever", archived_shape="flat"), http)
 
     _, body = await client.call("GET", client.path(one(client, "rejected")))
@@ -238,7 +247,9 @@ async def test_the_archive_state_can_be_flat(start, http):
     assert body["data"]["archiveReason"]
 
 
-async def test_an_unknown_actor_is_refused_and_a_required_one_can_be_missing(start, http):
+async def test_an_unknown_actor_is_refused_and_a_required_one_can_be_missing(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("lever", perform_as_required=True), http)
     path = client.path(one(client), "/addTags")
 
@@ -251,7 +262,7 @@ async def test_an_unknown_actor_is_refused_and_a_required_one_can_be_missing(sta
     assert rules(client) == ["perform_as_missing"]
 
 
-async def test_tags_change_the_opportunity_and_notes_do_not(client):
+async def test_tags_change_the_opportunity_and_notes_do_not(client: Client) -> None:
     application = one(client)
     before = application.updated_ms
 
@@ -266,7 +277,7 @@ async def test_tags_change_the_opportunity_and_notes_do_not(client):
     assert "score-80" in body["data"]["tags"]
 
 
-async def test_deletions_are_told_only_in_their_own_list(client):
+async def test_deletions_are_told_only_in_their_own_list(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     key = simulator.application_key(application)
@@ -282,7 +293,9 @@ async def test_deletions_are_told_only_in_their_own_list(client):
     assert (status, body["code"]) == (404, "ResourceNotFound")
 
 
-async def test_an_anonymised_contact_has_empty_fields_rather_than_missing_ones(client):
+async def test_an_anonymised_contact_has_empty_fields_rather_than_missing_ones(
+    client: Client,
+) -> None:
     application = one(client)
     person = client.simulator.world.people[application.person]
     client.simulator.actions.anonymise(person)
@@ -293,7 +306,9 @@ async def test_an_anonymised_contact_has_empty_fields_rather_than_missing_ones(c
     assert (body["data"]["name"], body["data"]["emails"]) == ("", [])
 
 
-async def test_the_bucket_empties_and_says_nothing_about_when_it_fills(start, http):
+async def test_the_bucket_empties_and_says_nothing_about_when_it_fills(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("lever", unlimited=False, rate_per_s=0.5, burst=3)
     client = Client(simulator, http)
     statuses = []

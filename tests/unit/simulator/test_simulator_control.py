@@ -1,23 +1,34 @@
 """The control API lets another process see and steer everything a test in this one could."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import aiohttp
 import pytest
 
+from connectors.simulator import Simulator
+from tests.support.simulators import Start
 
-@pytest.fixture
-async def control(start, http):
-    simulator = await start("lever", candidates=20)
 
-    async def call(method: str, path: str = "", body: object = None):
-        url = f"{simulator.origin}/_control/{path}"
-        async with http.request(method, url, json=body) as answer:
+@dataclass(frozen=True)
+class Control:
+    """The control API of a simulator, and the simulator itself."""
+
+    simulator: Simulator
+    http: aiohttp.ClientSession
+
+    async def __call__(self, method: str, path: str = "", body: object = None) -> tuple[int, Any]:
+        url = f"{self.simulator.origin}/_control/{path}"
+        async with self.http.request(method, url, json=body) as answer:
             return answer.status, await answer.json()
 
-    call.simulator = simulator
-    return call
+
+@pytest.fixture
+async def control(start: Start, http: aiohttp.ClientSession) -> Control:
+    return Control(await start("lever", candidates=20), http)
 
 
-async def test_the_facts_say_how_to_connect(control):
+async def test_the_facts_say_how_to_connect(control: Control) -> None:
     _, facts = await control("GET")
 
     assert facts["endpoint"] == control.simulator.url
@@ -25,7 +36,7 @@ async def test_the_facts_say_how_to_connect(control):
     assert facts["counts"]["candidates"] == 20
 
 
-async def test_truth_is_told_as_in_process(control):
+async def test_truth_is_told_as_in_process(control: Control) -> None:
     _, told = await control("GET", "truth")
     truth = control.simulator.truth()
 
@@ -35,7 +46,7 @@ async def test_truth_is_told_as_in_process(control):
     }
 
 
-async def test_a_mutation_is_carried_out(control):
+async def test_a_mutation_is_carried_out(control: Control) -> None:
     _, done = await control("POST", "mutate", {"kind": "move", "stage": "Offer"})
 
     assert control.simulator.truth().applications[done["application"]]["status"] == "offer"
@@ -51,21 +62,23 @@ async def test_a_mutation_is_carried_out(control):
         ("POST", "mutate", ["no object"]),
     ],
 )
-async def test_a_mistake_is_explained(control, method, path, body):
+async def test_a_mistake_is_explained(control: Control, method: str, path: str, body: Any) -> None:
     status, answer = await control(method, path, body)
 
     assert status == 400
     assert answer["error"]
 
 
-async def test_an_unknown_endpoint_is_answered_with_the_known_ones(control):
+async def test_an_unknown_endpoint_is_answered_with_the_known_ones(control: Control) -> None:
     status, answer = await control("GET", "no-such")
 
     assert status == 404
     assert "GET /_control/truth" in answer["known"]
 
 
-async def test_the_clock_is_steered_and_the_date_header_follows(control, http):
+async def test_the_clock_is_steered_and_the_date_header_follows(
+    control: Control, http: aiohttp.ClientSession
+) -> None:
     await control("POST", "clock", {"freeze": "2027-01-02T03:04:05Z"})
     _, told = await control("POST", "clock", {"advance_s": 60})
 
@@ -76,7 +89,7 @@ async def test_the_clock_is_steered_and_the_date_header_follows(control, http):
     assert date == "Sat, 02 Jan 2027 03:05:05 GMT"
 
 
-async def test_faults_are_ordered_listed_and_cleared(control):
+async def test_faults_are_ordered_listed_and_cleared(control: Control) -> None:
     await control("POST", "faults", {"kind": "reset", "operation": "list", "count": None})
     _, listed = await control("GET", "faults")
     await control("DELETE", "faults")
@@ -86,7 +99,9 @@ async def test_faults_are_ordered_listed_and_cleared(control):
     assert cleared["pending"] == []
 
 
-async def test_a_scheduled_mutation_happens_between_two_pages(control, http):
+async def test_a_scheduled_mutation_happens_between_two_pages(
+    control: Control, http: aiohttp.ClientSession
+) -> None:
     simulator = control.simulator
     order = {"kind": "new_applicant"}
     await control("POST", "schedule", {"list": "stages", "after_page": 1, "mutate": order})
@@ -100,7 +115,9 @@ async def test_a_scheduled_mutation_happens_between_two_pages(control, http):
     assert [entry["kind"] for entry in done] == ["new_applicant"]
 
 
-async def test_the_recorder_is_read_and_cleared(control, http):
+async def test_the_recorder_is_read_and_cleared(
+    control: Control, http: aiohttp.ClientSession
+) -> None:
     async with http.get(f"{control.simulator.url}/stages"):
         pass
     _, violations = await control("GET", "violations")

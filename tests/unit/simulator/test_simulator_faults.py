@@ -3,32 +3,39 @@
 import asyncio
 import time
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
-from connectors.simulator import Fault
-from connectors.simulator.faults import FaultPlan, fault_from
+from connectors.simulator import Fault, Simulator
+from connectors.simulator.faults import FaultKind, FaultPlan, fault_from
+from tests.support.simulators import Start
 
 TIMEOUT = aiohttp.ClientTimeout(total=0.3)
 
 
 @pytest.fixture
-async def lever(start):
+async def lever(start: Start) -> Simulator:
     return await start("lever")
 
 
-def headers(simulator) -> dict[str, str]:
+def headers(simulator: Simulator) -> dict[str, str]:
     return {"Authorization": aiohttp.encode_basic_auth(simulator.credentials["api_key"], "")}
 
 
-async def get(http, simulator, path="/opportunities", **kwargs):
+async def get(
+    http: aiohttp.ClientSession, simulator: Simulator, path: str = "/opportunities", **kwargs: Any
+) -> tuple[aiohttp.ClientResponse, bytes]:
     url = simulator.url + path
     async with http.get(url, headers=headers(simulator), **kwargs) as answer:
         return answer, await answer.read()
 
 
-async def test_a_fault_is_served_as_often_as_ordered_and_then_all_is_well(lever, http):
+async def test_a_fault_is_served_as_often_as_ordered_and_then_all_is_well(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("error", operation="list", status=502, count=2))
 
     statuses = [(await get(http, lever))[0].status for _ in range(3)]
@@ -37,7 +44,9 @@ async def test_a_fault_is_served_as_often_as_ordered_and_then_all_is_well(lever,
     assert lever.faults.pending == []
 
 
-async def test_a_fault_for_writes_leaves_listings_alone(lever, http):
+async def test_a_fault_for_writes_leaves_listings_alone(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("error", operation="write"))
 
     answer, _ = await get(http, lever)
@@ -46,7 +55,9 @@ async def test_a_fault_for_writes_leaves_listings_alone(lever, http):
     assert len(lever.faults.pending) == 1
 
 
-async def test_a_fault_may_wait_and_name_its_endpoint(lever, http):
+async def test_a_fault_may_wait_and_name_its_endpoint(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("error", name="stages", skip=1))
 
     statuses = [
@@ -58,7 +69,9 @@ async def test_a_fault_may_wait_and_name_its_endpoint(lever, http):
 
 
 @pytest.mark.parametrize("retry_after", [2, "date", None])
-async def test_a_429_tells_when_to_come_back_in_every_spelling(lever, http, retry_after):
+async def test_a_429_tells_when_to_come_back_in_every_spelling(
+    lever: Simulator, http: aiohttp.ClientSession, retry_after: str | None
+) -> None:
     lever.faults.add(Fault("rate_limited", retry_after=retry_after, date_in_s=30))
 
     answer, _ = await get(http, lever)
@@ -72,7 +85,9 @@ async def test_a_429_tells_when_to_come_back_in_every_spelling(lever, http, retr
         assert said == (None if retry_after is None else "2")
 
 
-async def test_calling_again_before_the_time_is_a_violation(lever, http):
+async def test_calling_again_before_the_time_is_a_violation(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("rate_limited", retry_after=30))
     await get(http, lever)
     at_once = list(lever.violations)
@@ -85,7 +100,9 @@ async def test_calling_again_before_the_time_is_a_violation(lever, http):
     assert [v.rule for v in lever.violations] == ["called_during_retry_after"]
 
 
-async def test_no_answer_ever_comes_and_stopping_still_works(lever, http):
+async def test_no_answer_ever_comes_and_stopping_still_works(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("timeout"))
 
     with pytest.raises(TimeoutError):
@@ -93,14 +110,18 @@ async def test_no_answer_ever_comes_and_stopping_still_works(lever, http):
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_mid_body"])
-async def test_the_connection_is_cut(lever, http, kind):
+async def test_the_connection_is_cut(
+    lever: Simulator, http: aiohttp.ClientSession, kind: FaultKind
+) -> None:
     lever.faults.add(Fault(kind))
 
     with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientError)):
         await get(http, lever)
 
 
-async def test_broken_bodies_are_broken_in_their_own_way(lever, http):
+async def test_broken_bodies_are_broken_in_their_own_way(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     _, whole = await get(http, lever)
     lever.faults.add(Fault("truncated"), Fault("html"), Fault("wrong_type"))
 
@@ -114,7 +135,9 @@ async def test_broken_bodies_are_broken_in_their_own_way(lever, http):
     assert (text.content_type, same) == ("text/plain", whole)
 
 
-async def test_a_redirect_points_where_the_tester_wants(lever, http):
+async def test_a_redirect_points_where_the_tester_wants(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("redirect", status=307, to="http://other.invalid/x"))
 
     answer, _ = await get(http, lever, allow_redirects=False)
@@ -122,7 +145,9 @@ async def test_a_redirect_points_where_the_tester_wants(lever, http):
     assert (answer.status, answer.headers["Location"]) == (307, "http://other.invalid/x")
 
 
-async def test_a_dripping_answer_is_whole_in_the_end(lever, http):
+async def test_a_dripping_answer_is_whole_in_the_end(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
     lever.faults.add(Fault("drip", name="stages", seconds=0.001))
 
     _, body = await get(http, lever, "/stages")
@@ -131,7 +156,9 @@ async def test_a_dripping_answer_is_whole_in_the_end(lever, http):
 
 
 @pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
-async def test_a_body_can_be_far_too_large(lever, http, kind):
+async def test_a_body_can_be_far_too_large(
+    lever: Simulator, http: aiohttp.ClientSession, kind: FaultKind
+) -> None:
     lever.faults.add(Fault(kind, megabytes=4))
 
     answer, body = await get(http, lever)
@@ -140,11 +167,14 @@ async def test_a_body_can_be_far_too_large(lever, http, kind):
     assert (answer.headers.get("Content-Encoding") == "gzip") == (kind == "gzip_bomb")
 
 
-async def test_page_faults_change_the_page_and_not_the_account(lever, http):
-    async def page(**params) -> dict:
+async def test_page_faults_change_the_page_and_not_the_account(
+    lever: Simulator, http: aiohttp.ClientSession
+) -> None:
+    async def page(**params: str) -> dict[str, Any]:
         url = f"{lever.url}/opportunities"
         async with http.get(url, headers=headers(lever), params={"limit": "5"} | params) as answer:
-            return await answer.json()
+            found: dict[str, Any] = await answer.json()
+            return found
 
     first = await page()
     lever.faults.add(Fault("empty_page"), Fault("endless_next"), Fault("duplicate_row"))
@@ -163,7 +193,9 @@ async def test_page_faults_change_the_page_and_not_the_account(lever, http):
     assert short["next"] != endless["next"]
 
 
-async def test_next_links_may_lead_to_another_host(start, http):
+async def test_next_links_may_lead_to_another_host(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("greenhouse")
     credentials = simulator.credentials
     basic = aiohttp.encode_basic_auth(credentials["client_id"], credentials["client_secret"])
@@ -177,7 +209,7 @@ async def test_next_links_may_lead_to_another_host(start, http):
     async with http.get(
         f"{simulator.url}/candidates?per_page=5", headers={"Authorization": f"Bearer {token}"}
     ) as answer:
-        following = answer.links["next"]["url"]
+        following = URL(str(answer.links["next"]["url"]))
 
     assert following.host == "other.invalid"
 
@@ -185,7 +217,9 @@ async def test_next_links_may_lead_to_another_host(start, http):
 @pytest.mark.parametrize(
     ("kind", "error"), [("lost_answer", aiohttp.ClientError), ("unanswered", TimeoutError)]
 )
-async def test_a_write_may_take_effect_without_an_answer(lever, http, kind, error):
+async def test_a_write_may_take_effect_without_an_answer(
+    lever: Simulator, http: aiohttp.ClientSession, kind: FaultKind, error: type[Exception]
+) -> None:
     application = next(a for a in lever.world.applications.values() if a.state == "active")
     target = next(s for s in lever.world.stages.values() if s.number != application.stage)
     lever.faults.add(Fault(kind, operation="write"))
@@ -203,7 +237,9 @@ async def test_a_write_may_take_effect_without_an_answer(lever, http, kind, erro
     assert [(write.effect, write.answered) for write in lever.writes] == [(True, False)]
 
 
-async def test_tokens_that_end_in_the_middle_of_a_walk_are_refused_once(start, http):
+async def test_tokens_that_end_in_the_middle_of_a_walk_are_refused_once(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     ashby = await start("ashby")
     url = f"{ashby.url}/candidate.list"
     sent = headers(ashby) | {"Accept": "application/json; version=1"}
@@ -217,7 +253,9 @@ async def test_tokens_that_end_in_the_middle_of_a_walk_are_refused_once(start, h
     assert body["errorInfo"]["code"] == "cursor_invalid"
 
 
-async def test_parallel_calls_beyond_the_limit_are_refused_and_recorded(start, http):
+async def test_parallel_calls_beyond_the_limit_are_refused_and_recorded(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     ashby = await start("ashby", concurrency=2, latency_s=0.05)
     sent = headers(ashby) | {"Accept": "application/json; version=1"}
 
@@ -231,7 +269,7 @@ async def test_parallel_calls_beyond_the_limit_are_refused_and_recorded(start, h
     assert {v.rule for v in ashby.violations} == {"too_many_parallel"}
 
 
-def test_probability_is_drawn_with_the_seed():
+def test_probability_is_drawn_with_the_seed() -> None:
     def drawn(seed: int) -> list[bool]:
         plan = FaultPlan(seed=seed)
         plan.add(Fault("error", probability=0.5, count=None))
@@ -242,12 +280,14 @@ def test_probability_is_drawn_with_the_seed():
 
 
 @pytest.mark.parametrize("order", [{"kind": "no_such"}, {"count": 1}, {"kind": "reset", "x": 1}])
-def test_an_order_for_an_unknown_fault_is_refused(order):
+def test_an_order_for_an_unknown_fault_is_refused(order: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="fault"):
         fault_from(order)
 
 
-async def test_stopping_ends_answers_that_never_come(start, http):
+async def test_stopping_ends_answers_that_never_come(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("lever")
     simulator.faults.add(Fault("timeout"))
     asked = asyncio.create_task(get(http, simulator))

@@ -11,6 +11,7 @@ import pytest
 import connectors.simulator
 from connectors.simulator import names
 from connectors.simulator.commands import run_random_commands
+from tests.support.simulators import Start
 
 FOLDER = Path(connectors.simulator.__file__).parent
 ALLOWED = {"yaml", "aiohttp", "msgspec", "multidict"}
@@ -27,7 +28,7 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
-def test_a_simulator_knows_nothing_of_the_connector_engine(path):
+def test_a_simulator_knows_nothing_of_the_connector_engine(path: Path) -> None:
     foreign = {
         name
         for name in imported(path)
@@ -38,7 +39,9 @@ def test_a_simulator_knows_nothing_of_the_connector_engine(path):
     assert foreign == set()
 
 
-async def test_a_stopped_simulator_refuses_and_starts_again_where_it_was(start, http):
+async def test_a_stopped_simulator_refuses_and_starts_again_where_it_was(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("lever")
     before = simulator.truth()
     port = int(simulator.origin.rsplit(":", 1)[1])
@@ -53,7 +56,7 @@ async def test_a_stopped_simulator_refuses_and_starts_again_where_it_was(start, 
     assert simulator.truth() == before
 
 
-async def test_two_simulators_do_not_share_anything(start):
+async def test_two_simulators_do_not_share_anything(start: Start) -> None:
     first, second = await start("lever"), await start("lever")
     untouched = second.truth()
 
@@ -63,7 +66,9 @@ async def test_two_simulators_do_not_share_anything(start):
     assert first.truth() != untouched == second.truth()
 
 
-async def test_an_unknown_endpoint_is_a_violation(start, http):
+async def test_an_unknown_endpoint_is_a_violation(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("greenhouse")
 
     async with http.get(f"{simulator.url}/no-such") as missing:
@@ -74,7 +79,9 @@ async def test_an_unknown_endpoint_is_a_violation(start, http):
 
 
 @pytest.mark.parametrize("name", ["ashby", "greenhouse", "lever"])
-async def test_a_secret_in_another_place_is_a_violation(start, http, name):
+async def test_a_secret_in_another_place_is_a_violation(
+    start: Start, http: aiohttp.ClientSession, name: str
+) -> None:
     simulator = await start(name)
     secret = list(simulator.credentials.values())[-1]
 
@@ -92,7 +99,7 @@ async def test_a_secret_in_another_place_is_a_violation(start, http, name):
     assert secret not in str(simulator.violations)
 
 
-async def test_a_scaled_window_opens_again_soon(start, http):
+async def test_a_scaled_window_opens_again_soon(start: Start, http: aiohttp.ClientSession) -> None:
     simulator = await start(
         "greenhouse", unlimited=False, token_rate_limit=1, window_s=30, time_scale=0.01
     )
@@ -111,7 +118,7 @@ async def test_a_scaled_window_opens_again_soon(start, http):
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_busy_while_is_seeded_and_does_most_of_what_there_is(name):
+def test_a_busy_while_is_seeded_and_does_most_of_what_there_is(name: str) -> None:
     accounts = [connectors.simulator.create_simulator(name, candidates=60) for _ in range(2)]
 
     done = [run_random_commands(account, steps=150, seed=5) for account in accounts]
@@ -120,7 +127,7 @@ def test_a_busy_while_is_seeded_and_does_most_of_what_there_is(name):
     assert len({entry["kind"] for entry in done[0]}) >= 9
 
 
-def test_no_two_modules_of_the_simulators_import_each_other():
+def test_no_two_modules_of_the_simulators_import_each_other() -> None:
     """Neither directly nor through others, also not for types alone."""
     graph = grimp.build_graph("connectors", cache_dir=None)
     ours = {name for name in graph.modules if name.startswith("connectors.simulator.")}

@@ -1,6 +1,7 @@
 """Worlds are seeded, actions bump what they should, ids lead back, truth follows the world."""
 
 import time
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -35,22 +36,22 @@ def vendors() -> list[str]:
     return names()
 
 
-def test_the_first_vendors_can_be_simulated():
+def test_the_first_vendors_can_be_simulated() -> None:
     assert {"ashby", "greenhouse", "lever"} <= set(names())
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones():
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownSimulator, match="greenhouse"):
         create_simulator("greenhose")
 
 
-def test_an_option_that_a_vendor_lacks_is_refused():
+def test_an_option_that_a_vendor_lacks_is_refused() -> None:
     with pytest.raises(TypeError):
         create_simulator("lever", candidates=1, no_such_option=1)
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_the_same_seed_gives_the_same_account_and_another_another(name):
+def test_the_same_seed_gives_the_same_account_and_another_another(name: str) -> None:
     first, again, other = (create_simulator(name, candidates=50, seed=s) for s in (7, 7, 8))
 
     assert first.truth() == again.truth()
@@ -58,7 +59,7 @@ def test_the_same_seed_gives_the_same_account_and_another_another(name):
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_truth_speaks_canonical_words_and_hangs_together(name):
+def test_truth_speaks_canonical_words_and_hangs_together(name: str) -> None:
     truth = create_simulator(name, candidates=300, seed=2).truth()
     statuses = {a["status"] for a in truth.applications.values()}
     owners = {a["candidate_external_id"] for a in truth.applications.values()}
@@ -69,7 +70,7 @@ def test_truth_speaks_canonical_words_and_hangs_together(name):
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_no_timestamp_lies_in_the_future(name):
+def test_no_timestamp_lies_in_the_future(name: str) -> None:
     simulator = create_simulator(name, candidates=100)
     now = simulator.clock.now_ms()
 
@@ -78,7 +79,7 @@ def test_no_timestamp_lies_in_the_future(name):
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_stages_that_no_rule_maps_count_as_reviewing(name):
+def test_stages_that_no_rule_maps_count_as_reviewing(name: str) -> None:
     simulator = create_simulator(name, candidates=200, unknown_stages=2)
     odd = {"Coffee with the founders", "Moonshot loop"}
     found = [a for a in simulator.truth().applications.values() if a["stage"]["name"] in odd]
@@ -88,7 +89,7 @@ def test_stages_that_no_rule_maps_count_as_reviewing(name):
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_every_order_is_carried_out_and_shows_in_the_truth(name):
+def test_every_order_is_carried_out_and_shows_in_the_truth(name: str) -> None:
     simulator = create_simulator(name, candidates=40)
     new = run_command(simulator, {"kind": "new_applicant", "changes": {"title": "Baker"}})
     key = new["application"]
@@ -122,12 +123,12 @@ def test_every_order_is_carried_out_and_shows_in_the_truth(name):
         {"kind": "reject", "reason": "No such reason"},
     ],
 )
-def test_an_order_for_what_does_not_exist_is_refused(order):
+def test_an_order_for_what_does_not_exist_is_refused(order: dict[str, Any]) -> None:
     with pytest.raises((UnknownCommand, ActionRefused)):
         run_command(create_simulator("lever", candidates=20), order)
 
 
-def test_an_edit_bumps_updated_at_unless_told_not_to():
+def test_an_edit_bumps_updated_at_unless_told_not_to() -> None:
     simulator = create_simulator("greenhouse", candidates=10)
     person = simulator.world.people[1]
     before = person.updated_ms
@@ -141,7 +142,7 @@ def test_an_edit_bumps_updated_at_unless_told_not_to():
     assert person.emails == [Contact("new@example.org", "other")]
 
 
-def test_many_records_can_share_a_timestamp_or_have_none():
+def test_many_records_can_share_a_timestamp_or_have_none() -> None:
     simulator = create_simulator("lever", candidates=30, without_updated_at=0.5)
     missing = [p for p in simulator.world.people.values() if p.updated_ms is None]
 
@@ -151,7 +152,7 @@ def test_many_records_can_share_a_timestamp_or_have_none():
     assert {p.updated_ms for p in simulator.world.people.values()} == {1_788_220_800_000}
 
 
-def test_a_merge_gives_the_applications_away_and_removes_the_duplicate():
+def test_a_merge_gives_the_applications_away_and_removes_the_duplicate() -> None:
     simulator = create_simulator("greenhouse", candidates=10)
     primary, duplicate = simulator.world.people[1], simulator.world.people[2]
     moved = list(duplicate.applications)
@@ -166,7 +167,9 @@ def test_a_merge_gives_the_applications_away_and_removes_the_duplicate():
 
 @pytest.mark.parametrize("ids", [NumberIds(20_000_000), UuidIds("some.kind")])
 @given(number=st.integers(min_value=1, max_value=9_000_000))
-def test_an_id_leads_back_to_its_number_only_in_its_own_space(ids, number):
+def test_an_id_leads_back_to_its_number_only_in_its_own_space(
+    ids: NumberIds | UuidIds, number: int
+) -> None:
     other = NumberIds(40_000_000) if isinstance(ids, NumberIds) else UuidIds("other.kind")
 
     assert ids.number(ids.of(number)) == number
@@ -175,11 +178,11 @@ def test_an_id_leads_back_to_its_number_only_in_its_own_space(ids, number):
 
 
 @given(at=st.integers(min_value=0, max_value=4_000_000_000_000))
-def test_times_survive_being_written_down(at):
+def test_times_survive_being_written_down(at: int) -> None:
     assert parse_ms(iso(at)) == at
 
 
-def test_the_clock_can_stand_still_jump_and_go_on():
+def test_the_clock_can_stand_still_jump_and_go_on() -> None:
     real = [100.0]
     clock = SimClock(real=lambda: real[0])
     clock.freeze()
@@ -194,7 +197,7 @@ def test_the_clock_can_stand_still_jump_and_go_on():
 
 
 @given(gaps=st.lists(st.floats(min_value=0, max_value=3), max_size=60))
-def test_a_fixed_window_never_admits_more_than_its_limit(gaps):
+def test_a_fixed_window_never_admits_more_than_its_limit(gaps: list[int]) -> None:
     window, now, admitted = FixedWindow(3, 2.0), 10.0, []
     for gap in gaps:
         now += gap
@@ -206,7 +209,7 @@ def test_a_fixed_window_never_admits_more_than_its_limit(gaps):
 
 
 @given(gaps=st.lists(st.floats(min_value=0, max_value=3), max_size=60))
-def test_a_sliding_window_admits_its_limit_in_any_stretch_of_its_length(gaps):
+def test_a_sliding_window_admits_its_limit_in_any_stretch_of_its_length(gaps: list[int]) -> None:
     window, now, admitted = SlidingWindow(3, 2.0), 10.0, []
     for gap in gaps:
         now += gap
@@ -220,7 +223,7 @@ def test_a_sliding_window_admits_its_limit_in_any_stretch_of_its_length(gaps):
 
 
 @given(gaps=st.lists(st.floats(min_value=0, max_value=1), max_size=60))
-def test_a_token_bucket_admits_its_burst_and_then_its_rate(gaps):
+def test_a_token_bucket_admits_its_burst_and_then_its_rate(gaps: list[int]) -> None:
     bucket, now, admitted = TokenBucket(2.0, 4), 0.0, 0
     for gap in gaps:
         now += gap
@@ -231,11 +234,11 @@ def test_a_token_bucket_admits_its_burst_and_then_its_rate(gaps):
 
 @settings(max_examples=20, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(1, 20), st.integers(0, 6)), max_size=25))
-def test_an_ordering_stays_sorted_while_records_change(steps):
+def test_an_ordering_stays_sorted_while_records_change(steps: Any) -> None:
     simulator = create_simulator("lever", candidates=12)
     world = simulator.world
 
-    def key(number: int):
+    def key(number: int) -> Any:
         application = world.applications.get(number)
         return None if application is None else (application.stage, number)
 
@@ -254,7 +257,7 @@ def test_an_ordering_stays_sorted_while_records_change(steps):
     )
 
 
-async def test_serving_yields_the_facts_and_ends_with_its_reader():
+async def test_serving_yields_the_facts_and_ends_with_its_reader() -> None:
     serving = serve("ashby", candidates=5)
     facts = await anext(serving)
     await serving.aclose()
@@ -264,7 +267,7 @@ async def test_serving_yields_the_facts_and_ends_with_its_reader():
 
 
 @pytest.mark.parametrize("name", vendors())
-def test_the_truth_can_be_written_as_json(name):
+def test_the_truth_can_be_written_as_json(name: str) -> None:
     truth = create_simulator(name, candidates=5).truth()
 
     assert msgspec.json.decode(msgspec.json.encode(truth.candidates)).keys() == (
@@ -273,7 +276,9 @@ def test_the_truth_can_be_written_as_json(name):
 
 
 @pytest.mark.slow
-async def test_a_hundred_thousand_candidates_are_built_and_listed(http, capsys):
+async def test_a_hundred_thousand_candidates_are_built_and_listed(
+    http: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
     began = time.perf_counter()
     simulator = create_simulator("ashby", candidates=100_000)
     built = time.perf_counter()
@@ -282,9 +287,10 @@ async def test_a_hundred_thousand_candidates_are_built_and_listed(http, capsys):
         "Authorization": aiohttp.encode_basic_auth(simulator.credentials["api_key"], ""),
         "Accept": "application/json; version=1",
     }
-    walks = []
+    walks: list[float] = []
     for _ in range(2):
-        start, found, body = time.perf_counter(), 0, {}
+        start, found = time.perf_counter(), 0
+        body: dict[str, str] | None = {}
         while body is not None:
             url = f"{simulator.url}/candidate.list"
             async with http.post(url, headers=sent, json=body) as answer:

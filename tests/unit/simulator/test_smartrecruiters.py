@@ -1,6 +1,7 @@
 """The SmartRecruiters simulator refuses what the vendor refuses and tells the truth otherwise."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -10,7 +11,8 @@ from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
 from connectors.simulator.smartrecruiters_rows import process_of
-from tests.support.simulators import one, rules
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, one, rules
 
 
 class Client:
@@ -21,15 +23,15 @@ class Client:
         self.http = http
         self.headers = {"X-SmartToken": simulator.credentials["api_key"]}
 
-    async def call(self, method: str, path: str, **kwargs) -> tuple[int, object, dict]:
+    async def call(self, method: str, path: str, **kwargs: Any) -> tuple[int, Any, dict[str, Any]]:
         url = self.simulator.url + path
         async with self.http.request(method, url, headers=self.headers, **kwargs) as answer:
             body = await answer.json() if await answer.read() else None
             headers = {k.lower(): v for k, v in answer.headers.items()}
             return answer.status, body, headers | {"links": answer.links}
 
-    async def rows(self, path: str, **params: str) -> list[dict]:
-        found: list[dict] = []
+    async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         while True:
             status, page, _ = await self.call("GET", path, params=params)
             assert status == 200, page
@@ -38,29 +40,29 @@ class Client:
                 return found
             params["pageId"] = page["nextPageId"]
 
-    async def put(self, application, part: str, body: object) -> tuple[int, object]:
+    async def put(self, application: Application, part: str, body: object) -> tuple[int, Any]:
         status, found, _ = await self.call("PUT", self.path(application, part), json=body)
         return status, found
 
-    def path(self, application, part: str = "") -> str:
+    def path(self, application: Application, part: str = "") -> str:
         candidate, _, job = self.simulator.application_key(application).partition(":")
         return f"/candidates/{candidate}/jobs/{job}" + (f"/{part}" if part else "")
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("smartrecruiters"), http)
 
 
-def with_two(client: Client):
+def with_two(client: Client) -> Any:
     return next(p for p in client.simulator.world.people.values() if len(p.applications) == 2)
 
 
-def stage_of(row: dict) -> str:
+def stage_of(row: dict[str, Any]) -> str:
     return row["subStatus"] or row["status"]
 
 
-def contact(value: str | None) -> list[dict]:
+def contact(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "type": None}] if value else []
 
 
@@ -103,14 +105,16 @@ async def walk_and_compare(client: Client) -> None:
             assert closed[found["status"]] == expected["status"]
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
     await walk_and_compare(client)
 
     assert client.simulator.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
+    client: Client, seed: int
+) -> None:
     done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
@@ -119,7 +123,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, s
     assert client.simulator.violations == []
 
 
-async def test_the_list_tells_nothing_about_a_second_assignment_but_its_job(client):
+async def test_the_list_tells_nothing_about_a_second_assignment_but_its_job(client: Client) -> None:
     person = with_two(client)
     key = client.simulator.person_key(person)
     row = next(r for r in await client.rows("/candidates", limit="100") if r["id"] == key)
@@ -131,7 +135,9 @@ async def test_the_list_tells_nothing_about_a_second_assignment_but_its_job(clie
     assert found["secondaryAssignments"][0]["status"]
 
 
-async def test_the_next_page_is_named_in_body_and_header_and_the_total_stays(client):
+async def test_the_next_page_is_named_in_body_and_header_and_the_total_stays(
+    client: Client,
+) -> None:
     _, first, headers = await client.call("GET", "/candidates", params={"limit": "25"})
     _, second, _ = await client.call("GET", str(headers["links"]["next"]["url"].relative()))
     _, third, last = await client.call(
@@ -145,7 +151,7 @@ async def test_the_next_page_is_named_in_body_and_header_and_the_total_stays(cli
     assert "next" not in last["links"]
 
 
-async def test_a_page_id_remembers_the_filters(client):
+async def test_a_page_id_remembers_the_filters(client: Client) -> None:
     params = {"status": "REJECTED", "limit": "1"}
     _, first, _ = await client.call("GET", "/candidates", params=params)
     page_id = first["nextPageId"]
@@ -160,7 +166,7 @@ async def test_a_page_id_remembers_the_filters(client):
     assert rules(client) == ["parameters_changed_during_walk"]
 
 
-async def test_filters_repeat_their_key(client):
+async def test_filters_repeat_their_key(client: Client) -> None:
     params = [("status", "NEW"), ("status", "LEAD"), ("limit", "100")]
     _, page, _ = await client.call("GET", "/candidates", params=params)
 
@@ -180,7 +186,7 @@ async def test_filters_repeat_their_key(client):
         ("/applications", "unknown_endpoint"),
     ],
 )
-async def test_a_malformed_listing_is_refused(client, path, rule):
+async def test_a_malformed_listing_is_refused(client: Client, path: str, rule: str) -> None:
     status, body, _ = await client.call("GET", path)
 
     assert status in {400, 404}
@@ -189,7 +195,7 @@ async def test_a_malformed_listing_is_refused(client, path, rule):
     assert rules(client) == [rule]
 
 
-async def test_offsets_for_jobs_work_and_are_deprecated(client):
+async def test_offsets_for_jobs_work_and_are_deprecated(client: Client) -> None:
     jobs = await client.rows("/jobs")
 
     _, page, _ = await client.call("GET", "/jobs", params={"offset": "2"})
@@ -198,7 +204,7 @@ async def test_offsets_for_jobs_work_and_are_deprecated(client):
     assert rules(client) == ["offset_is_deprecated"]
 
 
-async def test_the_key_has_a_header_of_its_own(client):
+async def test_the_key_has_a_header_of_its_own(client: Client) -> None:
     key = client.headers.pop("X-SmartToken")
 
     for headers in ({}, {"Authorization": f"Bearer {key}"}, {"X-SmartToken": "wrong"}):
@@ -208,7 +214,7 @@ async def test_the_key_has_a_header_of_its_own(client):
     assert rules(client) == ["smart_token_missing"] * 2
 
 
-async def test_one_list_of_candidates_at_a_time(start, http):
+async def test_one_list_of_candidates_at_a_time(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("smartrecruiters", latency_s=0.2), http)
     lists = [client.call("GET", "/candidates") for _ in range(2)]
 
@@ -218,7 +224,7 @@ async def test_one_list_of_candidates_at_a_time(start, http):
     assert rules(client) == ["too_many_parallel"]
 
 
-async def test_eight_other_calls_at_a_time(start, http):
+async def test_eight_other_calls_at_a_time(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("smartrecruiters", latency_s=0.2), http)
     key = client.simulator.person_key(client.simulator.world.people[1])
     calls = [client.call("GET", f"/candidates/{key}") for _ in range(9)]
@@ -228,7 +234,9 @@ async def test_eight_other_calls_at_a_time(start, http):
     assert statuses == [200] * 8 + [429]
 
 
-async def test_both_budgets_are_told_and_no_time_to_wait(start, http):
+async def test_both_budgets_are_told_and_no_time_to_wait(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     simulator = await start("smartrecruiters", unlimited=False, rate_per_s=2, time_scale=30.0)
     client = Client(simulator, http)
 
@@ -244,7 +252,9 @@ async def test_both_budgets_are_told_and_no_time_to_wait(start, http):
     assert "x-ratelimit-reset" not in late
 
 
-async def test_the_updated_window_is_exclusive_and_skips_candidates_without_a_time(client):
+async def test_the_updated_window_is_exclusive_and_skips_candidates_without_a_time(
+    client: Client,
+) -> None:
     simulator = client.simulator
     simulator.clock.freeze()
     at = simulator.clock.now_ms()
@@ -260,7 +270,9 @@ async def test_the_updated_window_is_exclusive_and_skips_candidates_without_a_ti
 
 
 @pytest.mark.parametrize(("bumps", "seen"), [(False, 0), (True, 1)])
-async def test_a_second_assignment_may_change_without_a_trace(start, http, bumps, seen):
+async def test_a_second_assignment_may_change_without_a_trace(
+    start: Start, http: aiohttp.ClientSession, bumps: bool, seen: int
+) -> None:
     client = Client(await start("smartrecruiters", secondary_bumps_updated=bumps), http)
     simulator = client.simulator
     second = simulator.world.applications[with_two(client).applications[1]]
@@ -271,7 +283,7 @@ async def test_a_second_assignment_may_change_without_a_trace(start, http, bumps
     assert len(await client.rows("/candidates", updatedAfter=before)) == seen
 
 
-async def test_a_status_change_answers_204_and_the_second_has_no_effect(client):
+async def test_a_status_change_answers_204_and_the_second_has_no_effect(client: Client) -> None:
     application = one(client)
 
     for _ in range(2):
@@ -282,7 +294,7 @@ async def test_a_status_change_answers_204_and_the_second_has_no_effect(client):
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-def in_process(client: Client, number: int):
+def in_process(client: Client, number: int) -> Any:
     """An open application to a job of that hiring process."""
     world = client.simulator.world
     return next(
@@ -292,7 +304,7 @@ def in_process(client: Client, number: int):
     )
 
 
-async def test_a_sub_status_belongs_to_its_status(client):
+async def test_a_sub_status_belongs_to_its_status(client: Client) -> None:
     application = in_process(client, 0)
     label = "Phone screen"
 
@@ -306,7 +318,7 @@ async def test_a_sub_status_belongs_to_its_status(client):
     assert rules(client) == ["substatus_not_of_status"]
 
 
-async def test_a_sub_status_of_another_job_s_hiring_process_is_refused(client):
+async def test_a_sub_status_of_another_job_s_hiring_process_is_refused(client: Client) -> None:
     processes = await client.rows("/configuration/hiring-processes")
     label = "Phone screen"
     body = {"status": "IN_REVIEW", "subStatus": label}
@@ -319,7 +331,7 @@ async def test_a_sub_status_of_another_job_s_hiring_process_is_refused(client):
     assert rules(client) == ["substatus_of_another_process"]
 
 
-async def test_a_transfer_ends_one_application_and_begins_another(client):
+async def test_a_transfer_ends_one_application_and_begins_another(client: Client) -> None:
     world = client.simulator.world
     application = one(client)
     person = world.people[application.person]
@@ -335,7 +347,7 @@ async def test_a_transfer_ends_one_application_and_begins_another(client):
 
 
 @pytest.mark.parametrize("given", ["IN_REVIEW", "IN-REVIEW"])
-async def test_both_spellings_of_a_status_are_understood(client, given):
+async def test_both_spellings_of_a_status_are_understood(client: Client, given: str) -> None:
     application = one(client)
 
     status, _ = await client.put(application, "status", {"status": given})
@@ -344,7 +356,9 @@ async def test_both_spellings_of_a_status_are_understood(client, given):
     assert client.simulator.world.status_of(application) == "reviewing"
 
 
-async def test_statuses_can_be_written_in_the_other_spelling(start, http):
+async def test_statuses_can_be_written_in_the_other_spelling(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("smartrecruiters", spelling="posting"), http)
 
     _, found, _ = await client.call("GET", client.path(one(client, "hired")))
@@ -352,7 +366,7 @@ async def test_statuses_can_be_written_in_the_other_spelling(start, http):
     assert found["status"] == "HIRE"
 
 
-async def test_reasons_are_of_the_kind_of_the_status(client):
+async def test_reasons_are_of_the_kind_of_the_status(client: Client) -> None:
     application = one(client)
     rejection = (await client.rows("/configuration/rejection-reasons"))[0]
     withdrawal = (await client.rows("/configuration/withdrawal-reasons"))[0]
@@ -374,7 +388,7 @@ async def test_reasons_are_of_the_kind_of_the_status(client):
     assert rules(client) == ["reason_of_the_other_kind", "reason_without_rejection"]
 
 
-async def test_a_rejection_replaces_the_status_and_can_be_undone(client):
+async def test_a_rejection_replaces_the_status_and_can_be_undone(client: Client) -> None:
     application = one(client)
 
     await client.put(application, "status", {"status": "REJECTED"})
@@ -388,7 +402,7 @@ async def test_a_rejection_replaces_the_status_and_can_be_undone(client):
     assert history["totalFound"] == len(history["content"])
 
 
-async def test_a_hire_may_say_when_it_starts(client):
+async def test_a_hire_may_say_when_it_starts(client: Client) -> None:
     application = one(client)
 
     wrong, _ = await client.put(
@@ -401,7 +415,9 @@ async def test_a_hire_may_say_when_it_starts(client):
     assert (wrong, right, application.state) == (400, 204, "hired")
 
 
-async def test_stricter_accounts_refuse_repetition_and_missing_reasons(start, http):
+async def test_stricter_accounts_refuse_repetition_and_missing_reasons(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     options = {"same_status_refused": True, "reason_required": True}
     client = Client(await start("smartrecruiters", **options), http)
     application, hired = one(client), one(client, "hired")
@@ -413,7 +429,7 @@ async def test_stricter_accounts_refuse_repetition_and_missing_reasons(start, ht
     assert client.simulator.writes == []
 
 
-async def test_the_status_of_the_primary_assignment_is_better_left_alone(client):
+async def test_the_status_of_the_primary_assignment_is_better_left_alone(client: Client) -> None:
     application = one(client)
     key = client.simulator.person_key(client.simulator.world.people[application.person])
 
@@ -423,7 +439,7 @@ async def test_the_status_of_the_primary_assignment_is_better_left_alone(client)
     assert rules(client) == ["primary_status_discouraged"]
 
 
-async def test_properties_are_an_array_of_typed_values(client):
+async def test_properties_are_an_array_of_typed_values(client: Client) -> None:
     application = one(client)
     listed = await client.rows("/configuration/candidate-properties")
     score = next(row for row in listed if row["label"] == "clearview_score")["id"]
@@ -441,7 +457,7 @@ async def test_properties_are_an_array_of_typed_values(client):
     assert rules(client) == ["properties_not_an_array", "property_type_wrong"]
 
 
-async def test_a_property_without_a_value_is_reset(client):
+async def test_a_property_without_a_value_is_reset(client: Client) -> None:
     application = one(client)
     before = dict(application.custom_fields)
     client.simulator.actions.edit_application(application, {"clearview_score": 5})
@@ -453,7 +469,7 @@ async def test_a_property_without_a_value_is_reset(client):
     assert application.custom_fields == before
 
 
-async def test_tags_are_added_replaced_or_all_removed(client):
+async def test_tags_are_added_replaced_or_all_removed(client: Client) -> None:
     person = client.simulator.world.people[1]
     path = f"/candidates/{client.simulator.person_key(person)}/tags"
     person.tags = ["old"]
@@ -466,7 +482,7 @@ async def test_tags_are_added_replaced_or_all_removed(client):
     assert seen == [["old", "new"], ["x"], []]
 
 
-async def test_a_note_names_its_candidate_and_mentions_send_mail(client):
+async def test_a_note_names_its_candidate_and_mentions_send_mail(client: Client) -> None:
     key = client.simulator.person_key(client.simulator.world.people[1])
 
     lost, _, _ = await client.call("POST", "/messages/shares", json={"content": "hello"})
@@ -479,7 +495,7 @@ async def test_a_note_names_its_candidate_and_mentions_send_mail(client):
     assert rules(client) == ["note_without_candidate"]
 
 
-async def test_a_deleted_candidate_is_gone_with_every_assignment(client):
+async def test_a_deleted_candidate_is_gone_with_every_assignment(client: Client) -> None:
     person = with_two(client)
     key = client.simulator.person_key(person)
 
@@ -490,7 +506,7 @@ async def test_a_deleted_candidate_is_gone_with_every_assignment(client):
     assert not [k for k in client.simulator.truth().applications if k.startswith(key)]
 
 
-async def test_a_candidate_applies_once_to_a_job_also_after_a_merge(client):
+async def test_a_candidate_applies_once_to_a_job_also_after_a_merge(client: Client) -> None:
     world, actions = client.simulator.world, client.simulator.actions
     person = with_two(client)
     jobs = [a.job for a in world.applications_of(person)]
@@ -507,7 +523,9 @@ async def test_a_candidate_applies_once_to_a_job_also_after_a_merge(client):
     }
 
 
-async def test_odd_sub_statuses_belong_to_a_review(start, http):
+async def test_odd_sub_statuses_belong_to_a_review(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("smartrecruiters", unknown_stages=2), http)
 
     processes = await client.rows("/configuration/hiring-processes")
@@ -526,7 +544,9 @@ async def test_odd_sub_statuses_belong_to_a_review(start, http):
         ("tags", {"data": {"tags": "one"}}, 415, "content_type_wrong"),
     ],
 )
-async def test_a_malformed_write_changes_nothing(client, path, body, status, rule):
+async def test_a_malformed_write_changes_nothing(
+    client: Client, path: str, body: Any, status: int, rule: str
+) -> None:
     person = client.simulator.world.people[1]
     before = list(person.tags)
     key = client.simulator.person_key(person)
@@ -537,7 +557,7 @@ async def test_a_malformed_write_changes_nothing(client, path, body, status, rul
     assert (person.tags, client.simulator.writes) == (before, [])
 
 
-async def test_page_ids_end_when_they_are_made_to(client):
+async def test_page_ids_end_when_they_are_made_to(client: Client) -> None:
     _, first, _ = await client.call("GET", "/candidates?limit=5")
     client.simulator.expire_tokens()
 
@@ -546,7 +566,7 @@ async def test_page_ids_end_when_they_are_made_to(client):
     assert (status, rules(client)) == (400, [])
 
 
-def test_the_same_seed_gives_the_same_account():
+def test_the_same_seed_gives_the_same_account() -> None:
     first, second, other = (
         create_simulator("smartrecruiters", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
     )
@@ -554,7 +574,7 @@ def test_the_same_seed_gives_the_same_account():
     assert first == second != other
 
 
-async def test_the_next_page_may_be_this_one_or_on_another_host(client):
+async def test_the_next_page_may_be_this_one_or_on_another_host(client: Client) -> None:
     faults = client.simulator.faults
     faults.add(Fault("endless_next", operation="list"))
     faults.add(Fault("foreign_next", operation="list", to="http://other.invalid"))

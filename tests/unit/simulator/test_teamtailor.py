@@ -1,6 +1,7 @@
 """The Teamtailor simulator refuses what the vendor refuses and tells the truth otherwise."""
 
 import json
+from typing import Any
 
 import aiohttp
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import one, rules
+from connectors.simulator.faults import FaultKind
+from connectors.simulator.world import Application
+from tests.support.simulators import Start, one, rules
 
 JSON_API = "application/vnd.api+json"
 INCLUDE = "candidate,job,stage,reject-reason"
@@ -23,7 +26,9 @@ class Client:
         key = simulator.credentials["api_key"]
         self.headers = {"Authorization": f"Token token={key}", "X-Api-Version": "20240904"}
 
-    async def call(self, method: str, path: str, *, content_type: str = JSON_API, **kwargs):
+    async def call(
+        self, method: str, path: str, *, content_type: str = JSON_API, **kwargs: Any
+    ) -> Any:
         url = path if path.startswith("http") else self.simulator.url + path
         headers = dict(self.headers)
         if "json" in kwargs:
@@ -33,10 +38,10 @@ class Client:
             body = await answer.json(content_type=JSON_API) if await answer.read() else None
             return answer.status, body, {k.lower(): v for k, v in answer.headers.items()}
 
-    async def rows(self, path: str, **params: str) -> tuple[list[dict], dict]:
+    async def rows(self, path: str, **params: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         status, page, _ = await self.call("GET", path, params=params)
-        rows: list[dict] = []
-        included: dict = {}
+        rows: list[dict[str, Any]] = []
+        included: dict[str, Any] = {}
         while True:
             assert status == 200, page
             rows += page["data"]
@@ -45,9 +50,11 @@ class Client:
                 return rows, included
             status, page, _ = await self.call("GET", page["links"]["next"])
 
-    async def change(self, application, *, attributes=None, **linked: tuple[str, object]):
+    async def change(
+        self, application: Application, *, attributes: Any = None, **linked: tuple[str, object]
+    ) -> Any:
         key = self.simulator.application_key(application)
-        body: dict = {"id": key, "type": "job-applications"}
+        body: dict[str, Any] = {"id": key, "type": "job-applications"}
         if attributes is not None:
             body["attributes"] = attributes
         if linked:
@@ -59,11 +66,11 @@ class Client:
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("teamtailor"), http)
 
 
-def stage(client: Client, application, name: str) -> tuple[str, str]:
+def stage(client: Client, application: Application, name: str) -> tuple[str, str]:
     found = client.simulator.world.stage_named(application.job, name)
     return "stages", client.simulator.stage_key(found)
 
@@ -72,11 +79,11 @@ def reason(client: Client, number: int) -> tuple[str, str]:
     return "reject-reasons", client.simulator.REASON_IDS.text(number)
 
 
-def contact(value: str | None) -> list[dict]:
+def contact(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "type": None}] if value else []
 
 
-def answered(included: dict, answer: dict) -> tuple[str, object]:
+def answered(included: dict[tuple[Any, Any], Any], answer: dict[str, Any]) -> tuple[str, object]:
     asked = answer["relationships"]["question"]["data"]
     question, shown = included[asked["type"], asked["id"]]["attributes"], answer["attributes"]
     if shown["choices"] is None:
@@ -133,14 +140,16 @@ async def walk_and_compare(client: Client) -> None:
             assert hired == (expected["status"] == "hired")
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
     await walk_and_compare(client)
 
     assert client.simulator.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
+    client: Client, seed: int
+) -> None:
     done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
@@ -149,7 +158,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, s
     assert client.simulator.violations == []
 
 
-async def test_relationships_have_linkage_only_for_what_is_included(client):
+async def test_relationships_have_linkage_only_for_what_is_included(client: Client) -> None:
     _, plain, _ = await client.call("GET", "/job-applications")
     _, with_job, _ = await client.call("GET", "/job-applications", params={"include": "job"})
 
@@ -160,7 +169,7 @@ async def test_relationships_have_linkage_only_for_what_is_included(client):
     assert {row["type"] for row in with_job["included"]} == {"jobs"}
 
 
-async def test_ten_rows_are_the_default_and_thirty_the_most(client):
+async def test_ten_rows_are_the_default_and_thirty_the_most(client: Client) -> None:
     _, usual, _ = await client.call("GET", "/candidates")
     _, most, _ = await client.call("GET", "/candidates", params={"page[size]": "30"})
     status, _, _ = await client.call("GET", "/candidates", params={"page[size]": "31"})
@@ -171,7 +180,7 @@ async def test_ten_rows_are_the_default_and_thirty_the_most(client):
     assert rules(client) == ["page_size_out_of_bounds"]
 
 
-async def test_links_carry_every_parameter_on(client):
+async def test_links_carry_every_parameter_on(client: Client) -> None:
     params = {"include": "job", "sort": "-updated-at", "filter[stage-type]": "in process"}
     _, page, _ = await client.call("GET", "/job-applications", params=params)
 
@@ -182,7 +191,7 @@ async def test_links_carry_every_parameter_on(client):
     assert set(second["links"]) >= {"first", "last", "prev"}
 
 
-async def test_rows_that_move_shift_the_pages(client):
+async def test_rows_that_move_shift_the_pages(client: Client) -> None:
     simulator = client.simulator
     actions, world = simulator.actions, simulator.world
     ordered = sorted(world.people.values(), key=lambda p: p.updated_ms)
@@ -201,7 +210,9 @@ async def test_rows_that_move_shift_the_pages(client):
     ("sort", "is_whole"),
     [("created-at", False), ("created-at,id", True), ("-created-at,-id", True)],
 )
-async def test_equal_times_come_in_any_order_unless_the_id_decides(client, sort, is_whole):
+async def test_equal_times_come_in_any_order_unless_the_id_decides(
+    client: Client, sort: str, is_whole: bool
+) -> None:
     people = client.simulator.world.people.values()
     for person in people:
         person.created_ms = 1_790_000_000_000
@@ -213,7 +224,7 @@ async def test_equal_times_come_in_any_order_unless_the_id_decides(client, sort,
     assert len(shown) == len(people)
 
 
-async def test_deleting_a_row_shifts_the_pages_too(client):
+async def test_deleting_a_row_shifts_the_pages_too(client: Client) -> None:
     simulator = client.simulator
     world = simulator.world
     missed = simulator.person_key(world.people[11])
@@ -226,7 +237,7 @@ async def test_deleting_a_row_shifts_the_pages_too(client):
     assert missed not in {row["id"] for row in rows}
 
 
-async def test_a_move_leaves_the_candidate_untouched(client):
+async def test_a_move_leaves_the_candidate_untouched(client: Client) -> None:
     application = one(client)
     since = {"filter[updated-at][from]": iso(client.simulator.clock.now_ms())}
 
@@ -242,7 +253,7 @@ async def test_a_move_leaves_the_candidate_untouched(client):
     assert [row["id"] for row in by_move["data"]] == [key]
 
 
-async def test_windows_include_both_ends_and_skip_rows_without_a_time(client):
+async def test_windows_include_both_ends_and_skip_rows_without_a_time(client: Client) -> None:
     simulator = client.simulator
     person = simulator.world.people[3]
     simulator.actions.set_updated_at(simulator.world.people.values(), None)
@@ -268,7 +279,7 @@ async def test_windows_include_both_ends_and_skip_rows_without_a_time(client):
         ("/activities", "unknown_endpoint"),
     ],
 )
-async def test_a_malformed_listing_is_refused(client, path, rule):
+async def test_a_malformed_listing_is_refused(client: Client, path: str, rule: str) -> None:
     status, body, headers = await client.call("GET", path)
 
     assert status in {400, 404}
@@ -279,7 +290,7 @@ async def test_a_malformed_listing_is_refused(client, path, rule):
 
 
 @pytest.mark.parametrize("version", [None, "v1", "2024-09-04", "20161107", "20241399"])
-async def test_a_dated_version_is_needed(client, version):
+async def test_a_dated_version_is_needed(client: Client, version: str) -> None:
     del client.headers["X-Api-Version"]
     if version is not None:
         client.headers["X-Api-Version"] = version
@@ -289,13 +300,13 @@ async def test_a_dated_version_is_needed(client, version):
     assert (status, rules(client)) == (406, ["version_header_missing"])
 
 
-async def test_an_answer_repeats_the_version(client):
+async def test_an_answer_repeats_the_version(client: Client) -> None:
     _, _, headers = await client.call("GET", "/jobs")
 
     assert headers["x-api-version"] == client.headers["X-Api-Version"]
 
 
-async def test_the_key_is_a_token(client):
+async def test_the_key_is_a_token(client: Client) -> None:
     key = client.simulator.credentials["api_key"]
 
     for value in (f"Bearer {key}", f"Token {key}", "Token token=wrong"):
@@ -305,7 +316,7 @@ async def test_the_key_is_a_token(client):
     assert rules(client) == ["token_authorization_missing"] * 2
 
 
-async def test_only_published_jobs_are_shown_unless_all_are_asked_for(client):
+async def test_only_published_jobs_are_shown_unless_all_are_asked_for(client: Client) -> None:
     client.simulator.world.jobs[2].is_open = False
 
     usual, _ = await client.rows("/jobs")
@@ -316,7 +327,7 @@ async def test_only_published_jobs_are_shown_unless_all_are_asked_for(client):
     assert [row["id"] for row in archived] == [client.simulator.JOB_IDS.text(2)]
 
 
-async def test_stages_belong_to_jobs_and_count_their_applications(client):
+async def test_stages_belong_to_jobs_and_count_their_applications(client: Client) -> None:
     key = client.simulator.JOB_IDS.text(1)
     stages, _ = await client.rows(f"/jobs/{key}/stages")
     every, included = await client.rows("/stages", include="job")
@@ -333,7 +344,7 @@ async def test_stages_belong_to_jobs_and_count_their_applications(client):
     assert sum(counted) == applications
 
 
-async def test_the_window_tells_seconds_left(start, http):
+async def test_the_window_tells_seconds_left(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("teamtailor", unlimited=False, rate_limit=2), http)
 
     for _ in range(2):
@@ -346,7 +357,9 @@ async def test_the_window_tells_seconds_left(start, http):
     assert "retry-after" not in late
 
 
-async def test_a_move_answers_with_the_resource_and_the_second_has_no_effect(client):
+async def test_a_move_answers_with_the_resource_and_the_second_has_no_effect(
+    client: Client,
+) -> None:
     application = one(client)
     target = stage(client, application, "Offer")
 
@@ -358,7 +371,7 @@ async def test_a_move_answers_with_the_resource_and_the_second_has_no_effect(cli
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-async def test_a_stage_of_another_job_is_refused(client):
+async def test_a_stage_of_another_job_is_refused(client: Client) -> None:
     application = one(client)
     world = client.simulator.world
     other = next(s for s in world.stages.values() if s.job != application.job)
@@ -370,7 +383,7 @@ async def test_a_stage_of_another_job_is_refused(client):
     assert (status, client.simulator.writes) == (422, [])
 
 
-async def test_a_rejection_stands_beside_the_stage_and_goes_away_with_null(client):
+async def test_a_rejection_stands_beside_the_stage_and_goes_away_with_null(client: Client) -> None:
     application = one(client)
     before = application.stage
     at = "2026-11-20T10:00:00.000Z"
@@ -386,7 +399,7 @@ async def test_a_rejection_stands_beside_the_stage_and_goes_away_with_null(clien
     assert (application.stage, application.state) == (before, "active")
 
 
-async def test_a_rejection_needs_no_reason_and_a_reason_needs_a_rejection(client):
+async def test_a_rejection_needs_no_reason_and_a_reason_needs_a_rejection(client: Client) -> None:
     application = one(client)
 
     alone, _, _ = await client.change(application, reject_reason=reason(client, 1))
@@ -401,7 +414,7 @@ async def test_a_rejection_needs_no_reason_and_a_reason_needs_a_rejection(client
     assert rules(client) == ["reason_without_rejection"]
 
 
-async def test_hiring_is_entering_the_stage_of_that_type(client):
+async def test_hiring_is_entering_the_stage_of_that_type(client: Client) -> None:
     application, rejected = one(client), one(client, "rejected")
 
     await client.change(application, stage=stage(client, application, "Hired"))
@@ -413,7 +426,9 @@ async def test_hiring_is_entering_the_stage_of_that_type(client):
     assert client.simulator.world.status_of(application) == "interview"
 
 
-async def test_a_rejected_application_can_be_opened_and_moved_in_one_document(client):
+async def test_a_rejected_application_can_be_opened_and_moved_in_one_document(
+    client: Client,
+) -> None:
     application = one(client, "rejected")
 
     await client.change(
@@ -425,7 +440,9 @@ async def test_a_rejected_application_can_be_opened_and_moved_in_one_document(cl
     assert client.simulator.world.status_of(application) == "interview"
 
 
-async def test_stricter_accounts_refuse_repetition_and_reopening(start, http):
+async def test_stricter_accounts_refuse_repetition_and_reopening(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     options = {"same_stage_refused": True, "unreject_refused": True}
     client = Client(await start("teamtailor", **options), http)
     application, rejected = one(client), one(client, "rejected")
@@ -447,7 +464,9 @@ async def test_stricter_accounts_refuse_repetition_and_reopening(start, http):
         ({"data": {"type": "people", "id": None}}, JSON_API, "resource_identity"),
     ],
 )
-async def test_a_document_is_json_api(client, body, content_type, rule):
+async def test_a_document_is_json_api(
+    client: Client, body: Any, content_type: str, rule: str
+) -> None:
     key = client.simulator.person_key(client.simulator.world.people[1])
     path = f"/candidates/{key}"
 
@@ -457,7 +476,7 @@ async def test_a_document_is_json_api(client, body, content_type, rule):
     assert rules(client) == [rule]
 
 
-async def test_tags_are_replaced_as_a_whole(client):
+async def test_tags_are_replaced_as_a_whole(client: Client) -> None:
     person = client.simulator.world.people[1]
     person.tags = ["old"]
     key = client.simulator.person_key(person)
@@ -468,7 +487,7 @@ async def test_tags_are_replaced_as_a_whole(client):
     assert (status, body["data"]["attributes"]["tags"], person.tags) == (200, ["new"], ["new"])
 
 
-async def test_a_note_needs_a_user(client):
+async def test_a_note_needs_a_user(client: Client) -> None:
     candidate = {"type": "candidates", "id": client.simulator.PERSON_IDS.text(1)}
     user = {"type": "users", "id": client.simulator.acting_user}
     linked = {"candidate": {"data": candidate}}
@@ -483,7 +502,9 @@ async def test_a_note_needs_a_user(client):
     assert rules(client) == ["note_without_user"]
 
 
-async def test_a_custom_field_value_is_created_then_changed(start, http):
+async def test_a_custom_field_value_is_created_then_changed(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("teamtailor", second_value_refused=True), http)
     fields, _ = await client.rows("/custom-fields")
     field = next(r["id"] for r in fields if r["attributes"]["name"] == "clearview_score")
@@ -506,7 +527,9 @@ async def test_a_custom_field_value_is_created_then_changed(start, http):
     assert client.simulator.world.people[1].custom_fields["clearview_score"] == 80
 
 
-async def test_a_resume_is_there_for_thirty_seconds_and_wants_no_credentials(client, http):
+async def test_a_resume_is_there_for_thirty_seconds_and_wants_no_credentials(
+    client: Client, http: aiohttp.ClientSession
+) -> None:
     rows, _ = await client.rows("/candidates")
     url = next(r["attributes"]["resume"] for r in rows if r["attributes"]["resume"])
 
@@ -521,7 +544,7 @@ async def test_a_resume_is_there_for_thirty_seconds_and_wants_no_credentials(cli
     assert rules(client) == ["credentials_sent_to_file_store"]
 
 
-async def test_a_candidate_has_its_own_applications(client):
+async def test_a_candidate_has_its_own_applications(client: Client) -> None:
     person = next(p for p in client.simulator.world.people.values() if len(p.applications) == 2)
     key = client.simulator.person_key(person)
 
@@ -544,7 +567,9 @@ async def test_a_candidate_has_its_own_applications(client):
         ({"attributes": {"rejected-at": "today"}}, "time_not_iso_8601"),
     ],
 )
-async def test_a_malformed_change_changes_nothing(client, part, rule):
+async def test_a_malformed_change_changes_nothing(
+    client: Client, part: dict[str, Any], rule: str
+) -> None:
     key = client.simulator.application_key(one(client))
     document = {"id": key, "type": "job-applications", **part}
 
@@ -554,7 +579,7 @@ async def test_a_malformed_change_changes_nothing(client, part, rule):
     assert (rules(client), client.simulator.writes) == ([rule], [])
 
 
-async def test_a_custom_field_value_cannot_be_empty(client):
+async def test_a_custom_field_value_cannot_be_empty(client: Client) -> None:
     person = client.simulator.world.people[1]
     rows, _ = await client.rows("/custom-field-values")
     key = rows[0]["id"]
@@ -568,7 +593,7 @@ async def test_a_custom_field_value_cannot_be_empty(client):
     assert person.custom_fields["notice_period"]
 
 
-def test_the_same_seed_gives_the_same_account():
+def test_the_same_seed_gives_the_same_account() -> None:
     first, second, other = (
         create_simulator("teamtailor", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
     )
@@ -577,7 +602,9 @@ def test_the_same_seed_gives_the_same_account():
 
 
 @pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
-async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(
+    client: Client, kind: FaultKind, host: str | None
+) -> None:
     client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
 
     _, page, _ = await client.call("GET", "/candidates")

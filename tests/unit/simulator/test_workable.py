@@ -1,12 +1,15 @@
 """The Workable simulator refuses what the SPI refuses and tells the truth otherwise."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 
 from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
-from tests.support.simulators import rules
+from connectors.simulator.faults import FaultKind
+from tests.support.simulators import Start, rules
 
 
 class Client:
@@ -17,13 +20,13 @@ class Client:
         self.http = http
         self.headers = {"Authorization": f"Bearer {simulator.credentials['token']}"}
 
-    async def call(self, method: str, path: str, **kwargs) -> tuple[int, object, dict]:
+    async def call(self, method: str, path: str, **kwargs: Any) -> tuple[int, Any, dict[str, Any]]:
         url = path if path.startswith("http") else self.simulator.url + path
         async with self.http.request(method, url, headers=self.headers, **kwargs) as answer:
             body = await answer.json() if await answer.read() else None
             return answer.status, body, {k.lower(): v for k, v in answer.headers.items()}
 
-    async def rows(self, path: str, **params: str) -> list[dict]:
+    async def rows(self, path: str, **params: str) -> list[dict[str, Any]]:
         key = path.rpartition("/")[2]
         status, found, _ = await self.call("GET", path, params=params)
         assert status == 200, found
@@ -34,22 +37,22 @@ class Client:
             rows += found[key]
         return rows
 
-    async def write(self, candidate, name: str, **body: object) -> tuple[int, object]:
+    async def write(self, candidate: Any, name: str, **body: object) -> tuple[int, Any]:
         given = {"member_id": self.simulator.acting_user, **body}
         path = f"/candidates/{self.key(candidate)}/{name}"
         status, found, _ = await self.call("POST", path, json=given)
         return status, found
 
-    def key(self, candidate) -> str:
+    def key(self, candidate: Any) -> str:
         return self.simulator.application_key(candidate)
 
 
 @pytest.fixture
-async def client(start, http) -> Client:
+async def client(start: Start, http: aiohttp.ClientSession) -> Client:
     return Client(await start("workable"), http)
 
 
-def one(client: Client, state: str = "active", *, stage: str | None = None):
+def one(client: Client, state: str = "active", *, stage: str | None = None) -> Any:
     world = client.simulator.world
     return next(
         a
@@ -63,7 +66,7 @@ def reason(client: Client, kind: str) -> str:
     return client.simulator.REASON_IDS.text(next(r.number for r in reasons if r.kind == kind))
 
 
-def contact(value: str | None) -> list[dict]:
+def contact(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "type": None}] if value else []
 
 
@@ -92,14 +95,16 @@ async def walk_and_compare(client: Client) -> None:
         assert moments[0] == moments[1]
 
 
-async def test_a_correct_walk_finds_the_truth(client):
+async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
     await walk_and_compare(client)
 
     assert client.simulator.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, seed):
+async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
+    client: Client, seed: int
+) -> None:
     done = run_random_commands(client.simulator, steps=120, seed=seed)
 
     await walk_and_compare(client)
@@ -108,7 +113,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(client, s
     assert client.simulator.violations == []
 
 
-async def test_tags_and_withdrew_are_shown_by_the_candidate_itself_only(client):
+async def test_tags_and_withdrew_are_shown_by_the_candidate_itself_only(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     simulator.actions.withdraw(application)
@@ -123,7 +128,7 @@ async def test_tags_and_withdrew_are_shown_by_the_candidate_itself_only(client):
     assert body["candidate"]["tags"] == simulator.truth().candidates[key]["tags"]
 
 
-async def test_the_next_link_begins_with_the_record_it_names(client):
+async def test_the_next_link_begins_with_the_record_it_names(client: Client) -> None:
     _, first, _ = await client.call("GET", "/candidates", params={"limit": "5"})
     _, second, _ = await client.call("GET", first["paging"]["next"])
     named = first["paging"]["next"].partition("since_id=")[2]
@@ -132,7 +137,7 @@ async def test_the_next_link_begins_with_the_record_it_names(client):
     assert named not in {row["id"] for row in first["candidates"]}
 
 
-async def test_both_id_bounds_are_inclusive(client):
+async def test_both_id_bounds_are_inclusive(client: Client) -> None:
     rows = await client.rows("/candidates")
     low, high = rows[3]["id"], rows[6]["id"]
 
@@ -141,7 +146,7 @@ async def test_both_id_bounds_are_inclusive(client):
     assert [row["id"] for row in found] == [row["id"] for row in rows[3:7]]
 
 
-async def test_the_default_page_holds_fifty(start, http):
+async def test_the_default_page_holds_fifty(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("workable", candidates=60), http)
 
     _, page, _ = await client.call("GET", "/candidates")
@@ -149,7 +154,7 @@ async def test_the_default_page_holds_fifty(start, http):
     assert len(page["candidates"]) == 50
 
 
-async def test_what_changed_later_is_found_and_the_very_moment_is_not(client):
+async def test_what_changed_later_is_found_and_the_very_moment_is_not(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     simulator.clock.freeze()
@@ -163,7 +168,7 @@ async def test_what_changed_later_is_found_and_the_very_moment_is_not(client):
     assert same == []
 
 
-async def test_records_without_updated_at_are_in_no_window(client):
+async def test_records_without_updated_at_are_in_no_window(client: Client) -> None:
     simulator = client.simulator
     simulator.actions.set_updated_at(simulator.world.applications.values(), None)
 
@@ -172,7 +177,9 @@ async def test_records_without_updated_at_are_in_no_window(client):
 
 
 @pytest.mark.parametrize(("keeps", "dropped"), [(False, True), (True, False)])
-async def test_next_links_of_one_job_may_forget_the_time_filter(start, http, keeps, dropped):
+async def test_next_links_of_one_job_may_forget_the_time_filter(
+    start: Start, http: aiohttp.ClientSession, keeps: Any, dropped: Any
+) -> None:
     client = Client(await start("workable", next_keeps_updated_after=keeps), http)
     shortcode = client.simulator.JOB_IDS.text(1)
     params = {"shortcode": shortcode, "updated_after": "2020-01-01T00:00:00Z", "limit": "2"}
@@ -184,7 +191,7 @@ async def test_next_links_of_one_job_may_forget_the_time_filter(start, http, kee
     assert ("updated_after" not in next_link) == dropped
 
 
-async def test_next_links_of_all_candidates_keep_every_filter(client):
+async def test_next_links_of_all_candidates_keep_every_filter(client: Client) -> None:
     params = {"updated_after": "2020-01-01T00:00:00+00:00", "limit": "2"}
 
     _, page, _ = await client.call("GET", "/candidates", params=params)
@@ -192,7 +199,7 @@ async def test_next_links_of_all_candidates_keep_every_filter(client):
     assert "updated_after=2020-01-01T00%3A00%3A00%2B00%3A00" in page["paging"]["next"]
 
 
-async def test_pages_are_counted_along_next_links(client):
+async def test_pages_are_counted_along_next_links(client: Client) -> None:
     seen = []
     client.simulator.on_page = lambda name, page: seen.append((name, page))
 
@@ -213,7 +220,7 @@ async def test_pages_are_counted_along_next_links(client):
         ("/nowhere", "unknown_endpoint"),
     ],
 )
-async def test_a_malformed_listing_is_refused(client, path, rule):
+async def test_a_malformed_listing_is_refused(client: Client, path: str, rule: str) -> None:
     status, body, _ = await client.call("GET", path)
 
     assert status in {404, 422}
@@ -221,7 +228,7 @@ async def test_a_malformed_listing_is_refused(client, path, rule):
     assert rules(client) == [rule]
 
 
-async def test_a_token_must_be_a_bearer_token(client):
+async def test_a_token_must_be_a_bearer_token(client: Client) -> None:
     token = client.simulator.credentials["token"]
     statuses = []
     for value in (f"Basic {token}", f"Token {token}", "Bearer wrong"):
@@ -233,7 +240,9 @@ async def test_a_token_must_be_a_bearer_token(client):
     assert rules(client) == ["bearer_token_missing", "bearer_token_missing"]
 
 
-async def test_the_window_is_told_on_reads_and_not_on_writes(start, http):
+async def test_the_window_is_told_on_reads_and_not_on_writes(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("workable", unlimited=False, rate_limit=2), http)
     application = one(client)
 
@@ -250,7 +259,9 @@ async def test_the_window_is_told_on_reads_and_not_on_writes(start, http):
     assert late["x-rate-limit-remaining"] == "0"
 
 
-async def test_stages_belong_to_jobs_and_have_slugs(start, http):
+async def test_stages_belong_to_jobs_and_have_slugs(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("workable", unknown_stages=2), http)
     shortcode = client.simulator.JOB_IDS.text(2)
 
@@ -263,7 +274,7 @@ async def test_stages_belong_to_jobs_and_have_slugs(start, http):
     assert all(stage["slug"] and stage["id"] for stage in job["stages"])
 
 
-async def test_a_move_takes_a_slug_and_answers_with_nothing(client):
+async def test_a_move_takes_a_slug_and_answers_with_nothing(client: Client) -> None:
     application = one(client, stage="applied")
 
     by_name, _ = await client.write(application, "move", target_stage="Phone Screen")
@@ -277,7 +288,7 @@ async def test_a_move_takes_a_slug_and_answers_with_nothing(client):
 
 
 @pytest.mark.parametrize("name", ["move", "disqualify", "revert", "comments", "ratings", "copy"])
-async def test_writes_are_made_by_a_member(client, name):
+async def test_writes_are_made_by_a_member(client: Client, name: str) -> None:
     application = one(client)
     path = f"/candidates/{client.key(application)}/{name}"
 
@@ -289,7 +300,7 @@ async def test_writes_are_made_by_a_member(client, name):
     assert client.simulator.writes == []
 
 
-async def test_a_disqualified_candidate_keeps_the_stage_and_can_be_reverted(client):
+async def test_a_disqualified_candidate_keeps_the_stage_and_can_be_reverted(client: Client) -> None:
     application = one(client, stage="interview")
 
     status, body = await client.write(
@@ -304,7 +315,7 @@ async def test_a_disqualified_candidate_keeps_the_stage_and_can_be_reverted(clie
     assert client.simulator.world.status_of(application) == "interview"
 
 
-async def test_a_withdrawal_agrees_with_its_reason(client):
+async def test_a_withdrawal_agrees_with_its_reason(client: Client) -> None:
     application = one(client)
 
     wrong, _ = await client.write(
@@ -319,7 +330,7 @@ async def test_a_withdrawal_agrees_with_its_reason(client):
     assert rules(client) == ["reason_contradicts_withdrew"]
 
 
-async def test_a_disqualification_may_have_no_reason(client):
+async def test_a_disqualification_may_have_no_reason(client: Client) -> None:
     application = one(client)
 
     await client.write(application, "disqualify")
@@ -331,13 +342,15 @@ async def test_a_disqualification_may_have_no_reason(client):
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-async def test_a_long_note_is_refused(client):
+async def test_a_long_note_is_refused(client: Client) -> None:
     status, _ = await client.write(one(client), "disqualify", disqualify_note="x" * 257)
 
     assert (status, rules(client)) == (422, ["disqualify_note_too_long"])
 
 
-async def test_entering_the_hired_stage_hires_and_may_need_a_requisition(start, http):
+async def test_entering_the_hired_stage_hires_and_may_need_a_requisition(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
     client = Client(await start("workable", requisition_required=True), http)
     application = one(client)
 
@@ -352,7 +365,7 @@ async def test_entering_the_hired_stage_hires_and_may_need_a_requisition(start, 
     assert client.simulator.world.status_of(application) == "offer"
 
 
-async def test_repeated_orders_can_be_refused(start, http):
+async def test_repeated_orders_can_be_refused(start: Start, http: aiohttp.ClientSession) -> None:
     options = {"same_stage_refused": True, "second_disqualify_refused": True}
     client = Client(await start("workable", **options), http)
     moved, rejected = one(client, stage="offer"), one(client, "rejected")
@@ -364,7 +377,7 @@ async def test_repeated_orders_can_be_refused(start, http):
     assert client.simulator.writes == []
 
 
-async def test_tags_are_replaced_as_a_whole(client):
+async def test_tags_are_replaced_as_a_whole(client: Client) -> None:
     application = one(client)
     path = f"/candidates/{client.key(application)}/tags"
 
@@ -375,7 +388,7 @@ async def test_tags_are_replaced_as_a_whole(client):
     assert client.simulator.world.people[application.person].tags == ["c"]
 
 
-async def test_an_unknown_custom_attribute_is_not_found(client):
+async def test_an_unknown_custom_attribute_is_not_found(client: Client) -> None:
     path = f"/candidates/{client.key(one(client))}/update_custom_attribute_value"
     known = {"custom_attribute_key": "clearview_score", "value": 80}
 
@@ -388,7 +401,7 @@ async def test_an_unknown_custom_attribute_is_not_found(client):
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-async def test_relocating_gives_a_new_record_and_ends_the_old_one(client):
+async def test_relocating_gives_a_new_record_and_ends_the_old_one(client: Client) -> None:
     application = one(client, stage="applied")
     world = client.simulator.world
     job = next(number for number in world.jobs if number != application.job)
@@ -409,7 +422,7 @@ async def test_relocating_gives_a_new_record_and_ends_the_old_one(client):
     }
 
 
-async def test_a_further_application_is_a_record_of_its_own(client):
+async def test_a_further_application_is_a_record_of_its_own(client: Client) -> None:
     simulator = client.simulator
     person = simulator.world.people[1]
     job = next(j for j in simulator.world.jobs.values() if j.number != 1)
@@ -422,7 +435,7 @@ async def test_a_further_application_is_a_record_of_its_own(client):
     assert titles[client.key(copy)] != "Only here"
 
 
-async def test_merged_and_deleted_records_leave_nothing_behind(client):
+async def test_merged_and_deleted_records_leave_nothing_behind(client: Client) -> None:
     simulator = client.simulator
     people = simulator.world.people
     simulator.actions.merge(people[1], people[2])
@@ -436,7 +449,7 @@ async def test_merged_and_deleted_records_leave_nothing_behind(client):
     assert found == set(truth.candidates) == set(truth.applications)
 
 
-async def test_activities_name_moves_by_their_target(client):
+async def test_activities_name_moves_by_their_target(client: Client) -> None:
     application = one(client, stage="applied")
     await client.write(application, "move", target_stage="interview")
     await client.write(application, "comments", comment={"body": "seen"})
@@ -450,7 +463,9 @@ async def test_activities_name_moves_by_their_target(client):
     assert body["activities"][0]["target_stage"] is None
 
 
-async def test_file_links_end_and_want_no_credentials(client, http):
+async def test_file_links_end_and_want_no_credentials(
+    client: Client, http: aiohttp.ClientSession
+) -> None:
     person = next(p for p in client.simulator.world.people.values() if p.files)
     path = f"/candidates/{client.simulator.person_key(person)}/files"
     _, body, _ = await client.call("GET", path)
@@ -483,7 +498,9 @@ async def test_file_links_end_and_want_no_credentials(client, http):
         ),
     ],
 )
-async def test_a_malformed_write_changes_nothing(client, method, name, body, rule):
+async def test_a_malformed_write_changes_nothing(
+    client: Client, method: str, name: str, body: Any, rule: str
+) -> None:
     given = {"member_id": client.simulator.acting_user, **body}
     path = f"/candidates/{client.key(one(client))}/{name}"
 
@@ -493,7 +510,7 @@ async def test_a_malformed_write_changes_nothing(client, method, name, body, rul
     assert (rules(client), client.simulator.writes) == ([rule], [])
 
 
-async def test_a_form_is_no_body(client):
+async def test_a_form_is_no_body(client: Client) -> None:
     path = f"/candidates/{client.key(one(client))}/revert"
 
     status, _, _ = await client.call("POST", path, data={"member_id": "1"})
@@ -501,7 +518,7 @@ async def test_a_form_is_no_body(client):
     assert (status, rules(client)) == (422, ["content_type_wrong"])
 
 
-async def test_a_rating_and_an_edit_are_accepted(client):
+async def test_a_rating_and_an_edit_are_accepted(client: Client) -> None:
     application = one(client)
     path = f"/candidates/{client.key(application)}"
 
@@ -518,7 +535,7 @@ async def test_a_rating_and_an_edit_are_accepted(client):
     assert [write.kind for write in client.simulator.writes] == ["ratings", "edit"]
 
 
-def test_the_same_seed_gives_the_same_account():
+def test_the_same_seed_gives_the_same_account() -> None:
     first, second, other = (
         create_simulator("workable", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
     )
@@ -527,7 +544,9 @@ def test_the_same_seed_gives_the_same_account():
 
 
 @pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
-async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(client, kind, host):
+async def test_a_next_link_may_lead_nowhere_new_or_elsewhere(
+    client: Client, kind: FaultKind, host: str | None
+) -> None:
     client.simulator.faults.add(Fault(kind, operation="list", to="http://other.invalid"))
 
     _, page, _ = await client.call("GET", "/candidates?limit=5")
