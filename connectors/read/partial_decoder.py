@@ -1,14 +1,18 @@
 """Decodes of a record only the keys that its mapping reads. Pure."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from connectors.http.decoding import FAILURES, Note, decode, unnoted
 
-Decode = Callable[[bytes | memoryview, Note], Any]
+
+class Decode(Protocol):
+    """Decodes a record, or a part of it."""
+
+    def __call__(self, raw: bytes | memoryview, note: Note = ..., /) -> Any: ...
 
 
 def partial_decoder(names: Sequence[str]) -> Decode:

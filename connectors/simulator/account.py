@@ -17,7 +17,7 @@ from connectors.simulator.truth import (
 )
 from connectors.simulator.world import Application, Blueprint, Person, Stage, World
 
-PageHook = Callable[[str, int], None]
+PageHook = Callable[[str, int], object]
 """Called with a list's name and a page's number once that page has been put together."""
 ChangeHook = Callable[[Mapping[str, object], str], None]
 """Called with the ids of what was changed, and the mode in which its webhook event is sent."""

@@ -1,6 +1,6 @@
 """The changes of an account: by hand, by the API or between two pages of a walk."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from connectors.simulator.build import (
@@ -66,7 +66,9 @@ class Actions:
         self._touch_application(application)
         return application
 
-    def edit_person(self, person: Person, changes: dict[str, object], *, bump: bool = True) -> None:
+    def edit_person(
+        self, person: Person, changes: Mapping[str, object], *, bump: bool = True
+    ) -> None:
         """Change any fields of a person; `bump=False` leaves no trace in updated_at."""
         self._set(person, changes)
         self._touch_person(person, bump=bump)
@@ -213,7 +215,7 @@ class Actions:
         past = (entry.stage for entry in reversed(application.history))
         return next(stage for stage in past if stage in open_numbers)
 
-    def _set(self, person: Person, changes: dict[str, object]) -> None:
+    def _set(self, person: Person, changes: Mapping[str, object]) -> None:
         for name, value in changes.items():
             if name not in EDITABLE:
                 raise ActionRefused(f"a person has no editable field {name!r}")

@@ -12,7 +12,7 @@ from connectors.simulator.actions import ActionRefused, Actions
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.world import Application, Person
 
-Command = dict[str, object]
+Command = Mapping[str, object]
 Done = dict[str, object]
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def run_random_commands(account: Account, *, steps: int, seed: int = 1) -> list[
     draw = Random(seed)
     done = []
     for kind in draw.choices(list(USUAL), weights=list(USUAL.values()), k=steps):
-        command: Command = {"kind": kind}
+        command: dict[str, object] = {"kind": kind}
         if kind == "edit_person":
             command["changes"] = {"title": f"Title {draw.randrange(100)}"}
         elif kind == "merge":

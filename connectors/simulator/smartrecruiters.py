@@ -118,7 +118,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.reason_required = reason_required
         self.starts_on_required = starts_on_required
         self.rows = rows.SmartRecruitersRows(self.world, spelling=spelling)
-        self.actions = SmartRecruitersActions(
+        self.actions: SmartRecruitersActions = SmartRecruitersActions(
             self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed
         )
         self.hiring_processes = hiring_processes

@@ -30,7 +30,7 @@ def licences_of(name: str) -> set[str]:
 
 def installed() -> list[str]:
     """Those of the lock file that this system takes."""
-    found = []
+    found: list[str] = []
     for name in LOCKED:
         try:
             distribution(name)

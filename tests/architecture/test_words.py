@@ -98,8 +98,8 @@ def retired_in(path: Path) -> Iterator[str]:
             if match[0].lower() not in vendors:
                 yield f"{where}:{line}: {match[0]!r}: {prose.strip().splitlines()[0][:80]}"
     for line, prose in docstrings:
-        if match := FIRST_WORDS.match(prose.strip()):
-            yield f"{where}:{line}: begins with {match[0]!r}: {prose.strip()[:60]}"
+        if first := FIRST_WORDS.match(prose.strip()):
+            yield f"{where}:{line}: begins with {first[0]!r}: {prose.strip()[:60]}"
 
 
 def retired() -> dict[str, list[str]]:

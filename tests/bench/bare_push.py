@@ -7,6 +7,7 @@ process of its own: `python -m tests.bench.bare_push URI DATABASE ATS [SECONDS I
 
 import asyncio
 import sys
+from typing import Any
 
 import aiohttp
 from bson.timestamp import Timestamp
@@ -28,7 +29,7 @@ async def push(uri: str, database: str, ats: str, since: Timestamp | None) -> No
     """For ever."""
     room = asyncio.Semaphore(AT_ONCE)
     async with (
-        AsyncMongoClient(uri) as client,
+        AsyncMongoClient[dict[str, Any]](uri) as client,
         aiohttp.ClientSession() as session,
         asyncio.TaskGroup() as sending,
         await client[database].watch(

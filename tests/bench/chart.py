@@ -12,7 +12,7 @@ _HEAD = 34
 
 def chart(sizes: Sequence[SizeResult]) -> str:
     """One block of bars for each size; each pair is drawn to the limit's own scale."""
-    body, top = [], 10
+    body, top = list[str](), 10
     for size in sizes:
         body += _block(size, top)
         top += _HEAD + len(COMPARED) * _GROUP

@@ -140,7 +140,7 @@ async def first_import(site: Site) -> Counts:
         return {"created": written}
 
 
-def _three(raw: msgspec.Raw) -> tuple[RawBSONDocument, RawBSONDocument, RawBSONDocument]:
+def _three(raw: msgspec.Raw) -> tuple[RawBSONDocument, ...]:
     record = msgspec.json.decode(raw)
     key = str(record["id"])
     at = datetime.now(UTC)
@@ -207,7 +207,8 @@ async def _replace(stores: tuple[Any, ...], raws: dict[str, msgspec.Raw]) -> Non
     at = datetime.now(UTC)
     rows = {key: msgspec.json.decode(raw) for key, raw in raws.items()}
     snapshots = [
-        ReplaceOne({"_id": key}, _raw(_snapshot(key, raws[key], rows[key]))) for key in raws
+        ReplaceOne[RawBSONDocument]({"_id": key}, _raw(_snapshot(key, raws[key], rows[key])))
+        for key in raws
     ]
     patches = [UpdateOne({"_id": key}, {"$set": {"title": rows[key]["title"]}}) for key in raws]
     lines = [_raw(_log_row(key, at, "updated")) for key in raws]

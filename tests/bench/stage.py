@@ -42,7 +42,9 @@ class Stage:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
-        async with AsyncMongoClient(self.uri, tz_aware=True, uuidRepresentation="standard") as one:
+        async with AsyncMongoClient[dict[str, Any]](
+            self.uri, tz_aware=True, uuidRepresentation="standard"
+        ) as one:
             yield one
 
     async def server_version(self) -> str:

@@ -70,8 +70,9 @@ class Subscriber:
             await queue.unbind(self.exchange, binding)
 
     async def _declared(self, channel: aio_pika.abc.AbstractChannel) -> AbstractQueue:
-        quorum = {"x-queue-type": "quorum"}
-        return await channel.declare_queue(self.queue, durable=True, arguments=quorum)
+        return await channel.declare_queue(
+            self.queue, durable=True, arguments={"x-queue-type": "quorum"}
+        )
 
     async def receive(self) -> list[dict[str, object]]:
         """Everything in the queue now, acknowledged; with what came before."""

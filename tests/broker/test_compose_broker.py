@@ -75,8 +75,9 @@ async def bind_queue(url: str) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange("ats-sync", "topic", durable=True)
-        quorum = {"x-queue-type": "quorum"}
-        queue = await channel.declare_queue("all", durable=True, arguments=quorum)
+        queue = await channel.declare_queue(
+            "all", durable=True, arguments={"x-queue-type": "quorum"}
+        )
         await queue.bind(exchange, "#")
 
 

@@ -109,8 +109,11 @@ async def test_a_full_queue_that_refuses_is_a_failure(
     async with await aio_pika.connect(broker.url()) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange(subscriber.exchange, "topic", durable=True)
-        full = {"x-max-length": 0, "x-overflow": "reject-publish"}
-        queue = await channel.declare_queue(f"full-{uuid4().hex}", durable=True, arguments=full)
+        queue = await channel.declare_queue(
+            f"full-{uuid4().hex}",
+            durable=True,
+            arguments={"x-max-length": 0, "x-overflow": "reject-publish"},
+        )
         await queue.bind(exchange, "#")
     offered = await sink().publish([an_event()])
 

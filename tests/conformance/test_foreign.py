@@ -1,11 +1,12 @@
 """What every definition without a simulator does, at a small server with its vendor's rules."""
 
-from typing import Any, get_args
+from typing import cast, get_args
 
 import pytest
 
 from connectors.connector import Connector, Impossible, PushTarget
 from connectors.errors import AuthRefused, OutcomeUnknown
+from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
 from tests.support.foreign import ForeignAts, PassingFault, connected, pushed, reference, servers
@@ -34,8 +35,9 @@ def first_emails(found: Imported) -> dict[str, str]:
     return {key: each["emails"][0]["value"] for key, each in found.candidates.items()}
 
 
-def an_open_application(found: Imported) -> dict[str, Any]:
-    return next(each for each in found.applications.values() if each["status"].is_open)
+def an_open_application(found: Imported) -> ApplicationRecord:
+    each = next(each for each in found.applications.values() if each["status"].is_open)
+    return cast("ApplicationRecord", each)
 
 
 def refuse_if_waived(connector: Connector, status: Status) -> None:

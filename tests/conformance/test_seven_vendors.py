@@ -203,7 +203,7 @@ async def imported_without_truth(connector: Connector) -> Imported:
 @only("lever")
 async def test_a_candidate_whom_the_vendor_anonymised_is_known_as_such(account: Account) -> None:
     simulator, connector = await account()
-    person = next(p for p in simulator.world.people.values() if simulator.world.applications_of(p))
+    person = next(p for p in simulator.world.people.values() if p.applications)
     simulator.actions.anonymise(person)
     [facts] = [facts for facts in connector.lists if facts.holds == "both"]
     await connector.prepare_mapping(facts.name)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.support.sample_rows import an_alert
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 
-LEFT_OPEN = {
+LEFT_OPEN: dict[str, dict[str, Any]] = {
     "config_refused": {"integration": None, "ats_integration_id": None},
     "auth_refused:gone": {"integration": "gone"},
     "dead_letters:off": {"integration": "off"},

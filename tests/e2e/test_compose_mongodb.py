@@ -66,7 +66,7 @@ def running(folder: Path, port: int) -> Iterator[Path]:
         process.wait(30)
 
 
-def client(port: int, **login: str) -> Client:
+def client(port: int, **login: Any) -> Client:
     return MongoClient(
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=20_000, **login
     )

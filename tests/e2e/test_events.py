@@ -5,6 +5,7 @@ import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,12 @@ async def test_a_daemon_that_is_killed_again_and_again_publishes_all_that_it_has
     for number in range(KILLS):
         async with bench.daemon() as daemon:
             # Killed in the middle of its first import, and later in pushes and events.
-            await until(lambda n=number: has_received(got, min(12 * n, 60)), within=40)
+            await until(partial(has_received, got, min(12 * number, 60)), within=40)
             if number > 2:
                 before = await count_of_pushes(bench)
                 await until(lambda: moved_back_or_on(bench), within=40)
                 if number % 3:  # and else at once, while the daemon starts
-                    await until(lambda n=before: has_pushed(bench, n + 1), within=40)
+                    await until(partial(has_pushed, bench, before + 1), within=40)
             await daemon.stop(signal.SIGKILL)
 
     async def all_published() -> bool:

@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -43,7 +44,7 @@ async def becomes(port: int, code: int) -> list[str]:
 
 async def test_the_daemon_waits_for_mongodb_and_goes_on_where_it_was(tmp_path: Path) -> None:
     server = await start_embedded(tmp_path / "mongo", cache_gb=0.25)
-    client = AsyncMongoClient(server.uri, tz_aware=True)
+    client = AsyncMongoClient[dict[str, Any]](server.uri, tz_aware=True)
     mongo = TestMongo(server.uri, "ats_sync", "clearview", client)
     simulator = create_simulator("lever", candidates=40, unlimited=True)
     await simulator.start()

@@ -115,13 +115,13 @@ async def test_the_printed_roles_are_enough_for_each_kind_of_user(
     ):
         answer = await command(bench, reader, *words)
         assert answer.code == 0, (words, answer)
-    for words in (
+    for change in (
         *(("integrations", "pause", "lever"), ("integrations", "resume", "lever")),
         *(("alerts", "mute", "lever", "--for", "1h"), ("alerts", "unmute", "lever")),
         ("attachments", "retry", "--dead"),
     ):
-        answer = await command(bench, operator, *words)
-        assert answer.code == 0, (words, answer)
+        answer = await command(bench, operator, *change)
+        assert answer.code == 0, (change, answer)
 
     refused = await command(bench, reader, "integrations", "pause", "lever")
     assert refused.code == 1

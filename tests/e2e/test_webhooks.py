@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from connectors.simulator.commands import run_command
+from connectors.simulator.webhook_events import Sent
 from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
 from tests.support.mongo import TestMongo
-from tests.support.webhook_senders import SECRET, SIGN, Sent, payload_of
+from tests.support.webhook_senders import SECRET, SIGN, payload_of
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.slow]
 ANSWERS = {"smartrecruiters": 202}

@@ -55,19 +55,20 @@ async def test_notes_e_mails_and_fields_of_a_hire_reach_the_ats(
         greenhouse, other = bench.simulators["greenhouse"], bench.simulators["smartrecruiters"]
         texts = {note.application: note.body for note in greenhouse.world.notes}
         numbers = {
-            row["external_id"]: greenhouse.find_application(row["external_id"])
+            row["external_id"]: found.number
             for row in (moved, rejected)
+            if (found := greenhouse.find_application(row["external_id"])) is not None
         }
         assert texts == {
             numbers[
                 moved["external_id"]
-            ].number: f"ClearView: screening to interview ({moved['job']['name']})",
+            ]: f"ClearView: screening to interview ({moved['job']['name']})",
             numbers[
                 rejected["external_id"]
-            ].number: f"ClearView: screening to rejected ({rejected['job']['name']})",
+            ]: f"ClearView: screening to rejected ({rejected['job']['name']})",
         }
         assert len(greenhouse.world.notes) == 2
-        assert planned[moved["external_id"]]["note"] == texts[numbers[moved["external_id"]].number]
+        assert planned[moved["external_id"]]["note"] == texts[numbers[moved["external_id"]]]
         assert planned[rejected["external_id"]]["requests"][0]["body"]["rejection_email"] == {
             "email_template_id": 31
         }

@@ -96,7 +96,7 @@ class ImportMachine(RuleBasedStateMachine):
 
     def add(self, external_id: str, name: str) -> None:
         for list_name in self.lists:
-            fields = {} if list_name == "applications" else {"name": name}
+            fields: dict[str, Any] = {} if list_name == "applications" else {"name": name}
             self.ats.put(list_name, external_id, person=external_id, **fields)
 
     @rule(person=people, name=names)

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, Condition
@@ -23,17 +25,15 @@ def clock() -> MovingClock:
     return MovingClock()
 
 
-def a_condition(integration: str | None = "acme", **changes: object) -> Condition:
-    return Condition(
-        **{
-            "kind": AlertKind.AUTH_REFUSED,
-            "severity": "error",
-            "title": "Login refused",
-            "message": "Renew the key.",
-            "integration": integration,
-            **changes,
-        }
+def a_condition(integration: str | None = "acme", **changes: Any) -> Condition:
+    usual = Condition(
+        kind=AlertKind.AUTH_REFUSED,
+        severity="error",
+        title="Login refused",
+        message="Renew the key.",
+        integration=integration,
     )
+    return replace(usual, **changes)
 
 
 async def test_a_condition_seen_twice_is_one_document_that_counts(
@@ -186,9 +186,8 @@ async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
         await alerts.raise_condition(a_condition(kind=kind, integration_id=integration_id("acme")))
     own = unrestricted.own
     rows = (own.failed_records, record), (own.conflicts, conflict)
-    unchecked = {"bypass_document_validation": True}
     for collection, row in rows:
-        await collection.insert_one(dict(row), **unchecked)
+        await collection.insert_one(dict(row), bypass_document_validation=True)
     await expiry.resolve_expired()
     before = {row["kind"] for row in await alerts.listed()}
     left = []

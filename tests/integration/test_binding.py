@@ -27,6 +27,7 @@ async def test_every_declared_index_and_validator_is_there_once_opened(opened: M
         for document in documents:
             settings = document.get_settings()
             declared = {each.name for each in settings.indexes}
+            assert settings.name is not None
             found = await database[settings.name].index_information()
             assert declared <= set(found)
             assert options[settings.name]["validator"] == {

@@ -104,6 +104,7 @@ async def test_new_records_are_written_whole(management: Any, opened: Mongo) -> 
     assert state["a1"]["applied_at"] == moment
     assert state["a1"]["candidate_id"] == "c1"
     row = await opened.clearview.applications.find_one({"external_id": "a1"})
+    assert row is not None
     assert row["import_id"] is not None
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -45,12 +46,12 @@ async def running(folder: Path, **options: object) -> AsyncIterator[EmbeddedMong
 
 
 async def words_in(server: EmbeddedMongo) -> list[str]:
-    async with AsyncMongoClient(server.uri) as client:
+    async with AsyncMongoClient[dict[str, Any]](server.uri) as client:
         return [entry["_id"] async for entry in client.t.words.find().sort("_id")]
 
 
 async def write(server: EmbeddedMongo, word: str) -> None:
-    async with AsyncMongoClient(server.uri) as client:
+    async with AsyncMongoClient[dict[str, Any]](server.uri) as client:
         await client.t.words.insert_one({"_id": word})
 
 

@@ -406,7 +406,10 @@ async def incomplete(bench: ImportBench) -> str | None:
 async def test_the_alert_of_an_unreadable_field_stays_open_until_its_record_is_mapped_well(
     bench: ImportBench,
 ) -> None:
-    wild(bench).unreadable, wild(bench).unreadable_of = frozenset({"candidate.company"}), {"2"}
+    wild(bench).unreadable_fields, wild(bench).unreadable_of = (
+        frozenset({"candidate.company"}),
+        {"2"},
+    )
     await bench.poll()
     put(bench, "5", name="Another")
 
@@ -423,7 +426,10 @@ async def test_the_alert_of_an_unreadable_field_stays_open_until_its_record_is_m
 async def test_the_alert_of_an_unreadable_field_is_resolved_once_its_record_is_gone(
     bench: ImportBench,
 ) -> None:
-    wild(bench).unreadable, wild(bench).unreadable_of = frozenset({"candidate.company"}), {"2"}
+    wild(bench).unreadable_fields, wild(bench).unreadable_of = (
+        frozenset({"candidate.company"}),
+        {"2"},
+    )
     await bench.poll()
     bench.connector.ats.drop("candidates", "2")
 
@@ -438,7 +444,7 @@ async def test_a_sweep_maps_all_records_where_too_many_have_an_unreadable_field(
     bench: ImportBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unread_fields, "MOST_RECORDS", 2)
-    wild(bench).unreadable = frozenset({"candidate.company"})
+    wild(bench).unreadable_fields = frozenset({"candidate.company"})
     await bench.poll()
     wild(bench).unreadable_of = set()
     await bench.poll()
@@ -471,7 +477,7 @@ async def test_an_optional_list_that_is_away_empties_nothing_and_fills_in_later(
 async def test_a_field_that_cannot_be_read_keeps_what_is_known_of_it(bench: ImportBench) -> None:
     await bench.poll()
     put(bench, "1", name="Changed", company="Odd")
-    wild(bench).unreadable = frozenset({"candidate.company"})
+    wild(bench).unreadable_fields = frozenset({"candidate.company"})
 
     await bench.poll()
 

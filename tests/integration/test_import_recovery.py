@@ -288,14 +288,14 @@ class WaitingClearView(MongoCandidateManagement):
         super().__init__(bench.mongo, bench.integration)
         self.snapshots = snapshots
         self.dies = dies
-        self.taken: list[frozenset[str]] = []
+        self.batches: list[frozenset[str]] = []
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         await self.snapshots.second_page.wait()
         if self.dies:
             raise Killed
         outcome = await super().apply(batch)
-        self.taken.append(frozenset(str(c["external_id"]) for c in batch.new_candidates))
+        self.batches.append(frozenset(str(c["external_id"]) for c in batch.new_candidates))
         return outcome
 
 
@@ -309,7 +309,7 @@ async def test_a_page_is_kept_while_clearview_still_takes_the_one_before_and_tak
 
     await poll_with(bench, snapshots=snapshots, clearview=clearview)
 
-    assert clearview.taken[:3] == snapshots.stored[:3]
+    assert clearview.batches[:3] == snapshots.stored[:3]
     assert len(await bench.rows("candidates")) == 9
     assert len(await bench.rows("candidates_import_log")) == 9
 

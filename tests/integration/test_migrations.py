@@ -149,6 +149,7 @@ async def test_a_replica_waits_for_the_one_that_migrates(
     done, _ = await asyncio.wait({waiting}, timeout=1.0)
 
     assert not done
+    assert last is not None
     await connection.own["migrations"].insert_one(last)
     await waiting
     await connection.close()

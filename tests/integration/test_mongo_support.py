@@ -2,6 +2,7 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -48,7 +49,9 @@ def test_a_test_cannot_ask_for_the_address_of_another_machine() -> None:
 @pytest.mark.fault
 @pytest.mark.slow
 async def test_a_three_node_set_survives_stepdown_kill_and_freeze(replica_set: ReplicaSet) -> None:
-    async with AsyncMongoClient(replica_set.uri, serverSelectionTimeoutMS=30_000) as client:
+    async with AsyncMongoClient[dict[str, Any]](
+        replica_set.uri, serverSelectionTimeoutMS=30_000
+    ) as client:
         await client.t.words.insert_one({"_id": 1})
         stepped = await replica_set.step_down()
         assert await replica_set.primary() is not stepped

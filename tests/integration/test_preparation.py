@@ -49,7 +49,7 @@ def refused(error: pytest.ExceptionInfo[UserError]) -> str:
 
 async def test_documents_without_our_fields_are_no_matter(mongo: TestMongo) -> None:
     candidates = mongo.clearview_db["candidates"]
-    shapes = [
+    shapes: list[dict[str, Any]] = [
         {},
         {"integration_id": None, "external_id": None},
         {"integration_id": UUID(int=1)},
@@ -58,7 +58,7 @@ async def test_documents_without_our_fields_are_no_matter(mongo: TestMongo) -> N
         {"integration_id": UUID(int=1), "external_id": 1},
         {"integration_id": [1], "external_id": {"a": 1}},
     ]
-    raw = AsyncMongoClient(mongo.uri, uuidRepresentation="standard")
+    raw = AsyncMongoClient[dict[str, Any]](mongo.uri, uuidRepresentation="standard")
     async with raw:
         rows = [{**shape, "n": n} for n in range(2) for shape in shapes]
         await raw[mongo.clearview]["candidates"].insert_many(rows)
@@ -140,7 +140,7 @@ async def test_looking_makes_nothing(mongo: TestMongo) -> None:
 async def test_two_documents_of_one_identity_leave_the_index_out_and_the_start_goes_on(
     mongo: TestMongo,
 ) -> None:
-    raw = AsyncMongoClient(mongo.uri, uuidRepresentation="standard")
+    raw = AsyncMongoClient[dict[str, Any]](mongo.uri, uuidRepresentation="standard")
     async with raw:
         twice = {"integration_id": UUID(int=1), "external_id": "1"}
         await raw[mongo.clearview]["applications"].insert_many([dict(twice), dict(twice)])

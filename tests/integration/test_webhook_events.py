@@ -249,8 +249,15 @@ async def an_announced_change(bench: ImportBench, event_id: str, external_id: st
 async def configure(bench: ImportBench) -> None:
     """The settings document, which a daemon writes at its start."""
     bench.ruled(judges_webhooks=True)
-    fields = {"ats_name": "Fake", "connector": "fake", "endpoint": "", "main_credential": None}
-    one = ConfiguredIntegration(name="acme", credentials={}, enabled=True, **fields)
+    one = ConfiguredIntegration(
+        name="acme",
+        ats_name="Fake",
+        connector="fake",
+        endpoint="",
+        credentials={},
+        main_credential=None,
+        enabled=True,
+    )
     await MongoIntegrations(bench.mongo, bench.clock).configure([one])
 
 

@@ -27,9 +27,10 @@ from connectors.http.outbound import parsed
 from daemon.alerts.channels import channel_of
 from daemon.core.events import Event
 from daemon.core.notifications import ChannelFailed
+from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.events.sinks import publisher_of
+from daemon.runtime.clock import SystemClock
 from daemon.store.clearview_backends import service_client
-from daemon.store.http_service import ServiceFailed, ServiceUnavailable
 from models.event_types import EventType
 from tests.support.ats import QuickClock
 from tests.support.event_sinks import SECRET
@@ -259,7 +260,7 @@ async def _publish(url: str, *, allowed: bool) -> None:
     entry = EventsToHttp(
         kind="http", url=url, secret=SecretStr(SECRET), allow_private_networks=allowed
     )
-    sink = publisher_of(entry, QuickClock())
+    sink = publisher_of(entry, SystemClock())
     try:
         offered = await sink.publish([an_event()])
         if offered.failure is not None:
@@ -324,7 +325,7 @@ async def tried(world: HostileWorld, way: Way, host: str, *, allowed: bool = Fal
 
 async def test_no_connection_is_made_to_this_machine_or_its_network(world: HostileWorld) -> None:
     table: dict[str, list[str]] = {}
-    for name, way in (WRITTEN | NAMED).items():
+    for name, way in {**WRITTEN, **NAMED}.items():
         cells = [
             "meant" if name in WRITTEN and is_written(host) else await tried(world, way, host)
             for host in TARGETS

@@ -163,7 +163,8 @@ class Broker:
 @contextmanager
 def running_broker(folder: Path, certificates: Path) -> Iterator[Broker]:
     """Starts a node; it listens with TLS as well, by a certificate of `certificates`."""
-    broker = Broker(folder, *free_ports(4))
+    port, tls_port, dist_port, epmd_port = free_ports(4)
+    broker = Broker(folder, port, tls_port, dist_port, epmd_port)
     (folder / "enabled_plugins").write_text("[].\n")
     (folder / "definitions.json").write_text(json.dumps(_definitions()))
     (folder / "rabbitmq.conf").write_text(
@@ -201,7 +202,7 @@ def _definitions() -> dict[str, object]:
 
 def free_ports(count: int) -> Sequence[int]:
     """Below the ports that the kernel gives to connections: a broker that is down keeps its own."""
-    draw, found = random.SystemRandom(), []
+    draw, found = random.SystemRandom(), list[int]()
     with contextlib.ExitStack() as stack:
         while len(found) < count:
             one, port = stack.enter_context(socket.socket()), draw.randrange(20_000, 32_000)

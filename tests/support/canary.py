@@ -66,8 +66,13 @@ class CanaryConnector(FakeConnector):
         candidate["tags"] = [row["tag"]] if "tag" in row else []
         if "file" in row:
             candidate["attachments"] = [
-                {"external_id": "f1", "name": row["file"], "kind": "resume"}
-                | {"url": f"https://files.example/{row['file']}", "url_expires_at": None}
+                {
+                    "external_id": "f1",
+                    "name": row["file"],
+                    "kind": "resume",
+                    "url": f"https://files.example/{row['file']}",
+                    "url_expires_at": None,
+                }
             ]
         return replace(mapped, is_anonymised=bool(row.get("anonymised")))
 

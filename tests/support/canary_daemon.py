@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ from typing import Any
 import aiohttp
 import psutil
 
-from connectors.simulator import Simulator, create_simulator
+from connectors.simulator import Simulator
 from connectors.simulator.commands import run_command
+from connectors.simulator.greenhouse import Greenhouse
 from connectors.simulator.world import Person
-from tests.support.ats_sync import Workbench, until
+from tests.support.ats_sync import Command, Workbench, until
 from tests.support.canary_hub import ATSS, Hub, hub
 from tests.support.canary_words import (
     FILE,
@@ -75,8 +75,8 @@ class CanaryWorld:
 
     bench: Workbench
     hub: Hub
-    ats: Simulator
-    process: Process
+    ats: Greenhouse
+    process: Command
     url: str
     client: aiohttp.ClientSession
     lines: list[str] = field(default_factory=list)
@@ -145,7 +145,7 @@ async def canary_world(server: GuardedMongo, folder: Path) -> AsyncIterator[Cana
     async with AsyncExitStack() as stack:
         root = await stack.enter_async_context(server.root())
         outside = await stack.enter_async_context(hub())
-        ats = create_simulator("greenhouse", candidates=12, unlimited=True, seed=SEED)
+        ats = Greenhouse(candidates=12, unlimited=True, seed=SEED)
         await ats.start()
         stack.push_async_callback(ats.stop)
         plant(ats)
@@ -224,21 +224,21 @@ def write_config(bench: Workbench, outside: Hub) -> None:
     )
 
 
-async def _read(process: Process, lines: list[str]) -> None:
+async def _read(process: Command, lines: list[str]) -> None:
     """Keeps the pipe empty: a daemon that cannot log would wait."""
     assert process.stdout is not None
     while line := await process.stdout.readline():
         lines.append(line.decode())
 
 
-async def _ended(process: Process, reading: asyncio.Task[None]) -> None:
+async def _ended(process: Command, reading: asyncio.Task[None]) -> None:
     if process.returncode is None:
         process.kill()
     await process.wait()
     await reading
 
 
-async def _port(process: Process, lines: list[str]) -> int:
+async def _port(process: Command, lines: list[str]) -> int:
     async def is_listening() -> bool:
         assert process.returncode is None, lines
         return any("http_listening" in line for line in lines)

@@ -145,7 +145,7 @@ class Surfaces:
         }
 
     def __str__(self) -> str:
-        lines = [
+        lines: list[tuple[str, ...]] = [
             ("surface", "looked through", "of people", "secrets", "of callers", "must be there")
         ]
         for row in self.rows:

@@ -16,6 +16,9 @@ from connectors.connector import (
     ApplicationRef,
     Capabilities,
     DetailFacts,
+    FetchedFile,
+    FileAddress,
+    FileRef,
     ListFacts,
     Mapped,
     MappingFailed,
@@ -262,7 +265,7 @@ class FakeConnector:
             candidate["company"] = row.get("company")
             candidate["custom_fields"] = row.get("custom", {})
             candidate["external_updated_at"] = updated
-        applications = ()
+        applications: tuple[ApplicationRecord, ...] = ()
         if list_name != "candidates":
             applications = (_application(row, updated, self.stage_names),)
         return Mapped(
@@ -316,8 +319,15 @@ class FakeConnector:
             {"custom_fields": answers} if self.shape == "joined" else {},
         )
 
-    async def read_attachments(self, list_name: str, external_id: str) -> None:
-        raise NotSupported("attachments")
+    async def file_addresses(
+        self, list_name: str, record_id: str
+    ) -> Mapping[str, FileAddress] | None:
+        raise NotSupported("files")
+
+    async def fetch_file(
+        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
+    ) -> FetchedFile:
+        raise NotSupported("files")
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         raise NotSupported("reading one application")

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from hypothesis import settings
 from hypothesis.statistics import collector
+from hypothesis.utils.dynamicvariables import DynamicVariable
 
 NIGHTLY = 2_000
 """The examples of the profile `nightly`."""
@@ -90,7 +92,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
                 cases += case["status"] in _COUNTED
 
     try:
-        with collector.with_value(count):
+        with cast("DynamicVariable[object]", collector).with_value(count):
             return (yield)
     finally:
         marker = item.get_closest_marker("fuzz")

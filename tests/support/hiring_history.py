@@ -150,9 +150,9 @@ def _all_moves(history: History, period: Period) -> list[tuple[str, str, timedel
     for a in history.applications:
         entered: datetime | None = None if a.erased else a.start
         for move in a.moves:
-            known = entered is not None and entered <= move.at
+            stayed = None if entered is None or entered > move.at else move.at - entered
             if _inside(move.at, period):
-                found.append((move.old, move.new, move.at - entered if known else None))
+                found.append((move.old, move.new, stayed))
             entered = move.at
     return found
 
@@ -280,6 +280,7 @@ def _application_row(integration: UUID, a: Application) -> dict[str, Any]:
 
 def _change_rows(integration: UUID, a: Application) -> list[dict[str, Any]]:
     prefix = f"applications.{a.id}"
+    rows: list[tuple[UUID, datetime, str, str | None, str]]
     rows = [(m.id, m.at, f"{prefix}.status", m.old, m.new) for m in a.moves]
     noise = PERIOD.start + DAY
     rows += [

@@ -15,12 +15,12 @@ from connectors.errors import Unavailable
 from daemon.http.api_services import ApiServices
 from daemon.http.connections import HttpLimits, limits_of_process
 from daemon.http.heartbeat import Heartbeat
-from daemon.http.probes import ReadinessCheck
 from daemon.http.request_rates import RequestLimiter, RequestRates
 from daemon.http.server import HttpParts, HttpServer
 from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.integration_admin import IntegrationAdmin, Trial, TryIntegration
 from daemon.runtime.metrics import PrometheusMetrics
+from daemon.runtime.readiness import ReadinessCheck
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory

@@ -90,7 +90,7 @@ class GuardedMongo:
 
     def _as_root(self, command: Mapping[str, Any]) -> None:
         with MongoClient[dict[str, Any]](self.root_uri) as client:
-            client.admin.command(command)
+            client.admin.command(dict(command))
 
     def initiate(self) -> None:
         """Makes the set and root, by the localhost exception."""

@@ -83,6 +83,6 @@ def _fields(fields: Mapping[str, Any]) -> Iterator[bytes]:
         if isinstance(value, Bytes):
             yield bytes([value.kind]) + name.encode() + b"\0" + value.raw
         elif isinstance(value, dict):
-            yield document_field(name, raw_document(value).raw)
+            yield document_field(name, bytes(raw_document(value).raw))
         else:
             yield fields_of(bson.encode({name: value}, codec_options=RAW_OPTIONS))

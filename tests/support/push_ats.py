@@ -11,7 +11,11 @@ from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
     Capabilities,
+    FetchedFile,
+    FileAddress,
+    FileRef,
     Impossible,
+    JobsOfRecords,
     ListFacts,
     Mapped,
     MappingFailed,
@@ -21,12 +25,13 @@ from connectors.connector import (
     PushTarget,
     RawRecord,
     ReadIssue,
+    RecordDetails,
     StageFacts,
     Step,
     Steps,
     Window,
 )
-from connectors.errors import GuardRefused, NotFound, OutcomeUnknown
+from connectors.errors import GuardRefused, NotFound, NotSupported, OutcomeUnknown
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from tests.support.records import empty_application
@@ -207,6 +212,21 @@ class FakeConnector:
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
         raise NotImplementedError
+
+    async def read_details(
+        self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
+    ) -> Mapping[str, RecordDetails | MappingFailed | None]:
+        raise NotSupported("details")
+
+    async def file_addresses(
+        self, list_name: str, record_id: str
+    ) -> Mapping[str, FileAddress] | None:
+        raise NotSupported("files")
+
+    async def fetch_file(
+        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
+    ) -> FetchedFile:
+        raise NotSupported("files")
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         self.requests += 1

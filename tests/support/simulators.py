@@ -13,7 +13,8 @@ Start = Callable[..., Awaitable[Simulator]]
 class SimulatorClient(Protocol):
     """A plain client of one vendor's API."""
 
-    simulator: Simulator
+    @property
+    def simulator(self) -> Simulator: ...
 
 
 def rules(client: SimulatorClient) -> list[str]:

@@ -34,7 +34,7 @@ class WildConnector(FakeConnector):
     issues: list[ReadIssue] = field(default_factory=list)
     join_is_away: bool = False
     """The optional list that candidates' companies come from."""
-    unreadable: frozenset[str] = frozenset()
+    unreadable_fields: frozenset[str] = frozenset()
     """Mapped fields that cannot be read."""
     unreadable_of: set[str] | None = None
     """External ids of the records that have them; None: every record."""
@@ -90,7 +90,7 @@ class WildConnector(FakeConnector):
         if self.archive:
             one = replace(one, applications=())
         is_unreadable = self.unreadable_of is None or one.external_id in self.unreadable_of
-        failed = self.unreadable if is_unreadable else frozenset()
+        failed = self.unreadable_fields if is_unreadable else frozenset()
         one = replace(one, failed_fields=failed)
         if not (self.join_is_away or failed) or one.candidate is None:
             return one

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support.ats_sync import Command
 from tests.support.mongo import TestMongo
 from tests.support.rotating_tokens import CREDENTIALS, RotatingVendor, rotating_auth
 from tests.support.tiny_ats import Answer, definition_text
@@ -309,7 +310,7 @@ async def test_a_process_killed_while_a_token_is_given_goes_on_where_the_ats_let
     mongo: TestMongo, tmp_path: Path
 ) -> None:
     """A vendor that accepts the old refresh token until the new one was used, as most do."""
-    vendor, running = RotatingVendor(first="CANARY-refresh"), []
+    vendor, running = RotatingVendor(first="CANARY-refresh"), list[Command]()
 
     async with rotating_bench(mongo, tmp_path, vendor) as wild:
         arguments = ("run", "--once", "--config", str(wild.bench.config))

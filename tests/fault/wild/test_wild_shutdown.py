@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -183,7 +184,7 @@ async def test_sigterm_while_mongodb_is_away(tmp_path: Path, number: signal.Sign
 async def server(folder: Path) -> AsyncIterator[tuple[EmbeddedMongo, TestMongo]]:
     """A MongoDB that no other test needs."""
     running = await start_embedded(folder / "server", cache_gb=0.25)
-    client = AsyncMongoClient(running.uri, tz_aware=True)
+    client = AsyncMongoClient[dict[str, Any]](running.uri, tz_aware=True)
     try:
         yield running, TestMongo(running.uri, "ats_sync", "clearview", client)
     finally:

@@ -43,7 +43,7 @@ from tests.support.webhook_senders import SECRET
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fuzz("API")]
 TOKEN = "contract-token"
-HookContext, Drawn = schemathesis.HookContext, dict[str, Any]
+Drawn = dict[str, Any]
 DEAD, ALERT, ADA = a_dead_push("acme", "a1"), an_alert("acme"), a_candidate("acme", "c1")
 ACME, ADDED = {"name": "acme"}, {"name": "added"}
 THERE: dict[str, list[dict[str, str]]] = {
@@ -145,33 +145,38 @@ def is_sent(value: object) -> bool:
 
 
 @schema.hook
-def filter_query(_context: HookContext, drawn: object) -> bool:
+def filter_query(_context: schemathesis.HookContext, drawn: object) -> bool:
     """What no client sends violates nothing."""
     return not isinstance(drawn, dict) or all(map(is_sent, drawn.values()))
 
 
 @known.hook
-def flatmap_path_parameters(context: HookContext, drawn: Drawn) -> SearchStrategy[Drawn]:
+def flatmap_path_parameters(
+    context: schemathesis.HookContext, drawn: Drawn
+) -> SearchStrategy[Drawn]:
+    assert context.operation is not None
     path = context.operation.path
     found = [each for start, those in THERE.items() if start in path for each in those]
     return st.sampled_from(found or [drawn])
 
 
 @known.hook
-def flatmap_query(context: HookContext, drawn: Drawn) -> SearchStrategy[Drawn]:
+def flatmap_query(context: schemathesis.HookContext, drawn: Drawn) -> SearchStrategy[Drawn]:
+    assert context.operation is not None
     if "integration" not in {each.name for each in context.operation.query}:
         return st.just(drawn)
     return st.sampled_from([drawn, {"integration": "acme", "limit": 1}])
 
 
 @known.hook
-def flatmap_body(context: HookContext, drawn: object) -> SearchStrategy[object]:
+def flatmap_body(context: schemathesis.HookContext, drawn: object) -> SearchStrategy[object]:
     operation = context.operation
+    assert operation is not None
     good = GOOD.get(f"{operation.method.upper()} {operation.path}")
     return st.just(drawn) if good is None else st.sampled_from([drawn, good])
 
 
-def answer_is_declared(case: schemathesis.Case, address: str) -> None:
+def answer_is_declared(case: schemathesis.Case[Any], address: str) -> None:
     # Which cursor is one, and that a mute ends in the future, no schema can express.
     case.call_and_validate(
         base_url=address,
@@ -182,11 +187,13 @@ def answer_is_declared(case: schemathesis.Case, address: str) -> None:
 
 @schema.parametrize()
 @EXAMPLES
-def test_no_answer_is_undeclared(case: schemathesis.Case, address: str) -> None:
+def test_no_answer_is_undeclared(case: schemathesis.Case[Any], address: str) -> None:
     answer_is_declared(case, address)
 
 
 @known.parametrize()
 @EXAMPLES
-def test_no_answer_about_what_is_there_is_undeclared(case: schemathesis.Case, address: str) -> None:
+def test_no_answer_about_what_is_there_is_undeclared(
+    case: schemathesis.Case[Any], address: str
+) -> None:
     answer_is_declared(case, address)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -11,9 +12,9 @@ import pytest
 from connectors.errors import Unavailable
 from daemon.core.push_plan import PushRules
 from daemon.core.recovery import RecoveryRule
-from daemon.core.status_events import EventBatch, PositionLost
+from daemon.core.status_events import EventBatch, PositionLost, StatusEvent
 from daemon.jobs.status_intake import IntakeTimes
-from daemon.ports.pushes import OpenStream
+from daemon.ports.streams import OpenStream
 from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.connection import Mongo
 from models.status import ApplicationStatus
@@ -96,17 +97,21 @@ def losing_its_position(world: PushWorld, opened: list[float]) -> None:
     source = world.daemon.intake._ports.source
     open_stream = source.open
 
-    async def open_and_lose(token: Any, *, epoch: int) -> OpenStream:
+    async def open_and_lose(token: Any, *, epoch: int) -> OpenStream[StatusEvent]:
         stream = await open_stream(token, epoch=epoch)
         opened.append(asyncio.get_running_loop().time())
 
-        async def lose() -> EventBatch:
+        async def lose() -> EventBatch[StatusEvent]:
             raise PositionLost("its history is gone")
 
         stream.next_batch = lose  # type: ignore[method-assign]
         return stream
 
     source.open = open_and_lose  # type: ignore[method-assign]
+
+
+def is_last(world: PushWorld, status: S) -> bool:
+    return world.ats.order_of("a1")[-1:] == [status]
 
 
 async def test_a_position_that_is_lost_again_and_again_is_compared_less_and_less_often(
@@ -119,7 +124,7 @@ async def test_a_position_that_is_lost_again_and_again_is_compared_less_and_less
     async with world.daemon.running():
         for status in ("screening", "interview", "offer"):
             await world.set_status("a1", status)
-            await world.ats.until(lambda s=status: world.ats.order_of("a1")[-1:] == [S(s)])
+            await world.ats.until(partial(is_last, world, S(status)))
         await until(lambda: _have(len(opened) >= 6))
     pauses = [later - earlier for earlier, later in pairwise(opened)]
 

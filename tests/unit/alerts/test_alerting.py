@@ -220,7 +220,8 @@ def test_a_channel_pauses_as_long_as_it_requests_but_never_beyond_ten_minutes(
 
 
 def verdicts(*runs: tuple[bool, timedelta]) -> list[str | None]:
-    streak, now, found = FailureStreak(), NOW, []
+    streak, now = FailureStreak(), NOW
+    found: list[str | None] = []
     for failed, later in runs:
         now += later
         streak, verdict = after_run(streak, failed=failed, now=now, policy=POLICY)

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from daemon.cli.analytics_view import report_view
 
-METRICS = {
+METRICS: dict[str, object] = {
     "funnel": {"new": 8, "offer": 2},
     "jobs": [
         {"external_id": "j1", "name": "Baker [bold]", "open": 3, "applied": 2, "hired": 1},

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import validate
+from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from connectors.simulator.clearview_openapi import DOCUMENT, as_yaml, document
@@ -60,9 +62,11 @@ schema = schemathesis.openapi.from_dict(document())
 
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_simulated_services_keep_the_contract(case: schemathesis.Case, address: str) -> None:
+def test_the_simulated_services_keep_the_contract(
+    case: schemathesis.Case[Any], address: str
+) -> None:
     # That a period ends after it starts, and that bytes have their digest, no schema can express.
-    unsaid = [positive_data_acceptance] if case.path in UNSAID else []
+    unsaid: list[CheckFunction] = [positive_data_acceptance] if case.path in UNSAID else []
     case.call_and_validate(
         base_url=address,
         headers={"Authorization": f"Bearer {TOKEN}"},

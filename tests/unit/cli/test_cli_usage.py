@@ -199,7 +199,7 @@ def test_a_simulator_says_how_to_reach_it_and_stops_when_told(stop: signal.Signa
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
-        lines = []
+        lines: list[str] = []
         while not lines or lines[-1] != "}\n":
             lines.append(process.stdout.readline())
             assert lines[-1], "it ended before it listened"

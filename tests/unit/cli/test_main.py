@@ -1,5 +1,6 @@
 """The console script, before any command."""
 
+import atexit
 import gc
 import signal
 import subprocess
@@ -24,7 +25,7 @@ def test_every_command_spares_the_garbage_collector_pages_of_records(
     collector: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left: list[object] = []
-    monkeypatch.setattr(tuning.atexit, "register", left.append)
+    monkeypatch.setattr(atexit, "register", left.append)
     monkeypatch.setattr("sys.argv", ["ats-sync", "--help"])
 
     with pytest.raises(SystemExit):

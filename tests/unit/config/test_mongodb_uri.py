@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo import common
-from pymongo.asynchronous.uri_parser import _validate_uri
 from pymongo.errors import ConfigurationError
+from pymongo.uri_parser_shared import _validate_uri
 
 from config.mongodb_uri import overruled_options, uri_problems
 from config.mongodb_uri_options import BY_FOLDED, KINDS

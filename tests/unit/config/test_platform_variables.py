@@ -97,7 +97,7 @@ def test_a_misspelt_setting_beside_them_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     value, meant = MISTAKES[name]
-    beside = of_service("ats-sync-web", "10.96.7.1", 8080) | of_link("ats-sync-ats")
+    beside = {**of_service("ats-sync-web", "10.96.7.1", 8080), **of_link("ats-sync-ats")}
     for variable, injected in {**beside, name: value}.items():
         monkeypatch.setenv(variable, injected)
     with pytest.raises(ConfigError) as wrong:

@@ -18,7 +18,7 @@ OAUTH = (
     '{{kind: oauth2, grant: client_credentials, token_url: "{url}/token", '
     'client_id: "{{credentials.client_id}}", client_secret: "{{credentials.client_secret}}"{more}}}'
 )
-NOTHING = {"rows": []}
+NOTHING: dict[str, list[object]] = {"rows": []}
 
 
 @pytest.mark.parametrize(

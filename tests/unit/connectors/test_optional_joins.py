@@ -25,7 +25,8 @@ async def test_records_come_without_what_an_optional_list_would_add(status: int)
 
     assert len(mapped) == 5
     assert all(isinstance(one, Mapped) and one.candidate for one in mapped)
-    assert not any(one.candidate["attachments"] for one in mapped if isinstance(one, Mapped))
+    found = [one.candidate for one in mapped if isinstance(one, Mapped) and one.candidate]
+    assert not any(candidate["attachments"] for candidate in found)
 
 
 async def test_stages_are_not_optional_a_status_is_never_guessed() -> None:

@@ -43,6 +43,7 @@ def test_every_piece_of_a_list_or_write_is_as_the_models_want_it(piece: dict[str
         shown = piece.get(part)
         if shown is not None:
             field = DefinitionModel.model_fields[part]
+            assert field.annotation is not None
             TypeAdapter[object](field.annotation).validate_python(shown)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -127,7 +128,7 @@ application:
 """
 
 
-async def mapped(**operator: object) -> tuple[Mapped, str]:
+async def mapped(**operator: Any) -> tuple[Mapped, str]:
     row = {"id": 1, "name": "N", "at": "2026-07-01T10:00:00", "day": "02.07.2026",
            "zoned": "2026-07-01T10:00:00+05:00"}  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Token requests: what each refusal is, when a token is renewed, and what a failure costs."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,7 +27,7 @@ from tests.support.rotating_tokens import CREDENTIALS, RotatingVendor, rotating_
 from tests.support.tiny_ats import TinyAts, definition_text, ids_of, tiny_ats, tiny_connector
 
 CLIENT = "{client_id: {description: id}, client_secret: {description: secret}}"
-NOTHING = {"rows": []}
+NOTHING: dict[str, list[object]] = {"rows": []}
 GOOD = {"access_token": "t1", "expires_in": 3600}
 
 
@@ -416,30 +418,22 @@ class ClumsyStore(InMemoryTokenStore):
         self.failures = failures
         self.kept: list[StoredTokens] = []
 
-    def claim(self, grant: Grant) -> Any:
-        claim = super().claim(grant)
+    @asynccontextmanager
+    async def claim(self, grant: Grant) -> AsyncIterator[Any]:
         store = self
+        async with super().claim(grant) as held:
 
-        class Claiming:
-            async def __aenter__(self) -> Any:
-                held = await claim.__aenter__()
+            class Claim:
+                tokens = held.tokens
 
-                class Claim:
-                    tokens = held.tokens
+                async def keep(self, tokens: StoredTokens) -> bool:
+                    if store.failures:
+                        store.failures -= 1
+                        raise TokenUnavailable("the disk is full", operation="token")
+                    store.kept.append(tokens)
+                    return bool(await held.keep(tokens))
 
-                    async def keep(self, tokens: StoredTokens) -> bool:
-                        if store.failures:
-                            store.failures -= 1
-                            raise TokenUnavailable("the disk is full", operation="token")
-                        store.kept.append(tokens)
-                        return bool(await held.keep(tokens))
-
-                return Claim()
-
-            async def __aexit__(self, *error: object) -> None:
-                await claim.__aexit__(*error)
-
-        return Claiming()
+            yield Claim()
 
 
 async def test_a_new_refresh_token_is_stored_before_anything_is_sent_with_it() -> None:

@@ -12,7 +12,8 @@ from connectors.definition.placeholders import fill
 from daemon.core.push_note import LONGEST, note_text
 from daemon.runtime.checked_config import load_checked_config
 from models.status import ApplicationStatus as Status
-from tests.unit.connectors.test_definition_mistakes import complaints, spoilt
+from tests.support.definitions import spoilt
+from tests.unit.connectors.test_definition_mistakes import complaints
 from tests.unit.connectors.test_pushes import planned
 
 LEVER = 'connector: lever\n    credentials: {api_key: "${env:K}"}\n'

@@ -98,7 +98,7 @@ class Panic(BaseException):
     "error", [asyncio.CancelledError(), Panic(), SystemExit(1), ExceptionGroup("", [KeyError()])]
 )
 async def test_nothing_but_the_end_of_its_task_ends_a_loop(error: BaseException) -> None:
-    runs = []
+    runs: list[int] = []
 
     async def run() -> None:
         runs.append(len(runs))

@@ -1,6 +1,7 @@
 """The conflict rule: three-way, by policy, and never over a person's head."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_only_hired_against_turned_down_stays_open(base: S | None, ats: S, clear
 
 @given(base=st.none() | statuses, ats=statuses, clearview=statuses)
 def test_the_named_side_wins_where_both_moved(base: S | None, ats: S, clearview: S) -> None:
-    sides = {"base": base, "ats": ats, "clearview": clearview}
+    sides: Any = {"base": base, "ats": ats, "clearview": clearview}
     if who_moved(**sides) != "both" or is_for_a_person(ats, clearview):
         return
 

@@ -296,7 +296,7 @@ async def test_a_status_is_written_as_a_number_and_the_second_has_no_effect(clie
     [("Not a fit", "rejected"), ("Withdrew", "withdrawn"), ("Hired", "hired")],
 )
 async def test_ends_are_statuses_and_can_be_left_again(
-    client: Client, name: str, status: int
+    client: Client, name: str, status: str
 ) -> None:
     application = one(client)
 

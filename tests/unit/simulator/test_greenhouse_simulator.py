@@ -8,6 +8,7 @@ import pytest
 
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_random_commands
+from connectors.simulator.greenhouse import Greenhouse
 from connectors.simulator.world import Application
 from tests.support.simulators import Start, rules
 
@@ -16,6 +17,7 @@ class Client:
     """A naive, correct walk of the API: what the vendor's documents describe, nothing clever."""
 
     def __init__(self, simulator: Simulator, http: aiohttp.ClientSession) -> None:
+        assert isinstance(simulator, Greenhouse)
         self.simulator = simulator
         self.http = http
         self.token = ""

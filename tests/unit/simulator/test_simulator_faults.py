@@ -79,6 +79,7 @@ async def test_a_429_tells_when_to_come_back_in_every_spelling(
 
     assert answer.status == 429
     if retry_after == "date":
+        assert said is not None
         ahead = parsedate_to_datetime(said).timestamp() - lever.clock.now_ms() / 1000
         assert 27 < ahead <= 30
     else:

@@ -92,7 +92,7 @@ def test_stages_that_no_rule_maps_count_as_reviewing(name: str) -> None:
 def test_every_order_is_carried_out_and_shows_in_the_truth(name: str) -> None:
     simulator = create_simulator(name, candidates=40)
     new = run_command(simulator, {"kind": "new_applicant", "changes": {"title": "Baker"}})
-    key = new["application"]
+    key = str(new["application"])
     stages = simulator.world.stages.values()
     offer = next(stage.name for stage in stages if stage.status == "offer")
 
@@ -138,7 +138,7 @@ def test_an_edit_bumps_updated_at_unless_told_not_to() -> None:
     simulator.actions.edit_person(person, {"emails": ["new@example.org"]})
 
     assert silent == before
-    assert person.updated_ms > before
+    assert (person.updated_ms or 0) > (before or 0)
     assert person.emails == [Contact("new@example.org", "other")]
 
 

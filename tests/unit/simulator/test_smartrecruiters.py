@@ -10,6 +10,7 @@ from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
+from connectors.simulator.smartrecruiters import SmartRecruiters
 from connectors.simulator.smartrecruiters_rows import process_of
 from connectors.simulator.world import Application
 from tests.support.simulators import Start, one, rules
@@ -19,6 +20,7 @@ class Client:
     """A naive, correct walk of the API."""
 
     def __init__(self, simulator: Simulator, http: aiohttp.ClientSession) -> None:
+        assert isinstance(simulator, SmartRecruiters)
         self.simulator = simulator
         self.http = http
         self.headers = {"X-SmartToken": simulator.credentials["api_key"]}

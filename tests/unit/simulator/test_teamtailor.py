@@ -15,6 +15,8 @@ from tests.support.simulators import Start, one, rules
 
 JSON_API = "application/vnd.api+json"
 INCLUDE = "candidate,job,stage,reject-reason"
+Included = dict[tuple[str, str], Any]
+"""Rows by their type and id."""
 
 
 class Client:
@@ -38,10 +40,10 @@ class Client:
             body = await answer.json(content_type=JSON_API) if await answer.read() else None
             return answer.status, body, {k.lower(): v for k, v in answer.headers.items()}
 
-    async def rows(self, path: str, **params: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    async def rows(self, path: str, **params: str) -> tuple[list[dict[str, Any]], Included]:
         status, page, _ = await self.call("GET", path, params=params)
         rows: list[dict[str, Any]] = []
-        included: dict[str, Any] = {}
+        included: Included = {}
         while True:
             assert status == 200, page
             rows += page["data"]
@@ -72,6 +74,7 @@ async def client(start: Start, http: aiohttp.ClientSession) -> Client:
 
 def stage(client: Client, application: Application, name: str) -> tuple[str, str]:
     found = client.simulator.world.stage_named(application.job, name)
+    assert found is not None
     return "stages", client.simulator.stage_key(found)
 
 
@@ -83,7 +86,7 @@ def contact(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "type": None}] if value else []
 
 
-def answered(included: dict[tuple[Any, Any], Any], answer: dict[str, Any]) -> tuple[str, object]:
+def answered(included: Included, answer: dict[str, Any]) -> tuple[str, object]:
     asked = answer["relationships"]["question"]["data"]
     question, shown = included[asked["type"], asked["id"]]["attributes"], answer["attributes"]
     if shown["choices"] is None:
@@ -194,7 +197,7 @@ async def test_links_carry_every_parameter_on(client: Client) -> None:
 async def test_rows_that_move_shift_the_pages(client: Client) -> None:
     simulator = client.simulator
     actions, world = simulator.actions, simulator.world
-    ordered = sorted(world.people.values(), key=lambda p: p.updated_ms)
+    ordered = sorted(world.people.values(), key=lambda p: p.updated_ms or 0)
     simulator.on_page = lambda _, page: (
         actions.edit_person(ordered[0], {"title": "Moved"}) if page == 1 else None
     )

@@ -1,5 +1,6 @@
 """What a person reads when the embedded MongoDB cannot run."""
 
+import importlib.util
 import json
 import platform
 import sys
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.store.embedded import binary as embedded_binary
 from daemon.store.embedded.binary import explain_unloadable, locate_mongod
 from daemon.store.embedded.errors import EmbeddedMongoError, Failure, explain, last_words
 
@@ -121,7 +121,7 @@ def test_a_binary_for_another_system_asks_for_another_binary(
 
 def test_a_missing_wheel_names_the_extra_and_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(embedded_binary.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     with pytest.raises(EmbeddedMongoError, match="not installed") as refused:
@@ -136,7 +136,7 @@ def test_an_unsupported_platform_is_told_so(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(embedded_binary.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(EmbeddedMongoError, match=f"{machine}, only for Linux x86_64") as refused:
@@ -151,7 +151,7 @@ def test_a_mongod_on_the_path_is_used_when_the_wheel_is_missing(
     (tmp_path / "mongod").write_text("#!/bin/sh\n")
     (tmp_path / "mongod").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(embedded_binary.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
 
     assert locate_mongod() == tmp_path / "mongod"
 
