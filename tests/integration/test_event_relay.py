@@ -449,7 +449,7 @@ async def test_a_sink_that_does_not_answer_holds_up_no_shutdown(logs: Mongo) -> 
             await asyncio.Event().wait()
             raise AssertionError
 
-    async with asyncio.timeout(5), running(relay_to(Hanging(), logs)):
+    async with asyncio.timeout(30), running(relay_to(Hanging(), logs)):
         before = await position(logs)
         await write(logs, IMPORTS, import_row("1"))
         await asked.wait()
@@ -460,7 +460,7 @@ async def test_a_sink_that_does_not_answer_holds_up_no_shutdown(logs: Mongo) -> 
 async def test_a_relay_that_waits_for_its_sink_ends_at_once_when_stopped(logs: Mongo) -> None:
     sink = SinkInMemory(failure="away")
     patient = replace(QUICK, first_pause=timedelta(hours=1), longest_pause=timedelta(hours=1))
-    async with asyncio.timeout(5), running(relay_to(sink, logs, times=patient)):
+    async with asyncio.timeout(30), running(relay_to(sink, logs, times=patient)):
         await write(logs, IMPORTS, import_row("1"))
         await sink.until_offered(1)
 

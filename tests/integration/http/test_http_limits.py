@@ -101,7 +101,7 @@ async def test_a_header_that_trickles_in_has_no_more_time_than_any_other(serve: 
                 await asyncio.sleep(0.02)
 
     trickling = asyncio.create_task(trickle())
-    got = await client.until_closed(within=5)
+    got = await client.until_closed(within=30)
     trickling.cancel()
     await asyncio.gather(trickling, return_exceptions=True)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,8 @@ from tests.support.push_world import MovedClock, until
 pytestmark = pytest.mark.mongo
 KEY = "push:acme"
 SHORT = LeaseTimes(ttl=timedelta(milliseconds=300), renew_every=timedelta(milliseconds=50))
+STEADY = LeaseTimes(ttl=timedelta(seconds=3), renew_every=timedelta(milliseconds=50))
+"""A busy machine may be late to renew."""
 
 
 @pytest.fixture
@@ -24,7 +27,21 @@ def store(opened: Mongo) -> Mongo:
 
 @pytest.fixture
 async def replicas(store: Mongo) -> AsyncIterator[tuple[MongoLeases, MongoLeases]]:
-    one, other = (MongoLeases(store, SystemClock(), times=SHORT) for _ in range(2))
+    async with two_replicas(store, SHORT) as two:
+        yield two
+
+
+@pytest.fixture
+async def steady(store: Mongo) -> AsyncIterator[tuple[MongoLeases, MongoLeases]]:
+    async with two_replicas(store, STEADY) as two:
+        yield two
+
+
+@asynccontextmanager
+async def two_replicas(
+    store: Mongo, times: LeaseTimes
+) -> AsyncIterator[tuple[MongoLeases, MongoLeases]]:
+    one, other = (MongoLeases(store, SystemClock(), times=times) for _ in range(2))
     yield one, other
     await one.close()
     await other.close()
@@ -54,9 +71,9 @@ async def test_every_new_holder_has_a_greater_token(
 
 
 async def test_a_renewed_lease_is_kept_beyond_its_time(
-    replicas: tuple[MongoLeases, MongoLeases], store: Mongo
+    steady: tuple[MongoLeases, MongoLeases], store: Mongo
 ) -> None:
-    holder, other = replicas
+    holder, other = steady
     lease = await holder.acquire(KEY)
     assert lease is not None
     first = await store.own["leases"].find_one({"_id": KEY})
@@ -65,7 +82,7 @@ async def test_a_renewed_lease_is_kept_beyond_its_time(
 
     async def beyond_its_first_end() -> bool:
         [row] = await store.own["leases"].find({"_id": KEY}).to_list()
-        return bool(row["expires_at"] > first["expires_at"] + 3 * SHORT.ttl)
+        return bool(row["expires_at"] > first["expires_at"] + STEADY.ttl)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(holder.run(stop))
@@ -87,7 +104,7 @@ async def test_a_silent_holder_is_succeeded_and_knows_it_by_its_own_clock(
     async def taken_over() -> bool:
         return await successor.acquire(KEY) is not None
 
-    await until(taken_over, within=5)
+    await until(taken_over)
 
     assert not lease.still_held()
 
@@ -123,7 +140,7 @@ async def test_a_late_renewal_does_not_take_back_what_another_holds(
     async def taken_over() -> bool:
         return await successor.acquire(KEY) is not None
 
-    await until(taken_over, within=5)
+    await until(taken_over)
     await silent._renew_all()
     await silent.release(lease)
 
@@ -158,8 +175,8 @@ async def test_a_successor_ends_what_its_predecessor_left_open(
     async def taken_over() -> bool:
         return await successor.acquire(KEY) is not None
 
-    await until(taken_over, within=5)
-    async with asyncio.timeout(5):
+    await until(taken_over)
+    async with asyncio.timeout(30):
         await things.update_one({"_id": 1}, {"$set": {"by": "successor"}})
 
     row = await things.find_one({"_id": 1})
@@ -168,9 +185,9 @@ async def test_a_successor_ends_what_its_predecessor_left_open(
 
 
 async def test_a_holder_that_is_alive_is_not_waited_for_and_a_killed_one_is(
-    replicas: tuple[MongoLeases, MongoLeases],
+    steady: tuple[MongoLeases, MongoLeases],
 ) -> None:
-    holder, other = replicas
+    holder, other = steady
     lease = await holder.acquire(KEY)
     assert lease is not None
     done = asyncio.Event()

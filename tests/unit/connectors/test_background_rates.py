@@ -243,5 +243,5 @@ async def test_a_request_that_is_cancelled_while_it_waits_gives_its_turn_to_the_
         read = asyncio.ensure_future(ask())
         await asyncio.sleep(0)
     pushed.cancel()
-    await asyncio.wait_for(served.wait(), 1)
+    await asyncio.wait_for(served.wait(), 10)
     await read
