@@ -21,7 +21,7 @@ from tests.support.pages import ROOT
 OURS = ("daemon", "connectors", "config", "models")
 DRIVERS = {"motor", "pymongo", "beanie", "bson", "gridfs"}
 TOP = {
-    *(*OURS, "tests", "docs", ".ci"),
+    *(*OURS, "tests", "docs", "deploy", ".ci"),
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"),
     *("pyproject.toml", "requirements.lock", "Makefile"),
     *("Dockerfile", "compose.yaml", ".dockerignore", ".gitignore"),
