@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from daemon.core.details import memory_of
-from daemon.core.diff import ATTACHMENTS
+from daemon.core.diff import ATTACHMENTS, known_by
 from daemon.core.record_change import RecordChange
 from daemon.core.snapshot import Snapshot
 from models.candidate import AttachmentKind
@@ -110,8 +110,8 @@ def kind_of(words: object) -> AttachmentKind:
 
 
 def version_of(attachment: Mapping[str, Any]) -> str:
-    """Returns a digest of what the ATS says of a file; of its address, only if it has one."""
-    said = repr((attachment.get("name"), attachment.get("kind"), bool(attachment.get("url"))))
+    """Returns a digest of what the ATS says of a file; of its address, what `known_by` leaves."""
+    said = repr((attachment.get("name"), attachment.get("kind"), known_by(attachment)))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -80,7 +80,7 @@ def _custom_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
 def _without_urls(attachments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the attachments without their addresses, which change with every signature; having one counts."""
     return [
-        {**{k: v for k, v in item.items() if k != "url_expires_at"}, "url": bool(item.get("url"))}
+        {**{k: v for k, v in item.items() if k != "url_expires_at"}, "url": known_by(item)}
         for item in attachments
     ]
 
@@ -88,3 +88,15 @@ def _without_urls(attachments: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 def loud(changes: Sequence[FieldChange]) -> list[FieldChange]:
     """Returns the changes that people want to hear of."""
     return [change for change in changes if not change.quiet]
+
+
+def known_by(attachment: Mapping[str, Any]) -> str | bool:
+    """Returns what of a file's address says that it is another file.
+
+    Addresses are signed anew again and again, and a file with a name is known by that. One without a name
+    may be replaced under the same id, such as the only resume of a candidate: it is known by its path.
+    """
+    address = attachment.get("url")
+    if attachment.get("name") is not None or not isinstance(address, str):
+        return bool(address)
+    return address.partition("?")[0]

@@ -48,3 +48,20 @@ async def test_files_are_fetched_however_late(bench: FilesBench) -> None:
 
     assert await bench.wrong() == []
     assert bench.simulator.violations == []
+
+
+async def test_a_file_that_takes_the_place_of_another_is_fetched(bench: FilesBench) -> None:
+    await bench.poll()
+    await bench.fetch()
+    bench.simulator.clock.advance(60)
+    for person in bench.owners():
+        bench.give(
+            person, *(f"newer-{each.name}" for each in person.files), kind=person.files[0].kind
+        )
+
+    await bench.poll(sweep=True)  # where lists hide changes, only a sweep reads details
+    await bench.fetch()
+
+    assert await bench.wrong() == []
+    assert await bench.orphans() == set()
+    assert bench.simulator.violations == []

@@ -25,6 +25,7 @@ from daemon.core.attachments import (
     kind_of,
     version_of,
 )
+from daemon.core.diff import known_by
 from daemon.core.snapshot import Snapshot
 from tests.support.records import empty_candidate
 
@@ -93,6 +94,18 @@ def test_another_address_is_no_other_version_and_a_first_one_is(url: str, ends: 
 
     assert version_of({**bare, "url": url, "url_expires_at": ends}) == first
     assert version_of(bare) != first
+
+
+def test_a_file_without_a_name_is_another_one_at_another_path() -> None:
+    """A vendor's only resume of a candidate has neither an id of its own nor a name."""
+    first = {"external_id": "resume", "name": None, "kind": "resume", "url_expires_at": None}
+    here = {**first, "url": "https://files.example/1.pdf?signature=a"}
+    signed_again = {**first, "url": "https://files.example/1.pdf?signature=b"}
+    replaced = {**first, "url": "https://files.example/2.pdf?signature=c"}
+
+    assert version_of(signed_again) == version_of(here)
+    assert version_of(replaced) != version_of(here)
+    assert [known_by(each) == known_by(here) for each in (signed_again, replaced)] == [True, False]
 
 
 @given(name=st.text(), kind=st.none() | st.text())
