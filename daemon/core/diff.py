@@ -93,7 +93,7 @@ def loud(changes: Sequence[FieldChange]) -> list[FieldChange]:
 def known_by(attachment: Mapping[str, Any]) -> str | bool:
     """Returns what of a file's address says that it is another file.
 
-    Addresses are signed anew again and again, and a file with a name is known by that. One without a name
+    Addresses change with every signature, and a file with a name is known by that. One without a name
     may be replaced under the same id, such as the only resume of a candidate: it is known by its path.
     """
     address = attachment.get("url")
