@@ -129,7 +129,7 @@ class _DetailImport:
         """Takes what was read of a batch to ClearView and the logs."""
         read = {e: a for e, a in answers.items() if isinstance(a, RecordDetails)}
         self._failures = {e: a.message for e, a in answers.items() if isinstance(a, MappingFailed)}
-        gone = [external_id for external_id, answer in answers.items() if answer is None]
+        absent = [external_id for external_id, answer in answers.items() if answer is None]
         self.context.require_lease()
         changes = await self._changes(read)
         plans = await self._plans([change for change in changes if not change.is_empty])
@@ -137,9 +137,10 @@ class _DetailImport:
         await self._write(plans)
         ports = self.context.ports
         equal = [change.after for change in changes if change.is_empty]
-        absent = await ports.snapshots.load(self.facts.name, gone) if gone else []
         at = ports.clock.now()
-        equal += [without_details(one, version=self.detail.version, at=at) for one in absent]
+        if absent and (gone := await ports.details.absent(self.facts.name, absent, at)):
+            left = await ports.snapshots.load(self.facts.name, sorted(gone))
+            equal += [without_details(one, version=self.detail.version, at=at) for one in left]
         await ports.details.unchanged(self.facts.name, equal)
         self.context.run.counts.seen += len(answers)
         self.context.run.counts.unchanged += len(equal)

@@ -121,6 +121,15 @@ class PendingDetails(Protocol):
         """Puts records off, each time for longer (external id -> reason)."""
         ...
 
+    async def absent(
+        self, list_name: str, external_ids: Collection[str], now: datetime
+    ) -> frozenset[str]:
+        """Returns those of records which the ATS does not have that are to be believed gone.
+
+        A record may be so new that the ATS lists it and does not show it yet: the others are put off.
+        """
+        ...
+
     async def sweep(self, list_name: str, at: datetime) -> None:
         """Makes the details of every live record due."""
         ...

@@ -1,6 +1,6 @@
 """Records whose details are to be read, in MongoDB, as `daemon.ports.imports.PendingDetails`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +19,9 @@ from models.documents import CandidateSnapshot
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
+TIMES_ABSENT = 3
+"""After so many answers, minutes apart, that the ATS has no such record, it is believed."""
+ABSENT = "the ATS does not have the record"
 
 
 class MongoPendingDetails:
@@ -101,6 +104,15 @@ class MongoPendingDetails:
             writes.append(UpdateOne({"_id": row["_id"]}, {"$set": noted}))
         if writes:
             await self._collection.bulk_write(writes, ordered=False)
+
+    async def absent(
+        self, list_name: str, external_ids: Collection[str], now: datetime
+    ) -> frozenset[str]:
+        ids = [self._ids.snapshot(list_name, external_id) for external_id in external_ids]
+        often = {"_id": {"$in": ids}, "detail_attempts": {"$gte": TIMES_ABSENT - 1}}
+        gone = frozenset(await self._collection.distinct("external_id", often))
+        await self.failed(list_name, dict.fromkeys(set(external_ids) - gone, ABSENT), now)
+        return gone
 
     async def sweep(self, list_name: str, at: datetime) -> None:
         await self._collection.update_many(

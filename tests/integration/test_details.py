@@ -274,15 +274,40 @@ async def test_details_that_may_not_be_read_wait_and_end_the_run(bench: ImportBe
     assert (await one(bench, "1"))["tags"] == []
 
 
-async def test_a_record_that_is_gone_meanwhile_waits_no_longer(bench: ImportBench) -> None:
+async def test_a_record_that_is_gone_meanwhile_is_believed_so_after_some_minutes(
+    bench: ImportBench,
+) -> None:
     populate(bench.connector.ats, 3)
     await bench.poll()
     bench.connector.ats.drop("opportunities", "2")
 
+    runs = []
+    for _ in range(4):
+        runs.append(await details(bench))
+        bench.clock.advance(timedelta(minutes=5))
+
+    assert [run.counts.details_pending for run in runs] == [1, 1, 0, 0]
+    assert [run.counts.failed for run in runs] == [0, 0, 0, 0]
+    assert runs[0].counts.updated == 2
+    assert bench.connector.details_read.count("2") == 3
+
+
+async def test_the_details_of_a_record_that_the_ats_shows_only_later_are_not_lost(
+    bench: ImportBench,
+) -> None:
+    """A list may show a new record before it can be read by its id."""
+    populate(bench.connector.ats, 3)
+    await bench.poll()
+    rows = bench.connector.ats.rows["opportunities"]
+    hidden = rows.pop("2")
+    await details(bench)
+    rows["2"] = hidden
+    bench.clock.advance(timedelta(minutes=2))
+
     run = await details(bench)
 
     assert run.counts.details_pending == 0
-    assert run.counts.updated == 2
+    assert (await one(bench, "2"))["tags"] == ["cook"]
 
 
 async def test_a_deleted_record_is_not_read(bench: ImportBench) -> None:
