@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,13 @@ from yarl import URL
 Address = IPv4Address | IPv6Address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_TRANSLATED = IPv6Network("::ffff:0:0:0/96")
+_ISATAP = (0x5EFE, 0x0200_5EFE)
+"""What stands before an IPv4 address that is the interface part of an IPv6 one (RFC 5214)."""
+_SPECIAL = tuple(
+    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"))
+)
+"""Networks of IANA's registries (2026-11-29) that Python takes for public: protocols, relays, documentation."""
 _PROVIDERS_OWN = frozenset({IPv4Address("168.63.129.16")})
 """Public addresses that lead to the machine's own cloud provider (Azure, 2026-11-29)."""
 NOT_PUBLIC = "the address is not public"
@@ -127,8 +134,14 @@ def is_public(address: Address) -> bool:
         return is_public(inner)
     if address.is_multicast or address in _PROVIDERS_OWN:
         return False
-    if isinstance(address, IPv6Address) and address.is_site_local:
+    if any(address in network for network in _SPECIAL):
         return False
+    if isinstance(address, IPv6Address):
+        if address.is_site_local:
+            return False
+        low = int(address) & 0xFFFF_FFFF_FFFF_FFFF
+        if low >> 32 in _ISATAP and not is_public(IPv4Address(low & 0xFFFF_FFFF)):
+            return False
     return address.is_global
 
 
@@ -141,13 +154,13 @@ def parsed(host: str) -> Address | None:
 
 
 def _unwrapped(address: Address) -> IPv4Address | None:
-    """Returns the IPv4 address inside: mapped, compatible, 6to4, Teredo or NAT64."""
+    """Returns the IPv4 address inside: mapped, translated, compatible, 6to4, Teredo or NAT64."""
     if isinstance(address, IPv4Address):
         return None
     inner = address.ipv4_mapped or address.sixtofour
     if inner is None and address.teredo is not None:
         inner = address.teredo[1]
-    if inner is None and (address in _NAT64 or 1 < int(address) < 2**32):
+    if inner is None and (address in _NAT64 or address in _TRANSLATED or 1 < int(address) < 2**32):
         inner = IPv4Address(int(address) & 0xFFFFFFFF)
     return inner
 
