@@ -7,6 +7,7 @@ read its answer (3.14).
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, cast
 
@@ -146,6 +147,8 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
+        if resp.status == HTTPStatus.EXPECTATION_FAILED:  # aiohttp's own, which quotes the request
+            resp = Problem(resp.status, "what the header Expect asks for is not done here").answer()
         if self._timer is None:
             self._abort_in(self._limits.answer_s)
         try:

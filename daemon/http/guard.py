@@ -98,6 +98,7 @@ def only_known_hosts(hosts: tuple[str, ...] | None, *, loopback_only: bool) -> M
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         named = request.headers.get("Host")
+        _require_one_name(request)
         host = (_host_of(f"//{named}") or "").rstrip(".").lower() if named else None
         if hosts is not None:
             is_known = host in hosts or is_loopback(host) or request.path in PROBES
@@ -160,11 +161,28 @@ def _is_own_origin(request: web.Request) -> bool:
     return origin is None or origin == f"http://{request.headers.get('Host', '')}"
 
 
-def _host_of(url: str) -> str | None:
+def _require_one_name(request: web.Request) -> None:
+    """The whole address in the first line, as proxies are asked, may name no other host than `Host`."""
+    target, named = request.raw_path, request.headers.get("Host", "")
+    if not target.startswith(("/", "*")) and _authority(target).lower() != named.lower():
+        raise Problem(421, "this name is not served here", "name the same host in both places")
+
+
+def _authority(target: str) -> str:
     try:
-        return urlsplit(url).hostname
+        return urlsplit(target).netloc
+    except ValueError:
+        return ""
+
+
+def _host_of(url: str) -> str | None:
+    """Returns the host of an address that is `//`, a host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.netloc == url[2:] and parts.port != 0
     except ValueError:
         return None
+    return None if not is_plain or "@" in url or "\\" in url else parts.hostname
 
 
 def is_loopback(host: str | None) -> bool:

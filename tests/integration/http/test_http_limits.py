@@ -342,3 +342,44 @@ async def test_a_client_with_many_connections_does_not_close_those_of_another(
         one.writer.close()
 
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        (b"GET /api/v1/runs", b"Host: evil.example@127.0.0.1", b"403"),
+        (b"GET /api/v1/runs", b"Host: 127.0.0.1/evil.example", b"403"),
+        (b"GET /api/v1/runs", b"Host: 127.0.0.1#evil.example", b"403"),
+        (b"GET /api/v1/runs", b"Host: evil.example\\@127.0.0.1", b"403"),
+        (b"GET /api/v1/runs", b"Host: 127.0.0.1:999999", b"403"),
+        (b"GET http://evil.example/api/v1/runs", b"Host: 127.0.0.1", b"421"),
+        (b"GET http://127.0.0.1/api/v1/runs", b"Host: 127.0.0.1:80", b"421"),
+        (b"GET http://127.0.0.1/api/v1/runs", b"Host: 127.0.0.1", b"200"),
+        (b"GET /api/v1/runs", b"Host: 127.0.0.1:80", b"200"),
+        (b"GET /api/v1/runs", b"Host: [::1]", b"200"),
+    ],
+)
+async def test_a_host_that_is_more_than_a_name_or_named_twice_is_not_this_machine(
+    serve: Serve, line: bytes, headers: bytes, status: bytes
+) -> None:
+    client = await connect(serve, PATIENT, line + b" HTTP/1.1\r\n" + headers + b"\r\n\r\n")
+
+    answer = await client.answer()
+
+    assert answer[9:12] == status
+    client.writer.close()
+
+
+@pytest.mark.parametrize(
+    "line", [b"POST /api/v1/integrations", b"GET /CANARY", b"POST /webhooks/acme"]
+)
+async def test_an_expectation_that_is_not_met_is_not_repeated(serve: Serve, line: bytes) -> None:
+    sent = b" HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: CANARY\r\nContent-Length: 2\r\n\r\n{}"
+    client = await connect(serve, PATIENT, line + sent)
+
+    answer = await client.answer()
+
+    assert answer[9:12] == b"417"
+    assert b"application/problem+json" in answer
+    assert b"CANARY" not in answer
+    client.writer.close()
