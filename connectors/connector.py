@@ -4,7 +4,7 @@ The daemon decides when and in what order; a connector knows how. One connector 
 integration. Every coroutine here may raise the errors of `connectors.errors` and nothing else.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -37,6 +37,10 @@ JobsOfRecords = Mapping[str, Mapping[str, str]]
 """By record: the job's id of each application, by the application's id."""
 
 
+def _hides_none(_part: str, _name: str) -> bool:
+    return False
+
+
 class ListFacts(msgspec.Struct, frozen=True):
     """One list of a connector, in the order in which an import walks them."""
 
@@ -60,6 +64,8 @@ class ListFacts(msgspec.Struct, frozen=True):
     """The fields that the integration's `privacy` keeps out, such as `candidate.phones`."""
     hidden: frozenset[str] = frozenset()
     """All that `privacy` keeps out or hashes, also single fields such as `candidate.custom_fields.salary`."""
+    hides_custom: Callable[[str, str], bool] = _hides_none
+    """True for a custom field, by its part and its name or path, that `privacy` keeps out: demographic ones."""
 
     @property
     def files_from_details(self) -> bool:

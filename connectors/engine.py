@@ -113,7 +113,7 @@ class RestConnector:
     def lists(self) -> Sequence[ListFacts]:
         """Every list that is imported, in the order of the definition."""
         version = self._mapping_version()
-        privacy = PrivacyFilter(self.parts.operator.privacy)
+        privacy = PrivacyFilter(self.parts.operator.privacy, self.parts.operator.fields)
         return [
             ListFacts(
                 name=name,
@@ -127,6 +127,7 @@ class RestConnector:
                 detail=self._detail_facts(name, reader.spec),
                 dropped=privacy.dropped,
                 hidden=privacy.hidden,
+                hides_custom=privacy.hides_custom,
             )
             for name, reader in self._reader.readers.items()
         ]

@@ -5,6 +5,7 @@ It acts on mapped records, before they are compared, stored or written anywhere.
 
 import hmac
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -18,17 +19,27 @@ HASHED = "hmac:"
 """The beginning of a hashed value."""
 CUSTOM = "custom_fields"
 _WORDS = re.compile(r"[^\W\d_]+")
+_HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý])|(?<=[A-ZÀ-Ý])(?=[A-ZÀ-Ý][a-zà-ÿ])")
 _DEMOGRAPHIC_WORDS = frozenset({
     *("gender", "sex", "pronoun", "pronouns", "race", "racial", "ethnicity", "ethnicities", "ethnic"),
     *("hispanic", "latino", "latina", "latinx", "veteran", "veterans", "disability", "disabilities"),
     *("disabled", "handicap", "religion", "religious", "transgender", "lgbt", "lgbtq", "lgbtqia"),
     *("marital", "pregnancy", "pregnant", "nationality", "eeo", "eeoc", "ofccp", "demographic"),
     *("demographics", "dob", "birthdate", "birthday", "age", "caste"),
-    *("geschlecht", "schwerbehinderung", "behinderung", "nationalität", "geburtsdatum", "sexe"),
+    *("geschlecht", "nationalität", "nationalité", "geburtsdatum", "geburtstag", "geburtsort", "sexe"),
+    *("staatsangehörigkeit", "staatsbürgerschaft", "konfession", "familienstand", "naissance", "âge"),
+    *("citizenship", "indigenous", "aboriginal"),
 })  # fmt: skip
+_DEMOGRAPHIC_BEGINNINGS = (
+    *("gender", "ethni", "hispanic", "veteran", "disabilit", "handicap", "religi", "transgender"),
+    *("pregnan", "demographic", "eeo", "dateofbirth", "birthdate", "birthday", "placeofbirth"),
+    *("sexualorientation", "maritalstatus", "behinder", "schwerbehinder"),
+)  # fmt: skip
+"""Of words with an ending, and of names that are written as one word."""
 _DEMOGRAPHIC_PAIRS = re.compile(
-    r"sexual orientation|national origin|date of birth|birth date|year of birth|military status"
-    r"|protected class|self identification|self id\b|first generation|socio ?economic"
+    r"sexual orientation|national origin|date of birth|birth (date|day|year)|(year|place) of birth|military status"
+    r"|protected class|self identification|self id\b|first generation|socio ?economic|\bcc 305\b|\bd o b\b"
+    r"|état civil|situation (matrimoniale|de famille)|grad der behinderung"
 )
 _LABELS = ("name", "label", "title", "key", "question", "text", "field")
 """Keys under which a raw entry has the name of its field."""
@@ -64,6 +75,14 @@ class PrivacyFilter:
             of, _, name = field.partition(".")
             if of == part and found.get(name):
                 found[name] = self._hashed(found[name])
+
+    def hides_custom(self, part: str, path: str) -> bool:
+        """True if a custom field, or a value inside of one, is not imported because of its name."""
+        if self._takes_demographic:
+            return False
+        keys = path.split(".")
+        fields = (".".join((part, CUSTOM, *keys[:n])) for n in range(1, len(keys) + 1))
+        return self._asked_for.isdisjoint(fields) and is_demographic(path)
 
     def _is_wanted(self, part: str, name: str) -> bool:
         field = f"{part}.{CUSTOM}.{name}"
@@ -129,11 +148,14 @@ def expanded(names: Iterable[str]) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def is_demographic(name: str) -> bool:
     """True for the name of a field, or a question, about what equal-opportunity law protects."""
-    spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý])", " ", name)
+    spaced = _HUMPS.sub(" ", unicodedata.normalize("NFKC", name))
     words = [word.lower() for word in _WORDS.findall(spaced)]
     if not _DEMOGRAPHIC_WORDS.isdisjoint(words):
         return True
-    return _DEMOGRAPHIC_PAIRS.search(" ".join(words)) is not None
+    if any(word.startswith(_DEMOGRAPHIC_BEGINNINGS) for word in words):
+        return True
+    numbers = re.findall(r"[^\W_]+", spaced.lower())
+    return _DEMOGRAPHIC_PAIRS.search(" ".join(numbers)) is not None
 
 
 def without_demographic(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Lines of `candidates_import_log` and `candidate_changes`."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -9,6 +9,11 @@ from msgspec.structs import replace
 
 from daemon.core.diff import FieldChange, loud
 from daemon.core.record_change import RecordChange
+
+HidesCustom = Callable[[str, str], bool]
+"""True for a custom field that is kept out, by its part and its name or path."""
+_CUSTOM = re.compile(r"(?P<application>applications\..+?\.)?custom_fields\.(?P<name>.+)", re.DOTALL)
+_NO_PATH = re.compile(r"(?!)")
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
@@ -40,12 +45,25 @@ def paths_of(fields: Collection[str]) -> re.Pattern[str]:
     return re.compile(rf"^({'|'.join(found)})(\.|$)")
 
 
-def without_former(lines: Iterable[ChangeLine], hidden: Collection[str]) -> list[ChangeLine]:
+def is_hidden_custom(path: str, hides_custom: HidesCustom) -> bool:
+    """True for the path of a custom field that is kept out because of its name."""
+    found = _CUSTOM.match(path)
+    return found is not None and hides_custom(
+        "application" if found["application"] else "candidate", found["name"]
+    )
+
+
+def without_former(
+    lines: Iterable[ChangeLine], hidden: Collection[str], hides_custom: HidesCustom
+) -> list[ChangeLine]:
     """Returns the lines without the former values of these fields, which may be from before they were hidden."""
-    if not hidden:
-        return list(lines)
-    paths = paths_of(hidden)
-    return [replace(line, old=None) if paths.match(line.path) else line for line in lines]
+    paths = paths_of(hidden) if hidden else _NO_PATH
+    return [
+        replace(line, old=None)
+        if paths.match(line.path) or is_hidden_custom(line.path, hides_custom)
+        else line
+        for line in lines
+    ]
 
 
 def log_line(change: RecordChange) -> LogLine | None:

@@ -212,7 +212,7 @@ async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None
     changes = [line for plan in plans for line in plan.changes]
     if changes:
         hidden = frozenset().union(*(facts.hidden for facts in context.connector.lists))
-        changes = without_former(changes, hidden)
+        changes = without_former(changes, hidden, context.connector.lists[0].hides_custom)
     await context.ports.history.record(
         walk_id=context.walk_id,
         run_id=context.run.id,

@@ -167,8 +167,9 @@ class ListWalk:
         The position is stored later: after a kill the next run does it again.
         """
         facts, ports = self._facts, self._context.ports
-        if facts.hidden and self._context.state.mappings.get(facts.name) != facts.mapping_version:
-            await ports.history.clear(facts.hidden)
+        mapped_by = self._context.state.mappings.get(facts.name)
+        if mapped_by != facts.mapping_version and (mapped_by is not None or facts.hidden):
+            await ports.history.clear(facts.hidden, facts.hides_custom)
             await ports.snapshots.drop_previous(facts.name)
 
     def _note_mapping(self, unread: int) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
 from daemon.core.conflict import StatusConflict
 from daemon.core.erasure import PersonIds
-from daemon.core.import_log import ChangeLine, LogLine
+from daemon.core.import_log import ChangeLine, HidesCustom, LogLine
 from daemon.core.lost_push import LostPush
 from daemon.core.snapshot import Known, Snapshot
 from models.status import ApplicationStatus
@@ -199,8 +199,8 @@ class ImportHistory(Protocol):
         """Stores one log document per candidate and walk, also when it is repeated."""
         ...
 
-    async def clear(self, fields: Collection[str]) -> None:
-        """Removes the values of these fields, such as `candidate.phones`, from all changes."""
+    async def clear(self, fields: Collection[str], hides_custom: HidesCustom) -> None:
+        """Removes the values of these fields, such as `candidate.phones`, and of the custom fields from all changes."""
         ...
 
 

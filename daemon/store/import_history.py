@@ -9,7 +9,14 @@ import msgspec
 import xxhash
 from pymongo import UpdateOne
 
-from daemon.core.import_log import ChangeLine, LogLine, merge_lines, paths_of
+from daemon.core.import_log import (
+    ChangeLine,
+    HidesCustom,
+    LogLine,
+    is_hidden_custom,
+    merge_lines,
+    paths_of,
+)
 from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_insert import insert_new
 from daemon.store.connection import Mongo, Row
@@ -44,11 +51,19 @@ class MongoImportHistory:
             self._record_changes(walk_id, run_id, at, changes),
         )
 
-    async def clear(self, fields: Collection[str]) -> None:
+    async def clear(self, fields: Collection[str], hides_custom: HidesCustom) -> None:
+        if fields:
+            await self._clear(paths_of(fields))
+        ours = {"ats_integration_id": self._integration, "path": {"$regex": r"custom_fields\."}}
+        found = await self._changes.distinct("path", ours)
+        if hidden := [path for path in found if is_hidden_custom(path, hides_custom)]:
+            await self._clear({"$in": hidden})
+
+    async def _clear(self, paths: object) -> None:
         await self._changes.update_many(
             {
                 "ats_integration_id": self._integration,
-                "path": paths_of(fields),
+                "path": paths,
                 "$or": [{"old": {"$ne": None}}, {"new": {"$ne": None}}],
             },
             {"$set": {"old": None, "new": None}},

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from config.operator import Privacy
-from connectors.simulator import Simulator, create_simulator
+from connectors.read.privacy import PrivacyFilter
+from connectors.simulator import Simulator, create_simulator, greenhouse_rows
 from daemon.core.import_log import ChangeLine, without_former
 from daemon.store.connection import Mongo
 from daemon.store.import_history import MongoImportHistory
@@ -41,6 +42,10 @@ async def everything(mongo: Mongo) -> str:
         for name in await stored_names(database):
             found += await database[name].find().to_list()
     return str(found)
+
+
+def nothing(_part: str, _name: str) -> bool:
+    return False
 
 
 def of_people(simulator: Simulator) -> list[str]:
@@ -110,7 +115,7 @@ async def test_single_fields_and_those_of_applications_are_cleared_and_no_others
 
     fields = {"candidate.custom_fields.salary", "application.rejection_reason"}
     for _ in range(2):
-        await MongoImportHistory(opened, ACME).clear(fields)
+        await MongoImportHistory(opened, ACME).clear(fields, hides_custom=nothing)
 
     changes = opened.own["candidate_changes"]
     found = await changes.find({"ats_integration_id": ACME}).to_list()
@@ -121,7 +126,53 @@ async def test_single_fields_and_those_of_applications_are_cleared_and_no_others
 def test_a_value_that_is_hidden_is_followed_by_no_former_one() -> None:
     lines = [ChangeLine("c1", None, path, "in clear", "hmac:1") for path in ("emails", "title")]
 
-    kept = without_former(lines, {"candidate.emails"})
+    kept = without_former(lines, {"candidate.emails"}, nothing)
 
     assert [line.old for line in kept] == [None, "in clear"]
-    assert without_former(lines, ()) == lines
+    assert without_former(lines, (), nothing) == lines
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        ("custom_fields.Gender", False),
+        ("custom_fields.Gender.value", False),
+        ("applications.7:8.9.custom_fields.VeteranStatus", False),
+        ("custom_fields.survey.race", False),
+        ("custom_fields.salary", True),
+        ("applications.7.status", True),
+        ("custom_fields.age", True),
+        ("custom_fields.age.unit", True),
+    ],
+)
+def test_a_demographic_value_from_before_is_no_former_one_unless_it_is_asked_for(
+    path: str, is_kept: bool
+) -> None:
+    privacy = PrivacyFilter(Privacy(), {"custom_fields.age": "age"})
+    line = ChangeLine("c1", None, path, "in clear", None)
+
+    [kept] = without_former([line], (), privacy.hides_custom)
+
+    assert (kept.old is not None) is is_kept
+
+
+async def test_demographic_values_are_gone_from_the_history_once_they_are_no_longer_asked_for(
+    opened: Mongo, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gender = ("candidate", "gender", "short_text")
+    monkeypatch.setattr(greenhouse_rows, "FIELDS", (*greenhouse_rows.FIELDS, gender))
+    asked_for = Privacy(demographic=True)
+    people = list(simulator.world.people.values())
+    for answer in ("CANARY-1", "CANARY-2"):
+        for person in people:
+            fields = {"gender": answer, "notice_period": f"{answer} weeks"}
+            simulator.actions.edit_person(person, {"custom_fields": fields})
+        await polled(opened, simulator, asked_for)
+    before = await everything(opened)
+
+    await polled(opened, simulator, Privacy())
+
+    assert "'gender': 'CANARY-2'" in before
+    stored = await everything(opened)
+    assert "CANARY-2 weeks" in stored
+    assert [w for w in ("'CANARY-1'", "'CANARY-2'") if w in stored] == []

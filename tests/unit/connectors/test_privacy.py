@@ -108,6 +108,27 @@ async def test_a_status_that_follows_from_the_reason_is_read_before_the_reason_i
         *("race/ethnicity", "Are you Hispanic or Latino?", "veteranStatus", "Disability status"),
         *("Sexual Orientation", "DOB", "Date of birth", "Age", "Religion", "marital-status"),
         *("EEOC answers", "demographic_questions", "Geschlecht", "National origin", "Nationality"),
+        *(
+            "EEOGender",
+            "USDisabilityStatus",
+            "genderidentity",
+            "dateofbirth",
+            "D.O.B.",
+            "birth_day",
+        ),
+        *(
+            "Nationalita\u0308t",
+            "\uff27\uff45\uff4e\uff44\uff45\uff52",
+            "Staatsangehörigkeit",
+            "Date de naissance",
+        ),
+        *(
+            "Origine ethnique",
+            "Religionszugehörigkeit",
+            "Schwerbehindert",
+            "État civil",
+            "Form CC-305",
+        ),
     ],
 )
 def test_a_name_about_what_the_law_protects_is_known(name: str) -> None:
@@ -128,6 +149,14 @@ def test_a_name_about_what_the_law_protects_is_known(name: str) -> None:
             "Package",
         ),
         *("Notice period", "Work permit", "Engagement", "Grace period", "Embrace", "Page", ""),
+        *(
+            "Platinum",
+            "Latest employer",
+            "Birthplace of the project",
+            "Genre de contrat",
+            "305",
+            "EOE",
+        ),
         *("Years of experience", "Middlesex", "Message", "Usage", "Discovery"),
     ],
 )
