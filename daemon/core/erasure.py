@@ -21,7 +21,8 @@ CLEARED = "[erased]"
 
 def normalised_address(address: str) -> str:
     """Returns an e-mail address as two spellings of the same one share it."""
-    return unicodedata.normalize("NFC", address.strip()).casefold()
+    folded = unicodedata.normalize("NFD", address.strip()).casefold()
+    return unicodedata.normalize("NFC", folded)
 
 
 def addresses_of(candidate: Mapping[str, Any] | None) -> frozenset[str]:
@@ -104,6 +105,8 @@ class ErasureReceipt(msgspec.Struct, frozen=True):
     finished_at: datetime | None = None
     lifted_at: datetime | None = None
     """Since then imports may bring the people again."""
+    version: int = 0
+    """Grows with each change of what it refuses."""
 
 
 class IdentityHasher:

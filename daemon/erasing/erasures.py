@@ -7,6 +7,7 @@ after its last write, and removes what it has brought back (`daemon.ports.erasur
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 import structlog
 from msgspec.structs import replace
@@ -15,8 +16,19 @@ from daemon.core.erasure import ErasureReason, ErasureReceipt, PersonIds
 from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
 from daemon.ports.erasures import LegalHolds, PersonData, Receipts
+from models.errors import UserError
 
 log = structlog.get_logger(__name__)
+
+
+class HeldMeanwhile(UserError):
+    """A legal hold was set while an erasure was requested."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a legal hold has just been set on one of the candidates: nothing was erased",
+            remedy="see `ats-sync legal-hold list`; release it first",
+        )
 
 
 class Erasures:
@@ -75,7 +87,10 @@ class Erasures:
         if not free:
             return 0
         planned = await self.plan([replace(person, candidates=free)], reason=reason)
-        return (await self.erase(planned)).candidates
+        try:
+            return (await self.erase(planned)).candidates
+        except HeldMeanwhile:
+            return 0
 
     async def erase(self, planned: ErasureReceipt) -> ErasureReceipt:
         """Requests a planned erasure and carries it out; returns the receipt."""
@@ -106,11 +121,16 @@ class Erasures:
         left = await self._receipts.unfinished()
         for receipt in left:
             await self._receipts.announce()
-            await self._carry_out(receipt)
+            with suppress(HeldMeanwhile):
+                await self._carry_out(receipt)
         return len(left)
 
     async def _carry_out(self, receipt: ErasureReceipt) -> ErasureReceipt:
+        """Raises HeldMeanwhile, with nothing removed, if a hold was set after the erasure was planned."""
         if not receipt.texts_cleared:
+            if any([await self._holds.held(person) for person in receipt.subject]):
+                await self._receipts.withdraw(receipt.id, at=self._clock.now())
+                raise HeldMeanwhile
             receipt = await self._with_latest(receipt)
             await self._data.clear_texts(receipt.subject)
             await self._receipts.note_cleared(receipt.id)

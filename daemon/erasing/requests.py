@@ -135,7 +135,18 @@ class PersonRequests:
         for person in people:
             await self._audit.record("legal_hold.set", await self._subject_of(person))
             await self._held.set(person, reason)
+        await self._refuse_if_being_erased(people)
         return sum(len(person.candidates) for person in people)
+
+    async def _refuse_if_being_erased(self, people: Sequence[PersonIds]) -> None:
+        """An erasure looks for holds after its request, and this looks for requests after the hold."""
+        ours = {identity for person in people for identity in person.candidate_ids}
+        for receipt in await self._receipts.unfinished():
+            if any(not ours.isdisjoint(person.candidate_ids) for person in receipt.subject):
+                raise UserError(
+                    "an erasure of this person is under way",
+                    remedy="look with `ats-sync legal-hold list` if the hold is there; set it again if not",
+                )
 
     async def release(self, wanted: PersonRequest) -> int:
         """Ends the legal hold of a person; returns the number of holds."""

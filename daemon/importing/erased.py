@@ -36,6 +36,19 @@ class ListRecord(Protocol):
     def applications(self) -> Sequence[Any]: ...
 
 
+class WithoutAddresses(msgspec.Struct, frozen=True):
+    """The ids of a record."""
+
+    external_id: str
+    candidate: Any
+    applications: Sequence[Any]
+
+
+def without_addresses(record: ListRecord) -> WithoutAddresses:
+    owner = record.candidate and {"external_id": record.candidate["external_id"]}
+    return WithoutAddresses(record.external_id, owner, record.applications)
+
+
 class UnmappedRecord(msgspec.Struct, frozen=True):
     """A record of which only the id is known."""
 
@@ -99,6 +112,11 @@ async def leave_out_erased(
     if not context.ports.erased.is_empty:
         gone = {mapped.external_id for mapped, _ in prepared.changed if is_erased(mapped)}
         gone |= {e for e in prepared.failures if is_erased(UnmappedRecord(e))}
+    for mapped, _ in prepared.changed:
+        if mapped.external_id in gone and not is_erased(without_addresses(mapped)):
+            # Refused by the ids as well from now on, and what other lists have brought is removed.
+            person = person_of(context.integration_id, list_name, mapped)
+            await context.ports.erased.erase_again(person, addresses_of(mapped.candidate))
     if gone:
         left_out = context.run.details.get(LEFT_OUT, 0) + len(gone)
         context.run.details[LEFT_OUT] = left_out

@@ -161,6 +161,10 @@ class Receipts(Protocol):
         """Removes the ids from the receipt; only hashes and counts stay."""
         ...
 
+    async def withdraw(self, receipt: UUID, *, at: datetime) -> None:
+        """Ends an erasure that removed nothing; no import refuses the people by it."""
+        ...
+
     async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
         """Removes hashes from a finished receipt; `at` is given if none is left."""
         ...

@@ -1,6 +1,6 @@
 """`erasures`: receipts, and who was erased."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,11 +10,15 @@ from pymongo.errors import DuplicateKeyError
 
 from daemon.core.erasure import ErasureReceipt, IdentityHasher, PersonIds, person_from
 from daemon.ports.clock import Clock
-from daemon.ports.erasures import ErasedPeople
+from daemon.ports.erasures import ErasedPeople, LegalHolds, PersonData
 from daemon.store.connection import Mongo, Row
 from daemon.store.data_keys import ERASURE, DataKeys, SavedKey
 from models.documents import Erasure
 from models.errors import UserError
+
+
+CHANGED: Row = {"version": 1}
+"""Of two copies of a receipt the one with the greater version is the later one."""
 
 
 class MongoReceipts:
@@ -39,7 +43,7 @@ class MongoReceipts:
                 "candidates": receipt.candidates,
             },
             "$setOnInsert": {"reason": receipt.reason, "requested_at": receipt.requested_at},
-            "$inc": {f"counts.{name}": count for name, count in receipt.counts.items()},
+            "$inc": {f"counts.{name}": n for name, n in receipt.counts.items()} | CHANGED,
             "$addToSet": {"hashes": {"$each": sorted(receipt.hashes)}},
         }
         with suppress(DuplicateKeyError):  # another process has requested it, and counted
@@ -54,6 +58,7 @@ class MongoReceipts:
             {
                 "$set": {"subject": [person.to_value() for person in receipt.subject]},
                 "$addToSet": {"hashes": {"$each": sorted(receipt.hashes)}},
+                "$inc": CHANGED,
             },
         )
         await self.announce()
@@ -71,11 +76,26 @@ class MongoReceipts:
             {"$set": {"state": "finished", "finished_at": at, "subject": None}},
         )
 
+    async def withdraw(self, receipt: UUID, *, at: datetime) -> None:
+        ended = {"state": "finished", "finished_at": at, "subject": None}
+        await self._collection.update_one(
+            {"_id": receipt, "state": "requested", "texts_cleared": False},
+            {
+                "$set": {**ended, "counts": {}, "candidates": 0, "hashes": [], "lifted_at": at},
+                "$inc": CHANGED,
+            },
+        )
+        await self.announce()
+
     async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
         """Removes hashes of a finished receipt; `at` is set if none is left."""
         await self._collection.update_one(
             {"_id": receipt, "state": "finished"},
-            {"$pull": {"hashes": {"$in": list(hashes)}}, "$set": {"lifted_at": at}},
+            {
+                "$pull": {"hashes": {"$in": list(hashes)}},
+                "$set": {"lifted_at": at},
+                "$inc": CHANGED,
+            },
         )
 
     async def unfinished(self) -> Sequence[ErasureReceipt]:
@@ -139,17 +159,19 @@ class ReceiptArchive:
                 {"_id": receipt.id}, {"$setOnInsert": row}, upsert=True
             )
             added += result.upserted_id is not None
-            await self._lift_as_saved(receipt)
+            await self._bring_up_to_date(receipt, row)
         await self._keys.note_write(ERASURE)
         return added
 
-    async def _lift_as_saved(self, saved: ErasureReceipt) -> None:
-        """Removes the hashes that were lifted before the file was written, unless the person was erased since."""
-        change: Row = {"$pull": {"hashes": {"$nin": sorted(saved.hashes)}}}
-        if saved.lifted_at is not None:
-            change["$set"] = {"lifted_at": saved.lifted_at}
-        which = {"_id": saved.id, "state": "finished", "finished_at": saved.finished_at}
-        await self._collection.update_one(which, change)
+    async def _bring_up_to_date(self, saved: ErasureReceipt, row: Row) -> None:
+        """Takes over what happened to a receipt before the file was written, unless it was erased since."""
+        which: Row = {
+            "_id": saved.id,
+            "state": "finished",
+            "finished_at": {"$lte": saved.lifted_at or saved.finished_at},
+            "version": {"$not": {"$gte": saved.version}},
+        }
+        await self._collection.update_one(which, {"$set": row})
 
 
 class MongoErasedPeople:
@@ -163,12 +185,14 @@ class MongoErasedPeople:
         mongo: Mongo,
         keys: DataKeys,
         clock: Clock,
-        remove: Callable[[PersonIds], Awaitable[None]],
+        data: PersonData,
+        holds: LegalHolds,
     ) -> None:
         self._collection = mongo.collection(Erasure)
         self._keys = keys
         self._clock = clock
-        self._remove = remove
+        self._data = data
+        self._holds = holds
         self._hasher: IdentityHasher | None = None
         self._hashes: frozenset[bytes] = frozenset()
         self._version = 0
@@ -199,15 +223,19 @@ class MongoErasedPeople:
     async def erase_again(
         self, person: PersonIds, addresses: Collection[str] = frozenset()
     ) -> None:
-        await self._remove(person)
-        if self._hasher is None:
+        if await self._holds.held(person):
             return
-        known_by = [self._hasher.of_address(address) for address in addresses]
-        if any(one in self._hashes for one in known_by):
-            ids = sorted(self._hasher.of_people([person], ()))
-            change = {"$addToSet": {"hashes": {"$each": ids}}}
-            await self._collection.update_one({"hashes": {"$in": known_by}}, change)
-            await self._keys.note_write(ERASURE)
+        known_by = [self._hasher.of_address(a) for a in addresses] if self._hasher else []
+        if self._hasher is None or not any(one in self._hashes for one in known_by):
+            await self._data.remove(person)
+            return
+        person = await self._data.complete(person)
+        await self._data.clear_texts([person])
+        await self._data.remove(person)
+        ids = sorted(self._hasher.of_people([person], ()))
+        change = {"$addToSet": {"hashes": {"$each": ids}}, "$inc": CHANGED}
+        await self._collection.update_one({"hashes": {"$in": known_by}}, change)
+        await self._keys.note_write(ERASURE)
 
 
 async def remove_if_erased(erased: ErasedPeople | None, people: Iterable[PersonIds]) -> None:
@@ -233,4 +261,5 @@ def _receipt(row: Row) -> ErasureReceipt:
         hashes=frozenset(bytes(one) for one in row["hashes"]),
         subject=tuple(person_from(each) for each in row.get("subject") or ()),
         texts_cleared=row.get("texts_cleared", False),
+        version=row.get("version", 0),
     )

@@ -55,16 +55,15 @@ class PersonAddresses:
             return frozenset([a for a in sorted(addresses) if await self._pairs(a) - own])
 
     async def _pairs(self, address: str) -> set[Pair]:
-        spelt = _spelt(address)
         found: set[Pair] = set()
-        where: Row = {**IMPORTED, "emails.value": spelt}
+        where: Row = {**IMPORTED, "$or": _spelt("emails", address)}
         fields = {"integration_id": 1, "external_id": 1, "emails": 1}
         async for raw in self._candidates.find(where, fields):
             row = decoded(raw)
             scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
             if scope is not None and external_id and address in addresses_of(row):
                 found.add((scope, external_id))
-        parts = [{f"{part}.emails.value": spelt} for part in _PARTS]
+        parts = [one for part in _PARTS for one in _spelt(f"{part}.emails", address)]
         async for row in self._snapshots.find({"$or": parts}):
             for held in (row, row.get("previous") or {}):
                 candidate = held.get("candidate")
@@ -74,10 +73,14 @@ class PersonAddresses:
 
     async def _formerly(self, address: str) -> set[Pair]:
         """Returns candidates whose history has the address."""
-        spelt = _spelt(address)
-        where = {"path": "emails", "$or": [{"old.value": spelt}, {"new.value": spelt}]}
-        ids = await self._changes.distinct("candidate_id", where)
-        return await self._known({"candidate_id": {"$in": ids}})
+        spelt = [*_spelt("old", address), *_spelt("new", address)]
+        rows = self._changes.find({"path": "emails", "$or": spelt})
+        ids = {
+            row["candidate_id"]
+            async for row in rows
+            if any(address in addresses_of({"emails": row.get(one)}) for one in ("old", "new"))
+        }
+        return await self._known({"candidate_id": {"$in": list(ids)}})
 
     async def _known(self, which: Row) -> set[Pair]:
         rows = self._imports.find(which, {"ats_integration_id": 1, "external_id": 1})
@@ -151,9 +154,13 @@ class PersonAddresses:
         )
 
 
-def _spelt(address: str) -> Row:
-    """Matches every spelling of an address: case, and blanks around it."""
-    return {"$regex": rf"^\s*{re.escape(address)}\s*$", "$options": "i"}
+def _spelt(emails: str, address: str) -> list[Row]:
+    """Matches every spelling of an address: case, and blanks around it.
+
+    One with other than plain characters is compared by the reader: the server's idea of case differs.
+    """
+    plain = {"$regex": rf"^[\s\x1c-\x1f]*{re.escape(address)}[\s\x1c-\x1f]*$", "$options": "i"}
+    return [{f"{emails}.value": plain}, {f"{emails}.value": {"$regex": r"[^\x00-\x7f]"}}]
 
 
 def _people(pairs: Iterable[Pair]) -> list[PersonIds]:

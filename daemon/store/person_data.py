@@ -1,7 +1,7 @@
 """Everything that is held about people, as `daemon.ports.erasures.PersonData`."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.erasure import (
+    CLEARED,
     PersonIds,
     addresses_of,
     cleared,
@@ -22,7 +23,14 @@ from daemon.core.erasure import (
 from daemon.store.connection import Mongo, Row
 from daemon.store.person_addresses import PersonAddresses
 from daemon.store.person_files import FILES, PersonFiles
-from daemon.store.person_queries import CLEARVIEW_QUERIES, OWN_QUERIES, TEXTS, PersonQuery
+from daemon.store.person_queries import (
+    CLEARVIEW_QUERIES,
+    OWN_QUERIES,
+    TEXTS,
+    PersonQuery,
+    former_owners,
+    moves,
+)
 from daemon.store.retention import HOLDABLE, UNHELD
 from models.documents import (
     CandidateChange,
@@ -74,11 +82,21 @@ class MongoPersonData:
             others.add(row["application_id"])
         changes = self._mongo.collection(CandidateChange)
         others |= set(await changes.distinct("application_id", owned)) - {None}
+        moved = await self._moved(person, others)
         return replace(
             person,
             applications=person.applications | found,
-            other_applications=person.other_applications | others,
+            other_applications=(person.other_applications | others) - moved,
         )
+
+    async def _moved(self, person: PersonIds, applications: Collection[UUID]) -> set[UUID]:
+        """Returns the applications that another candidate has now: a merge at the ATS moves them."""
+        which: Row = {
+            "_id": {"$in": list(applications)},
+            "candidate_id": {"$nin": [*person.candidate_ids, None]},
+        }
+        rows = await self._raw(ClearViewApplication).find(which, {"_id": 1}).to_list()
+        return {identity for row in rows if (identity := as_uuid(decoded(row)["_id"]))}
 
     async def _with_snapshots(self, person: PersonIds) -> PersonIds:
         """Adds the records that hold a candidate or an application, now or before the last change."""
@@ -102,8 +120,12 @@ class MongoPersonData:
                 {"applications.external_id": {"$in": known}},
             ],
         }
+        fields |= {"candidate.external_id": 1}
         records, applications = set(person.records), set(person.applications)
         async for row in self._mongo.collection(CandidateSnapshot).find(where, fields):
+            if owners_of(row).isdisjoint(owners) and owners_of(row):
+                applications -= {each["external_id"] for each in row["applications"]}
+                continue
             records.add((row["list"], row["external_id"]))
             before = (row.get("previous") or {}).get("applications") or []
             applications |= {
@@ -207,7 +229,17 @@ class MongoPersonData:
         await self._erase_in_clearview(person)
         for document, query in OWN_QUERIES.items():
             await self._mongo.collection(document).delete_many(query(person))
+        await self._leave_others(person)
         await self._forget_positions(person)
+
+    async def _leave_others(self, person: PersonIds) -> None:
+        """Removes the person from what another candidate has got at a merge."""
+        snapshots = self._mongo.collection(CandidateSnapshot)
+        await snapshots.update_many(former_owners(person), {"$set": {"previous": None}})
+        changes, owners = self._mongo.collection(CandidateChange), list(person.candidates)
+        for name in ("old", "new"):
+            named = {**moves(person), name: {"$in": owners}}
+            await changes.update_many(named, {"$set": {name: CLEARED}})
 
     async def keep(self, person: PersonIds) -> None:
         for document in HOLDABLE:
@@ -250,6 +282,13 @@ class MongoPersonData:
         async for collection, row, _ in self._naming(people):
             found.setdefault(collection.name, []).append(row)
         return found
+
+
+def owners_of(record: Row) -> set[str]:
+    """Returns the candidates whose record it is now."""
+    owners = {each["candidate_external_id"] for each in record["applications"]}
+    candidate = record.get("candidate")
+    return owners | ({candidate["external_id"]} if candidate else set())
 
 
 def _changed(row: Row, names: Sequence[str], naming: re.Pattern[str]) -> Row:

@@ -43,7 +43,35 @@ def _in(values: Iterable[Any]) -> Row:
 
 
 def _applications(person: PersonIds) -> Row:
-    return {"application_id": _in(person.application_ids)}
+    """An application that is another candidate's by now left rows of the time before."""
+    of_integration = {"ats_integration_id": person.integration}
+    return _any_of(
+        {"application_id": _in(person.application_ids)},
+        {**of_integration, "candidate_id": _in(person.candidate_ids)},
+    )
+
+
+def moves(person: PersonIds) -> Row:
+    """Changes of applications that another candidate has got from the person, or the other way round."""
+    external_ids = [*person.candidates]
+    return {
+        "ats_integration_id": person.integration,
+        "candidate_id": {"$nin": list(person.candidate_ids)},
+        "path": {"$regex": r"\.candidate_external_id$"},
+        **_any_of({"old": _in(external_ids)}, {"new": _in(external_ids)}),
+    }
+
+
+def former_owners(person: PersonIds) -> Row:
+    """Records of other candidates that were the person's before their last change."""
+    owners = _in(person.candidates)
+    return {
+        "ats_integration_id": person.integration,
+        **_any_of(
+            {"previous.candidate.external_id": owners},
+            {"previous.applications.candidate_external_id": owners},
+        ),
+    }
 
 
 def _import_log(person: PersonIds) -> Row:

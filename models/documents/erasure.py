@@ -31,6 +31,8 @@ class Erasure(StoredDocument):
     """The ids that are being erased; None once it is finished."""
     lifted_at: UtcTime | None = None
     """Since then imports may bring the people again, for whom there are no hashes any more."""
+    version: int = 0
+    """Grows with each change of what it refuses: of two copies the later one has the greater."""
     texts_cleared: bool = False
     """Free texts no longer name the person; until then the names are still in their documents."""
 

@@ -177,3 +177,59 @@ async def test_what_was_lifted_of_a_receipt_stays_lifted_after_a_restore(
     again = await unrestricted.own.erasures.find().to_list()
     await its.archive.restore(newer)
     assert await unrestricted.own.erasures.find().to_list() == again
+
+
+async def a_moment_later(bench: ImportBench) -> None:
+    bench.clock.advance(timedelta(seconds=10))
+
+
+async def test_receipts_that_were_saved_before_a_later_erasure_lift_it_not(
+    bench: ImportBench, its: Erasing
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    await its.requests().lift(BY_EMAIL)
+    saved = await its.archive.save()
+    await a_moment_later(bench)
+    assert await is_imported(bench)
+    await its.requests().erase(BY_EMAIL)
+
+    await its.archive.restore(saved)
+
+    assert not await is_imported(bench)
+
+
+async def test_receipts_that_were_saved_after_a_later_erasure_refuse_again_whom_a_backup_let_in(
+    bench: ImportBench, its: Erasing, unrestricted: Mongo
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    await its.requests().lift(BY_EMAIL)
+    await a_moment_later(bench)
+    assert await is_imported(bench)
+    backup = await unrestricted.own.erasures.find().to_list()
+    await its.requests().erase(BY_EMAIL)
+    saved = await its.archive.save()
+    await unrestricted.own.erasures.delete_many({})
+    await unrestricted.own.erasures.insert_many(backup)
+
+    await its.archive.restore(saved)
+
+    assert not await is_imported(bench)
+
+
+async def test_receipts_that_have_grown_since_a_backup_refuse_the_new_id_as_well(
+    bench: ImportBench, its: Erasing, unrestricted: Mongo
+) -> None:
+    await its.requests().erase(BY_EMAIL)
+    backup = await unrestricted.own.erasures.find().to_list()
+    bench.connector.ats.put("candidates", "7730003", name="Ada", email=EMAIL)
+    await bench.poll(sweep=True)
+    saved = await its.archive.save()
+    await unrestricted.own.erasures.delete_many({})
+    await unrestricted.own.erasures.insert_many(backup)
+
+    await its.archive.restore(saved)
+
+    bench.connector.ats.put("applications", "7730004", person="7730003", status="new")
+    bench.connector.ats.put("candidates", "7730003", email=None)
+    await bench.poll(sweep=True)
+    assert await bench.count("applications", external_id="7730004") == 0

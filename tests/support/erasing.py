@@ -44,9 +44,9 @@ def erasing(mongo: Mongo, clock: Clock, keyring: Keyring | None = None) -> Erasi
     keys = DataKeys(mongo, keyring, clock)
     data = MongoPersonData(mongo, erase_in_clearview)
     receipts = MongoReceipts(mongo, keys)
-    erased = MongoErasedPeople(mongo, keys, clock, data.remove)
-    audit = MongoAuditTrail(mongo, clock, Actor("tester", "cli"))
     holds = MongoLegalHolds(mongo, clock)
+    erased = MongoErasedPeople(mongo, keys, clock, data, holds)
+    audit = MongoAuditTrail(mongo, clock, Actor("tester", "cli"))
     erasures = Erasures(data, receipts, holds, clock, audit=audit)
     return Erasing(
         data,
