@@ -101,10 +101,16 @@ async def test_no_canary_is_where_it_must_not_be_and_none_is_left_after_an_erasu
     held.add("log of the daemon, debug", world.log)
     held.add_files("mongod.log", [server.member.dbpath / "mongod.log"])
     held.add_files("data folder", (world.bench.folder / "data").rglob("*"))
+    async with server.root() as root:  # it remembers what was stored, and nothing that never was
+        await held.add_oplog(root, frozenset(REFUSED).union(*HOLDS.values()))
+    beneath = Surfaces(Words({"access token": world.access_token}, canaries={**SECRETS, **CALLER}))
+    beneath.add_files("MongoDB's own files, as they are", server.member.dbpath.rglob("*"))
 
     print(f"\nWhile the people are there\n{held}\n\nAfter `erase` and a sweep\n{left}")
+    print(f"\nSecrets in the files of the server\n{beneath}")
     assert held.wrong == {}
     assert left.wrong == {}
+    assert beneath.wrong == {}
 
 
 async def has_row(collection: Any, **query: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 SEED = 8830917
@@ -63,8 +64,13 @@ def _in_base64(text: str) -> list[bytes]:
 class Words:
     """The canaries to look for, and further texts or bytes."""
 
-    def __init__(self, more: Mapping[str, str | bytes] | None = None) -> None:
-        texts: Mapping[str, str | bytes] = {**ALL, **(more or {})}
+    def __init__(
+        self,
+        more: Mapping[str, str | bytes] | None = None,
+        *,
+        canaries: Mapping[str, str] = ALL,
+    ) -> None:
+        texts: Mapping[str, str | bytes] = {**canaries, **(more or {})}
         self._forms = {
             name: [text] if isinstance(text, bytes) else [text.encode(), *_in_base64(text)]
             for name, text in texts.items()
@@ -124,6 +130,15 @@ class Surfaces:
             self.rows.append(
                 Surface(f"{name}.{collection}", size, self.words.found_in(content), expected)
             )
+
+    async def add_oplog(self, client: AsyncMongoClient[Any], holds: Iterable[str]) -> None:
+        """Adds every write that the server remembers."""
+        local: Any = client.get_database("local", codec_options=CodecOptions(RawBSONDocument))
+        self.add(
+            "MongoDB's oplog",
+            b"\0".join([each.raw async for each in local["oplog.rs"].find()]),
+            holds,
+        )
 
     def add_files(self, name: str, paths: Iterable[Path], holds: Iterable[str] = ()) -> None:
         contents = [path.read_bytes() for path in paths if path.is_file()]
