@@ -16,7 +16,6 @@ from daemon.store.data_keys import ERASURE, DataKeys, SavedKey
 from models.documents import Erasure
 from models.errors import UserError
 
-
 CHANGED: Row = {"version": 1}
 """Of two copies of a receipt the one with the greater version is the later one."""
 

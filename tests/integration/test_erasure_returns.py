@@ -1,5 +1,6 @@
 """An erased person who is at the ATS under another id, or merged with someone else."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from tests.support.sample_rows import an_integration
 pytestmark = pytest.mark.mongo
 BY_EMAIL = PersonRequest(email=EMAIL)
 AGAIN, APPLIED_AGAIN = "7730009", "7730010"
+Step = tuple[str, str, Mapping[str, Any]]
 OTHER_ADDRESS = {**FIELDS, "email": "other@example.org"}
 NO_ADDRESS = {**FIELDS, "email": None}
 
@@ -58,7 +60,7 @@ async def left_of(mongo: Mongo, *external_ids: str) -> list[tuple[str, str, Any]
     ]
 
 
-async def comes_back(bench: ImportBench, *steps: tuple[str, str, dict[str, Any]]) -> None:
+async def comes_back(bench: ImportBench, *steps: Step) -> None:
     for list_name, external_id, fields in steps:
         bench.connector.ats.tick()
         bench.connector.ats.put(list_name, external_id, **fields)
@@ -81,7 +83,7 @@ APPLIES = ("applications", APPLIED_AGAIN, {"person": AGAIN, "status": "new"})
     ids=["the person first", "the application first", "the address last", "another address first"],
 )
 async def test_nothing_of_one_who_is_known_by_the_address_stays_in_any_list(
-    bench: ImportBench, its: Erasing, steps: list[tuple[str, str, dict[str, Any]]]
+    bench: ImportBench, its: Erasing, steps: list[Step]
 ) -> None:
     await its.requests().erase(BY_EMAIL)
 
@@ -114,7 +116,7 @@ def merged_in_two_lists() -> CanaryConnector:
 def merged_in_one_list() -> CanaryConnector:
     ats = FakeAts()
     ats.put("opportunities", APPLICATION, person=PERSON, status="new", **FIELDS)
-    grace = {"name": "Grace", "email": "grace@example.org"}
+    grace: dict[str, Any] = {"name": "Grace", "email": "grace@example.org"}
     ats.put("opportunities", "2", person="1", status="new", **grace)
     return CanaryConnector(ats, shape="joined")
 
@@ -132,7 +134,7 @@ async def test_what_a_merge_gave_to_someone_else_stays_and_names_the_person_no_m
     ats.tick()
     if bench.connector.shape == "joined":
         ats.rows["opportunities"][APPLICATION].fields.clear()
-        grace = {"name": "Grace", "email": "grace@example.org"}
+        grace: dict[str, Any] = {"name": "Grace", "email": "grace@example.org"}
         ats.put("opportunities", APPLICATION, person="1", status="new", **grace)
     else:
         ats.put("applications", APPLICATION, person="1", status="new")
