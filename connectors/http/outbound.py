@@ -21,7 +21,7 @@ Address = IPv4Address | IPv6Address
 _NAT64 = IPv6Network("64:ff9b::/96")
 _TRANSLATED = IPv6Network("::ffff:0:0:0/96")
 _ISATAP = (0x5EFE, 0x0200_5EFE)
-"""What stands before an IPv4 address that is the interface part of an IPv6 one (RFC 5214)."""
+"""The 32 bits before the IPv4 address in the interface part of an IPv6 one (RFC 5214)."""
 _SPECIAL = tuple(
     map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"))
 )

@@ -179,10 +179,10 @@ def _host_of(url: str) -> str | None:
     """Returns the host of an address that is `//`, a host and perhaps a port, and nothing else."""
     try:
         parts = urlsplit(url)
-        is_plain = parts.netloc == url[2:] and parts.port != 0
+        is_host_alone = parts.netloc == url[2:] and parts.port != 0
     except ValueError:
         return None
-    return None if not is_plain or "@" in url or "\\" in url else parts.hostname
+    return None if not is_host_alone or "@" in url or "\\" in url else parts.hostname
 
 
 def is_loopback(host: str | None) -> bool:

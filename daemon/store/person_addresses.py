@@ -159,8 +159,8 @@ def _spelt(emails: str, address: str) -> list[Row]:
 
     One with other than plain characters is compared by the reader: the server's idea of case differs.
     """
-    plain = {"$regex": rf"^[\s\x1c-\x1f]*{re.escape(address)}[\s\x1c-\x1f]*$", "$options": "i"}
-    return [{f"{emails}.value": plain}, {f"{emails}.value": {"$regex": r"[^\x00-\x7f]"}}]
+    ascii_form = {"$regex": rf"^[\s\x1c-\x1f]*{re.escape(address)}[\s\x1c-\x1f]*$", "$options": "i"}
+    return [{f"{emails}.value": ascii_form}, {f"{emails}.value": {"$regex": r"[^\x00-\x7f]"}}]
 
 
 def _people(pairs: Iterable[Pair]) -> list[PersonIds]:
