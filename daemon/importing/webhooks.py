@@ -19,6 +19,11 @@ log = structlog.get_logger("daemon.importing.webhooks")
 
 EVENTS_AT_ONCE = 500
 """Events whose records are read together."""
+OTHERS = 3
+"""Records beside those that are absent, of which the ATS has to show one."""
+SHOWS_NONE = (
+    "a webhook event names the record, and the ATS shows neither it nor others by their ids"
+)
 NOT_THERE_YET = "a webhook event names the record, but the ATS does not have it"
 
 
@@ -68,14 +73,15 @@ async def _import_again(
     records = [record for record in answers.values() if record is not None]
     await import_records(context, facts, records, asked_at=asked_at)
     absent = [e for e, record in answers.items() if record is None]
-    return await _settle_absent(context, facts, absent)
+    return await _settle_absent(context, facts, absent, shows_some=bool(records))
 
 
 async def _settle_absent(
-    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str], *, shows_some: bool
 ) -> Sequence[str]:
     """Deletes known records that the ATS, asked by id, no longer has; returns them.
 
+    An ATS that shows none at all by id, as without a permission, proves nothing: sweeps decide then.
     One that was never imported may be so new that the ATS does not show it yet: it is read again
     like a record that failed, and forgotten if it is absent then.
     """
@@ -83,8 +89,27 @@ async def _settle_absent(
     unknown = [external_id for external_id in external_ids if external_id not in known]
     await note_failures(context, facts.name, dict.fromkeys(unknown, NOT_THERE_YET))
     live = [external_id for external_id, one in known.items() if not one.deleted]
+    if live and not (shows_some or await _shows_others(context, facts, live)):
+        await note_failures(context, facts.name, dict.fromkeys(live, SHOWS_NONE))
+        return []
     await delete_proved(context, facts, live)
     return list(known)  # also those of before a kill
+
+
+async def _shows_others(
+    context: ImportContext, facts: ListFacts, external_ids: Sequence[str]
+) -> bool:
+    """Returns True if the ATS shows a record that is not among these, or none other is known."""
+    others: list[str] = []
+    async for external_id, _ in context.ports.snapshots.live_ids(facts.name):
+        if external_id not in external_ids:
+            others.append(external_id)
+        if len(others) == OTHERS:
+            break
+    if not others:
+        return True
+    answers, _ = await read_by_id(context.connector, facts.name, others)
+    return any(record is not None for record in answers.values())
 
 
 async def judge_webhooks(context: ImportContext) -> None:

@@ -208,6 +208,27 @@ async def test_a_record_that_the_ats_shows_only_later_is_not_lost(bench: ImportB
     assert await failed(bench) == []
 
 
+async def test_an_ats_that_shows_no_record_at_all_by_id_deletes_none_by_events(
+    bench: ImportBench,
+) -> None:
+    """Without a permission some ATSs answer 404 for every record."""
+    rows = bench.connector.ats.rows[LIST]
+    hidden = dict(rows)
+    rows.clear()
+    await receive(bench, [("a", "1"), ("b", "2")])
+
+    await bench.poll(only_webhooks=True)
+    left = await bench.count("candidates", deleted_at=None)
+    rows.update(hidden)
+    bench.connector.ats.drop(LIST, "3")
+    await receive(bench, [("c", "3")])
+    await bench.poll(only_webhooks=True)
+
+    assert left == 10
+    assert await bench.count("candidates", deleted_at=None) == 9
+    assert set((await states(bench)).values()) == {"applied"}
+
+
 async def test_a_known_record_that_the_ats_no_longer_has_is_deleted_once(
     bench: ImportBench,
 ) -> None:
