@@ -136,7 +136,7 @@ async def vendors(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Vendors]:
         bench.write_config()
         code, printed = await bench.run_once()
         assert code == 0, printed[-2000:]
-        applications = {}
+        applications: dict[str, dict[str, Any]] = {}
         for vendor in VENDORS:
             open_ones = {
                 row["candidate_id"]: row
