@@ -24,6 +24,17 @@ def is_time_format(value: object) -> bool:
     return isinstance(value, str) and (value in TIME_FORMATS or "%" in value)
 
 
+def can_read_time(value: object) -> bool:
+    """True for a named format, or a pattern by which a moment that was written can be read again."""
+    if not isinstance(value, str) or value in TIME_FORMATS:
+        return isinstance(value, str)
+    try:
+        datetime.strptime(EPOCH.strftime(value), value)  # noqa: DTZ007 (only the pattern is tried)
+    except ValueError:
+        return False
+    return "%" in value
+
+
 def time_zone(name: str) -> ZoneInfo:
     """The zone of that name.
 

@@ -12,7 +12,7 @@ from config.nodes import NodePath
 from config.problems import did_you_mean
 from config.values import issue_at, reject
 from connectors.definition.paths import checked_path
-from connectors.times import TIME_FORMATS, is_time_format
+from connectors.times import TIME_FORMATS, can_read_time
 
 KEY = "@key"
 """Inside `each` over an object: the key of an entry."""
@@ -191,7 +191,7 @@ class _Reader:
 
     def _parse_time(self, value: dict[str, Any], path: NodePath) -> Source | None:
         source = self.read(value["parse_time"], (*path, "parse_time"))
-        if not is_time_format(value["format"]):
+        if not can_read_time(value["format"]):
             known = ", ".join(TIME_FORMATS)
             message = f"must be one of {known}, or a pattern such as %Y-%m-%d"
             self._wrong(
@@ -202,7 +202,7 @@ class _Reader:
 
     def _split_name(self, value: dict[str, Any], path: NodePath) -> Source | None:
         source = self.read(value["split_name"], (*path, "split_name"))
-        if value["part"] not in {"first", "last"}:
+        if value["part"] not in ("first", "last"):
             self._wrong((*path, "part"), "must be one of first, last")
             return None
         return SplitName(source, value["part"]) if source else None

@@ -370,6 +370,11 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ),
     (
         "{split_name: name, part: first}",
+        "{split_name: name, part: {first: last}}",
+        ["48:40  candidate.first_name.part: must be one of first, last"],
+    ),
+    (
+        "{split_name: name, part: first}",
         "{split_name: name}",
         ["48:15  candidate.first_name: split_name needs `part`"],
     ),

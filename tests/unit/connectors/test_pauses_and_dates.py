@@ -10,7 +10,7 @@ from connectors.definition.limits import Limits, WindowLimit
 from connectors.http.limiters import RequestClass
 from connectors.http.pause_headers import requested_pause
 from connectors.http.rate_limits import Budget
-from connectors.times import TIME_FORMATS, read_time, write_time
+from connectors.times import TIME_FORMATS, can_read_time, read_time, write_time
 from tests.support.ats import QuickClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -177,3 +177,13 @@ async def test_an_absurdly_long_pause_is_cut_to_the_longest(asked: str) -> None:
         pass
 
     assert sum(clock.slept) == pytest.approx(120.0, abs=0.5)
+
+
+@pytest.mark.parametrize("pattern", ["%", "%d.%Q", "%-d.%m.%Y", "plain", ""])
+def test_a_pattern_that_reads_no_moment_is_refused(pattern: str) -> None:
+    assert not can_read_time(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["%Y%m%d%H%M%S", "%Y-%m-%d %I:%M %p", "%m-%d-%YT%H:%M:%S%z"])
+def test_a_pattern_that_vendors_need_is_taken(pattern: str) -> None:
+    assert can_read_time(pattern)
