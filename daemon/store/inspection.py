@@ -7,7 +7,13 @@ import msgspec
 
 from daemon.store.connection import Mongo
 from daemon.store.indexes import Compared, compare_indexes, keys_of
-from daemon.store.preparation import TargetDatabase, collections_of, indexes_of, targets
+from daemon.store.preparation import (
+    TargetDatabase,
+    collections_of,
+    indexes_of,
+    special_kind,
+    targets,
+)
 from daemon.store.views import PROBLEMS, view_problems
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.documents.clearview_values import Row
@@ -57,6 +63,9 @@ async def _inspect(target: TargetDatabase, documents: Sequence[Any]) -> AsyncIte
         name = document.get_settings().name
         if name not in options:
             yield _about(target, name, "note", "is not there yet; the daemon's start makes it")
+            continue
+        if special := special_kind(options[name]):
+            yield _about(target, name, "bad", special)
             continue
         for words in _validator_words(target, document, options[name]):
             yield _about(target, name, "note", words)

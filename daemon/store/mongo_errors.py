@@ -34,6 +34,8 @@ _ABOUT = {
     56: "a field has an empty name",
     171: "two of its fields are lists, and one index has both",
     10334: "the document is too large",
+    16755: "a geographic index cannot hold one of its fields",
+    16766: "a hashed index cannot hold a list that is in it",
     17280: "a field is too long for an index",
     17419: "the document would become too large",
     17420: "the document would become too large",

@@ -22,6 +22,7 @@ from daemon.store.start_errors import (
     explained,
     index_clash,
     missing_privilege,
+    not_usable,
     start_error,
 )
 from models.errors import UserError
@@ -36,6 +37,12 @@ SILENT: Row = {"validationAction": "warn", "validationLevel": "off"}
 
 One that warns would copy a person's whole document into the server's log, out of an erasure's reach.
 """
+_SPECIAL = {
+    "viewOn": "is a view, not a collection",
+    "timeseries": "is a time series, which can hardly be changed",
+    "capped": "is capped: MongoDB drops its oldest documents",
+}
+"""Collections that do not keep what is written to them, by the option that makes them so."""
 
 
 class TargetDatabase(msgspec.Struct, frozen=True):
@@ -79,6 +86,8 @@ async def prepare_all(target: TargetDatabase, documents: Sequence[Any]) -> None:
     found = await collections_of(target)
     for document in documents:
         name = document.get_settings().name
+        if words := special_kind(found.get(name, {})):
+            raise not_usable(words, target.operation("createCollection", name))
         schema = {"$jsonSchema": document.json_schema_validator()}
         validator = {"validator": schema, **(REFUSING if target.is_ours else SILENT)}
         if name not in found and not await _create(target, name, validator):
@@ -93,6 +102,11 @@ async def collections_of(target: TargetDatabase) -> Mapping[str, Row]:
     with explained(target.operation("listCollections")):
         rows = await (await target.database.list_collections()).to_list()
     return {row["name"]: row.get("options", {}) for row in rows}
+
+
+def special_kind(options: Row) -> str | None:
+    """Returns what a collection of these options is; None for an ordinary one."""
+    return next((words for key, words in _SPECIAL.items() if options.get(key)), None)
 
 
 async def indexes_of(target: TargetDatabase, name: str) -> Sequence[Row]:

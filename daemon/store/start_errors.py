@@ -16,7 +16,6 @@ from daemon.core.mongodb_codes import DUPLICATE_KEY, LOGIN_REFUSED, UNAUTHORIZED
 from models.errors import UserError
 
 _INDEX_CONFLICTS = frozenset({85, 86})
-_IS_A_VIEW = 166
 _DIFFERS_IN_CASE = 13297
 _ROLES = "`ats-sync roles print` shows all that the daemon needs"
 
@@ -81,6 +80,15 @@ def missing_privilege(operation: Operation) -> UserError:
     )
 
 
+def not_usable(words: str, operation: Operation) -> UserError:
+    """Returns the error of a collection that cannot hold what the daemon writes."""
+    return UserError(
+        f"{operation.namespace} {words}",
+        remedy="name the database that holds the collection in clearview.mongodb.database; it must be an "
+        "ordinary one",
+    )
+
+
 def index_clash(operation: Operation, *, has: str, wants: str) -> UserError:
     """Returns the error of an index that has the wanted name and other keys; the daemon does not replace it."""
     drop = f'db.getSiblingDB("{operation.database}").{operation.collection}.dropIndex("{operation.index}")'
@@ -116,11 +124,6 @@ def _other(code: int, operation: Operation) -> tuple[str, str]:
         return (
             f"an index of {operation.namespace} is in the way of {operation.index} (code {code})",
             f"compare `db.{operation.collection}.getIndexes()` with models/README.md",
-        )
-    if code == _IS_A_VIEW:
-        return (
-            f"{operation.namespace} is a view, not a collection",
-            "name the database that holds the collection in clearview.mongodb.database",
         )
     if code == _DIFFERS_IN_CASE:
         return (

@@ -182,13 +182,24 @@ def declared(document: type[SyncRun]) -> str:
     return str(document.Settings.indexes[0].document["name"])
 
 
-async def test_a_view_is_named(mongo: TestMongo) -> None:
-    await mongo.clearview_db.create_collection("candidates", viewOn="people", pipeline=[])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"viewOn": "people", "pipeline": []}, "is a view, not a collection"),
+        ({"capped": True, "size": 4096}, "is capped: MongoDB drops its oldest documents"),
+        ({"timeseries": {"timeField": "at"}}, "is a time series, which can hardly be changed"),
+    ],
+    ids=["view", "capped", "time-series"],
+)
+async def test_a_collection_that_cannot_hold_candidates_is_named(
+    mongo: TestMongo, options: dict[str, Any], words: str
+) -> None:
+    await mongo.clearview_db.create_collection("candidates", **options)
 
     with pytest.raises(UserError) as error:
         await prepare(mongo)
 
-    assert f"{mongo.clearview}.candidates is a view, not a collection" in refused(error)
+    assert f"{mongo.clearview}.candidates {words}" in refused(error)
 
 
 async def test_a_database_in_other_capitals_is_named(mongo: TestMongo) -> None:
