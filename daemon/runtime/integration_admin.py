@@ -55,7 +55,7 @@ class IntegrationAdmin:
             ConfigError: with every mistake.
             StorageRefused: the name is taken, or no key to encrypt with is set.
         """
-        checked = self._checked(name, content)
+        checked = await self._checked_new(name, content)
         await self._audit.record("integration.add", name, after=shown_settings(content))
         return await self._store.add(configured(checked, name), content)
 
@@ -87,13 +87,17 @@ class IntegrationAdmin:
         self, name: str, patch: Mapping[str, Any], revisions: Collection[int] | None
     ) -> tuple[StoredIntegration, dict[str, Any]]:
         """Returns an integration as it is, and what the patch makes of it."""
-        self._refuse_names_of_the_file(name)
-        before = await self._store.one(name)
-        if before is None:
-            raise StorageRefused("unknown")
-        if revisions is not None and before.version.revision not in revisions:
-            raise StorageRefused("changed")
+        before = await self._one_of(name, revisions)
         return before, merge_patch(before.content, patch)
+
+    async def _one_of(self, name: str, revisions: Collection[int] | None) -> StoredIntegration:
+        self._refuse_names_of_the_file(name)
+        found = await self._store.one(name)
+        if found is None:
+            raise StorageRefused("unknown")
+        if revisions is not None and found.version.revision not in revisions:
+            raise StorageRefused("changed")
+        return found
 
     async def remove(
         self, name: str, *, revisions: Collection[int] | None = None, again: bool = False
@@ -105,13 +109,15 @@ class IntegrationAdmin:
         Raises:
             StorageRefused: there is none of this name, or not of these revisions.
         """
-        self._refuse_names_of_the_file(name)
-        await self._audit.record("integration.remove", name)
         try:
-            await self._store.remove(name, revisions=revisions)
+            await self._one_of(name, revisions)
         except StorageRefused as refused:
             if not (again and refused.reason == "unknown" and await self._store.was_removed(name)):
                 raise
+            await self._audit.record("integration.remove", name)
+            return
+        await self._audit.record("integration.remove", name)
+        await self._store.remove(name, revisions=revisions)
 
     async def try_new(self, name: str, content: Mapping[str, Any]) -> Trial:
         """Checks what would be added, and asks its ATS; stores nothing.
@@ -121,10 +127,7 @@ class IntegrationAdmin:
             StorageRefused: the name is taken.
             AtsError: the ATS refuses the credential, or does not answer.
         """
-        checked = self._checked(name, content)
-        if await self._store.one(name) is not None:
-            raise StorageRefused("exists")
-        return await self._try(checked, name)
+        return await self._try(await self._checked_new(name, content), name)
 
     async def try_change(
         self, name: str, patch: Mapping[str, Any], *, revisions: Collection[int] | None = None
@@ -138,6 +141,12 @@ class IntegrationAdmin:
         """
         _, content = await self._changed(name, patch, revisions)
         return await self._try(self._checked(name, content), name)
+
+    async def _checked_new(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:
+        checked = self._checked(name, content)
+        if await self._store.one(name) is not None:
+            raise StorageRefused("exists")
+        return checked
 
     def _checked(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:
         self._refuse_names_of_the_file(name)

@@ -341,3 +341,24 @@ async def test_what_is_paused_refuses_a_poll_and_says_what_to_do(
     row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
     assert row is not None
     assert row.get("request") is None
+
+
+async def test_what_was_refused_is_no_action_of_the_audit_log(serve: Serve, opened: Mongo) -> None:
+    client = await serve()
+    stale = {"If-Match": '"7"'}
+    statuses = []
+
+    for method, path, body, headers in [
+        ("POST", "", ACME, {}),
+        ("POST", "", ACME, {}),
+        ("PATCH", "/acme", {"poll": {"every": "1m"}}, stale),
+        ("DELETE", "/acme", None, stale),
+        ("DELETE", "/nobody", None, {}),
+        ("DELETE", "/acme", None, {}),
+    ]:
+        async with client.request(method, PATH + path, json=body, headers=headers) as answer:
+            statuses.append(answer.status)
+    rows = await opened.own.audit_log.find(sort=[("action", 1)]).to_list()
+
+    assert statuses == [201, 409, 412, 412, 404, 200]
+    assert [row["action"] for row in rows] == ["integration.add", "integration.remove"]
