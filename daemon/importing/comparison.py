@@ -1,5 +1,7 @@
 """Compares the changed records of a page with their snapshots; nothing is written here."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +16,9 @@ from daemon.importing.prepared_page import PreparedPage
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Snapshots
 from models.times import EPOCH
+
+YIELD_AFTER = 200
+"""Records of a page after which other work goes on: a page may have tens of thousands."""
 
 
 @dataclass(slots=True)
@@ -46,14 +51,17 @@ class RecordComparison:
         before = await self._before(prepared, [snapshot for _, snapshot in after])
         siblings = await self._siblings([snapshot for _, snapshot in after])
         bases = newest_candidates([*before.values(), *siblings])
+        of_owner = _by_owner(siblings)
         changes = []
-        for mapped, fresh in after:
+        for number, (mapped, fresh) in enumerate(after, start=1):
+            if number % YIELD_AFTER == 0:
+                await asyncio.sleep(0)
             old = before.get(fresh.external_id)
             if old is not None and self._was_shown_newer(fresh, old):
                 continue
             snapshot = fresh if old is None else _completed(fresh, mapped, old)
             if self.facts.detail is not None:
-                snapshot = self._with_details(snapshot, old, bases, siblings)
+                snapshot = self._with_details(snapshot, old, bases, of_owner)
             candidate = snapshot.candidate
             owner = _owner(snapshot)
             changes.append(
@@ -115,7 +123,7 @@ class RecordComparison:
         snapshot: Snapshot,
         before: Snapshot | None,
         bases: Mapping[str, Record],
-        siblings: Sequence[Snapshot],
+        siblings: Mapping[str | None, Sequence[Snapshot]],
     ) -> Snapshot:
         detail, owner = self.facts.detail, _owner(snapshot)
         if detail is None:
@@ -126,8 +134,15 @@ class RecordComparison:
             fields=detail.fields,
             version=detail.version,
             candidate_base=None if owner is None else bases.get(owner),
-            siblings=[one for one in siblings if owner is not None and _owner(one) == owner],
+            siblings=() if owner is None else siblings.get(owner, ()),
         )
+
+
+def _by_owner(snapshots: Sequence[Snapshot]) -> Mapping[str | None, Sequence[Snapshot]]:
+    found: defaultdict[str | None, list[Snapshot]] = defaultdict(list)
+    for one in snapshots:
+        found[_owner(one)].append(one)
+    return found
 
 
 def _owner(snapshot: Snapshot) -> str | None:
