@@ -34,10 +34,6 @@ _REFUSED = (Misdirected, NotFound, Rejected)
 """The errors of a resumed walk whose position leads nowhere any more."""
 _IN_A_ROW = 3
 """Bad pages or scopes in a row after which the walk ends with the error."""
-_REPEATS = 3
-"""A record may come twice, and a small page then looks like the one before; not so often."""
-_MOST_EMPTY = 1000
-"""A filter may leave pages empty that a cursor leads through, but not so many in a row."""
 
 
 class PageSource(Protocol):
@@ -112,9 +108,6 @@ class PageIterator:
         self._distinct = HashedIds()
         self._nameless = False
         self._read = PagesRead(source.name)
-        self._before: Sequence[str] = ()
-        self._repeats = 0
-        self._empty = 0
 
     async def run(self, start: ListingState, *, resumed: bool) -> AsyncGenerator[Page, None]:
         """Every page from `start` on.
@@ -149,7 +142,9 @@ class PageIterator:
         state, fetched = reached.state, reached.fetched
         self._nameless |= any(failed.external_id is None for failed in identified.failed)
         ids = [record.external_id for record in identified.records]
-        self._refuse_circles(state, ids, fetched)
+        if fetched.following is not None:
+            marks = ids or [whole_digest(raw).hex() for raw in fetched.records]
+            self._read.note(state.page_key, marks, scope=state.scope)
         if fetched.total is not None or state.counted.total is not None:
             self._distinct.add(ids)
         after = self._source.after(state, fetched, identified)
@@ -171,22 +166,6 @@ class PageIterator:
             return None
         self._distinct.clear()
         return replace(state, page_key={}, scope=later[0], counted=Counted())
-
-    def _refuse_circles(self, state: ListingState, ids: Sequence[str], fetched: Fetched) -> None:
-        """Refuses pages that come again; some positions change although the page does not."""
-        name = self._source.name
-        self._repeats = self._repeats + 1 if ids and ids == self._before else 0
-        self._before = ids
-        self._empty = 0 if fetched.records else self._empty + 1
-        if self._repeats >= _REPEATS:
-            message = f"{name}: the ATS sends the same page again and again"
-            raise BrokenAnswer(message, operation=name)
-        if self._empty > _MOST_EMPTY:
-            message = f"{name}: the ATS sends empty pages without an end"
-            raise BrokenAnswer(message, operation=name)
-        if fetched.following is not None:
-            marks = ids or [whole_digest(raw).hex() for raw in fetched.records]
-            self._read.note([state.scope, state.page_key], marks)
 
     def _check(self, state: ListingState, fetched: Fetched) -> None:
         """Refuses a page that contradicts those before it."""
