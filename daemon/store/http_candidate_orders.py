@@ -126,6 +126,26 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
     return nested | ({"custom_fields": custom} if custom else {})
 
 
+_WRITTEN = ("created", "updated", "unchanged")
+_NO_RESULT: Mapping[str, Any] = {"status": "failed", "error": "no result"}
+
+
+def _by_id(results: object) -> dict[str, Mapping[str, Any]]:
+    """Returns the results that are any, by the id of their record."""
+    rows = results if isinstance(results, list) else []
+    return {str(row.get("id")): row for row in rows if isinstance(row, Mapping)}
+
+
+def _failure(result: Mapping[str, Any]) -> str | None:
+    """Returns why a record was not written; None if the service says that it was."""
+    status, error = result.get("status"), result.get("error")
+    if status in _WRITTEN:
+        return None
+    if status != "failed":
+        return "the service answered with a status that is none of a result"
+    return error if error and isinstance(error, str) else "refused"
+
+
 @dataclass(slots=True)
 class RecordResults:
     """The service's answers about each record, by external id."""
@@ -143,31 +163,35 @@ class RecordResults:
         for application in order.applications:
             self.failed_applications[application.external_id] = error
 
-    def read(self, orders: Sequence[CandidateOrder], results: Sequence[Mapping[str, Any]]) -> None:
-        """Matches results with orders by id: a record without a result counts as failed."""
-        by_id = {str(result.get("id")): result for result in results}
+    def read(self, orders: Sequence[CandidateOrder], results: object) -> None:
+        """Matches results with orders by id: a record without a result counts as failed.
+
+        An application without one is as its candidate is.
+        """
+        by_id = _by_id(results)
         for order in orders:
-            result = by_id.get(str(order.id), {"status": "failed", "error": "no result"})
-            if result.get("status") == "failed":
-                self.refuse(order, str(result.get("error") or "refused"))
+            result = by_id.get(str(order.id), _NO_RESULT)
+            if failure := _failure(result):
+                self.refuse(order, failure)
                 continue
-            if order.is_new and result.get("status") == "unchanged":
+            if order.is_new and result["status"] == "unchanged":
                 self.existing_candidates.add(order.external_id)
-            self._read_applications(order, result.get("applications") or [])
+            self._read_applications(order, _by_id(result.get("applications")))
 
     def _read_applications(
-        self, order: CandidateOrder, results: Sequence[Mapping[str, Any]]
+        self, order: CandidateOrder, by_id: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        by_id = {str(result.get("id")): result for result in results}
         for application in order.applications:
-            result = by_id.get(str(application.id), {})
-            match result.get("status"), result.get("error"):
-                case "failed", str(error) if error == STATUS_MOVED:
+            result = by_id.get(str(application.id))
+            if result is None:
+                continue
+            if failure := _failure(result):
+                if failure == STATUS_MOVED:
                     self.moved.add(application.external_id)
-                case "failed", error:
-                    self.failed_applications[application.external_id] = str(error or "refused")
-                case "unchanged", _ if application.is_new:
-                    self.existing_applications.add(application.external_id)
+                else:
+                    self.failed_applications[application.external_id] = failure
+            elif result["status"] == "unchanged" and application.is_new:
+                self.existing_applications.add(application.external_id)
 
     def outcome(self) -> ClearViewOutcome:
         """Returns the outcome for the import."""
