@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-import aiohttp.connector
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -46,6 +46,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "two.example": ("10.0.0.1", "127.0.0.1", "::1"),
         "mapped.example": ("::ffff:127.0.0.1",),
         "nat64.example": ("64:ff9b::7f00:1",),
+        "translated.example": ("::ffff:0:7f00:1",),
     }
 )
 """Names, and where a name server of the attacker says that they are."""
@@ -53,36 +54,28 @@ TARGETS = (
     *("127.0.0.1", "localhost", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1"),
     *("169.254.169.254", "168.63.129.16", "100.64.0.1", "224.0.0.1", "[::1]", "[::]", "[fe80::1]"),
     *("[fd00:ec2::254]", "[::ffff:127.0.0.1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]"),
-    *("[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
-    *("127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "127.0.0.1.", "LOCALHOST"),
+    *("[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[64:ff9b:1::7f00:1]", "[2600::5efe:7f00:1]"),
+    *("127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "0", "127.0.0.1.", "LOCALHOST"),
     *NAMES,
 )
 
 
-class HostileResolver(AbstractResolver):
+async def resolve(
+    _: AbstractResolver, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[ResolveResult]:
     """A name server of the attacker; numbers are read as the system reads them."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        """Takes what aiohttp gives to its own."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = NAMES.get(host) or (_as_the_system_reads(host),)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is open."""
+    addresses = NAMES.get(host) or (_as_the_system_reads(host),)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=0,
+            flags=socket.AI_NUMERICHOST,
+        )
+        for address in addresses
+    ]
 
 
 def _as_the_system_reads(host: str) -> str:
@@ -119,7 +112,7 @@ class HostileWorld:
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HostileWorld]:
-    monkeypatch.setattr(aiohttp.connector, "DefaultResolver", HostileResolver)
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
     loop = asyncio.get_running_loop()
     connect = loop.sock_connect
 
