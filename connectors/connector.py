@@ -127,6 +127,7 @@ class Page(msgspec.Struct, frozen=True):
     """One page of a listing.
 
     `position` resumes the walk after this page (None: this walk cannot be resumed there).
+    A large page comes in parts: `is_continued` on all but the last, which alone has the page's position and end.
     On the last page `last` is True, `next_cursor` is what to store once everything is durable
     (None: keep the old one), and `complete` says if this walk was a full listing that
     proves the absence of what it did not show.
@@ -143,6 +144,7 @@ class Page(msgspec.Struct, frozen=True):
     partial: bool = False
     """On the last page: the walk passed over pages or scopes that could not be read. It covers
     neither its window nor a new mapping; `complete` is False and `next_cursor` None then."""
+    is_continued: bool = False
 
 
 class Mapped(msgspec.Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """One walk over a list: page after page, passing over what cannot be read where that is possible."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -34,6 +34,9 @@ _REFUSED = (Misdirected, NotFound, Rejected)
 """The errors of a resumed walk whose position leads nowhere any more."""
 _IN_A_ROW = 3
 """Bad pages or scopes in a row after which the walk ends with the error."""
+
+PART = 2_000
+"""Records of a page that are handed on together: all of a large page, mapped, would fill the memory."""
 
 
 class PageSource(Protocol):
@@ -120,15 +123,19 @@ class PageIterator:
             identified = self._source.identify(reached.fetched.records)
             if reached.error is not None:
                 if reached.fetched is not NOTHING:
-                    yield Page(identified.records, None, last=False, failed=identified.failed)
+                    saved = Page(identified.records, None, last=False, failed=identified.failed)
+                    for part in parts_of(saved):
+                        yield part
                 raise reached.error
             page, following = self._page(reached, identified)
             if following is None:
-                yield page
+                for part in parts_of(page):
+                    yield part
                 return
             ahead = asyncio.create_task(self._reach(following), name=f"page of {self._source.name}")
             try:
-                yield page
+                for part in parts_of(page):
+                    yield part
                 reached = await ahead
             finally:
                 ahead.cancel()
@@ -288,6 +295,20 @@ class PageIterator:
             return error
         message = f"{error}; other pages can be read, this one cannot be passed over"
         return UnreadablePage(message, status=error.status, operation=self._source.name)
+
+
+def parts_of(page: Page, most: int = PART) -> Iterator[Page]:
+    """Yields the page in parts of so many records at most; all but the last one are continued."""
+    records, end = page.records, 0
+    for end in range(most, len(records), most):
+        yield Page(
+            records[end - most : end],
+            None,
+            last=False,
+            expected_total=page.expected_total,
+            is_continued=True,
+        )
+    yield replace(page, records=records[end:]) if end else page
 
 
 def _unchecked(_: Fetched) -> None:

@@ -120,7 +120,8 @@ class ListWalk:
         if page.last:
             await _next_of(self._pages)
         asked_at = self._arrivals[0]
-        self._arrivals.append(self._context.ports.clock.now())
+        if not page.is_continued:
+            self._arrivals.append(self._context.ports.clock.now())
         return RequestedPage(page, asked_at)
 
     def compared(self, prepared: PreparedPage) -> None:
@@ -135,9 +136,9 @@ class ListWalk:
         )
 
     def written(self, page: Page) -> None:
-        """Moves the position after the page."""
+        """Moves the position after the page, once all its parts are written."""
         self._last = page
-        if not page.last:
+        if not (page.last or page.is_continued):
             self._context.walk.move(self._facts.name, page.position)
 
     async def finish(self, pages: PageImport) -> None:

@@ -167,7 +167,7 @@ class PageImport:
 
     def _count_seen(self, prepared: PreparedPage) -> None:
         counts = self.context.run.counts
-        counts.pages += not prepared.is_rest
+        counts.pages += not (prepared.is_rest or prepared.page.is_continued)
         counts.seen += prepared.seen
         counts.unmapped += prepared.unmapped
         counts.unchanged += prepared.unchanged

@@ -85,7 +85,7 @@ class Verification:
             listed.add_all(record.external_id for record in page.records)
             for item in await self._compare_records(facts, page.records):
                 yield item
-            self.counts.pages += 1
+            self.counts.pages += not page.is_continued
             self.progress(facts.name, self.counts, page.expected_total)
 
     async def _compare_records(self, facts: ListFacts, records: Sequence[RawRecord]) -> list[Drift]:

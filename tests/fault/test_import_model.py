@@ -58,10 +58,18 @@ class ImportMachine(RuleBasedStateMachine):
         by_id=st.booleans(),
         newest_first=st.booleans(),
         incremental=st.booleans(),
+        sizes=st.sampled_from([(2, 1_000), (5, 2), (3, 1)]),
         count=st.integers(0, 8),
     )
     def begin(
-        self, *, shape: str, by_id: bool, newest_first: bool, incremental: bool, count: int
+        self,
+        *,
+        shape: str,
+        by_id: bool,
+        newest_first: bool,
+        incremental: bool,
+        sizes: tuple[int, int],
+        count: int,
     ) -> None:
         self.stack = AsyncExitStack()
         lent = self.run(self.stack.enter_async_context(self.databases.lend()))
@@ -73,7 +81,8 @@ class ImportMachine(RuleBasedStateMachine):
         connector = FakeConnector(
             FakeAts(),
             shape=shape,
-            page_size=2,
+            page_size=sizes[0],
+            part_size=sizes[1],
             reads_by_id=by_id,
             newest_first=newest_first,
             incremental=incremental,

@@ -164,7 +164,7 @@ def announced(scenario: Scenario) -> list[Received]:
 def connector_for(world: World, *, details: bool = False) -> FakeConnector:
     kind = NestedConnector if world.shape == "nested" else FakeConnector
     shape = "joined" if world.shape == "nested" else world.shape
-    connector = kind(world.ats, shape=shape, page_size=4)
+    connector = kind(world.ats, shape=shape, page_size=4, part_size=3)
     return connector.with_details() if details else connector
 
 

@@ -32,6 +32,7 @@ from connectors.connector import (
     Window,
 )
 from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
+from connectors.read.page_iterator import parts_of
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from models.times import EPOCH
@@ -87,6 +88,8 @@ class FakeConnector:
     ats: FakeAts
     shape: str = "split"
     page_size: int = 3
+    part_size: int = 1_000
+    """A page of more records comes in parts."""
     integration: str = "acme"
     ats_name: str = "Fake"
     mapping_version: str = "1"
@@ -207,7 +210,8 @@ class FakeConnector:
                 complete=last and since is None,
                 expected_total=len(rows),
             )
-            yield page
+            for part in parts_of(page, self.part_size):
+                yield part
             if self.on_page is not None:
                 self.on_page(list_name, number)
             number += 1
