@@ -41,7 +41,7 @@ test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
 guarded: $(STAMP) ## Repeat some integration tests with access control, TLS and the printed roles
 	@$(BIN)/python -m pytest -n $(WORKERS) --guarded-mongo $(GUARDED)
 
-fuzz: $(STAMP) ## Generate hostile input, at least 100,000 cases (an hour or two); prints a table
+fuzz: $(STAMP) ## Generate hostile input, at least 100,000 cases (some 15 minutes); prints a table
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.fuzz_cases \
 	  -m fuzz --least-cases 100000 -o timeout=3600 -q $(TEST_ARGS)
 
