@@ -126,6 +126,8 @@ def _file(get: Callable[[str], Any]) -> dict[str, Any]:
 
 def _expiry(value: Any) -> Any:
     """A moment that only says how long an address is good; none where it cannot be read."""
+    if value is None:
+        return None
     try:
         return None if isinstance(value, AsItCame) else moment(value)
     except ValueError:

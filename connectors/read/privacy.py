@@ -65,7 +65,9 @@ class PrivacyFilter:
         custom = found.get(CUSTOM)
         if custom:
             found[CUSTOM] = {
-                name: self._own(part, name, value)
+                name: value
+                if type(value) is str and not self._hashes
+                else self._own(part, name, value)
                 for name, value in custom.items()
                 if self._wants(part, name)
             }

@@ -228,9 +228,15 @@ class ListReader:
             _filled(candidate, applications),
             provisional=unsure,
             is_anonymised=mapper is not None and mapper.is_anonymised(fresh.context),
-            failed_fields=frozenset(each.name for each in issues if not each.kept),
-            raw_fields=frozenset(each.name for each in issues if each.kept),
+            failed_fields=_names(issues, kept=False),
+            raw_fields=_names(issues, kept=True),
         )
+
+
+def _names(issues: Sequence[FieldIssue], *, kept: bool) -> frozenset[str]:
+    if not issues:
+        return frozenset()
+    return frozenset([each.name for each in issues if each.kept == kept])
 
 
 def _because(error: Exception) -> str:
