@@ -145,6 +145,7 @@ class Page(msgspec.Struct, frozen=True):
     """On the last page: the walk passed over pages or scopes that could not be read. It covers
     neither its window nor a new mapping; `complete` is False and `next_cursor` None then."""
     is_continued: bool = False
+    """The next page has more records of the same page of the ATS."""
 
 
 class Mapped(msgspec.Struct, frozen=True, gc=False):

@@ -16,9 +16,6 @@ from connectors.connector import (
     ApplicationRef,
     Capabilities,
     DetailFacts,
-    FetchedFile,
-    FileAddress,
-    FileRef,
     ListFacts,
     Mapped,
     MappingFailed,
@@ -37,6 +34,7 @@ from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from models.times import EPOCH
 from tests.support.records import empty_application, empty_candidate
+from tests.support.without_files import WithoutFiles
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _IN_DETAILS = frozenset({"tags", "answers", "files"})
@@ -82,7 +80,7 @@ class FakeAts:
 
 
 @dataclass(slots=True)
-class FakeConnector:
+class FakeConnector(WithoutFiles):
     """Reads a FakeAts the way a well-behaved engine would."""
 
     ats: FakeAts
@@ -322,16 +320,6 @@ class FakeConnector:
             {**candidate, "attachments": files},
             {"custom_fields": answers} if self.shape == "joined" else {},
         )
-
-    async def file_addresses(
-        self, list_name: str, record_id: str
-    ) -> Mapping[str, FileAddress] | None:
-        raise NotSupported("files")
-
-    async def fetch_file(
-        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
-    ) -> FetchedFile:
-        raise NotSupported("files")
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         raise NotSupported("reading one application")

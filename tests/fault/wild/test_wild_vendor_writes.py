@@ -75,7 +75,7 @@ ROWS = {
 
 @dataclass(slots=True)
 class Vendors:
-    """The vendors' accounts, and the application that stands for each row."""
+    """The vendors' accounts, and the application of each row."""
 
     bench: Workbench
     proxies: dict[str, WriteAnswers]

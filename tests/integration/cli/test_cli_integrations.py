@@ -62,7 +62,7 @@ def test_a_command_about_an_unknown_integration_is_wrong_usage(
 ) -> None:
     patch = ("--from", tmp_path / "new.yaml") if command == "update" else ()
 
-    assert typed(added, "integrations", command, "nobody", *patch).code == 2
+    assert typed(added, "integrations", command, "unknown", *patch).code == 2
 
 
 def test_what_is_paused_or_disabled_is_not_polled(added: CommandWorld, tmp_path: Path) -> None:

@@ -309,14 +309,14 @@ async def test_a_body_of_another_type_is_refused_by_its_type(serve: Serve) -> No
     async with client.post(PATH, json=ACME):
         pass
 
-    async def told(**headers: str) -> int:
+    async def status_of(**headers: str) -> int:
         patch = b'{"poll": {"every": "1m"}}'
         async with client.patch(f"{PATH}/acme", data=patch, headers=headers) as answer:
             assert answer.ok or answer.content_type == "application/problem+json"
             return answer.status
 
     async def typed(kind: str) -> int:
-        return await told(**{"Content-Type": kind})
+        return await status_of(**{"Content-Type": kind})
 
     good = ["application/json", "application/merge-patch+json", "application/x-www-form-urlencoded"]
     assert [await typed(kind) for kind in good] == [200, 200, 200]
@@ -353,7 +353,7 @@ async def test_what_was_refused_is_no_action_of_the_audit_log(serve: Serve, open
         ("POST", "", ACME, {}),
         ("PATCH", "/acme", {"poll": {"every": "1m"}}, stale),
         ("DELETE", "/acme", None, stale),
-        ("DELETE", "/nobody", None, {}),
+        ("DELETE", "/unknown", None, {}),
         ("DELETE", "/acme", None, {}),
     ]:
         async with client.request(method, PATH + path, json=body, headers=headers) as answer:
