@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     SecretStr,
     ValidationError,
@@ -37,6 +38,24 @@ class ConfigModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
     )
+
+
+def optional_key(
+    description: str,
+    example: object,
+    *,
+    default: object = None,
+    make: Callable[[], object] | None = None,
+) -> Any:
+    """A key that may be left out; its value then is `default`, or what `make` returns."""
+    if make is not None:
+        return Field(default_factory=make, description=description, examples=[example])
+    return Field(default=default, description=description, examples=[example])
+
+
+def switch(description: str, *, default: bool = False, example: bool = True) -> Any:
+    """An optional key that is true or false."""
+    return optional_key(description, example, default=default)
 
 
 def _duration(value: object) -> object:

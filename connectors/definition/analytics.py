@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Filled, optional_key
 from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
-from connectors.definition.writes import Choice
+from connectors.definition.writes import SHOWN_BY, Choice
 
 
 class ReportAnalytics(ConfigModel):
@@ -17,13 +17,7 @@ class ReportAnalytics(ConfigModel):
     request: Request = Field(
         description="The request.", examples=[{"post": "/reports", "body": "{report}"}]
     )
-    shown_by: JmesPath | None = Field(
-        default=None,
-        description="A condition on the answer's JSON body that shows that the write took effect. "
-        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
-        "an answer does not show it, the outcome is unknown.",
-        examples=["data.id"],
-    )
+    shown_by: JmesPath | None = SHOWN_BY
 
 
 class Replace(ConfigModel):
@@ -49,27 +43,18 @@ class ValueAnalytics(ConfigModel):
         description="The request.",
         examples=[{"patch": "/applications/{application_id}", "body": {"score": "{value}"}}],
     )
-    shown_by: JmesPath | None = Field(
-        default=None,
-        description="A condition on the answer's JSON body that shows that the write took effect. "
-        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
-        "an answer does not show it, the outcome is unknown.",
-        examples=["data.id"],
+    shown_by: JmesPath | None = SHOWN_BY
+    choose: dict[Filled, Choice] = optional_key(
+        "More placeholders, chosen from lookup lists.",
+        {"field_id": {"list": "custom_fields", "where": {"title": "{field}"}}},
+        make=dict,
     )
-    choose: dict[Filled, Choice] = Field(
-        default_factory=dict,
-        description="More placeholders, chosen from lookup lists.",
-        examples=[{"field_id": {"list": "custom_fields", "where": {"title": "{field}"}}}],
+    otherwise: Request | None = optional_key(
+        "The request instead, when a choice that is not required finds nothing.",
+        {"post": "/custom-field-values"},
     )
-    otherwise: Request | None = Field(
-        default=None,
-        description="The request instead, when a choice that is not required finds nothing.",
-        examples=[{"post": "/custom-field-values"}],
-    )
-    replaces: Replace | None = Field(
-        default=None,
-        description="What to take away first.",
-        examples=[{"values": "tags", "starts_with": "{field}:"}],
+    replaces: Replace | None = optional_key(
+        "What to take away first.", {"values": "tags", "starts_with": "{field}:"}
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Duration, Filled
+from config.values import ConfigModel, Duration, Filled, optional_key
 from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
 
@@ -29,7 +29,7 @@ class BasicAuth(ConfigModel):
 
     kind: Literal["basic"] = Field(description="HTTP Basic.", examples=["basic"])
     username: str = Field(description="The user.", examples=["{credentials.api_key}"])
-    password: str = Field(default="", description="The password; often empty.", examples=[""])
+    password: str = optional_key("The password; often empty.", "", default="")
 
 
 class BearerAuth(ConfigModel):
@@ -64,35 +64,27 @@ class OAuth2(ConfigModel):
     client_secret: Filled = Field(
         description="Its secret.", examples=["{credentials.client_secret}"]
     )
-    refresh_token: Filled | None = Field(
-        default=None,
-        description="The first refresh token, for that grant.",
-        examples=["{credentials.refresh_token}"],
+    refresh_token: Filled | None = optional_key(
+        "The first refresh token, for that grant.", "{credentials.refresh_token}"
     )
-    client_auth: Literal["basic", "body"] = Field(
-        default="basic",
-        description="Whether client id and secret go by HTTP Basic or in the form.",
-        examples=["basic"],
+    client_auth: Literal["basic", "body"] = optional_key(
+        "Whether client id and secret go by HTTP Basic or in the form.", "basic", default="basic"
     )
-    send_as: Literal["form", "json"] = Field(
-        default="form",
-        description="Whether the token request is a form or a JSON object.",
-        examples=["json"],
+    send_as: Literal["form", "json"] = optional_key(
+        "Whether the token request is a form or a JSON object.", "json", default="form"
     )
-    form: dict[str, str] = Field(
-        default_factory=dict,
-        description="More fields of the request; one that is only an unset placeholder is left out.",
-        examples=[{"sub": "{acting_user}"}],
+    form: dict[str, str] = optional_key(
+        "More fields of the request; one that is only an unset placeholder is left out.",
+        {"sub": "{acting_user}"},
+        make=dict,
     )
-    token: JmesPath = Field(
-        default="access_token",
-        description="Where the token is. `refresh_token`, `expires_in` and `expires_at` are read "
+    token: JmesPath = optional_key(
+        "Where the token is. `refresh_token`, `expires_in` and `expires_at` are read "
         "beside it, or else at the top of the answer.",
-        examples=["access_token"],
+        "access_token",
+        default="access_token",
     )
-    scheme: Filled = Field(
-        default="Bearer", description="The word before the token.", examples=["Bearer"]
-    )
+    scheme: Filled = optional_key("The word before the token.", "Bearer", default="Bearer")
 
 
 class LoginAuth(ConfigModel):
@@ -107,30 +99,23 @@ class LoginAuth(ConfigModel):
     token: JmesPath = Field(
         description="Where the answer has the session's token.", examples=["session.token"]
     )
-    name: Filled = Field(
-        default="Authorization",
-        description="The header that the token is sent in.",
-        examples=["X-Session"],
+    name: Filled = optional_key(
+        "The header that the token is sent in.", "X-Session", default="Authorization"
     )
-    value: Filled = Field(
-        default="{token}", description="What that header holds.", examples=["Token {token}"]
-    )
-    lasts: Duration = Field(
-        default=timedelta(minutes=30),
-        description="How long a session lasts at least; a new one is opened a little earlier, and "
+    value: Filled = optional_key("What that header holds.", "Token {token}", default="{token}")
+    lasts: Duration = optional_key(
+        "How long a session lasts at least; a new one is opened a little earlier, and "
         "whenever the vendor answers that the session is over.",
-        examples=["10m"],
+        "10m",
+        default=timedelta(minutes=30),
     )
-    oauth2: OAuth2 | None = Field(
-        default=None,
-        description="The access token that the login is made with, where the vendor wants both.",
-        examples=[
-            {
-                "kind": "oauth2",
-                "grant": "refresh_token",
-                "token_url": "https://auth.example.com/token",
-            }
-        ],
+    oauth2: OAuth2 | None = optional_key(
+        "The access token that the login is made with, where the vendor wants both.",
+        {
+            "kind": "oauth2",
+            "grant": "refresh_token",
+            "token_url": "https://auth.example.com/token",
+        },
     )
 
 
@@ -149,13 +134,9 @@ class ActingUser(ConfigModel):
     description: Filled = Field(
         description="What it is and where to find it.", examples=["The id of a user"]
     )
-    users: Filled | None = Field(
-        default=None,
-        description="The lookup list of the account's users, in which `doctor` looks for this one.",
-        examples=["users"],
+    users: Filled | None = optional_key(
+        "The lookup list of the account's users, in which `doctor` looks for this one.", "users"
     )
-    inactive: JmesPath | None = Field(
-        default=None,
-        description="True for a user who can no longer act.",
-        examples=["deactivatedAt"],
+    inactive: JmesPath | None = optional_key(
+        "True for a user who can no longer act.", "deactivatedAt"
     )

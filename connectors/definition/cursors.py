@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Filled, optional_key, switch
 from connectors.definition.paths import JmesPath
 from connectors.times import is_time_format
 
@@ -15,55 +15,41 @@ class UpdatedAtCursor(ConfigModel):
     kind: Literal["updated_at"] = Field(
         description="Records changed since a moment.", examples=["updated_at"]
     )
-    field: JmesPath | None = Field(
-        default=None,
-        description="Where the list's record says when it changed. Without it the next poll asks "
+    field: JmesPath | None = optional_key(
+        "Where the list's record says when it changed. Without it the next poll asks "
         "for what changed since the vendor began to answer this one; a `detail` has to be read "
         "`always` then.",
-        examples=["updated_at"],
+        "updated_at",
     )
-    query: dict[str, str] = Field(
-        default_factory=dict,
-        description="Query parameters that ask for changes.",
-        examples=[{"updated_after": "{from}"}],
+    query: dict[str, str] = optional_key(
+        "Query parameters that ask for changes.", {"updated_after": "{from}"}, make=dict
     )
-    body: dict[str, object] = Field(
-        default_factory=dict,
-        description="The same, in a JSON body; an object under a name that the request has too is "
+    body: dict[str, object] = optional_key(
+        "The same, in a JSON body; an object under a name that the request has too is "
         "merged into it.",
-        examples=[{"updatedAfter": "{from}"}],
+        {"updatedAfter": "{from}"},
+        make=dict,
     )
-    format: Filled = Field(
-        default="iso",
-        description="How the vendor wants moments: iso, iso_seconds, iso_space, epoch_ms, epoch_s, "
+    format: Filled = optional_key(
+        "How the vendor wants moments: iso, iso_seconds, iso_space, epoch_ms, epoch_s, "
         "json_date (`/Date(1492098664000+0000)/`), date, or a pattern such as %Y-%m-%d.",
-        examples=["epoch_ms"],
+        "epoch_ms",
+        default="iso",
     )
-    field_format: Filled | None = Field(
-        default=None,
-        description="How records write them, where that differs from `format`.",
-        examples=["iso"],
+    field_format: Filled | None = optional_key(
+        "How records write them, where that differs from `format`.", "iso"
     )
-    time_zone: Filled | None = Field(
-        default=None,
-        description="The IANA zone in which the vendor reads and writes these moments where they "
+    time_zone: Filled | None = optional_key(
+        "The IANA zone in which the vendor reads and writes these moments where they "
         "carry none; `{options.…}` where each account has its own. `api.time_zone` otherwise, else UTC.",
-        examples=["Europe/Berlin"],
+        "Europe/Berlin",
     )
-    inclusive: bool = Field(
-        default=True,
-        description="Whether a record changed exactly at `{from}` is returned.",
-        examples=[True],
+    inclusive: bool = switch(
+        "Whether a record changed exactly at `{from}` is returned.", default=True
     )
-    ordered: bool = Field(
-        default=False,
-        description="Whether records come in the order of their change.",
-        examples=[False],
-    )
-    create_only: bool = Field(
-        default=False,
-        description="Whether the vendor sets this moment only when a record is created.",
-        examples=[False],
+    ordered: bool = switch("Whether records come in the order of their change.", example=False)
+    create_only: bool = switch(
+        "Whether the vendor sets this moment only when a record is created.", example=False
     )
 
     @model_validator(mode="after")
@@ -80,11 +66,10 @@ class SyncTokenCursor(ConfigModel):
 
     kind: Literal["sync_token"] = Field(description="A sync token.", examples=["sync_token"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["syncToken"])
-    send_in: Literal["query", "body"] = Field(
+    send_in: Literal["query", "body"] = optional_key(
+        "Where it goes. In a body a dot leads into an object, such as `variables.syncToken`.",
+        "body",
         default="body",
-        description="Where it goes. In a body a dot leads into an object, such as "
-        "`variables.syncToken`.",
-        examples=["body"],
     )
     at: JmesPath = Field(description="Where the last page has it.", examples=["syncToken"])
 

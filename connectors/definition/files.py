@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.values import ConfigModel, Duration, FileHost, between
+from config.values import ConfigModel, Duration, FileHost, between, optional_key
 from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
 
@@ -31,39 +31,35 @@ class Files(ConfigModel):
     no other.
     """
 
-    hosts: list[FileHost] = Field(
-        default_factory=list,
-        description="The vendor's file hosts: `files.example.com` or `*.example.com`, by https. No "
+    hosts: list[FileHost] = optional_key(
+        "The vendor's file hosts: `files.example.com` or `*.example.com`, by https. No "
         "credential is ever sent there.",
-        examples=[["*.s3.amazonaws.com"]],
+        ["*.s3.amazonaws.com"],
+        make=list,
     )
-    auth: Literal["none", "api"] = Field(
+    auth: Literal["none", "api"] = optional_key(
+        "`api`: a file on the API's own origin is fetched with the API's credential.",
+        "api",
         default="none",
-        description="`api`: a file on the API's own origin is fetched with the API's credential.",
-        examples=["api"],
     )
-    request: Request | None = Field(
-        default=None,
-        description="The request that is answered with the file itself, by `{record_id}`, "
+    request: Request | None = optional_key(
+        "The request that is answered with the file itself, by `{record_id}`, "
         "`{candidate_id}` and `{attachment_id}`; for an API that has no addresses of files.",
-        examples=[{"get": "/candidates/{candidate_id}/files/{attachment_id}"}],
+        {"get": "/candidates/{candidate_id}/files/{attachment_id}"},
     )
-    base64_at: JmesPath | None = Field(
-        default=None,
-        description="Where the answer to `request` has the content, for an API that answers in JSON: "
+    base64_at: JmesPath | None = optional_key(
+        "Where the answer to `request` has the content, for an API that answers in JSON: "
         "it is in base64 there.",
-        examples=["File.fileContent"],
+        "File.fileContent",
     )
-    address: FileAddressRequest | None = Field(
-        default=None,
-        description="For an API that names an address on request only.",
-        examples=[{"request": {"get": "/files/{attachment_id}"}, "at": "url"}],
+    address: FileAddressRequest | None = optional_key(
+        "For an API that names an address on request only.",
+        {"request": {"get": "/files/{attachment_id}"}, "at": "url"},
     )
-    lifetime: Annotated[Duration, between("1s", "90d")] | None = Field(
-        default=None,
-        description="How long an address is good after its record was read, where the record does "
+    lifetime: Annotated[Duration, between("1s", "90d")] | None = optional_key(
+        "How long an address is good after its record was read, where the record does "
         "not say so. A staler one is read again before it is used.",
-        examples=["7d"],
+        "7d",
     )
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.values import ConfigModel, Duration, Filled, Share, at_most, between
+from config.values import ConfigModel, Duration, Filled, Share, at_most, between, optional_key
 from connectors.definition.paths import JmesPath
 
 Positive = Annotated[int, Field(ge=1)]
@@ -23,24 +23,18 @@ class WindowLimit(ConfigModel):
     per: Annotated[Duration, between("100ms", "24h")] = Field(
         description="The window's length.", examples=["10s"]
     )
-    only: Scope = Field(default_factory=list, description=_ONLY, examples=[["candidates"]])
-    limit_header: Filled | None = Field(
-        default=None,
-        description="The header with the true number of requests per window.",
-        examples=["X-RateLimit-Limit"],
+    only: Scope = optional_key(_ONLY, ["candidates"], make=list)
+    limit_header: Filled | None = optional_key(
+        "The header with the true number of requests per window.", "X-RateLimit-Limit"
     )
-    remaining_header: Filled | None = Field(
-        default=None,
-        description="The header with what is left of this window.",
-        examples=["X-RateLimit-Remaining"],
+    remaining_header: Filled | None = optional_key(
+        "The header with what is left of this window.", "X-RateLimit-Remaining"
     )
-    reset_header: Filled | None = Field(
-        default=None,
-        description="The header that tells when the window ends.",
-        examples=["X-RateLimit-Reset"],
+    reset_header: Filled | None = optional_key(
+        "The header that tells when the window ends.", "X-RateLimit-Reset"
     )
-    reset_as: Literal["epoch_s", "epoch_ms", "seconds_left"] = Field(
-        default="epoch_s", description="How that header tells it.", examples=["seconds_left"]
+    reset_as: Literal["epoch_s", "epoch_ms", "seconds_left"] = optional_key(
+        "How that header tells it.", "seconds_left", default="epoch_s"
     )
 
 
@@ -53,7 +47,7 @@ class BucketLimit(ConfigModel):
         description="The time in which that many are granted.", examples=["1s"]
     )
     burst: Positive = Field(description="Requests that may go at once.", examples=[20])
-    only: Scope = Field(default_factory=list, description=_ONLY, examples=[["writes"]])
+    only: Scope = optional_key(_ONLY, ["writes"], make=list)
 
 
 class ConcurrencyLimit(ConfigModel):
@@ -61,7 +55,7 @@ class ConcurrencyLimit(ConfigModel):
 
     kind: Literal["concurrency"] = Field(description="Concurrency.", examples=["concurrency"])
     at_once: Positive = Field(description="Requests at once.", examples=[8])
-    only: Scope = Field(default_factory=list, description=_ONLY, examples=[["candidates"]])
+    only: Scope = optional_key(_ONLY, ["candidates"], make=list)
 
 
 Limit = Annotated[WindowLimit | BucketLimit | ConcurrencyLimit, Field(discriminator="kind")]
@@ -70,30 +64,24 @@ Limit = Annotated[WindowLimit | BucketLimit | ConcurrencyLimit, Field(discrimina
 class Limits(ConfigModel):
     """The limits of one credential; all integrations with that credential share them."""
 
-    budgets: list[Limit] = Field(
-        default_factory=list,
-        description="The limits; a request waits until all that concern it have room.",
-        examples=[[{"kind": "window", "requests": 50, "per": "10s"}]],
+    budgets: list[Limit] = optional_key(
+        "The limits; a request waits until all that concern it have room.",
+        [{"kind": "window", "requests": 50, "per": "10s"}],
+        make=list,
     )
-    retry_after_header: Filled = Field(
+    retry_after_header: Filled = optional_key(
+        "The header that says how long to wait: seconds, or a date.",
+        "Retry-After",
         default="Retry-After",
-        description="The header that says how long to wait: seconds, or a date.",
-        examples=["Retry-After"],
     )
-    pause: Annotated[Duration, between("100ms", "10m")] = Field(
-        default="10s",  # type: ignore[assignment]  # validated: defaults are read like the file
-        description="How long to wait after a refusal that does not say.",
-        examples=["10s"],
+    pause: Annotated[Duration, between("100ms", "10m")] = optional_key(
+        "How long to wait after a refusal that does not say.", "10s", default="10s"
     )
-    longest_pause: Annotated[Duration, between("1s", "1h")] = Field(
-        default="5m",  # type: ignore[assignment]
-        description="A vendor that asks for more than this is asked again after this.",
-        examples=["5m"],
+    longest_pause: Annotated[Duration, between("1s", "1h")] = optional_key(
+        "A vendor that asks for more than this is asked again after this.", "5m", default="5m"
     )
-    write_reserve: Annotated[Share, at_most("50%")] = Field(
-        default="10%",  # type: ignore[assignment]
-        description="The part of every window and bucket that reads leave to writes.",
-        examples=["10%"],
+    write_reserve: Annotated[Share, at_most("50%")] = optional_key(
+        "The part of every window and bucket that reads leave to writes.", "10%", default="10%"
     )
 
 
@@ -105,27 +93,22 @@ ErrorClass = Literal[
 class ErrorRule(ConfigModel):
     """One way in which the vendor says no, and what it means. All conditions must hold."""
 
-    status: list[Annotated[int, Field(ge=100, le=599)]] = Field(
-        default_factory=list, description="HTTP statuses; none means any.", examples=[[409, 422]]
+    status: list[Annotated[int, Field(ge=100, le=599)]] = optional_key(
+        "HTTP statuses; none means any.", [409, 422], make=list
     )
-    on: list[Literal["list", "page", "fetch", "lookup", "write", "check"]] = Field(
-        default_factory=list,
-        description="Kinds of request; none means any. `list` is the first page of a listing, "
+    on: list[Literal["list", "page", "fetch", "lookup", "write", "check"]] = optional_key(
+        "Kinds of request; none means any. `list` is the first page of a listing, "
         "`page` any later one.",
-        examples=[["page"]],
+        ["page"],
+        make=list,
     )
-    when: JmesPath | None = Field(
-        default=None,
-        description="A condition on the JSON body; a body that is no JSON does not meet it.",
-        examples=["errorInfo.code == 'cursor_invalid'"],
+    when: JmesPath | None = optional_key(
+        "A condition on the JSON body; a body that is no JSON does not meet it.",
+        "errorInfo.code == 'cursor_invalid'",
     )
-    header: Filled | None = Field(
-        default=None, description="A header that must be there.", examples=["X-Error-Message"]
-    )
-    matches: str | None = Field(
-        default=None,
-        description="A regular expression to be found in that header, whatever the case.",
-        examples=["rate|limit"],
+    header: Filled | None = optional_key("A header that must be there.", "X-Error-Message")
+    matches: str | None = optional_key(
+        "A regular expression to be found in that header, whatever the case.", "rate|limit"
     )
     then: ErrorClass = Field(
         description="What it means. auth: the credential is refused. forbidden: a permission is "
@@ -148,32 +131,27 @@ class ErrorRule(ConfigModel):
 class Errors(ConfigModel):
     """The signs of success and failure."""
 
-    ok_when: JmesPath | None = Field(
-        default=None,
-        description="A condition on the JSON body that must hold for success, for vendors that "
+    ok_when: JmesPath | None = optional_key(
+        "A condition on the JSON body that must hold for success, for vendors that "
         "answer 200 with an error body.",
-        examples=["success"],
+        "success",
     )
-    code: JmesPath | None = Field(
-        default=None,
-        description="Where the vendor's error code is, to be shown in messages.",
-        examples=["errorInfo.code"],
+    code: JmesPath | None = optional_key(
+        "Where the vendor's error code is, to be shown in messages.", "errorInfo.code"
     )
-    message: JmesPath | None = Field(
-        default=None,
-        description="Where the vendor says in words what is wrong, to be shown with a dead letter. "
+    message: JmesPath | None = optional_key(
+        "Where the vendor says in words what is wrong, to be shown with a dead letter. "
         "Without it the usual places are searched.",
-        examples=["errors[0].detail"],
+        "errors[0].detail",
     )
-    message_header: Filled | None = Field(
-        default=None,
-        description="The header that holds these words, for vendors whose error bodies are empty.",
-        examples=["X-Error-Message"],
+    message_header: Filled | None = optional_key(
+        "The header that holds these words, for vendors whose error bodies are empty.",
+        "X-Error-Message",
     )
-    rules: list[ErrorRule] = Field(
-        default_factory=list,
-        description="Looked through in order; the first that fits decides. Without a fitting one: "
+    rules: list[ErrorRule] = optional_key(
+        "Looked through in order; the first that fits decides. Without a fitting one: "
         "401 auth, 403 forbidden, 404 and 410 not_found, 429 rate, 408, 425 and 5xx retry, "
         "other 4xx fatal.",
-        examples=[[{"status": [422], "on": ["page"], "then": "cursor"}]],
+        [{"status": [422], "on": ["page"], "then": "cursor"}],
+        make=list,
     )

@@ -4,35 +4,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Filled, optional_key, switch
 from connectors.definition.paths import JmesPath
 
 
 class NoPagination(ConfigModel):
     """Everything comes in one answer."""
 
-    kind: Literal["none"] = Field(default="none", description="One answer.", examples=["none"])
+    kind: Literal["none"] = optional_key("One answer.", "none", default="none")
 
 
 class _Counted(ConfigModel):
-    send_in: Literal["query", "body", "path"] = Field(
-        default="query",
-        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+    send_in: Literal["query", "body", "path"] = optional_key(
+        "Where the parameter goes. `body`: a dot in it leads into an object, such as "
         "`variables.page`. `path`: `{<parameter>}` stands in the request's path, such as "
         "`/people/page/{page}`.",
-        examples=["query"],
+        "query",
+        default="query",
     )
-    more: JmesPath | None = Field(
-        default=None,
-        description="A condition on the answer that holds while there are more pages: true or "
+    more: JmesPath | None = optional_key(
+        "A condition on the answer that holds while there are more pages: true or "
         "false. An answer where it is neither proves no end and is asked for again.",
-        examples=["hasMore"],
+        "hasMore",
     )
-    done: JmesPath | None = Field(
-        default=None,
-        description="A condition on the answer that holds on the last page: true or false, as for "
-        "`more`.",
-        examples=["paginationComplete"],
+    done: JmesPath | None = optional_key(
+        "A condition on the answer that holds on the last page: true or false, as for `more`.",
+        "paginationComplete",
     )
 
 
@@ -41,10 +38,8 @@ class PagePagination(_Counted):
 
     kind: Literal["page"] = Field(description="Pages by number.", examples=["page"])
     parameter: Filled = Field(description="The page's parameter.", examples=["page"])
-    first: int = Field(default=1, description="The first page's number.", examples=[1])
-    pages: JmesPath | None = Field(
-        default=None, description="Where the number of pages is.", examples=["meta.page_count"]
-    )
+    first: int = optional_key("The first page's number.", 1, default=1)
+    pages: JmesPath | None = optional_key("Where the number of pages is.", "meta.page_count")
 
 
 class OffsetPagination(_Counted):
@@ -52,9 +47,7 @@ class OffsetPagination(_Counted):
 
     kind: Literal["offset"] = Field(description="Records by offset.", examples=["offset"])
     parameter: Filled = Field(description="The offset's parameter.", examples=["offset"])
-    total: JmesPath | None = Field(
-        default=None, description="Where the number of records is.", examples=["total"]
-    )
+    total: JmesPath | None = optional_key("Where the number of records is.", "total")
 
 
 class CursorPagination(ConfigModel):
@@ -64,39 +57,28 @@ class CursorPagination(ConfigModel):
 
     kind: Literal["cursor"] = Field(description="An opaque cursor.", examples=["cursor"])
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
-    send_in: Literal["query", "body"] = Field(
-        default="query",
-        description="Where the parameter goes. `body`: a dot in it leads into an object, such as "
+    send_in: Literal["query", "body"] = optional_key(
+        "Where the parameter goes. `body`: a dot in it leads into an object, such as "
         '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`; a number '
         "leads into a list of the request's, such as `filters.0.value`.",
-        examples=["body"],
+        "body",
+        default="query",
     )
-    at: JmesPath | None = Field(
-        default=None, description="Where the answer has the next cursor.", examples=["nextCursor"]
+    at: JmesPath | None = optional_key("Where the answer has the next cursor.", "nextCursor")
+    header: Filled | None = optional_key(
+        "The header that has the next cursor, instead of `at`.", "X-Next-Cursor"
     )
-    header: Filled | None = Field(
-        default=None,
-        description="The header that has the next cursor, instead of `at`.",
-        examples=["X-Next-Cursor"],
-    )
-    more: JmesPath | None = Field(
-        default=None,
-        description="A condition that holds while there are more pages; without it, a missing "
+    more: JmesPath | None = optional_key(
+        "A condition that holds while there are more pages; without it, a missing "
         "cursor is the end.",
-        examples=["moreDataAvailable"],
+        "moreDataAvailable",
     )
-    alone: bool = Field(
-        default=False,
-        description="`true`: the cursor must be the only parameter.",
-        examples=[True],
-    )
-    scroll: bool = Field(
-        default=False,
-        description="`true`: the vendor keeps the place of the walk and may send the same cursor "
+    alone: bool = switch("`true`: the cursor must be the only parameter.")
+    scroll: bool = switch(
+        "`true`: the vendor keeps the place of the walk and may send the same cursor "
         "on every page. An empty page is the end; a page whose answer was lost is not asked for "
         "again, and an interrupted walk begins from the front. Without it the same cursor may "
-        "come again too, but the end must be given by `more` or a missing cursor.",
-        examples=[True],
+        "come again too, but the end must be given by `more` or a missing cursor."
     )
 
     @model_validator(mode="after")
@@ -107,12 +89,10 @@ class CursorPagination(ConfigModel):
 
 
 class _Followed(ConfigModel):
-    keep_origin: bool = Field(
-        default=False,
-        description="`true`: an address on the endpoint's host is followed with the endpoint's own "
+    keep_origin: bool = switch(
+        "`true`: an address on the endpoint's host is followed with the endpoint's own "
         "scheme and port, for vendors that write `http://` behind a TLS proxy. Without it such an "
-        "address is refused, and one on another host always is.",
-        examples=[True],
+        "address is refused, and one on another host always is."
     )
 
 
@@ -124,7 +104,7 @@ class LinkPagination(_Followed):
     kind: Literal["link_header"] = Field(
         description="Addresses in the Link header.", examples=["link_header"]
     )
-    rel: Filled = Field(default="next", description="The link's relation.", examples=["next"])
+    rel: Filled = optional_key("The link's relation.", "next", default="next")
 
 
 class NextUrlPagination(_Followed):
@@ -134,11 +114,10 @@ class NextUrlPagination(_Followed):
 
     kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])
     at: JmesPath = Field(description="Where the address is.", examples=["paging.next"])
-    carry: list[Filled] = Field(
-        default_factory=list,
-        description="Query parameters of the first request that are added where the address "
-        "lacks them.",
-        examples=[["updated_after"]],
+    carry: list[Filled] = optional_key(
+        "Query parameters of the first request that are added where the address lacks them.",
+        ["updated_after"],
+        make=list,
     )
 
 

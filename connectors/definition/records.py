@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails
 
-from config.values import ConfigModel, Filled, issue_at, reject
+from config.values import ConfigModel, Filled, issue_at, optional_key, reject, switch
 from connectors.definition.paths import JmesPath
 from connectors.definition.sources import Constant, Contacts, Fields, Files, Text
 from models.status import ApplicationStatus
@@ -14,76 +14,67 @@ NOTHING = Constant(None)
 Names = Annotated[list[Filled], Field(min_length=1)]
 
 
-def _unset(description: str, example: object) -> object:
-    return Field(default=None, description=description, examples=[example])
-
-
 class CandidateMapping(ConfigModel):
     """The sources of a candidate's fields."""
 
     external_id: Text = Field(description="The candidate's id.", examples=["id"])
-    first_name: Text = _unset("First name.", "first_name")
-    last_name: Text = _unset("Last name.", {"split_name": "name", "part": "last"})
-    emails: Contacts = _unset("E-mail addresses.", "email_addresses")
-    phones: Contacts = _unset("Phone numbers.", {"each": "phones", "value": "number"})
-    addresses: Contacts = _unset("Postal addresses.", "address")
-    company: Text = _unset("Present employer.", "company")
-    title: Text = _unset("Present title.", "headline")
-    links: Contacts = _unset("Web addresses.", {"each": "links", "value": "@"})
-    tags: Text = _unset("Tags, as texts.", "tags[].title")
-    source: Text = _unset("Where the candidate came from.", "source.title")
-    custom_fields: Fields = _unset(
+    first_name: Text = optional_key("First name.", "first_name")
+    last_name: Text = optional_key("Last name.", {"split_name": "name", "part": "last"})
+    emails: Contacts = optional_key("E-mail addresses.", "email_addresses")
+    phones: Contacts = optional_key("Phone numbers.", {"each": "phones", "value": "number"})
+    addresses: Contacts = optional_key("Postal addresses.", "address")
+    company: Text = optional_key("Present employer.", "company")
+    title: Text = optional_key("Present title.", "headline")
+    links: Contacts = optional_key("Web addresses.", {"each": "links", "value": "@"})
+    tags: Text = optional_key("Tags, as texts.", "tags[].title")
+    source: Text = optional_key("Where the candidate came from.", "source.title")
+    custom_fields: Fields = optional_key(
         "The vendor's own fields.", {"each": "customFields", "key": "title", "value": "value"}
     )
-    attachments: Files = _unset(
+    attachments: Files = optional_key(
         "Files.", {"each": "files", "external_id": "id", "name": "name", "url": "url"}
     )
-    is_private: Text = _unset("Whether the candidate is confidential.", "private")
-    external_created_at: Text = _unset("When the record was made.", "created_at")
-    external_updated_at: Text = _unset("When it last changed.", "updated_at")
+    is_private: Text = optional_key("Whether the candidate is confidential.", "private")
+    external_created_at: Text = optional_key("When the record was made.", "created_at")
+    external_updated_at: Text = optional_key("When it last changed.", "updated_at")
 
 
 class JobMapping(ConfigModel):
     """The sources of an application's job."""
 
-    external_id: Text = _unset("The job's id.", "job.id")
-    name: Text = _unset("The job's name.", "job.title")
+    external_id: Text = optional_key("The job's id.", "job.id")
+    name: Text = optional_key("The job's name.", "job.title")
 
 
 class StageMapping(ConfigModel):
     """The sources of an application's stage."""
 
-    external_id: Text = _unset("The stage's id.", "stage.id")
-    name: Text = _unset("The stage's name.", "stage.name")
-    kind: Text = _unset("The vendor's own kind or type of stage.", "stage.type")
+    external_id: Text = optional_key("The stage's id.", "stage.id")
+    name: Text = optional_key("The stage's name.", "stage.name")
+    kind: Text = optional_key("The vendor's own kind or type of stage.", "stage.type")
 
 
 class ApplicationMapping(ConfigModel):
     """The sources of an application's fields."""
 
-    each: JmesPath | None = Field(
-        default=None,
-        description="Where the record keeps its applications, if it is a candidate with several. "
+    each: JmesPath | None = optional_key(
+        "Where the record keeps its applications, if it is a candidate with several. "
         "Paths then start at one of them, and `record` is the whole.",
-        examples=["[primaryAssignment, secondaryAssignments][]"],
+        "[primaryAssignment, secondaryAssignments][]",
     )
     external_id: Text = Field(description="The application's id.", examples=["id"])
     candidate_external_id: Text = Field(
         description="The candidate's id.", examples=["candidate_id"]
     )
-    job: JobMapping = Field(
-        default_factory=JobMapping, description="The job.", examples=[{"external_id": "job_id"}]
-    )
-    stage: StageMapping = Field(
-        default_factory=StageMapping, description="The stage.", examples=[{"name": "stage.name"}]
-    )
-    rejection_reason: Text = _unset("The reason of a rejection.", "joined.reason.name")
-    source: Text = _unset("Where the application came from.", "source.name")
-    custom_fields: Fields = _unset("The vendor's own fields.", "custom_fields")
-    applied_at: Text = _unset("When it was made.", "created_at")
-    rejected_at: Text = _unset("When it was rejected.", "rejected_at")
-    hired_at: Text = _unset("When it ended in a hire.", "hired_at")
-    external_updated_at: Text = _unset("When it last changed.", "updated_at")
+    job: JobMapping = optional_key("The job.", {"external_id": "job_id"}, make=JobMapping)
+    stage: StageMapping = optional_key("The stage.", {"name": "stage.name"}, make=StageMapping)
+    rejection_reason: Text = optional_key("The reason of a rejection.", "joined.reason.name")
+    source: Text = optional_key("Where the application came from.", "source.name")
+    custom_fields: Fields = optional_key("The vendor's own fields.", "custom_fields")
+    applied_at: Text = optional_key("When it was made.", "created_at")
+    rejected_at: Text = optional_key("When it was rejected.", "rejected_at")
+    hired_at: Text = optional_key("When it ended in a hire.", "hired_at")
+    external_updated_at: Text = optional_key("When it last changed.", "updated_at")
 
 
 class Outcome(ConfigModel):
@@ -101,36 +92,32 @@ class Statuses(ConfigModel):
     `reviewing` and counted as unmapped.
     """
 
-    outcomes: list[Outcome] = Field(
-        default_factory=list,
-        description="Conditions for ends that are no stages: rejected, withdrawn, hired.",
-        examples=[[{"when": "archived", "status": "rejected"}]],
+    outcomes: list[Outcome] = optional_key(
+        "Conditions for ends that are no stages: rejected, withdrawn, hired.",
+        [{"when": "archived", "status": "rejected"}],
+        make=list,
     )
-    kinds: dict[Filled, ApplicationStatus] = Field(
-        default_factory=dict,
-        description="The vendor's kinds of stages.",
-        examples=[{"Offer": "offer", "Hired": "hired"}],
+    kinds: dict[Filled, ApplicationStatus] = optional_key(
+        "The vendor's kinds of stages.", {"Offer": "offer", "Hired": "hired"}, make=dict
     )
-    coarse_kinds: dict[Filled, ApplicationStatus] = Field(
-        default_factory=dict,
-        description="Kinds that say little; they count only where no name is known.",
-        examples=[{"IN_REVIEW": "reviewing"}],
+    coarse_kinds: dict[Filled, ApplicationStatus] = optional_key(
+        "Kinds that say little; they count only where no name is known.",
+        {"IN_REVIEW": "reviewing"},
+        make=dict,
     )
-    names: dict[ApplicationStatus, Names] = Field(
-        default_factory=dict,
-        description="Usual names of stages, whatever the case.",
-        examples=[{"screening": ["Phone screen"]}],
+    names: dict[ApplicationStatus, Names] = optional_key(
+        "Usual names of stages, whatever the case.", {"screening": ["Phone screen"]}, make=dict
     )
-    names_close: bool = Field(
-        default=True,
-        description="`false`: no usual name means that an application has ended. Where the vendor "
+    names_close: bool = switch(
+        "`false`: no usual name means that an application has ended. Where the vendor "
         "itself tells that, a name of the account's own must not decide it.",
-        examples=[False],
+        default=True,
+        example=False,
     )
-    reasons: dict[Literal["rejected", "withdrawn"], Names] = Field(
-        default_factory=dict,
-        description="Usual names of rejection reasons that tell rejected from withdrawn.",
-        examples=[{"withdrawn": ["Withdrew"]}],
+    reasons: dict[Literal["rejected", "withdrawn"], Names] = optional_key(
+        "Usual names of rejection reasons that tell rejected from withdrawn.",
+        {"withdrawn": ["Withdrew"]},
+        make=dict,
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from config.nodes import NodePath
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Filled, optional_key, switch
 from connectors.definition.placeholders import names_in
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -22,35 +22,20 @@ class Request(ConfigModel):
     GraphQL query is `"query {{ candidates {{ id }} }}"`.
     """
 
-    get: Filled | None = Field(default=None, description="GET this path.", examples=["/candidates"])
-    post: Filled | None = Field(
-        default=None, description="POST to this path.", examples=["/search"]
-    )
-    put: Filled | None = Field(
-        default=None, description="PUT to this path.", examples=["/applications/{application_id}"]
-    )
-    patch: Filled | None = Field(
-        default=None, description="PATCH this path.", examples=["/applications/{application_id}"]
-    )
-    delete: Filled | None = Field(
-        default=None, description="DELETE this path.", examples=["/tags/{application_id}"]
-    )
-    query: dict[str, str] = Field(
-        default_factory=dict, description="The query.", examples=[{"per_page": "100"}]
-    )
-    headers: dict[str, str] = Field(
-        default_factory=dict, description="Headers.", examples=[{"X-Source": "clearview"}]
-    )
-    body: object = Field(
-        default=None,
-        description="A JSON body. `{name:int}` and `{name:number}` become numbers, `{name:date}` and `{name:time}` "
+    get: Filled | None = optional_key("GET this path.", "/candidates")
+    post: Filled | None = optional_key("POST to this path.", "/search")
+    put: Filled | None = optional_key("PUT to this path.", "/applications/{application_id}")
+    patch: Filled | None = optional_key("PATCH this path.", "/applications/{application_id}")
+    delete: Filled | None = optional_key("DELETE this path.", "/tags/{application_id}")
+    query: dict[str, str] = optional_key("The query.", {"per_page": "100"}, make=dict)
+    headers: dict[str, str] = optional_key("Headers.", {"X-Source": "clearview"}, make=dict)
+    body: object = optional_key(
+        "A JSON body. `{name:int}` and `{name:number}` become numbers, `{name:date}` and `{name:time}` "
         "moments in UTC.",
-        examples=[{"stage_id": "{stage_id:int}"}],
+        {"stage_id": "{stage_id:int}"},
     )
-    form: dict[str, str] = Field(
-        default_factory=dict,
-        description="A form body instead of a JSON one.",
-        examples=[{"status": "{stage_id}"}],
+    form: dict[str, str] = optional_key(
+        "A form body instead of a JSON one.", {"status": "{stage_id}"}, make=dict
     )
 
     @model_validator(mode="after")
@@ -97,30 +82,25 @@ class Api(ConfigModel):
         "`endpoint` takes its place.",
         examples=["https://api.example.com/v1"],
     )
-    prefix: Filled | None = Field(
-        default=None,
-        description="A path that every address has behind the base; not added where an "
+    prefix: Filled | None = optional_key(
+        "A path that every address has behind the base; not added where an "
         "integration's `endpoint` already ends with it.",
-        examples=["/hiring"],
+        "/hiring",
     )
-    version: Filled | None = Field(
-        default=None, description="The API's version, for people.", examples=["v3"]
+    version: Filled | None = optional_key("The API's version, for people.", "v3")
+    sunset: date | None = optional_key(
+        "The day on which the vendor switches this version off; warned of months ahead.",
+        "2027-08-31",
     )
-    sunset: date | None = Field(
-        default=None,
-        description="The day on which the vendor switches this version off; warned of months ahead.",
-        examples=["2027-08-31"],
+    headers: dict[str, str] = optional_key(
+        "Headers of every request, such as the version a vendor demands.",
+        {"Accept": "application/json"},
+        make=dict,
     )
-    headers: dict[str, str] = Field(
-        default_factory=dict,
-        description="Headers of every request, such as the version a vendor demands.",
-        examples=[{"Accept": "application/json"}],
-    )
-    time_zone: Filled | None = Field(
-        default=None,
-        description="The IANA zone of moments that carry none, in filters and in records; "
+    time_zone: Filled | None = optional_key(
+        "The IANA zone of moments that carry none, in filters and in records; "
         "`{options.…}` where each account has its own. UTC otherwise.",
-        examples=["{options.time_zone}"],
+        "{options.time_zone}",
     )
     check: Request = Field(
         description="A cheap authorised request that tells whether the credential is good.",
@@ -134,27 +114,22 @@ class Credential(ConfigModel):
     description: Filled = Field(
         description="What it is and where to find it.", examples=["API key"]
     )
-    required: bool = Field(default=True, description="Whether it must be given.", examples=[True])
+    required: bool = switch("Whether it must be given.", default=True)
 
 
 class Option(ConfigModel):
     """Something else, not secret, that differs from customer to customer."""
 
     description: Filled = Field(description="What it is.", examples=["The account's subdomain"])
-    default: str | None = Field(
-        default=None,
-        description="Its value where none is given; without one the option is required.",
-        examples=["https://auth.example.com/token"],
+    default: str | None = optional_key(
+        "Its value where none is given; without one the option is required.",
+        "https://auth.example.com/token",
     )
-    required: bool = Field(
-        default=True,
-        description="`false`: the option may be missing without a default.",
-        examples=[False],
+    required: bool = switch(
+        "`false`: the option may be missing without a default.", default=True, example=False
     )
-    pattern: str | None = Field(
-        default=None,
-        description="A regular expression that the whole value must match.",
-        examples=["[a-z0-9-]+"],
+    pattern: str | None = optional_key(
+        "A regular expression that the whole value must match.", "[a-z0-9-]+"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Filled, Slug
+from config.values import ConfigModel, Filled, Slug, optional_key
 from connectors.definition.analytics import Analytics
 from connectors.definition.auth import ActingUser, Auth
 from connectors.definition.files import Files
@@ -31,20 +31,14 @@ class DefinitionTest(ConfigModel):
     given: dict[str, object] = Field(
         description="The record as the vendor sends it.", examples=[{"id": 1}]
     )
-    joined: dict[str, object] = Field(
-        default_factory=dict,
-        description="What the joins bring, by name.",
-        examples=[{"stage": {"name": "Offer"}}],
+    joined: dict[str, object] = optional_key(
+        "What the joins bring, by name.", {"stage": {"name": "Offer"}}, make=dict
     )
-    candidate: dict[str, object] | None = Field(
-        default=None,
-        description="Fields that the candidate must have; others are not looked at.",
-        examples=[{"external_id": "1"}],
+    candidate: dict[str, object] | None = optional_key(
+        "Fields that the candidate must have; others are not looked at.", {"external_id": "1"}
     )
-    application: dict[str, object] | None = Field(
-        default=None,
-        description="Fields that the first application must have.",
-        examples=[{"status": "hired"}],
+    application: dict[str, object] | None = optional_key(
+        "Fields that the first application must have.", {"status": "hired"}
     )
 
 
@@ -62,77 +56,62 @@ class DefinitionModel(ConfigModel):
     auth: Auth = Field(
         description="How requests prove who sends them.", examples=[{"kind": "bearer"}]
     )
-    credentials: dict[Filled, Credential] = Field(
-        default_factory=dict,
-        description="Secrets that an integration gives, by the vendor's name for them.",
-        examples=[{"api_key": {"description": "API key"}}],
+    credentials: dict[Filled, Credential] = optional_key(
+        "Secrets that an integration gives, by the vendor's name for them.",
+        {"api_key": {"description": "API key"}},
+        make=dict,
     )
-    options: dict[Filled, Option] = Field(
-        default_factory=dict,
-        description="Other settings that an integration may or must give.",
-        examples=[{"subdomain": {"description": "The account's subdomain"}}],
+    options: dict[Filled, Option] = optional_key(
+        "Other settings that an integration may or must give.",
+        {"subdomain": {"description": "The account's subdomain"}},
+        make=dict,
     )
-    acting_user: ActingUser | None = Field(
-        default=None,
-        description="The ATS user in whose name writes are made, where the vendor wants one.",
-        examples=[{"needed": "writes", "description": "The id of a user"}],
+    acting_user: ActingUser | None = optional_key(
+        "The ATS user in whose name writes are made, where the vendor wants one.",
+        {"needed": "writes", "description": "The id of a user"},
     )
-    limits: Limits = Field(
-        default_factory=Limits,
-        description="What the vendor allows.",
-        examples=[{"budgets": [{"kind": "window", "requests": 50, "per": "10s"}]}],
+    limits: Limits = optional_key(
+        "What the vendor allows.",
+        {"budgets": [{"kind": "window", "requests": 50, "per": "10s"}]},
+        make=Limits,
     )
-    errors: Errors = Field(
-        default_factory=Errors,
-        description="How an answer reports a failure, and what it means.",
-        examples=[{"ok_when": "success"}],
+    errors: Errors = optional_key(
+        "How an answer reports a failure, and what it means.", {"ok_when": "success"}, make=Errors
     )
     lists: dict[Filled, List] = Field(
         description="The vendor's lists, in the order in which an import walks them.",
         examples=[{"candidates": {"holds": "candidates"}}],
     )
-    candidate: CandidateMapping | None = Field(
-        default=None, description="How a candidate is read.", examples=[{"external_id": "id"}]
+    candidate: CandidateMapping | None = optional_key(
+        "How a candidate is read.", {"external_id": "id"}
     )
-    anonymised: JmesPath | None = Field(
-        default=None,
-        description="Where a record says that the vendor has removed the person's data. With "
+    anonymised: JmesPath | None = optional_key(
+        "Where a record says that the vendor has removed the person's data. With "
         "`deletions.policy: erase` the candidate is erased then.",
-        examples=["isAnonymized"],
+        "isAnonymized",
     )
-    application: ApplicationMapping | None = Field(
-        default=None, description="How an application is read.", examples=[{"external_id": "id"}]
+    application: ApplicationMapping | None = optional_key(
+        "How an application is read.", {"external_id": "id"}
     )
-    files: Files | None = Field(
-        default=None,
-        description="How candidates' files are fetched; without it they are not.",
-        examples=[{"hosts": ["*.s3.amazonaws.com"], "lifetime": "7d"}],
+    files: Files | None = optional_key(
+        "How candidates' files are fetched; without it they are not.",
+        {"hosts": ["*.s3.amazonaws.com"], "lifetime": "7d"},
     )
-    statuses: Statuses = Field(
-        default_factory=Statuses,
-        description="How stages become statuses.",
-        examples=[{"kinds": {"Offer": "offer"}}],
+    statuses: Statuses = optional_key(
+        "How stages become statuses.", {"kinds": {"Offer": "offer"}}, make=Statuses
     )
-    writes: Writes = Field(
-        default_factory=Writes,
-        description="How a status change is written.",
-        examples=[{"read": {"list": "applications"}}],
+    writes: Writes = optional_key(
+        "How a status change is written.", {"read": {"list": "applications"}}, make=Writes
     )
-    analytics: Analytics | None = Field(
-        default=None,
-        description="How analytics are delivered; without it they are not.",
-        examples=[{"kind": "per_application"}],
+    analytics: Analytics | None = optional_key(
+        "How analytics are delivered; without it they are not.", {"kind": "per_application"}
     )
-    webhook: Webhook | None = Field(
-        default=None, description="What the vendor announces.", examples=[{"event": "action"}]
+    webhook: Webhook | None = optional_key("What the vendor announces.", {"event": "action"})
+    waivers: dict[Capability, Filled] = optional_key(
+        "What this vendor cannot do, and why.",
+        {"hire": "The API has no such operation."},
+        make=dict,
     )
-    waivers: dict[Capability, Filled] = Field(
-        default_factory=dict,
-        description="What this vendor cannot do, and why.",
-        examples=[{"hire": "The API has no such operation."}],
-    )
-    tests: list[DefinitionTest] = Field(
-        default_factory=list,
-        description="Payloads and what they must become.",
-        examples=[[{"name": "a hired one is hired"}]],
+    tests: list[DefinitionTest] = optional_key(
+        "Payloads and what they must become.", [{"name": "a hired one is hired"}], make=list
     )

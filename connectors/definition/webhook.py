@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Duration, Filled, between
+from config.values import ConfigModel, Duration, Filled, between, optional_key
 from connectors.definition.paths import JmesPath
 
 
@@ -18,37 +18,29 @@ class Signature(ConfigModel):
         "in between; each of them is accepted.",
         examples=["webhook_secret"],
     )
-    header: Filled | None = Field(
-        default=None, description="The header that has the signature.", examples=["Signature"]
+    header: Filled | None = optional_key("The header that has the signature.", "Signature")
+    at: JmesPath | None = optional_key(
+        "The path in the body that has it, instead of a header.", "signature"
     )
-    at: JmesPath | None = Field(
-        default=None,
-        description="The path in the body that has it, instead of a header.",
-        examples=["signature"],
-    )
-    format: Filled = Field(
+    format: Filled = optional_key(
+        "How it is written there, with `{timestamp}` if the time of sending is there too.",
+        "sha256={signature}",
         default="{signature}",
-        description="How it is written there, with `{timestamp}` if the time of sending is there too.",
-        examples=["sha256={signature}"],
     )
-    separator: Filled | None = Field(
-        default=None,
-        description="What separates several signatures, of which one has to match.",
-        examples=[";"],
+    separator: Filled | None = optional_key(
+        "What separates several signatures, of which one has to match.", ";"
     )
-    encoding: Literal["hex", "base64"] = Field(
-        default="hex", description="How the signature's bytes are written.", examples=["hex"]
+    encoding: Literal["hex", "base64"] = optional_key(
+        "How the signature's bytes are written.", "hex", default="hex"
     )
-    wrapped: Literal["base64"] | None = Field(
-        default=None,
-        description="The header as a whole, in the given `format`, is written in base64.",
-        examples=["base64"],
+    wrapped: Literal["base64"] | None = optional_key(
+        "The header as a whole, in the given `format`, is written in base64.", "base64"
     )
-    message: Filled = Field(
-        default="{body}",
-        description="What is signed: `{body}` (the raw bytes), `{body.<key>}`, `{header.<name>}`, "
+    message: Filled = optional_key(
+        "What is signed: `{body}` (the raw bytes), `{body.<key>}`, `{header.<name>}`, "
         "`{timestamp}`. A missing header counts as empty.",
-        examples=["{header.timestamp}.{body}"],
+        "{header.timestamp}.{body}",
+        default="{body}",
     )
 
 
@@ -58,64 +50,46 @@ class Webhook(ConfigModel):
     signature: Signature = Field(
         description="How an event is checked.", examples=[{"kind": "hmac_sha256"}]
     )
-    event: JmesPath | None = Field(
-        default=None, description="Where the event's name is.", examples=["action"]
+    event: JmesPath | None = optional_key("Where the event's name is.", "action")
+    event_header: Filled | None = optional_key(
+        "The header with the event's name, instead of `event`.", "event-name"
     )
-    event_header: Filled | None = Field(
-        default=None,
-        description="The header with the event's name, instead of `event`.",
-        examples=["event-name"],
+    application_id: JmesPath | None = optional_key(
+        "Where the application's id is, or several: records of lists that hold applications.",
+        "payload.application.id",
     )
-    application_id: JmesPath | None = Field(
-        default=None,
-        description="Where the application's id is, or several: records of lists that hold applications.",
-        examples=["payload.application.id"],
-    )
-    candidate_id: JmesPath | None = Field(
-        default=None,
-        description="Where the candidate's id is, or those of two that were merged: records of lists that "
+    candidate_id: JmesPath | None = optional_key(
+        "Where the candidate's id is, or those of two that were merged: records of lists that "
         "hold candidates, or both.",
-        examples=["payload.candidate.id"],
+        "payload.candidate.id",
     )
-    records: dict[Filled, JmesPath] = Field(
-        default_factory=dict,
-        description="Where the id of a list's record is, for lists that the two above do not fit.",
-        examples=[{"opportunities": "data.opportunityId"}],
+    records: dict[Filled, JmesPath] = optional_key(
+        "Where the id of a list's record is, for lists that the two above do not fit.",
+        {"opportunities": "data.opportunityId"},
+        make=dict,
     )
-    event_id: JmesPath | None = Field(
-        default=None,
-        description="Where the id of the event is; an event with an id that came before is ignored.",
-        examples=["token"],
+    event_id: JmesPath | None = optional_key(
+        "Where the id of the event is; an event with an id that came before is ignored.", "token"
     )
-    event_id_header: Filled | None = Field(
-        default=None, description="The header that has it.", examples=["Event-ID"]
+    event_id_header: Filled | None = optional_key("The header that has it.", "Event-ID")
+    timestamp: JmesPath | None = optional_key(
+        "Where the time of sending is (seconds or milliseconds since 1970, or ISO 8601).",
+        "triggeredAt",
     )
-    timestamp: JmesPath | None = Field(
-        default=None,
-        description="Where the time of sending is (seconds or milliseconds since 1970, or ISO 8601).",
-        examples=["triggeredAt"],
-    )
-    timestamp_header: Filled | None = Field(
-        default=None, description="The header that has it.", examples=["timestamp"]
-    )
-    accepts: Annotated[Duration, between("1m", "24h")] = Field(
+    timestamp_header: Filled | None = optional_key("The header that has it.", "timestamp")
+    accepts: Annotated[Duration, between("1m", "24h")] = optional_key(
+        "How far the time of sending may be from now. It counts only if it is signed.",
+        "5m",
         default=timedelta(minutes=5),
-        description="How far the time of sending may be from now. It counts only if it is signed.",
-        examples=["5m"],
     )
-    answer: Literal[200, 201, 202, 204] = Field(
-        default=200,
-        description="The status that the vendor takes as received.",
-        examples=[202],
+    answer: Literal[200, 201, 202, 204] = optional_key(
+        "The status that the vendor takes as received.", 202, default=200
     )
-    handshake: Filled | None = Field(
-        default=None,
-        description="The header that the vendor sends when the address is registered, and expects "
-        "back.",
-        examples=["X-Hook-Secret"],
+    handshake: Filled | None = optional_key(
+        "The header that the vendor sends when the address is registered, and expects back.",
+        "X-Hook-Secret",
     )
-    setup: Filled | None = Field(
-        default=None,
-        description="Where the address is entered at the vendor, for `integrations webhook-url`.",
-        examples=["Configure, Dev Center, Web Hooks"],
+    setup: Filled | None = optional_key(
+        "Where the address is entered at the vendor, for `integrations webhook-url`.",
+        "Configure, Dev Center, Web Hooks",
     )

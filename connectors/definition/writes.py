@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.values import ConfigModel, Filled
+from config.values import ConfigModel, Filled, optional_key, switch
 from connectors.definition.paths import JmesPath
 from connectors.definition.requests import Request
 from connectors.definition.sources import Text
@@ -13,13 +13,20 @@ from models.status import ApplicationStatus
 Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
 State = Literal["open", "rejected", "withdrawn", "hired"]
 
+SHOWN_BY = optional_key(
+    "A condition on the answer's JSON body that shows that the write took effect. "
+    "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
+    "an answer does not show it, the outcome is unknown.",
+    "data.id",
+)
+
 
 class FixedStage(ConfigModel):
     """A stage that every account of the vendor has and no list shows."""
 
     name: Filled = Field(description="Its name.", examples=["INTERVIEW"])
-    id: Filled | None = Field(default=None, description="Its id.", examples=["interview"])
-    kind: Filled | None = Field(default=None, description="Its kind.", examples=["INTERVIEW"])
+    id: Filled | None = optional_key("Its id.", "interview")
+    kind: Filled | None = optional_key("Its kind.", "INTERVIEW")
 
 
 ListNames = tuple[Filled, ...]
@@ -29,71 +36,53 @@ FixedStages = tuple[FixedStage, ...]
 class Stages(ConfigModel):
     """The list of an account's stages, for pushes and for coverage."""
 
-    list: Filled | None = Field(
-        default=None, description="The list that holds them.", examples=["stages"]
-    )
-    each: JmesPath | None = Field(
-        default=None,
-        description="Where a record of that list keeps its stages, if it is a pipeline with "
+    list: Filled | None = optional_key("The list that holds them.", "stages")
+    each: JmesPath | None = optional_key(
+        "Where a record of that list keeps its stages, if it is a pipeline with "
         "several. Paths then start at one of them, and `record` is the whole.",
-        examples=["steps"],
+        "steps",
     )
-    fixed: FixedStages = Field(
+    fixed: FixedStages = optional_key(
+        "Stages that the vendor fixes, besides or instead of a list.",
+        [{"name": "NEW", "kind": "NEW"}],
         default=(),
-        description="Stages that the vendor fixes, besides or instead of a list.",
-        examples=[[{"name": "NEW", "kind": "NEW"}]],
     )
-    unlisted: Filled | None = Field(
-        default=None,
-        description="Where the vendor lists no stages: a regular expression that their ids match as "
+    unlisted: Filled | None = optional_key(
+        "Where the vendor lists no stages: a regular expression that their ids match as "
         "a whole. The stages are then the ids that the integration's `statuses` names.",
-        examples=["[CD][0-9]+"],
+        "[CD][0-9]+",
     )
-    prefer_fixed: bool = Field(
-        default=False,
-        description="`true`: a push goes to the fixed stage of the same kind, even where a listed "
+    prefer_fixed: bool = switch(
+        "`true`: a push goes to the fixed stage of the same kind, even where a listed "
         "one says more. A listed stage is entered only if the integration's `statuses`, or the "
-        "change itself, names it: for vendors where the job decides which listed stages there are.",
-        examples=[True],
+        "change itself, names it: for vendors where the job decides which listed stages there are."
     )
-    external_id: Text = Field(default="id", description="A stage's id.", examples=["id"])
-    name: Text = Field(default="name", description="Its name.", examples=["text"])
-    kind: Text = Field(default=None, description="Its kind.", examples=["type"])
-    kinds_from: ListNames = Field(
-        default=(),
-        description="Lookup lists that show the kinds of stages where their own list does not: "
+    external_id: Text = optional_key("A stage's id.", "id", default="id")
+    name: Text = optional_key("Its name.", "text", default="name")
+    kind: Text = optional_key("Its kind.", "type")
+    kinds_from: ListNames = optional_key(
+        "Lookup lists that show the kinds of stages where their own list does not: "
         "their records have a stage's `id` and its `kind`.",
-        examples=[["hired_statuses"]],
+        ["hired_statuses"],
+        default=(),
     )
-    slug: Text = Field(
-        default=None,
-        description="What `{stage_slug}` stands for; nothing for fixed stages.",
-        examples=["slug"],
-    )
-    position: Text = Field(
-        default=None, description="Its place in the pipeline.", examples=["sort_order"]
-    )
-    active: JmesPath | None = Field(
-        default=None,
-        description="What holds for a stage in use; others are never chosen for a write. Without it "
+    slug: Text = optional_key("What `{stage_slug}` stands for; nothing for fixed stages.", "slug")
+    position: Text = optional_key("Its place in the pipeline.", "sort_order")
+    active: JmesPath | None = optional_key(
+        "What holds for a stage in use; others are never chosen for a write. Without it "
         "the usual fields decide: `active`, `enabled`, `archived`, `status`, and the like.",
-        examples=["enabled"],
+        "enabled",
     )
-    scope: Text = Field(
-        default=None,
-        description="The job or plan that a stage belongs to, where stages are not account-wide.",
-        examples=["job_id"],
+    scope: Text = optional_key(
+        "The job or plan that a stage belongs to, where stages are not account-wide.", "job_id"
     )
-    application_scope: JmesPath | None = Field(
-        default=None,
-        description="Where an application's record has that job or plan. A list whose request "
+    application_scope: JmesPath | None = optional_key(
+        "Where an application's record has that job or plan. A list whose request "
         "holds `{scope}` is loaded for each.",
-        examples=["job_id"],
+        "job_id",
     )
-    scopes: Filled | None = Field(
-        default=None,
-        description="The list whose ids are all scopes, to show every stage of the account.",
-        examples=["jobs"],
+    scopes: Filled | None = optional_key(
+        "The list whose ids are all scopes, to show every stage of the account.", "jobs"
     )
 
 
@@ -101,23 +90,19 @@ class Reasons(ConfigModel):
     """The list of an account's rejection reasons."""
 
     list: Filled = Field(description="The list that holds them.", examples=["rejection_reasons"])
-    more: ListNames = Field(
-        default=(),
-        description="Further lists of the same form.",
-        examples=[["withdrawal_reasons"]],
+    more: ListNames = optional_key(
+        "Further lists of the same form.", ["withdrawal_reasons"], default=()
     )
-    external_id: Text = Field(default="id", description="A reason's id.", examples=["id"])
-    name: Text = Field(default="name", description="Its name.", examples=["text"])
-    status: Text = Field(
-        default=None,
-        description="The status it stands for: rejected, withdrawn or hired.",
-        examples=[{"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"}],
+    external_id: Text = optional_key("A reason's id.", "id", default="id")
+    name: Text = optional_key("Its name.", "text", default="name")
+    status: Text = optional_key(
+        "The status it stands for: rejected, withdrawn or hired.",
+        {"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"},
     )
-    active: JmesPath | None = Field(
-        default=None,
-        description="What holds for a reason in use; others are never chosen for a write. Without it "
+    active: JmesPath | None = optional_key(
+        "What holds for a reason in use; others are never chosen for a write. Without it "
         "the usual fields decide: `active`, `enabled`, `archived`, `status`, and the like.",
-        examples=["!isArchived"],
+        "!isArchived",
     )
 
 
@@ -129,17 +114,12 @@ class Choice(ConfigModel):
         description="What the record must hold, by path; values may hold placeholders.",
         examples=[{"job_id": "{job_id}", "status": "open"}],
     )
-    scope: str | None = Field(
-        default=None,
-        description="What `{scope}` stands for in the list's request; it is then read each time.",
-        examples=["{candidate_id}"],
+    scope: str | None = optional_key(
+        "What `{scope}` stands for in the list's request; it is then read each time.",
+        "{candidate_id}",
     )
-    take: JmesPath = Field(default="id", description="What is taken from it.", examples=["id"])
-    required: bool = Field(
-        default=False,
-        description="Whether the write is impossible when nothing is found.",
-        examples=[True],
-    )
+    take: JmesPath = optional_key("What is taken from it.", "id", default="id")
+    required: bool = switch("Whether the write is impossible when nothing is found.")
 
 
 class Write(ConfigModel):
@@ -154,45 +134,30 @@ class Write(ConfigModel):
     request: Request = Field(
         description="The request.", examples=[{"post": "/applications/{application_id}/move"}]
     )
-    shown_by: JmesPath | None = Field(
-        default=None,
-        description="A condition on the answer's JSON body that shows that the write took effect. "
-        "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
-        "an answer does not show it, the outcome is unknown.",
-        examples=["data.id"],
-    )
-    guard: list[JmesPath] = Field(
-        default_factory=list,
-        description="Where the application's record has what `{guard}` stands for. Several paths: "
+    shown_by: JmesPath | None = SHOWN_BY
+    guard: list[JmesPath] = optional_key(
+        "Where the application's record has what `{guard}` stands for. Several paths: "
         "when the vendor refuses the first value, the next one is tried.",
-        examples=[["stage_id"]],
+        ["stage_id"],
+        make=list,
     )
-    allowed_from: list[State] = Field(
-        default=["open"],
-        description="From which states the vendor accepts this write.",
-        examples=[["open", "rejected"]],
+    allowed_from: list[State] = optional_key(
+        "From which states the vendor accepts this write.", ["open", "rejected"], default=["open"]
     )
-    needs_reason: bool = Field(
-        default=False,
-        description="Whether the vendor demands a reason; without it, a reason is sent if known.",
-        examples=[True],
+    needs_reason: bool = switch(
+        "Whether the vendor demands a reason; without it, a reason is sent if known."
     )
-    choose: dict[Filled, Choice] = Field(
-        default_factory=dict,
-        description="More placeholders, chosen from lookup lists.",
-        examples=[{"opening_id": {"list": "openings", "where": {"job_id": "{job_id}"}}}],
+    choose: dict[Filled, Choice] = optional_key(
+        "More placeholders, chosen from lookup lists.",
+        {"opening_id": {"list": "openings", "where": {"job_id": "{job_id}"}}},
+        make=dict,
     )
-    arrives_at: Filled | None = Field(
-        default=None,
-        description="The stage (name and id) that the application shows afterwards, where it is "
+    arrives_at: Filled | None = optional_key(
+        "The stage (name and id) that the application shows afterwards, where it is "
         "neither the one that was sent nor the one before.",
-        examples=["REJECTED"],
+        "REJECTED",
     )
-    repeatable: bool = Field(
-        default=False,
-        description="Whether sending it twice has the effect of sending it once.",
-        examples=[True],
-    )
+    repeatable: bool = switch("Whether sending it twice has the effect of sending it once.")
 
 
 class NoteWrite(ConfigModel):
@@ -205,32 +170,23 @@ class NoteWrite(ConfigModel):
         description="The request.",
         examples=[{"post": "/applications/{application_id}/notes", "body": {"text": "{note}"}}],
     )
-    shown_by: JmesPath | None = Field(
-        default=None,
-        description="As in the writes: a condition on the answer that shows that it took effect.",
-        examples=["id"],
+    shown_by: JmesPath | None = optional_key(
+        "As in the writes: a condition on the answer that shows that it took effect.", "id"
     )
-    needs_user: bool = Field(
-        default=False,
-        description="Whether the vendor demands the user who writes it (`acting_user`).",
-        examples=[True],
-    )
+    needs_user: bool = switch("Whether the vendor demands the user who writes it (`acting_user`).")
 
 
 class HiredField(ConfigModel):
     """A value that the vendor takes with `hired`, from ClearView's application."""
 
     description: Filled = Field(description="What it is.", examples=["First day at work"])
-    path: JmesPath | None = Field(
-        default=None,
-        description="Where ClearView's application has it, unless the integration's `push.hired` says "
+    path: JmesPath | None = optional_key(
+        "Where ClearView's application has it, unless the integration's `push.hired` says "
         "otherwise. `hired_at` always has a value: that of the status change where ClearView has none.",
-        examples=["hired_at"],
+        "hired_at",
     )
-    required: bool = Field(
-        default=False,
-        description="Whether nothing is sent without it. One that `push.hired` names is always needed.",
-        examples=[True],
+    required: bool = switch(
+        "Whether nothing is sent without it. One that `push.hired` names is always needed."
     )
 
 
@@ -240,66 +196,49 @@ class ReadBack(ConfigModel):
     list: Filled = Field(
         description="The list by whose `fetch` it is read.", examples=["applications"]
     )
-    by: Literal["application_id", "candidate_id"] = Field(
-        default="application_id",
-        description="Which id that list's records have.",
-        examples=["application_id"],
+    by: Literal["application_id", "candidate_id"] = optional_key(
+        "Which id that list's records have.", "application_id", default="application_id"
     )
 
 
 class Writes(ConfigModel):
     """The requests of status changes. A missing one is not possible."""
 
-    read: ReadBack | None = Field(
-        default=None,
-        description="How an application is read before and after a write.",
-        examples=[{"list": "applications"}],
+    read: ReadBack | None = optional_key(
+        "How an application is read before and after a write.", {"list": "applications"}
     )
-    stages: Stages | None = Field(
-        default=None, description="The account's stages.", examples=[{"list": "stages"}]
+    stages: Stages | None = optional_key("The account's stages.", {"list": "stages"})
+    reasons: Reasons | None = optional_key(
+        "The account's rejection reasons.", {"list": "rejection_reasons"}
     )
-    reasons: Reasons | None = Field(
-        default=None,
-        description="The account's rejection reasons.",
-        examples=[{"list": "rejection_reasons"}],
+    move: Write | None = optional_key(
+        "To another stage.", {"request": {"post": "/applications/{application_id}/move"}}
     )
-    move: Write | None = Field(
-        default=None,
-        description="To another stage.",
-        examples=[{"request": {"post": "/applications/{application_id}/move"}}],
+    reject: Write | None = optional_key(
+        "Reject.", {"request": {"post": "/applications/{application_id}/reject"}}
     )
-    reject: Write | None = Field(
-        default=None,
-        description="Reject.",
-        examples=[{"request": {"post": "/applications/{application_id}/reject"}}],
+    withdraw: Write | None = optional_key(
+        "The candidate withdrew; without it, `reject` with a fitting reason is used.",
+        {"request": {"post": "/applications/{application_id}/withdraw"}},
     )
-    withdraw: Write | None = Field(
-        default=None,
-        description="The candidate withdrew; without it, `reject` with a fitting reason is used.",
-        examples=[{"request": {"post": "/applications/{application_id}/withdraw"}}],
-    )
-    unreject: Write | None = Field(
-        default=None,
-        description="Back to where it was before the rejection; without it, `move` is used where "
+    unreject: Write | None = optional_key(
+        "Back to where it was before the rejection; without it, `move` is used where "
         "its `allowed_from` says so.",
-        examples=[{"request": {"post": "/applications/{application_id}/unreject"}}],
+        {"request": {"post": "/applications/{application_id}/unreject"}},
     )
-    hire: Write | None = Field(
-        default=None,
-        description="Hire.",
-        examples=[{"request": {"post": "/applications/{application_id}/hire"}}],
+    hire: Write | None = optional_key(
+        "Hire.", {"request": {"post": "/applications/{application_id}/hire"}}
     )
 
-    hired_fields: dict[Filled, HiredField] = Field(
-        default_factory=dict,
-        description="More placeholders of `hire`, whose values ClearView's application has. `{name:date}` and "
+    hired_fields: dict[Filled, HiredField] = optional_key(
+        "More placeholders of `hire`, whose values ClearView's application has. `{name:date}` and "
         "`{name:time}` write a moment as the vendor wants it.",
-        examples=[{"start_date": {"description": "First day at work", "path": "hired_at"}}],
+        {"start_date": {"description": "First day at work", "path": "hired_at"}},
+        make=dict,
     )
-    note: NoteWrite | None = Field(
-        default=None,
-        description="A note on an application, for writes that take none of their own.",
-        examples=[{"request": {"post": "/notes", "body": {"text": "{note}"}}}],
+    note: NoteWrite | None = optional_key(
+        "A note on an application, for writes that take none of their own.",
+        {"request": {"post": "/notes", "body": {"text": "{note}"}}},
     )
 
     def operations(self) -> dict[str, Write]:
