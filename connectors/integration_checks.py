@@ -16,7 +16,7 @@ from config.operator import Integration, OperatorConfig
 from config.problems import ConfigIssue, did_you_mean
 from config.settings import variable
 from connectors.definition.auth import LoginAuth, OAuth2
-from connectors.definition.check_zones import zone_hint, zone_options
+from connectors.definition.check_settings import zone_hint, zone_options
 from connectors.definition.header_values import basic_users, sent_in_headers
 from connectors.definition.load import Definition
 from connectors.definition.paths import checked_path

@@ -1,7 +1,7 @@
 """Finds definitions and makes connectors of them; the one door for the daemon."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +13,7 @@ from connectors.clock import ConnectorClock, LoopClock
 from connectors.connector import Connector, Observer
 from connectors.definition import Definition, find_definitions, load_definition
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
-from connectors.definition.placeholders import names_in
+from connectors.definition.placeholders import names_in, texts_in
 from connectors.definition.root import DefinitionModel
 from connectors.engine import RestConnector
 from connectors.http.auth import Authenticator, static_auth
@@ -142,21 +142,10 @@ def _outbound(
     texts = [
         str(requests.origin),
         *settings.values.values(),
-        *_texts_in(model.auth.model_dump()),
+        *(text for _, text in texts_in(model.auth.model_dump())),
         *integration.attachments.hosts,
     ]
     return rules_of(integration, texts)
-
-
-def _texts_in(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts_in(inner)
 
 
 def _authenticator(

@@ -1,6 +1,6 @@
 """Checks of what is read in the background: requests, and the fields that may wait for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from config.document import Document
 from config.nodes import NodePath
@@ -10,7 +10,6 @@ from connectors.definition.check_placeholders import check_placeholders, setting
 from connectors.definition.lists import DetailRead, List
 from connectors.definition.pagination import NoPagination
 from connectors.definition.paths import details_used
-from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import Source, paths_in
 
@@ -49,9 +48,8 @@ def _check_read(
 ) -> None:
     known = names | {"id", "ids"} | ({"scope"} if spec.scopes else set())
     known |= {"job_id"} if read.per == "application" else set()
-    for key, part in read.request.parts().items():
-        check_placeholders(document, (*path, "request", key), part, known)
-    used = {use.name for use in names_in(read.request.parts())}
+    check_placeholders(document, (*path, "request"), read.request.parts(), known)
+    used = read.request.placeholders
     if not used & {"id", "ids"}:
         document.error((*path, "request"), "needs {id} or {ids}: which records it is about")
     if read.batch > 1 and ("ids" not in used or spec.scopes):
@@ -67,7 +65,7 @@ def _check_per_application(
 ) -> None:
     if model.application is None or model.application.each is None:
         document.error((*path, "per"), "needs `application.each`: a record is one application here")
-    if "job_id" not in {use.name for use in names_in(read.request.parts())}:
+    if "job_id" not in read.request.placeholders:
         document.error((*path, "request"), "needs {job_id}: which application it is about")
     if read.batch > 1:
         document.error((*path, "batch"), "has no meaning with `per: application`", on_key=True)
@@ -79,7 +77,7 @@ def check_detail_fields(
     """Reports fields that cannot come later, and names of details that no list declares."""
     holding = {"candidate": ("candidates", "both"), "application": ("applications", "both")}[part]
     lists = [spec for spec in model.lists.values() if spec.holds in holding]
-    declared = [spec.detail_reads.keys() for spec in lists]
+    declared = [spec.detail_reads for spec in lists]
     each = part == "application" and model.application is not None and model.application.each
     wanted = "application" if each else "record"
     for path, source in sources:
@@ -90,7 +88,7 @@ def check_detail_fields(
             message = "cannot wait for a detail: identities, times and statuses come with the list"
             document.error(path, message)
         for name in sorted(used):
-            if any(r.per != wanted for n, r in _reads_of(lists) if n == name):
+            if any(names[name].per != wanted for names in declared if name in names):
                 message = (
                     f"is read of each {wanted}, but detail.{name} is about each {_OTHER[wanted]}"
                 )
@@ -99,11 +97,6 @@ def check_detail_fields(
                 message = f"reads detail.{name}, but no such request is declared on its list"
                 hint = did_you_mean(name, set().union(*declared))
                 document.error(path, message, hint=hint)
-
-
-def _reads_of(lists: Iterable[List]) -> Iterator[tuple[str, DetailRead]]:
-    for spec in lists:
-        yield from spec.detail_reads.items()
 
 
 def check_unused_details(document: Document, model: DefinitionModel, paths: set[str]) -> None:

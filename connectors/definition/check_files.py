@@ -3,7 +3,6 @@
 from config.document import Document
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.files import FILE_IDS, Files
-from connectors.definition.placeholders import names_in
 from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import Each
@@ -37,18 +36,13 @@ def check_files(document: Document, model: DefinitionModel) -> None:
 def _check_requests(document: Document, model: DefinitionModel, files: Files) -> None:
     names = settings_names(model) | FILE_IDS
     if files.request is not None:
-        for key, part in files.request.parts().items():
-            check_placeholders(document, ("files", "request", key), part, names)
-        used = {use.name for use in names_in(files.request.parts())}
+        check_placeholders(document, ("files", "request"), files.request.parts(), names)
         # An answer in JSON may be a candidate with its one file.
         enough = FILE_IDS if files.base64_at is not None else {"attachment_id"}
-        if not used & enough:
+        if not files.request.placeholders & enough:
             document.error(("files", "request"), "needs {attachment_id}: which file to fetch")
     if files.address is not None:
-        for key, part in files.address.request.parts().items():
-            location = ("files", "address", "request", key)
-            check_placeholders(document, location, part, names | {"handle"})
-        used = {use.name for use in names_in(files.address.request.parts())}
-        if not used & {"attachment_id", "handle"}:
-            message = "needs {handle} or {attachment_id}: which file it is"
-            document.error(("files", "address", "request"), message)
+        location, asked = ("files", "address", "request"), files.address.request
+        check_placeholders(document, location, asked.parts(), names | {"handle"})
+        if not asked.placeholders & {"attachment_id", "handle"}:
+            document.error(location, "needs {handle} or {attachment_id}: which file it is")

@@ -28,12 +28,11 @@ def check_lists(document: Document, model: DefinitionModel) -> None:
         if any(each.deleted_by == name for each in model.lists.values()):
             _check_deletions(document, path, spec)
         elif spec.holds == "lookup":
-            _check_lookup(document, path, spec)
+            _refuse_parts(document, path, spec, "a lookup list")
         else:
             _check_polled(document, path, spec)
         _check_scopes(document, model, path, spec)
         _check_joins(document, model, path, spec)
-        _check_volatile(document, path, spec)
     if all(spec.holds == "lookup" for spec in model.lists.values()):
         document.error(("lists",), "no list holds candidates or applications")
     _check_unused_lookups(document, model)
@@ -49,10 +48,8 @@ def _check_requests(document: Document, model: DefinitionModel, path: NodePath, 
             known |= {_counted_by(spec)}
         check_placeholders(document, (*path, "request", key), part, known)
     if spec.fetch is not None:
-        for key, part in spec.fetch.request.parts().items():
-            location = (*path, "fetch", "request", key)
-            known = names | {"id", "ids"} | ({"scope"} if _is_scoped(spec) else set())
-            check_placeholders(document, location, part, known)
+        known = names | {"id", "ids"} | ({"scope"} if spec.is_scoped else set())
+        check_placeholders(document, (*path, "fetch", "request"), spec.fetch.request.parts(), known)
         _check_fetch(document, path, spec, spec.fetch)
 
 
@@ -81,7 +78,7 @@ def _says_how_it_pages(document: Document, path: NodePath, spec: List, key: str)
 
 
 def _check_fetch(document: Document, path: NodePath, spec: List, fetch: Fetch) -> None:
-    used = {use.name for use in names_in(fetch.request.parts())}
+    used = fetch.request.placeholders
     if not used & {"id", "ids"}:
         document.error((*path, "fetch", "request"), "needs {id} or {ids}: which records to read")
     if fetch.batch > 1 and "ids" not in used:
@@ -104,23 +101,24 @@ def _check_use(document: Document, path: NodePath, spec: List) -> None:
         _check_entry(document, (*path, "cursor"), spec, spec.cursor.parameter)
     if spec.rotates and not spec.volatile:
         document.error((*path, "rotates"), "has no meaning without `volatile`")
+    for at, volatile in enumerate(spec.volatile):
+        if not _VOLATILE.fullmatch(volatile):
+            message = "must be names with dots between, such as files[].url"
+            document.error((*path, "volatile", at), message)
 
 
 def _check_scopes(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:
     if spec.scopes is None:
-        if spec.holds != "lookup" and _is_scoped(spec):
+        if spec.holds != "lookup" and spec.is_scoped:
             message = "uses {scope}; say in `scopes` for which list's records this one is walked"
             document.error((*path, "request"), message)
         return
     location = (*path, "scopes")
-    other = model.lists.get(spec.scopes)
-    if other is None:
-        hint = did_you_mean(spec.scopes, model.lists)
-        document.error(location, f'there is no list "{spec.scopes}"', hint=hint)
-    elif other.holds != "lookup" or _is_scoped(other):
+    other = list_named(document, model, location, spec.scopes)
+    if other is not None and (other.holds != "lookup" or other.is_scoped):
         message = f"lists.{spec.scopes} must be a lookup list without a {{scope}} of its own"
         document.error(location, message)
-    if not _is_scoped(spec):
+    if not spec.is_scoped:
         document.error(location, "is declared, but {scope} stands nowhere in the list's request")
     _check_scoped_parts(document, path, spec)
 
@@ -158,10 +156,13 @@ def _check_entry(document: Document, path: NodePath, spec: List, parameter: str)
             document.error(location, f"{found} is no object in the request's body")
 
 
-def _check_lookup(document: Document, path: NodePath, spec: List) -> None:
+def _refuse_parts(
+    document: Document, path: NodePath, spec: List, of: str, *, has_cursor: bool = False
+) -> None:
+    """Reports parts of a list that only those have that are polled for records."""
     for part in _POLLED_ONLY:
-        if getattr(spec, part):
-            document.error((*path, part), "has no meaning on a lookup list", on_key=True)
+        if getattr(spec, part) and not (has_cursor and part == "cursor"):
+            document.error((*path, part), f"has no meaning on {of}", on_key=True)
 
 
 def _check_deletions(document: Document, path: NodePath, spec: List) -> None:
@@ -172,11 +173,7 @@ def _check_deletions(document: Document, path: NodePath, spec: List) -> None:
         _check_updated_at(document, (*path, "cursor"), spec.cursor)
     elif spec.cursor is None:
         document.error(path, "needs `cursor`; write {kind: none} where it shows all deletions")
-    for part in _POLLED_ONLY:
-        if part != "cursor" and getattr(spec, part):
-            document.error(
-                (*path, part), "has no meaning on a list of deleted records", on_key=True
-            )
+    _refuse_parts(document, path, spec, "a list of deleted records", has_cursor=True)
 
 
 def _check_polled(document: Document, path: NodePath, spec: List) -> None:
@@ -185,7 +182,12 @@ def _check_polled(document: Document, path: NodePath, spec: List) -> None:
         document.error(path, message)
     if isinstance(spec.cursor, UpdatedAtCursor):
         _check_updated_at(document, (*path, "cursor"), spec.cursor)
-        _check_thin(document, path, spec, spec.cursor)
+        detail = spec.detail if spec.reads_inline else None
+        if spec.cursor.field is None and detail and detail.when != "always":
+            message = (
+                "must be `always` where `cursor` has no `field`: changed records look unchanged"
+            )
+            document.error((*path, "detail", "when"), message)
     if isinstance(spec.cursor, NoCursor) and not spec.absence_is_deletion:
         document.warn((*path, "absence_is_deletion"), "deletions can never be noticed here")
     if spec.deleted_by is not None and spec.fetch is None:
@@ -209,13 +211,6 @@ def _check_updated_at(document: Document, path: NodePath, cursor: UpdatedAtCurso
         document.error((*path, "create_only"), message)
 
 
-def _check_thin(document: Document, path: NodePath, spec: List, cursor: UpdatedAtCursor) -> None:
-    """Report details of which no one would notice that they changed."""
-    if cursor.field is None and spec.reads_inline and spec.detail and spec.detail.when != "always":
-        message = "must be `always` where `cursor` has no `field`: changed records look unchanged"
-        document.error((*path, "detail", "when"), message)
-
-
 def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spec: List) -> None:
     earlier: set[str] = set()
     for name, join in spec.joins.items():
@@ -231,28 +226,24 @@ def _check_joins(document: Document, model: DefinitionModel, path: NodePath, spe
 
 
 def check_join_list(document: Document, model: DefinitionModel, path: NodePath, join: Join) -> None:
-    other = model.lists.get(join.list)
+    other = list_named(document, model, (*path, "list"), join.list)
     if other is None:
-        message = f'there is no list "{join.list}"'
-        document.error((*path, "list"), message, hint=did_you_mean(join.list, model.lists))
         return
     if join.load == "needed" and other.fetch is None:
         message = f"lists.{join.list} has no `fetch` to read only what is needed by"
         document.error((*path, "load"), message)
-    if _is_scoped(other) and (join.load == "all" or other.scopes):
+    if other.is_scoped and (join.load == "all" or other.scopes):
         message = f"lists.{join.list} is read for each {{scope}} and cannot be joined whole"
         document.error((*path, "list"), message)
 
 
-def _is_scoped(spec: List) -> bool:
-    return any(use.name == "scope" for use in names_in(spec.request.parts()))
-
-
-def _check_volatile(document: Document, path: NodePath, spec: List) -> None:
-    for at, volatile in enumerate(spec.volatile):
-        if not _VOLATILE.fullmatch(volatile):
-            message = "must be names with dots between, such as files[].url"
-            document.error((*path, "volatile", at), message)
+def list_named(
+    document: Document, model: DefinitionModel, path: NodePath, name: str
+) -> List | None:
+    """Returns the list of that name; reports it where there is none."""
+    if name not in model.lists:
+        document.error(path, f'there is no list "{name}"', hint=did_you_mean(name, model.lists))
+    return model.lists.get(name)
 
 
 def _check_unused_lookups(document: Document, model: DefinitionModel) -> None:

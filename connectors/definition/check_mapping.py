@@ -7,6 +7,7 @@ from config.document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.check_details import check_detail_fields, check_unused_details
+from connectors.definition.check_lists import list_named
 from connectors.definition.lists import List
 from connectors.definition.paths import joins_used
 from connectors.definition.records import NOTHING
@@ -28,7 +29,9 @@ def check_mapping(document: Document, model: DefinitionModel) -> None:
             _check_inside_each(document, path, source)
         check_detail_fields(document, model, part, sources_of(getattr(model, part), (part,)))
     check_unused_details(document, model, _paths(model))
-    _check_outcomes(document, model)
+    holding = [each for each in model.lists.values() if each.holds in _HOLDING["application"]]
+    for at, outcome in enumerate(model.statuses.outcomes):
+        _check_joins(document, ("statuses", "outcomes", at, "when"), [outcome.when], holding)
     _check_unused_joins(document, model)
     _check_statuses(document, model)
 
@@ -79,24 +82,10 @@ def _check_inside_each(document: Document, path: NodePath, source: Source) -> No
                 document.error((*path, key), message)
 
 
-def _check_outcomes(document: Document, model: DefinitionModel) -> None:
-    lists = [each for each in model.lists.values() if each.holds in _HOLDING["application"]]
-    for at, outcome in enumerate(model.statuses.outcomes):
-        location: NodePath = ("statuses", "outcomes", at, "when")
-        _check_joins(document, location, [outcome.when], lists)
-
-
 def _check_unused_joins(document: Document, model: DefinitionModel) -> None:
-    read: set[str] = set()
-    for part in _HOLDING:
-        for _, source in sources_of(getattr(model, part), ()):
-            for text in paths_in(source):
-                read |= joins_used(text)
-    for outcome in model.statuses.outcomes:
-        read |= joins_used(outcome.when)
-    for write in model.writes.operations().values():
-        for text in write.guard:
-            read |= joins_used(text)
+    paths = _paths(model) | {outcome.when for outcome in model.statuses.outcomes}
+    paths.update(*(write.guard for write in model.writes.operations().values()))
+    read = set().union(*map(joins_used, paths), set())
     for name, spec in model.lists.items():
         through = set().union(*(joins_used(join.key) for join in spec.joins.values()), set())
         for join in spec.joins.keys() - read - through:
@@ -140,11 +129,8 @@ def check_tests(document: Document, model: DefinitionModel) -> None:
     """Report tests that cannot run or could not fail."""
     for at, test in enumerate(model.tests):
         path: NodePath = ("tests", at)
-        spec = model.lists.get(test.list)
+        spec = list_named(document, model, (*path, "list"), test.list)
         if spec is None:
-            message = f'there is no list "{test.list}"'
-            hint = did_you_mean(test.list, model.lists)
-            document.error((*path, "list"), message, hint=hint)
             continue
         _check_expectations(document, path, test)
         for name in test.joined.keys() - spec.joins.keys():

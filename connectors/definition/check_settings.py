@@ -1,31 +1,37 @@
-"""Checks of what a definition declares for operators, and of its address, credential and limits."""
+"""Checks of what a definition declares for operators, and of its address, credential, limits and time zones."""
 
 import re
 from collections.abc import Iterator
+from zoneinfo import available_timezones
 
 from config.document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.auth import Auth, LoginAuth, OAuth2
 from connectors.definition.check_placeholders import check_placeholders, settings_names
+from connectors.definition.cursors import UpdatedAtCursor
 from connectors.definition.header_values import check_headers
-from connectors.definition.placeholders import names_in
+from connectors.definition.placeholders import PLACEHOLDER, names_in
 from connectors.definition.root import DefinitionModel
+from connectors.times import time_zone
+
+_EPOCHS = {"epoch_ms", "epoch_s", "json_date"}
 
 
 def check_settings(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in api, auth, credentials, options, limits and errors."""
+    """Report mistakes in api, auth, credentials, options, limits, errors and time zones."""
     names = settings_names(model)
     check_placeholders(document, ("api", "base_url"), model.api.base_url, names)
     check_placeholders(document, ("api", "headers"), model.api.headers, names)
-    for key, part in model.api.check.parts().items():
-        check_placeholders(document, ("api", "check", key), part, names)
+    check_placeholders(document, ("api", "check"), model.api.check.parts(), names)
+    if not re.match(r"https?://", model.api.base_url):
+        document.error(("api", "base_url"), "must begin with https:// (or http://)")
     _check_auth(document, model, names)
-    _check_base_url(document, model)
     _check_refresh(document, model)
     check_headers(document, model)
     _check_patterns(document, model)
     _check_limits(document, model)
+    _check_zones(document, model, names)
     _check_unused(document, model)
 
 
@@ -35,15 +41,14 @@ def _check_auth(document: Document, model: DefinitionModel, names: set[str]) -> 
         _check_sent(document, ("auth",), auth, names)
         return
     known = names | ({"access_token"} if auth.oauth2 else set())
-    for key, part in auth.request.parts().items():
-        check_placeholders(document, ("auth", "request", key), part, known)
+    check_placeholders(document, ("auth", "request"), auth.request.parts(), known)
     check_placeholders(document, ("auth", "value"), auth.value, {"token"})
     if "token" not in {use.name for use in names_in(auth.value)}:
         document.error(("auth", "value"), "must hold {token}, which stands for the session's token")
     if auth.oauth2 is None:
         return
     _check_sent(document, ("auth", "oauth2"), auth.oauth2, names)
-    if "access_token" not in {use.name for use in names_in(auth.request.parts())}:
+    if "access_token" not in auth.request.placeholders:
         message = "is declared, but {access_token} stands nowhere in the login's request"
         document.error(("auth", "oauth2"), message)
 
@@ -52,11 +57,6 @@ def _check_sent(document: Document, path: NodePath, auth: Auth, names: set[str])
     for key, part in auth.model_dump().items():
         if key not in {"kind", "token"} or auth.kind == "bearer":
             check_placeholders(document, (*path, key), part, names)
-
-
-def _check_base_url(document: Document, model: DefinitionModel) -> None:
-    if not re.match(r"https?://", model.api.base_url):
-        document.error(("api", "base_url"), "must begin with https:// (or http://)")
 
 
 def _check_refresh(document: Document, model: DefinitionModel) -> None:
@@ -73,29 +73,22 @@ def _check_refresh(document: Document, model: DefinitionModel) -> None:
 
 
 def _check_patterns(document: Document, model: DefinitionModel) -> None:
-    patterns: list[tuple[NodePath, str | None]] = [
-        (("options", name, "pattern"), option.pattern) for name, option in model.options.items()
-    ]
-    patterns += [
-        (("errors", "rules", at, "matches"), rule.matches)
-        for at, rule in enumerate(model.errors.rules)
-    ]
-    for path, pattern in patterns:
-        try:
-            re.compile(pattern or "")
-        except re.error as error:
-            document.error(path, f"is no regular expression: {error.msg}")
     for name, option in model.options.items():
-        _check_default(document, name, option.default, option.pattern)
+        pattern = _compiled(document, ("options", name, "pattern"), option.pattern)
+        if pattern and option.default is not None and not pattern.fullmatch(option.default):
+            message = "does not match the option's own `pattern`"
+            document.error(("options", name, "default"), message)
+    for at, rule in enumerate(model.errors.rules):
+        _compiled(document, ("errors", "rules", at, "matches"), rule.matches)
 
 
-def _check_default(document: Document, name: str, default: str | None, pattern: str | None) -> None:
+def _compiled(document: Document, path: NodePath, pattern: str | None) -> re.Pattern[str] | None:
+    """Returns a regular expression; reports it where it is none."""
     try:
-        fits = pattern is None or default is None or re.fullmatch(pattern, default)
-    except re.error:
-        return
-    if not fits:
-        document.error(("options", name, "default"), "does not match the option's own `pattern`")
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        document.error(path, f"is no regular expression: {error.msg}")
+        return None
 
 
 def _check_limits(document: Document, model: DefinitionModel) -> None:
@@ -124,3 +117,51 @@ def _used_names(model: DefinitionModel) -> Iterator[str]:
         yield use.name
     if model.webhook is not None:
         yield f"credentials.{model.webhook.signature.secret}"
+
+
+def _check_zones(document: Document, model: DefinitionModel, names: set[str]) -> None:
+    """Report time zones that are none, and those without effect."""
+    for path, text in _zones(model):
+        if PLACEHOLDER.fullmatch(text):
+            check_placeholders(document, path, text, names)
+        else:
+            _check_name(document, path, text)
+    for name in zone_options(model):
+        option = model.options.get(name)
+        if option is not None and option.default is not None:
+            _check_name(document, ("options", name, "default"), option.default)
+    for name, spec in model.lists.items():
+        cursor = spec.cursor
+        if not isinstance(cursor, UpdatedAtCursor) or cursor.time_zone is None:
+            continue
+        if {cursor.format, cursor.field_format or cursor.format} <= _EPOCHS:
+            message = f"has no effect: {cursor.format} is the same in every zone"
+            document.error(("lists", name, "cursor", "time_zone"), message)
+
+
+def zone_options(model: DefinitionModel) -> list[str]:
+    """The options that hold an account's time zone."""
+    uses = [use.name for _, text in _zones(model) for use in names_in(text)]
+    return [name.removeprefix("options.") for name in uses if name.startswith("options.")]
+
+
+def zone_hint(name: str) -> str | None:
+    """The zone that was probably meant."""
+    return did_you_mean(name, sorted(available_timezones()))
+
+
+def _zones(model: DefinitionModel) -> list[tuple[NodePath, str]]:
+    found: list[tuple[NodePath, str | None]] = [(("api", "time_zone"), model.api.time_zone)]
+    found += [
+        (("lists", name, "cursor", "time_zone"), spec.cursor.time_zone)
+        for name, spec in model.lists.items()
+        if isinstance(spec.cursor, UpdatedAtCursor)
+    ]
+    return [(path, text) for path, text in found if text is not None]
+
+
+def _check_name(document: Document, path: NodePath, text: str) -> None:
+    try:
+        time_zone(text)
+    except ValueError as error:
+        document.error(path, str(error), hint=zone_hint(text))

@@ -1,21 +1,20 @@
 """Checks of writes, analytics and webhooks: names, guards, reasons, read-back, waivers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from config.document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.analytics import ReportAnalytics, ValueAnalytics
+from connectors.definition.check_lists import list_named
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.paths import joins_used
 from connectors.definition.placeholders import names_in
 from connectors.definition.root import DefinitionModel
 from connectors.definition.webhook import Webhook
-from connectors.definition.writes import Choice, Write
+from connectors.definition.writes import REASON_NAMES, STAGE_NAMES, Choice, Stages, Write
 
-STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
-REASON_NAMES = frozenset({"reason_id", "reason_name"})
 WRITE_NAMES = STAGE_NAMES | REASON_NAMES | {"application_id", "candidate_id", "job_id", "guard"}
 VALUE_NAMES = frozenset({"application_id", "candidate_id", "job_id", "value", "field"})
 _BEFORE_NAMES = frozenset({"application_id", "candidate_id", "job_id"})
@@ -39,16 +38,17 @@ def _check_write(document: Document, model: DefinitionModel, path: NodePath, wri
         names |= _EMAIL_NAMES
     if path[-1] == "hire":
         names |= set(model.writes.hired_fields)
-    for key, part in write.request.parts().items():
-        known = settings_names(model) if key == "headers" else names
-        check_placeholders(document, (*path, "request", key), part, known)
-    used = {use.name for use in names_in(write.request.parts())}
+    location, parts = (*path, "request"), write.request.parts()
+    headers = parts.pop("headers")
+    check_placeholders(document, (*location, "headers"), headers, settings_names(model))
+    check_placeholders(document, location, parts, names)
+    used = write.request.placeholders
     _check_choices(document, model, path, write.choose, used, _BEFORE_NAMES)
     _check_guard(document, model, path, write, used)
     _check_needs(document, model, path, write, used)
     if not used & {"application_id", "candidate_id", *write.choose}:
         message = "names no application: {application_id} or {candidate_id} has to stand in it"
-        document.error((*path, "request"), message)
+        document.error(location, message)
 
 
 def _check_note(document: Document, model: DefinitionModel) -> None:
@@ -56,8 +56,7 @@ def _check_note(document: Document, model: DefinitionModel) -> None:
     if note is None:
         return
     names = settings_names(model) | _BEFORE_NAMES | {"note"}
-    for key, part in note.request.parts().items():
-        check_placeholders(document, (*path, "request", key), part, names)
+    check_placeholders(document, (*path, "request"), note.request.parts(), names)
     if "note" not in note.request.placeholders:
         document.error((*path, "request"), "writes nothing: {note} has to stand in it")
     if note.needs_user and "acting_user" not in note.request.placeholders:
@@ -74,7 +73,7 @@ def _check_hired_fields(document: Document, model: DefinitionModel) -> None:
 
 
 def _check_guard(
-    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: set[str]
+    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: frozenset[str]
 ) -> None:
     if write.guard and "guard" not in used:
         document.error((*path, "guard"), "is declared, but {guard} stands nowhere in the request")
@@ -92,7 +91,7 @@ def _check_guard(
 
 
 def _check_needs(
-    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: set[str]
+    document: Document, model: DefinitionModel, path: NodePath, write: Write, used: frozenset[str]
 ) -> None:
     if used & STAGE_NAMES and model.writes.stages is None:
         document.error(
@@ -114,20 +113,16 @@ def _check_choices(
     model: DefinitionModel,
     path: NodePath,
     choices: dict[str, Choice],
-    used: set[str],
-    known: Iterable[str],
+    used: AbstractSet[str],
+    known: AbstractSet[str],
 ) -> None:
-    names = settings_names(model) | set(known)
+    names = settings_names(model) | known
     for name, choice in choices.items():
         location = (*path, "choose", name)
-        if choice.list not in model.lists:
-            hint = did_you_mean(choice.list, model.lists)
-            document.error((*location, "list"), f'there is no list "{choice.list}"', hint=hint)
+        list_named(document, model, (*location, "list"), choice.list)
         check_placeholders(document, (*location, "where"), choice.where, names)
         check_placeholders(document, (*location, "scope"), choice.scope, names)
-        read = {
-            use.name for other in choices.values() for use in names_in([other.where, other.scope])
-        }
+        read = {use.name for each in choices.values() for use in names_in([each.where, each.scope])}
         if name not in used | read:
             message = f"is chosen, but {{{name}}} stands nowhere in the request"
             document.error(location, message, on_key=True)
@@ -135,48 +130,31 @@ def _check_choices(
 
 
 def _check_sources(document: Document, model: DefinitionModel) -> None:
-    writes = model.writes
-    if writes.stages is not None:
-        path: NodePath = ("writes", "stages")
-        _check_list(document, model, (*path, "list"), writes.stages.list)
-        _check_list(document, model, (*path, "scopes"), writes.stages.scopes)
-        for at, name in enumerate(writes.stages.kinds_from):
-            _check_list(document, model, (*path, "kinds_from", at), name)
-        if not (writes.stages.list or writes.stages.fixed or writes.stages.unlisted):
-            document.error(path, "needs `list`, `fixed` or `unlisted`")
-        _check_unlisted(document, (*path, "unlisted"), writes.stages.unlisted)
-        _check_scope(document, model)
-        if writes.stages.each is not None and writes.stages.list is None:
-            document.error((*path, "each"), "has no meaning without `list`")
-    if writes.reasons is not None:
-        for name in (writes.reasons.list, *writes.reasons.more):
-            _check_list(document, model, ("writes", "reasons", "list"), name)
+    stages, reasons = model.writes.stages, model.writes.reasons
+    if stages is not None:
+        _check_stages(document, model, stages)
+    for name in (reasons.list, *reasons.more) if reasons is not None else ():
+        list_named(document, model, ("writes", "reasons", "list"), name)
 
 
-def _check_unlisted(document: Document, path: NodePath, pattern: str | None) -> None:
+def _check_stages(document: Document, model: DefinitionModel, stages: Stages) -> None:
+    path: NodePath = ("writes", "stages")
+    if not (stages.list or stages.fixed or stages.unlisted):
+        document.error(path, "needs `list`, `fixed` or `unlisted`")
+    if stages.each is not None and stages.list is None:
+        document.error((*path, "each"), "has no meaning without `list`")
+    if stages.scopes is not None:
+        list_named(document, model, (*path, "scopes"), stages.scopes)
+    for at, name in enumerate(stages.kinds_from):
+        list_named(document, model, (*path, "kinds_from", at), name)
     try:
-        re.compile(pattern or "")
+        re.compile(stages.unlisted or "")
     except re.error as error:
-        document.error(path, f"is no regular expression: {error}")
-
-
-def _check_list(
-    document: Document, model: DefinitionModel, path: NodePath, name: str | None
-) -> None:
-    if name is not None and name not in model.lists:
-        hint = did_you_mean(name, model.lists)
-        document.error(path, f'there is no list "{name}"', hint=hint)
-
-
-def _check_scope(document: Document, model: DefinitionModel) -> None:
-    stages = model.writes.stages
-    spec = model.lists.get(stages.list or "") if stages else None
-    if stages is None or spec is None:
-        return
-    scoped = any(use.name == "scope" for use in names_in(spec.request.parts()))
-    if scoped and stages.application_scope is None:
+        document.error((*path, "unlisted"), f"is no regular expression: {error}")
+    spec = list_named(document, model, (*path, "list"), stages.list) if stages.list else None
+    if spec is not None and spec.is_scoped and stages.application_scope is None:
         message = f"lists.{stages.list} is read for each {{scope}}; say where an application has it, in `application_scope`"
-        document.error(("writes", "stages", "list"), message)
+        document.error((*path, "list"), message)
 
 
 def _check_read(document: Document, model: DefinitionModel) -> None:
@@ -191,8 +169,7 @@ def _check_read(document: Document, model: DefinitionModel) -> None:
                 )
                 document.error(("writes", name), message, on_key=True)
         return
-    _check_list(document, model, ("writes", "read", "list"), read.list)
-    spec = model.lists.get(read.list)
+    spec = list_named(document, model, ("writes", "read", "list"), read.list)
     if spec is None:
         return
     if spec.fetch is None:
@@ -228,10 +205,9 @@ def check_analytics(document: Document, model: DefinitionModel) -> None:
     path: NodePath = ("analytics",)
     names = settings_names(model)
     if isinstance(analytics, ReportAnalytics):
-        for key, part in analytics.request.parts().items():
-            known = names | {"report", "period_key"}
-            check_placeholders(document, (*path, "request", key), part, known)
-        if "report" not in {use.name for use in names_in(analytics.request.parts())}:
+        known = names | {"report", "period_key"}
+        check_placeholders(document, (*path, "request"), analytics.request.parts(), known)
+        if "report" not in analytics.request.placeholders:
             document.error((*path, "request"), "sends nothing: {report} has to stand in it")
     if isinstance(analytics, ValueAnalytics):
         _check_value(document, model, analytics, names | VALUE_NAMES)
@@ -241,12 +217,12 @@ def _check_value(
     document: Document, model: DefinitionModel, analytics: ValueAnalytics, names: set[str]
 ) -> None:
     path: NodePath = ("analytics",)
-    requests = {"request": analytics.request, "otherwise": analytics.otherwise}
     used: set[str] = set()
-    for name, request in requests.items():
-        for key, part in request.parts().items() if request else ():
-            check_placeholders(document, (*path, name, key), part, names | set(analytics.choose))
-            used |= {use.name for use in names_in(part)}
+    for name, request in (("request", analytics.request), ("otherwise", analytics.otherwise)):
+        if request is not None:
+            known = names | set(analytics.choose)
+            check_placeholders(document, (*path, name), request.parts(), known)
+            used |= request.placeholders
     if "value" not in used:
         document.error((*path, "request"), "sends nothing: {value} has to stand in it")
     _check_choices(document, model, path, analytics.choose, used, VALUE_NAMES)
@@ -254,11 +230,10 @@ def _check_value(
         message = "is never used: every choice is required"
         document.error((*path, "otherwise"), message, on_key=True)
     if analytics.replaces is not None:
-        location = (*path, "replaces")
-        for key, part in analytics.replaces.request.parts().items():
-            check_placeholders(document, (*location, "request", key), part, names | {"stale"})
-        starts = analytics.replaces.starts_with
-        check_placeholders(document, (*location, "starts_with"), starts, names)
+        location, replaces = (*path, "replaces"), analytics.replaces
+        parts = replaces.request.parts()
+        check_placeholders(document, (*location, "request"), parts, names | {"stale"})
+        check_placeholders(document, (*location, "starts_with"), replaces.starts_with, names)
         if model.writes.read is None:
             document.error(location, "needs `writes.read`, which reads the application")
 

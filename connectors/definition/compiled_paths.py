@@ -73,17 +73,9 @@ def _is_false(value: Any) -> bool:
     return value is None or value is False or value in ("", [], {})
 
 
-def _field(node: _Node) -> Getter:
-    return _dotted((node["value"],))
-
-
 def _literal(node: _Node) -> Getter:
     value = node["value"]
     return lambda _: value
-
-
-def _itself(_: _Node) -> Getter:
-    return lambda record: record
 
 
 def _chain(node: _Node) -> Getter:
@@ -109,24 +101,16 @@ def _index(node: _Node) -> Getter:
     return pick
 
 
-def _or(node: _Node) -> Getter:
+def _either_or_both(node: _Node) -> Getter:
+    """`||` and `&&`: the first value, unless its truth leaves it to the second."""
     first, second = _children(node)
+    goes_on = node["type"] == "or_expression"
 
-    def either(record: Any) -> Any:
+    def choose(record: Any) -> Any:
         value = first(record)
-        return second(record) if _is_false(value) else value
+        return second(record) if _is_false(value) is goes_on else value
 
-    return either
-
-
-def _and(node: _Node) -> Getter:
-    first, second = _children(node)
-
-    def both(record: Any) -> Any:
-        value = first(record)
-        return value if _is_false(value) else second(record)
-
-    return both
+    return choose
 
 
 def _not(node: _Node) -> Getter:
@@ -176,47 +160,36 @@ def _flatten(node: _Node) -> Getter:
 
 
 def _projection(node: _Node) -> Getter:
-    base, each = _children(node)
+    base, each, *conditions = _children(node)
 
     def project(record: Any) -> Any:
         found = base(record)
         if not isinstance(found, list):
             return None
+        for holds in conditions:
+            found = [item for item in found if not _is_false(holds(item))]
         values = (each(item) for item in found)
         return [value for value in values if value is not None]
 
     return project
 
 
-def _filter(node: _Node) -> Getter:
-    base, each, condition = _children(node)
-
-    def project(record: Any) -> Any:
-        found = base(record)
-        if not isinstance(found, list):
-            return None
-        values = (each(item) for item in found if not _is_false(condition(item)))
-        return [value for value in values if value is not None]
-
-    return project
-
-
 _BUILDERS: dict[str, Callable[[_Node], Getter]] = {
-    "field": _field,
+    "field": lambda node: _dotted((node["value"],)),
     "literal": _literal,
-    "identity": _itself,
-    "current": _itself,
+    "identity": lambda _: lambda record: record,
+    "current": lambda _: lambda record: record,
     "subexpression": _chain,
     "index_expression": _chain,
     "pipe": _chain,
     "index": _index,
-    "or_expression": _or,
-    "and_expression": _and,
+    "or_expression": _either_or_both,
+    "and_expression": _either_or_both,
     "not_expression": _not,
     "comparator": _comparator,
     "multi_select_list": _list_of,
     "multi_select_dict": _object_of,
     "flatten": _flatten,
     "projection": _projection,
-    "filter_projection": _filter,
+    "filter_projection": _projection,
 }

@@ -180,6 +180,11 @@ class List(ConfigModel):
     rotates: bool = switch("No effect any more: values under `volatile` paths are never compared.")
 
     @property
+    def is_scoped(self) -> bool:
+        """True: its request holds `{scope}`."""
+        return "scope" in self.request.placeholders
+
+    @property
     def reads_inline(self) -> bool:
         """True: a record is imported only once it was read in full."""
         return self.detail is not None and (not self.detail.read or self.detail.when == "always")

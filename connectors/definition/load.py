@@ -9,10 +9,20 @@ import msgspec
 from config.loading import Loaded, load_yaml_model, load_yaml_text
 from config.problems import suggestion
 from config.to_json import to_json
-from connectors.definition.checks import check
+from connectors.definition.check_details import check_detail_requests
+from connectors.definition.check_files import check_files
+from connectors.definition.check_lists import check_lists
+from connectors.definition.check_mapping import check_mapping, check_tests
+from connectors.definition.check_settings import check_settings
+from connectors.definition.check_writes import check_analytics, check_webhook, check_writes
 from connectors.definition.root import DefinitionModel
 from models.errors import UserError
 
+_CHECKS = (
+    *(check_settings, check_lists, check_detail_requests, check_mapping, check_files),
+    *(check_writes, check_analytics, check_webhook, check_tests),
+)
+"""They report every inconsistency across a definition's parts, which no part can see alone, at its line."""
 CATALOG = Path(__file__).parent.parent / "catalog"
 
 
@@ -70,7 +80,8 @@ def load_definition_text(text: str, *, path: Path) -> Definition:
 
 def _checked(loaded: Loaded[DefinitionModel], path: Path) -> Definition:
     model = loaded.value
-    check(loaded.document, model)
+    for check in _CHECKS:
+        check(loaded.document, model)
     if model.connector != path.stem:
         loaded.document.error(
             ("connector",), f"must be the file's name without its ending, {path.stem}"

@@ -1,14 +1,14 @@
 """Tables of what each ATS of the catalog gives and takes, made from the definitions."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from connectors.definition.check_writes import REASON_NAMES
 from connectors.definition.load import find_definitions, load_definition
 from connectors.definition.paths import details_used
 from connectors.definition.records import NOTHING, ApplicationMapping, CandidateMapping
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import Each, paths_in
+from connectors.definition.writes import REASON_NAMES
 from models.status import ApplicationStatus
 
 NO = "—"
@@ -33,8 +33,8 @@ def _table(columns: Mapping[str, Cell], models: Iterable[DefinitionModel]) -> st
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _yes(*, given: object) -> str:
-    return "yes" if given else NO
+def _yes_if(find: Callable[[DefinitionModel], object]) -> Cell:
+    return lambda model: "yes" if find(model) else NO
 
 
 # Reading
@@ -107,8 +107,8 @@ READS: Mapping[str, Cell] = {
     "attachments": _attachments,
     "changes": _changes,
     "deletions": _deletions,
-    "anonymised": lambda model: _yes(given=model.anonymised),
-    "webhooks": lambda model: _yes(given=model.webhook),
+    "anonymised": _yes_if(lambda model: model.anonymised),
+    "webhooks": _yes_if(lambda model: model.webhook),
 }
 
 
@@ -134,13 +134,8 @@ def _unreject(model: DefinitionModel) -> str:
 def _hired(model: DefinitionModel) -> str:
     if model.writes.hire is None:
         return NO
-    return f"yes{''.join(_in_brackets(model.writes.hired_fields))}"
-
-
-def _in_brackets(names: Iterable[str]) -> Iterator[str]:
-    shown = ", ".join(names)
-    if shown:
-        yield f" ({shown})"
+    fields = ", ".join(model.writes.hired_fields)
+    return f"yes ({fields})" if fields else "yes"
 
 
 def _note(model: DefinitionModel) -> str:
@@ -148,10 +143,6 @@ def _note(model: DefinitionModel) -> str:
     if model.writes.note is None:
         return f"with {', '.join(carried)}" if carried else NO
     return f"yes{' (needs a user)' if model.writes.note.needs_user else ''}"
-
-
-def _analytics(model: DefinitionModel) -> str:
-    return NO if model.analytics is None else model.analytics.kind.replace("_", " ")
 
 
 def _acting_user(model: DefinitionModel) -> str:
@@ -166,14 +157,14 @@ def _guard(model: DefinitionModel) -> str:
 
 
 WRITES: Mapping[str, Cell] = {
-    "move": lambda model: _yes(given=model.writes.move),
-    "reject": lambda model: _yes(given=model.writes.reject),
+    "move": _yes_if(lambda model: model.writes.move),
+    "reject": _yes_if(lambda model: model.writes.reject),
     "withdraw": _withdraw,
     "unreject": _unreject,
     "hired": _hired,
     "note": _note,
-    "rejection e-mail": lambda model: _yes(given=model.writes.takes_email),
-    "analytics": _analytics,
+    "rejection e-mail": _yes_if(lambda model: model.writes.takes_email),
+    "analytics": lambda m: m.analytics.kind.replace("_", " ") if m.analytics else NO,
     "guard": _guard,
     "acting user": _acting_user,
 }

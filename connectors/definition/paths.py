@@ -11,6 +11,7 @@ from pydantic import AfterValidator, WithJsonSchema
 SIMPLE_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 """Plain dotted names, which need no JMESPath interpreter."""
 
+_Node = dict[str, Any]
 _QUOTE_HINT = re.compile(r"[A-Za-z0-9_]+-[A-Za-z0-9_-]+")
 JOINED = "joined"
 DETAIL = "detail"
@@ -28,7 +29,7 @@ def checked_path(text: str) -> str:
     if SIMPLE_PATH.fullmatch(text):
         return text
     try:
-        parsed = dict(jmespath.compile(text).parsed)
+        parsed = _parsed(text)
         levels = _levels(parsed)
     except JMESPathError as error:
         raise ValueError(_explain(text, error)) from None
@@ -40,9 +41,16 @@ def checked_path(text: str) -> str:
     return text
 
 
-def _levels(node: dict[str, Any]) -> int:
-    children = [child for child in node["children"] if isinstance(child, dict)]
-    return 1 + max(map(_levels, children), default=0)
+def _levels(node: _Node) -> int:
+    return 1 + max(map(_levels, _inner(node)), default=0)
+
+
+def _parsed(path: str) -> _Node:
+    return dict(jmespath.compile(path).parsed)
+
+
+def _inner(node: _Node) -> list[_Node]:
+    return [child for child in node["children"] if isinstance(child, dict)]
 
 
 def _explain(text: str, error: JMESPathError) -> str:
@@ -56,75 +64,66 @@ def _explain(text: str, error: JMESPathError) -> str:
     )
 
 
-def _check_functions(node: dict[str, Any]) -> None:
+def _check_functions(node: _Node) -> None:
     known = jmespath.functions.Functions.FUNCTION_TABLE
-    for each in _nodes(node):
-        if each["type"] == "function_expression" and each["value"] not in known:
-            raise ValueError(
-                f"calls the unknown JMESPath function {each['value']}(); "
-                f"there are: {', '.join(sorted(known))}"
-            )
-
-
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for child in node["children"]:
-        if isinstance(child, dict):
-            yield from _nodes(child)
+    if node["type"] == "function_expression" and node["value"] not in known:
+        raise ValueError(
+            f"calls the unknown JMESPath function {node['value']}(); "
+            f"there are: {', '.join(sorted(known))}"
+        )
+    for child in _inner(node):
+        _check_functions(child)
 
 
 def joins_used(path: str) -> set[str]:
     """The names X of all `joined.X` that a path reads."""
-    return {name for name in _behind(JOINED, dict(jmespath.compile(path).parsed)) if name}
+    return {name for name in _behind(JOINED, _parsed(path)) if name}
 
 
 def details_used(path: str) -> set[str]:
     """The names X of all `detail.X` that a path reads."""
-    return {name for name in _behind(DETAIL, dict(jmespath.compile(path).parsed)) if name}
+    return {name for name in _behind(DETAIL, _parsed(path)) if name}
 
 
 def names_behind_joins(paths: Iterable[str]) -> dict[str, frozenset[str] | None]:
     """By join X: the names Y of all `joined.X.Y` that paths read; None if they read all of X."""
     found: dict[str, frozenset[str] | None] = {}
     for path in paths:
-        for name, behind in _read_of_joins(dict(jmespath.compile(path).parsed)):
+        for name, behind in _read_of_joins(_parsed(path)):
             earlier = found.get(name, frozenset())
             found[name] = None if earlier is None or behind is None else earlier | {behind}
     return found
 
 
-def _read_of_joins(node: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _read_of_joins(node: _Node) -> Iterator[tuple[str, str | None]]:
     fields = [each["value"] if each["type"] == "field" else None for each in node["children"]]
     if node["type"] == "subexpression" and fields[0] == JOINED and fields[1]:
         yield fields[1], fields[2] if len(fields) > 2 else None
         return
-    for child in node["children"]:
-        if isinstance(child, dict):
-            yield from _read_of_joins(child)
+    for child in _inner(node):
+        yield from _read_of_joins(child)
 
 
-def _behind(owner: str, node: dict[str, Any]) -> set[str | None]:
+def _behind(owner: str, node: _Node) -> set[str | None]:
     """The names X of all `owner.X` below a node; None for one that is no plain name."""
     if node["type"] == "subexpression":
         first, *rest = node["children"]
         if first["type"] == "field" and first["value"] == owner and rest:
             return {rest[0]["value"] if rest[0]["type"] == "field" else None}
     found: set[str | None] = set()
-    for child in node["children"]:
-        if isinstance(child, dict):
-            found |= _behind(owner, child)
+    for child in _inner(node):
+        found |= _behind(owner, child)
     return found
 
 
 def top_names(path: str) -> set[str]:
     """The record's own keys that a path starts from, as far as they are plain names."""
-    roots = _roots(dict(jmespath.compile(path).parsed))
-    return {root["value"] for root in roots if root["type"] == "field"}
+    return {root["value"] for root in _roots(_parsed(path)) if root["type"] == "field"}
 
 
-def _roots(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _roots(node: _Node) -> Iterator[_Node]:
     """Yields the nodes that an expression starts from: fields, the record as such, constants."""
-    children = [child for child in node["children"] if isinstance(child, dict)]
+    children = _inner(node)
     if node["type"] in {"subexpression", "index_expression"} or node["type"] in _ROOT_CHANGING:
         children = children[:1]
     if not children:
@@ -140,7 +139,7 @@ def names_read(paths: Iterable[str], *, whole: str | None = None) -> frozenset[s
     """
     found: set[str] = set()
     for path in paths:
-        parsed = dict(jmespath.compile(path).parsed)
+        parsed = _parsed(path)
         roots = list(_roots(parsed))
         if not all(root["type"] in {"field", "literal"} for root in roots):
             return None

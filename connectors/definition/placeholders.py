@@ -26,34 +26,33 @@ class Use(msgspec.Struct, frozen=True):
     name: str
 
 
-def names_in(value: object, path: NodePath = ()) -> Iterator[Use]:
-    """Every placeholder in a value, however deep."""
+def texts_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, str]]:
+    """Every text in a value, however deep, with its path."""
     match value:
         case str():
-            for match in _TOKEN.finditer(value):
-                if match[1]:
-                    yield Use(path, match[1])
+            yield path, value
         case dict():
             for key, item in value.items():
-                yield from names_in(item, (*path, str(key)))
+                yield from texts_in(item, (*path, str(key)))
         case list() | tuple():
             for index, item in enumerate(value):
-                yield from names_in(item, (*path, index))
+                yield from texts_in(item, (*path, index))
+
+
+def names_in(value: object, path: NodePath = ()) -> Iterator[Use]:
+    """Every placeholder in a value, however deep."""
+    for at, text in texts_in(value, path):
+        for match in _TOKEN.finditer(text):
+            if match[1]:
+                yield Use(at, match[1])
 
 
 def malformed_in(value: object, path: NodePath = ()) -> Iterator[tuple[NodePath, str]]:
     """In each text the first that is in braces and is neither a placeholder nor an escape."""
-    match value:
-        case str():
-            odd = next((each[3] for each in _NO_TOKEN.finditer(value) if each[3]), None)
-            if odd is not None:
-                yield path, odd
-        case dict():
-            for key, item in value.items():
-                yield from malformed_in(item, (*path, str(key)))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from malformed_in(item, (*path, index))
+    for at, text in texts_in(value, path):
+        odd = next((each[3] for each in _NO_TOKEN.finditer(text) if each[3]), None)
+        if odd is not None:
+            yield at, odd
 
 
 Values = Callable[[str], object]

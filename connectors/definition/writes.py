@@ -13,6 +13,9 @@ from models.status import ApplicationStatus
 Operation = Literal["move", "reject", "unreject", "hire", "withdraw"]
 State = Literal["open", "rejected", "withdrawn", "hired"]
 
+STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
+REASON_NAMES = frozenset({"reason_id", "reason_name"})
+"""The placeholders of a write that stand for the stage, or the reason, that it sends."""
 SHOWN_BY = optional_key(
     "A condition on the answer's JSON body that shows that the write took effect. "
     "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "

@@ -18,7 +18,14 @@ from connectors.connector import (
 )
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import MissingValue
-from connectors.definition.writes import Operation, Write, Writes, operations_for
+from connectors.definition.writes import (
+    REASON_NAMES,
+    STAGE_NAMES,
+    Operation,
+    Write,
+    Writes,
+    operations_for,
+)
 from connectors.http.requests import RequestBuilder
 from connectors.read.statuses import Operators, folded
 from connectors.times import write_time
@@ -27,8 +34,6 @@ from models.candidate import ApplicationRecord, AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
 from models.times import utc_now
 
-_STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
-_REASON_NAMES = frozenset({"reason_id", "reason_name"})
 _STAGES_SHOWN = 30
 
 
@@ -124,13 +129,13 @@ class Planner(msgspec.Struct, frozen=True):
         return unreject
 
     def _stage(self, task: "_Task", write: Write) -> AccountStage | None:
-        if not _uses(write, _STAGE_NAMES):
+        if not _uses(write, STAGE_NAMES):
             return None
         named = task.target.stage
         if named is not None and task.target.status.is_open:
             return self._named_stage(task, named)
         found = push_target(task.account.stages, task.target.status, self.overrides.statuses)
-        if found is None and task.target.status in TURNED_DOWN and _uses(write, _REASON_NAMES):
+        if found is None and task.target.status in TURNED_DOWN and _uses(write, REASON_NAMES):
             other = ApplicationStatus.REJECTED
             found = push_target(task.account.stages, other, self.overrides.statuses)
         if found is None:
@@ -154,7 +159,7 @@ class Planner(msgspec.Struct, frozen=True):
         raise _NotPossible(f"{known} in this job at {self.title}. {_shown(task.account.stages)}")
 
     def _reason(self, task: "_Task", name: Operation, write: Write) -> AccountReason | None:
-        if not _uses(write, _REASON_NAMES):
+        if not _uses(write, REASON_NAMES):
             return None
         status = task.target.status
         found = reason_for(
