@@ -28,11 +28,10 @@ from daemon.runtime.integration_admin import Trial
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
 from daemon.store.analytics_values import MongoSentValues, MongoStandpoints
 from daemon.store.attachments import MongoAttachmentQueue, MongoFileQueue
-from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.conflicts import MongoConflictLog, MongoOpenConflicts
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
-from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.mongo_errors import fails_by_content, is_outage
 from daemon.store.pending_details import MongoPendingDetails
 from daemon.store.snapshots import MongoSnapshots
@@ -70,7 +69,7 @@ def import_ports(app: AppServices, identity: UUID) -> ImportPorts:
         failed=MongoFailedRecords(mongo, identity),
         checkpoints=app.checkpoints,
         conflicts=MongoConflictLog(mongo, identity),
-        pushes=MongoLostPushes(mongo),
+        pushes=app.outbox,
         values=MongoSentValues(mongo, app.clock, erased=app.erased),
         erased=app.erased,
         erasures=app.erasures,

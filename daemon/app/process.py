@@ -46,13 +46,12 @@ from daemon.runtime.settings_documents import configured_integrations
 from daemon.runtime.sunset_watch import SunsetWatch
 from daemon.runtime.supervision import stopped_within
 from daemon.runtime.worker_pool import WorkerPool
-from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.attachments import MongoDueFiles
 from daemon.store.audit_log import Actor, MongoAuditTrail
+from daemon.store.connection import why_clearview_is_not_writable, why_not_writable
 from daemon.store.log_rows import MongoLogRows
 from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
-from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
 from daemon.stream.change_stream import ApplicationStream
 from daemon.stream.log_stream import LogStream
 from models.ids import integration_id
@@ -99,7 +98,6 @@ class Daemon:
         self.sender = self._make_sender()
         self.relays = EventRelays(self._make_relay, self.config.loaded.value.events, self.loops)
         self._sunsets = SunsetWatch(self._apis, alerts, clock)
-        self._expiry = AlertExpiry(app.mongo, alerts)
         self._running = WorkerPool(self.workers.make, self.workers.stopped, self.loops)
         self.sources = ConfigSources(self.config, app.stored, alerts, self.apply)
         self._checks = self._readiness_checks()
@@ -171,7 +169,7 @@ class Daemon:
     async def check_conditions(self) -> None:
         """Opens and closes the alerts that no job reports."""
         await self._rate_limits.report()
-        await self._expiry.resolve_expired()
+        await self.app.alerts.resolve_expired()
 
     async def close(self) -> None:
         """Closes what the daemon itself opened."""

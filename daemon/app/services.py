@@ -25,7 +25,6 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
-from daemon.store.deleted_candidates import MongoDeletedCandidates
 from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
 from daemon.store.integration_data import MongoIntegrationData
@@ -34,7 +33,7 @@ from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
 from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.outbox import MongoOutbox
-from daemon.store.person_addresses import PersonAddresses
+from daemon.store.people import MongoDeletedCandidates, PersonAddresses
 from daemon.store.person_data import MongoPersonData
 from daemon.store.retention import MongoRetention
 from daemon.store.runs import MongoRunLog

@@ -25,7 +25,7 @@ from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Scheduler
 from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
-from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.connection import DatabaseError
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.integrations import MongoIntegrationStates

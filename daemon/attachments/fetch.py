@@ -6,14 +6,17 @@ begins where the row says.
 """
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.errors import (
     AddressExpired,
+    AtsError,
     AuthRefused,
+    FileTooLarge,
+    Misdirected,
     NotSupported,
     RateLimited,
     TokenUnavailable,
@@ -21,8 +24,9 @@ from connectors.errors import (
 from daemon.attachments.cleanup import release
 from daemon.attachments.content_type import content_type_of
 from daemon.attachments.context import FetchContext
-from daemon.attachments.failures import after_failure
-from daemon.core.attachments import FileFacts, FileToFetch, file_id_of
+from daemon.core.attachments import FileFacts, FileFailure, FileToFetch, file_id_of
+from daemon.core.retry import GiveUp, Jitter, RetryRule, next_attempt
+from daemon.core.runs import in_words
 
 log = structlog.get_logger("daemon.attachments")
 
@@ -130,3 +134,37 @@ async def _note_failure(context: FetchContext, file: FileToFetch, error: Excepti
             attachment_id=str(file.id),
             error=failure.error,
         )
+
+
+RETRY = RetryRule(
+    floor=timedelta(seconds=5),
+    base=timedelta(seconds=30),
+    cap=timedelta(hours=6),
+    horizon=timedelta(days=7),
+)
+
+
+def after_failure(
+    file: FileToFetch, error: Exception, *, now: datetime, jitter: Jitter
+) -> FileFailure:
+    """Returns the state of the file after this error.
+
+    A file that is too large is skipped. A host that is not the vendor's waits for a person.
+    Everything else may pass, and is given up at the end of `RETRY`.
+    """
+    words = in_words(error)
+    if isinstance(error, FileTooLarge | NotSupported):
+        return FileFailure("skipped", words)
+    if isinstance(error, Misdirected):
+        return FileFailure("dead", words)
+    then = next_attempt(
+        RETRY,
+        attempts=file.attempts + 1,
+        first_attempt_at=file.first_attempt_at or now,
+        now=now,
+        jitter=jitter,
+    )
+    if isinstance(then, GiveUp):
+        return FileFailure("dead", words)
+    asked = error.until if isinstance(error, AtsError) else None
+    return FileFailure("retrying", words, then.at if asked is None else max(then.at, asked))

@@ -28,7 +28,7 @@ from daemon.runtime.checked_config import load_checked_config
 from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
 from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
-from daemon.store.embedded.find_running_mongod import owner_is_alive, running_embedded
+from daemon.store.embedded.folder import owner_is_alive, running_embedded
 from daemon.store.embedded.server import EmbeddedMongo
 from models.errors import UserError
 

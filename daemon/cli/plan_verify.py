@@ -35,8 +35,7 @@ from daemon.jobs.rules import import_rules, push_rules
 from daemon.pushing.wakeup_queue import push_of_row
 from daemon.runtime.config_sources import combined
 from daemon.runtime.supervision import must_pass
-from daemon.store.clearview_applications import MongoClearViewApplications
-from daemon.store.clearview_reader import MongoClearViewReader
+from daemon.store.clearview_reader import MongoClearViewApplications, MongoClearViewReader
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots

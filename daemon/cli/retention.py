@@ -57,7 +57,7 @@ def _in_words(found: Mapping[str, Any]) -> Mapping[str, Any]:
 async def _retention(config: Path | None, *, apply: bool) -> Mapping[str, Any]:
     from daemon.app.services import AppServices
     from daemon.cli.session import audit_actor, database, operator_config, settings_for
-    from daemon.store.deleted_candidates import MongoDeletedCandidates
+    from daemon.store.people import MongoDeletedCandidates
 
     settings = settings_for(config)
     loaded = operator_config(settings)

@@ -34,8 +34,7 @@ from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import DatabaseError, Mongo
-from daemon.store.embedded.server import EmbeddedMongo, start_embedded
-from daemon.store.embedded.watch import watched
+from daemon.store.embedded.server import EmbeddedMongo, start_embedded, watched
 from daemon.store.opening import open_mongo
 from models.errors import UserError
 

@@ -26,9 +26,8 @@ from daemon.runtime.lifecycle import StoppedEarly, run_command
 from daemon.runtime.logs import configure_logs
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.connection import DatabaseError, Mongo
-from daemon.store.embedded.find_running_mongod import running_embedded
-from daemon.store.embedded.server import start_embedded
-from daemon.store.embedded.watch import watched
+from daemon.store.embedded.folder import running_embedded
+from daemon.store.embedded.server import start_embedded, watched
 from daemon.store.mongo_errors import is_outage
 from daemon.store.opening import open_mongo
 from daemon.store.start_errors import command_error

@@ -8,15 +8,17 @@ from uuid import uuid4
 import structlog
 from msgspec.structs import replace
 from pymongo import DESCENDING
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from daemon.core.alert_policy import AlertPolicy
+from daemon.core.alert_texts import FILE, PUSH, RECORD
 from daemon.core.alerting import AlertState, next_message_at
 from daemon.core.conditions import AlertKind, Condition
 from daemon.ports.clock import Clock
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.connection import Mongo, Row
-from models.documents import Alert
+from models.documents import Alert, Conflict, FailedRecord, QueuedFile, StatusOutboxEntry
 
 log = structlog.get_logger("daemon.alerts")
 
@@ -36,6 +38,14 @@ class AlertStore:
         self._mutes = AlertMutes(mongo, clock)
         self._clock = clock
         self._policy = policy or AlertPolicy()
+        dead, undecided = {"state": "dead"}, {"state": "open"}
+        self._waiting: dict[tuple[str, str], tuple[AsyncCollection[Row], Row]] = {
+            (AlertKind.DEAD_LETTERS, PUSH): (mongo.collection(StatusOutboxEntry), dead),
+            (AlertKind.DEAD_LETTERS, RECORD): (mongo.collection(FailedRecord), dead),
+            (AlertKind.DEAD_LETTERS, FILE): (mongo.collection(QueuedFile), dead),
+            (AlertKind.CONFLICTS_OPEN, ""): (mongo.collection(Conflict), undecided),
+        }
+        """Rows that wait for a person, by the kind and the subject of the alerts about them."""
 
     async def raise_condition(self, condition: Condition) -> None:
         """Opens the condition, or counts it once more if it is open already."""
@@ -92,6 +102,22 @@ class AlertStore:
         """Closes the alerts of a kind under other keys than these."""
         await self._resolve({"kind": kind.value, "key": {"$nin": list(keys)}})
 
+    async def resolve_expired(self) -> None:
+        """Closes the alerts about rows that wait for a person, of which no row remains."""
+        kinds = sorted({kind for kind, _ in self._waiting})
+        async for alert in self._alerts.find({"resolved_at": None, "kind": {"$in": kinds}}):
+            if not await self._is_left(alert):
+                await self.resolve_unless_seen_since(alert)
+
+    async def _is_left(self, alert: Row) -> bool:
+        of = {"ats_integration_id": alert["ats_integration_id"]}
+        for (kind, subject), (collection, waiting) in self._waiting.items():
+            if kind != alert["kind"] or _subject(alert) not in ("", subject):
+                continue
+            if await collection.find_one({**of, **waiting}, {"_id": 1}) is not None:
+                return True
+        return False
+
     async def resolve_unless_seen_since(self, alert: Row) -> None:
         """Closes an alert that was read, unless its condition was reported again since then."""
         await self._resolve({"_id": alert["_id"], "last_seen_at": alert["last_seen_at"]})
@@ -130,19 +156,16 @@ class AlertStore:
 
     async def due(self, now: datetime) -> Sequence[AlertState]:
         """Returns the alerts about which a message is due."""
-        due: Row = {"next_message_at": {"$lte": now}}
-        stray: Row = {"next_message_at": {"$gt": self._latest_sensible()}}
-        found = await self._readable({"$or": [due, stray]})
-        return [self._without_stray(alert) for alert in found]
-
-    def _latest_sensible(self) -> datetime:
-        """Returns the latest time at which a message can be due; a later one is from a wrong clock."""
-        return self._clock.now() + max(self._policy.reminders, default=timedelta()) * 2
-
-    def _without_stray(self, alert: AlertState) -> AlertState:
-        if alert.due_at is None or alert.due_at <= self._latest_sensible():
-            return alert
-        return replace(alert, due_at=self._clock.now())
+        # A message that is due later than any can be was planned by a wrong clock: it is due now.
+        latest = self._clock.now() + max(self._policy.reminders, default=timedelta()) * 2
+        times: list[Row] = [{"$lte": now}, {"$gt": latest}]
+        found = await self._readable({"$or": [{"next_message_at": each} for each in times]})
+        return [
+            replace(alert, due_at=self._clock.now())
+            if alert.due_at is not None and alert.due_at > latest
+            else alert
+            for alert in found
+        ]
 
     async def messaged_since(self, since: datetime) -> Sequence[AlertState]:
         """Returns the alerts about which a message was sent after the given moment."""
@@ -171,6 +194,11 @@ class AlertStore:
             {"_id": alert.id, "told": alert.messages},
             [{"$set": {**message, "next_message_at": {"$cond": [unchanged, after, now]}}}],
         )
+
+
+def _subject(alert: Row) -> str:
+    """Returns the part of the key after kind and integration; keys of 0.1.0 have none."""
+    return str(alert["key"]).removeprefix(f"{alert['kind']}:{alert['integration']}").lstrip(":")
 
 
 def _words(condition: Condition) -> Row:

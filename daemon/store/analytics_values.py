@@ -10,7 +10,7 @@ from daemon.core.erasure import PersonIds
 from daemon.core.exported_field import is_shown
 from daemon.ports.clock import Clock
 from daemon.ports.erasures import ErasedPeople
-from daemon.store import analytics_value_pipelines as pipelines
+from daemon.store.analytics_pipelines import NEWEST_LAST, Pipeline, moves, report_members
 from daemon.store.connection import Mongo, Row
 from daemon.store.erasures import remove_if_erased
 from models.documents import (
@@ -19,7 +19,8 @@ from models.documents import (
     CandidateSnapshot,
     ClearViewApplication,
 )
-from models.documents.clearview_values import as_uuid
+from models.documents.clearview import IMPORTED
+from models.documents.clearview_values import as_uuid, identity, plain_text
 from models.documents.snapshot import UNCOMPARED
 from models.ids import derived_id
 from models.status import ApplicationStatus
@@ -52,13 +53,13 @@ class MongoStandpoints:
             yield [_standpoint(row, moves.get(row["_id"], {})) for row in known]
 
     async def _page(self, integration: UUID, period: Period, *, after: str | None) -> list[Row]:
-        pipeline = pipelines.application_page(integration, period, after=after, size=self._batch)
+        pipeline = _application_page(integration, period, after=after, size=self._batch)
         return await (await self._applications.aggregate(pipeline)).to_list()
 
     async def _moves(
         self, integration: UUID, period: Period, rows: Sequence[Row]
     ) -> dict[UUID, Row]:
-        pipeline = pipelines.around_the_end(
+        pipeline = _around_the_end(
             integration,
             period,
             candidates=[row["candidate_id"] for row in rows],
@@ -78,6 +79,65 @@ def _standpoint(row: Row, moves: Mapping[str, Any]) -> Standpoint:
         started_at=row["start"],
         entered_at=moves.get("entered") or row["start"],
     )
+
+
+def _application_page(
+    integration: UUID, period: Period, *, after: str | None, size: int
+) -> Pipeline:
+    """The next applications of the report by external id, each with its candidate's id at the ATS."""
+    beyond = {} if after is None else {"external_id": {"$gt": after}}
+    return [
+        {"$match": {**IMPORTED, "integration_id": integration, **beyond}},
+        {"$sort": {"external_id": 1}},
+        *report_members(integration, period),
+        {"$limit": size},
+        {"$set": {"candidate_id": identity("$candidate_id")}},
+        {
+            "$lookup": {
+                "from": "candidates",
+                "localField": "candidate_id",
+                "foreignField": "_id",
+                "pipeline": [{"$project": {"external_id": 1}}],
+                "as": "person",
+            }
+        },
+        {
+            "$project": {
+                "external_id": 1,
+                "_id": identity("$_id"),
+                "candidate_id": 1,
+                "status": 1,
+                "start": 1,
+                "job": "$job.external_id",
+                "candidate": plain_text({"$first": "$person.external_id"}),
+            }
+        },
+    ]
+
+
+def _around_the_end(
+    integration: UUID, period: Period, *, candidates: Sequence[UUID], applications: Sequence[UUID]
+) -> Pipeline:
+    """The last move of each application before the period's end, and its status at the end."""
+    is_later = {"$gte": ["$changed_at", period.end]}
+    return [
+        {
+            "$match": {
+                "candidate_id": {"$in": list(candidates)},
+                **moves(integration, {"$exists": True})["$match"],
+                "application_id": {"$in": list(applications)},
+            }
+        },
+        {"$sort": NEWEST_LAST},
+        {
+            "$group": {
+                "_id": "$application_id",
+                "entered": {"$max": {"$cond": [is_later, None, "$changed_at"]}},
+                "later": {"$push": {"$cond": [is_later, "$old", "$$REMOVE"]}},
+            }
+        },
+        {"$project": {"entered": 1, "stood": {"$first": "$later"}}},
+    ]
 
 
 class MongoSentValues:

@@ -9,7 +9,6 @@ from pymongo import DESCENDING
 
 from daemon.ports.audit import AuditTrail
 from daemon.ports.clock import Clock
-from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
 from daemon.store.attachments import DUE_AGAIN
 from daemon.store.connection import Mongo, Row
@@ -45,7 +44,7 @@ class MongoAttachmentAdmin:
     def __init__(self, mongo: Mongo, clock: Clock, audit: AuditTrail) -> None:
         self._audit = audit
         self._rows = mongo.collection(QueuedFile)
-        self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
+        self._alerts = AlertStore(mongo, clock)
         self._clock = clock
 
     async def listed(self, which: FileFilter, *, limit: int) -> list[Row]:
@@ -65,5 +64,5 @@ class MongoAttachmentAdmin:
         await self._audit.record("attachments.retry", which.integration or "", before=asked)
         change = {"state": "pending", "updated_at": self._clock.now(), **DUE_AGAIN}
         result = await self._rows.update_many(which.query(), {"$set": change})
-        await self._expiry.resolve_expired()
+        await self._alerts.resolve_expired()
         return result.modified_count

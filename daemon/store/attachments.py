@@ -16,7 +16,7 @@ from daemon.core.attachments import (
     WantedFile,
 )
 from daemon.store.connection import Mongo, Row
-from daemon.store.fencing import not_of_a_later_holder
+from daemon.store.leases import not_of_a_later_holder
 from models.documents import LegalHold, QueuedFile
 from models.ids import candidate_id, derived_id
 

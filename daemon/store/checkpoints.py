@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from daemon.core.leases import LeaseLost
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo
-from daemon.store.fencing import not_of_a_later_holder
+from daemon.store.leases import not_of_a_later_holder
 from models.documents import Checkpoint
 
 log = structlog.get_logger("daemon.checkpoints")

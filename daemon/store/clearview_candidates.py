@@ -12,11 +12,15 @@ from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch,
 from daemon.core.diff import ATTACHMENTS
 from daemon.core.erasure import PersonIds
 from daemon.core.snapshot import Record
-from daemon.store.attachment_erasure import erase_files
-from daemon.store.attachment_fields import attachments_update
+from daemon.store.attachment_files import attachments_update, erase_files
 from daemon.store.bulk_ids import StoredIds, stored
-from daemon.store.bulk_insert import insert_each
-from daemon.store.bulk_update import DocumentUpdate, UpdateOutcome, update_alike, update_each
+from daemon.store.bulk_writes import (
+    DocumentUpdate,
+    UpdateOutcome,
+    insert_each,
+    update_alike,
+    update_each,
+)
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, fields_of, uuid_field
 from daemon.store.person_queries import CLEARVIEW_QUERIES

@@ -8,10 +8,10 @@ from uuid import UUID
 from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.conflict import StatusConflict
-from daemon.store.bulk_insert import insert_new
+from daemon.store.bulk_writes import insert_new
 from daemon.store.connection import Mongo
 from daemon.store.encoding import encode, encode_each
-from daemon.store.mongo_retry import repeated
+from daemon.store.mongo_errors import repeated
 from models.documents import Conflict
 from models.ids import application_id, candidate_id, derived_id
 

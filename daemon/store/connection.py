@@ -6,18 +6,28 @@ import msgspec
 from beanie import Document
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, ReadPreference
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from daemon.store.encoding import RAW_OPTIONS as OWN
-from daemon.store.init_collections import DECIDING, Row
 from models.documents import CLEARVIEW_DOCUMENTS
-from models.documents.clearview_values import TOLERANT
+from models.documents.clearview_values import TOLERANT, Row
 
+DECIDING: dict[str, Any] = {
+    "read_preference": ReadPreference.PRIMARY,
+    "read_concern": ReadConcern("majority"),
+    "write_concern": WriteConcern(w="majority"),
+}
+"""Whatever the URI says: a decision by what a secondary has, or by what may be rolled back, loses
+changes; an acknowledged write is on a majority of members."""
 DatabaseError = PyMongoError
 """Any error of MongoDB, for callers outside this folder, who import no driver."""
+
+
+__all__ = ["ConnectionOptions", "DatabaseError", "Mongo", "Row"]
 
 
 class ConnectionOptions(msgspec.Struct, frozen=True):
@@ -99,4 +109,23 @@ class Mongo:
             self.clearview_motor.close()
 
 
-__all__ = ["ConnectionOptions", "DatabaseError", "Mongo", "Row"]
+async def why_not_writable(mongo: Mongo) -> str | None:
+    """Returns why the service's own database takes no writes; None if it does."""
+    return await _why_not(mongo.client, "MongoDB")
+
+
+async def why_clearview_is_not_writable(mongo: Mongo) -> str | None:
+    """Returns why ClearView's database takes no writes; None if it does, or is on the same server."""
+    if mongo.clearview_client is mongo.client:
+        return None
+    return await _why_not(mongo.clearview_client, "ClearView's MongoDB")
+
+
+async def _why_not(client: AsyncMongoClient[Row], name: str) -> str | None:
+    try:
+        hello = await client.admin.command("hello")
+    except DatabaseError as error:
+        return f"{name} does not answer ({type(error).__name__})"
+    if hello.get("isWritablePrimary") or hello.get("msg") == "isdbgrid":
+        return None
+    return f"{name} has no primary that takes writes"

@@ -16,8 +16,8 @@ from daemon.core.pushes import OpenPush, PreviousPush, PushDeferred, PushEnded
 from daemon.ports.erasures import ErasedPeople
 from daemon.store.connection import Mongo, Row
 from daemon.store.erasures import remove_if_erased
-from daemon.store.fencing import not_of_a_later_holder, of_another_holder
-from daemon.store.mongo_retry import repeated
+from daemon.store.leases import not_of_a_later_holder, of_another_holder
+from daemon.store.mongo_errors import repeated
 from daemon.store.outbox_rows import WAITING, ended_of, open_push
 from daemon.store.push_results import PushResults
 from models.documents import StatusOutboxEntry

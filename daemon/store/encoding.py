@@ -9,12 +9,11 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 
+from models.documents.clearview_values import TOLERANT
+
 T = TypeVar("T")
-RAW_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True,
-    uuid_representation=UuidRepresentation.STANDARD,
-    unicode_decode_error_handler="replace",
-    datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
+RAW_OPTIONS: CodecOptions[dict[str, Any]] = TOLERANT.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_CLAMP
 )
 """The options of the service's own database.
 

@@ -18,7 +18,7 @@ from daemon.core.import_log import (
     paths_of,
 )
 from daemon.store.bulk_ids import StoredIds, stored
-from daemon.store.bulk_insert import insert_new
+from daemon.store.bulk_writes import insert_new
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import assembled, encode, encode_each, fields_of, text_field, uuid_field
 from models.documents import CandidateChange, CandidateImportLog

@@ -8,13 +8,14 @@ import msgspec
 from daemon.store.connection import Mongo
 from daemon.store.indexes import Compared, compare_indexes, keys_of
 from daemon.store.preparation import (
+    PROBLEMS,
     TargetDatabase,
     collections_of,
     indexes_of,
     special_kind,
     targets,
+    view_problems,
 )
-from daemon.store.views import PROBLEMS, view_problems
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.documents.clearview_values import Row
 

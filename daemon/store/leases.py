@@ -242,3 +242,17 @@ class MongoLeases:
 async def _soon(giving_back: Coroutine[Any, Any, object]) -> None:
     with suppress(PyMongoError, TimeoutError):
         await bounded(giving_back, GIVE_BACK_S, name="give back a lease")
+
+
+A_YEAR_MS = 366 * 24 * 3600 * 1000
+"""Tokens are milliseconds: one that lies a year ahead of the holder's own was never given, and blocks no writer."""
+
+
+def not_of_a_later_holder(fence: int) -> Row:
+    """Matches rows that the holder of a lease may write: with a token that is not later than this one, or none."""
+    return {"$not": {"$gt": fence, "$lt": fence + A_YEAR_MS}}
+
+
+def of_another_holder(fence: int) -> Row:
+    """Matches the same except this very token: rows of an earlier holder."""
+    return {"$not": {"$gte": fence, "$lt": fence + A_YEAR_MS}}

@@ -4,9 +4,11 @@ After an outage the same work is repeated as it is. A document that is refused w
 so it is reported with the reason. Other errors (a missing privilege, a full disk) are neither.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from bson.errors import BSONError, InvalidDocument
 from pymongo.errors import (
@@ -125,3 +127,26 @@ def _broken_rules(write_error: WriteError) -> str:
         for broken in rule.get("propertiesNotSatisfied") or []:
             names |= {str(broken.get("propertyName")): None}
     return f" ({', '.join(names)})" if names else ""
+
+
+T = TypeVar("T")
+_PAUSE_S = 0.2
+
+
+async def repeated(unit: Callable[[], Awaitable[T]], *, within_s: float = 30.0) -> T:
+    """Returns the result of a unit that may be repeated without harm, which is repeated while there is no primary.
+
+    The drivers repeat a single write once; updates of many documents and bulk writes with one they
+    do not repeat at all, and an election takes longer than one repetition.
+
+    Raises:
+        PyMongoError: it still fails when the time is over, or repeating cannot help.
+    """
+    give_up_at = time.monotonic() + within_s
+    while True:
+        try:
+            return await unit()
+        except PyMongoError as error:
+            if not is_outage(error) or time.monotonic() > give_up_at:
+                raise
+        await asyncio.sleep(_PAUSE_S)

@@ -1,5 +1,9 @@
 """The start: both databases are opened, checked, migrated and prepared."""
 
+from typing import TYPE_CHECKING, Any
+
+from beanie import init_beanie
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo import AsyncMongoClient
 from pymongo.errors import (
     ConfigurationError,
@@ -8,22 +12,27 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from daemon.store.connection import ConnectionOptions, Mongo, Row
-from daemon.store.init_collections import bind
+from daemon.store.connection import DECIDING, ConnectionOptions, Mongo, Row
 from daemon.store.migrations import MigrationRunner
 from daemon.store.preparation import (
     CLEARVIEW_SETTING,
     OWN_SETTING,
     prepare_all,
     prepare_as_allowed,
+    prepare_views,
     targets,
 )
 from daemon.store.start_errors import explained, unusable_uri
-from daemon.store.views import prepare_views
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
 OLDEST_SERVER = (6, 0)
+if TYPE_CHECKING:
+    _MotorDatabase = AsyncIOMotorDatabase[Row]
+    _MotorClient = AsyncIOMotorClient[Row]
+else:
+    # Motor's classes take parameters in its stubs only.
+    _MotorDatabase, _MotorClient = AsyncIOMotorDatabase, AsyncIOMotorClient
 
 
 async def open_mongo(
@@ -128,12 +137,14 @@ async def bind_documents(
 ) -> None:
     """Ties the Beanie documents to their databases; with `prepare`, prepares both databases."""
     own, clearview = targets(mongo)
-    with explained(own.operation("buildInfo")):
-        build = await mongo.client.admin.command("buildInfo")
-    await bind(mongo.motor, mongo.database, OWN_DOCUMENTS, build)
-    with explained(clearview.operation("buildInfo")):
-        build = await mongo.clearview_client.admin.command("buildInfo")
-    await bind(mongo.clearview_motor, mongo.clearview_database, CLEARVIEW_DOCUMENTS, build)
+    for target, client, motor, documents in (
+        (own, mongo.client, mongo.motor, OWN_DOCUMENTS),
+        (clearview, mongo.clearview_client, mongo.clearview_motor, CLEARVIEW_DOCUMENTS),
+    ):
+        with explained(target.operation("buildInfo")):
+            build = await client.admin.command("buildInfo")
+        database = _Described(motor, target.database.name, build)
+        await init_beanie(database=database, document_models=list(documents), skip_indexes=True)
     if not prepare:
         return
     with explained(own.operation("createCollection")):
@@ -145,3 +156,21 @@ async def bind_documents(
             await prepare_all(clearview, CLEARVIEW_DOCUMENTS)
         else:
             await prepare_as_allowed(clearview, CLEARVIEW_DOCUMENTS)
+
+
+class _Described(_MotorDatabase):
+    """A database that knows its server's version.
+
+    Beanie reads the version once a document. With the answer from here, Motor connects only when a
+    document is used: its threads wake up twice a second, and delay the end of a process.
+    """
+
+    def __init__(self, client: _MotorClient, name: str, build: Row) -> None:
+        super().__init__(client, name, **DECIDING)
+        self._build = build
+
+    async def command(self, command: Any, *arguments: Any, **options: Any) -> Any:
+        """Answers `buildInfo`, and sends any other command to the server."""
+        if command == {"buildInfo": 1}:
+            return self._build
+        return await super().command(command, *arguments, **options)

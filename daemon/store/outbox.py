@@ -1,4 +1,4 @@
-"""`status_outbox` as the intake fills it: the row first, the stream's position second."""
+"""`status_outbox` as the intake fills it (the row first, the stream's position second), and an import that finds a push lost."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,12 +6,14 @@ from uuid import UUID
 
 from daemon.core.applications import ApplicationInClearView
 from daemon.core.erasure import PersonIds
-from daemon.core.pushes import LatestPush, OutboxRow, UnfinishedPush
+from daemon.core.lost_push import LostPush
+from daemon.core.pushes import REPEATED, LatestPush, OutboxRow, UnfinishedPush
+from daemon.core.status_events import StatusEvent
 from daemon.core.stream_order import epoch_of
 from daemon.ports.erasures import ErasedPeople
-from daemon.store.bulk_insert import insert_missing
+from daemon.store.bulk_writes import insert_missing
 from daemon.store.conflicts import close_conflicts
-from daemon.store.connection import Mongo
+from daemon.store.connection import Mongo, Row
 from daemon.store.erasures import remove_if_erased
 from daemon.store.outbox_rows import (
     ENDED,
@@ -19,15 +21,21 @@ from daemon.store.outbox_rows import (
     earlier_of,
     ended_log_row,
     identity_of,
+    open_push,
     outbox_row,
 )
 from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OPEN_STATES
-from models.ids import NAMESPACE
+from models.ids import NAMESPACE, derived_id
+
+GIVEN_UP = (
+    "the ATS accepted this change twice and still has {ats}; see at the ATS what keeps the "
+    "application there, then `ats-sync outbox replay`"
+)
 
 
 class MongoOutbox:
-    """`status_outbox`, as `daemon.ports.pushes.Outbox`."""
+    """`status_outbox`, as `daemon.ports.pushes.Outbox`, and as `daemon.ports.imports.Pushes`."""
 
     def __init__(self, mongo: Mongo, *, erased: ErasedPeople | None = None) -> None:
         self._erased = erased
@@ -39,23 +47,25 @@ class MongoOutbox:
         new = await insert_missing(self._rows, [outbox_row(row, at) for row in rows])
         ended = [row for row in rows if row.state in ENDED]
         if ended and new < len(rows):
-            ended = await self._stored_as_ended(ended)
+            # Of a replayed event the first decision counts.
+            query = {"_id": {"$in": [row.id for row in ended]}, "state": {"$in": list(ENDED)}}
+            stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
+            ended = [row for row in ended if row.id in stored]
         await insert_missing(self._log, [ended_log_row(row, at) for row in ended])
-        await self._agree([row for row in ended if row.reason == "echo"], at)
+        if echoes := [row.event.application_id for row in ended if row.reason == "echo"]:
+            await close_conflicts(self._conflicts, echoes, at)  # both sides are equal again
         await remove_if_erased(self._erased, map(_person_of, rows))
         return new
 
-    async def _stored_as_ended(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-        """Returns the rows that are stored as ended: of a replayed event the first decision counts."""
-        query = {"_id": {"$in": [row.id for row in rows]}, "state": {"$in": list(ENDED)}}
-        stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
-        return [row for row in rows if row.id in stored]
-
-    async def _agree(self, echoes: Sequence[OutboxRow], at: datetime) -> None:
-        """Closes the conflicts of echoes: both sides are equal again."""
-        if echoes:
-            ids = [row.event.application_id for row in echoes]
-            await close_conflicts(self._conflicts, ids, at)
+    async def repeat(self, lost: Sequence[LostPush], *, at: datetime) -> int:
+        ids = [push.push_id for push in lost]
+        found = await self._rows.find({"_id": {"$in": ids}}).to_list()
+        originals = {row["_id"]: row for row in found}
+        rows = [
+            _again(originals[push.push_id], push, at) for push in lost if push.push_id in originals
+        ]
+        await self.add(rows, at=at)
+        return sum(row.state == "dead" for row in rows)
 
     async def latest(self, application_ids: Sequence[UUID]) -> Mapping[UUID, LatestPush]:
         query = {"application_id": {"$in": list(application_ids)}}
@@ -110,3 +120,32 @@ def _person_of(row: OutboxRow) -> PersonIds:
     event = row.event
     applications = frozenset({event.application_id})
     return PersonIds(event.integration_id or NAMESPACE, other_applications=applications)
+
+
+def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
+    """Returns the same change as one more row, directly after the lost one."""
+    push = open_push(original)
+    gives_up = push.is_repetition
+    event = StatusEvent(
+        event_id=f"{REPEATED}{push.event_id}",
+        sequence=f"{push.sequence}:l",
+        application_id=push.application_id,
+        at=push.changed_at,
+        status=push.status,
+        stage=push.stage,
+        rejection_reason=push.rejection_reason,
+        integration_id=original["ats_integration_id"],
+        external_id=push.external_id,
+        candidate_id=push.candidate_id,
+    )
+    return OutboxRow(
+        id=derived_id(NAMESPACE, "push", event.event_id),
+        event=event,
+        state="dead" if gives_up else "pending",
+        status=push.status,
+        stage=push.stage,
+        expected_status=lost.ats,
+        reason="not_made" if gives_up else None,
+        message=GIVEN_UP.format(ats=lost.ats.value) if gives_up else None,
+        sent_at=None if gives_up else at,
+    )

@@ -10,10 +10,9 @@ from pymongo import ASCENDING
 
 from daemon.ports.audit import AuditAction, AuditTrail
 from daemon.ports.clock import Clock
-from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alerts import AlertStore
 from daemon.store.audit_log import NoAudit
-from daemon.store.bulk_insert import insert_missing
+from daemon.store.bulk_writes import insert_missing
 from daemon.store.connection import Mongo, Row
 from daemon.store.row_pages import RowPage, RowPosition, page_of
 from models.documents import StatusOutboxEntry, StatusUpdateLog
@@ -78,7 +77,7 @@ class MongoOutboxAdmin:
         self._audit = audit or NoAudit()
         self._rows = mongo.collection(StatusOutboxEntry)
         self._log = mongo.collection(StatusUpdateLog)
-        self._expiry = AlertExpiry(mongo, AlertStore(mongo, clock))
+        self._alerts = AlertStore(mongo, clock)
         self._clock = clock
 
     async def listed(
@@ -134,7 +133,7 @@ class MongoOutboxAdmin:
         )
         if not result.modified_count:
             return Ruling(entry, "not_dead")
-        await self._expiry.resolve_expired()
+        await self._alerts.resolve_expired()
         return Ruling(entry)
 
     async def _against_replay(self, row: Row | None) -> Refusal | None:
@@ -186,7 +185,7 @@ class MongoOutboxAdmin:
         if before is None:
             return Ruling(entry, await self._against_drop(entry))
         await insert_missing(self._log, [_dropped_log_row(before, now)])
-        await self._expiry.resolve_expired()
+        await self._alerts.resolve_expired()
         return Ruling(entry)
 
     async def _note(self, action: AuditAction, entry: UUID, row: Row, after: str) -> None:

@@ -20,9 +20,9 @@ from daemon.core.erasure import (
     texts_naming,
     without_records,
 )
+from daemon.store.attachment_files import FILES, copies_of
 from daemon.store.connection import Mongo, Row
-from daemon.store.person_addresses import PersonAddresses
-from daemon.store.person_files import FILES, PersonFiles
+from daemon.store.people import PersonAddresses
 from daemon.store.person_queries import (
     CLEARVIEW_QUERIES,
     OWN_QUERIES,
@@ -57,7 +57,6 @@ class MongoPersonData:
         self._mongo = mongo
         self._erase_in_clearview = erase_in_clearview
         self._addresses = PersonAddresses(mongo)
-        self._files = PersonFiles(mongo)
 
     async def complete(self, person: PersonIds) -> PersonIds:
         """Returns the candidates with their applications, and the records that hold either."""
@@ -277,7 +276,7 @@ class MongoPersonData:
                 async for raw in collection.find(query):
                     found.setdefault(collection.name, []).append(decoded(raw))
         for person in people:
-            async for file in self._files.of(person, found.get("candidates", ())):
+            async for file in copies_of(self._mongo, person, found.get("candidates", ())):
                 found.setdefault(FILES, []).append(file)
         async for collection, row, _ in self._naming(people):
             found.setdefault(collection.name, []).append(row)

@@ -16,13 +16,11 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import REPEATED, AtsMove, OpenPush, PushConflict, PushEnded
 from daemon.core.record_change import STATUS_GROUP
 from daemon.store.audit_log import row_of_push
-from daemon.store.bulk_insert import insert_missing
-from daemon.store.bulk_update import DocumentUpdate, update_each
+from daemon.store.bulk_writes import DocumentUpdate, insert_missing, update_each
 from daemon.store.conflicts import close_conflicts
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import encode
-from daemon.store.mongo_errors import fails_by_content
-from daemon.store.mongo_retry import repeated
+from daemon.store.mongo_errors import fails_by_content, repeated
 from models.candidate import AtsRef
 from models.documents import (
     AuditEntry,

@@ -14,7 +14,6 @@ from pymongo import ASCENDING
 
 from config.operator_retention import Retention
 from daemon.store.connection import DatabaseError, Mongo
-from daemon.store.person_queries import OWN_QUERIES
 from daemon.store.preparation import indexes_of, targets
 from models.documents import (
     Alert,
@@ -29,7 +28,7 @@ from models.documents import (
     SyncRun,
     WebhookEvent,
 )
-from models.documents.base import collection_name
+from models.documents.base import HoldableDocument, collection_name
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +47,7 @@ RETAINED: Mapping[type[Document], tuple[Setting, str]] = {
     WebhookEvent: ("webhooks", "received_at"),
 }
 """The setting of each collection, and the time from which it counts: rows without one stay."""
-HOLDABLE = tuple(document for document in RETAINED if document in OWN_QUERIES)
+HOLDABLE = tuple(document for document in RETAINED if issubclass(document, HoldableDocument))
 """The collections that have rows about one person: a legal hold keeps those."""
 UNHELD: Mapping[str, Any] = {"held": None}
 """Rows that expire; those without the field are among them."""

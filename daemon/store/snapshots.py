@@ -9,7 +9,7 @@ from pymongo import ReplaceOne, UpdateOne
 
 from daemon.core.snapshot import Known, Snapshot
 from daemon.store.bulk_ids import StoredIds, stored
-from daemon.store.bulk_insert import insert_each
+from daemon.store.bulk_writes import insert_each
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
     assembled,

@@ -16,6 +16,7 @@ from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
+from daemon.core.mongodb_codes import LOGIN_REFUSED, OUTAGE, UNAUTHORIZED
 from daemon.core.status_events import (
     EventBatch,
     PositionLost,
@@ -24,7 +25,6 @@ from daemon.core.status_events import (
 )
 from daemon.ports.clock import Clock
 from daemon.stream.events import event_time, is_document_event, token_time
-from daemon.stream.failures import stream_failure
 from models.documents.clearview_values import RAW, Row, decoded
 
 E = TypeVar("E")
@@ -223,3 +223,20 @@ def _raise_alone(first: Received) -> tuple[list[Row], StreamPosition | None]:
     if isinstance(first, Exception):
         raise first
     return ([], first) if isinstance(first, StreamPosition) else ([first], None)
+
+
+def stream_failure(
+    error: PyMongoError, *, positioned: bool, database: str
+) -> PositionLost | StreamInterrupted:
+    """Returns the meaning of an error. Without a position none can be lost."""
+    if not isinstance(error, OperationFailure):
+        return StreamInterrupted(type(error).__name__)
+    if error.code in {UNAUTHORIZED, *LOGIN_REFUSED}:
+        return StreamInterrupted(
+            f"MongoDB refuses the change stream (code {error.code}): "
+            f"grant the daemon's user find and changeStream on the database {database}"
+        )
+    passing = error.code in OUTAGE or error.has_error_label("ResumableChangeStreamError")
+    if passing or not positioned:
+        return StreamInterrupted(f"the change stream ended with code {error.code}")
+    return PositionLost(f"the server does not accept the position (code {error.code})")

@@ -3,20 +3,18 @@
 from beanie import Document
 
 from models.documents.alert import Alert, AlertMute, NotificationDelivery
-from models.documents.analytics_log import AnalyticsExportLog
-from models.documents.analytics_value import AnalyticsValue
+from models.documents.analytics import AnalyticsExportLog, AnalyticsValue
 from models.documents.attachment import QueuedFile
 from models.documents.audit_entry import AuditEntry
 from models.documents.change import CandidateChange
 from models.documents.checkpoint import Checkpoint
 from models.documents.clearview import ClearViewApplication, ClearViewCandidate
 from models.documents.conflict import Conflict
-from models.documents.erasure import DataKey, Erasure
+from models.documents.erasure import DataKey, Erasure, LegalHold
 from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
 from models.documents.lease import Lease
-from models.documents.legal_hold import LegalHold
 from models.documents.migration import AppliedMigration
 from models.documents.oauth_token import OAuthToken
 from models.documents.outbox import StatusOutboxEntry
@@ -55,34 +53,3 @@ OWN_DOCUMENTS: tuple[type[Document], ...] = (
 
 CLEARVIEW_DOCUMENTS: tuple[type[Document], ...] = (ClearViewCandidate, ClearViewApplication)
 """The collections of ClearView's database that the daemon writes."""
-
-__all__ = [
-    "CLEARVIEW_DOCUMENTS",
-    "OWN_DOCUMENTS",
-    "Alert",
-    "AlertMute",
-    "AnalyticsExportLog",
-    "AnalyticsValue",
-    "AppliedMigration",
-    "AuditEntry",
-    "CandidateChange",
-    "CandidateImportLog",
-    "CandidateSnapshot",
-    "Checkpoint",
-    "ClearViewApplication",
-    "ClearViewCandidate",
-    "Conflict",
-    "DataKey",
-    "Erasure",
-    "FailedRecord",
-    "IntegrationSettings",
-    "Lease",
-    "LegalHold",
-    "NotificationDelivery",
-    "OAuthToken",
-    "QueuedFile",
-    "StatusOutboxEntry",
-    "StatusUpdateLog",
-    "SyncRun",
-    "WebhookEvent",
-]

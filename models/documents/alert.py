@@ -4,7 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -37,14 +37,14 @@ class Alert(StoredDocument):
         name = "alerts"
         indexes = [
             IndexModel(
-                [("key", ASCENDING)],
+                ["key"],
                 name="one_open_per_key",
                 unique=True,
                 partialFilterExpression={"resolved_at": None},
             ),
             IndexModel([("opened_at", DESCENDING)], name="opened_at"),
-            IndexModel([("next_message_at", ASCENDING)], name="message_due"),
-            IndexModel([("told_at", ASCENDING)], name="told_at"),
+            IndexModel(["next_message_at"], name="message_due"),
+            IndexModel(["told_at"], name="told_at"),
         ]
 
 
@@ -84,14 +84,6 @@ class NotificationDelivery(StoredDocument):
     class Settings:
         name = "notification_queue"
         indexes = [
-            IndexModel(
-                [
-                    ("channel", ASCENDING),
-                    ("state", ASCENDING),
-                    ("created_at", ASCENDING),
-                    ("sequence", ASCENDING),
-                ],
-                name="channel_order",
-            ),
-            IndexModel([("covers", ASCENDING)], name="covers"),
+            IndexModel(["channel", "state", "created_at", "sequence"], name="channel_order"),
+            IndexModel(["covers"], name="covers"),
         ]

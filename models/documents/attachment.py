@@ -4,7 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.candidate import AttachmentKind
 from models.documents.base import StoredDocument, UtcTime
@@ -49,20 +49,9 @@ class QueuedFile(StoredDocument):
     class Settings:
         name = "attachments_queue"
         indexes = [
+            IndexModel(["ats_integration_id", "state", "next_attempt_at"], name="integration_due"),
             IndexModel(
-                [
-                    ("ats_integration_id", ASCENDING),
-                    ("state", ASCENDING),
-                    ("next_attempt_at", ASCENDING),
-                ],
-                name="integration_due",
+                ["ats_integration_id", "candidate_external_id"], name="integration_candidate"
             ),
-            IndexModel(
-                [("ats_integration_id", ASCENDING), ("candidate_external_id", ASCENDING)],
-                name="integration_candidate",
-            ),
-            IndexModel(
-                [("ats_integration_id", ASCENDING), ("file_id", ASCENDING)],
-                name="integration_file",
-            ),
+            IndexModel(["ats_integration_id", "file_id"], name="integration_file"),
         ]

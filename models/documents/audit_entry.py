@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -28,5 +28,5 @@ class AuditEntry(StoredDocument):
         name = "audit_log"
         indexes = [
             IndexModel([("at", DESCENDING)], name="at"),
-            IndexModel([("subject", ASCENDING), ("at", DESCENDING)], name="subject"),
+            IndexModel(["subject", ("at", DESCENDING)], name="subject"),
         ]

@@ -41,6 +41,13 @@ class StoredDocument(Document):
         }
 
 
+class HoldableDocument(StoredDocument):
+    """A row about one person, which expires unless there is a legal hold."""
+
+    held: bool | None = None
+    """True: a legal hold keeps the row, whatever the retention."""
+
+
 def collection_name(document: type[Document]) -> str:
     """Returns the name of the document's collection; the class need not be bound to a database."""
     settings: Any = document.Settings

@@ -3,12 +3,12 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 
 
-class CandidateChange(StoredDocument):
+class CandidateChange(HoldableDocument):
     """One field of one candidate (or of one of its applications) changed, and who changed it."""
 
     ats_integration_id: UUID
@@ -21,18 +21,10 @@ class CandidateChange(StoredDocument):
     old: Any = None
     new: Any = None
     origin: Literal["ats", "clearview"]
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "candidate_changes"
         indexes = [
-            IndexModel(
-                [("candidate_id", ASCENDING), ("changed_at", DESCENDING)],
-                name="candidate_changed_at",
-            ),
-            IndexModel(
-                [("ats_integration_id", ASCENDING), ("changed_at", ASCENDING), ("path", ASCENDING)],
-                name="integration_changed_at",
-            ),
+            IndexModel(["candidate_id", ("changed_at", DESCENDING)], name="candidate_changed_at"),
+            IndexModel(["ats_integration_id", "changed_at", "path"], name="integration_changed_at"),
         ]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from bson.binary import Binary
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 from models.status import ApplicationStatus
@@ -50,7 +50,7 @@ class ClearViewCandidate(StoredDocument):
         name = "candidates"
         indexes = [
             IndexModel(
-                [("integration_id", ASCENDING), ("external_id", ASCENDING)],
+                ["integration_id", "external_id"],
                 name="integration_external_id",
                 unique=True,
                 partialFilterExpression=IMPORTED,
@@ -86,13 +86,11 @@ class ClearViewApplication(StoredDocument):
         name = "applications"
         indexes = [
             IndexModel(
-                [("integration_id", ASCENDING), ("external_id", ASCENDING)],
+                ["integration_id", "external_id"],
                 name="integration_external_id",
                 unique=True,
                 partialFilterExpression=IMPORTED,
             ),
-            IndexModel([("candidate_id", ASCENDING)], name="candidate"),
-            IndexModel(
-                [("integration_id", ASCENDING), ("status", ASCENDING)], name="integration_status"
-            ),
+            IndexModel(["candidate_id"], name="candidate"),
+            IndexModel(["integration_id", "status"], name="integration_status"),
         ]

@@ -30,13 +30,7 @@ TOLERANT: CodecOptions[Row] = CodecOptions(
 """Decodes dates beyond the year 9999 and texts that are not UTF-8."""
 _WITHOUT_UUIDS = TOLERANT.with_options(uuid_representation=UuidRepresentation.UNSPECIFIED)
 """Also decodes UUIDs that are not 16 bytes long."""
-RAW: CodecOptions[RawBSONDocument] = CodecOptions(
-    document_class=RawBSONDocument,
-    tz_aware=True,
-    uuid_representation=UuidRepresentation.STANDARD,
-    unicode_decode_error_handler="replace",
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-)
+RAW: CodecOptions[RawBSONDocument] = TOLERANT.with_options(document_class=RawBSONDocument)
 """Leaves each document to `decoded`, so that one that cannot be decoded fails by itself."""
 _NUMBERS = ("int", "long", "double", "decimal", "objectId")
 """Types that some systems write where an id is expected; decoding them cannot fail."""

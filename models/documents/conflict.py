@@ -3,12 +3,12 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 
 
-class Conflict(StoredDocument):
+class Conflict(HoldableDocument):
     """One application whose status changed on both sides, and how it was decided."""
 
     ats_integration_id: UUID
@@ -25,14 +25,10 @@ class Conflict(StoredDocument):
     detected_at: UtcTime
     resolved_at: UtcTime | None = None
     details: dict[str, Any] | None = None
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "conflicts"
         indexes = [
-            IndexModel(
-                [("application_id", ASCENDING), ("detected_at", DESCENDING)], name="application"
-            ),
-            IndexModel([("state", ASCENDING), ("detected_at", DESCENDING)], name="state"),
+            IndexModel(["application_id", ("detected_at", DESCENDING)], name="application"),
+            IndexModel(["state", ("detected_at", DESCENDING)], name="state"),
         ]

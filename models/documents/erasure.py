@@ -1,9 +1,10 @@
-"""`erasures`: the receipt of one erasure; `data_keys`: the key of the hashes in receipts."""
+"""`erasures`: the receipt of one erasure; `data_keys`: the key of the hashes in receipts; `legal_holds`: who is kept."""
 
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -39,8 +40,8 @@ class Erasure(StoredDocument):
     class Settings:
         name = "erasures"
         indexes = [
-            IndexModel([("hashes", ASCENDING)], name="hashes"),
-            IndexModel([("requested_at", ASCENDING)], name="requested_at"),
+            IndexModel(["hashes"], name="hashes"),
+            IndexModel(["requested_at"], name="requested_at"),
         ]
 
 
@@ -59,3 +60,17 @@ class DataKey(StoredDocument):
 
     class Settings:
         name = "data_keys"
+
+
+class LegalHold(StoredDocument):
+    """A candidate who is not erased while this is here. `_id` is ClearView's id of the candidate."""
+
+    ats_integration_id: UUID
+    external_id: str
+    reason: str
+    """Such as a file number. It names no one."""
+    set_at: UtcTime
+
+    class Settings:
+        name = "legal_holds"
+        indexes = [IndexModel(["ats_integration_id", "external_id"], name="candidate")]

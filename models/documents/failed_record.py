@@ -4,7 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -25,8 +25,5 @@ class FailedRecord(StoredDocument):
     class Settings:
         name = "failed_records"
         indexes = [
-            IndexModel(
-                [("ats_integration_id", ASCENDING), ("next_attempt_at", ASCENDING)],
-                name="integration_due",
-            ),
+            IndexModel(["ats_integration_id", "next_attempt_at"], name="integration_due"),
         ]

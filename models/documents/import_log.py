@@ -4,12 +4,12 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 
 
-class CandidateImportLog(StoredDocument):
+class CandidateImportLog(HoldableDocument):
     """One import of one version of one candidate; `_id` follows from the version, so a replay
     cannot log it twice.
     """
@@ -25,15 +25,12 @@ class CandidateImportLog(StoredDocument):
     run_id: UUID
     merged: bool = False
     """The version came through several lists: the row grew after it was written."""
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "candidates_import_log"
         indexes = [
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("imported_at", DESCENDING)],
-                name="integration_imported_at",
+                ["ats_integration_id", ("imported_at", DESCENDING)], name="integration_imported_at"
             ),
-            IndexModel([("candidate_id", ASCENDING)], name="candidate"),
+            IndexModel(["candidate_id"], name="candidate"),
         ]

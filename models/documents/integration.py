@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -34,4 +34,4 @@ class IntegrationSettings(StoredDocument):
 
     class Settings:
         name = "ats_integration_settings"
-        indexes = [IndexModel([("name", ASCENDING)], unique=True, name="name")]
+        indexes = [IndexModel(["name"], unique=True, name="name")]

@@ -3,9 +3,9 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 from models.status import ApplicationStatus
 
 OutboxState = Literal[
@@ -14,7 +14,7 @@ OutboxState = Literal[
 OPEN_STATES: tuple[OutboxState, ...] = ("pending", "in_flight", "retrying")
 
 
-class StatusOutboxEntry(StoredDocument):
+class StatusOutboxEntry(HoldableDocument):
     """One intended push. `_id` follows from the event's resume token, so replays are harmless."""
 
     event_id: str
@@ -49,23 +49,11 @@ class StatusOutboxEntry(StoredDocument):
     created_at: UtcTime
     finished_at: UtcTime | None = None
     fence: int | None = None
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "status_outbox"
         indexes = [
-            IndexModel(
-                [
-                    ("ats_integration_id", ASCENDING),
-                    ("state", ASCENDING),
-                    ("next_attempt_at", ASCENDING),
-                ],
-                name="integration_due",
-            ),
-            IndexModel(
-                [("application_id", ASCENDING), ("sequence", ASCENDING)],
-                name="application_sequence",
-            ),
-            IndexModel([("state", ASCENDING), ("sequence", ASCENDING)], name="state_sequence"),
+            IndexModel(["ats_integration_id", "state", "next_attempt_at"], name="integration_due"),
+            IndexModel(["application_id", "sequence"], name="application_sequence"),
+            IndexModel(["state", "sequence"], name="state_sequence"),
         ]

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -58,42 +58,29 @@ class CandidateSnapshot(StoredDocument):
             # `_id` follows from the first three and is what is unique. The other two make the
             # comparison of a page one walk through the index.
             IndexModel(
-                [
-                    ("ats_integration_id", ASCENDING),
-                    ("list", ASCENDING),
-                    ("external_id", ASCENDING),
-                    ("digest", ASCENDING),
-                    ("mapping_version", ASCENDING),
-                ],
+                ["ats_integration_id", "list", "external_id", "digest", "mapping_version"],
                 name="record",
             ),
             # Records of a list of candidates hold no applications, and cost nothing here.
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("applications.external_id", ASCENDING)],
+                ["ats_integration_id", "applications.external_id"],
                 name="application_of_record",
                 partialFilterExpression={"applications.external_id": {"$exists": True}},
             ),
+            IndexModel(["ats_integration_id", "candidate.external_id"], name="candidate"),
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("candidate.external_id", ASCENDING)],
-                name="candidate",
-            ),
-            IndexModel(
-                [("deleted_at", ASCENDING)],
+                ["deleted_at"],
                 name="deleted",
                 partialFilterExpression={"deleted_at": {"$type": "date"}},
             ),
             # What pushes have moved since the last poll: a handful, as a rule.
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("list", ASCENDING)],
+                ["ats_integration_id", "list"],
                 name="uncompared",
                 partialFilterExpression={"fingerprint": UNCOMPARED},
             ),
             IndexModel(
-                [
-                    ("ats_integration_id", ASCENDING),
-                    ("list", ASCENDING),
-                    ("detail_due_at", ASCENDING),
-                ],
+                ["ats_integration_id", "list", "detail_due_at"],
                 name="detail_due",
                 partialFilterExpression={"detail_due_at": {"$exists": True}},
             ),

@@ -3,13 +3,13 @@
 from typing import Literal
 from uuid import UUID
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 from models.status import ApplicationStatus
 
 
-class StatusUpdateLog(StoredDocument):
+class StatusUpdateLog(HoldableDocument):
     """One outcome of one event; `_id` is the outbox entry's, so a replay cannot log it twice."""
 
     ats_integration_id: UUID | None
@@ -31,20 +31,16 @@ class StatusUpdateLog(StoredDocument):
     note_error: str | None = None
     replay_of: UUID | None = None
     """The push, where this is an earlier outcome of one that was replayed since."""
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "application_status_update_log"
         indexes = [
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("updated_at", DESCENDING)],
-                name="integration_updated_at",
+                ["ats_integration_id", ("updated_at", DESCENDING)], name="integration_updated_at"
             ),
             IndexModel(
-                [("application_id", ASCENDING), ("updated_at", DESCENDING)],
-                name="application_updated_at",
+                ["application_id", ("updated_at", DESCENDING)], name="application_updated_at"
             ),
-            IndexModel([("candidate_id", ASCENDING)], name="candidate"),
-            IndexModel([("event_id", ASCENDING)], name="event"),
+            IndexModel(["candidate_id"], name="candidate"),
+            IndexModel(["event_id"], name="event"),
         ]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 
 from models.documents.base import StoredDocument, UtcTime
 
@@ -40,7 +40,7 @@ class SyncRun(StoredDocument):
         name = "sync_runs"
         indexes = [
             IndexModel(
-                [("ats_integration_id", ASCENDING), ("job", ASCENDING), ("started_at", DESCENDING)],
+                ["ats_integration_id", "job", ("started_at", DESCENDING)],
                 name="integration_job_started_at",
             ),
             IndexModel([("started_at", DESCENDING)], name="started_at"),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from models.documents.alert import Alert
-from models.documents.analytics_log import AnalyticsExportLog
+from models.documents.analytics import AnalyticsExportLog
 from models.documents.base import StoredDocument, collection_name
 from models.documents.change import CandidateChange
 from models.documents.failed_record import FailedRecord

@@ -4,12 +4,12 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel
+from pymongo import IndexModel
 
-from models.documents.base import StoredDocument, UtcTime
+from models.documents.base import HoldableDocument, UtcTime
 
 
-class WebhookEvent(StoredDocument):
+class WebhookEvent(HoldableDocument):
     """An event holds ids only; the record is read again at the ATS. `_id` is derived from `event_id`."""
 
     ats_integration_id: UUID
@@ -25,18 +25,9 @@ class WebhookEvent(StoredDocument):
     applied_at: UtcTime | None = None
     run_id: UUID | None = None
     """The run that read the records."""
-    held: bool | None = None
-    """True: a legal hold keeps the row, whatever the retention."""
 
     class Settings:
         name = "webhook_events"
         indexes = [
-            IndexModel(
-                [
-                    ("ats_integration_id", ASCENDING),
-                    ("state", ASCENDING),
-                    ("received_at", ASCENDING),
-                ],
-                name="integration_state",
-            ),
+            IndexModel(["ats_integration_id", "state", "received_at"], name="integration_state"),
         ]

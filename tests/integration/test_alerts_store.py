@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, Condition
-from daemon.store.alert_expiry import AlertExpiry
 from daemon.store.alert_mutes import AlertMutes
 from daemon.store.alerts import AlertStore
 from daemon.store.connection import Mongo
@@ -179,7 +178,6 @@ async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
     opened: Mongo, unrestricted: Mongo, clock: MovingClock
 ) -> None:
     alerts = AlertStore(opened, clock)
-    expiry = AlertExpiry(opened, alerts)
     record = {"ats_integration_id": integration_id("acme"), "state": "dead"}
     conflict = {"ats_integration_id": integration_id("acme"), "state": "open"}
     for kind in (AlertKind.DEAD_LETTERS, AlertKind.CONFLICTS_OPEN, AlertKind.AUTH_REFUSED):
@@ -188,12 +186,12 @@ async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
     rows = (own.failed_records, record), (own.conflicts, conflict)
     for collection, row in rows:
         await collection.insert_one(dict(row), bypass_document_validation=True)
-    await expiry.resolve_expired()
+    await alerts.resolve_expired()
     before = {row["kind"] for row in await alerts.listed()}
     left = []
     for collection, _ in rows:
         await collection.delete_many({})
-        await expiry.resolve_expired()
+        await alerts.resolve_expired()
         left.append({row["kind"] for row in await alerts.listed()})
 
     assert before == {"dead_letters", "conflicts_open", "auth_refused"}

@@ -9,8 +9,8 @@ from connectors.simulator import Simulator, create_simulator
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from connectors.simulator.clearview_store import InMemoryCandidates
 from connectors.simulator.documents import document
+from daemon.store.clearview_backends import HttpShelf
 from daemon.store.connection import Mongo
-from daemon.store.http_attachments import HttpShelf
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
 from models.ids import candidate_id

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from daemon.store.bulk_insert import PART, insert_each
+from daemon.store.bulk_writes import PART, insert_each
 from daemon.store.connection import Mongo
 from daemon.store.encoding import encode
 from tests.support.mongo import TestMongo

@@ -13,7 +13,6 @@ from daemon.core.status_events import StatusEvent
 from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.connection import Mongo
-from daemon.store.lost_pushes import MongoLostPushes
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push
 from daemon.store.push_results import PushResults
@@ -203,7 +202,7 @@ class Killed(BaseException):
     """The process ended here."""
 
 
-class KilledBefore(MongoLostPushes):
+class KilledBefore(MongoOutbox):
     async def repeat(self, *_: Any, **__: Any) -> int:
         raise Killed
 

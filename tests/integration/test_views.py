@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
-from daemon.store.preparation import targets
-from daemon.store.views import prepare_views, view_problems
+from daemon.store.preparation import prepare_views, targets, view_problems
 from models.documents import IntegrationSettings
 from models.documents.views import CANDIDATE_TIMELINE, VIEWS
 from models.ids import integration_id

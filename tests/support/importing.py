@@ -19,7 +19,7 @@ from daemon.store.conflicts import MongoConflictLog
 from daemon.store.connection import Mongo
 from daemon.store.failed_records import MongoFailedRecords
 from daemon.store.import_history import MongoImportHistory
-from daemon.store.lost_pushes import MongoLostPushes
+from daemon.store.outbox import MongoOutbox
 from daemon.store.pending_details import MongoPendingDetails
 from daemon.store.runs import MongoRunLog
 from daemon.store.snapshots import MongoSnapshots
@@ -41,7 +41,7 @@ def import_ports(mongo: Mongo, integration: UUID, clock: Clock) -> ImportPorts:
         failed=MongoFailedRecords(mongo, integration),
         checkpoints=MongoCheckpoints(mongo, clock),
         conflicts=MongoConflictLog(mongo, integration),
-        pushes=MongoLostPushes(mongo),
+        pushes=MongoOutbox(mongo),
         values=MongoSentValues(mongo, clock),
         webhooks=MongoWebhookQueue(mongo, integration),
         erased=its.erased,

@@ -17,7 +17,7 @@ from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.store.checkpoints import MongoCheckpoints
-from daemon.store.clearview_applications import MongoClearViewApplications
+from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.conflicts import MongoOpenConflicts
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue

@@ -5,8 +5,8 @@ import os
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ LOG_BYTES_KEPT = 10 * 1024 * 1024
 # What mongod may see of our environment; the rest (secrets above all) is none of its business.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "GLIBC_TUNABLES")
 
-__all__ = ["EmbeddedMongo", "EmbeddedMongoError", "start_embedded"]
+__all__ = ["EmbeddedMongo", "EmbeddedMongoError", "start_embedded", "watched"]
 
 
 @dataclass(slots=True)
@@ -251,3 +251,41 @@ def _read_from(logpath: Path, offset: int) -> str:
     with logpath.open("rb") as log:
         log.seek(offset)
         return log.read().decode(errors="replace")
+
+
+CANCEL_AGAIN_S = 0.8
+"""A cancellation can be lost (`daemon.runtime.timeouts`)."""
+
+
+@asynccontextmanager
+async def watched(embedded: EmbeddedMongo | None) -> AsyncIterator[None]:
+    """Cancels the block when mongod ends; without an embedded MongoDB there is nothing to watch.
+
+    Raises:
+        EmbeddedMongoError: it ended, for the reason that its exit code or its log gives.
+    """
+    if embedded is None:
+        yield
+        return
+    working, died = asyncio.current_task(), list[EmbeddedMongoError]()
+    assert working is not None
+
+    async def watch() -> None:
+        try:
+            await embedded.watch(asyncio.Event())
+        except EmbeddedMongoError as error:
+            died.append(error)
+        while True:
+            working.cancel()
+            await asyncio.sleep(CANCEL_AGAIN_S)
+
+    watching = asyncio.create_task(watch(), name="watch the embedded MongoDB")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        if died:
+            while working.uncancel():
+                pass
+            raise died[0]

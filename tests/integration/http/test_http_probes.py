@@ -5,8 +5,12 @@ import asyncio
 import pytest
 
 from daemon.http.heartbeat import DEAD_AFTER_S, Heartbeat
-from daemon.store.connection import ConnectionOptions, Mongo
-from daemon.store.readiness import why_clearview_is_not_writable, why_not_writable
+from daemon.store.connection import (
+    ConnectionOptions,
+    Mongo,
+    why_clearview_is_not_writable,
+    why_not_writable,
+)
 from tests.support.http_port import Serve
 from tests.support.mongo import TestMongo
 from tests.support.sample_rows import a_dead_push, a_run, an_alert, an_integration

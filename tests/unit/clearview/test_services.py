@@ -11,7 +11,7 @@ import pytest
 from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
 from connectors.simulator.clearview_store import InMemoryCandidates
 from daemon.core.analytics import MetricsUnavailable, Period
-from daemon.store.http_analytics import HttpMetrics
+from daemon.store.clearview_backends import HttpMetrics
 from daemon.store.http_service import ClearViewHttp
 from tests.support.moving_clock import START, MovingClock
 

@@ -16,7 +16,7 @@ from connectors.errors import (
     Unavailable,
 )
 from daemon.attachments.content_type import UNKNOWN, UnwantedContent, content_type_of
-from daemon.attachments.failures import RETRY, after_failure
+from daemon.attachments.fetch import RETRY, after_failure
 from daemon.core.attachments import (
     AttachmentRules,
     FileToFetch,

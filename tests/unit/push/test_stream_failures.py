@@ -4,7 +4,7 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from daemon.core.status_events import PositionLost, StreamInterrupted
-from daemon.stream.failures import stream_failure
+from daemon.stream.database_stream import stream_failure
 
 LOST = {
     286: "the oplog no longer holds it",
