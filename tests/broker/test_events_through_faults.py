@@ -23,6 +23,7 @@ from tests.support.mongo import TestMongo
 from tests.support.moving_clock import MovingClock
 from tests.support.relay_process import killed_again_and_again
 from tests.support.sample_rows import NOW, an_integration
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.broker,
@@ -38,12 +39,6 @@ Condition = Callable[[], Awaitable[bool]]
 async def writer(opened: Mongo) -> LogWriter:
     await opened.own["ats_integration_settings"].insert_one(an_integration("acme"))
     return LogWriter(opened, random.Random(18))
-
-
-async def eventually(condition: Condition) -> None:
-    async with asyncio.timeout(40):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 class Relay:
@@ -97,9 +92,9 @@ async def test_a_broker_that_is_killed_again_and_again_loses_nothing(
         await writer.write(40)
         broker.lose_power()
         await writer.write(40)
-        await eventually(relay.is_reported)
+        await until(relay.is_reported, within=40)
         broker.start()
-        await eventually(relay.is_resolved)
+        await until(relay.is_resolved, within=40)
     await writer.write(10)
     await _until_received(subscriber, writer)
 
@@ -113,11 +108,11 @@ async def test_a_broker_that_is_away_for_an_hour_gets_everything_afterwards(
     for _ in range(60):
         await writer.write(5)
         relay.clock.advance(timedelta(minutes=1))
-    await eventually(relay.is_reported)
+    await until(relay.is_reported, within=40)
     alert = await relay.alert()
     broker.start()
     await _until_received(subscriber, writer)
-    await eventually(relay.is_resolved)
+    await until(relay.is_resolved, within=40)
 
     assert alert is not None
     assert "Nothing is lost" in alert["message"]
@@ -134,12 +129,12 @@ async def test_a_credential_that_is_refused_is_named_and_events_follow_once_it_i
     try:
         broker.control("close_all_connections", "--global", "the password has changed")
         await writer.write(20)
-        await eventually(relay.is_reported)
+        await until(relay.is_reported, within=40)
         alert = await relay.alert()
     finally:
         broker.control("change_password", USER, PASSWORD)
     await _until_received(subscriber, writer)
-    await eventually(relay.is_resolved)
+    await until(relay.is_resolved, within=40)
 
     assert alert is not None
     assert "The broker refuses the user or the password." in alert["message"]
@@ -153,12 +148,12 @@ async def test_an_alarm_of_memory_holds_events_back_and_people_hear_why(
     broker.control("set_vm_memory_high_watermark", "0.000001")
     try:
         await writer.write(30)
-        await eventually(relay.is_reported)
+        await until(relay.is_reported, within=40)
         alert = await relay.alert()
     finally:
         broker.control("set_vm_memory_high_watermark", "absolute", "1GB")
     await _until_received(subscriber, writer)
-    await eventually(relay.is_resolved)
+    await until(relay.is_resolved, within=40)
 
     assert alert is not None
     assert "its alarm of memory or disk is on" in alert["message"]
@@ -180,11 +175,11 @@ async def test_what_no_queue_is_bound_for_opens_an_alert_until_one_is(
             return not await is_reported()
 
         await writer.write(30)
-        await eventually(is_reported)
+        await until(is_reported, within=40)
         alert = await relay.alert("events_untaken")
         before = await subscriber.receive()
         await subscriber.bind("candidate.#")
-        await eventually(is_resolved)
+        await until(is_resolved, within=40)
     after = await subscriber.receive()
 
     assert alert is not None
@@ -197,7 +192,7 @@ async def _until_received(subscriber: Subscriber, writer: LogWriter) -> None:
     async def all_there() -> bool:
         return len({e["id"] for e in await subscriber.receive()}) >= writer.count
 
-    await eventually(all_there)
+    await until(all_there, within=40)
 
 
 async def test_a_relay_that_is_killed_again_and_again_loses_nothing_and_keeps_the_order(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.simulator.documents import document
-from tests.support.ats_sync import Workbench, until, workbench
+from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 

@@ -8,9 +8,10 @@ import pytest
 from aiohttp import web
 
 from connectors.simulator.clearview_services import ClearViewServices
-from tests.support.ats_sync import Workbench, until
+from tests.support.ats_sync import Workbench
 from tests.support.mongo import TestMongo
 from tests.support.tiny_ats import definition_text
+from tests.support.waiting import until
 from tests.support.wild import HEALTHY, HOSTILE, WildBench, wild_bench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]

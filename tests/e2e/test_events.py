@@ -13,11 +13,12 @@ import pytest
 from aiohttp.test_utils import TestServer
 from bson.timestamp import Timestamp
 
-from tests.support.ats_sync import Workbench, until, workbench
+from tests.support.ats_sync import Workbench, workbench
 from tests.support.event_sinks import SECRET, WebhookReceiver
 from tests.support.killing import EVERY_POINT
 from tests.support.log_writer import broken_promises
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 LOGS = ("candidates_import_log", "application_status_update_log")

@@ -13,8 +13,9 @@ import pytest
 
 from connectors.simulator import Simulator, create_simulator
 from daemon.runtime.config_sources import LOOK_EVERY
-from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
+from tests.support.ats_sync import RunningDaemon, Workbench, workbench
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 KEY, NEW_KEY, TOKEN = "k" * 40, "n" * 40, "admin-token-of-this-test"

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from connectors.simulator import Simulator
-from tests.support.ats_sync import Workbench, until, workbench
+from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 
 log = logging.getLogger(__name__)
 SECONDS = float(os.environ.get("RATE_BUDGET_S", "0"))

@@ -12,8 +12,9 @@ import pytest
 
 from connectors.simulator import Fault
 from connectors.simulator.commands import run_command
-from tests.support.ats_sync import THREE, RunningDaemon, Workbench, until, workbench
+from tests.support.ats_sync import THREE, RunningDaemon, Workbench, workbench
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e]
 

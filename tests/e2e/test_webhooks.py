@@ -13,8 +13,9 @@ import pytest
 
 from connectors.simulator.commands import run_command
 from connectors.simulator.webhook_events import Sent
-from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
+from tests.support.ats_sync import RunningDaemon, Workbench, workbench
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 from tests.support.webhook_senders import SECRET, SIGN, payload_of
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.slow]

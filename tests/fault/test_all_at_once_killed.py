@@ -16,9 +16,10 @@ import pytest
 from connectors.simulator import Simulator
 from connectors.simulator.commands import run_command
 from daemon.store.connection import Mongo
-from tests.support.ats_sync import RunningDaemon, Workbench, until, workbench
+from tests.support.ats_sync import RunningDaemon, Workbench, workbench
 from tests.support.attachments import FilesBench
 from tests.support.mongo import TestMongo, stored_names
+from tests.support.waiting import until
 from tests.support.webhook_senders import SECRET
 
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]

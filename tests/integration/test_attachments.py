@@ -15,6 +15,7 @@ from daemon.core.attachments import AttachmentRules, FileFailure
 from daemon.store.attachments import MongoDueFiles, MongoFileQueue
 from daemon.store.connection import Mongo
 from tests.support.attachments import FilesBench
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 
@@ -346,13 +347,15 @@ async def test_the_job_fetches_when_the_poller_finds_something_due(bench: FilesB
     poller = AttachmentPoller(
         MongoDueFiles(bench.mongo), bench.clock, lambda: {bench.integration: job.wake}
     )
+
+    async def all_fetched() -> bool:
+        return await bench.states() == {"fetched"}
+
     async with asyncio.TaskGroup() as group:
         group.create_task(job.run(stop))
         await bench.poll()
         await poller.poll()
-        async with asyncio.timeout(30):
-            while await bench.states() != {"fetched"}:
-                await asyncio.sleep(0.02)
+        await until(all_fetched, within=30)
         stop.set()
 
     assert await bench.wrong() == []

@@ -1,7 +1,7 @@
 """What the logs record is published: at least once, in order for each candidate, with real MongoDB."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from tests.support.log_rows import (
 )
 from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import NOW, an_integration
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 PATIENCE = timedelta(seconds=20)
@@ -73,12 +74,6 @@ async def open_alerts(mongo: Mongo) -> list[str]:
     return sorted([row["kind"] async for row in rows])
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
 async def test_each_kind_of_row_is_published_under_its_id(logs: Mongo) -> None:
     sink = SinkInMemory()
     async with running(relay_to(sink, logs)):
@@ -117,7 +112,7 @@ async def test_what_is_written_while_the_daemon_is_away_is_published_when_it_ret
     async with running(relay_to(sink, logs)):
         first = await write(logs, IMPORTS, import_row("1"))
         await sink.until_taken(1)
-        await eventually(lambda: _is_stored_beyond(logs))
+        await until(lambda: _is_stored_beyond(logs))
     second = await write(logs, IMPORTS, import_row("2"), import_row("3"))
     async with running(relay_to(sink, logs)):
         await sink.until_taken(3)
@@ -138,7 +133,7 @@ async def test_the_position_waits_for_the_sinks_confirmation(logs: Mongo) -> Non
         waiting = await position(logs)
         sink.failure = None
         await sink.until_taken(1)
-        await eventually(lambda: _is_past(logs, before))
+        await until(lambda: _is_past(logs, before))
 
     assert waiting["token"] == before["token"]
     assert [e.id for e in sink.events] == ids
@@ -156,10 +151,10 @@ async def test_a_sink_that_is_away_opens_an_alert_which_ends_when_it_takes_again
     async with running(relay_to(sink, logs, metrics=metrics)):
         await write(logs, IMPORTS, import_row("1"), import_row("2"))
         await sink.until_offered(2)
-        await eventually(lambda: _alerts_are(logs, ["events_undelivered"]))
+        await until(lambda: _alerts_are(logs, ["events_undelivered"]))
         sink.failure = None
         await sink.until_taken(2)
-        await eventually(lambda: _alerts_are(logs, []))
+        await until(lambda: _alerts_are(logs, []))
     rows = await logs.own["alerts"].find({"kind": "events_undelivered"}).to_list()
 
     assert "refuses the user or the password" in rows[0]["message"]
@@ -185,10 +180,10 @@ async def test_logs_that_may_not_be_read_open_an_alert_that_says_what_to_grant(
 
     sink, source, stop = SinkInMemory(), Forbidden(logs.own, MovingClock()), asyncio.Event()
     task = asyncio.create_task(relay_to(sink, logs, source=source).run(stop))
-    await eventually(lambda: _alerts_are(logs, ["events_undelivered"]))
+    await until(lambda: _alerts_are(logs, ["events_undelivered"]))
     row = await logs.own["alerts"].find_one({"kind": "events_undelivered"})
     source.is_granted = True
-    await eventually(lambda: _alerts_are(logs, []))
+    await until(lambda: _alerts_are(logs, []))
     stop.set()
     await task
 
@@ -273,9 +268,9 @@ async def test_history_that_the_server_lost_is_made_good_while_the_daemon_runs(
             | {"data": {"failCommands": ["getMore"], "errorCode": history_lost}}
         )
         ids = await write(logs, IMPORTS, import_row("1", imported_at=at))
-        await eventually(lambda: _was_repaired(logs))
+        await until(lambda: _was_repaired(logs))
         ids += await write(logs, IMPORTS, import_row("2", imported_at=at))
-        await eventually(lambda: _has(sink, ids))
+        await until(lambda: _has(sink, ids))
 
     assert sorted({e.id for e in sink.events}) == sorted(ids)
 
@@ -372,13 +367,13 @@ async def test_a_type_that_no_one_wants_opens_an_alert_until_someone_does(logs: 
     sink = SinkInMemory(unrouted={"candidate.updated"})
     async with running(relay_to(sink, logs)):
         await write(logs, IMPORTS, import_row("1"), import_row("2"))
-        await eventually(lambda: _alerts_are(logs, ["events_untaken"]))
+        await until(lambda: _alerts_are(logs, ["events_untaken"]))
         await write(logs, UPDATES, update_row("1"))
         await sink.until_taken(3)
         still = await open_alerts(logs)
         sink.unrouted.clear()
         await write(logs, IMPORTS, import_row("3"))
-        await eventually(lambda: _alerts_are(logs, []))
+        await until(lambda: _alerts_are(logs, []))
 
     assert still == ["events_untaken"]
 

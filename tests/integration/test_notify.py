@@ -1,7 +1,7 @@
 """From a condition to a message: opened once, resolved once, whatever the channel does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from daemon.store.notification_queue import MongoNotificationQueue
 from models.ids import integration_id
 from tests.support.exporting import Killed
 from tests.support.moving_clock import MovingClock
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 TOKEN = "notify-token"
@@ -447,11 +448,9 @@ async def test_the_task_delivers_by_itself_and_stops_when_told(
     running = asyncio.create_task(desk.sender.run(stop))
     await desk.alerts.raise_condition(failing("acme"))
     desk.clock.advance(20 * SECONDS)
-    async with asyncio.timeout(10):
-        while not services.notifications:
-            await asyncio.sleep(0.005)
-        stop.set()
-        await running
+    await until(lambda: bool(services.notifications))
+    stop.set()
+    await running
 
     assert said(services) == [("open", "acme")]
 
@@ -500,20 +499,12 @@ async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
     desk.clock.advance(20 * SECONDS)
     stop = asyncio.Event()
     running = asyncio.create_task(sender.run(stop))
-    async with asyncio.timeout(10):
-        while not services.notifications:
-            await asyncio.sleep(0.005)
-        stop.set()
-        await running
+    await until(lambda: bool(services.notifications))
+    stop.set()
+    await running
 
     assert alert_states.failures == 0
     assert said(services) == [("open", "acme")]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_what_no_channel_was_there_to_tell_waits_for_one(

@@ -33,8 +33,8 @@ from tests.support.erasing import erasing
 from tests.support.importing import ImportBench
 from tests.support.mongo import TestMongo, stored_names
 from tests.support.moving_clock import MovingClock
-from tests.support.push_world import until
 from tests.support.sample_rows import NOW, a_run
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 MONTH = timedelta(days=30)

@@ -30,6 +30,7 @@ from tests.support.ats import SteppedClock
 from tests.support.mongo import TestMongo
 from tests.support.rotating_tokens import CREDENTIALS, RotatingVendor, rotating_auth
 from tests.support.tiny_ats import TinyAts, definition_text, ids_of, tiny_ats, tiny_connector
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(3)]
@@ -48,12 +49,30 @@ def in_mongo(opened: Mongo, key: str = KEYS[0], times: ClaimTimes | None = None)
 Make = Callable[[], TokenStore]
 
 
+class ObservedClock(SystemClock):
+    """Notes which tasks have waited."""
+
+    def __init__(self) -> None:
+        self.waited: set[object] = set()
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.waited.add(asyncio.current_task())
+        await super().sleep(duration)
+
+
+@pytest.fixture
+def clock() -> ObservedClock:
+    return ObservedClock()
+
+
 @pytest.fixture(params=["MongoDB", "a file"])
-def make(request: pytest.FixtureRequest, opened: Mongo, tmp_path: Path) -> Make:
-    """A store of another process on the same place."""
+def make(
+    request: pytest.FixtureRequest, opened: Mongo, tmp_path: Path, clock: ObservedClock
+) -> Make:
+    """Makes a store as another process would have it, on the same tokens."""
     if request.param == "MongoDB":
-        return lambda: in_mongo(opened)
-    return lambda: FileTokenStore(tmp_path / "tokens.json", SystemClock())
+        return lambda: MongoTokenStore(opened, Keyring(encryption_keys(KEYS[0])), clock)
+    return lambda: FileTokenStore(tmp_path / "tokens.json", clock)
 
 
 async def test_what_one_process_stored_another_one_reads(make: Make) -> None:
@@ -70,13 +89,15 @@ async def test_what_one_process_stored_another_one_reads(make: Make) -> None:
     assert (after.refresh, after.access) == ("refresh-1", "access-1")
 
 
-async def test_a_grant_is_claimed_by_one_at_a_time_and_others_do_not_wait(make: Make) -> None:
+async def test_a_grant_is_claimed_by_one_at_a_time(make: Make, clock: ObservedClock) -> None:
     order: list[str] = []
 
-    async def exchange(name: str, grant: Grant = ACME) -> None:
-        async with make().claim(grant) as claim:
+    async def exchange(name: str) -> None:
+        async with make().claim(ACME) as claim:
             order.append(f"{name} begins")
-            await asyncio.sleep(0.15)
+            others = {"a", "b", "c"} - {line[0] for line in order}
+            clock.waited.clear()
+            await until(lambda: len(clock.waited) == len(others))
             await claim.keep(tokens(name))
             order.append(f"{name} ends")
 
@@ -212,9 +233,11 @@ async def test_a_claim_lasts_as_long_as_its_holder_needs(opened: Mongo, mongo: T
     rows = mongo.db["oauth_tokens"]
     async with in_mongo(opened, times=SOON).claim(ACME):
         [first] = await rows.distinct("claimed_until")
-        async with asyncio.timeout(10):
-            while await rows.find_one({"claimed_until": {"$gte": first + SOON.ttl}}) is None:
-                await asyncio.sleep(0.05)
+
+        async def is_renewed() -> bool:
+            return bool(await rows.find_one({"claimed_until": {"$gte": first + SOON.ttl}}))
+
+        await until(is_renewed)
         with pytest.raises(TokenUnavailable, match="another process"):
             async with in_mongo(opened, times=SOON).claim(ACME):
                 pass

@@ -14,7 +14,6 @@ import pytest
 from connectors.simulator import Fault
 from connectors.simulator.commands import run_command
 from models.ids import application_id, candidate_id
-from tests.support.ats_sync import until
 from tests.support.canary_daemon import EMAIL, ENVIRONMENT, CanaryWorld, canary_world
 from tests.support.canary_hub import ATSS
 from tests.support.canary_words import (
@@ -27,6 +26,7 @@ from tests.support.canary_words import (
     Words,
 )
 from tests.support.mongo_auth import GuardedMongo, guarded_mongo
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,13 +162,6 @@ class RunningDaemon:
         rest, _ = await asyncio.wait_for(self.process.communicate(), 20)
         self.lines += rest.decode().splitlines()
         return self.process.returncode or 0
-
-
-async def until(true: Callable[[], Awaitable[bool]], *, within: float = 20.0) -> None:
-    """Ask again and again, until it is so."""
-    async with asyncio.timeout(within):
-        while not await true():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

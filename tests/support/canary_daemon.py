@@ -17,7 +17,7 @@ from connectors.simulator import Simulator
 from connectors.simulator.commands import run_command
 from connectors.simulator.greenhouse import Greenhouse
 from connectors.simulator.world import Person
-from tests.support.ats_sync import Command, Workbench, until
+from tests.support.ats_sync import Command, Workbench
 from tests.support.canary_hub import ATSS, Hub, hub
 from tests.support.canary_words import (
     FILE,
@@ -30,6 +30,7 @@ from tests.support.command_line import Answer, ats_sync
 from tests.support.mongo import TestMongo
 from tests.support.mongo_auth import GuardedMongo
 from tests.support.tiny_ats import definition_text
+from tests.support.waiting import until
 
 TOKEN = SECRETS["admin token"]
 EMAIL = f"{PERSON['e-mail']}@example.org"

@@ -1,7 +1,7 @@
 """Both sides of a status push, on a real MongoDB and a fake ATS."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -252,12 +252,3 @@ async def push_world(
     finally:
         await world.leases.close()
         await mongo.close()
-
-
-async def until(
-    reached: Callable[[], Awaitable[bool]], *, within: float = 20.0, every: float = 0.02
-) -> None:
-    """Poll a condition of the database until it holds."""
-    async with asyncio.timeout(within):
-        while not await reached():
-            await asyncio.sleep(every)

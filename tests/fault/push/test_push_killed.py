@@ -17,7 +17,8 @@ from tests.support.killing import EVERY_POINT
 from tests.support.mongo import TestMongo
 from tests.support.push_ats import STAGES
 from tests.support.push_process import served
-from tests.support.push_world import PushWorld, push_world, until
+from tests.support.push_world import PushWorld, push_world
+from tests.support.waiting import until
 
 S = ApplicationStatus
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]

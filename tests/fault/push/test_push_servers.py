@@ -14,7 +14,8 @@ from daemon.runtime.supervision import Backoff, supervise
 from models.status import ApplicationStatus
 from models.times import utc_now
 from tests.support.mongo import Member, ReplicaSet, TestMongo, direct_client, free_ports
-from tests.support.push_world import PushWorld, push_world, until
+from tests.support.push_world import PushWorld, push_world
+from tests.support.waiting import until
 
 S = ApplicationStatus
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(150)]

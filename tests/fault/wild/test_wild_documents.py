@@ -12,9 +12,10 @@ from aiohttp import web
 from bson.binary import Binary
 
 from connectors.simulator.commands import run_command
-from tests.support.ats_sync import Workbench, until, workbench
+from tests.support.ats_sync import Workbench, workbench
 from tests.support.mongo import TestMongo
 from tests.support.odd_documents import ODD, raw_document
+from tests.support.waiting import until
 from tests.support.wild import wild_bench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.fault]

@@ -14,9 +14,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.ats_sync import RunningDaemon, until
+from tests.support.ats_sync import RunningDaemon
 from tests.support.brittle import ERRORS, brittle_definition, installed_in
 from tests.support.mongo import TestMongo
+from tests.support.waiting import until
 from tests.support.wild import HOSTILE, Sees, WildBench, wild_bench
 
 pytestmark = [pytest.mark.mongo, pytest.mark.e2e, pytest.mark.fault]

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from daemon.http.connections import HttpLimits, limits_of_process
-from tests.support.ats_sync import until
 from tests.support.http_port import Serve
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 PATIENT = HttpLimits(header_s=30, body_s=30, answer_s=30, idle_s=30)

@@ -9,7 +9,8 @@ from daemon.pushing import delivery_report
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from models.status import ApplicationStatus
 from tests.support import push_ats
-from tests.support.push_world import PushWorld, until
+from tests.support.push_world import PushWorld
+from tests.support.waiting import until
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo

@@ -11,7 +11,8 @@ from daemon.runtime.clock import SystemClock
 from daemon.runtime.leased_work import ORPHANED_LEASES_END_WITHIN, lease_soon
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
-from tests.support.push_world import MovedClock, until
+from tests.support.push_world import MovedClock
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mongo
 KEY = "push:acme"

@@ -19,7 +19,8 @@ from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.connection import Mongo
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo
-from tests.support.push_world import PushWorld, push_world, until
+from tests.support.push_world import PushWorld, push_world
+from tests.support.waiting import until
 
 S = ApplicationStatus
 pytestmark = pytest.mark.mongo

@@ -1,7 +1,7 @@
 """An edit is not forgotten because something failed while it was applied or refused."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from daemon.runtime.supervision import Backoff, supervise
 from models.errors import UserError
 from tests.support.push_world import RecordedAlerts
 from tests.support.tiny_ats import definition_text
+from tests.support.waiting import until
 
 SOON = timedelta(milliseconds=10)
 QUICK = Backoff(base=SOON, cap=SOON)
@@ -79,12 +80,6 @@ async def watched(
         finally:
             stop.set()
             await running
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("error", [KeyError(), AutoReconnect(), MemoryError()], ids=repr)

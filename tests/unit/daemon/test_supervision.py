@@ -17,6 +17,7 @@ from daemon.runtime.supervision import (
     supervise,
     until_stopped,
 )
+from tests.support.waiting import until
 
 SOON = timedelta(milliseconds=1)
 QUICK = Backoff(base=SOON, cap=SOON, settled_after=timedelta(hours=1))
@@ -53,9 +54,7 @@ async def test_living_long_enough_counts_as_recovered() -> None:
     settled = Backoff(base=SOON, cap=SOON, settled_after=SOON)
     with capture_logs() as events:
         task = asyncio.create_task(supervise("poll", failing(1, stop.wait), settled, stop=stop))
-        async with asyncio.timeout(5):
-            while len(events) < 2:
-                await asyncio.sleep(0.001)
+        await until(lambda: len(events) == 2)
         stop.set()
         await task
 
@@ -67,11 +66,9 @@ async def test_a_stop_ends_the_pause() -> None:
     slow = Backoff(base=timedelta(hours=1), cap=timedelta(hours=1))
     with capture_logs() as events:
         task = asyncio.create_task(supervise("poll", failing(9, nothing), slow, stop=stop))
-        async with asyncio.timeout(5):
-            while not events:
-                await asyncio.sleep(0.001)
-            stop.set()
-            await task
+        await until(lambda: bool(events))
+        stop.set()
+        await asyncio.wait_for(task, 5)
 
     assert [event["event"] for event in events] == ["task_failed"]
 
