@@ -310,10 +310,13 @@ async def test_a_broken_channel_delays_no_other_one(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices, hangs: bool
 ) -> None:
     broken = Broken(hangs=hangs)
-    limits = SenderLimits(send_timeout=timedelta(milliseconds=50))
+    limits = SenderLimits(send_timeout=timedelta(minutes=1))
     desk = Desk(opened, broken, channel, limits=limits)
     await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
+    sending = asyncio.create_task(desk.after(20 * SECONDS))
+    await until(lambda: bool(services.notifications))
+    sending.cancel()
+    await asyncio.wait([sending])
 
     assert broken.offered == 1
     assert said(services) == [("open", "acme")]
