@@ -6,6 +6,7 @@ write is repeated if it is not there.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -14,16 +15,6 @@ from connectors.http.decoding import decode
 
 _SUCCESS = frozenset({200, 201, 202, 203})
 _SUCCESS_WITHOUT_BODY = frozenset({204, 205})
-_SAYS_NO = frozenset({"error", "errors", "fail", "failed", "failure"})
-_NAMES_AN_ERROR = (
-    *("error", "errors", "errorInfo", "errorCode", "error_code", "errorMessage", "error_message"),
-    *("fault", "exception"),
-)
-_SHOWS_SUCCESS = ("success", "ok", "succeeded")
-_NO = (False, "false", "no")
-_SHOWS_OUTCOME = ("status", "result", "outcome")
-_REPEATS_STATUS = ("status", "statusCode", "status_code")
-"""Gateways and frameworks repeat in the body the HTTP status that they did not send."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -84,19 +75,34 @@ def _reports_error(value: Any) -> bool:
         return any(_reports_error(item) for item in value)
     if not isinstance(value, dict):
         return value is not True
-    if any(value.get(name) for name in _NAMES_AN_ERROR):
-        return True
-    if any(_folded(value.get(name)) in _NO for name in _SHOWS_SUCCESS):
-        return True
-    if any(_folded(value.get(name)) in _SAYS_NO for name in _SHOWS_OUTCOME):
-        return True
-    return any(_is_refusal(value.get(name)) for name in _REPEATS_STATUS)
+    return any(denies(value[name]) for name, denies in _DENIALS if name in value)
 
 
-def _folded(value: Any) -> Any:
-    """Returns a text in small letters; a list or object is no word."""
-    return value.lower() if isinstance(value, str) else value if isinstance(value, int) else None
+def _is_no(value: Any) -> bool:
+    return value == 0 if isinstance(value, int) else _folded(value) in {"false", "no"}
+
+
+def _is_failure(value: Any) -> bool:
+    return _folded(value) in {"error", "errors", "fail", "failed", "failure"}
 
 
 def _is_refusal(value: Any) -> bool:
+    """True for the HTTP status of a failure, which gateways repeat in a body but did not send."""
     return isinstance(value, int) and 400 <= value <= 599
+
+
+def _folded(value: Any) -> str:
+    return value.lower() if isinstance(value, str) else ""
+
+
+_NAMES_OF_ERRORS = (
+    *("error", "errors", "errorInfo", "errorCode", "error_code", "errorMessage", "error_message"),
+    *("fault", "exception"),
+)
+_DENIALS: Sequence[tuple[str, Callable[[Any], bool]]] = (
+    *((name, bool) for name in _NAMES_OF_ERRORS),
+    *((name, _is_no) for name in ("success", "ok", "succeeded")),
+    *((name, _is_failure) for name in ("status", "result", "outcome")),
+    *((name, _is_refusal) for name in ("status", "statusCode", "status_code")),
+)
+"""Keys of an answer, each with the values that deny success."""
