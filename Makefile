@@ -8,7 +8,7 @@ SUPPLY := build/supply-chain
 WORKERS ?= 3
 TEST_ARGS ?=
 GUARDED ?= $(addprefix tests/integration/,test_import_poll.py push/test_push_flow.py push/test_push_audit.py \
-  test_analytics_export.py test_erasure.py test_attachments.py test_event_relay.py cli/test_cli_analytics.py) \
+  test_analytics_export.py erasing/test_erasure.py test_attachments.py test_event_relay.py cli/test_cli_analytics.py) \
   $(addprefix tests/e2e/test_http_mode.py::test_,\
   a_status_changed_in_clearview_is_pushed_and_an_imported_one_is_not \
   an_erased_person_is_deleted_at_the_service_and_not_sent_again)

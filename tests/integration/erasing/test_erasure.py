@@ -23,10 +23,7 @@ from tests.support.canary import (
     FIELDS,
     FORMER,
     PERSON,
-    CanaryConnector,
-    an_ats,
     documents,
-    fill,
     shows,
     traces,
     values_of,
@@ -34,19 +31,10 @@ from tests.support.canary import (
 from tests.support.erasing import erasing
 from tests.support.importing import ImportBench, import_ports
 from tests.support.mongo import stored_names
-from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import a_candidate, an_integration
 
 pytestmark = pytest.mark.mongo
 BY_ID = PersonRequest(candidate=PERSON)
-
-
-@pytest.fixture
-async def bench(opened: Mongo) -> ImportBench:
-    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
-    bench.ruled(max_percent=100.0)
-    await fill(bench)
-    return bench
 
 
 def requests(bench: ImportBench) -> PersonRequests:

@@ -4,29 +4,13 @@ import pytest
 
 from daemon.core.erasure import PersonIds
 from daemon.erasing.requests import PersonRequest
-from daemon.store.connection import Mongo
 from models.errors import UserError
-from tests.support.canary import ACME, EMAIL, PERSON, CanaryConnector, an_ats
-from tests.support.erasing import Erasing, erasing
+from tests.support.canary import ACME, EMAIL, PERSON
+from tests.support.erasing import Erasing
 from tests.support.importing import ImportBench
-from tests.support.moving_clock import MovingClock
-from tests.support.sample_rows import an_integration
 
 pytestmark = pytest.mark.mongo
 BY_EMAIL = PersonRequest(email=EMAIL)
-
-
-@pytest.fixture
-async def bench(opened: Mongo) -> ImportBench:
-    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
-    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
-    await bench.poll(sweep=True)
-    return bench
-
-
-@pytest.fixture
-def its(bench: ImportBench) -> Erasing:
-    return erasing(bench.mongo, bench.clock)
 
 
 async def is_held_and_there(bench: ImportBench) -> bool:

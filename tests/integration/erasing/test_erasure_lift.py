@@ -13,33 +13,16 @@ from tests.support.canary import (
     ACME,
     EMAIL,
     PERSON,
-    CanaryConnector,
-    an_ats,
-    fill,
     shows,
     traces,
     values_of,
 )
-from tests.support.erasing import Erasing, erasing
+from tests.support.erasing import Erasing
 from tests.support.importing import ImportBench
-from tests.support.moving_clock import MovingClock
 from tests.support.sample_rows import an_integration
 
 pytestmark = pytest.mark.mongo
 BY_ID, BY_EMAIL = PersonRequest(candidate=PERSON), PersonRequest(email=EMAIL)
-
-
-@pytest.fixture
-async def bench(opened: Mongo) -> ImportBench:
-    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
-    bench.ruled(max_percent=100.0)
-    await fill(bench)
-    return bench
-
-
-@pytest.fixture
-def its(bench: ImportBench) -> Erasing:
-    return erasing(bench.mongo, bench.clock)
 
 
 async def is_imported(bench: ImportBench) -> bool:

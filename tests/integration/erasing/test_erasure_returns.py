@@ -35,20 +35,6 @@ OTHER_ADDRESS = {**FIELDS, "email": "other@example.org"}
 NO_ADDRESS = {**FIELDS, "email": None}
 
 
-@pytest.fixture
-async def bench(opened: Mongo) -> ImportBench:
-    bench = ImportBench(opened, CanaryConnector(an_ats()), MovingClock())
-    bench.ruled(max_percent=100.0)
-    await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
-    await bench.poll(sweep=True)
-    return bench
-
-
-@pytest.fixture
-def its(bench: ImportBench) -> Erasing:
-    return erasing(bench.mongo, bench.clock)
-
-
 async def left_of(mongo: Mongo, *external_ids: str) -> list[tuple[str, str, Any]]:
     """Every stored value that has one of the ids, or ClearView's id of it."""
     ours: set[UUID] = {of(ACME, e) for e in external_ids for of in (candidate_id, application_id)}
