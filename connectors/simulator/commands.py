@@ -103,18 +103,20 @@ class _Commands:
         self._account = account
         self._actions: Actions = account.actions
         self._kinds: dict[str, Callable[[Command], Done]] = {
-            "new_applicant": self._new_applicant,
+            "new_applicant": lambda c: self._of(self._actions.new_applicant(changes=_changes(c))),
             "edit_person": self._edit_person,
             "edit_application": self._edit_application,
             "move": self._move,
             "reject": self._reject,
-            "withdraw": lambda o: self._simply(self._actions.withdraw, o),
-            "unreject": lambda o: self._simply(self._actions.unreject, o),
-            "hire": lambda o: self._simply(self._actions.hire, o),
-            "anonymise": self._anonymise,
+            "withdraw": lambda c: self._with_application(self._actions.withdraw, c),
+            "unreject": lambda c: self._with_application(self._actions.unreject, c),
+            "hire": lambda c: self._with_application(self._actions.hire, c),
+            "anonymise": lambda c: self._with_person(self._actions.anonymise, c),
             "merge": self._merge,
-            "delete_candidate": self._delete_candidate,
-            "delete_application": self._delete_application,
+            "delete_candidate": lambda c: self._with_person(self._actions.delete_person, c),
+            "delete_application": lambda c: self._with_application(
+                self._actions.delete_application, c
+            ),
             "rename_stage": self._rename_stage,
             "set_updated_at": self._set_updated_at,
         }
@@ -125,19 +127,17 @@ class _Commands:
             raise UnknownCommand(f"no command is called {kind!r}; there are {sorted(self._kinds)}")
         return {"kind": kind, **self._kinds[kind](command)}
 
-    def _new_applicant(self, command: Command) -> Done:
-        return self._of(self._actions.new_applicant(changes=_changes(command)))
-
     def _edit_person(self, command: Command) -> Done:
-        person = self._person(command)
-        self._actions.edit_person(person, _changes(command), bump=bool(command.get("bump", True)))
-        return {"candidate": self._account.person_key(person)}
+        changes, bump = _changes(command), bool(command.get("bump", True))
+        return self._with_person(
+            lambda p: self._actions.edit_person(p, changes, bump=bump), command
+        )
 
     def _edit_application(self, command: Command) -> Done:
-        application = self._application(command)
-        bump = bool(command.get("bump", True))
-        self._actions.edit_application(application, _changes(command), bump=bump)
-        return self._of(application)
+        changes, bump = _changes(command), bool(command.get("bump", True))
+        return self._with_application(
+            lambda a: self._actions.edit_application(a, changes, bump=bump), command
+        )
 
     def _move(self, command: Command) -> Done:
         application = self._application(command, state="active")
@@ -158,30 +158,21 @@ class _Commands:
         self._actions.reject(application, reason)
         return self._of(application)
 
-    def _simply(self, action: Callable[[Application], None], command: Command) -> Done:
+    def _with_application(self, action: Callable[[Application], None], command: Command) -> Done:
         application = self._application(command)
+        done = self._of(application)
         action(application)
-        return self._of(application)
+        return done
 
-    def _anonymise(self, command: Command) -> Done:
+    def _with_person(self, action: Callable[[Person], None], command: Command) -> Done:
         person = self._person(command)
-        self._actions.anonymise(person)
+        action(person)
         return {"candidate": self._account.person_key(person)}
 
     def _merge(self, command: Command) -> Done:
         primary, duplicate = self._person(command), self._person(command, name="duplicate")
         self._actions.merge(primary, duplicate)
         return {"candidate": self._account.person_key(primary), "duplicate": command["duplicate"]}
-
-    def _delete_candidate(self, command: Command) -> Done:
-        person = self._person(command)
-        self._actions.delete_person(person)
-        return {"candidate": self._account.person_key(person)}
-
-    def _delete_application(self, command: Command) -> Done:
-        done = self._of(application := self._application(command))
-        self._actions.delete_application(application)
-        return done
 
     def _rename_stage(self, command: Command) -> Done:
         for stage in self._account.world.stages.values():

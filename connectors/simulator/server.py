@@ -9,7 +9,7 @@ from aiohttp import web
 from connectors.simulator.account import Account, PageHook, Shared
 from connectors.simulator.clock import http_date
 from connectors.simulator.commands import Schedule
-from connectors.simulator.control import Control
+from connectors.simulator.control import answer_control
 from connectors.simulator.delivery import HTML, Delivery
 from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
 from connectors.simulator.limits import Denied, Limit, Parallel
@@ -37,14 +37,11 @@ class Simulator(Account):
         self.time_scale = shared.pop("time_scale", 1.0)
         self.unlimited = shared.pop("unlimited", False)
         super().__init__(**shared)  # type: ignore[misc]  # three keys were popped above
-        self.recorder = Recorder()
-        self.faults = FaultPlan(seed=self.seed)
-        self.schedule = Schedule(self)
+        self.recorder: Recorder = Recorder()
+        self.faults: FaultPlan = FaultPlan(seed=self.seed)
+        self.schedule: Schedule = Schedule(self)
         self.on_page: PageHook | None = None
         self.webhooks: WebhookSender | None = None
-        self._control = Control(
-            self, self.recorder, self.faults, self.schedule, self.facts, self.send_webhooks
-        )
         self.origin = ""
         self.file_origin = ""
         """The file store's own host, of a vendor that has one: another port."""
@@ -141,7 +138,6 @@ class Simulator(Account):
             ValueError: the vendor sends no webhooks.
         """
         self.webhooks = WebhookSender(self.NAME, url, secret)
-        self._control.webhooks = self.webhooks
         self.on_change = self.webhooks.changed
         return self.webhooks
 
@@ -209,7 +205,7 @@ class Simulator(Account):
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_control"):
-            return await self._control.answer(request)
+            return await answer_control(self, request)
         call = Call(
             route=Route(request.method, request.path, "detail", "unknown", _nothing),
             path=request.path,

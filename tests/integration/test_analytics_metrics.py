@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
-from connectors.simulator.clearview_openapi import metrics_schema
+from connectors.simulator.clearview_openapi import document
 from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_pipelines import spread
 from daemon.store.connection import Mongo
@@ -50,7 +50,7 @@ def databases(server: MongoServer) -> Iterator[tuple[asyncio.Runner, Mongo]]:
 
 
 def test_metrics_equal_the_obvious_computation(mongo_server: MongoServer) -> None:
-    contract = Draft202012Validator(metrics_schema())
+    contract = Draft202012Validator(document()["components"]["schemas"]["Metrics"])
     with databases(mongo_server) as (runner, mongo):
 
         @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import schemathesis
@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from connectors.simulator.clearview_messages import Status
 from connectors.simulator.clearview_openapi import DOCUMENT, as_yaml, document
 from connectors.simulator.clearview_services import ClearViewServices
 
@@ -27,6 +28,15 @@ def test_the_document_is_valid_openapi() -> None:
 
 def test_the_document_beside_the_code_is_fresh() -> None:
     assert DOCUMENT.read_text() == as_yaml()
+
+
+def test_the_metrics_count_by_the_statuses_of_applications() -> None:
+    metrics = document()["components"]["schemas"]["Metrics"]["properties"]
+    transition = metrics["transitions"]["items"]["properties"]
+    by_status = [metrics["funnel"]["propertyNames"], metrics["conversion_rates"]["propertyNames"]]
+
+    for statuses in [*by_status, transition["from"], transition["to"]]:
+        assert statuses == {"enum": list(get_args(Status))}
 
 
 def test_every_operation_names_its_problems() -> None:
