@@ -1,39 +1,20 @@
 """A vendor's account without its HTTP: the world, its ids, its truth and what happens in it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import ClassVar, Protocol, TypedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Protocol
 
 from connectors.simulator.actions import Actions
 from connectors.simulator.build import ANCHOR_MS, build_world
-from connectors.simulator.clock import SimClock
-from connectors.simulator.truth import (
-    Record,
-    Truth,
-    application_truth,
-    candidate_truth,
-    first_contacts,
-    without,
-)
+from connectors.simulator.clock import SimClock, moment
+from connectors.simulator.ids import NumberIds
+from connectors.simulator.truth import Record, Truth, contacts, without
 from connectors.simulator.world import Application, Blueprint, Person, Stage, World
 
 PageHook = Callable[[str, int], object]
 """Called with a list's name and a page's number once that page has been put together."""
 ChangeHook = Callable[[Mapping[str, object], str], None]
 """Called with the ids of what was changed, and the mode in which its webhook event is sent."""
-
-
-class Shared(TypedDict, total=False):
-    """Constructor options that every simulator takes."""
-
-    candidates: int
-    seed: int
-    clock: SimClock | None
-    latency_s: float
-    time_scale: float
-    unlimited: bool
-    unknown_stages: int
-    without_updated_at: float
 
 
 class Ids(Protocol):
@@ -46,8 +27,12 @@ class Ids(Protocol):
         """The number of the record with that id, or None."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Account:
-    """The state of a vendor's simulator. A vendor sets the class attributes and overrides hooks."""
+    """The state of a vendor's simulator. A vendor sets the class attributes and overrides hooks.
+
+    The fields are the options; each class that derives from this one adds its own.
+    """
 
     NAME: ClassVar[str]
     BLUEPRINT: ClassVar[Blueprint]
@@ -57,30 +42,36 @@ class Account:
     STAGE_IDS: ClassVar[Ids]
     REASON_IDS: ClassVar[Ids]
     USER_IDS: ClassVar[Ids]
+    FILE_IDS: ClassVar[Ids] = NumberIds(0)
     CANDIDATE_LACKS: ClassVar[tuple[str, ...]] = ()
     """Canonical fields of candidates that the vendor's API does not carry."""
     APPLICATION_LACKS: ClassVar[tuple[str, ...]] = ()
+    CANDIDATE_FIELDS: ClassVar[Collection[str] | None] = None
+    """The custom fields of candidates that the account has; None for any."""
     BARE_FILES: ClassVar[frozenset[str]] = frozenset()
     """Kinds of files that the API names, and gives no content of."""
     ONE_CONTACT: ClassVar[bool] = False
     """True where the API knows one e-mail address, phone number and address, without types."""
 
-    def __init__(
-        self,
-        *,
-        candidates: int = 2000,
-        seed: int = 1,
-        clock: SimClock | None = None,
-        unknown_stages: int = 0,
-        without_updated_at: float = 0.0,
-    ) -> None:
-        self.seed = seed
-        self.clock = clock or SimClock(not_before_ms=ANCHOR_MS)
+    candidates: int = 2000
+    seed: int = 1
+    """The same seed and number of candidates give the same account."""
+    clock: SimClock = field(default_factory=lambda: SimClock(not_before_ms=ANCHOR_MS))
+    unknown_stages: int = 0
+    """The number of oddly named stages in each pipeline, 0 to 3."""
+    without_updated_at: float = 0.0
+    """The share of records without a time of change."""
+
+    def __post_init__(self) -> None:
         blueprint = replace(
-            self.BLUEPRINT, unknown_stages=unknown_stages, without_updated_at=without_updated_at
+            self.BLUEPRINT,
+            unknown_stages=self.unknown_stages,
+            without_updated_at=self.without_updated_at,
         )
-        self.world: World = build_world(blueprint, size=candidates, seed=seed, clock=self.clock)
-        self.actions = Actions(self.world, seed=seed)
+        self.world: World = build_world(
+            blueprint, size=self.candidates, seed=self.seed, clock=self.clock
+        )
+        self.actions: Actions = Actions(self.world, seed=self.seed)
         self.on_change: ChangeHook | None = None
 
     @property
@@ -131,23 +122,55 @@ class Account:
 
     def truth_candidate(self, person: Person) -> Record:
         """One candidate of the truth, without what the vendor's API does not carry."""
-        record = without(candidate_truth(person, self.person_key(person)), self.CANDIDATE_LACKS)
-        return record | first_contacts(person) if self.ONE_CONTACT else record
+        known = self.CANDIDATE_FIELDS
+        record = {
+            "external_id": self.person_key(person),
+            "first_name": person.first_name,
+            "last_name": person.last_name,
+            "emails": contacts(person.emails),
+            "phones": contacts(person.phones),
+            "addresses": contacts(person.addresses),
+            "company": person.company,
+            "title": person.title,
+            "links": contacts(person.links),
+            "tags": list(person.tags),
+            "source": person.source,
+            "custom_fields": {
+                name: value
+                for name, value in person.custom_fields.items()
+                if known is None or name in known
+            },
+            "attachments": [
+                {"external_id": self.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
+                for f in person.files
+            ],
+            "is_private": person.private,
+            "external_created_at": moment(person.created_ms),
+            "external_updated_at": moment(person.updated_ms),
+        }
+        if self.ONE_CONTACT:
+            for name in ("emails", "phones", "addresses"):
+                record[name] = contacts(getattr(person, name)[:1], typed=False)
+        return without(record, self.CANDIDATE_LACKS)
 
     def truth_application(self, application: Application) -> Record:
         """One application of the truth, without what the vendor's API does not carry."""
-        job = self.world.jobs[application.job]
-        stage = self.world.stages[application.stage]
+        _, person, job, stage = self.world.parts_of(application.number)
         reason = self.world.reasons.get(application.reason or 0)
-        record = application_truth(
-            application,
-            external_id=self.application_key(application),
-            candidate=self.person_key(self.world.people[application.person]),
-            job={"external_id": self.JOB_IDS.text(job.number), "name": job.name},
-            stage={"external_id": self.stage_key(stage), "name": stage.name},
-            status=self.world.status_of(application),
-            reason=reason.name if reason else None,
-        )
+        record = {
+            "external_id": self.application_key(application),
+            "candidate_external_id": self.person_key(person),
+            "job": {"external_id": self.JOB_IDS.text(job.number), "name": job.name},
+            "status": self.world.status_of(application),
+            "stage": {"external_id": self.stage_key(stage), "name": stage.name},
+            "rejection_reason": reason.name if reason else None,
+            "source": application.source,
+            "custom_fields": dict(application.custom_fields),
+            "applied_at": moment(application.created_ms),
+            "rejected_at": moment(application.rejected_ms),
+            "hired_at": moment(application.hired_ms),
+            "external_updated_at": moment(application.updated_ms),
+        }
         return without(record, self.APPLICATION_LACKS)
 
     def counts(self) -> dict[str, int]:

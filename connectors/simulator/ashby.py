@@ -1,21 +1,20 @@
 """Ashby: RPC by POST, HTTP 200 for errors, cursors and sync tokens, typed stages per plan."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
 from connectors.simulator import ashby_rows as rows
-from connectors.simulator.account import Shared
 from connectors.simulator.ashby_lists import AshbyLists
-from connectors.simulator.ashby_writes import AshbyWrites, succeeded
+from connectors.simulator.ashby_writes import AshbyWrites
 from connectors.simulator.clock import iso
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.truth import Record
+from connectors.simulator.truth import Record, contacts
 from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
-FILE_LIFE_MS = 60_000
 SETUP = (
     "archiveReason.list",
     "interviewPlan.list",
@@ -25,8 +24,12 @@ SETUP = (
 )
 
 
+@dataclass(kw_only=True, eq=False)
 class Ashby(AshbyLists, AshbyWrites):
-    """An Ashby account as its API shows it (vendor docs, read 2026-11-23)."""
+    """An Ashby account as its API shows it (vendor docs, read 2026-11-23).
+
+    All options are unverified or vary by account (2026-11-23).
+    """
 
     NAME: ClassVar[str] = "ashby"
     BODY_TYPE_STATUS = 415
@@ -56,39 +59,22 @@ class Ashby(AshbyLists, AshbyWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    FILE_IDS = rows.FILE_IDS
+    CANDIDATE_FIELDS = frozenset(title for of, title, _ in rows.FIELDS if of == "Candidate")
     APPLICATION_LACKS = ("hired_at",)
 
-    def __init__(
-        self,
-        *,
-        rate_per_minute: int | None = None,
-        concurrency: int | None = None,
-        retry_after: bool = False,
-        short_pages: bool = True,
-        sync_token_ttl_s: float | None = None,
-        same_stage_refused: bool = False,
-        hire_needs_offer: bool = False,
-        bare_errors: bool = False,
-        archive_emails_fail: bool = False,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """All of these are unverified or vary by account (2026-11-23).
+    rate_per_minute: int | None = None
+    """Reported as 15 for some endpoints."""
+    concurrency: int | None = None
+    """Reported as 3 for some endpoints."""
+    retry_after: bool = False
+    """Adds that header to 429s."""
+    bare_errors: bool = False
+    """Sends objects in `errors` and no `errorInfo`."""
 
-        `rate_per_minute` and `concurrency` are reported as 15 and 3 for some endpoints;
-        `retry_after` adds that header to 429s; `short_pages` ends every second page early;
-        `sync_token_ttl_s` lets sync tokens expire; `same_stage_refused` and `hire_needs_offer`
-        refuse such stage changes; `bare_errors` sends objects in `errors` and no `errorInfo`.
-        """
-        super().__init__(**shared)
-        self.same_stage_refused = same_stage_refused
-        self.hire_needs_offer = hire_needs_offer
-        self.archive_emails_fail = archive_emails_fail
-        self.rows = rows.AshbyRows(self.world)
-        self.short_pages = short_pages
-        self.sync_life_ms = float("inf") if sync_token_ttl_s is None else sync_token_ttl_s * 1000
-        self._concurrency = concurrency
-        self._bare_errors = bare_errors
-        self.budget = self.minute_window(rate_per_minute, retry_after=retry_after)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.budget = self.minute_window(self.rate_per_minute, retry_after=self.retry_after)
 
     def routes(self) -> list[Route]:
         """The methods that an integration of this kind uses."""
@@ -107,24 +93,28 @@ class Ashby(AshbyLists, AshbyWrites):
             Route("POST", "/application.info", "detail", "application.info", self._application),
             Route("POST", "/apiKey.info", "detail", "apiKey.info", self._key),
             Route("POST", "/file.info", "detail", "file.info", self._file_info),
-            Route("GET", "/files/{id}", "detail", "file", self._file),
+            Route("GET", "/files/{id}", "detail", "file", self.signed_file),
             *self.write_routes(),
         ]
 
     def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (one budget for all)
         """The number of calls that may run at once, or None."""
-        return self._concurrency
+        return self.concurrency
 
     def parallel_group(self, call: Call) -> str:  # noqa: ARG002 (one budget for all)
         """All calls of the organisation count together."""
         return "organisation"
+
+    def answer(self, value: object, status: int = 200) -> Reply:
+        """The envelope of a success without pages."""
+        return Reply.of({"success": True, "results": value}, status)
 
     def refused(self, refusal: Refusal) -> Reply:
         """An envelope without success; logical errors come with HTTP 200."""
         code = refusal.code or "invalid_input"
         request_id = f"req-{sum(self.recorder.requests.values())}"
         body: Record = {"success": False, "errors": [refusal.message]}
-        if self._bare_errors:
+        if self.bare_errors:
             parameter = refusal.message.split(" ", 1)[0]
             body["errors"] = [{"message": refusal.message, "parameter": parameter}]
             body["errorInfo"] = None
@@ -161,7 +151,7 @@ class Ashby(AshbyLists, AshbyWrites):
                 return False
             return since < 0 or person.sequence > since
 
-        encode = self.rows.candidates.__getitem__
+        encode = self.candidate_rows.__getitem__
         return self.page(call, given, self.world.last_person, keep=keep, encode=encode)
 
     def _applications(self, call: Call) -> Reply:
@@ -176,7 +166,7 @@ class Ashby(AshbyLists, AshbyWrites):
                 return False
             return (since < 0 or application.sequence > since) and self._wanted(application, given)
 
-        encode = self.rows.applications.__getitem__
+        encode = self.application_rows.__getitem__
         return self.page(call, given, self.world.last_application, keep=keep, encode=encode)
 
     def _wanted(self, application: Application, given: Record) -> bool:
@@ -202,7 +192,7 @@ class Ashby(AshbyLists, AshbyWrites):
         found = rows.setup_rows(self.world, call.route.name)
         if call.route.name == "archiveReason.list":
             self.body(call, {"includeArchived"})
-            return succeeded(found)
+            return self.answer(found)
         given = self.body(call, {"limit", "cursor", "syncToken", "includeArchived"})
         return self.short_list(call, given, found)
 
@@ -210,7 +200,7 @@ class Ashby(AshbyLists, AshbyWrites):
         given = self.body(call, (), "interviewPlanId")
         number = rows.PLAN_IDS.number(given["interviewPlanId"])
         job = self.found(self.world.jobs.get(number or 0), "interview plan").number
-        return succeeded([rows.stage_row(stage, job) for stage in self.world.stages_of(job)])
+        return self.answer([rows.stage_row(stage, job) for stage in self.world.stages_of(job)])
 
     def _history(self, call: Call) -> Reply:
         given = self.body(call, {"limit", "cursor"}, "applicationId")
@@ -226,15 +216,15 @@ class Ashby(AshbyLists, AshbyWrites):
 
     def _candidate(self, call: Call) -> Reply:
         given = self.body(call, (), "id")
-        return succeeded(self.rows.candidate(self.person(given["id"]).number))
+        return self.answer(self.candidate_row(self.person(given["id"]).number))
 
     def _application(self, call: Call) -> Reply:
         given = self.body(call, {"expand"}, "applicationId")
         application = self.application(given["applicationId"])
         history = enumerate(application.history)
-        row = self.rows.application(application.number)
+        row = self.application_row(application.number)
         row["applicationHistory"] = [rows.history_row(self.world, n, e) for n, e in history]
-        return succeeded(row)
+        return self.answer(row)
 
     def _search(self, call: Call) -> Reply:
         given = self.body(call, {"email", "name"})
@@ -243,39 +233,28 @@ class Ashby(AshbyLists, AshbyWrites):
             people = [p for p in people if any(e.value == given["email"] for e in p.emails)]
         if "name" in given:
             people = [p for p in people if rows.name_of(p) == given["name"]]
-        return succeeded([self.rows.candidate(p.number) for p in islice(people, 100)])
+        return self.answer([self.candidate_row(p.number) for p in islice(people, 100)])
 
     def _file_info(self, call: Call) -> Reply:
         given = self.body(call, (), "fileHandle")
         number = integer(str(given["fileHandle"]).removeprefix("handle-"), low=1, high=FAR_MS)
-        ends = self.clock.now_ms() + FILE_LIFE_MS
-        url = f"{self.file_origin}/files/{number}?expires={ends}&signature=simulated"
-        return succeeded({"url": url})
-
-    def _file(self, call: Call) -> Reply:
-        number = integer(call.ids["id"], low=1, high=FAR_MS)
-        ends = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
-        return self.file_until(number, ends if "signature" in call.query else None)
+        return self.answer({"url": self.file_url(self.found(number, "file"))})
 
     def _key(self, call: Call) -> Reply:
         self.body(call)
-        return succeeded({"title": "simulated", "createdAt": iso(self.clock.now_ms())})
+        return self.answer({"title": "simulated", "createdAt": iso(self.clock.now_ms())})
 
     def truth_candidate(self, person: Person) -> Record:
         """One name string; contact types in the vendor's words."""
         record = super().truth_candidate(person)
-        known = {title for of, title, _ in rows.FIELDS if of == "Candidate"}
         record |= {
             "emails": _typed(person.emails),
             "phones": _typed(person.phones),
             "links": _typed(person.links),
-            "addresses": [{"value": a.value, "type": None} for a in person.addresses],
-            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
-            "attachments": [
-                {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": None}
-                for f in person.files
-            ],
+            "addresses": contacts(person.addresses, typed=False),
         }
+        for attachment in record["attachments"]:
+            attachment["kind"] = None
         if person.anonymised:
             record |= {"first_name": "Anonymized", "last_name": None}
         return record

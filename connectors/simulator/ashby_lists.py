@@ -1,20 +1,24 @@
 """The pages of Ashby's lists: opaque cursors, and a sync token on the last page only."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
-from connectors.simulator.messages import Call, ListedPage, Reply, integer, seal, unseal
+from connectors.simulator.ashby_rows import AshbyRows
+from connectors.simulator.messages import Call, Reply, integer, seal, unseal
 from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator
 
 
-class AshbyLists(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class AshbyLists(AshbyRows):
     """Serves pages; cursors and tokens carry all that there is to remember."""
 
-    short_pages: bool
-    sync_life_ms: float
+    short_pages: bool = True
+    """Ends every second page early (unverified 2026-11-23)."""
+    sync_token_ttl_s: float | None = None
+    """The life of sync tokens; None where they do not end (unverified 2026-11-23)."""
 
     def short_list(self, call: Call, given: Record, found: list[Record]) -> Reply:
         """One page of a short list; after a sync token it never has anything new."""
@@ -43,28 +47,21 @@ class AshbyLists(VendorSimulator):
         numbers = range(int(str(walk["a"])) + 1, last + 1)
         found = ((n, encode(n)) for n in numbers if keep(n, since))
         page = self.walk_page(call, walk, found, limit)
-        return self._page_reply(call, page, started=walk["s"])
+        if page.next is None:
+            token = seal({"y": call.route.name, "s": walk["s"], "t": self.clock.now_ms()})
+            tail = b',"moreDataAvailable":false,"syncToken":"%s"' % token.encode()
+        else:
+            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
+        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
 
     def created_after(self, given: Record) -> int:
-        """The moment that only later records are asked for; 0 asks for all.
-
-        Raises:
-            Refusal: it is not in epoch milliseconds.
-        """
+        """The moment that only later records are asked for, in epoch milliseconds; 0 asks for all."""
         if "createdAfter" not in given:
             return 0
         at = integer(given["createdAfter"], low=100_000_000_000, high=1 << 60)
         if at is None:
             raise self.invalid("createdAfter must be epoch milliseconds", "time_not_epoch_ms")
         return at
-
-    def _page_reply(self, call: Call, page: ListedPage, *, started: object) -> Reply:
-        if page.next is None:
-            token = seal({"y": call.route.name, "s": started, "t": self.clock.now_ms()})
-            tail = b',"moreDataAvailable":false,"syncToken":"%s"' % token.encode()
-        else:
-            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
-        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
 
     def _walk(self, call: Call, given: Record) -> Record:
         others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}
@@ -80,7 +77,8 @@ class AshbyLists(VendorSimulator):
         state = unseal(str(token))
         if state is None or state.get("y") != call.route.name:
             raise self.invalid("syncToken is invalid", "sync_token_not_from_here")
-        issued = int(str(state["t"]))
-        if self.clock.now_ms() - issued > self.sync_life_ms or issued < self.cursors_begin_ms:
+        issued, life_s = int(str(state["t"])), self.sync_token_ttl_s
+        late = life_s is not None and self.clock.now_ms() - issued > life_s * 1000
+        if late or issued < self.cursors_begin_ms:
             raise self.invalid("syncToken has expired", code="sync_token_expired")
         return int(str(state["s"]))

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import UuidIds
-from connectors.simulator.rows import Rows
-from connectors.simulator.world import Application, Contact, Note, Person, Stage, StageEntry, World
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
+from connectors.simulator.world import (
+    Application,
+    Contact,
+    Note,
+    Person,
+    Reason,
+    Stage,
+    StageEntry,
+    User,
+    World,
+)
 
 CANDIDATE_IDS = UuidIds("ashby.candidate")
 APPLICATION_IDS = UuidIds("ashby.application")
@@ -32,22 +41,19 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
     ("Application", "clearview_status", "String"),
 )
 CONTACT_TYPES = {"personal": "Personal", "work": "Work", "mobile": "Personal", "website": "Website"}
-Row = dict[str, object]
 
 
-class AshbyRows:
+class AshbyRows(VendorSimulator):
     """Encodes candidates and applications; optional parts that are empty are left out."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.candidates = Rows(world, "person", lambda n: msgspec.json.encode(self.candidate(n)))
-        self.applications = Rows(
-            world, "application", lambda n: msgspec.json.encode(self.application(n))
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.candidate_rows = Rows(self.world, "person", self.candidate_row)
+        self.application_rows = Rows(self.world, "application", self.application_row)
 
-    def candidate(self, number: int) -> Row:
+    def candidate_row(self, number: int) -> Row:
         """A person."""
-        person = self._world.people[number]
+        person = self.world.people[number]
         row: Row = {
             "id": CANDIDATE_IDS.of(number),
             "createdAt": iso(person.created_ms),
@@ -56,27 +62,22 @@ class AshbyRows:
             "emailAddresses": _contacts(person.emails),
             "phoneNumbers": _contacts(person.phones),
             "socialLinks": [{"url": c.value, "type": contact_type(c)} for c in person.links],
-            "tags": [tag_row(self._world, tag) for tag in person.tags],
+            "tags": [tag_row(self.world, tag) for tag in person.tags],
             "position": person.title,
             "company": person.company,
-            "school": None,
             "applicationIds": [APPLICATION_IDS.of(n) for n in person.applications],
             "fileHandles": [_file(f.number, f.name) for f in person.files],
             "customFields": _custom("Candidate", person.custom_fields),
             "profileUrl": f"https://app.example.com/candidates/{CANDIDATE_IDS.of(number)}",
-            "source": source_row(self._world, person.source),
-            "creditedToUser": None,
-            "timezone": None,
+            "source": source_row(self.world, person.source),
             "location": _location(person),
+            **empty("school", "creditedToUser", "timezone"),
         }
         return row | _primary(person)
 
-    def application(self, number: int) -> Row:
+    def application_row(self, number: int) -> Row:
         """One application with its candidate, job and stage inside."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
-        stage = self._world.stages[application.stage]
-        job = self._world.jobs[application.job]
+        application, person, job, stage = self.world.parts_of(number)
         who = {"id": CANDIDATE_IDS.of(person.number), "name": name_of(person)}
         row: Row = {
             "id": APPLICATION_IDS.of(number),
@@ -86,37 +87,25 @@ class AshbyRows:
             "customFields": _custom("Application", application.custom_fields),
             "candidate": {**who, **_primary(person)},
             "currentInterviewStage": stage_row(stage, application.job),
-            "source": source_row(self._world, application.source),
-            "archiveReason": None,
+            "source": source_row(self.world, application.source),
             "job": {
                 "id": JOB_IDS.of(job.number),
                 "title": job.name,
-                "locationId": None,
-                "departmentId": None,
+                **empty("locationId", "departmentId"),
             },
-            "creditedToUser": None,
             "hiringTeam": [],
+            **empty("archiveReason", "creditedToUser"),
         }
-        return row | self._archived(application)
-
-    def _archived(self, application: Application) -> Row:
-        reason = self._world.reasons.get(application.reason or 0)
-        if application.state != "rejected" or reason is None:
-            return {}
-        return {
-            "archiveReason": {
-                "id": REASON_IDS.of(reason.number),
-                "text": reason.name,
-                "reasonType": REASON_TYPES.get(reason.kind, "Other"),
-                "isArchived": False,
-            },
-            "archivedAt": iso(application.rejected_ms),
-        }
+        reason = self.world.reasons.get(application.reason or 0)
+        if application.state == "rejected" and reason is not None:
+            row["archiveReason"] = reason_row(reason)
+            row["archivedAt"] = iso(application.rejected_ms)
+        return row
 
 
 def name_of(person: Person) -> str:
     """One string; what an anonymised candidate is called is unverified (2026-11-23)."""
-    return "Anonymized" if person.anonymised else f"{person.first_name} {person.last_name}"
+    return "Anonymized" if person.anonymised else person.full_name
 
 
 def status_of(application: Application, stage: Stage) -> str:
@@ -163,6 +152,16 @@ def _custom(kind: str, values: dict[str, object]) -> list[Row]:
         for number, (of, title, _) in enumerate(FIELDS, start=1)
         if of == kind and title in values
     ]
+
+
+def reason_row(reason: Reason) -> Row:
+    """A reason for archiving, of the company or of the candidate."""
+    return {
+        "id": REASON_IDS.of(reason.number),
+        "text": reason.name,
+        "reasonType": REASON_TYPES.get(reason.kind, "Other"),
+        "isArchived": False,
+    }
 
 
 def tag_row(world: World, title: str) -> Row:
@@ -227,8 +226,6 @@ def job_row(world: World, number: int) -> Row:
         "confidential": False,
         "status": "Open" if job.is_open else "Closed",
         "employmentType": "FullTime",
-        "locationId": None,
-        "departmentId": None,
         "defaultInterviewPlanId": PLAN_IDS.of(number),
         "interviewPlanIds": [PLAN_IDS.of(number)],
         "customFields": [],
@@ -238,39 +235,35 @@ def job_row(world: World, number: int) -> Row:
         "updatedAt": iso(job.updated_ms),
         "openedAt": iso(job.created_ms),
         "closedAt": None if job.is_open else iso(job.updated_ms),
+        **empty("locationId", "departmentId"),
     }
 
 
 def setup_rows(world: World, name: str) -> list[Row]:
     """The rows of a short list that describes the account."""
-    if name == "archiveReason.list":
-        return [
-            {
-                "id": REASON_IDS.of(reason.number),
-                "text": reason.name,
-                "reasonType": REASON_TYPES.get(reason.kind, "Other"),
-                "isArchived": False,
-            }
-            for reason in world.reasons.values()
-        ]
-    if name == "interviewPlan.list":
-        plans = world.jobs.values()
-        return [{"id": PLAN_IDS.of(j.number), "title": j.name, "isArchived": False} for j in plans]
-    if name == "customField.list":
-        return [
-            {"id": FIELD_IDS.of(n), "title": title, "objectType": of, "fieldType": kind}
-            for n, (of, title, kind) in enumerate(FIELDS, start=1)
-        ]
-    if name == "source.list":
-        return [row for row in (source_row(world, title) for title in world.sources) if row]
-    return [
-        {
-            "id": USER_IDS.of(user.number),
-            "firstName": user.first_name,
-            "lastName": user.last_name,
-            "email": user.email,
-            "globalRole": "Organization Admin" if user.is_admin else "Limited Access",
-            "isEnabled": True,
-        }
-        for user in world.users.values()
-    ]
+    match name:
+        case "archiveReason.list":
+            return [reason_row(reason) for reason in world.reasons.values()]
+        case "interviewPlan.list":
+            plans = [(PLAN_IDS.of(job.number), job.name) for job in world.jobs.values()]
+            return [{"id": key, "title": title, "isArchived": False} for key, title in plans]
+        case "customField.list":
+            return [
+                {"id": FIELD_IDS.of(n), "title": title, "objectType": of, "fieldType": kind}
+                for n, (of, title, kind) in enumerate(FIELDS, start=1)
+            ]
+        case "source.list":
+            return [row for row in (source_row(world, title) for title in world.sources) if row]
+        case _:
+            return [_user_row(user) for user in world.users.values()]
+
+
+def _user_row(user: User) -> Row:
+    return {
+        "id": USER_IDS.of(user.number),
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "email": user.email,
+        "globalRole": "Organization Admin" if user.is_admin else "Limited Access",
+        "isEnabled": True,
+    }

@@ -1,9 +1,12 @@
 """Ashby's writes: stage changes that also archive and hire, notes, tags, custom fields."""
 
+from dataclasses import dataclass
+
 from connectors.simulator import ashby_rows as rows
+from connectors.simulator.ashby_rows import AshbyRows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, numbered, status_parts
+from connectors.simulator.vendor import numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
 CHANGE = {"archiveReasonId", "archiveEmail"}
@@ -11,13 +14,15 @@ EMAIL = {"communicationTemplateId", "sendAt"}
 NOTE = {"sendNotifications", "isPrivate", "createdAt"}
 
 
-class AshbyWrites(VendorSimulator):
-    """Handlers of every write; each accepted one is recorded."""
+@dataclass(kw_only=True, eq=False)
+class AshbyWrites(AshbyRows):
+    """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
-    rows: rows.AshbyRows
-    same_stage_refused: bool
-    hire_needs_offer: bool
-    archive_emails_fail: bool
+    same_stage_refused: bool = False
+    """Refuses a change to the present stage."""
+    hire_needs_offer: bool = False
+    """Refuses to hire without an accepted offer."""
+    archive_emails_fail: bool = False
 
     def write_routes(self) -> list[Route]:
         """The write methods."""
@@ -49,7 +54,7 @@ class AshbyWrites(VendorSimulator):
         else:
             self.enter(application, stage, user=call.actor)
         self.wrote(call, application=application, effect=before != status_parts(application))
-        return succeeded(self.rows.application(application.number))
+        return self.answer(self.application_row(application.number))
 
     def _archive_reason(self, given: Record, stage: Stage) -> Reason | None:
         if stage.kind != "Archived":
@@ -89,7 +94,7 @@ class AshbyWrites(VendorSimulator):
         text = note.get("value") if isinstance(note, dict) else note
         if not isinstance(text, str):
             raise self.invalid("note must be a text or {type, value}", "note_shape")
-        return succeeded(rows.note_row(self.world, self.note(call, person, text)))
+        return self.answer(rows.note_row(self.world, self.note(call, person, text)))
 
     def _tag(self, call: Call) -> Reply:
         given = self.body(call, (), "candidateId", "tagId")
@@ -101,7 +106,7 @@ class AshbyWrites(VendorSimulator):
         if call.route.name == "candidate.addTag":
             tags = person.tags if tag in person.tags else [*tags, tag]
         self.edit(call, person, {"tags": tags})
-        return succeeded(self.rows.candidate(person.number))
+        return self.answer(self.candidate_row(person.number))
 
     def _create_tag(self, call: Call) -> Reply:
         given = self.body(call, (), "title")
@@ -110,7 +115,7 @@ class AshbyWrites(VendorSimulator):
         if effect:
             known.append(title)
         self.wrote(call, effect=effect)
-        return succeeded(rows.tag_row(self.world, title))
+        return self.answer(rows.tag_row(self.world, title))
 
     def _set_value(self, call: Call) -> Reply:
         required = ("objectId", "objectType", "fieldId")
@@ -118,7 +123,7 @@ class AshbyWrites(VendorSimulator):
         changes = {self._field(given, given["fieldId"]): given.get("fieldValue")}
         self._write_fields(call, given, changes)
         title, value = next(iter(changes.items()))
-        return succeeded({"id": given["fieldId"], "title": title, "value": value})
+        return self.answer({"id": given["fieldId"], "title": title, "value": value})
 
     def _set_values(self, call: Call) -> Reply:
         given = self.body(call, (), "objectId", "objectType", "values")
@@ -127,7 +132,7 @@ class AshbyWrites(VendorSimulator):
             raise self.invalid("values must be a list", "values_not_a_list")
         changes = {self._field(given, v.get("fieldId")): v.get("fieldValue") for v in values}
         self._write_fields(call, given, changes)
-        return succeeded([{"title": title, "value": value} for title, value in changes.items()])
+        return self.answer([{"title": title, "value": value} for title, value in changes.items()])
 
     def _field(self, given: Record, key: object) -> str:
         field = numbered(rows.FIELD_IDS.number(key), rows.FIELDS)
@@ -148,9 +153,4 @@ class AshbyWrites(VendorSimulator):
             raise self.invalid("Every application must be archived or hired first")
         self.actions.anonymise(person)
         self.wrote(call, person=person)
-        return succeeded(self.rows.candidate(person.number))
-
-
-def succeeded(results: object) -> Reply:
-    """The envelope of a success without pages."""
-    return Reply.of({"success": True, "results": results})
+        return self.answer(self.candidate_row(person.number))

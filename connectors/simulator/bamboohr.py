@@ -1,21 +1,22 @@
 """BambooHR's applicant tracking: applicants inside applications, errors in a header."""
 
-from typing import ClassVar, Unpack
+from dataclasses import dataclass
+from typing import ClassVar
 
 from connectors.simulator import bamboohr_rows as rows
-from connectors.simulator.account import Shared
 from connectors.simulator.bamboohr_lists import BASE, BambooHrLists
 from connectors.simulator.bamboohr_writes import BambooHrWrites
 from connectors.simulator.clock import moment
 from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.rows import Row
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import FAR_MS, KeptOrders
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 XML = b'<?xml version="1.0"?>\n<result/>'
 AS_XML = "xml"
 
 
+@dataclass(kw_only=True, eq=False)
 class BambooHr(BambooHrLists, BambooHrWrites):
     """A BambooHR account as its API shows it (vendor docs, read 2026-11-23).
 
@@ -49,36 +50,25 @@ class BambooHr(BambooHrLists, BambooHrWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.CLOSED_IDS
     USER_IDS = rows.USER_IDS
+    FILE_IDS = rows.FILE_IDS
     BARE_FILES = frozenset(rows.BARE)
     ONE_CONTACT = True
     CANDIDATE_LACKS = (
         *("company", "title", "tags", "custom_fields", "is_private"),
         *("external_created_at", "external_updated_at"),
     )
-    APPLICATION_LACKS = (*("rejection_reason", "rejected_at", "hired_at", "external_updated_at"),)
+    APPLICATION_LACKS = ("rejection_reason", "rejected_at", "hired_at", "external_updated_at")
 
-    def __init__(
-        self,
-        *,
-        page_size: int = 50,
-        rate_per_minute: int | None = None,
-        retry_after: bool = True,
-        same_status_refused: bool = False,
-        ats_access: bool = True,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """The size of a page and the rate are not published (unverified 2026-11-23).
+    rate_per_minute: int | None = None
+    """Not published (unverified 2026-11-23)."""
+    retry_after: bool = True
+    """Adds that header to 429s."""
+    ats_access: bool = True
+    """False for a key whose owner may not see the ATS settings."""
 
-        `retry_after` adds that header to 429s; `ats_access=False` is a key whose owner may not
-        see the ATS settings.
-        """
-        super().__init__(**shared)
-        self.page_size = page_size
-        self.same_status_refused = same_status_refused
-        self.rows = rows.BambooHrRows(self.world)
-        self._ats_access = ats_access
-        self.orders = KeptOrders(self.world)
-        self.budget = self.minute_window(rate_per_minute, retry_after=retry_after)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.budget = self.minute_window(self.rate_per_minute, retry_after=self.retry_after)
 
     def visible(self, person: Person) -> bool:
         """An applicant is seen only through applications."""
@@ -89,7 +79,7 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         one = f"{BASE}/applications/{{id}}"
         return [
             *self.list_routes(),
-            Route("GET", one, "detail", "application", self._one),
+            self.reads(one, "application", self._one),
             Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
             *self.write_routes(),
         ]
@@ -104,24 +94,20 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         """HTTP Basic with the key as user and any password, and JSON asked for."""
         if self.basic(call)[0] != self.credentials["api_key"]:
             raise Refusal(401, "API key invalid")
-        if not self._ats_access:
+        if not self.ats_access:
             raise Refusal(403, "The owner of the key has no access to ATS settings")
         wants_json = "application/json" in call.headers.get("Accept", "")
         if not wants_json and call.route.name != "download":
             raise Refusal(200, "Accept names no JSON", code=AS_XML, rule="accept_json_missing")
 
-    def _one(self, call: Call) -> Reply:
-        self.expect(call)
-        application = self.application(call.ids["id"])
-        return Reply.of(self.rows.detail(application.number, f"{self.origin}{call.path}"))
+    def _one(self, call: Call) -> Row:
+        number = self.application(call.ids["id"]).number
+        return self.detail(number, f"{self.origin}{call.path}")
 
     def _download(self, call: Call) -> Reply:
         """An attachment itself; whether its address is one of the API's is unverified (2026-11-29)."""
         person = self.world.people[self.application(call.ids["id"]).person]
-        known = {
-            rows.FILE_IDS.text(f.number): f.number for f in person.files if f.kind not in rows.BARE
-        }
-        return self.file_until(self.found(known.get(call.ids["file"]), "file"), FAR_MS)
+        return self.file_of(rows.named_files(person), call.ids["file"])
 
     def truth_candidate(self, person: Person) -> Record:
         """An application read on its own has two kinds of links."""
@@ -134,8 +120,7 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         ]
         files += [
             {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
-            for f in person.files
-            if f.kind not in rows.BARE
+            for f in rows.named_files(person)
         ]
         return super().truth_candidate(person) | {"links": links, "attachments": files}
 

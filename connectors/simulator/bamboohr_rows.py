@@ -1,10 +1,9 @@
 """BambooHR's applications, which hold their applicants, and the lists around them (vendor docs, read 2026-11-23)."""
 
-import msgspec
-
 from connectors.simulator.clock import moment
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.rows import Rows
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
 from connectors.simulator.world import Application, File, Job, Person, User, World
 
 APPLICATION_IDS = NumberIds(1_000)
@@ -18,22 +17,19 @@ USER_IDS = NumberIds(7_000)
 FILE_IDS = NumberIds(400)
 BARE = {"resume": "resumeFileId", "cover_letter": "coverLetterFileId"}
 """The kinds of files that are shown by an id alone, one of each."""
-Row = dict[str, object]
 
 
-class BambooHrRows:
+class BambooHrRows(VendorSimulator):
     """Encodes applications; the list shows less than an application read on its own."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.listed = Rows(world, "application", lambda n: msgspec.json.encode(self.listed_row(n)))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.listed_rows = Rows(self.world, "application", self.listed_row)
 
     def listed_row(self, number: int) -> Row:
         """An application in the list: no phone, and no time but that of applying."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
-        job = self._world.jobs[application.job]
-        status, label = status_of(self._world, application)
+        application, person, job, _ = self.world.parts_of(number)
+        status, label = status_of(self.world, application)
         return {
             "id": APPLICATION_IDS.of(number),
             "appliedDate": written(application.created_ms),
@@ -45,31 +41,29 @@ class BambooHrRows:
 
     def detail(self, number: int, address: str) -> Row:
         """An application as read on its own, at this address."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
-        row = self.listed_row(number)
-        status, label = status_of(self._world, application)
-        lead = self._world.users[1]
-        title = {"id": None, "label": self._world.jobs[application.job].name}
-        job = {"id": JOB_IDS.of(application.job), "title": title, "hiringLead": lead_row(lead)}
-        files = [attachment_row(f, address) for f in person.files if f.kind not in BARE]
-        return row | {
+        application, person, job, _ = self.world.parts_of(number)
+        status, label = status_of(self.world, application)
+        changed_ms = application.rejected_ms
+        if changed_ms is None:
+            changed_ms = application.history[-1].entered_ms
+        files = [attachment_row(f, address) for f in named_files(person)]
+        return self.listed_row(number) | {
             "status": {
                 "id": status,
                 "label": label,
-                "dateChanged": written(_changed_ms(application)),
+                "dateChanged": written(changed_ms),
                 "changedByUser": None,
             },
             "applicant": _applicant(person) | _more(person),
-            "job": job,
+            "job": {
+                "id": JOB_IDS.of(job.number),
+                "title": {"id": None, "label": job.name},
+                "hiringLead": lead_row(self.world.users[1]),
+            },
             **{name: bare_file(person, kind) for kind, name in BARE.items()},
-            "movedTo": None,
-            "movedFrom": None,
             "alsoConsideredForCount": len(person.applications) - 1,
             "duplicateApplicationCount": 0,
-            "referredBy": None,
-            "desiredSalary": None,
-            "commentCount": sum(1 for n in self._world.notes if n.application == number),
+            "commentCount": sum(1 for n in self.world.notes if n.application == number),
             "emailCount": 0,
             "attachmentCount": len(files) or None,
             "eventCount": 0,
@@ -78,8 +72,13 @@ class BambooHrRows:
                 for n, (name, value) in enumerate(application.custom_fields.items(), start=1)
             ],
             "attachments": files or None,
-            "applicationReferences": None,
+            **empty("movedTo", "movedFrom", "referredBy", "desiredSalary", "applicationReferences"),
         }
+
+
+def named_files(person: Person) -> list[File]:
+    """The files that are shown with their names."""
+    return [file for file in person.files if file.kind not in BARE]
 
 
 def bare_file(person: Person, kind: str) -> int | None:
@@ -115,19 +114,13 @@ def group_of(world: World, application: Application) -> str:
     return world.stages[application.stage].kind
 
 
-def _changed_ms(application: Application) -> int:
-    if application.rejected_ms is not None:
-        return application.rejected_ms
-    return application.history[-1].entered_ms
-
-
 def _applicant(person: Person) -> Row:
     return {
         "id": PERSON_IDS.of(person.number),
         "firstName": person.first_name,
         "lastName": person.last_name,
         "avatar": None,
-        "email": person.emails[0].value if person.emails else None,
+        "email": person.email,
         "source": person.source,
     }
 
@@ -135,22 +128,19 @@ def _applicant(person: Person) -> Row:
 def _more(person: Person) -> Row:
     links = links_of(person)
     return {
-        "phoneNumber": person.phones[0].value if person.phones else None,
+        "phoneNumber": person.phone,
         "address": _address(person),
         "linkedinUrl": links.get("linkedin"),
-        "twitterUsername": None,
         "websiteUrl": links.get("website"),
-        "availableStartDate": None,
-        "education": None,
+        **empty("twitterUsername", "availableStartDate", "education"),
     }
 
 
 def _address(person: Person) -> Row | None:
-    if not person.addresses:
+    if person.address is None:
         return None
-    city = person.addresses[0].value
-    parts = ("addressLine1", "addressLine2", "city", "state", "zipcode", "country")
-    return dict.fromkeys(parts) | {"city": city}
+    others = ("addressLine1", "addressLine2", "state", "zipcode", "country")
+    return {"city": person.address, **empty(*others)}
 
 
 def links_of(person: Person) -> dict[str, str]:
@@ -169,12 +159,11 @@ def status_rows(world: World) -> list[Row]:
     return [
         {
             "id": key,
-            "code": None,
             "name": name,
             "translatedName": name,
-            "description": None,
             "enabled": True,
             "manageable": key != STAGE_IDS.text(1),
+            **empty("code", "description"),
         }
         for key, name in named
     ]
@@ -188,13 +177,12 @@ def job_row(world: World, job: Job) -> Row:
         "id": JOB_IDS.of(job.number),
         "title": {"id": None, "label": job.name},
         "postedDate": written(job.created_ms),
-        "location": None,
-        "department": None,
         "status": {"id": 1, "label": "Open"} if job.is_open else {"id": 2, "label": "Filled"},
         "hiringLead": lead_row(world.users[1]),
         "newApplicantsCount": groups.count("NEW"),
         "activeApplicantsCount": groups.count("NEW") + groups.count("ACTIVE"),
         "totalApplicantsCount": len(groups),
+        **empty("location", "department"),
         "postingUrl": f"https://clearview.example.com/careers/{JOB_IDS.of(job.number)}",
     }
 

@@ -1,19 +1,23 @@
 """BambooHR's writes: a status, a comment, a new application; nothing else can be changed."""
 
+from dataclasses import dataclass
+
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_lists import BASE
+from connectors.simulator.bamboohr_rows import BambooHrRows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, status_parts
-from connectors.simulator.world import Contact, Reason, Stage
+from connectors.simulator.vendor import status_parts
+from connectors.simulator.world import Contact, Reason
 
 NEW = {"firstName", "lastName", "jobId", "email", "phoneNumber", "source", "websiteUrl"}
 
 
-class BambooHrWrites(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class BambooHrWrites(BambooHrRows):
     """Handlers of every write; each accepted one is recorded."""
 
-    same_status_refused: bool
+    same_status_refused: bool = False
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -31,7 +35,9 @@ class BambooHrWrites(VendorSimulator):
         if not isinstance(given, int) or isinstance(given, bool):
             raise self.invalid("status must be an integer", "status_not_an_integer")
         before = status_parts(application)
-        target = self._target(given)
+        target = self.reason(given) or self.world.stages.get(rows.STAGE_IDS.number(given) or 0)
+        if target is None:
+            raise self.invalid("Invalid status id")
         if rows.status_of(self.world, application)[0] != given:
             if isinstance(target, Reason):
                 self.reject_for(application, target)
@@ -42,12 +48,6 @@ class BambooHrWrites(VendorSimulator):
             raise self.invalid("The application is already in this status")
         self.wrote(call, application=application, effect=effect)
         return Reply.of({"type": "positionApplicantStatus", "id": self.world.last_entry})
-
-    def _target(self, given: int) -> Stage | Reason:
-        found = self.reason(given) or self.world.stages.get(rows.STAGE_IDS.number(given) or 0)
-        if found is None:
-            raise self.invalid("Invalid status id")
-        return found
 
     def _comment(self, call: Call) -> Reply:
         application = self.application(call.ids["id"])

@@ -1,21 +1,20 @@
 """Greenhouse, Harvest v3: cursor listings, single active token, guarded moves."""
 
-from typing import ClassVar, Literal, Unpack
+from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
 
 from connectors.simulator import greenhouse_rows as rows
-from connectors.simulator.account import Shared
-from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings, RowOwners
+from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings
 from connectors.simulator.greenhouse_lists import Listing, rows_before
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.rows import array
 from connectors.simulator.tokens import Tokens
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 CURSOR_ALONE = "When passing a cursor, do not include other query params."
@@ -27,6 +26,7 @@ LIMIT_NAMES = HeaderNames(
 )
 
 
+@dataclass(kw_only=True, eq=False)
 class Greenhouse(GreenhouseListings, GreenhouseWrites):
     """A Greenhouse account as its Harvest v3 API shows it (vendor docs, read 2026-11-23)."""
 
@@ -51,47 +51,30 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    FILE_IDS = rows.FILE_IDS
+    FILE_LIFE_MS = 7 * 86_400_000
+    CANDIDATE_FIELDS = frozenset(key for kind, key, _ in rows.FIELDS if kind == "candidate")
     CANDIDATE_LACKS = ("source",)
     APPLICATION_LACKS = ("hired_at",)
 
-    def __init__(
-        self,
-        *,
-        rate_limit: int = 75,
-        window_s: float = 30.0,
-        token_ttl_s: float = 3600.0,
-        token_rate_limit: int = 20,
-        single_active_token: bool = True,
-        cursor_ttl_s: float = 3600.0,
-        from_stage_space: Literal["stage", "row"] = "stage",
-        newer_fields: bool = False,
-        hired_keeps_stage: bool = False,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """The last three options are the unverified alternatives (unverified 2026-11-23).
+    rate_limit: int = 75
+    window_s: float = 30.0
+    token_ttl_s: float = 3600.0
+    token_rate_limit: int = 20
+    single_active_token: bool = True
+    cursor_ttl_s: float = 3600.0
 
-        `from_stage_space` says whether a move's `from_stage_id` is a job interview stage's id or
-        an application stage row's; `newer_fields` adds `job_interview_stage_id` and
-        `rejection_reason_id` to applications; `hired_keeps_stage` leaves a hired one its stage.
-        """
-        super().__init__(**shared)
-        self.from_stage_space = from_stage_space
-        self.hired_keeps_stage = hired_keeps_stage
-        self.tokens = Tokens(self.clock, ttl_s=token_ttl_s, single=single_active_token)
-        self.rows = rows.GreenhouseRows(
-            self.world, newer_fields=newer_fields, hired_keeps_stage=hired_keeps_stage
-        )
-        self.cursor_life_ms = cursor_ttl_s * 1000
-        self.row_owners = RowOwners(self.world)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.tokens = Tokens(self.clock, ttl_s=self.token_ttl_s, single=self.single_active_token)
+        self.cursor_life_ms = self.cursor_ttl_s * 1000
         self.budget = FixedWindow(
-            rate_limit,
-            window_s * self.time_scale,
+            self.rate_limit,
+            self.window_s * self.time_scale,
             names=LIMIT_NAMES,
             epoch_s=lambda: self.clock.now_ms() / 1000,
         )
-        self._token_limit = FixedWindow(
-            token_rate_limit, 60.0 * self.time_scale, names=HeaderNames(retry_after="Retry-After")
-        )
+        self._token_limit = self.minute_window(self.token_rate_limit, retry_after=True)
 
     @property
     def options(self) -> dict[str, str]:
@@ -104,7 +87,7 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         names += ["rejection_details", "attachments", "notes", "applied_candidate_tags"]
         lists = [Route("GET", f"/v3/{name}", "list", name, self._list) for name in names]
         token = Route("POST", "/token", "token", "token", self._token)
-        file = Route("GET", "/files/{id}", "detail", "file", self._file)
+        file = Route("GET", "/files/{id}", "detail", "file", self.signed_file)
         return [token, file, *lists, *self.write_routes()]
 
     def limit_for(self, call: Call) -> Limit | None:
@@ -149,11 +132,6 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         body = {"token_type": "Bearer", "access_token": token, "expires_at": expires_at}
         return Reply.of(body)
 
-    def _file(self, call: Call) -> Reply:
-        number = rows.FILE_IDS.number(call.ids["id"])
-        expires = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
-        return self.file_until(number, expires if "signature" in call.query else None)
-
     def _list(self, call: Call) -> Reply:
         listing = self.named(call.route.name)
         walk = self._walk(call, listing)
@@ -182,15 +160,9 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         return self.resumed_walk(call, call.query["cursor"], "invalid_cursor")
 
     def truth_candidate(self, person: Person) -> Record:
-        """The custom fields that the account has, and files by their ids."""
-        known = {key for kind, key, _ in rows.FIELDS if kind == "candidate"}
+        """An anonymised person is called by the id."""
         record = super().truth_candidate(person)
-        record["custom_fields"] = {k: v for k, v in person.custom_fields.items() if k in known}
         record["last_name"] = rows.shown_last_name(person)
-        record["attachments"] = [
-            {"external_id": rows.FILE_IDS.text(f.number), "name": f.name, "kind": f.kind}
-            for f in person.files
-        ]
         return record
 
     def truth_application(self, application: Application) -> Record:

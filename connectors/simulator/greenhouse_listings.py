@@ -5,20 +5,21 @@ import msgspec
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
-from connectors.simulator.greenhouse_rows import GreenhouseRows, Row
-from connectors.simulator.vendor import VendorSimulator
-from connectors.simulator.world import Application, Kind, Person, State, World
+from connectors.simulator.greenhouse_rows import GreenhouseRows
+from connectors.simulator.rows import Row
+from connectors.simulator.world import Application, Kind, Person, StageEntry, State, World
 
 FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "hired": "hired"}
 
 MOST_TAGS = 16
 
 
-class GreenhouseListings(VendorSimulator):
+class GreenhouseListings(GreenhouseRows):
     """Builds listings over the world as it is now."""
 
-    rows: GreenhouseRows
-    row_owners: "RowOwners"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._row_owners = RowOwners(self.world)
 
     def named(self, name: str) -> Listing:
         """The listing of that endpoint."""
@@ -38,32 +39,31 @@ class GreenhouseListings(VendorSimulator):
         people = self.world.people
         return Listing(
             name="candidates",
+            space=rows.PERSON_IDS,
             newest=lambda: self.world.last_person,
             exists=people.__contains__,
-            encode=self.rows.candidates.__getitem__,
+            encode=self.candidate_rows.__getitem__,
             times={
                 "created_at": lambda n: people[n].created_ms,
                 "updated_at": lambda n: people[n].updated_ms,
                 "last_activity_at": lambda n: people[n].updated_ms,
             },
-            ids={"ids": rows.PERSON_IDS.of},
-            numbers_of={"ids": lambda text: [rows.PERSON_IDS.number(text) or 0]},
         )
 
     def _application_listing(self) -> Listing:
         known = self.world.applications
         return Listing(
             name="applications",
+            space=rows.APPLICATION_IDS,
             newest=lambda: self.world.last_application,
             exists=known.__contains__,
-            encode=self.rows.applications.__getitem__,
+            encode=self.application_rows.__getitem__,
             times={
                 "created_at": lambda n: known[n].created_ms,
                 "updated_at": lambda n: known[n].updated_ms,
                 "last_activity_at": lambda n: known[n].activity_ms,
             },
             ids={
-                "ids": rows.APPLICATION_IDS.of,
                 "candidate_ids": lambda n: rows.PERSON_IDS.of(known[n].person),
                 "job_ids": lambda n: rows.JOB_IDS.of(known[n].job),
                 "stage_ids": lambda n: rows.ENTRY_IDS.of(known[n].history[-1].number),
@@ -73,10 +73,7 @@ class GreenhouseListings(VendorSimulator):
                 "stage_name": lambda n: self.world.stages[known[n].stage].name,
                 "prospect": lambda _: "false",
             },
-            numbers_of={
-                "ids": lambda text: [rows.APPLICATION_IDS.number(text) or 0],
-                "candidate_ids": self._applications_of,
-            },
+            numbers_of={"candidate_ids": self._applications_of},
         )
 
     def _applications_of(self, person: str) -> list[int]:
@@ -84,41 +81,28 @@ class GreenhouseListings(VendorSimulator):
         return list(found.applications) if found else []
 
     def _application_stages(self) -> Listing:
-        def entry_ms(number: int, *, created: bool) -> int | None:
-            found = self.rows.entry(number)
+        def entry(number: int) -> StageEntry:
+            found = self.entry(number)
             if found is None:
-                return None
-            return found[1].entered_ms if created else found[1].exited_ms or found[1].entered_ms
+                raise LookupError(number)
+            return found[1]
 
         return Listing(
             name="application_stages",
+            space=rows.ENTRY_IDS,
             newest=lambda: self.world.last_entry,
-            exists=lambda n: self.rows.entry(n) is not None,
-            encode=self._encode_entry,
+            exists=lambda n: self.entry(n) is not None,
+            encode=lambda n: msgspec.json.encode(
+                self.application_stage(self.entry_owner[n], entry(n), self.clock.now_ms())
+            ),
             times={
-                "created_at": lambda n: entry_ms(n, created=True),
-                "updated_at": lambda n: entry_ms(n, created=False),
+                "created_at": lambda n: entry(n).entered_ms,
+                "updated_at": lambda n: entry(n).exited_ms or entry(n).entered_ms,
             },
-            ids={
-                "ids": rows.ENTRY_IDS.of,
-                "application_ids": lambda n: rows.APPLICATION_IDS.of(self.rows.entry_owner[n]),
-            },
-            choices={"current": self._is_current},
-            numbers_of={
-                "ids": lambda text: [rows.ENTRY_IDS.number(text) or 0],
-                "application_ids": self._entries_of,
-            },
+            ids={"application_ids": lambda n: rows.APPLICATION_IDS.of(self.entry_owner[n])},
+            choices={"current": lambda n: "true" if entry(n).exited_ms is None else "false"},
+            numbers_of={"application_ids": self._entries_of},
         )
-
-    def _encode_entry(self, number: int) -> bytes:
-        found = self.rows.entry(number)
-        if found is None:
-            raise LookupError(number)
-        return msgspec.json.encode(self.rows.application_stage(*found, self.clock.now_ms()))
-
-    def _is_current(self, number: int) -> str:
-        found = self.rows.entry(number)
-        return "true" if found is not None and found[1].exited_ms is None else "false"
 
     def _entries_of(self, application: str) -> list[int]:
         found = self.find_application(application)
@@ -128,6 +112,7 @@ class GreenhouseListings(VendorSimulator):
         known = self.world.applications
         return Listing(
             name="rejection_details",
+            space=rows.DETAIL_IDS,
             newest=lambda: self.world.last_application,
             exists=lambda n: n in known and known[n].state == "rejected",
             encode=lambda n: msgspec.json.encode(self._rejection_detail(known[n])),
@@ -135,12 +120,8 @@ class GreenhouseListings(VendorSimulator):
                 "created_at": lambda n: known[n].rejected_ms,
                 "updated_at": lambda n: known[n].updated_ms,
             },
-            ids={
-                "ids": rows.DETAIL_IDS.of,
-                "application_ids": rows.APPLICATION_IDS.of,
-            },
+            ids={"application_ids": rows.APPLICATION_IDS.of},
             numbers_of={
-                "ids": lambda text: [rows.DETAIL_IDS.number(text) or 0],
                 "application_ids": lambda text: [rows.APPLICATION_IDS.number(text) or 0],
             },
         )
@@ -158,7 +139,7 @@ class GreenhouseListings(VendorSimulator):
     def _of_people(self, name: str) -> Listing:
         people = self.world.people
         encode = self._encode_files if name == "attachments" else self._encode_tags
-        found = self.row_owners.all(name)
+        found = self._row_owners.all(name)
         newest = max(found, default=0)
         return Listing(
             name=name,
@@ -170,20 +151,17 @@ class GreenhouseListings(VendorSimulator):
 
     def _encode_files(self, number: int, person: Person) -> bytes:
         file = next(f for f in person.files if f.number == number)
-        now = self.clock.now_ms()
-        row = self.rows.attachment(person, file, origin=self.file_origin, now_ms=now)
-        return msgspec.json.encode(row)
+        return msgspec.json.encode(self.attachment(person, file))
 
     def _encode_tags(self, number: int, person: Person) -> bytes:
         tag = person.tags[number % MOST_TAGS]
         known = self.world.tags
-        return msgspec.json.encode(
-            {
-                "id": number,
-                "candidate_id": rows.PERSON_IDS.of(person.number),
-                "candidate_tag_id": rows.TAG_IDS.of(known.index(tag) + 1) if tag in known else None,
-            }
-        )
+        row = {
+            "id": number,
+            "candidate_id": rows.PERSON_IDS.of(person.number),
+            "candidate_tag_id": rows.TAG_IDS.of(known.index(tag) + 1) if tag in known else None,
+        }
+        return msgspec.json.encode(row)
 
     def _notes(self) -> Listing:
         notes = self.world.notes
@@ -191,18 +169,13 @@ class GreenhouseListings(VendorSimulator):
             name="notes",
             newest=lambda: len(notes),
             exists=lambda n: 0 < n <= len(notes),
-            encode=lambda n: msgspec.json.encode(self.rows.note(notes[n - 1])),
+            encode=lambda n: msgspec.json.encode(self.note_row(notes[n - 1])),
             times={"created_at": lambda n: notes[n - 1].created_ms},
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(notes[n - 1].person)},
         )
 
-    @staticmethod
-    def _is_default_reason(number: int) -> bool:
-        """True for those that Greenhouse gives to every account."""
-        return number % rows.DEFAULT_REASONS == 0
-
     def _setup(self, name: str) -> Listing:
-        found = rows.setup_rows(self.world, name)
+        found = rows.SETUP[name](self.world)
         by_job = {"job_ids": lambda n: found[n - 1].get("job_id")} if name != "jobs" else {}
         return Listing(
             name=name,
@@ -211,7 +184,7 @@ class GreenhouseListings(VendorSimulator):
             encode=lambda n: msgspec.json.encode(found[n - 1]),
             ids={"ids": lambda n: found[n - 1]["id"], **by_job},
             choices={"show_service_accounts": lambda _: "true"} if name == "users" else {},
-            on_demand={"include_defaults": self._is_default_reason}
+            on_demand={"include_defaults": rows.is_default_reason}
             if name == "rejection_reasons"
             else {},
         )
@@ -228,24 +201,20 @@ class RowOwners:
     def all(self, name: str) -> dict[int, int]:
         """Row number to person, for attachments or applied tags."""
         if name not in self._indexes:
-            rows_of = _file_rows if name == "attachments" else _tag_rows
+            numbers_of = _files_of if name == "attachments" else _tags_of
             people = self._world.people.values()
-            self._indexes[name] = {row: p.number for p in people for row in rows_of(p)}
+            self._indexes[name] = {row: p.number for p in people for row in numbers_of(p)}
         return self._indexes[name]
-
-    def of(self, name: str, number: int) -> int | None:
-        """The person whose row this is."""
-        return self.all(name).get(number)
 
     def _people_changed(self, kind: Kind, _: int) -> None:
         if kind == "person":
             self._indexes.clear()
 
 
-def _file_rows(person: Person) -> list[int]:
+def _files_of(person: Person) -> list[int]:
     return [file.number for file in person.files]
 
 
-def _tag_rows(person: Person) -> range:
+def _tags_of(person: Person) -> range:
     first = person.number * MOST_TAGS
     return range(first, first + min(MOST_TAGS, len(person.tags)))

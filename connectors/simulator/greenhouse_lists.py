@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.ids import NumberIds
 from connectors.simulator.messages import Refusal
-from connectors.simulator.vendor import Keep as KeepOf
-from connectors.simulator.vendor import every
+from connectors.simulator.vendor import Keep, every
 
 OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
     "gte": lambda value, bound: value >= bound,
@@ -17,7 +17,6 @@ OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
     "lt": lambda value, bound: value < bound,
 }
 MOST_IDS = 50
-Keep = KeepOf[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,8 @@ class Listing:
     newest: Callable[[], int]
     exists: Callable[[int], bool]
     encode: Callable[[int], bytes]
+    space: NumberIds | None = None
+    """The ids by which records can be asked for, where they can."""
     times: Mapping[str, Callable[[int], int | None]] = field(default_factory=dict)
     ids: Mapping[str, Callable[[int], object]] = field(default_factory=dict)
     choices: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
@@ -38,7 +39,9 @@ class Listing:
     @property
     def allowed(self) -> set[str]:
         """Every query parameter of a first request."""
-        return {"per_page", "fields", *self.times, *self.ids, *self.choices, *self.on_demand}
+        own = {"ids"} if self.space else set()
+        others = {*self.times, *self.ids, *self.choices, *self.on_demand}
+        return {"per_page", "fields"} | own | others
 
 
 def rows_before(
@@ -57,34 +60,39 @@ def rows_before(
 
 def _numbers(listing: Listing, query: Mapping[str, str], before: int) -> Iterable[int]:
     """Numbers that may match: those of an id filter, else all below the last one seen."""
-    for name, numbers_of in listing.numbers_of.items():
+    known = dict(listing.numbers_of)
+    space = listing.space
+    if space is not None:
+        known["ids"] = lambda text: [space.number(text) or 0]
+    for name, numbers_of in known.items():
         if name in query:
             wanted = {n for part in query[name].split(",") for n in numbers_of(part)}
             return sorted((n for n in wanted if n < before), reverse=True)
     return range(before - 1, 0, -1)
 
 
-def _filters(listing: Listing, query: Mapping[str, str]) -> Keep:
-    tests: list[Keep] = []
+def _filters(listing: Listing, query: Mapping[str, str]) -> Keep[int]:
+    ids = {**({"ids": listing.space.of} if listing.space else {}), **listing.ids}
+    tests: list[Keep[int]] = []
     for name, value in query.items():
         if name in listing.times:
             tests.append(_time_filter(listing.times[name], name, value))
-        elif name in listing.ids:
-            tests.append(_id_filter(listing.ids[name], name, value))
+        elif name in ids:
+            tests.append(_id_filter(ids[name], name, value))
         elif name in listing.choices:
             tests.append(_choice_filter(listing.choices[name], value))
     tests += [_hides(name, hidden, query) for name, hidden in listing.on_demand.items()]
     return every(tests)
 
 
-def _hides(name: str, hidden: Callable[[int], bool], query: Mapping[str, str]) -> Keep:
+def _hides(name: str, hidden: Callable[[int], bool], query: Mapping[str, str]) -> Keep[int]:
     value = query.get(name, "false")
     if value not in {"true", "false"}:
         raise Refusal(422, f"{name} must be true or false", rule="flag_malformed")
     return lambda number: value == "true" or not hidden(number)
 
 
-def _time_filter(time_of: Callable[[int], int | None], name: str, value: str) -> Keep:
+def _time_filter(time_of: Callable[[int], int | None], name: str, value: str) -> Keep[int]:
     parts = value.split("|")
     pairs = list(zip(parts[::2], parts[1::2], strict=False))
     bounds = [(OPERATORS.get(op), parse_ms(text)) for op, text in pairs]
@@ -100,14 +108,14 @@ def _time_filter(time_of: Callable[[int], int | None], name: str, value: str) ->
     return keep
 
 
-def _id_filter(id_of: Callable[[int], object], name: str, value: str) -> Keep:
+def _id_filter(id_of: Callable[[int], object], name: str, value: str) -> Keep[int]:
     wanted = set(value.split(","))
     if len(wanted) > MOST_IDS:
         raise Refusal(422, f"{name} takes at most {MOST_IDS} ids", rule="too_many_ids")
     return lambda number: str(id_of(number)) in wanted
 
 
-def _choice_filter(value_of: Callable[[int], str], value: str) -> Keep:
+def _choice_filter(value_of: Callable[[int], str], value: str) -> Keep[int]:
     return lambda number: value_of(number) == value
 
 

@@ -1,14 +1,15 @@
 """Greenhouse's Harvest v3 records as JSON rows (vendor docs, read 2026-11-23)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
-
-import msgspec
+from types import MappingProxyType
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.rows import Rows
-from connectors.simulator.world import Application, File, Note, Person, StageEntry, World
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
+from connectors.simulator.world import Application, File, Kind, Note, Person, StageEntry, World
 
 PERSON_IDS = NumberIds(10_000_000)
 APPLICATION_IDS = NumberIds(20_000_000)
@@ -26,8 +27,6 @@ SOURCE_IDS = NumberIds(130_000_000)
 FIELD_IDS = NumberIds(140_000_000)
 
 STATUS = {"active": "in_process", "rejected": "rejected", "hired": "hired"}
-DEFAULT_REASONS = 3
-"""Every third reason is one that Greenhouse gives to every account; the others are its own."""
 REASON_TYPES = {"rejected": "WE_REJECTED_THEM", "withdrawn": "THEY_REJECTED_US"}
 FIELDS: tuple[tuple[str, str, str], ...] = (
     ("candidate", "notice_period", "short_text"),
@@ -36,38 +35,30 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
     ("application", "clearview_score", "number"),
     ("application", "clearview_status", "short_text"),
 )
-SETUP = (
-    "jobs",
-    "openings",
-    "job_interview_stages",
-    "rejection_reasons",
-    "users",
-    "sources",
-    "candidate_tags",
-    "custom_fields",
-)
-FILE_LIFE_MS = 7 * 86_400_000
-Row = dict[str, object]
 
 
-class GreenhouseRows:
+@dataclass(kw_only=True, eq=False)
+class GreenhouseRows(VendorSimulator):
     """Encodes every kind of record; only attachments differ from answer to answer."""
 
-    def __init__(self, world: World, *, newer_fields: bool, hired_keeps_stage: bool) -> None:
-        """`newer_fields` adds what newer clients read on applications (unverified 2026-11-23)."""
-        self._world = world
-        self._newer_fields = newer_fields
-        self._hired_keeps_stage = hired_keeps_stage
-        self._signed = 0
-        self.candidates = Rows(world, "person", self._encoded(self._candidate))
-        self.applications = Rows(world, "application", self._encoded(self._application))
-        self.entry_owner: dict[int, int] = {}
-        for application in world.applications.values():
-            self._own(application)
-        world.observers.append(self._application_changed)
+    newer_fields: bool = False
+    """Adds `job_interview_stage_id` and `rejection_reason_id` to applications (unverified 2026-11-23)."""
+    hired_keeps_stage: bool = False
+    """Leaves a hired application its stage (unverified 2026-11-23)."""
 
-    def _application_changed(self, kind: str, number: int) -> None:
-        application = self._world.applications.get(number) if kind == "application" else None
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._signed = 0
+        self.candidate_rows = Rows(self.world, "person", self._candidate)
+        self.application_rows = Rows(self.world, "application", self._application)
+        self.entry_owner: dict[int, int] = {}
+        """The number of an application by those of its stays in stages."""
+        for application in self.world.applications.values():
+            self._own(application)
+        self.world.observers.append(self._application_changed)
+
+    def _application_changed(self, kind: Kind, number: int) -> None:
+        application = self.world.applications.get(number) if kind == "application" else None
         if application is not None:
             self._own(application)
 
@@ -77,29 +68,24 @@ class GreenhouseRows:
 
     def entry(self, number: int) -> tuple[Application, StageEntry] | None:
         """A stay in a stage by its number, unless its application is gone."""
-        owner = self._world.applications.get(self.entry_owner.get(number, 0))
+        owner = self.world.applications.get(self.entry_owner.get(number, 0))
         if owner is None:
             return None
         return owner, next(e for e in owner.history if e.number == number)
 
-    def _encoded(self, row: Callable[[int], Row]) -> Callable[[int], bytes]:
-        return lambda number: msgspec.json.encode(row(number))
-
     def _candidate(self, number: int) -> Row:
-        person = self._world.people[number]
+        person = self.world.people[number]
         return {
             "id": PERSON_IDS.of(number),
             "created_at": iso(person.created_ms),
             "updated_at": iso(person.updated_ms),
             "first_name": person.first_name,
             "last_name": shown_last_name(person),
-            "preferred_name": None,
             "company": person.company,
             "title": person.title,
             "last_activity_at": iso(person.updated_ms),
             "private": person.private,
             "can_email": not person.anonymised,
-            "time_zone": None,
             "tags": list(person.tags),
             "linked_user_ids": [],
             "phone_numbers": [c._asdict() for c in person.phones],
@@ -108,24 +94,20 @@ class GreenhouseRows:
             "website_addresses": [c._asdict() for c in person.links],
             "social_media_addresses": [],
             "custom_fields": _custom("candidate", person.custom_fields),
+            **empty("preferred_name", "time_zone"),
         }
 
     def _application(self, number: int) -> Row:
-        application = self._world.applications[number]
+        application, _, _, stage = self.world.parts_of(number)
         entry = application.history[-1]
-        stage = self._world.stages[application.stage]
-        shown = application.state != "hired" or self._hired_keeps_stage
+        shown = application.state != "hired" or self.hired_keeps_stage
         row: Row = {
             "id": APPLICATION_IDS.of(number),
             "created_at": iso(application.created_ms),
             "updated_at": iso(application.updated_ms),
-            "agency_note_id": None,
             "candidate_id": PERSON_IDS.of(application.person),
-            "coordinator_id": None,
             "job_id": JOB_IDS.of(application.job),
-            "job_post_id": None,
             "recruiter_id": USER_IDS.of(entry.user),
-            "referrer_id": None,
             "source_id": self._source(application),
             "stage_id": ENTRY_IDS.of(entry.number) if shown else None,
             "stage_name": stage.name if shown else None,
@@ -134,31 +116,29 @@ class GreenhouseRows:
             "prospect": False,
             "rejected_at": iso(application.rejected_ms),
             "last_activity_at": iso(application.activity_ms),
-            "location_address": None,
             "answers": [],
             "prospective_job_ids": [],
             "custom_fields": _custom("application", application.custom_fields),
+            **empty("agency_note_id", "coordinator_id", "job_post_id", "referrer_id"),
+            "location_address": None,
         }
-        return row | self._newer(application, shown=shown) if self._newer_fields else row
-
-    def _newer(self, application: Application, *, shown: bool) -> Row:
-        reason = application.reason
-        return {
-            "job_interview_stage_id": STAGE_IDS.of(application.stage) if shown else None,
-            "rejection_reason_id": REASON_IDS.of(reason) if reason else None,
-        }
+        if self.newer_fields:
+            reason = application.reason
+            row["job_interview_stage_id"] = STAGE_IDS.of(stage.number) if shown else None
+            row["rejection_reason_id"] = REASON_IDS.of(reason) if reason else None
+        return row
 
     def _source(self, application: Application) -> int | None:
-        if application.source not in self._world.sources:
+        if application.source not in self.world.sources:
             return None
-        return SOURCE_IDS.of(self._world.sources.index(application.source) + 1)
+        return SOURCE_IDS.of(self.world.sources.index(application.source) + 1)
 
-    def application_stage(self, application: Application, entry: StageEntry, now_ms: int) -> Row:
+    def application_stage(self, application: int, entry: StageEntry, now_ms: int) -> Row:
         """A stay in a stage; this row's id is what an application's `stage_id` holds."""
         until = entry.exited_ms or now_ms
         return {
             "id": ENTRY_IDS.of(entry.number),
-            "application_id": APPLICATION_IDS.of(application.number),
+            "application_id": APPLICATION_IDS.of(application),
             "job_interview_stage_id": STAGE_IDS.of(entry.stage),
             "entered_at": iso(entry.entered_ms),
             "exited_at": iso(entry.exited_ms),
@@ -168,23 +148,23 @@ class GreenhouseRows:
             "updated_at": iso(entry.exited_ms or entry.entered_ms),
         }
 
-    def attachment(self, person: Person, file: File, *, origin: str, now_ms: int) -> Row:
+    def attachment(self, person: Person, file: File) -> Row:
         """A file with an address that is signed again in every answer."""
         self._signed += 1
-        expires = now_ms + FILE_LIFE_MS
+        expires = self.clock.now_ms() + self.FILE_LIFE_MS
         signature = sha256(f"{file.number}:{expires}:{self._signed}".encode()).hexdigest()[:24]
-        link = f"{origin}/files/{FILE_IDS.of(file.number)}?expires={expires}&signature={signature}"
+        address = f"{self.file_origin}/files/{FILE_IDS.of(file.number)}"
         return {
             "id": FILE_IDS.of(file.number),
             "candidate_id": PERSON_IDS.of(person.number),
             "filename": file.name,
-            "url": link,
+            "url": f"{address}?expires={expires}&signature={signature}",
             "type": file.kind,
             "created_at": iso(person.created_ms),
             "updated_at": iso(person.created_ms),
         }
 
-    def note(self, note: Note) -> Row:
+    def note_row(self, note: Note) -> Row:
         """A remark; the answer spells its visibility otherwise than the request."""
         return {
             "id": NOTE_IDS.of(note.number),
@@ -204,22 +184,9 @@ def shown_last_name(person: Person) -> str:
     return PERSON_IDS.text(person.number) if person.anonymised else person.last_name
 
 
-def setup_rows(world: World, name: str) -> list[Row]:
-    """The rows of a short list that describes the account."""
-    return _setup()[name](world)
-
-
-def _setup() -> dict[str, Callable[[World], list[Row]]]:
-    return {
-        "jobs": _jobs,
-        "openings": _openings,
-        "job_interview_stages": _stages,
-        "rejection_reasons": _reasons,
-        "users": _users,
-        "sources": lambda w: _named(SOURCE_IDS, w.sources),
-        "candidate_tags": lambda w: _named(TAG_IDS, w.tags),
-        "custom_fields": _fields,
-    }
+def is_default_reason(number: int) -> bool:
+    """True for those that Greenhouse gives to every account: every third one; the others are its own."""
+    return number % 3 == 0
 
 
 def _jobs(world: World) -> list[Row]:
@@ -318,3 +285,18 @@ def _custom(kind: str, values: dict[str, object]) -> Row:
 
 def _title(key: str) -> str:
     return key.replace("_", " ").capitalize()
+
+
+SETUP: Mapping[str, Callable[[World], list[Row]]] = MappingProxyType(
+    {
+        "jobs": _jobs,
+        "openings": _openings,
+        "job_interview_stages": _stages,
+        "rejection_reasons": _reasons,
+        "users": _users,
+        "sources": lambda world: _named(SOURCE_IDS, world.sources),
+        "candidate_tags": lambda world: _named(TAG_IDS, world.tags),
+        "custom_fields": _fields,
+    }
+)
+"""The rows of the short lists that describe the account."""

@@ -1,12 +1,14 @@
 """Greenhouse's v3 writes: nothing is idempotent, every wrong state is a 422."""
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from connectors.simulator import greenhouse_rows as rows
+from connectors.simulator.greenhouse_rows import GreenhouseRows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, differs, numbered
+from connectors.simulator.vendor import differs, numbered
 from connectors.simulator.world import Application, Reason, Stage
 
 NO_CONTENT = 204
@@ -17,11 +19,13 @@ NOTE_TYPES = {"NOTE", "ACTIVITY", "EMAIL"}
 EMAIL = {"email_template_id", "send_email_at", "email_from_user_id"}
 
 
-class GreenhouseWrites(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class GreenhouseWrites(GreenhouseRows):
     """Handlers of every write; each accepted one is recorded."""
 
-    rows: rows.GreenhouseRows
-    from_stage_space: Literal["stage", "row"]
+    from_stage_space: Literal["stage", "row"] = "stage"
+    """Whether a move's `from_stage_id` is a job interview stage's id or an application stage row's
+    (unverified 2026-11-23)."""
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -48,7 +52,10 @@ class GreenhouseWrites(VendorSimulator):
         self._must_be(application, "active")
         if "from_stage_id" not in body:
             raise self.invalid("from_stage_id is required", "move_without_guard")
-        if body["from_stage_id"] != self._present_stage_id(application):
+        present = rows.STAGE_IDS.of(application.stage)
+        if self.from_stage_space == "row":
+            present = rows.ENTRY_IDS.of(application.history[-1].number)
+        if body["from_stage_id"] != present:
             raise self.invalid("from_stage_id is not the application's current stage")
         if "to_job_id" in body:
             raise self.invalid("Transfers to another job are not open to this integration")
@@ -58,11 +65,6 @@ class GreenhouseWrites(VendorSimulator):
         self.actions.move(application, stage, user=call.actor)
         self.recorder.emails_sent += 1
         return self._done(call, application)
-
-    def _present_stage_id(self, application: Application) -> int:
-        if self.from_stage_space == "row":
-            return rows.ENTRY_IDS.of(application.history[-1].number)
-        return rows.STAGE_IDS.of(application.stage)
 
     def _target(self, application: Application, body: Record) -> Stage:
         """The stage asked for, or without one the next: that is how v3 advances."""
@@ -142,7 +144,7 @@ class GreenhouseWrites(VendorSimulator):
         effect = differs(application.custom_fields, changes)
         self.actions.edit_application(application, changes)
         self._done(call, application, effect=effect)
-        return Reply(200, self.rows.applications[application.number])
+        return Reply(200, self.application_rows[application.number])
 
     def _edit_candidate(self, call: Call) -> Reply:
         person = self.person(call.ids["id"])
@@ -152,7 +154,7 @@ class GreenhouseWrites(VendorSimulator):
         effect = differs(person.custom_fields, custom) or bool(changes)
         self.actions.edit_person(person, {"custom_fields": custom, **changes})
         self.wrote(call, person=person, effect=effect)
-        return Reply(200, self.rows.candidates[person.number])
+        return Reply(200, self.candidate_rows[person.number])
 
     def _anonymise(self, call: Call) -> Reply:
         person = self.person(call.ids["id"])
@@ -194,7 +196,7 @@ class GreenhouseWrites(VendorSimulator):
             if application.person != person.number:
                 raise self.invalid("application_id is of another candidate")
         note = self.note(call, person, str(body["body"]), application=application, user=user)
-        return Reply.of(self.rows.note(note), 201)
+        return Reply.of(self.note_row(note), 201)
 
     def _tag(self, call: Call) -> Reply:
         body = self.body(call, {"candidate_id", "candidate_tag_id"})

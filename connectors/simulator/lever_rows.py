@@ -1,12 +1,12 @@
 """Lever's opportunities and the lists around them as JSON (vendor docs, read 2026-11-23)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from connectors.simulator.ids import UuidIds
-from connectors.simulator.rows import Rows
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
 from connectors.simulator.world import Application, File, Note, Person, Stage, World
 
 OPPORTUNITY_IDS = UuidIds("lever.opportunity")
@@ -23,7 +23,6 @@ FILE_IDS = UuidIds("lever.file")
 HIRED_REASON = 100
 """The number of the one archive reason of type `hired`."""
 EXPANDABLE = frozenset({"applications", "stage", "owner", "followers", "sourcedBy", "contact"})
-Row = dict[str, object]
 ArchivedShape = Literal["object", "flat"]
 
 
@@ -32,29 +31,28 @@ def stage_id(stage: Stage) -> str:
     return stage.slug or STAGE_IDS.of(stage.number)
 
 
-class LeverRows:
+@dataclass(kw_only=True, eq=False)
+class LeverRows(VendorSimulator):
     """Encodes opportunities, for each set of expansions that is asked for."""
 
-    def __init__(self, world: World, *, archived_shape: ArchivedShape) -> None:
-        """`flat` writes the archive state as older documents show it."""
-        self._world = world
-        self._archived_shape = archived_shape
+    archived_shape: ArchivedShape = "object"
+    """How an opportunity shows its archive state; `flat` as older documents do (unverified 2026-11-23)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._rows: dict[frozenset[str], Rows] = {}
 
-    def of(self, expand: frozenset[str]) -> Rows:
+    def opportunity_rows(self, expand: frozenset[str]) -> Rows:
         """The encoded opportunities with these expansions."""
         if expand not in self._rows:
-
-            def encode(number: int) -> bytes:
-                return msgspec.json.encode(self.opportunity(number, expand))
-
-            self._rows[expand] = Rows(self._world, "application", encode)
+            self._rows[expand] = Rows(
+                self.world, "application", lambda number: self.opportunity_row(number, expand)
+            )
         return self._rows[expand]
 
-    def opportunity(self, number: int, expand: Iterable[str] = ()) -> Row:
+    def opportunity_row(self, number: int, expand: Iterable[str] = ()) -> Row:
         """One opportunity; cleared personal fields are empty rather than missing."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
+        application, person, _, _ = self.world.parts_of(number)
         row = self._identity(application, person) | self._progress(application)
         for name in expand:
             row[name] = self._expanded(name, application, person)
@@ -67,38 +65,42 @@ class LeverRows:
             "contact": CONTACT_IDS.of(person.number),
             "headline": person.title or "",
             "confidentiality": "confidential" if person.private else "non-confidential",
-            "location": person.addresses[0].value if person.addresses else "",
+            "location": person.address or "",
             "phones": [{"type": p.type, "value": p.value} for p in person.phones],
             "emails": [email.value for email in person.emails],
             "links": [link.value for link in person.links],
             "tags": list(person.tags),
             "sources": [application.source] if application.source else [],
             "origin": "applied",
-            "sourcedBy": None,
             "isAnonymized": person.anonymised,
-            "dataProtection": None,
+            **empty("sourcedBy", "dataProtection"),
             "urls": {"list": "https://hire.example.com/", "show": "https://hire.example.com/c"},
         }
 
     def _progress(self, application: Application) -> Row:
-        last = application.history[-1]
+        reason, at = archived(application)
         return {
-            "stage": stage_id(self._world.stages[application.stage]),
-            "stageChanges": [self._stage_change(e.stage, e.entered_ms, e.user)
-                             for e in application.history],
+            "stage": stage_id(self.world.stages[application.stage]),
+            "stageChanges": [
+                self._stage_change(e.stage, e.entered_ms, e.user) for e in application.history
+            ],
             "owner": USER_IDS.of(1),
             "followers": [USER_IDS.of(1)],
             "applications": [APPLICATION_IDS.of(application.number)],
             "createdAt": application.created_ms,
             "updatedAt": application.updated_ms,
             "lastInteractionAt": application.activity_ms,
-            "lastAdvancedAt": last.entered_ms,
+            "lastAdvancedAt": application.history[-1].entered_ms,
             "snoozedUntil": None,
-            **self._archive_state(application),
-        }  # fmt: skip
+            **(
+                {"archivedAt": at, "archiveReason": reason}
+                if self.archived_shape == "flat"
+                else {"archived": archived_row(application)}
+            ),
+        }
 
     def _stage_change(self, stage: int, at_ms: int, user: int) -> Row:
-        known = self._world.stages[stage]
+        known = self.world.stages[stage]
         return {
             "toStageId": stage_id(known),
             "toStageIndex": known.order,
@@ -106,48 +108,36 @@ class LeverRows:
             "userId": USER_IDS.of(user),
         }
 
-    def _archive_state(self, application: Application) -> Row:
-        reason, at = archived(application)
-        if self._archived_shape == "flat":
-            return {"archivedAt": at, "archiveReason": reason}
-        return {"archived": {"reason": reason, "archivedAt": at} if reason else None}
-
     def _expanded(self, name: str, application: Application, person: Person) -> object:
         if name == "applications":
-            return [self.application(application)]
+            return [self._application(application, person)]
         if name == "stage":
-            stage = self._world.stages[application.stage]
+            stage = self.world.stages[application.stage]
             return {"id": stage_id(stage), "text": stage.name}
         if name == "contact":
             return contact(person)
         if name == "sourcedBy":
             return None
-        owner = user_row(self._world, 1)
+        owner = user_row(self.world, 1)
         return [owner] if name == "followers" else owner
 
-    def application(self, application: Application) -> Row:
+    def _application(self, application: Application, person: Person) -> Row:
         """The application inside an opportunity: which posting it is for."""
-        reason, at = archived(application)
-        person = self._world.people[application.person]
         return {
             "id": APPLICATION_IDS.of(application.number),
             "type": "posting",
             "candidateId": OPPORTUNITY_IDS.of(application.number),
             "opportunityId": OPPORTUNITY_IDS.of(application.number),
             "posting": POSTING_IDS.of(application.job),
-            "postingHiringManager": None,
             "postingOwner": USER_IDS.of(1),
             "name": full_name(person),
             "company": person.company,
-            "phone": None,
-            "email": person.emails[0].value if person.emails else None,
+            "email": person.email,
             "links": [],
-            "comments": None,
-            "user": None,
             "customQuestions": _form(application, asked=True),
             "createdAt": application.created_ms,
-            "archived": {"reason": reason, "archivedAt": at} if reason else None,
-            "requisitionForHire": None,
+            "archived": archived_row(application),
+            **empty("postingHiringManager", "phone", "comments", "user", "requisitionForHire"),
         }
 
 
@@ -194,7 +184,7 @@ def _file(file: File, address: str) -> Row:
 
 def full_name(person: Person) -> str:
     """The name in one string; nothing when the person was anonymised."""
-    return "" if person.anonymised else f"{person.first_name} {person.last_name}"
+    return "" if person.anonymised else person.full_name
 
 
 def archived(application: Application) -> tuple[str | None, int | None]:
@@ -206,13 +196,19 @@ def archived(application: Application) -> tuple[str | None, int | None]:
     return REASON_IDS.of(application.reason or 0), application.rejected_ms
 
 
+def archived_row(application: Application) -> Row | None:
+    """The archive state; nothing for an active application."""
+    reason, at = archived(application)
+    return {"reason": reason, "archivedAt": at} if reason else None
+
+
 def contact(person: Person) -> Row:
     """The person of one or several opportunities."""
     return {
         "id": CONTACT_IDS.of(person.number),
         "name": full_name(person),
         "headline": person.title or "",
-        "location": {"name": person.addresses[0].value} if person.addresses else None,
+        "location": {"name": person.address} if person.address else None,
         "emails": [email.value for email in person.emails],
         "phones": [{"type": p.type, "value": p.value} for p in person.phones],
         "isAnonymized": person.anonymised,
@@ -224,7 +220,7 @@ def user_row(world: World, number: int) -> Row:
     user = world.users[number]
     return {
         "id": USER_IDS.of(number),
-        "name": f"{user.first_name} {user.last_name}",
+        "name": user.full_name,
         "email": user.email,
         "accessRole": "super admin" if user.is_admin else "team member",
         "deactivatedAt": user.deactivated_ms,
@@ -248,16 +244,22 @@ def note_row(note: Note) -> Row:
 
 def setup_rows(world: World, name: str) -> list[Row]:
     """The rows of a short list that describes the account."""
-    if name == "stages":
-        return [{"id": stage_id(s), "text": s.name} for s in world.stages.values()]
-    if name == "users":
-        return [user_row(world, number) for number in world.users]
-    if name == "postings":
-        return [posting_row(world, number) for number in world.jobs]
-    if name == "archive_reasons":
-        return _reasons(world)
-    texts = world.tags if name == "tags" else world.sources
-    return [{"text": text, "count": 1} for text in texts]
+    match name:
+        case "stages":
+            return [{"id": stage_id(s), "text": s.name} for s in world.stages.values()]
+        case "users":
+            return [user_row(world, number) for number in world.users]
+        case "postings":
+            return [posting_row(world, number) for number in world.jobs]
+        case "archive_reasons":
+            named = [(r.number, r.name, "non-hired") for r in world.reasons.values()]
+            return [
+                {"id": REASON_IDS.of(number), "text": text, "status": "active", "type": kind}
+                for number, text, kind in [*named, (HIRED_REASON, "Hired", "hired")]
+            ]
+        case _:
+            texts = world.tags if name == "tags" else world.sources
+            return [{"text": text, "count": 1} for text in texts]
 
 
 def posting_row(world: World, number: int) -> Row:
@@ -267,19 +269,10 @@ def posting_row(world: World, number: int) -> Row:
         "id": POSTING_IDS.of(number),
         "text": job.name,
         "state": "published" if job.is_open else "closed",
-        "categories": {"team": None, "department": None, "location": None, "commitment": None},
+        "categories": empty("team", "department", "location", "commitment"),
         "confidentiality": "non-confidential",
         "owner": USER_IDS.of(1),
         "user": USER_IDS.of(1),
         "createdAt": job.created_ms,
         "updatedAt": job.updated_ms,
     }
-
-
-def _reasons(world: World) -> list[Row]:
-    rows: list[Row] = [
-        {"id": REASON_IDS.of(r.number), "text": r.name, "status": "active", "type": "non-hired"}
-        for r in world.reasons.values()
-    ]
-    hired = {"id": REASON_IDS.of(HIRED_REASON), "text": "Hired", "status": "active"}
-    return [*rows, {**hired, "type": "hired"}]

@@ -1,20 +1,25 @@
 """Lever's writes: stage, archive state, tags and notes of an opportunity."""
 
+from dataclasses import dataclass
+
 from connectors.simulator import lever_rows as rows
+from connectors.simulator.lever_rows import LeverRows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, status_parts
+from connectors.simulator.vendor import status_parts
 from connectors.simulator.world import Application
 
 NOTE_FIELDS = {"value", "secret", "score", "notifyFollowers", "createdAt"}
 
 
-class LeverWrites(VendorSimulator):
-    """Handlers of every write; each accepted one is recorded."""
+@dataclass(kw_only=True, eq=False)
+class LeverWrites(LeverRows):
+    """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
-    perform_as_required: bool
-    same_stage_refused: bool
-    rows: rows.LeverRows
+    perform_as_required: bool = False
+    """Refuses writes without `perform_as`."""
+    same_stage_refused: bool = False
+    """Refuses moves to the present stage."""
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -79,7 +84,7 @@ class LeverWrites(VendorSimulator):
             raise self.invalid("value is required", "note_without_value")
         person = self.world.people[application.person]
         note = self.note(call, person, str(body["value"]), application=application)
-        return Reply.of({"data": rows.note_row(note)}, 201)
+        return self.answer(rows.note_row(note), 201)
 
     def _begin(self, call: Call, allowed: set[str]) -> tuple[Application, Record]:
         """The opportunity and the checked body, with the actor taken from `perform_as`."""
@@ -102,4 +107,4 @@ class LeverWrites(VendorSimulator):
         return self._shown(application)
 
     def _shown(self, application: Application) -> Reply:
-        return Reply.of({"data": self.rows.opportunity(application.number)})
+        return self.answer(self.opportunity_row(application.number))

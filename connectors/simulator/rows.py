@@ -3,30 +3,29 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from connectors.simulator.world import Kind, World
 
 Key = tuple[int | str, ...]
+Row = dict[str, object]
 
 
 class Rows:
     """The JSON bytes of records, encoded when first asked for and dropped on change."""
 
-    def __init__(self, world: World, kind: Kind, encode: Callable[[int], bytes]) -> None:
+    def __init__(self, world: World, kind: Kind, row: Callable[[int], Row]) -> None:
         """Rows of one kind of record; a change of the account's setup drops them all."""
         self._kind = kind
-        self._encode = encode
+        self._row = row
         self._bytes: dict[int, bytes] = {}
         world.observers.append(self._changed)
 
     def __getitem__(self, number: int) -> bytes:
-        row = self._bytes.get(number)
-        if row is None:
-            row = self._bytes[number] = self._encode(number)
-        return row
-
-    def many(self, numbers: Iterable[int]) -> list[bytes]:
-        """The rows of these records, in that order."""
-        return [self[number] for number in numbers]
+        found = self._bytes.get(number)
+        if found is None:
+            found = self._bytes[number] = msgspec.json.encode(self._row(number))
+        return found
 
     def _changed(self, kind: Kind, number: int) -> None:
         if kind == "setup":
@@ -70,6 +69,11 @@ class Ordered:
         if new is not None:
             self._positions[number] = new
             insort(self._order, (new, number))
+
+
+def empty(*names: str) -> Row:
+    """The fields that the API shows and that no simulated record has: null."""
+    return dict.fromkeys(names)
 
 
 def array(rows: Iterable[bytes]) -> bytes:

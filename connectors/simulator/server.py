@@ -2,20 +2,19 @@
 
 import asyncio
 import re
-from typing import ClassVar, Unpack
+from dataclasses import dataclass
+from typing import ClassVar
 
 from aiohttp import web
 
-from connectors.simulator.account import Account, PageHook, Shared
+from connectors.simulator.account import PageHook
 from connectors.simulator.clock import http_date
-from connectors.simulator.commands import Schedule
-from connectors.simulator.control import answer_control
+from connectors.simulator.control import ControlledAccount, answer_control
 from connectors.simulator.delivery import HTML, Delivery
-from connectors.simulator.faults import INSTEAD, Fault, FaultPlan
+from connectors.simulator.faults import INSTEAD, Fault
 from connectors.simulator.limits import Denied, Limit, Parallel
 from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, Route
-from connectors.simulator.recorder import RecordedWrite, Recorder, Violation
-from connectors.simulator.webhook_sender import WebhookSender
+from connectors.simulator.recorder import RecordedWrite, Violation
 from connectors.simulator.world import Application, Person
 
 OVERLAP_S = 0.002
@@ -24,24 +23,23 @@ QUIET_GRACE_S = 0.25
 """Requests that were under way when a 429 was sent are no violation of it."""
 
 
-class Simulator(Account):
+@dataclass(kw_only=True, eq=False)
+class Simulator(ControlledAccount):
     """One simulated ATS. A vendor's class declares routes, authentication, limits and answers."""
 
     BASE_PATH: ClassVar[str] = ""
-    LATENCY_S: ClassVar[float] = 0.0
     KEY_HEADER: ClassVar[str] = "Authorization"
 
-    def __init__(self, **shared: Unpack[Shared]) -> None:
-        """Build the world; nothing listens before `start`."""
-        self.latency_s = shared.pop("latency_s", self.LATENCY_S)
-        self.time_scale = shared.pop("time_scale", 1.0)
-        self.unlimited = shared.pop("unlimited", False)
-        super().__init__(**shared)  # type: ignore[misc]  # three keys were popped above
-        self.recorder: Recorder = Recorder()
-        self.faults: FaultPlan = FaultPlan(seed=self.seed)
-        self.schedule: Schedule = Schedule(self)
+    latency_s: float = 0.0
+    time_scale: float = 1.0
+    """The length of rate-limit windows: 0.02 makes 30 s last 0.6 s."""
+    unlimited: bool = False
+    """True for no rate limits."""
+
+    def __post_init__(self) -> None:
+        """Builds the world; nothing listens before `start`."""
+        super().__post_init__()
         self.on_page: PageHook | None = None
-        self.webhooks: WebhookSender | None = None
         self.origin = ""
         self.file_origin = ""
         """The file store's own host, of a vendor that has one: another port."""
@@ -98,16 +96,6 @@ class Simulator(Account):
         """The `endpoint:` of an integration."""
         return self.origin + self.BASE_PATH
 
-    @property
-    def violations(self) -> list[Violation]:
-        """The rules that clients broke so far."""
-        return self.recorder.violations
-
-    @property
-    def writes(self) -> list[RecordedWrite]:
-        """The writes accepted so far."""
-        return self.recorder.writes
-
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one, and `url` has its number."""
         self._stopping = asyncio.Event()
@@ -130,16 +118,6 @@ class Simulator(Account):
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-
-    def send_webhooks(self, url: str, secret: str) -> WebhookSender:
-        """Sends a signed event to this address for each change from now on.
-
-        Raises:
-            ValueError: the vendor sends no webhooks.
-        """
-        self.webhooks = WebhookSender(self.NAME, url, secret)
-        self.on_change = self.webhooks.changed
-        return self.webhooks
 
     def facts(self) -> dict[str, object]:
         """The facts that are needed to connect to this simulator."""

@@ -1,17 +1,16 @@
 """SmartRecruiters, Customer API: assignments inside candidates, one candidate list at a time."""
 
+from dataclasses import dataclass
 from itertools import cycle
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, HeaderNames, Limit, SlidingWindow
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists
 from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")
@@ -23,7 +22,6 @@ CODES = {
     429: "TOO_MANY_REQUESTS",
 }
 """The codes of errors; that of 429 is unverified 2026-11-23."""
-KNOWN = frozenset(label for label, _ in rows.PROPERTIES)
 ASKED = frozenset(label for label, _ in rows.QUESTIONS)
 AT_ONCE = 8
 CANDIDATE_LISTS_AT_ONCE = 1
@@ -54,11 +52,13 @@ def bare(status: str, canonical: str) -> StageTemplate:
     return StageTemplate(status, canonical, status, status)
 
 
+@dataclass(kw_only=True, eq=False)
 class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     """A SmartRecruiters account as its Customer API shows it (vendor docs, read 2026-11-23).
 
     A stage is a status or a sub-status under one; its id is the label where there is one and the
-    status where there is none. A rejection replaces the status.
+    status where there is none. A rejection replaces the status. All options but the rate are
+    unverified or vary by account (2026-11-23).
     """
 
     NAME: ClassVar[str] = "smartrecruiters"
@@ -89,40 +89,22 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    FILE_IDS = rows.FILE_IDS
+    CANDIDATE_FIELDS = frozenset(label for label, _ in rows.PROPERTIES)
     ONE_CONTACT = True
     CANDIDATE_LACKS = ("source", "is_private")
     APPLICATION_LACKS = ("applied_at", "rejected_at", "hired_at", "external_updated_at")
 
-    def __init__(
-        self,
-        *,
-        rate_per_s: int = 10,
-        updated_after_inclusive: bool = False,
-        secondary_bumps_updated: bool = False,
-        same_status_refused: bool = False,
-        reason_required: bool = False,
-        starts_on_required: bool = False,
-        spelling: rows.Spelling = "candidate",
-        hiring_processes: int = 2,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """All but the rate are unverified or vary by account (2026-11-23).
+    rate_per_s: int = 10
+    secondary_bumps_updated: bool = False
+    """Lets a status change of a further assignment change the candidate's updatedOn."""
 
-        `secondary_bumps_updated` lets a status change of a further assignment change the
-        candidate's updatedOn; `spelling` writes statuses as the posting endpoints do. Jobs use
-        one of several hiring processes in turn, and each sub-status belongs to one of them.
-        """
-        super().__init__(**shared)
-        self.updated_after_inclusive = updated_after_inclusive
-        self.same_status_refused = same_status_refused
-        self.reason_required = reason_required
-        self.starts_on_required = starts_on_required
-        self.rows = rows.SmartRecruitersRows(self.world, spelling=spelling)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.actions: SmartRecruitersActions = SmartRecruitersActions(
-            self.world, secondary_bumps=secondary_bumps_updated, seed=self.seed
+            self.world, secondary_bumps=self.secondary_bumps_updated, seed=self.seed
         )
-        self.hiring_processes = hiring_processes
-        self._limit = SlidingWindow(rate_per_s, self.time_scale, names=LIMIT_NAMES)
+        self._limit = SlidingWindow(self.rate_per_s, self.time_scale, names=LIMIT_NAMES)
         self._transfer_some()
         licence, languages = (label for label, _ in rows.QUESTIONS)
         given: list[Record] = [
@@ -147,20 +129,20 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         one = "/candidates/{id}"
         assignment = f"{one}/jobs/{{job}}"
         setup = ("rejection-reasons", "withdrawal-reasons", "hiring-processes")
-        names = [*setup, "candidate-properties", "sources"]
+        names = (*setup, "candidate-properties", "sources")
         return [
-            *(Route("GET", f"/configuration/{n}", "list", n, self._setup) for n in names),
+            *(self.reads(f"/configuration/{n}", n, self._setup, operation="list") for n in names),
             *self.list_routes(),
-            Route("GET", one, "detail", "candidate", self._candidate),
-            Route("GET", f"{one}/tags", "detail", "tags", self._tags_of),
-            Route("GET", f"{one}/properties", "detail", "properties_of", self._properties_of),
-            Route("GET", f"{one}/attachments", "detail", "attachments", self._attachments),
+            self.reads(one, "candidate", lambda c: self.detail(self.person(c.ids["id"]))),
+            self.reads(f"{one}/tags", "tags", lambda c: {"tags": self.person(c.ids["id"]).tags}),
+            self.reads(f"{one}/properties", "properties_of", self._properties_of, "context"),
+            self.reads(f"{one}/attachments", "attachments", self._attachments),
             Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
-            Route("GET", assignment, "detail", "assignment", self._assignment),
-            Route("GET", f"{assignment}/status/history", "detail", "history", self._history),
-            Route("GET", f"{assignment}/properties", "detail", "properties", self._properties),
-            Route("GET", f"{assignment}/screening-answers", "detail", "answers", self._answers),
-            Route("GET", "/jobs/{job}", "detail", "job", self._job),
+            self.reads(assignment, "assignment", lambda c: self.assignment(self.assigned(c))),
+            self.reads(f"{assignment}/status/history", "history", self._history),
+            self.reads(f"{assignment}/properties", "properties", self._properties, "context"),
+            self.reads(f"{assignment}/screening-answers", "answers", self._answers),
+            self.reads("/jobs/{job}", "job", lambda c: rows.job_row(self.job(c.ids["job"]))),
             *self.write_routes(),
         ]
 
@@ -210,85 +192,55 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
             return None
         return next((a for a in self.world.applications_of(person) if a.job == job), None)
 
-    def _candidate(self, call: Call) -> Reply:
-        self.expect(call)
-        return Reply.of(self.rows.detail(self.person(call.ids["id"]).number))
-
-    def _tags_of(self, call: Call) -> Reply:
-        return Reply.of({"tags": self.person(call.ids["id"]).tags})
-
-    def _assignment(self, call: Call) -> Reply:
-        return Reply.of(self.rows.assignment(self.assigned(call)))
-
-    def _history(self, call: Call) -> Reply:
-        found = self.rows.history(self.assigned(call))
-        return Reply.of({"totalFound": len(found), "content": found})
-
-    def _properties(self, call: Call) -> Reply:
-        self.expect(call, {"context"})
-        return Reply.of({"content": rows.property_values(self.assigned(call))})
-
-    def _answers(self, call: Call) -> Reply:
-        self.expect(call)
-        found = rows.screening_answers(self.assigned(call))
-        return Reply.of({"totalFound": len(found), "content": found})
-
-    def _properties_of(self, call: Call) -> Reply:
-        self.expect(call, {"context"})
+    def _properties_of(self, call: Call) -> Record:
         if call.query.get("context", "PROFILE") not in rows.CONTEXTS:
             raise self.invalid("context is none of the known ones", "unknown_context")
-        return Reply.of({"content": rows.property_values(self.person(call.ids["id"]))})
+        return {"content": rows.property_values(self.person(call.ids["id"]))}
 
-    def _attachments(self, call: Call) -> Reply:
-        self.expect(call)
-        files = rows.attachment_rows(self.person(call.ids["id"]))
-        return Reply.of({"totalFound": len(files), "content": files})
+    def _properties(self, call: Call) -> Record:
+        return {"content": rows.property_values(self.assigned(call))}
+
+    def _attachments(self, call: Call) -> Record:
+        return _whole(rows.attachment_rows(self.person(call.ids["id"])))
+
+    def _history(self, call: Call) -> Record:
+        return _whole(self.history(self.assigned(call)))
+
+    def _answers(self, call: Call) -> Record:
+        return _whole(rows.screening_answers(self.assigned(call)))
 
     def _download(self, call: Call) -> Reply:
         """A file itself."""
-        person = self.person(call.ids["id"])
-        known = {rows.FILE_IDS.of(file.number): file.number for file in person.files}
-        return self.file_until(self.found(known.get(call.ids["file"]), "attachment"), FAR_MS)
+        return self.file_of(self.person(call.ids["id"]).files, call.ids["file"])
 
-    def _job(self, call: Call) -> Reply:
-        return Reply.of(rows.job_row(self.job(call.ids["job"])))
-
-    def _setup(self, call: Call) -> Reply:
-        self.expect(call)
-        reasons = self.world.reasons.values()
-        own = [rows.reason_row(r) for r in reasons if r.kind == "withdrawn"]
-        others = [rows.reason_row(r) for r in reasons if r.kind != "withdrawn"]
+    def _setup(self, call: Call) -> Record:
+        world = self.world
+        reasons = [(rows.reason_row(r), r.kind == "withdrawn") for r in world.reasons.values()]
         found: dict[str, list[Record]] = {
-            "rejection-reasons": others,
-            "withdrawal-reasons": own,
-            "hiring-processes": rows.hiring_processes(self.world, self.hiring_processes),
+            "rejection-reasons": [row for row, own in reasons if not own],
+            "withdrawal-reasons": [row for row, own in reasons if own],
+            "hiring-processes": rows.hiring_processes(world, self.hiring_processes),
             "candidate-properties": rows.property_rows(),
-            "sources": [
-                {"id": f"source-{n}", "label": s} for n, s in enumerate(self.world.sources)
-            ],
+            "sources": [{"id": f"source-{n}", "label": s} for n, s in enumerate(world.sources)],
         }
-        content = found[call.route.name]
-        return Reply.of({"totalFound": len(content), "content": content})
+        return _whole(found[call.route.name])
 
     def truth_candidate(self, person: Person) -> Record:
         """A candidate read on its own has one link of a kind."""
         links = [{"value": v, "type": kind} for kind, v in rows.web_of(person).items()]
-        return super().truth_candidate(person) | {
-            "links": links,
-            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in KNOWN},
-            "attachments": [
-                {"external_id": rows.FILE_IDS.of(f.number), "name": f.name, "kind": f.kind}
-                for f in person.files
-            ],
-        }
+        return super().truth_candidate(person) | {"links": links}
 
     def truth_application(self, application: Application) -> Record:
         """A closed application shows its status instead of a stage."""
         own = application.custom_fields.items()
         record = super().truth_application(application)
-        record["custom_fields"] = {k: v for k, v in own if k in KNOWN | ASKED}
+        record["custom_fields"] = {k: v for k, v in own if k in self.CANDIDATE_FIELDS | ASKED}
         closed = rows.closed_status(self.world, application)
         return record | {"stage": {"external_id": closed, "name": closed}} if closed else record
+
+
+def _whole(found: list[Record]) -> Record:
+    return {"totalFound": len(found), "content": found}
 
 
 SIMULATOR = SmartRecruiters

@@ -1,28 +1,29 @@
 """SmartRecruiters' paged lists: an opaque pageId in the body and in a Link header."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.messages import Call, ListedPage, Reply, Route, integer
+from connectors.simulator.messages import Call, Reply, Route, integer
 from connectors.simulator.rows import array
+from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, every, within
-from connectors.simulator.world import Application, Person
+from connectors.simulator.vendor import Keep, every, within
+from connectors.simulator.world import Person
 
 WALK = {"limit", "pageId"}
 CANDIDATES = {"q", "jobId", "status", "subStatus", "tag", "updatedAfter"}
 JOBS = {"q", "status", "postingStatus", "updatedAfter"}
 Query = dict[str, list[str]]
-Keep = Callable[[int], bool]
 
 
-class SmartRecruitersLists(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class SmartRecruitersLists(SmartRecruitersRows):
     """Handlers of the lists that have pages."""
 
-    updated_after_inclusive: bool
-    rows: rows.SmartRecruitersRows
+    updated_after_inclusive: bool = False
 
     def list_routes(self) -> list[Route]:
         """The paged lists."""
@@ -36,50 +37,43 @@ class SmartRecruitersLists(VendorSimulator):
         state = self._walk(call, CANDIDATES)
         keep = self._candidate_filter(_query(state))
         people = self.world.people
-        last = self.world.last_person
 
         def kept(number: int) -> bool:
             return number in people and keep(people[number])
 
-        encode = self.rows.listed.__getitem__
-        return self._paged(call, state, last, kept, encode)
+        return self._paged(call, state, self.world.last_person, kept, self.listed_rows.__getitem__)
 
-    def _candidate_filter(self, query: Query) -> Callable[[Person], bool]:
+    def _candidate_filter(self, query: Query) -> Keep[Person]:
         if "subStatus" in query and "status" not in query:
             raise self.invalid("subStatus needs status", "substatus_without_status")
         statuses = {rows.bare_status(text) for text in query.get("status", [])}
         if None in statuses:
             raise self.invalid("status is not a known status", "unknown_status")
-        tests: list[Callable[[Person], bool]] = []
+        tests: list[Keep[Person]] = []
         if "status" in query:
             labels = set(query.get("subStatus", []))
             tests.append(lambda p: self._in_status(p, statuses, labels))
         if "jobId" in query:
             jobs = {rows.JOB_IDS.number(key) for key in query["jobId"]}
-            tests.append(lambda p: any(a.job in jobs for a in self._assigned(p)))
+            tests.append(lambda p: any(a.job in jobs for a in self.world.applications_of(p)))
         if "tag" in query:
             tests.append(lambda p: bool(set(query["tag"]) & set(p.tags)))
         if "q" in query:
-            tests.append(lambda p: query["q"][0].casefold() in _searched(p))
+            tests.append(lambda p: query["q"][0].casefold() in p.searched)
         if "updatedAfter" in query:
-            tests.append(self._updated_after(query["updatedAfter"][0]))
+            least = self._least(query["updatedAfter"][0])
+            tests.append(within(lambda p: p.updated_ms, least))
         return every(tests)
 
     def _in_status(self, person: Person, statuses: set[str | None], labels: set[str]) -> bool:
         """True where the primary assignment is in one of these statuses."""
-        primary = next(self._assigned(person), None)
+        primary = next(self.world.applications_of(person), None)
         if primary is None:
             return False
         world = self.world
         stage, closed = world.stages[primary.stage], rows.closed_status(world, primary)
         label = None if closed else rows.sub_status_of(stage)
         return (closed or stage.kind) in statuses and (not labels or label in labels)
-
-    def _assigned(self, person: Person) -> Iterator[Application]:
-        return self.world.applications_of(person)
-
-    def _updated_after(self, text: str) -> Callable[[Person], bool]:
-        return within(lambda person: person.updated_ms, self._least(text))
 
     def _least(self, text: str) -> int:
         since = self.moment(text, "updatedAfter")
@@ -108,7 +102,7 @@ class SmartRecruitersLists(VendorSimulator):
         call: Call,
         state: Record,
         last: int,
-        keep: Keep,
+        keep: Keep[int],
         encode: Callable[[int], bytes],
     ) -> Reply:
         """One page in order of creation; the order is unverified (2026-11-23)."""
@@ -117,9 +111,7 @@ class SmartRecruitersLists(VendorSimulator):
             state["c"] = sum(1 for number in range(1, last + 1) if keep(number))
         numbers = range(int(str(state["a"])) + 1, last + 1)
         found = ((n, encode(n)) for n in numbers if keep(n))
-        return self._page_reply(call, self.walk_page(call, state, found, limit), limit, state)
-
-    def _page_reply(self, call: Call, page: ListedPage, limit: int, state: Record) -> Reply:
+        page = self.walk_page(call, state, found, limit)
         following = b',"nextPageId":"' + page.next.encode() + b'"' if page.next else b""
         body = b'{"limit":%d,"offset":0%s,"totalFound":%d,"content":%s}' % (
             limit,
@@ -146,8 +138,3 @@ class SmartRecruitersLists(VendorSimulator):
 
 def _query(state: Record) -> Query:
     return msgspec.convert(state["q"], Query)
-
-
-def _searched(person: Person) -> str:
-    emails = " ".join(email.value for email in person.emails)
-    return f"{person.first_name} {person.last_name} {emails}".casefold()

@@ -1,13 +1,13 @@
 """SmartRecruiters' candidates with their assignments, and the lists around them (vendor docs, read 2026-11-23)."""
 
+from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import UuidIds
-from connectors.simulator.rows import Rows
-from connectors.simulator.world import Application, Contact, Job, Person, Reason, Stage, World
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
+from connectors.simulator.world import Application, Job, Person, Reason, Stage, World
 
 CANDIDATE_IDS = UuidIds("smartrecruiters.candidate")
 APPLICATION_IDS = UuidIds("smartrecruiters.application")
@@ -38,34 +38,34 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 EEO = ("Gender", "eeoInformation")
 """A question that US law asks for, and its category."""
 Spelling = Literal["candidate", "posting"]
-Row = dict[str, object]
 
 
-class SmartRecruitersRows:
+@dataclass(kw_only=True, eq=False)
+class SmartRecruitersRows(VendorSimulator):
     """Encodes candidates; there is no list of applications apart from them."""
 
-    def __init__(self, world: World, *, spelling: Spelling) -> None:
-        """`spelling` is how statuses are written: two endpoints of the vendor differ."""
-        self._world = world
-        self._spelling = spelling
-        self.listed = Rows(world, "person", lambda n: msgspec.json.encode(self.listed_row(n)))
+    spelling: Spelling = "candidate"
+    """How statuses are written; `posting` as the posting endpoints do: two endpoints of the vendor differ."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.listed_rows = Rows(self.world, "person", self.listed_row)
 
     def listed_row(self, number: int) -> Row:
         """A candidate in the list: further assignments show the job only."""
-        person = self._world.people[number]
-        assignments = list(self._world.applications_of(person))
+        person = self.world.people[number]
+        assignments = list(self.world.applications_of(person))
         return self._common(person) | {
             "consent": {"status": "ACQUIRED"},
             "primaryAssignment": self._brief(assignments[0]) if assignments else None,
             "secondaryAssignments": [{"job": _job_link(a.job)} for a in assignments[1:]],
         }
 
-    def detail(self, number: int) -> Row:
+    def detail(self, person: Person) -> Row:
         """A candidate as read on its own, every assignment with its status."""
-        person = self._world.people[number]
-        assignments = [self.assignment(a) for a in self._world.applications_of(person)]
+        assignments = [self.assignment(a) for a in self.world.applications_of(person)]
         return self._common(person) | {
-            "phoneNumber": person.phones[0].value if person.phones else None,
+            "phoneNumber": person.phone,
             "web": web_of(person),
             "education": [],
             "experience": _experience(person),
@@ -75,7 +75,7 @@ class SmartRecruitersRows:
 
     def assignment(self, application: Application) -> Row:
         """One candidate's assignment to one job."""
-        reason = self._world.reasons.get(application.reason or 0)
+        reason = self.world.reasons.get(application.reason or 0)
         own = reason is not None and reason.kind == "withdrawn"
         shown = reason_row(reason) if reason and application.state == "rejected" else None
         return self._brief(application) | {
@@ -87,28 +87,26 @@ class SmartRecruitersRows:
 
     def history(self, application: Application) -> list[Row]:
         """Every status the application was in, the latest last."""
-        found = [
-            self._change(entry.entered_ms, self._world.stages[entry.stage])
-            for entry in application.history
-        ]
+        found: list[tuple[int, str, str | None]] = []
+        for entry in application.history:
+            stage = self.world.stages[entry.stage]
+            found.append((entry.entered_ms, stage.kind, sub_status_of(stage)))
         if application.rejected_ms is not None:
-            status = self.spelled(closed_status(self._world, application) or "")
-            at = iso(application.rejected_ms)
-            found.append({"changedOn": at, "status": status, "subStatus": None, "actions": {}})
-        return found
+            closed = closed_status(self.world, application) or ""
+            found.append((application.rejected_ms, closed, None))
+        return [
+            {"changedOn": iso(at), "status": self.spelled(status), "subStatus": sub, "actions": {}}
+            for at, status, sub in found
+        ]
 
     def spelled(self, status: str) -> str:
         """The status in the account's spelling."""
-        return POSTING_SPELLING.get(status, status) if self._spelling == "posting" else status
-
-    def _change(self, at_ms: int, stage: Stage) -> Row:
-        status, sub_status = self.spelled(stage.kind), sub_status_of(stage)
-        return {"changedOn": iso(at_ms), "status": status, "subStatus": sub_status, "actions": {}}
+        return POSTING_SPELLING.get(status, status) if self.spelling == "posting" else status
 
     def _brief(self, application: Application) -> Row:
-        closed = closed_status(self._world, application)
-        stage = self._world.stages[application.stage]
-        title = self._world.jobs[application.job].name
+        closed = closed_status(self.world, application)
+        stage = self.world.stages[application.stage]
+        title = self.world.jobs[application.job].name
         return {
             "job": _job_link(application.job) | {"title": title},
             "status": self.spelled(closed or stage.kind),
@@ -122,8 +120,8 @@ class SmartRecruitersRows:
             "internal": False,
             "firstName": person.first_name,
             "lastName": person.last_name,
-            "email": person.emails[0].value if person.emails else None,
-            "location": {"city": person.addresses[0].value} if person.addresses else None,
+            "email": person.email,
+            "location": {"city": person.address} if person.address else None,
             "createdOn": iso(person.created_ms),
             "updatedOn": iso(person.updated_ms),
             "averageRating": None,
@@ -158,13 +156,8 @@ def web_of(person: Person) -> dict[str, str]:
     """Links by what they lead to; a second one of a kind is not kept."""
     found: dict[str, str] = {}
     for link in person.links:
-        found.setdefault(web_kind(link), link.value)
+        found.setdefault(link.type if link.type in WEB else "website", link.value)
     return found
-
-
-def web_kind(link: Contact) -> str:
-    """Under which name a link is kept."""
-    return link.type if link.type in WEB else "website"
 
 
 def _experience(person: Person) -> list[Row]:
@@ -193,10 +186,9 @@ def job_row(job: Job) -> Row:
         "createdOn": iso(job.created_ms),
         "updatedOn": iso(job.updated_ms),
         "lastActivityOn": iso(job.updated_ms),
-        "department": None,
-        "location": None,
         "status": "SOURCING" if job.is_open else "FILLED",
         "postingStatus": "PUBLIC" if job.is_open else "NOT_PUBLISHED",
+        **empty("department", "location"),
         "language": {"code": "en", "label": "English", "labelNative": "English"},
         "actions": {"details": {"url": f"/jobs/{key}", "method": "GET"}},
     }

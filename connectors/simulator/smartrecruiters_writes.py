@@ -1,13 +1,15 @@
 """SmartRecruiters' writes: a status per candidate and job, tags, custom fields, notes."""
 
 import re
+from dataclasses import dataclass
 
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, numbered, status_parts
+from connectors.simulator.vendor import numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
 ONE = "/candidates/{id}"
@@ -17,14 +19,15 @@ SHARED_WITH = {"users", "hiringTeamOf", "everyone", "openNote"}
 CLOSED = {"REJECTED": "rejected", "WITHDRAWN": "withdrawn"}
 
 
-class SmartRecruitersWrites(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class SmartRecruitersWrites(SmartRecruitersRows):
     """Handlers of every write; each accepted one is recorded."""
 
-    rows: rows.SmartRecruitersRows
-    same_status_refused: bool
-    reason_required: bool
-    starts_on_required: bool
-    hiring_processes: int
+    same_status_refused: bool = False
+    reason_required: bool = False
+    starts_on_required: bool = False
+    hiring_processes: int = 2
+    """Jobs use one of them in turn, and each sub-status belongs to one of them."""
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -65,7 +68,9 @@ class SmartRecruitersWrites(VendorSimulator):
         if status in CLOSED:
             self._close(application, status, given)
         else:
-            self._open(application, self._stage(application.job, status, given), given)
+            if given.get("reason") is not None:
+                raise self.invalid("reason is not allowed here", "reason_without_rejection")
+            self.enter(application, self._stage(application.job, status, given))
         effect = before != status_parts(application)
         if not effect and self.same_status_refused:
             raise self.invalid("The candidate is already in this status")
@@ -100,11 +105,6 @@ class SmartRecruitersWrites(VendorSimulator):
             message = "reason belongs to the other kind of status"
             raise self.invalid(message, "reason_of_the_other_kind")
         return reason
-
-    def _open(self, application: Application, stage: Stage, given: Record) -> None:
-        if given.get("reason") is not None:
-            raise self.invalid("reason is not allowed here", "reason_without_rejection")
-        self.enter(application, stage)
 
     def _stage(self, job: int, status: str, given: Record) -> Stage:
         label = given.get("subStatus")

@@ -1,18 +1,18 @@
 """Teamtailor: JSON:API with a dated version, numbered pages, and rejection beside the stage."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import cycle
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
 from connectors.simulator import teamtailor_rows as rows
-from connectors.simulator.account import Shared
 from connectors.simulator.limits import FixedWindow, HeaderNames
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE
 from connectors.simulator.teamtailor_lists import TeamtailorLists
 from connectors.simulator.teamtailor_writes import TeamtailorWrites
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import KeptOrders
+from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Blueprint, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(
@@ -31,6 +31,7 @@ TITLES = {
 }
 
 
+@dataclass(kw_only=True, eq=False)
 class Teamtailor(TeamtailorLists, TeamtailorWrites):
     """A Teamtailor account as its API shows it (vendor docs, read 2026-11-23)."""
 
@@ -57,38 +58,25 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
     STAGE_IDS = rows.STAGE_IDS
     REASON_IDS = rows.REASON_IDS
     USER_IDS = rows.USER_IDS
+    FILE_LIFE_MS = 30_000
+    CANDIDATE_FIELDS = frozenset([n for n, _ in rows.FIELDS] + [t for t, _, _ in rows.QUESTIONS])
     ONE_CONTACT = True
-    CANDIDATE_LACKS = ("company", "title", "is_private")
+    CANDIDATE_LACKS = ("company", "title", "addresses", "is_private")
     APPLICATION_LACKS = ("hired_at", "custom_fields")
 
-    def __init__(
-        self,
-        *,
-        rate_limit: int = 50,
-        window_s: float = 10.0,
-        same_stage_refused: bool = False,
-        unreject_refused: bool = False,
-        second_value_refused: bool = False,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """The last three options are the unverified alternatives (unverified 2026-11-23).
+    rate_limit: int = 50
+    window_s: float = 10.0
 
-        `unreject_refused` does not let `rejected-at` become null again; `second_value_refused`
-        wants a custom field's present value changed by PATCH rather than created once more.
-        """
-        super().__init__(**shared)
-        self.same_stage_refused = same_stage_refused
-        self.unreject_refused = unreject_refused
-        self.second_value_refused = second_value_refused
-        self.rows = rows.TeamtailorRows(self.world)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         answered: list[Record] = [
             {rows.QUESTIONS[0][0]: "A pencil", rows.QUESTIONS[1][0]: False},
             {rows.QUESTIONS[2][0]: 7, rows.QUESTIONS[3][0]: ["Early", "Night"]},
         ]
         for person, answers in zip(self.world.people.values(), cycle([*answered, {}])):
             person.custom_fields |= answers
-        self.orders = KeptOrders(self.world)
-        self.budget = FixedWindow(rate_limit, window_s * self.time_scale, names=LIMIT_NAMES)
+        window_s = self.window_s * self.time_scale
+        self.budget = FixedWindow(self.rate_limit, window_s, names=LIMIT_NAMES)
 
     def routes(self) -> list[Route]:
         """The endpoints that an integration of this kind uses."""
@@ -139,16 +127,12 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         return self.job(key).number if kind == "jobs" else self.application(key).number
 
     def _file(self, call: Call) -> Reply:
-        number = integer(call.ids["id"], low=0, high=1 << 60)
-        return self.file_until(number, integer(call.ids["ends"], low=0, high=1 << 60))
+        return self.file_until(call.ids["id"], integer(call.ids["ends"], low=0, high=FAR_MS))
 
     def truth_candidate(self, person: Person) -> Record:
         """One link, no address, and the custom fields that the account has."""
-        known = {*(name for name, _ in rows.FIELDS), *(title for title, _, _ in rows.QUESTIONS)}
         return super().truth_candidate(person) | {
             "links": [{"value": c.value, "type": "linkedin"} for c in person.links[:1]],
-            "addresses": [],
-            "custom_fields": {k: v for k, v in person.custom_fields.items() if k in known},
             "attachments": [
                 {"external_id": "resume", "name": None, "kind": "resume"}
                 if at == 0

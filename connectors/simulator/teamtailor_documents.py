@@ -4,41 +4,33 @@ from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.messages import Call, Refusal, Reply
 from connectors.simulator.teamtailor_rows import Includes, TeamtailorRows
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator
 
 BASE = "/v1"
 MEDIA_TYPE = "application/vnd.api+json"
-FILE_LIFE_MS = 30_000
 
 
-class TeamtailorDocuments(VendorSimulator):
+class TeamtailorDocuments(TeamtailorRows):
     """Writes resources as documents and checks those that clients send."""
-
-    rows: TeamtailorRows
 
     def document(
         self, kind: str, number: int, *, status: int = 200, includes: Includes = frozenset()
     ) -> Reply:
         """One resource with what is included."""
-        body = b'{"data":' + self.rows.encoded(kind, number, includes)
+        body = b'{"data":' + self.encoded(kind, number, includes)
         if includes:
-            included = self.rows.included(kind, [number], includes)
+            included = self.included(kind, [number], includes)
             body += b',"included":[' + b",".join(included) + b"]"
         return self.with_files(Reply(status, body + b"}", content_type=MEDIA_TYPE))
 
     def with_files(self, reply: Reply) -> Reply:
         """Put in the addresses of files, which are good for thirty seconds."""
-        ends = self.clock.now_ms() + FILE_LIFE_MS
+        ends = self.clock.now_ms() + self.FILE_LIFE_MS
         address = f"{self.file_origin}/files/{ends}"
         reply.body = reply.body.replace(rows.FILES.encode(), address.encode())
         return reply
 
     def data_of(self, call: Call, kind: str) -> Record:
-        """The `data` of a document, of the type and for the id of the endpoint.
-
-        Raises:
-            Refusal: it is none.
-        """
+        """The `data` of a document, of the type and for the id of the endpoint; refused without."""
         if call.headers.get("Content-Type", "").partition(";")[0].strip() != MEDIA_TYPE:
             raise Refusal(415, f"Content-Type must be {MEDIA_TYPE}", rule="content_type_wrong")
         found = call.json_object().get("data")

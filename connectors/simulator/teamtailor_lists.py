@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
-from connectors.simulator.messages import Call, ListedPage, Reply, Route, integer
+from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.rows import Key, array
 from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE, TeamtailorDocuments
-from connectors.simulator.vendor import FAR_MS, KeptOrders, every, within
-from connectors.simulator.vendor import Keep as KeepOf
+from connectors.simulator.vendor import FAR_MS, Keep, KeptOrders, every, within
 from connectors.simulator.world import Application, Person
 
 LISTS = (
@@ -34,13 +33,14 @@ CHOICES: dict[str, set[str]] = {
 }
 JOB_STATUSES = {"published", "unlisted", "archived", "draft", "scheduled", "all"}
 LATEST: Key = (FAR_MS,)
-Keep = KeepOf[int]
 
 
 class TeamtailorLists(TeamtailorDocuments):
     """Handlers of the lists; the order of a walk is kept until something changes."""
 
-    orders: KeptOrders
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.orders = KeptOrders(self.world)
 
     def list_routes(self) -> list[Route]:
         """Every list, and those that belong to one resource."""
@@ -57,31 +57,33 @@ class TeamtailorLists(TeamtailorDocuments):
         kind = call.route.name
         includes = self.includes_of(call, kind)
         self._check(call, kind)
-        size, number = self._page_of(call)
+        rule = "page_size_out_of_bounds"
+        size = self.limit_of(call.query.get("page[size]", "10"), 30, name="page[size]", rule=rule)
+        self.page_number(call, "page[number]", "page_number_out_of_bounds")
         order = self._order(call, kind)
+        shown = order[(call.page - 1) * size : call.page * size]
+        included = self.included(kind, shown, includes)
+        page = self.numbered_page(
+            call,
+            order,
+            size,
+            encode=lambda number: self.encoded(kind, number, includes),
+            link=lambda number: _link(call, size, number),
+        )
         last = max(1, -(-len(order) // size))
-        shown = order[(number - 1) * size : number * size]
-        call.page = number
-        following = _link(call, size, number + 1) if number < last else None
-        found = [self.rows.encoded(kind, n, includes) for n in shown]
-        page = ListedPage(found, following, _link(call, size, number))
-        included = self.rows.included(kind, shown, includes)
-        page = self.serve_page(call, page)
         meta = b'{"record-count":%d,"page-count":%d}' % (len(order), last)
-        links = self._links(call, page.next, size, number, last)
         body = b'{"data":' + array(page.rows)
         if includes:
             body += b',"included":' + array(included)
+        links = self._links(call, page.next, size, last)
         body += b',"meta":' + meta + b',"links":' + Reply.of(links).body + b"}"
         return self.with_files(Reply(200, body, content_type=MEDIA_TYPE))
 
-    def _links(
-        self, call: Call, following: str | None, size: int, number: int, last: int
-    ) -> dict[str, str]:
+    def _links(self, call: Call, following: str | None, size: int, last: int) -> dict[str, str]:
         origin = self.link_origin(call)
         links = {"first": _link(call, size, 1), "last": _link(call, size, last)}
-        if number > 1:
-            links["prev"] = _link(call, size, number - 1)
+        if call.page > 1:
+            links["prev"] = _link(call, size, call.page - 1)
         if following is not None:
             links["next"] = following
         return {name: origin + link for name, link in links.items()}
@@ -123,7 +125,7 @@ class TeamtailorLists(TeamtailorDocuments):
             known = world.applications.values()
             return sorted({a.person for a in known if a.job == job.number})
         if kind == "custom-field-values":
-            return (n for person in world.people for n in self.rows.values_of(person))
+            return (n for person in world.people for n in self.values_of(person))
         found: dict[str, Iterable[int]] = {
             "candidates": world.people,
             "job-applications": world.applications,
@@ -136,7 +138,7 @@ class TeamtailorLists(TeamtailorDocuments):
         }
         return found[kind]
 
-    def _filter(self, call: Call, kind: str) -> Keep:
+    def _filter(self, call: Call, kind: str) -> Keep[int]:
         tests = [self._window(call, kind, name) for name in sorted(TIMES.get(kind, set()))]
         for name in sorted(CHOICES.get(kind, set())):
             value = call.query.get(f"filter[{name}]")
@@ -144,7 +146,7 @@ class TeamtailorLists(TeamtailorDocuments):
                 tests.append(self._choice(kind, name, value))
         return every(test for test in tests if test is not None)
 
-    def _choice(self, kind: str, name: str, value: str | None) -> Keep:
+    def _choice(self, kind: str, name: str, value: str | None) -> Keep[int]:
         world = self.world
         if kind == "jobs":
             return self._job_choice(name, value or "published")
@@ -158,7 +160,7 @@ class TeamtailorLists(TeamtailorDocuments):
         )
         return lambda n: wanted in contacts(world.people[n])
 
-    def _job_choice(self, name: str, value: str) -> Keep:
+    def _job_choice(self, name: str, value: str) -> Keep[int]:
         """Without a filter only published jobs are shown."""
         if name == "feed":
             return lambda _: "public" in value.split(",")
@@ -168,7 +170,7 @@ class TeamtailorLists(TeamtailorDocuments):
         shown = {"published": {True}, "archived": {False}, "all": {True, False}}.get(value, set())
         return lambda n: jobs[n].is_open in shown
 
-    def _window(self, call: Call, kind: str, name: str) -> Keep | None:
+    def _window(self, call: Call, kind: str, name: str) -> Keep[int] | None:
         """Both ends are inclusive; records without that time are in no window."""
         ends = [f"filter[{name}][{end}]" for end in ("from", "to")]
         if not set(ends) & call.params:
@@ -210,11 +212,7 @@ class TeamtailorLists(TeamtailorDocuments):
         return key
 
     def includes_of(self, call: Call, kind: str) -> rows.Includes:
-        """The resources to include, checked along each path.
-
-        Raises:
-            Refusal: 400 where a name is no relationship that can be included.
-        """
+        """The resources to include, checked along each path: 400 for a name that is none of them."""
         given = frozenset(filter(None, call.query.get("include", "").split(",")))
         related = {
             "candidate": "candidates",
@@ -233,14 +231,6 @@ class TeamtailorLists(TeamtailorDocuments):
                     raise self.invalid(message, "include_not_allowed")
                 here = related.get(name, name)
         return given
-
-    def _page_of(self, call: Call) -> tuple[int, int]:
-        rule = "page_size_out_of_bounds"
-        size = self.limit_of(call.query.get("page[size]", "10"), 30, name="page[size]", rule=rule)
-        number = integer(call.query.get("page[number]", "1"), low=1, high=1 << 40)
-        if number is None:
-            raise self.invalid("page[number] begins at 1", "page_number_out_of_bounds")
-        return size, number
 
 
 def _orders_of(call: Call) -> list[str]:

@@ -7,8 +7,9 @@ import msgspec
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.rows import Rows
-from connectors.simulator.world import File, Kind, World
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
+from connectors.simulator.world import File, Kind
 
 CANDIDATE_IDS = NumberIds(31_000_000)
 APPLICATION_IDS = NumberIds(52_000_000)
@@ -71,16 +72,15 @@ CACHED: dict[str, Kind] = {"candidates": "person", "job-applications": "applicat
 SELF = "https://api.teamtailor.example/v1"
 FILES = "@FILES@"
 """A placeholder in kept rows for the address of files, because links to them end after seconds."""
-Row = dict[str, object]
 Includes = frozenset[str]
 Related = tuple[str, int]
 
 
-class TeamtailorRows:
+class TeamtailorRows(VendorSimulator):
     """Encodes resources; linkage is shown only for what is included."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._kept: dict[tuple[str, Includes], Rows] = {}
         self._counts: Counter[tuple[int, bool]] | None = None
         self._attributes: dict[str, Callable[[int], Row]] = {
@@ -95,10 +95,10 @@ class TeamtailorRows:
             "notes": self._note,
             "uploads": self._upload,
             "questions": self._question,
-            "answers": self._answer,
+            "answers": self._given_answer,
         }
         self._uploads: dict[int, File] = {}
-        world.observers.append(self._changed)
+        self.world.observers.append(self._changed)
 
     def encoded(self, kind: str, number: int, includes: Includes) -> bytes:
         """A resource as bytes."""
@@ -107,9 +107,7 @@ class TeamtailorRows:
         key = (kind, includes)
         if key not in self._kept:
             self._kept[key] = Rows(
-                self._world,
-                CACHED[kind],
-                lambda n: msgspec.json.encode(self.resource(kind, n, includes)),
+                self.world, CACHED[kind], lambda n: self.resource(kind, n, includes)
             )
         return self._kept[key][number]
 
@@ -160,7 +158,7 @@ class TeamtailorRows:
 
     def related(self, kind: str, number: int, name: str) -> list[Related]:
         """The resources of that relationship."""
-        world = self._world
+        world = self.world
         if kind == "candidates":
             return [(name, n) for n in self._of_candidate(number, name)]
         if kind == "job-applications":
@@ -176,15 +174,15 @@ class TeamtailorRows:
 
     def _of_candidate(self, number: int, name: str) -> list[int]:
         if name == "job-applications":
-            return self._world.people[number].applications
+            return self.world.people[number].applications
         if name == "answers":
-            given = self._world.people[number].custom_fields
+            given = self.world.people[number].custom_fields
             asked = enumerate(QUESTIONS, start=1)
             return [number * VALUES_EACH + n for n, (title, _, _) in asked if title in given]
         return self._uploads_of(number) if name == "uploads" else self.values_of(number)
 
     def _of_application(self, number: int, name: str) -> list[Related]:
-        application = self._world.applications[number]
+        application = self.world.applications[number]
         if name == "reject-reason":
             closed = application.state == "rejected" and application.reason is not None
             return [("reject-reasons", application.reason or 0)] if closed else []
@@ -197,13 +195,13 @@ class TeamtailorRows:
 
     def values_of(self, person: int) -> list[int]:
         """The custom field values that a candidate has."""
-        fields = self._world.people[person].custom_fields
+        fields = self.world.people[person].custom_fields
         named = enumerate(FIELDS, start=1)
         return [person * VALUES_EACH + n for n, (name, _) in named if name in fields]
 
     def _uploads_of(self, person: int) -> list[int]:
         """The files of a candidate beside the resume."""
-        found = {file.number: file for file in self._world.people[person].files[1:]}
+        found = {file.number: file for file in self.world.people[person].files[1:]}
         self._uploads |= found
         return list(found)
 
@@ -216,20 +214,16 @@ class TeamtailorRows:
         self._counts = None
 
     def _candidate(self, number: int) -> Row:
-        person = self._world.people[number]
-        link = person.links[0].value if person.links else None
+        person = self.world.people[number]
         return {
             "connected": False,
             "created-at": iso(person.created_ms),
-            "email": person.emails[0].value if person.emails else None,
+            "email": person.email,
             "first-name": person.first_name,
             "last-name": person.last_name,
-            "linkedin-url": link,
-            "phone": person.phones[0].value if person.phones else None,
-            "picture": None,
-            "pitch": None,
+            "linkedin-url": person.links[0].value if person.links else None,
+            "phone": person.phone,
             "referring-site": person.source,
-            "referring-url": None,
             "referred": False,
             "resume": f"{FILES}/{person.files[0].number}" if person.files else None,
             "sourced": False,
@@ -237,23 +231,23 @@ class TeamtailorRows:
             "unsubscribed": False,
             "updated-at": iso(person.updated_ms),
             "tags": list(person.tags),
+            **empty("picture", "pitch", "referring-url"),
         }
 
     def _application(self, number: int) -> Row:
-        application = self._world.applications[number]
+        application = self.world.applications[number]
         return {
-            "cover-letter": None,
             "created-at": iso(application.created_ms),
             "referring-site": application.source,
-            "referring-url": None,
             "rejected-at": iso(application.rejected_ms),
             "sourced": False,
             "updated-at": iso(application.updated_ms),
             "changed-stage-at": iso(application.history[-1].entered_ms),
+            **empty("cover-letter", "referring-url"),
         }
 
     def _job(self, number: int) -> Row:
-        job = self._world.jobs[number]
+        job = self.world.jobs[number]
         return {
             "title": job.name,
             "body": "",
@@ -262,17 +256,16 @@ class TeamtailorRows:
             "status": "open" if job.is_open else "archived",
             "internal": False,
             "pinned": False,
-            "start-date": None,
-            "end-date": None,
             "tags": [],
+            **empty("start-date", "end-date"),
             "created-at": iso(job.created_ms),
             "updated-at": iso(job.updated_ms),
         }
 
     def _stage(self, number: int) -> Row:
-        stage = self._world.stages[number]
+        stage = self.world.stages[number]
         counts = self._counted()
-        job = self._world.jobs[stage.job or 1]
+        job = self.world.jobs[stage.job or 1]
         return {
             "created-at": iso(job.created_ms),
             "updated-at": iso(job.updated_ms),
@@ -285,19 +278,19 @@ class TeamtailorRows:
 
     def _counted(self) -> Counter[tuple[int, bool]]:
         if self._counts is None:
-            known = self._world.applications.values()
+            known = self.world.applications.values()
             self._counts = Counter((a.stage, a.state == "rejected") for a in known)
         return self._counts
 
     def _reason(self, number: int) -> Row:
-        reason = self._world.reasons[number]
+        reason = self.world.reasons[number]
         return {"reason": reason.name, "rejected-by-company": reason.kind != "withdrawn"}
 
     def _user(self, number: int) -> Row:
-        user = self._world.users[number]
+        user = self.world.users[number]
         return {
             "email": user.email,
-            "name": f"{user.first_name} {user.last_name}",
+            "name": user.full_name,
             "role": "admin" if user.is_admin else "user",
         }
 
@@ -308,24 +301,24 @@ class TeamtailorRows:
     def _value(self, number: int) -> Row:
         owner, field = divmod(number, VALUES_EACH)
         name, kind = FIELDS[field - 1]
-        return {"field-type": kind, "value": self._world.people[owner].custom_fields.get(name)}
+        return {"field-type": kind, "value": self.world.people[owner].custom_fields.get(name)}
 
     def _question(self, number: int) -> Row:
         title, kind, options = QUESTIONS[number - 1]
         alternatives = [{"id": n, "title": each} for n, each in enumerate(options, start=1)]
         return {"title": title, "question-type": kind, "alternatives": alternatives or None}
 
-    def _answer(self, number: int) -> Row:
+    def _given_answer(self, number: int) -> Row:
         """The value is under the name of its type; of a choice, the ids of alternatives."""
         owner, question = divmod(number, VALUES_EACH)
         title, kind, options = QUESTIONS[question - 1]
-        value: object = self._world.people[owner].custom_fields[title]
+        value: object = self.world.people[owner].custom_fields[title]
         if isinstance(value, list):
             value = [options.index(str(each)) + 1 for each in value]
-        empty = dict.fromkeys(("text", "boolean", "number", "range", "date", "choices"))
+        kinds = empty("text", "boolean", "number", "range", "date", "choices")
         name = "choices" if kind == "choice" else kind
-        return {**empty, "question-type": kind, "answer": str(value), name: value}
+        return {**kinds, "question-type": kind, "answer": str(value), name: value}
 
     def _note(self, number: int) -> Row:
-        note = self._world.notes[number - 1]
+        note = self.world.notes[number - 1]
         return {"note": note.body, "created-at": iso(note.created_ms)}

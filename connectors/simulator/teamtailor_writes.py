@@ -1,5 +1,7 @@
 """Teamtailor's writes: JSON:API documents that move, reject, tag, note and fill custom fields."""
 
+from dataclasses import dataclass
+
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.messages import Call, Refusal, Reply, Route
@@ -19,12 +21,15 @@ EDITS = {
 }
 
 
+@dataclass(kw_only=True, eq=False)
 class TeamtailorWrites(TeamtailorDocuments):
-    """Handlers of every write; each accepted one is recorded."""
+    """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
-    same_stage_refused: bool
-    unreject_refused: bool
-    second_value_refused: bool
+    same_stage_refused: bool = False
+    unreject_refused: bool = False
+    """Does not let `rejected-at` become null again."""
+    second_value_refused: bool = False
+    """Wants a custom field's present value changed by PATCH rather than created once more."""
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -142,7 +147,7 @@ class TeamtailorWrites(TeamtailorDocuments):
         if not 0 < field <= len(rows.FIELDS) or owner not in self.world.people:
             raise Refusal(422, "custom-field and owner - must exist")
         number = owner * rows.VALUES_EACH + field
-        known = number in self.rows.values_of(owner)
+        known = number in self.values_of(owner)
         if known and self.second_value_refused:
             raise Refusal(422, "custom-field - has already been taken")
         return self._write_value(call, number, given, status=201)
@@ -151,7 +156,7 @@ class TeamtailorWrites(TeamtailorDocuments):
         number = rows.VALUE_IDS.number(call.ids["id"]) or 0
         owner = number // rows.VALUES_EACH
         people = self.world.people
-        if owner not in people or number not in self.rows.values_of(owner):
+        if owner not in people or number not in self.values_of(owner):
             raise Refusal(404, "The custom field value could not be found")
         given = self.data_of(call, "custom-field-values")
         return self._write_value(call, number, given, status=200)

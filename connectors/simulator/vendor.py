@@ -10,10 +10,30 @@ from typing import ClassVar, TypeVar
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.documents import document
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, ListedPage, Refusal, Reply, integer, seal, unseal
+from connectors.simulator.messages import (
+    Call,
+    ListedPage,
+    Operation,
+    Refusal,
+    Reply,
+    Route,
+    integer,
+    seal,
+    unseal,
+)
 from connectors.simulator.server import Simulator
 from connectors.simulator.truth import Record
-from connectors.simulator.world import Application, Job, Kind, Note, Person, Reason, Stage, World
+from connectors.simulator.world import (
+    Application,
+    File,
+    Job,
+    Kind,
+    Note,
+    Person,
+    Reason,
+    Stage,
+    World,
+)
 
 FAR_MS = 1 << 62
 T = TypeVar("T")
@@ -33,13 +53,18 @@ class VendorSimulator(Simulator):
     UNKNOWN_FIELD: ClassVar[str] = "unknown_body_field"
     CREDENTIALS: ClassVar[Mapping[str, str]]
     """The values under `credentials:`, with `{seed}` for the account's seed."""
+    FILE_LIFE_MS: ClassVar[int] = 60_000
+    EXPIRES_UNIT_MS: ClassVar[int] = 1
+    """The unit in which the address of a file says when it ends."""
     REJECTED_STAYS: ClassVar[bool] = False
     """True where a rejection is kept beside the stage, so that a move leaves it as it is."""
 
-    budget: Limit | None = None
-    """The limit of every call, apart from those to the file store."""
-    cursor_life_ms: float = float("inf")
-    cursors_begin_ms = 0
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.budget: Limit | None = None
+        """The limit of every call, apart from those to the file store."""
+        self.cursor_life_ms = float("inf")
+        self.cursors_begin_ms = 0
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -61,7 +86,27 @@ class VendorSimulator(Simulator):
         names = HeaderNames(retry_after="Retry-After" if retry_after else None)
         return FixedWindow(calls, 60.0 * self.time_scale, names=names)
 
-    # Refusals
+    # Answers
+
+    def answer(self, value: object, status: int = 200) -> Reply:
+        """A value as the vendor's API wraps it."""
+        return Reply.of(value, status)
+
+    def reads(
+        self,
+        pattern: str,
+        name: str,
+        value: Callable[[Call], object],
+        *allowed: str,
+        operation: Operation = "detail",
+    ) -> Route:
+        """An endpoint that answers with a value, and takes only the allowed parameters."""
+
+        def handler(call: Call) -> Reply:
+            self.expect(call, allowed)
+            return self.answer(value(call))
+
+        return Route("GET", pattern, operation, name, handler)
 
     def invalid(self, message: str, rule: str | None = None, *, code: str = "") -> Refusal:
         """The refusal of a wrong request; with a `rule` it is recorded as a violation."""
@@ -74,22 +119,14 @@ class VendorSimulator(Simulator):
     # Authentication
 
     def basic(self, call: Call) -> tuple[str, str]:
-        """User and password of HTTP Basic.
-
-        Raises:
-            Refusal: 401, where there are none.
-        """
+        """User and password of HTTP Basic; refused with 401 where there are none."""
         given = call.basic()
         if given is None:
             raise Refusal(401, "Credentials missing", rule="basic_authorization_missing")
         return given
 
     def bearer(self, call: Call) -> str:
-        """The bearer token.
-
-        Raises:
-            Refusal: 401, where there is none.
-        """
+        """The bearer token; refused with 401 where there is none."""
         token = call.bearer()
         if token is None:
             raise Refusal(401, "Bearer token missing", rule="bearer_token_missing")
@@ -98,35 +135,19 @@ class VendorSimulator(Simulator):
     # Lookups
 
     def person(self, key: object) -> Person:
-        """The candidate with this id.
-
-        Raises:
-            Refusal: there is none.
-        """
+        """The candidate with this id; refused where there is none."""
         return self.found(self.find_person(key), "candidate")
 
     def application(self, key: object) -> Application:
-        """The application with this id.
-
-        Raises:
-            Refusal: there is none.
-        """
+        """The application with this id; refused where there is none."""
         return self.found(self.find_application(key), "application")
 
     def job(self, key: object) -> Job:
-        """The job with this id.
-
-        Raises:
-            Refusal: there is none.
-        """
+        """The job with this id; refused where there is none."""
         return self.found(self.world.jobs.get(self.JOB_IDS.number(key) or 0), "job")
 
     def found(self, value: T | None, what: str) -> T:
-        """The value.
-
-        Raises:
-            Refusal: it is None.
-        """
+        """The value; refused where it is None."""
         if value is None:
             raise self.not_found(what)
         return value
@@ -210,8 +231,7 @@ class VendorSimulator(Simulator):
     ) -> Record:
         """The state inside a cursor; `query` must be what the walk began with, where it is given.
 
-        Raises:
-            Refusal: the cursor is of another list (which breaks `rule`), too old, or of another query.
+        Refused are cursors of another list (which breaks `rule`), too old ones, those of another query.
         """
         foreign, old = self.CURSOR_REFUSED
         state = unseal(str(cursor))
@@ -237,6 +257,29 @@ class VendorSimulator(Simulator):
         if len(found) > limit:
             onward = seal({**stamped, "a": found[limit - 1][0], "n": call.page + 1})
         page = ListedPage([row for _, row in found[:limit]], onward, seal(stamped))
+        return self.serve_page(call, page)
+
+    def page_number(self, call: Call, name: str, rule: str) -> int:
+        """The number of the page that is asked for: the first without any."""
+        number = integer(call.query.get(name, "1"), low=1, high=1 << 40)
+        if number is None:
+            raise self.invalid(f"{name} begins at 1", rule)
+        call.page = number
+        return number
+
+    def numbered_page(
+        self,
+        call: Call,
+        order: Sequence[int],
+        size: int,
+        *,
+        encode: Callable[[int], bytes],
+        link: Callable[[int], str],
+    ) -> ListedPage:
+        """The call's page of records in this order; `link` is the address of a page by its number."""
+        first, end = (call.page - 1) * size, call.page * size
+        onward = link(call.page + 1) if end < len(order) else None
+        page = ListedPage([encode(n) for n in order[first:end]], onward, link(call.page))
         return self.serve_page(call, page)
 
     # Writes
@@ -310,14 +353,32 @@ class VendorSimulator(Simulator):
 
     # Files
 
-    def file_until(self, number: int | None, ends_ms: int | None) -> Reply:
+    def file_url(self, number: int) -> str:
+        """The signed address of a file; it ends FILE_LIFE_MS from now."""
+        expires = (self.clock.now_ms() + self.FILE_LIFE_MS) // self.EXPIRES_UNIT_MS
+        key = self.FILE_IDS.text(number)
+        return f"{self.file_origin}/files/{key}?expires={expires}&signature=simulated"
+
+    def signed_file(self, call: Call) -> Reply:
+        """A file of the file store, by an address that `file_url` made."""
+        expires = integer(call.query.get("expires", ""), low=0, high=FAR_MS)
+        signed = expires is not None and "signature" in call.query
+        ends_ms = (expires or 0) * self.EXPIRES_UNIT_MS if signed else None
+        return self.file_until(call.ids["id"], ends_ms)
+
+    def file_until(self, key: object, ends_ms: int | None) -> Reply:
         """A file whose address is good until then; None is an address that was never signed."""
         if ends_ms is None:
             raise Refusal(403, "AccessDenied")
         if ends_ms < self.clock.now_ms():
             raise Refusal(403, "Request has expired")
         people = self.world.people.values()
-        file = next((f for p in people for f in p.files if f.number == number), None)
+        return self.file_of((file for person in people for file in person.files), key)
+
+    def file_of(self, files: Iterable[File], key: object) -> Reply:
+        """The one of these files that has this id."""
+        number = self.FILE_IDS.number(key)
+        file = next((file for file in files if file.number == number), None)
         content, kind = document(self.found(file, "file").name)
         return Reply(200, content, content_type=kind)
 
@@ -365,6 +426,11 @@ def every(tests: Iterable[Keep[T]]) -> Keep[T]:
     """True for what passes every test."""
     kept = list(tests)
     return lambda value: all(test(value) for test in kept)
+
+
+def filters(given: Mapping[str, str], tests: Mapping[str, Callable[[str], Keep[T]]]) -> Keep[T]:
+    """True for what passes the test of every parameter that is given."""
+    return every(make(given[name]) for name, make in tests.items() if name in given)
 
 
 def within(moment_of: Callable[[T], int | None], low: int, high: int = FAR_MS) -> Keep[T]:

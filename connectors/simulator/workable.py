@@ -1,13 +1,12 @@
 """Workable, SPI v3: one record per person and job, lists by id with inclusive since_id."""
 
-from typing import ClassVar, Unpack
+from dataclasses import dataclass
+from typing import ClassVar
 
 from connectors.simulator import workable_rows as rows
-from connectors.simulator.account import Shared
 from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
+from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record, Truth
-from connectors.simulator.workable_actions import WorkableActions
 from connectors.simulator.workable_lists import BASE, WorkableLists
 from connectors.simulator.workable_writes import WorkableWrites
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
@@ -33,14 +32,20 @@ class Unannounced:
         return {}
 
 
+@dataclass(kw_only=True, eq=False)
 class Workable(WorkableLists, WorkableWrites):
-    """A Workable account as its SPI v3 shows it (vendor docs, read 2026-11-23)."""
+    """A Workable account as its SPI v3 shows it (vendor docs, read 2026-11-23).
+
+    All options but the rate limit are unverified or vary by account (2026-11-23).
+    """
 
     NAME: ClassVar[str] = "workable"
     BASE_PATH: ClassVar[str] = BASE
     INVALID = 422
     BODY_TYPE_STATUS = 422
     REJECTED_STAYS = True
+    FILE_LIFE_MS = 60_000_000
+    EXPIRES_UNIT_MS = 1000
     CREDENTIALS: ClassVar = {"token": "workable-token-{seed}"}
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
         stages=(
@@ -66,38 +71,14 @@ class Workable(WorkableLists, WorkableWrites):
     ONE_CONTACT = True
     CANDIDATE_LACKS = ("company", "links", "custom_fields", "is_private")
 
-    def __init__(
-        self,
-        *,
-        rate_limit: int = 10,
-        window_s: float = 10.0,
-        next_keeps_updated_after: bool = False,
-        updated_after_inclusive: bool = False,
-        lists_show_withdrew: bool = False,
-        same_stage_refused: bool = False,
-        second_disqualify_refused: bool = False,
-        requisition_required: bool = False,
-        **shared: Unpack[Shared],
-    ) -> None:
-        """All but the rate limit are unverified or vary by account (2026-11-23).
+    rate_limit: int = 10
+    window_s: float = 10.0
 
-        `next_keeps_updated_after` lets next links of one job's candidates carry the time filters
-        on; `requisition_required` refuses to hire without a requisition, as hiring plans do.
-        """
-        super().__init__(**shared)
-        self.same_stage_refused = same_stage_refused
-        self.second_disqualify_refused = second_disqualify_refused
-        self.requisition_required = requisition_required
-        self.rows = rows.WorkableRows(self.world, shows_withdrew=lists_show_withdrew)
-        self.actions: WorkableActions = WorkableActions(
-            self.world, origins=self.rows.origins, seed=self.seed
-        )
-        self.next_keeps_updated_after = next_keeps_updated_after
-        self.updated_after_inclusive = updated_after_inclusive
-        self.page_numbers: dict[str, int] = {}
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.budget = FixedWindow(
-            rate_limit,
-            window_s * self.time_scale,
+            self.rate_limit,
+            self.window_s * self.time_scale,
             names=LIMIT_NAMES,
             epoch_s=lambda: self.clock.now_ms() / 1000,
         )
@@ -112,15 +93,23 @@ class Workable(WorkableLists, WorkableWrites):
         one, job = f"{BASE}/candidates/{{id}}", f"{BASE}/jobs/{{shortcode}}"
         return [
             *self.list_routes(),
-            Route("GET", f"{BASE}/stages", "list", "stages", self._stages),
-            Route("GET", f"{job}/stages", "list", "job_stages", self._stages),
-            Route("GET", f"{BASE}/disqualification_reasons", "list", "reasons", self._reasons),
-            Route("GET", f"{BASE}/custom_attributes", "list", "custom_attributes", self._fields),
-            Route("GET", job, "detail", "job", self._job),
-            Route("GET", one, "detail", "candidate", self._candidate),
-            Route("GET", f"{one}/activities", "detail", "activities", self._activities),
-            Route("GET", f"{one}/files", "detail", "files", self._files),
-            Route("GET", "/files/{id}", "detail", "file", self._file),
+            self.reads(f"{BASE}/stages", "stages", self._stages, operation="list"),
+            self.reads(f"{job}/stages", "job_stages", self._job_stages, operation="list"),
+            self.reads(
+                f"{BASE}/disqualification_reasons", "reasons", self._reasons, operation="list"
+            ),
+            self.reads(
+                f"{BASE}/custom_attributes",
+                "custom_attributes",
+                lambda _: {"custom_attributes": rows.field_rows()},
+                "limit",
+                operation="list",
+            ),
+            self.reads(job, "job", lambda c: rows.job_row(self.job(c.ids["shortcode"]))),
+            self.reads(one, "candidate", self._candidate),
+            self.reads(f"{one}/activities", "activities", self._activities),
+            self.reads(f"{one}/files", "files", self._files),
+            Route("GET", "/files/{id}", "detail", "file", self.signed_file),
             *self.write_routes(),
         ]
 
@@ -141,34 +130,25 @@ class Workable(WorkableLists, WorkableWrites):
         if repeated:
             raise Refusal(422, f"{repeated[0]} is given twice", rule="parameter_repeated")
 
-    def _stages(self, call: Call) -> Reply:
-        self.expect(call)
-        if "shortcode" not in call.ids:
-            return Reply.of({"stages": rows.account_stages(self.world)})
+    def _stages(self, _: Call) -> Record:
+        return {"stages": rows.account_stages(self.world)}
+
+    def _job_stages(self, call: Call) -> Record:
         stages = self.world.stages_of(self.job(call.ids["shortcode"]).number)
-        return Reply.of({"stages": [rows.job_stage_row(stage) for stage in stages]})
+        return {"stages": [rows.job_stage_row(stage) for stage in stages]}
 
-    def _reasons(self, call: Call) -> Reply:
+    def _reasons(self, _: Call) -> list[Record]:
         """A bare array, unlike every other list."""
-        self.expect(call)
-        return Reply.of([rows.reason_row(reason) for reason in self.world.reasons.values()])
+        return [rows.reason_row(reason) for reason in self.world.reasons.values()]
 
-    def _fields(self, call: Call) -> Reply:
-        self.expect(call, {"limit"})
-        return Reply.of({"custom_attributes": rows.field_rows()})
+    def _candidate(self, call: Call) -> Record:
+        return {"candidate": self.detail(self.application(call.ids["id"]))}
 
-    def _job(self, call: Call) -> Reply:
-        return Reply.of(rows.job_row(self.job(call.ids["shortcode"])))
+    def _activities(self, call: Call) -> Record:
+        application = self.application(call.ids["id"])
+        return {"activities": rows.activity_rows(self.world, application)}
 
-    def _candidate(self, call: Call) -> Reply:
-        return Reply.of({"candidate": self.detail(self.application(call.ids["id"]))})
-
-    def _activities(self, call: Call) -> Reply:
-        return Reply.of(
-            {"activities": rows.activity_rows(self.world, self.application(call.ids["id"]))}
-        )
-
-    def _files(self, call: Call) -> Reply:
+    def _files(self, call: Call) -> Record:
         person = self.world.people[self.application(call.ids["id"]).person]
         found = [
             {
@@ -179,13 +159,7 @@ class Workable(WorkableLists, WorkableWrites):
             }
             for f in person.files
         ]
-        return Reply.of({"files": found})
-
-    def _file(self, call: Call) -> Reply:
-        expires = integer(call.query.get("expires", ""), low=0, high=1 << 60)
-        signed = expires is not None and "signature" in call.query
-        number = integer(call.ids["id"], low=0, high=1 << 60)
-        return self.file_until(number, (expires or 0) * 1000 if signed else None)
+        return {"files": found}
 
     def truth(self) -> Truth:
         """Both sides of a record under one id."""

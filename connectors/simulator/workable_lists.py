@@ -1,46 +1,60 @@
 """Workable's paged lists: by id, both bounds inclusive, next links to be followed as they are."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlencode
 
 from connectors.simulator import workable_rows as rows
 from connectors.simulator.messages import Call, ListedPage, Reply, Route
-from connectors.simulator.rows import array
-from connectors.simulator.vendor import Keep as KeepOf
-from connectors.simulator.vendor import VendorSimulator, every, within
-from connectors.simulator.workable_rows import HexIds, Row, WorkableRows
+from connectors.simulator.rows import Row, array
+from connectors.simulator.vendor import Keep, filters, within
+from connectors.simulator.workable_rows import HexIds, WorkableRows
 from connectors.simulator.world import Application
 
 BASE = "/spi/v3"
 WALK = {"limit", "since_id", "max_id"}
 TIMES = {"created_after", "updated_after"}
 KNOWN_LINKS = 4096
-Keep = KeepOf[Application]
 
 
-class WorkableLists(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class WorkableLists(WorkableRows):
     """Handlers of the lists that have pages."""
 
-    next_keeps_updated_after: bool
-    updated_after_inclusive: bool
-    page_numbers: dict[str, int]
-    rows: WorkableRows
+    next_keeps_updated_after: bool = False
+    """Lets next links of one job's candidates carry the time filters on."""
+    updated_after_inclusive: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._page_numbers: dict[str, int] = {}
 
     def list_routes(self) -> list[Route]:
         """The lists that have pages; candidates can be asked for by job in two ways."""
         by_job = f"{BASE}/jobs/{{shortcode}}/candidates"
         return [
-            Route("GET", f"{BASE}/candidates", "list", "candidates", self.candidates),
-            Route("GET", by_job, "list", "candidates", self.candidates),
-            Route("GET", f"{BASE}/jobs", "list", "jobs", self.jobs),
-            Route("GET", f"{BASE}/members", "list", "members", self.members),
+            Route("GET", f"{BASE}/candidates", "list", "candidates", self._candidates),
+            Route("GET", by_job, "list", "candidates", self._candidates),
+            Route("GET", f"{BASE}/jobs", "list", "jobs", self._jobs),
+            Route("GET", f"{BASE}/members", "list", "members", self._members),
         ]
 
-    def candidates(self, call: Call) -> Reply:
+    def _candidates(self, call: Call) -> Reply:
         """Candidates in the order of their ids."""
         self.expect(call, {*WALK, *TIMES, "email", "shortcode", "stage"})
-        keep = self._filters(call)
+        shortcode = call.ids.get("shortcode") or call.query.get("shortcode")
+        asked = {**call.query, **({"shortcode": shortcode} if shortcode else {})}
+        keep = filters(
+            asked,
+            {
+                "shortcode": self._of_job,
+                "stage": lambda v: lambda a: rows.slug_of(self.world.stages[a.stage]) == v,
+                "email": self._with_email,
+                "created_after": self._created_after,
+                "updated_after": self._updated_after,
+            },
+        )
         known = self.world.applications
 
         def numbers(low: int, high: int) -> Iterable[int]:
@@ -49,34 +63,27 @@ class WorkableLists(VendorSimulator):
                 if application is not None and keep(application):
                     yield number
 
-        return self._paged(call, rows.CANDIDATE_IDS, numbers, self.rows.listed.__getitem__)
+        return self._paged(call, rows.CANDIDATE_IDS, numbers, self.listed_rows.__getitem__)
 
-    def _filters(self, call: Call) -> Keep:
-        tests: list[Keep] = []
-        shortcode = call.ids.get("shortcode") or call.query.get("shortcode")
-        if shortcode is not None:
-            job = self.job(shortcode).number
-            tests.append(lambda a: a.job == job)
-        if "stage" in call.query:
-            slug = call.query["stage"]
-            tests.append(lambda a: rows.slug_of(self.world.stages[a.stage]) == slug)
-        if "email" in call.query:
-            wanted = call.query["email"].casefold()
-            tests.append(lambda a: wanted in self._emails(a))
-        tests += [self._later(name, call.query[name]) for name in sorted(TIMES & call.params)]
-        return every(tests)
+    def _of_job(self, shortcode: str) -> Keep[Application]:
+        job = self.job(shortcode).number
+        return lambda a: a.job == job
 
-    def _emails(self, application: Application) -> set[str]:
-        return {e.value.casefold() for e in self.world.people[application.person].emails}
+    def _with_email(self, value: str) -> Keep[Application]:
+        wanted, people = value.casefold(), self.world.people
+        return lambda a: any(e.value.casefold() == wanted for e in people[a.person].emails)
 
-    def _later(self, name: str, text: str) -> Keep:
+    def _created_after(self, text: str) -> Keep[Application]:
+        return within(lambda a: a.created_ms, self._least("created_after", text))
+
+    def _updated_after(self, text: str) -> Keep[Application]:
+        return within(lambda a: a.updated_ms, self._least("updated_after", text))
+
+    def _least(self, name: str, text: str) -> int:
         since = self.moment(text, name)
-        least = since if self.updated_after_inclusive else since + 1
-        if name == "created_after":
-            return within(lambda a: a.created_ms, least)
-        return within(lambda a: a.updated_ms, least)
+        return since if self.updated_after_inclusive else since + 1
 
-    def jobs(self, call: Call) -> Reply:
+    def _jobs(self, call: Call) -> Reply:
         """Jobs of every state unless one is asked for."""
         self.expect(call, {*WALK, *TIMES, "state"})
         found = {n: rows.job_row(job) for n, job in self.world.jobs.items()}
@@ -84,7 +91,7 @@ class WorkableLists(VendorSimulator):
         kept = {n: row for n, row in found.items() if state in {None, row["state"]}}
         return self._walk_rows(call, rows.JOB_IDS, kept)
 
-    def members(self, call: Call) -> Reply:
+    def _members(self, call: Call) -> Reply:
         """The members, who can act in the account."""
         self.expect(call, {*WALK, "role", "shortcode", "email", "name", "status"})
         found = {n: rows.member_row(user) for n, user in self.world.users.items()}
@@ -109,7 +116,7 @@ class WorkableLists(VendorSimulator):
         high = self._bound(call, ids, "max_id", default=1 << 40)
         found = list(islice(numbers(max(low, 1), high), limit + 1))
         here = f"{call.path}?{urlencode(dict(call.query))}"
-        call.page = self.page_numbers.get(here, 1)
+        call.page = self._page_numbers.get(here, 1)
         onward = self._next(call, limit, ids.text(found[limit])) if len(found) > limit else None
         page = ListedPage([encode(number) for number in found[:limit]], onward, here)
         if onward is not None:
@@ -144,6 +151,6 @@ class WorkableLists(VendorSimulator):
 
     def _remember(self, link: str, page: int) -> None:
         """Which page a link leads to; the oldest links are forgotten."""
-        self.page_numbers[link] = page
-        if len(self.page_numbers) > KNOWN_LINKS:
-            del self.page_numbers[next(iter(self.page_numbers))]
+        self._page_numbers[link] = page
+        if len(self._page_numbers) > KNOWN_LINKS:
+            del self._page_numbers[next(iter(self._page_numbers))]

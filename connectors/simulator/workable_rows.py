@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.rows import Rows
+from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.vendor import VendorSimulator
 from connectors.simulator.world import Application, Job, Note, Person, Reason, Stage, User, World
 
 SUBDOMAIN = "clearview-simulated"
@@ -16,7 +15,6 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("clearview_score", "numeric"),
     ("clearview_status", "text"),
 )
-Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +53,23 @@ ENTRY_IDS = HexIds(0x920000000)
 FIELD_IDS = HexIds(0xA30000)
 
 
-class WorkableRows:
+@dataclass(kw_only=True, eq=False)
+class WorkableRows(VendorSimulator):
     """Encodes candidates. One record is a person's application to one job."""
 
-    def __init__(self, world: World, *, shows_withdrew: bool) -> None:
-        """`shows_withdrew` puts `withdrew` into list rows too."""
-        self._world = world
-        self._shows_withdrew = shows_withdrew
-        self.origins: dict[int, int] = {}
-        self.listed = Rows(world, "application", lambda n: msgspec.json.encode(self.candidate(n)))
+    lists_show_withdrew: bool = False
+    """Puts `withdrew` into list rows too."""
 
-    def candidate(self, number: int) -> Row:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.origins: dict[int, int] = {}
+        self.listed_rows = Rows(self.world, "application", self.listed_row)
+
+    def listed_row(self, number: int) -> Row:
         """A candidate as lists show it: without tags, and usually without `withdrew`."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
-        row = self._common(application, person)
-        if self._shows_withdrew:
+        application, person, _, _ = self.world.parts_of(number)
+        row = self._common(number)
+        if self.lists_show_withdrew:
             row["withdrew"] = self._withdrew(application)
         if person.files:
             first = person.files[0]
@@ -82,18 +81,14 @@ class WorkableRows:
             }
         return row
 
-    def detail(self, number: int, *, resume_url: str | None) -> Row:
-        """A candidate as read on its own."""
-        application = self._world.applications[number]
-        person = self._world.people[application.person]
+    def detail(self, application: Application) -> Row:
+        """A candidate as read on its own; the link to the résumé ends after a while."""
+        number, person = application.number, self.world.people[application.person]
         origin = self.origins.get(number)
-        return self._common(application, person) | {
+        return self._common(number) | {
             "withdrew": self._withdrew(application),
-            "image_url": None,
             "outbound_mailbox": f"{number}@outbound.example.com",
-            "uploader_id": None,
-            "cover_letter": None,
-            "summary": None,
+            **empty("image_url", "uploader_id", "cover_letter", "summary"),
             "education_entries": [],
             "experience_entries": [],
             "skills": [],
@@ -101,19 +96,18 @@ class WorkableRows:
                 {"question": {"body": name}, "answer": {"body": value}}
                 for name, value in application.custom_fields.items()
             ],
-            "resume_url": resume_url,
+            "resume_url": self.file_url(person.files[0].number) if person.files else None,
             "tags": list(person.tags),
             "location": _location(person),
             "originating_candidate_id": CANDIDATE_IDS.text(origin) if origin else None,
         }
 
-    def _common(self, application: Application, person: Person) -> Row:
-        job = self._world.jobs[application.job]
-        stage = self._world.stages[application.stage]
-        key = CANDIDATE_IDS.text(application.number)
+    def _common(self, number: int) -> Row:
+        application, person, job, stage = self.world.parts_of(number)
+        key = CANDIDATE_IDS.text(number)
         return {
             "id": key,
-            "name": f"{person.first_name} {person.last_name}",
+            "name": person.full_name,
             "firstname": person.first_name,
             "lastname": person.last_name,
             "headline": person.title,
@@ -127,11 +121,11 @@ class WorkableRows:
             "disqualified_at": iso(application.rejected_ms),
             "hired_at": iso(application.hired_ms),
             "moved_to_offer_at": self._offered(application),
-            "sourced": self._world.stages[application.history[0].stage].kind == "sourced",
+            "sourced": self.world.stages[application.history[0].stage].kind == "sourced",
             "profile_url": f"https://{SUBDOMAIN}.example.com/backend/candidates/{key}",
-            "address": person.addresses[0].value if person.addresses else None,
-            "phone": person.phones[0].value if person.phones else None,
-            "email": person.emails[0].value if person.emails else None,
+            "address": person.address,
+            "phone": person.phone,
+            "email": person.email,
             "domain": None,
             "outlet": "SPI",
             "common_source": person.source,
@@ -141,14 +135,14 @@ class WorkableRows:
         }
 
     def _reason(self, application: Application) -> str | None:
-        reason = self._world.reasons.get(application.reason or 0)
+        reason = self.world.reasons.get(application.reason or 0)
         return reason.name if reason and application.state == "rejected" else None
 
     def _withdrew(self, application: Application) -> bool:
-        return self._world.status_of(application) == "withdrawn"
+        return self.world.status_of(application) == "withdrawn"
 
     def _offered(self, application: Application) -> str | None:
-        offers = [e for e in application.history if self._world.stages[e.stage].kind == "offer"]
+        offers = [e for e in application.history if self.world.stages[e.stage].kind == "offer"]
         return iso(offers[-1].entered_ms) if offers else None
 
 
@@ -158,9 +152,8 @@ def slug_of(stage: Stage) -> str:
 
 
 def _location(person: Person) -> Row:
-    city = person.addresses[0].value if person.addresses else None
     others = ("country", "country_code", "region", "region_code", "zip_code")
-    return {"location_str": city, "city": city, **dict.fromkeys(others)}
+    return {"location_str": person.address, "city": person.address, **empty(*others)}
 
 
 def account_stages(world: World) -> list[Row]:
@@ -225,7 +218,7 @@ def member_row(user: User) -> Row:
     role = "admin" if user.is_admin else "simple"
     return {
         "id": MEMBER_IDS.text(user.number),
-        "name": f"{user.first_name} {user.last_name}",
+        "name": user.full_name,
         "headline": None,
         "email": user.email,
         "role": role,
@@ -296,6 +289,5 @@ def _named(stage: Stage | None) -> Row | None:
 
 
 def _member(world: World, number: int) -> Row:
-    user = world.users[number]
-    name = f"{user.first_name} {user.last_name}"
+    name = world.users[number].full_name
     return {"member": {"id": MEMBER_IDS.text(number), "name": name, "type": "member"}}

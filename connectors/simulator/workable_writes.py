@@ -1,17 +1,17 @@
 """Workable's writes: each in a member's name, most answered with nothing but status 200."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from connectors.simulator import workable_rows as rows
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import VendorSimulator, status_parts
+from connectors.simulator.vendor import status_parts
 from connectors.simulator.workable_actions import WorkableActions
-from connectors.simulator.workable_rows import Row, WorkableRows
+from connectors.simulator.workable_rows import WorkableRows
 from connectors.simulator.world import Application, Contact, Stage
 
 ONE = "/spi/v3/candidates/{id}"
-FILE_LIFE_S = 60_000
 NOTE_LENGTH = 256
 DISQUALIFY = {"disqualify_reason_id", "disqualify_note", "withdrew"}
 MOVE = {"fill_reserved_requisition", "requisition"}
@@ -30,14 +30,20 @@ EDITS = {
 Handler = Callable[[Call], Reply]
 
 
-class WorkableWrites(VendorSimulator):
+@dataclass(kw_only=True, eq=False)
+class WorkableWrites(WorkableRows):
     """Handlers of every write; each accepted one is recorded."""
 
-    same_stage_refused: bool
-    second_disqualify_refused: bool
-    requisition_required: bool
-    actions: WorkableActions
-    rows: WorkableRows
+    same_stage_refused: bool = False
+    second_disqualify_refused: bool = False
+    requisition_required: bool = False
+    """Refuses to hire without a requisition, as hiring plans do."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.actions: WorkableActions = WorkableActions(
+            self.world, origins=self.origins, seed=self.seed
+        )
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""
@@ -214,17 +220,6 @@ class WorkableWrites(VendorSimulator):
         edits = {EDITS[name]: _as_kept(name, value) for name, value in changes.items()}
         self.edit(call, person, edits, application=candidate)
         return Reply.of({"candidate": self.detail(candidate)})
-
-    def detail(self, application: Application) -> Row:
-        """The candidate as read on its own; the link to the résumé ends after a while."""
-        files = self.world.people[application.person].files
-        url = self.file_url(files[0].number) if files else None
-        return self.rows.detail(application.number, resume_url=url)
-
-    def file_url(self, number: int) -> str:
-        """The signed address of a file."""
-        expires = self.clock.now_ms() // 1000 + FILE_LIFE_S
-        return f"{self.file_origin}/files/{number}?expires={expires}&signature=simulated"
 
     def _done(self, call: Call, candidate: Application, *, effect: bool) -> Reply:
         self.wrote(call, application=candidate, effect=effect)

@@ -98,6 +98,11 @@ class User:
     is_admin: bool
     deactivated_ms: int | None = None
 
+    @property
+    def full_name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
 
 class StageEntry(NamedTuple):
     """One stay of an application in a stage; the last one has no exit."""
@@ -107,6 +112,10 @@ class StageEntry(NamedTuple):
     entered_ms: int
     exited_ms: int | None
     user: int
+
+
+def _first(contacts: list[Contact]) -> str | None:
+    return contacts[0].value if contacts else None
 
 
 @dataclass(slots=True)
@@ -132,6 +141,31 @@ class Person:
     anonymised: bool = False
     sequence: int = 0
     applications: list[int] = field(default_factory=list)
+
+    @property
+    def full_name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def searched(self) -> str:
+        """The text that a search by words looks at, without regard to case."""
+        return " ".join([self.full_name, *(email.value for email in self.emails)]).casefold()
+
+    @property
+    def email(self) -> str | None:
+        """The first e-mail address."""
+        return _first(self.emails)
+
+    @property
+    def phone(self) -> str | None:
+        """The first phone number."""
+        return _first(self.phones)
+
+    @property
+    def address(self) -> str | None:
+        """The first postal address."""
+        return _first(self.addresses)
 
 
 @dataclass(slots=True)
@@ -227,6 +261,16 @@ class World:
     def applications_of(self, person: Person) -> Iterator[Application]:
         """The person's applications that still exist."""
         return (self.applications[number] for number in person.applications)
+
+    def parts_of(self, number: int) -> tuple[Application, Person, Job, Stage]:
+        """The application with this number, its person, its job and the stage it is in."""
+        application = self.applications[number]
+        return (
+            application,
+            self.people[application.person],
+            self.jobs[application.job],
+            self.stages[application.stage],
+        )
 
     def status_of(self, application: Application) -> str:
         """The canonical status that a correct import arrives at."""

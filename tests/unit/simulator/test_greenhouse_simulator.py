@@ -440,7 +440,7 @@ async def test_a_window_over_equal_timestamps_returns_all_of_them(client: Client
 
 async def test_an_id_of_another_space_finds_nothing(client: Client) -> None:
     application = one(client)
-    entry = client.simulator.rows.entry_owner
+    entry = client.simulator.entry_owner
     row_id = next(n for n, owner in entry.items() if owner == application.number)
 
     found = await client.rows("applications", ids=str(50_000_000 + row_id))
