@@ -9,9 +9,9 @@ from connectors.simulator import ashby_rows as rows
 from connectors.simulator.ashby_lists import AshbyLists
 from connectors.simulator.ashby_writes import AshbyWrites
 from connectors.simulator.clock import iso
+from connectors.simulator.filters import FAR_MS
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.truth import Record, contacts
-from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
@@ -151,8 +151,8 @@ class Ashby(AshbyLists, AshbyWrites):
                 return False
             return since < 0 or person.sequence > since
 
-        encode = self.candidate_rows.__getitem__
-        return self.page(call, given, self.world.last_person, keep=keep, encode=encode)
+        row = self.candidate_rows.__getitem__
+        return self.page(call, given, self.world.last_person, keep=keep, row=row)
 
     def _applications(self, call: Call) -> Reply:
         known = self.world.applications
@@ -166,8 +166,8 @@ class Ashby(AshbyLists, AshbyWrites):
                 return False
             return (since < 0 or application.sequence > since) and self._wanted(application, given)
 
-        encode = self.application_rows.__getitem__
-        return self.page(call, given, self.world.last_application, keep=keep, encode=encode)
+        row = self.application_rows.__getitem__
+        return self.page(call, given, self.world.last_application, keep=keep, row=row)
 
     def _wanted(self, application: Application, given: Record) -> bool:
         stage = self.world.stages[application.stage]

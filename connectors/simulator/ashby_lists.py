@@ -7,7 +7,6 @@ import msgspec
 
 from connectors.simulator.ashby_rows import AshbyRows
 from connectors.simulator.messages import Call, Reply, integer, seal, unseal
-from connectors.simulator.rows import array
 from connectors.simulator.truth import Record
 
 
@@ -27,7 +26,7 @@ class AshbyLists(AshbyRows):
             given,
             len(found),
             keep=lambda _, since: since < 0,
-            encode=lambda number: msgspec.json.encode(found[number - 1]),
+            row=lambda number: found[number - 1],
         )
 
     def page(
@@ -37,7 +36,7 @@ class AshbyLists(AshbyRows):
         last: int,
         *,
         keep: Callable[[int, int], bool],
-        encode: Callable[[int], bytes],
+        row: Callable[[int], object],
     ) -> Reply:
         """One page in order of creation; the last one carries a new sync token."""
         limit = self.limit_of(given.get("limit", 100), 100)
@@ -45,14 +44,13 @@ class AshbyLists(AshbyRows):
         since = self._since(call, given.get("syncToken"))
         limit = max(1, limit * 3 // 4) if self.short_pages and call.page % 2 == 0 else limit
         numbers = range(int(str(walk["a"])) + 1, last + 1)
-        found = ((n, encode(n)) for n in numbers if keep(n, since))
+        found = ((n, row(n)) for n in numbers if keep(n, since))
         page = self.walk_page(call, walk, found, limit)
-        if page.next is None:
-            token = seal({"y": call.route.name, "s": walk["s"], "t": self.clock.now_ms()})
-            tail = b',"moreDataAvailable":false,"syncToken":"%s"' % token.encode()
-        else:
-            tail = b',"moreDataAvailable":true,"nextCursor":"%s"' % page.next.encode()
-        return Reply(200, b'{"success":true,"results":' + array(page.rows) + tail + b"}")
+        shown = {"success": True, "results": page.rows, "moreDataAvailable": page.next is not None}
+        if page.next is not None:
+            return Reply.of(shown | {"nextCursor": page.next})
+        token = seal({"y": call.route.name, "s": walk["s"], "t": self.clock.now_ms()})
+        return Reply.of(shown | {"syncToken": token})
 
     def created_after(self, given: Record) -> int:
         """The moment that only later records are asked for, in epoch milliseconds; 0 asks for all."""

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_rows import BambooHrRows
 from connectors.simulator.clock import EPOCH
+from connectors.simulator.filters import Keep, filters
 from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.rows import Row, array
-from connectors.simulator.vendor import Keep, KeptOrders, filters
+from connectors.simulator.rows import KeptOrders, Row
 from connectors.simulator.world import Application
 
 BASE = "/api/v1/applicant_tracking"
@@ -76,16 +76,16 @@ class BambooHrLists(BambooHrRows):
             call,
             self._order(call),
             self.page_size,
-            encode=self.listed_rows.__getitem__,
+            row=self.listed_rows.__getitem__,
             link=lambda n: f"{call.path}?{urlencode({**dict(call.query), 'page': n})}",
         )
-        url = f'"{self.link_origin(call)}{page.next}"' if page.next else "null"
-        body = b'{"applications":%s,"paginationComplete":%s,"nextPageUrl":%s}' % (
-            array(page.rows),
-            b"false" if page.next else b"true",
-            url.encode(),
+        return Reply.of(
+            {
+                "applications": page.rows,
+                "paginationComplete": page.next is None,
+                "nextPageUrl": self.link_origin(call) + page.next if page.next else None,
+            }
         )
-        return Reply(200, body)
 
     def _order(self, call: Call) -> list[int]:
         """Which applications, in which order: computed again as soon as anything has changed."""

@@ -12,7 +12,6 @@ from connectors.simulator.greenhouse_lists import Listing, rows_before
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
 from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.rows import array
 from connectors.simulator.tokens import Tokens
 from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
@@ -144,7 +143,7 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         )
         found = rows_before(listing, query, int(str(walk["a"])))
         page = self.walk_page(call, walk, found, limit)
-        reply = Reply(200, array(page.rows))
+        reply = Reply.of(page.rows)
         if page.next is not None:
             link = f"{self.link_origin(call)}/v3/{listing.name}?cursor={page.next}"
             reply.headers["Link"] = f'<{link}>; rel="next"'

@@ -1,7 +1,5 @@
 """The records and filters of each v3 listing of Greenhouse."""
 
-import msgspec
-
 from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
@@ -42,7 +40,7 @@ class GreenhouseListings(GreenhouseRows):
             space=rows.PERSON_IDS,
             newest=lambda: self.world.last_person,
             exists=people.__contains__,
-            encode=self.candidate_rows.__getitem__,
+            row=self.candidate_rows.__getitem__,
             times={
                 "created_at": lambda n: people[n].created_ms,
                 "updated_at": lambda n: people[n].updated_ms,
@@ -57,7 +55,7 @@ class GreenhouseListings(GreenhouseRows):
             space=rows.APPLICATION_IDS,
             newest=lambda: self.world.last_application,
             exists=known.__contains__,
-            encode=self.application_rows.__getitem__,
+            row=self.application_rows.__getitem__,
             times={
                 "created_at": lambda n: known[n].created_ms,
                 "updated_at": lambda n: known[n].updated_ms,
@@ -92,8 +90,8 @@ class GreenhouseListings(GreenhouseRows):
             space=rows.ENTRY_IDS,
             newest=lambda: self.world.last_entry,
             exists=lambda n: self.entry(n) is not None,
-            encode=lambda n: msgspec.json.encode(
-                self.application_stage(self.entry_owner[n], entry(n), self.clock.now_ms())
+            row=lambda n: self.application_stage(
+                self.entry_owner[n], entry(n), self.clock.now_ms()
             ),
             times={
                 "created_at": lambda n: entry(n).entered_ms,
@@ -115,7 +113,7 @@ class GreenhouseListings(GreenhouseRows):
             space=rows.DETAIL_IDS,
             newest=lambda: self.world.last_application,
             exists=lambda n: n in known and known[n].state == "rejected",
-            encode=lambda n: msgspec.json.encode(self._rejection_detail(known[n])),
+            row=lambda n: self._rejection_detail(known[n]),
             times={
                 "created_at": lambda n: known[n].rejected_ms,
                 "updated_at": lambda n: known[n].updated_ms,
@@ -138,30 +136,27 @@ class GreenhouseListings(GreenhouseRows):
 
     def _of_people(self, name: str) -> Listing:
         people = self.world.people
-        encode = self._encode_files if name == "attachments" else self._encode_tags
+        row = self._file_row if name == "attachments" else self._tag_row
         found = self._row_owners.all(name)
         newest = max(found, default=0)
         return Listing(
             name=name,
             newest=lambda: newest,
             exists=found.__contains__,
-            encode=lambda n: encode(n, people[found[n]]),
+            row=lambda n: row(n, people[found[n]]),
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(found[n])},
         )
 
-    def _encode_files(self, number: int, person: Person) -> bytes:
-        file = next(f for f in person.files if f.number == number)
-        return msgspec.json.encode(self.attachment(person, file))
+    def _file_row(self, number: int, person: Person) -> Row:
+        return self.attachment(person, next(f for f in person.files if f.number == number))
 
-    def _encode_tags(self, number: int, person: Person) -> bytes:
-        tag = person.tags[number % MOST_TAGS]
-        known = self.world.tags
-        row = {
+    def _tag_row(self, number: int, person: Person) -> Row:
+        tag, known = person.tags[number % MOST_TAGS], self.world.tags
+        return {
             "id": number,
             "candidate_id": rows.PERSON_IDS.of(person.number),
             "candidate_tag_id": rows.TAG_IDS.of(known.index(tag) + 1) if tag in known else None,
         }
-        return msgspec.json.encode(row)
 
     def _notes(self) -> Listing:
         notes = self.world.notes
@@ -169,7 +164,7 @@ class GreenhouseListings(GreenhouseRows):
             name="notes",
             newest=lambda: len(notes),
             exists=lambda n: 0 < n <= len(notes),
-            encode=lambda n: msgspec.json.encode(self.note_row(notes[n - 1])),
+            row=lambda n: self.note_row(notes[n - 1]),
             times={"created_at": lambda n: notes[n - 1].created_ms},
             ids={"candidate_ids": lambda n: rows.PERSON_IDS.of(notes[n - 1].person)},
         )
@@ -181,7 +176,7 @@ class GreenhouseListings(GreenhouseRows):
             name=name,
             newest=lambda: len(found),
             exists=lambda n: 0 < n <= len(found),
-            encode=lambda n: msgspec.json.encode(found[n - 1]),
+            row=lambda n: found[n - 1],
             ids={"ids": lambda n: found[n - 1]["id"], **by_job},
             choices={"show_service_accounts": lambda _: "true"} if name == "users" else {},
             on_demand={"include_defaults": rows.is_default_reason}

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from connectors.simulator.clock import parse_ms
+from connectors.simulator.filters import Keep, every
 from connectors.simulator.ids import NumberIds
 from connectors.simulator.messages import Refusal
-from connectors.simulator.vendor import Keep, every
 
 OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
     "gte": lambda value, bound: value >= bound,
@@ -26,7 +26,7 @@ class Listing:
     name: str
     newest: Callable[[], int]
     exists: Callable[[int], bool]
-    encode: Callable[[int], bytes]
+    row: Callable[[int], object]
     space: NumberIds | None = None
     """The ids by which records can be asked for, where they can."""
     times: Mapping[str, Callable[[int], int | None]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Listing:
 
 def rows_before(
     listing: Listing, query: Mapping[str, str], before: int
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[tuple[int, object]]:
     """Ids and rows below an id, in falling order.
 
     Raises:
@@ -55,7 +55,7 @@ def rows_before(
     keep = _filters(listing, query)
     shown = _fields(query.get("fields"))
     numbers = (n for n in _numbers(listing, query, before) if listing.exists(n) and keep(n))
-    return ((n, shown(listing.encode(n))) for n in numbers)
+    return ((n, shown(listing.row(n))) for n in numbers)
 
 
 def _numbers(listing: Listing, query: Mapping[str, str], before: int) -> Iterable[int]:
@@ -119,7 +119,7 @@ def _choice_filter(value_of: Callable[[int], str], value: str) -> Keep[int]:
     return lambda number: value_of(number) == value
 
 
-def _fields(fields: str | None) -> Callable[[bytes], bytes]:
+def _fields(fields: str | None) -> Callable[[object], object]:
     """Leaves out of a row what was not asked for."""
     if fields is None:
         return lambda row: row
@@ -127,8 +127,8 @@ def _fields(fields: str | None) -> Callable[[bytes], bytes]:
     if len(wanted) > MOST_IDS:
         raise Refusal(422, f"fields takes at most {MOST_IDS} names", rule="too_many_fields")
 
-    def shown(row: bytes) -> bytes:
-        decoded = msgspec.json.decode(row, type=dict[str, object])
-        return msgspec.json.encode({name: decoded[name] for name in wanted if name in decoded})
+    def shown(row: object) -> object:
+        decoded = msgspec.json.decode(msgspec.json.encode(row), type=dict[str, object])
+        return {name: decoded[name] for name in wanted if name in decoded}
 
     return shown

@@ -144,7 +144,7 @@ class GreenhouseWrites(GreenhouseRows):
         effect = differs(application.custom_fields, changes)
         self.actions.edit_application(application, changes)
         self._done(call, application, effect=effect)
-        return Reply(200, self.application_rows[application.number])
+        return Reply.of(self.application_rows[application.number])
 
     def _edit_candidate(self, call: Call) -> Reply:
         person = self.person(call.ids["id"])
@@ -154,7 +154,7 @@ class GreenhouseWrites(GreenhouseRows):
         effect = differs(person.custom_fields, custom) or bool(changes)
         self.actions.edit_person(person, {"custom_fields": custom, **changes})
         self.wrote(call, person=person, effect=effect)
-        return Reply(200, self.candidate_rows[person.number])
+        return Reply.of(self.candidate_rows[person.number])
 
     def _anonymise(self, call: Call) -> Reply:
         person = self.person(call.ids["id"])

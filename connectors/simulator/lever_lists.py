@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 
 from connectors.simulator import lever_rows as rows
+from connectors.simulator.filters import Keep, every, filters, within
 from connectors.simulator.lever_rows import LeverRows
 from connectors.simulator.messages import Call, Reply, Route, integer
-from connectors.simulator.rows import Key, Ordered, Row, array
+from connectors.simulator.rows import Key, Ordered, Row
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import Keep, every, filters, within
 from connectors.simulator.world import Application
 
 ONE = "/v1/opportunities/{id}"
@@ -70,10 +70,10 @@ class LeverLists(LeverRows):
         allowed = {*times, *self._choices, "confidentiality", "expand", "include"}
         walk = self._walk(call, allowed)
         keep = self._filter(call)
-        encoded = self.opportunity_rows(self.expansions(call))
+        shown = self.opportunity_rows(self.expansions(call))
         known, position = self.world.applications, walk["a"]
         ordered = self._order.after(tuple(position) if isinstance(position, list) else None)
-        found = ((key, encoded[number]) for key, number in ordered if keep(known[number]))
+        found = ((key, shown[number]) for key, number in ordered if keep(known[number]))
         return self._paged(call, walk, found)
 
     def _filter(self, call: Call) -> Keep[Application]:
@@ -133,8 +133,7 @@ class LeverLists(LeverRows):
             walk = self._walk(call, allowed)
             found = rows_of(call)
             start = 0 if walk["a"] is None else int(str(walk["a"])) + 1
-            encoded = ((n, Reply.of(found[n]).body) for n in range(start, len(found)))
-            return self._paged(call, walk, encoded)
+            return self._paged(call, walk, ((n, found[n]) for n in range(start, len(found))))
 
         return Route("GET", pattern, "list", pattern.rpartition("/")[2], handler)
 
@@ -146,13 +145,12 @@ class LeverLists(LeverRows):
             return self.new_walk(call, query, a=None)
         return self.resumed_walk(call, call.query["offset"], "offset_not_from_here", query=query)
 
-    def _paged(self, call: Call, walk: Record, found: Iterable[tuple[object, bytes]]) -> Reply:
+    def _paged(self, call: Call, walk: Record, found: Iterable[tuple[object, object]]) -> Reply:
         limit = self.limit_of(call.query.get("limit", "100"), 100)
         page = self.walk_page(call, walk, found, limit)
-        more = b"true" if page.next else b"false"
-        onward = b',"next":"' + page.next.encode() + b'"' if page.next else b""
-        body = b'{"data":' + array(page.rows) + onward + b',"hasNext":' + more + b"}"
-        return Reply(200, body, {"x-lever-region": "global"})
+        onward = {"next": page.next} if page.next else {}
+        body = {"data": page.rows, **onward, "hasNext": page.next is not None}
+        return Reply.of(body, headers={"x-lever-region": "global"})
 
 
 def _ends(name: str) -> tuple[str, str]:

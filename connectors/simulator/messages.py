@@ -25,9 +25,11 @@ class Reply:
     content_type: str = "application/json"
 
     @classmethod
-    def of(cls, value: object, status: int = 200) -> "Reply":
+    def of(
+        cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> "Reply":
         """A JSON answer."""
-        return cls(status, msgspec.json.encode(value))
+        return cls(status, msgspec.json.encode(value), dict(headers or {}))
 
 
 class Refusal(Exception):
@@ -52,9 +54,9 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class ListedPage:
-    """One page of a listing: encoded rows, where the next page is, and where this one is."""
+    """One page of a listing: rows as they are or encoded, where the next page is, and this one."""
 
-    rows: list[bytes]
+    rows: list[object]
     next: str | None
     here: str | None = None
 

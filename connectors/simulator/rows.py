@@ -1,7 +1,7 @@
 """Encoded rows kept until their record changes, and orderings kept while records change."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -12,26 +12,26 @@ Row = dict[str, object]
 
 
 class Rows:
-    """The JSON bytes of records, encoded when first asked for and dropped on change."""
+    """The JSON of records, encoded when first asked for and dropped on change."""
 
     def __init__(self, world: World, kind: Kind, row: Callable[[int], Row]) -> None:
         """Rows of one kind of record; a change of the account's setup drops them all."""
         self._kind = kind
         self._row = row
-        self._bytes: dict[int, bytes] = {}
+        self._encoded: dict[int, msgspec.Raw] = {}
         world.observers.append(self._changed)
 
-    def __getitem__(self, number: int) -> bytes:
-        found = self._bytes.get(number)
+    def __getitem__(self, number: int) -> msgspec.Raw:
+        found = self._encoded.get(number)
         if found is None:
-            found = self._bytes[number] = msgspec.json.encode(self._row(number))
+            found = self._encoded[number] = msgspec.Raw(msgspec.json.encode(self._row(number)))
         return found
 
     def _changed(self, kind: Kind, number: int) -> None:
         if kind == "setup":
-            self._bytes.clear()
+            self._encoded.clear()
         elif kind == self._kind:
-            self._bytes.pop(number, None)
+            self._encoded.pop(number, None)
 
 
 class Ordered:
@@ -71,11 +71,27 @@ class Ordered:
             insort(self._order, (new, number))
 
 
+class KeptOrders:
+    """The order of a list for each question asked, kept until something in the account changes."""
+
+    MOST = 16
+
+    def __init__(self, world: World) -> None:
+        self._orders: dict[tuple[str, ...], list[int]] = {}
+        world.observers.append(self._changed)
+
+    def get(self, key: tuple[str, ...], order: Callable[[], list[int]]) -> list[int]:
+        """The numbers in that order, computed where they are not known."""
+        if key not in self._orders:
+            if len(self._orders) >= self.MOST:
+                self._orders.clear()
+            self._orders[key] = order()
+        return self._orders[key]
+
+    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
+        self._orders.clear()
+
+
 def empty(*names: str) -> Row:
     """The fields that the API shows and that no simulated record has: null."""
     return dict.fromkeys(names)
-
-
-def array(rows: Iterable[bytes]) -> bytes:
-    """A JSON array of encoded rows."""
-    return b"[" + b",".join(rows) + b"]"

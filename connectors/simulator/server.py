@@ -44,7 +44,7 @@ class Simulator(ControlledAccount):
         self.file_origin = ""
         """The file store's own host, of a vendor that has one: another port."""
         self._quiet: dict[str, tuple[float, float]] = {}
-        self._last_row: dict[str, bytes] = {}
+        self._last_row: dict[str, object] = {}
         self._parallel: dict[str, Parallel] = {}
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
+from connectors.simulator.filters import Keep, every, within
 from connectors.simulator.messages import Call, Reply, Route, integer
-from connectors.simulator.rows import array
 from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import Keep, every, within
 from connectors.simulator.world import Person
 
 WALK = {"limit", "pageId"}
@@ -95,7 +94,7 @@ class SmartRecruitersLists(SmartRecruitersRows):
             named = [name for name in ("status", "postingStatus") if name in query]
             return all(found[number][name] in query[name] for name in named)
 
-        return self._paged(call, state, len(found), keep, lambda n: Reply.of(found[n]).body)
+        return self._paged(call, state, len(found), keep, found.__getitem__)
 
     def _paged(
         self,
@@ -103,23 +102,17 @@ class SmartRecruitersLists(SmartRecruitersRows):
         state: Record,
         last: int,
         keep: Keep[int],
-        encode: Callable[[int], bytes],
+        row: Callable[[int], object],
     ) -> Reply:
         """One page in order of creation; the order is unverified (2026-11-23)."""
         limit = self.limit_of(call.query.get("limit", "10"), 100)
         if "c" not in state:
             state["c"] = sum(1 for number in range(1, last + 1) if keep(number))
         numbers = range(int(str(state["a"])) + 1, last + 1)
-        found = ((n, encode(n)) for n in numbers if keep(n))
+        found = ((n, row(n)) for n in numbers if keep(n))
         page = self.walk_page(call, state, found, limit)
-        following = b',"nextPageId":"' + page.next.encode() + b'"' if page.next else b""
-        body = b'{"limit":%d,"offset":0%s,"totalFound":%d,"content":%s}' % (
-            limit,
-            following,
-            int(str(state["c"])),
-            array(page.rows),
-        )
-        reply = Reply(200, body)
+        shown = {"limit": limit, "offset": 0, "totalFound": state["c"], "content": page.rows}
+        reply = Reply.of(shown | ({"nextPageId": page.next} if page.next else {}))
         if page.next:
             origin = self.link_origin(call)
             host = "" if origin == self.origin else origin

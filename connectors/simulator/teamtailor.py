@@ -6,13 +6,13 @@ from itertools import cycle
 from typing import ClassVar
 
 from connectors.simulator import teamtailor_rows as rows
+from connectors.simulator.filters import FAR_MS
 from connectors.simulator.limits import FixedWindow, HeaderNames
 from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
 from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE
 from connectors.simulator.teamtailor_lists import TeamtailorLists
 from connectors.simulator.teamtailor_writes import TeamtailorWrites
 from connectors.simulator.truth import Record
-from connectors.simulator.vendor import FAR_MS
 from connectors.simulator.world import Blueprint, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(

@@ -1,7 +1,10 @@
 """Teamtailor's answers and requests as JSON:API documents."""
 
+import msgspec
+
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.messages import Call, Refusal, Reply
+from connectors.simulator.rows import Row
 from connectors.simulator.teamtailor_rows import Includes, TeamtailorRows
 from connectors.simulator.truth import Record
 
@@ -16,18 +19,17 @@ class TeamtailorDocuments(TeamtailorRows):
         self, kind: str, number: int, *, status: int = 200, includes: Includes = frozenset()
     ) -> Reply:
         """One resource with what is included."""
-        body = b'{"data":' + self.encoded(kind, number, includes)
+        body: Row = {"data": self.encoded(kind, number, includes)}
         if includes:
-            included = self.included(kind, [number], includes)
-            body += b',"included":[' + b",".join(included) + b"]"
-        return self.with_files(Reply(status, body + b"}", content_type=MEDIA_TYPE))
+            body["included"] = self.included(kind, [number], includes)
+        return self.with_files(body, status)
 
-    def with_files(self, reply: Reply) -> Reply:
-        """Put in the addresses of files, which are good for thirty seconds."""
+    def with_files(self, document: Row, status: int = 200) -> Reply:
+        """The answer, with the addresses of files, which are good for thirty seconds."""
         ends = self.clock.now_ms() + self.FILE_LIFE_MS
         address = f"{self.file_origin}/files/{ends}"
-        reply.body = reply.body.replace(rows.FILES.encode(), address.encode())
-        return reply
+        body = msgspec.json.encode(document).replace(rows.FILES.encode(), address.encode())
+        return Reply(status, body, content_type=MEDIA_TYPE)
 
     def data_of(self, call: Call, kind: str) -> Record:
         """The `data` of a document, of the type and for the id of the endpoint; refused without."""

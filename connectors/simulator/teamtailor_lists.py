@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
+from connectors.simulator.filters import FAR_MS, Keep, every, within
 from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.rows import Key, array
-from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE, TeamtailorDocuments
-from connectors.simulator.vendor import FAR_MS, Keep, KeptOrders, every, within
+from connectors.simulator.rows import KeptOrders, Key, Row
+from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
 from connectors.simulator.world import Application, Person
 
 LISTS = (
@@ -67,17 +67,16 @@ class TeamtailorLists(TeamtailorDocuments):
             call,
             order,
             size,
-            encode=lambda number: self.encoded(kind, number, includes),
+            row=lambda number: self.encoded(kind, number, includes),
             link=lambda number: _link(call, size, number),
         )
         last = max(1, -(-len(order) // size))
-        meta = b'{"record-count":%d,"page-count":%d}' % (len(order), last)
-        body = b'{"data":' + array(page.rows)
+        body: Row = {"data": page.rows}
         if includes:
-            body += b',"included":' + array(included)
-        links = self._links(call, page.next, size, last)
-        body += b',"meta":' + meta + b',"links":' + Reply.of(links).body + b"}"
-        return self.with_files(Reply(200, body, content_type=MEDIA_TYPE))
+            body["included"] = included
+        body["meta"] = {"record-count": len(order), "page-count": last}
+        body["links"] = self._links(call, page.next, size, last)
+        return self.with_files(body)
 
     def _links(self, call: Call, following: str | None, size: int, last: int) -> dict[str, str]:
         origin = self.link_origin(call)

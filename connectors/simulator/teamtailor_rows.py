@@ -100,10 +100,10 @@ class TeamtailorRows(VendorSimulator):
         self._uploads: dict[int, File] = {}
         self.world.observers.append(self._changed)
 
-    def encoded(self, kind: str, number: int, includes: Includes) -> bytes:
-        """A resource as bytes."""
+    def encoded(self, kind: str, number: int, includes: Includes) -> Row | msgspec.Raw:
+        """A resource, as bytes where they are kept."""
         if kind not in CACHED:
-            return msgspec.json.encode(self.resource(kind, number, includes))
+            return self.resource(kind, number, includes)
         key = (kind, includes)
         if key not in self._kept:
             self._kept[key] = Rows(
@@ -130,14 +130,14 @@ class TeamtailorRows(VendorSimulator):
             "relationships": relationships,
         }
 
-    def included(self, kind: str, numbers: Iterable[int], includes: Includes) -> list[bytes]:
+    def included(self, kind: str, numbers: Iterable[int], includes: Includes) -> list[object]:
         """Every resource that is included, once."""
-        found: dict[Related, bytes] = {}
+        found: dict[Related, object] = {}
         self._gather(kind, list(numbers), includes, found)
         return list(found.values())
 
     def _gather(
-        self, kind: str, numbers: list[int], includes: Includes, found: dict[Related, bytes]
+        self, kind: str, numbers: list[int], includes: Includes, found: dict[Related, object]
     ) -> None:
         for name in sorted({path.partition(".")[0] for path in includes}):
             deeper = frozenset(

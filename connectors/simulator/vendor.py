@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar
 
 from connectors.simulator.clock import parse_ms
 from connectors.simulator.documents import document
+from connectors.simulator.filters import FAR_MS
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
 from connectors.simulator.messages import (
     Call,
@@ -27,17 +28,13 @@ from connectors.simulator.world import (
     Application,
     File,
     Job,
-    Kind,
     Note,
     Person,
     Reason,
     Stage,
-    World,
 )
 
-FAR_MS = 1 << 62
 T = TypeVar("T")
-Keep = Callable[[T], bool]
 
 
 class VendorSimulator(Simulator):
@@ -248,7 +245,7 @@ class VendorSimulator(Simulator):
         return state
 
     def walk_page(
-        self, call: Call, state: Record, rows: Iterable[tuple[object, bytes]], limit: int
+        self, call: Call, state: Record, rows: Iterable[tuple[object, object]], limit: int
     ) -> ListedPage:
         """The next page of a walk; `rows` are those after the state's position, with their own."""
         found = list(islice(rows, limit + 1))
@@ -273,13 +270,13 @@ class VendorSimulator(Simulator):
         order: Sequence[int],
         size: int,
         *,
-        encode: Callable[[int], bytes],
+        row: Callable[[int], object],
         link: Callable[[int], str],
     ) -> ListedPage:
         """The call's page of records in this order; `link` is the address of a page by its number."""
         first, end = (call.page - 1) * size, call.page * size
         onward = link(call.page + 1) if end < len(order) else None
-        page = ListedPage([encode(n) for n in order[first:end]], onward, link(call.page))
+        page = ListedPage([row(n) for n in order[first:end]], onward, link(call.page))
         return self.serve_page(call, page)
 
     # Writes
@@ -383,27 +380,6 @@ class VendorSimulator(Simulator):
         return Reply(200, content, content_type=kind)
 
 
-class KeptOrders:
-    """The order of a list for each question asked, kept until something in the account changes."""
-
-    MOST = 16
-
-    def __init__(self, world: World) -> None:
-        self._orders: dict[tuple[str, ...], list[int]] = {}
-        world.observers.append(self._changed)
-
-    def get(self, key: tuple[str, ...], order: Callable[[], list[int]]) -> list[int]:
-        """The numbers in that order, computed where they are not known."""
-        if key not in self._orders:
-            if len(self._orders) >= self.MOST:
-                self._orders.clear()
-            self._orders[key] = order()
-        return self._orders[key]
-
-    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
-        self._orders.clear()
-
-
 StatusParts = tuple[int, str, int | None]
 
 
@@ -420,24 +396,3 @@ def differs(known: Mapping[str, object], changes: Mapping[str, object]) -> bool:
 def numbered(number: int | None, values: Sequence[T]) -> T | None:
     """The value with that number; the first has 1."""
     return values[number - 1] if number is not None and 0 < number <= len(values) else None
-
-
-def every(tests: Iterable[Keep[T]]) -> Keep[T]:
-    """True for what passes every test."""
-    kept = list(tests)
-    return lambda value: all(test(value) for test in kept)
-
-
-def filters(given: Mapping[str, str], tests: Mapping[str, Callable[[str], Keep[T]]]) -> Keep[T]:
-    """True for what passes the test of every parameter that is given."""
-    return every(make(given[name]) for name, make in tests.items() if name in given)
-
-
-def within(moment_of: Callable[[T], int | None], low: int, high: int = FAR_MS) -> Keep[T]:
-    """True for what has a time from `low` to `high`, both included."""
-
-    def keep(value: T) -> bool:
-        at = moment_of(value)
-        return at is not None and low <= at <= high
-
-    return keep

@@ -6,9 +6,9 @@ from itertools import islice
 from urllib.parse import urlencode
 
 from connectors.simulator import workable_rows as rows
+from connectors.simulator.filters import Keep, filters, within
 from connectors.simulator.messages import Call, ListedPage, Reply, Route
-from connectors.simulator.rows import Row, array
-from connectors.simulator.vendor import Keep, filters, within
+from connectors.simulator.rows import Row
 from connectors.simulator.workable_rows import HexIds, WorkableRows
 from connectors.simulator.world import Application
 
@@ -101,14 +101,14 @@ class WorkableLists(WorkableRows):
         def numbers(low: int, high: int) -> Iterable[int]:
             return (number for number in sorted(found) if low <= number <= high)
 
-        return self._paged(call, ids, numbers, lambda n: Reply.of(found[n]).body)
+        return self._paged(call, ids, numbers, found.__getitem__)
 
     def _paged(
         self,
         call: Call,
         ids: HexIds,
         numbers: Callable[[int, int], Iterable[int]],
-        encode: Callable[[int], bytes],
+        row: Callable[[int], object],
     ) -> Reply:
         """A page in the order of ids. Both bounds are inclusive: next begins with its own id."""
         limit = self.limit_of(call.query.get("limit", "50"), 100)
@@ -118,17 +118,12 @@ class WorkableLists(WorkableRows):
         here = f"{call.path}?{urlencode(dict(call.query))}"
         call.page = self._page_numbers.get(here, 1)
         onward = self._next(call, limit, ids.text(found[limit])) if len(found) > limit else None
-        page = ListedPage([encode(number) for number in found[:limit]], onward, here)
+        page = ListedPage([row(number) for number in found[:limit]], onward, here)
         if onward is not None:
             self._remember(onward, call.page + 1)
         page = self.serve_page(call, page)
-        link = f'"next":"{self.link_origin(call)}{page.next}"' if page.next else ""
-        body = b'{"%s":%s,"paging":{%s}}' % (
-            call.route.name.encode(),
-            array(page.rows),
-            link.encode(),
-        )
-        return Reply(200, body)
+        link = {"next": self.link_origin(call) + page.next} if page.next else {}
+        return Reply.of({call.route.name: page.rows, "paging": link})
 
     def _bound(self, call: Call, ids: HexIds, name: str, *, default: int) -> int:
         if name not in call.query:
