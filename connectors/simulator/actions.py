@@ -5,7 +5,8 @@ from dataclasses import fields
 
 from connectors.simulator.build import (
     Draw,
-    enter_closing_stage,
+    close_as_hired,
+    close_as_rejected,
     enter_stage,
     new_application,
     new_person,
@@ -113,12 +114,7 @@ class Actions:
         """Turn the application down; already turned down, the reason is replaced."""
         given = reason or next(r for r in self.world.reasons.values() if r.kind == "rejected")
         now = self.world.clock.now_ms()
-        if application.state != "rejected":
-            application.rejected_ms = now
-        application.state, application.reason = "rejected", given.number
-        application.hired_ms = None
-        kind = self.world.blueprint.rejected_kind
-        enter_closing_stage(self.world, application, kind, at_ms=now, user=user)
+        close_as_rejected(self.world, application, given.number, at_ms=now, user=user)
         self._touch_application(application)
 
     def withdraw(self, application: Application, *, user: int = 1) -> None:
@@ -140,11 +136,7 @@ class Actions:
 
     def hire(self, application: Application, *, user: int = 1) -> None:
         """Mark the application as hired."""
-        now = self.world.clock.now_ms()
-        application.state, application.reason = "hired", None
-        application.hired_ms, application.rejected_ms = now, None
-        kind = self.world.blueprint.hired_kind
-        enter_closing_stage(self.world, application, kind, at_ms=now, user=user)
+        close_as_hired(self.world, application, at_ms=self.world.clock.now_ms(), user=user)
         self._touch_application(application)
 
     def anonymise(self, person: Person) -> None:

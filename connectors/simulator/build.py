@@ -18,7 +18,6 @@ from connectors.simulator.world import (
     Stage,
     StageEntry,
     StageTemplate,
-    State,
     User,
     World,
 )
@@ -221,11 +220,15 @@ def _live_through(world: World, person: Person, job: Job, draw: Draw) -> None:
     for stage in stages[1 : 1 + draw.below(len(stages))]:
         at = _later(at, draw)
         enter_stage(world, application, stage.number, at_ms=at, user=user)
-    state: State = "active"
-    if draw.chance(0.35):
+    ended = draw.chance(0.35)
+    if ended:
         at = _later(at, draw)
-        state = "hired" if draw.chance(0.15) else "rejected"
-    _end(world, application, state, at_ms=at, reason=1 + draw.below(len(world.reasons)))
+    hired = ended and draw.chance(0.15)
+    reason = 1 + draw.below(len(world.reasons))
+    if hired:
+        close_as_hired(world, application, at_ms=at)
+    elif ended:
+        close_as_rejected(world, application, reason, at_ms=at)
     application.activity_ms = at
     application.updated_ms = (
         None if draw.chance(world.blueprint.without_updated_at) else application.activity_ms
@@ -236,21 +239,27 @@ def _later(at_ms: int, draw: Draw) -> int:
     return min(at_ms + 1 + draw.below(5 * DAY_MS), ANCHOR_MS)
 
 
-def _end(world: World, application: Application, state: State, *, at_ms: int, reason: int) -> None:
-    application.state = state
-    if state == "hired":
-        application.hired_ms = at_ms
-        enter_closing_stage(world, application, world.blueprint.hired_kind, at_ms=at_ms, user=1)
-    elif state == "rejected":
+def close_as_hired(world: World, application: Application, *, at_ms: int, user: int = 1) -> None:
+    """Hires the applicant, and enters the stage of the hired, if the vendor has one."""
+    application.state, application.reason = "hired", None
+    application.hired_ms, application.rejected_ms = at_ms, None
+    _enter_closing_stage(world, application, world.blueprint.hired_kind, at_ms=at_ms, user=user)
+
+
+def close_as_rejected(
+    world: World, application: Application, reason: int, *, at_ms: int, user: int = 1
+) -> None:
+    """Turns the applicant down, and enters the stage of the archived, if the vendor has one."""
+    if application.state != "rejected":
         application.rejected_ms = at_ms
-        application.reason = reason
-        enter_closing_stage(world, application, world.blueprint.rejected_kind, at_ms=at_ms, user=1)
+    application.state, application.reason = "rejected", reason
+    application.hired_ms = None
+    _enter_closing_stage(world, application, world.blueprint.rejected_kind, at_ms=at_ms, user=user)
 
 
-def enter_closing_stage(
+def _enter_closing_stage(
     world: World, application: Application, kind: str | None, *, at_ms: int, user: int
 ) -> None:
-    """Enters the stage for the hired or the archived, if the vendor has one."""
     stage = world.stage_of_kind(application.job, kind) if kind else None
     if stage is not None and stage.number != application.stage:
         enter_stage(world, application, stage.number, at_ms=at_ms, user=user)

@@ -132,21 +132,20 @@ class ClearViewServices:
     ) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path}")
         try:
-            self._authorise(request)
             return await self._with_faults(request, handler)
         except ServiceProblem as problem:
             return _problem(problem)
         except web.HTTPException as error:
             return _problem(ServiceProblem(error.status, error.reason), error.headers.get("Allow"))
 
-    def _authorise(self, request: web.Request) -> None:
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
-            raise ServiceProblem(401, "The bearer token is missing or wrong.")
-
     async def _with_faults(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        fault = self._take(_service_of(request), lambda f: f.kind != "record_failed")
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            raise ServiceProblem(401, "The bearer token is missing or wrong.")
+        first = request.path.lstrip("/").split("/")[0].split(":")[0]
+        service: Service = next((s for s in get_args(Service) if s == first), "any")
+        fault = self._take(service, lambda f: f.kind != "record_failed")
         if fault is None:
             return await handler(request)
         if fault.kind == "lost_answer":
@@ -199,12 +198,8 @@ class ClearViewServices:
         return await self.store.upsert(candidate)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        try:
-            candidate_id = UUID(request.match_info["id"])
-        except ValueError:
-            raise ServiceProblem(404, "There is no such candidate.") from None
-        body = await _json_body(request)
-        order = _decode(body, Delete)
+        candidate_id = _candidate_id(request)
+        order = _decode(await _json_body(request), Delete)
         if not await self.store.delete(candidate_id, order):
             raise ServiceProblem(404, "There is no such candidate.")
         return web.Response(status=204)
@@ -213,14 +208,9 @@ class ClearViewServices:
         given = DIGEST.fullmatch(request.headers.get("Repr-Digest", ""))
         if given is None:
             raise ServiceProblem(400, "The header Repr-Digest has no SHA-256.")
-        pieces = [piece async for piece in request.content.iter_chunked(PIECE)]
-        content = b"".join(pieces)
-        try:
-            candidate = UUID(request.match_info["id"])
-        except ValueError:
-            raise ServiceProblem(404, "There is no such candidate.") from None
-        kept = base64.b64encode(hashlib.sha256(content).digest()).decode() == given[1]
-        if not kept:
+        content = b"".join([piece async for piece in request.content.iter_chunked(PIECE)])
+        candidate = _candidate_id(request)
+        if base64.b64encode(hashlib.sha256(content).digest()).decode() != given[1]:
             raise ServiceProblem(400, "The bytes are not those of the digest.")
         external_id = request.match_info["external_id"]
         if not await self.store.attach(candidate, external_id, content, request.content_type):
@@ -284,9 +274,11 @@ async def empty_metrics(integration_id: UUID, start: datetime, end: datetime) ->
     }
 
 
-def _service_of(request: web.Request) -> Service:
-    first = request.path.lstrip("/").split("/")[0].split(":")[0]
-    return next((s for s in get_args(Service) if s == first), "any")
+def _candidate_id(request: web.Request) -> UUID:
+    try:
+        return UUID(request.match_info["id"])
+    except ValueError:
+        raise ServiceProblem(404, "There is no such candidate.") from None
 
 
 async def _json_body(request: web.Request) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -25,43 +26,37 @@ class Delivery:
 
     async def send(self) -> web.StreamResponse:
         """Send the reply as the fault wants it, or just send it."""
-        fault = self.fault
+        fault, body = self.fault, self.reply.body
         if fault is None:
-            return self._whole(self.reply.body)
-        broken = {
-            "timeout": self._never,
-            "unanswered": self._never,
-            "reset": self._nothing,
-            "lost_answer": self._nothing,
-            "reset_mid_body": self._half_then_cut,
-            "drip": self._dripped,
-            "huge": self._padded,
-            "gzip_bomb": self._bomb,
-        }.get(fault.kind)
-        return await broken(fault) if broken is not None else self._changed(fault)
+            return self._whole(body)
+        answer: web.StreamResponse
+        match fault.kind:
+            case "timeout" | "unanswered":
+                await self.stopping.wait()
+                answer = self._cut()
+            case "reset" | "lost_answer":
+                answer = self._cut()
+            case "reset_mid_body":
+                answer = await self._half_then_cut()
+            case "drip":
+                answer = await self._dripped(fault.seconds)
+            case "huge":
+                answer = await self._padded(fault.megabytes)
+            case "gzip_bomb":
+                answer = await self._bomb(fault.megabytes)
+            case kind:
+                changed = {
+                    "truncated": (body[: len(body) // 2], None),
+                    "html": (HTML, "text/html"),
+                    "wrong_type": (body, "text/plain"),
+                }
+                answer = self._whole(*changed.get(kind, (body, None)))
+        return answer
 
-    def _changed(self, fault: Fault) -> web.Response:
-        body = self.reply.body
-        if fault.kind == "truncated":
-            return self._whole(body[: len(body) // 2])
-        if fault.kind == "html":
-            return self._whole(HTML, content_type="text/html")
-        if fault.kind == "wrong_type":
-            return self._whole(body, content_type="text/plain")
-        return self._whole(body)
-
-    async def _never(self, _: Fault) -> web.StreamResponse:
-        await self.stopping.wait()
-        return self._cut()
-
-    async def _nothing(self, _: Fault) -> web.StreamResponse:
-        return self._cut()
-
-    def _whole(self, body: bytes, *, content_type: str | None = None) -> web.Response:
-        kind = content_type or self.reply.content_type
+    def _whole(self, body: bytes, content_type: str | None = None) -> web.Response:
         headers = {**self.reply.headers}
         if body:
-            headers["Content-Type"] = kind
+            headers["Content-Type"] = content_type or self.reply.content_type
         return web.Response(body=body or None, status=self.reply.status, headers=headers)
 
     def _cut(self) -> web.StreamResponse:
@@ -76,41 +71,36 @@ class Delivery:
         await response.prepare(self.request)
         return response
 
-    async def _half_then_cut(self, _: Fault) -> web.StreamResponse:
+    async def _half_then_cut(self) -> web.StreamResponse:
         body = self.reply.body
         response = await self._begin(**{"Content-Length": str(len(body))})
         await response.write(body[: len(body) // 2])
         self._cut()
         return response
 
-    async def _dripped(self, fault: Fault) -> web.StreamResponse:
+    async def _dripped(self, pause_s: float) -> web.StreamResponse:
         response = await self._begin()
         body = self.reply.body
         for start in range(0, len(body), DRIP_BYTES):
             await response.write(body[start : start + DRIP_BYTES])
-            await self._pause(fault.seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), pause_s)
         await response.write_eof()
         return response
 
-    async def _padded(self, fault: Fault) -> web.StreamResponse:
+    async def _padded(self, megabytes: int) -> web.StreamResponse:
         response = await self._begin()
-        for _ in range(fault.megabytes):
+        for _ in range(megabytes):
             await response.write(b" " * MEGABYTE)
         await response.write(self.reply.body)
         await response.write_eof()
         return response
 
-    async def _bomb(self, fault: Fault) -> web.StreamResponse:
+    async def _bomb(self, megabytes: int) -> web.StreamResponse:
         response = await self._begin(**{"Content-Encoding": "gzip"})
         packer = zlib.compressobj(level=9, wbits=zlib.MAX_WBITS | 16)
-        for _ in range(fault.megabytes):
+        for _ in range(megabytes):
             await response.write(packer.compress(b" " * MEGABYTE))
         await response.write(packer.compress(self.reply.body) + packer.flush())
         await response.write_eof()
         return response
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.stopping.wait(), seconds)
-        except TimeoutError:
-            return

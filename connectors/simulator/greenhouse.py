@@ -1,18 +1,19 @@
 """Greenhouse, Harvest v3: cursor listings, single active token, guarded moves."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
 
 from connectors.simulator import greenhouse_rows as rows
+from connectors.simulator.clock import SimClock, iso
 from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseListings
 from connectors.simulator.greenhouse_lists import Listing, rows_before
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
 from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.tokens import Tokens
 from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
@@ -23,6 +24,36 @@ LIMIT_NAMES = HeaderNames(
     reset="X-RateLimit-Reset",
     retry_after="Retry-After",
 )
+
+
+class Tokens:
+    """Issues tokens with a life time; `single` makes a new one revoke the one before."""
+
+    def __init__(self, clock: SimClock, *, ttl_s: float, single: bool = False) -> None:
+        self._clock = clock
+        self._ttl_ms = round(ttl_s * 1000)
+        self._single = single
+        self._live: dict[str, tuple[str, int]] = {}
+        self.issued = 0
+
+    def issue(self, subject: str) -> tuple[str, str | None]:
+        """A new token in the name of someone, and when it ends (ISO 8601)."""
+        if self._single:
+            self._live.clear()
+        self.issued += 1
+        ends = self._clock.now_ms() + self._ttl_ms
+        token = sha256(f"{subject}:{self.issued}:{ends}".encode()).hexdigest()
+        self._live[token] = (subject, ends)
+        return token, iso(ends)
+
+    def subject(self, token: str) -> str | None:
+        """Whose token this is; None when it is unknown, revoked or over."""
+        subject, ends = self._live.get(token, ("", 0))
+        return subject if ends > self._clock.now_ms() else None
+
+    def expire_all(self) -> None:
+        """Revoke every token."""
+        self._live.clear()
 
 
 @dataclass(kw_only=True, eq=False)

@@ -34,6 +34,11 @@ class HeaderNames:
     reset: str | None = None
     retry_after: str | None = None
 
+    def shown(self, *, limit: int, remaining: int, reset: int = 0) -> dict[str, str]:
+        """The headers about a budget, under the vendor's names."""
+        said = {self.limit: limit, self.remaining: remaining, self.reset: reset}
+        return {name: str(value) for name, value in said.items() if name}
+
 
 class FixedWindow:
     """A number of requests per window; a window begins with the first request after the last one."""
@@ -59,7 +64,10 @@ class FixedWindow:
         if now >= self._ends:
             self._ends, self._used = now + self.window_s, 0
         if self._used >= self.limit:
-            return Denied(self._ends - now, self._all_headers(now))
+            headers = self.headers(now)
+            if self._names.retry_after:
+                headers[self._names.retry_after] = str(math.ceil(self._ends - now))
+            return Denied(self._ends - now, headers)
         self._used += 1
         return None
 
@@ -67,18 +75,8 @@ class FixedWindow:
         """Limit, remaining and reset under the vendor's names."""
         left = max(0.0, self._ends - now)
         reset = math.ceil(self._epoch_s() + left) if self._epoch_s else math.ceil(left)
-        said = {
-            self._names.limit: str(self.limit),
-            self._names.remaining: str(max(0, self.limit - self._used)),
-            self._names.reset: str(reset),
-        }
-        return {name: value for name, value in said.items() if name}
-
-    def _all_headers(self, now: float) -> dict[str, str]:
-        headers = self.headers(now)
-        if self._names.retry_after:
-            headers[self._names.retry_after] = str(math.ceil(self._ends - now))
-        return headers
+        left_over = max(0, self.limit - self._used)
+        return self._names.shown(limit=self.limit, remaining=left_over, reset=reset)
 
 
 class SlidingWindow:
@@ -101,11 +99,8 @@ class SlidingWindow:
     def headers(self, now: float) -> dict[str, str]:
         """Limit and remaining under the vendor's names."""
         self._forget(now)
-        said = {
-            self._names.limit: str(self.limit),
-            self._names.remaining: str(self.limit - len(self._admitted)),
-        }
-        return {name: value for name, value in said.items() if name}
+        remaining = self.limit - len(self._admitted)
+        return self._names.shown(limit=self.limit, remaining=remaining)
 
     def _forget(self, now: float) -> None:
         while self._admitted and self._admitted[0] <= now - self.window_s:
@@ -142,14 +137,12 @@ class Parallel:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.running = 0
-        self.most = 0
 
     def enter(self) -> bool:
         """True when there was room; then `leave` must follow."""
         if self.running >= self.limit:
             return False
         self.running += 1
-        self.most = max(self.most, self.running)
         return True
 
     def leave(self) -> None:

@@ -68,6 +68,10 @@ class Simulator(ControlledAccount):
         """The budget this call draws from."""
         return None
 
+    def limit_headers(self, call: Call, headers: dict[str, str]) -> dict[str, str]:  # noqa: ARG002 (a hook)
+        """The headers about limits in this call's answer, of those that its budget has."""
+        return headers
+
     def parallel_for(self, call: Call) -> int | None:  # noqa: ARG002 (a hook)
         """The number of calls to this operation that may run at once, or None."""
         return None
@@ -233,6 +237,8 @@ class Simulator(ControlledAccount):
         if slots is not None and not slots.enter():
             self.violated("too_many_parallel", call.route.name, f"more than {slots.limit}")
             raise Refusal(429, "Too many concurrent requests", code="concurrent_limit_exceeded")
+        if slots is not None:
+            self.recorder.most_parallel = max(self.recorder.most_parallel, slots.running)
         try:
             delay_s = self.latency_s or (OVERLAP_S if slots is not None else 0.0)
             if delay_s:
@@ -240,7 +246,6 @@ class Simulator(ControlledAccount):
             return self._budgeted(call)
         finally:
             if slots is not None:
-                self.recorder.most_parallel = max(self.recorder.most_parallel, slots.most)
                 slots.leave()
 
     def _budgeted(self, call: Call) -> Reply:
@@ -248,11 +253,12 @@ class Simulator(ControlledAccount):
         now = self._now()
         denied = limit.admit(now) if limit is not None else None
         if denied is not None:
-            return self._too_many(call, denied)
+            headers = self.limit_headers(call, denied.headers)
+            return self._too_many(call, Denied(denied.wait_s, headers))
         call.fault = self.faults.take(call.route.operation, call.route.name)
         reply = self._handled(call)
         if limit is not None:
-            for name, value in limit.headers(now).items():
+            for name, value in self.limit_headers(call, limit.headers(now)).items():
                 reply.headers.setdefault(name, value)
         return reply
 

@@ -5,7 +5,7 @@ from itertools import cycle
 from typing import ClassVar
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.limits import Denied, HeaderNames, Limit, SlidingWindow
+from connectors.simulator.limits import HeaderNames, SlidingWindow
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists
@@ -25,26 +25,6 @@ CODES = {
 ASKED = frozenset(label for label, _ in rows.QUESTIONS)
 AT_ONCE = 8
 CANDIDATE_LISTS_AT_ONCE = 1
-
-
-class WithConcurrency:
-    """A rate limit whose headers also show how many calls may run at once."""
-
-    def __init__(self, limit: Limit, *, most: int, running: int) -> None:
-        self._limit = limit
-        self._said = {
-            "X-RateLimit-Concurrent-Limit": str(most),
-            "X-RateLimit-Concurrent-Remaining": str(max(0, most - running)),
-        }
-
-    def admit(self, now: float) -> Denied | None:
-        """As the rate limit decides."""
-        denied = self._limit.admit(now)
-        return Denied(denied.wait_s, denied.headers | self._said) if denied else None
-
-    def headers(self, now: float) -> dict[str, str]:
-        """Both budgets."""
-        return self._limit.headers(now) | self._said
 
 
 def bare(status: str, canonical: str) -> StageTemplate:
@@ -104,7 +84,7 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         self.actions: SmartRecruitersActions = SmartRecruitersActions(
             self.world, secondary_bumps=self.secondary_bumps_updated, seed=self.seed
         )
-        self._limit = SlidingWindow(self.rate_per_s, self.time_scale, names=LIMIT_NAMES)
+        self.budget = SlidingWindow(self.rate_per_s, self.time_scale, names=LIMIT_NAMES)
         self._transfer_some()
         licence, languages = (label for label, _ in rows.QUESTIONS)
         given: list[Record] = [
@@ -146,11 +126,13 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
             *self.write_routes(),
         ]
 
-    def limit_for(self, call: Call) -> Limit | None:
-        """One rate per key; the headers also show the concurrency."""
-        slots = self._parallel.get(self.parallel_group(call))
-        running = slots.running if slots is not None else 0
-        return WithConcurrency(self._limit, most=self.parallel_for(call), running=running)
+    def limit_headers(self, call: Call, headers: dict[str, str]) -> dict[str, str]:
+        """One rate per key; the headers also show how many calls may run at once."""
+        most, slots = self.parallel_for(call), self._parallel[self.parallel_group(call)]
+        return headers | {
+            "X-RateLimit-Concurrent-Limit": str(most),
+            "X-RateLimit-Concurrent-Remaining": str(max(0, most - slots.running)),
+        }
 
     def parallel_for(self, call: Call) -> int:
         """One list of candidates at a time, eight of everything else."""

@@ -7,13 +7,13 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 Sent = tuple[dict[str, str], bytes]
 """Headers and body."""
-Signer = Callable[[Mapping[str, Any], str, datetime | None], Sent]
-"""Signs a payload with a key, as if it was sent at a moment; None is now."""
+Signer = Callable[[Mapping[str, Any], str, datetime], Sent]
+"""Signs a payload with a key, as if it was sent at that moment."""
 
 
 def hex_digest(secret: str, message: bytes) -> str:
@@ -21,28 +21,26 @@ def hex_digest(secret: str, message: bytes) -> str:
     return hmac.new(secret.encode(), message, "sha256").hexdigest()
 
 
-def greenhouse(payload: Mapping[str, Any], secret: str, _sent: datetime | None = None) -> Sent:
+def greenhouse(payload: Mapping[str, Any], secret: str, _sent: datetime) -> Sent:
     """Greenhouse's headers and body."""
     body = json.dumps(payload).encode()
     number = hex_digest("id", body)[:12]
     return {"Signature": f"sha256 {hex_digest(secret, body)}", "Greenhouse-Event-ID": number}, body
 
 
-def ashby(payload: Mapping[str, Any], secret: str, _sent: datetime | None = None) -> Sent:
-    """Ashby's headers and body."""
-    body = json.dumps(payload).encode()
-    return {"Ashby-Signature": f"sha256={hex_digest(secret, body)}"}, body
+def in_header(name: str, prefix: str = "") -> Signer:
+    """Returns a signer that puts the signature of the body into a header."""
+
+    def sign(payload: Mapping[str, Any], secret: str, _sent: datetime) -> Sent:
+        body = json.dumps(payload).encode()
+        return {name: prefix + hex_digest(secret, body)}, body
+
+    return sign
 
 
-def workable(payload: Mapping[str, Any], secret: str, _sent: datetime | None = None) -> Sent:
-    """Workable's headers and body."""
-    body = json.dumps(payload).encode()
-    return {"X-Workable-Signature": hex_digest(secret, body)}, body
-
-
-def lever(payload: Mapping[str, Any], secret: str, sent: datetime | None = None) -> Sent:
+def lever(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
     """Lever's headers and body."""
-    at = int((sent or datetime.now(UTC)).timestamp() * 1000)
+    at = int(sent.timestamp() * 1000)
     token = hex_digest("token", json.dumps(payload).encode())[:16]
     proof = {
         "token": token,
@@ -52,17 +50,17 @@ def lever(payload: Mapping[str, Any], secret: str, sent: datetime | None = None)
     return {}, json.dumps({**payload, **proof}).encode()
 
 
-def teamtailor(payload: Mapping[str, Any], secret: str, sent: datetime | None = None) -> Sent:
+def teamtailor(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
     """Teamtailor's headers and body."""
     body = json.dumps({"payload": payload, "signature": "of v1"}).encode()
-    at = int((sent or datetime.now(UTC)).timestamp())
+    at = int(sent.timestamp())
     text = f"t={at},v2={hex_digest(secret, f'{at}.'.encode() + body)}"
     return {"TT-Signature": base64.b64encode(text.encode()).decode()}, body
 
 
-def smartrecruiters(payload: Mapping[str, Any], secret: str, sent: datetime | None = None) -> Sent:
+def smartrecruiters(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
     """During a rotation the header has a signature for each key."""
-    body, at = json.dumps(payload).encode(), int((sent or datetime.now(UTC)).timestamp())
+    body, at = json.dumps(payload).encode(), int(sent.timestamp())
     number, link = hex_digest("id", body)[:12], "<https://api.smartrecruiters.com/x>; rel=self"
     name = "application.status.updated"
     message = f"{at}.".encode() + body + f".{number}.{name}.v201910.{link}".encode()
@@ -78,8 +76,8 @@ def smartrecruiters(payload: Mapping[str, Any], secret: str, sent: datetime | No
 
 SIGNERS: Mapping[str, Signer] = {
     "greenhouse": greenhouse,
-    "ashby": ashby,
-    "workable": workable,
+    "ashby": in_header("Ashby-Signature", "sha256="),
+    "workable": in_header("X-Workable-Signature"),
     "lever": lever,
     "teamtailor": teamtailor,
     "smartrecruiters": smartrecruiters,

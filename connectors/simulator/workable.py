@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.simulator import workable_rows as rows
-from connectors.simulator.limits import Denied, FixedWindow, HeaderNames, Limit
+from connectors.simulator.limits import FixedWindow, HeaderNames
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record, Truth
 from connectors.simulator.workable_lists import BASE, WorkableLists
@@ -14,22 +14,6 @@ from connectors.simulator.world import Application, Blueprint, Person, Stage, St
 LIMIT_NAMES = HeaderNames(
     limit="X-Rate-Limit-Limit", remaining="X-Rate-Limit-Remaining", reset="X-Rate-Limit-Reset"
 )
-
-
-class Unannounced:
-    """Draws from another limit and says nothing about it in headers."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-
-    def admit(self, now: float) -> Denied | None:
-        """As the other limit decides."""
-        denied = self._limit.admit(now)
-        return Denied(denied.wait_s, {}) if denied else None
-
-    def headers(self, now: float) -> dict[str, str]:  # noqa: ARG002 (the Protocol's shape)
-        """Nothing."""
-        return {}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -82,7 +66,6 @@ class Workable(WorkableLists, WorkableWrites):
             names=LIMIT_NAMES,
             epoch_s=lambda: self.clock.now_ms() / 1000,
         )
-        self._silent_limit = Unannounced(self.budget)
 
     def stage_key(self, stage: Stage) -> str:
         """The slug, which writes take; it is unique within a job."""
@@ -113,9 +96,9 @@ class Workable(WorkableLists, WorkableWrites):
             *self.write_routes(),
         ]
 
-    def limit_for(self, call: Call) -> Limit | None:
+    def limit_headers(self, call: Call, headers: dict[str, str]) -> dict[str, str]:
         """One window for the token; answers to writes do not show it."""
-        return self._silent_limit if call.route.operation == "write" else super().limit_for(call)
+        return {} if call.route.operation == "write" else headers
 
     def refused(self, refusal: Refusal) -> Reply:
         """A single sentence; only the 404 is a recorded one, the others are unverified."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.simulator.webhook_events import SIGNERS, Sent, hex_digest
@@ -20,7 +20,7 @@ def _signer(name: str) -> Callable[..., Sent]:
     def sign(
         payload: Mapping[str, Any], secret: str = SECRET, sent: datetime | None = None
     ) -> Sent:
-        return SIGNERS[name](payload, secret, sent)
+        return SIGNERS[name](payload, secret, sent or datetime.now(UTC))
 
     return sign
 
