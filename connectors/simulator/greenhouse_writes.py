@@ -24,8 +24,8 @@ class GreenhouseWrites(GreenhouseRows):
     """Handlers of every write; each accepted one is recorded."""
 
     from_stage_space: Literal["stage", "row"] = "stage"
-    """Whether a move's `from_stage_id` is a job interview stage's id or an application stage row's
-    (unverified 2026-11-23)."""
+    """The ids that a move's `from_stage_id` is of: those of job interview stages, or of application
+    stage rows (unverified 2026-11-23)."""
 
     def write_routes(self) -> list[Route]:
         """The write endpoints."""

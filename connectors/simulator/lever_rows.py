@@ -36,7 +36,7 @@ class LeverRows(VendorSimulator):
     """Encodes opportunities, for each set of expansions that is asked for."""
 
     archived_shape: ArchivedShape = "object"
-    """How an opportunity shows its archive state; `flat` as older documents do (unverified 2026-11-23)."""
+    """The shape of an opportunity's archive state; `flat` is that of older documents (unverified 2026-11-23)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,7 +45,7 @@ class SmartRecruitersRows(VendorSimulator):
     """Encodes candidates; there is no list of applications apart from them."""
 
     spelling: Spelling = "candidate"
-    """How statuses are written; `posting` as the posting endpoints do: two endpoints of the vendor differ."""
+    """The spelling of statuses, in which two endpoints of the vendor differ; `posting` is that of postings."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
