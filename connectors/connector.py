@@ -84,6 +84,9 @@ class Window(msgspec.Struct, frozen=True):
         return self.cursor is None
 
 
+IssueKind = Literal["page", "scope", "join", "key", "row", "field", "body"]
+
+
 class ReadIssue(msgspec.Struct, frozen=True):
     """A part of the ATS's data that could not be read, or only after a repair; the rest was.
 
@@ -98,7 +101,7 @@ class ReadIssue(msgspec.Struct, frozen=True):
     | body | the list | an answer was decoded after a repair (invalid UTF-8, control characters, ...) |
     """
 
-    kind: Literal["page", "scope", "join", "key", "row", "field", "body"]
+    kind: IssueKind
     name: str
     reason: str
     """For an operator: HTTP facts and types, never content."""

@@ -38,6 +38,7 @@ from connectors.definition.lists import List
 from connectors.definition.root import DefinitionModel
 from connectors.http.parts import Parts
 from connectors.http.transport import whole
+from connectors.read.page_iterator import walk
 from connectors.read.privacy import PrivacyFilter
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
@@ -204,7 +205,7 @@ class RestConnector:
         self, list_name: str, window: Window, *, position: Position | None = None
     ) -> AsyncIterator[Page]:
         """Walks a list."""
-        return self._reader.lists[list_name].pages(window, position)
+        return walk(self._reader.lists[list_name], window, position)
 
     async def prepare_mapping(self, list_name: str) -> str:
         """Loads the lookup lists again that mapping needs; returns a digest of what they say."""

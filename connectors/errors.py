@@ -121,6 +121,10 @@ class UnreadablePage(Terminal):
     """
 
 
+OF_ONE_RECORD = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
+"""The errors of the read of a record or page that leave others readable."""
+
+
 class AddressExpired(Transient):
     """The address of a file is missing, too old, or no longer accepted: read its record again."""
 

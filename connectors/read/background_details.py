@@ -1,42 +1,24 @@
 """Reads what a list does not show of its records, in the background, and maps the fields of it."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.clock import ConnectorClock
 from connectors.connector import JobsOfRecords, MappingFailed, RecordDetails
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import DetailRead, Join, List
 from connectors.definition.paths import DETAIL, details_used
-from connectors.errors import (
-    AtsError,
-    BrokenAnswer,
-    Forbidden,
-    NotFound,
-    Rejected,
-    Unavailable,
-    UnexpectedPayload,
-)
-from connectors.http.decoding import decode
+from connectors.errors import OF_ONE_RECORD, AtsError, Forbidden, NotFound
 from connectors.http.requests import Draft
-from connectors.http.transport import SuccessResponse, Transport
+from connectors.read.detail_fetcher import Fetcher, several
 from connectors.read.fields_read import Mappers
 from connectors.read.ids import identifier
-from connectors.read.issues import IssueLog
 from connectors.read.joins import JoinLoader
 from connectors.read.listing import AtsList
 from connectors.read.mapping import BROKEN, FieldIssue, Fields, RecordFailed
 from models.times import to_milliseconds
-
-AT_ONCE = 4
-"""Records that are read at a time; the vendor's own limits come on top."""
-_OF_ONE_RECORD = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
-"""The errors of one record's read that leave others readable."""
 
 Context = dict[str, Any]
 Shared = Mapping[str, Mapping[str, Any]]
@@ -68,27 +50,23 @@ class DetailReader:
 
     def __init__(
         self,
-        name: str,
-        spec: List,
+        listing: AtsList,
         mappers: Mappers,
+        fetcher: Fetcher,
         *,
         make_list: Callable[[str, List], AtsList],
         make_joins: Callable[[Mapping[str, Join]], JoinLoader],
-        lifetime: timedelta | None,
-        transport: Transport,
-        clock: ConnectorClock,
-        issues: IssueLog,
     ) -> None:
-        """Compile what details are read with; `mappers` are those of the list.
-
-        `lifetime` is how long addresses of files are good.
-        """
-        self.name = name
-        self._has_scopes = spec.scopes is not None
-        self._lifetime = lifetime
+        """Compile what details are read with; `mappers` are those of the list."""
+        self._has_scopes = listing.spec.scopes is not None
+        files = fetcher.parts.definition.model.files
+        self._lifetime = files.lifetime if files else None
+        """How long addresses of files are good."""
         reads = {
-            key: _Read(one, make_list(f"{name}.{key}", _as_list(one)), make_joins(one.joins))
-            for key, one in spec.detail_reads.items()
+            key: _Read(
+                one, make_list(f"{listing.name}.{key}", _as_list(one)), make_joins(one.joins)
+            )
+            for key, one in listing.spec.detail_reads.items()
         }
         self._reads = {key: read for key, read in reads.items() if read.spec.per == "record"}
         self._of_applications = {k: read for k, read in reads.items() if k not in self._reads}
@@ -99,9 +77,8 @@ class DetailReader:
                 ("application", mappers.application),
             )
         )
-        self._transport = transport
-        self._clock = clock
-        self._issues = issues
+        self._fetcher = fetcher
+        self._issues = fetcher.issues
 
     @property
     def fields(self) -> frozenset[str]:
@@ -127,20 +104,16 @@ class DetailReader:
             for key, read in self._reads.items()
             if read.spec.batch > 1
         }
-        slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(external_id: str) -> RecordDetails | MappingFailed | AtsError | None:
-            async with slots:
-                try:
-                    context = await self._context(external_id, self._reads, shared)
-                    own = await self._own_contexts(external_id, jobs.get(external_id, {}))
-                except NotFound:
-                    return None
-                except _OF_ONE_RECORD as error:
-                    return error
+        async def one(external_id: str) -> RecordDetails | MappingFailed | None:
+            try:
+                context = await self._context(external_id, self._reads, shared)
+                own = await self._own_contexts(external_id, jobs.get(external_id, {}))
+            except NotFound:
+                return None
             return self._mapped(external_id, context, own)
 
-        answers = dict(zip(external_ids, await _all(map(one, external_ids)), strict=True))
+        answers = dict(zip(external_ids, await several(one, external_ids), strict=True))
         errors = [each for each in answers.values() if isinstance(each, AtsError)]
         if errors and len(errors) == len(answers) and (len(errors) > 1 or not errors[0].status):
             raise errors[0]
@@ -211,24 +184,9 @@ class DetailReader:
         try:
             if read.spec.many:
                 return await read.listing.rows(draft) or []
-            return await self._object(read, draft)
+            return await self._fetcher.answer(draft, read.spec.records, (dict,))
         except (Forbidden, NotFound) as error:
             return self._empty_or_raise(read, error)
-
-    async def _object(self, read: _Read, draft: Draft) -> Any:
-        find = compile_path(read.spec.records)
-
-        def accept(good: SuccessResponse[Any]) -> None:
-            if not (good.skipped or isinstance(find(good.payload), dict)):
-                message = f"{draft.operation}: the answer has no record at `{read.spec.records}`"
-                raise BrokenAnswer(message, status=good.status, operation=draft.operation)
-
-        def parse(body: bytes) -> tuple[Any, Any]:
-            value = decode(body, lambda why: self._issues.note("body", draft.operation, why))
-            return value, value
-
-        good = await self._transport.read(draft.outgoing(), "fetch", parse, accept=accept)
-        return find(good.payload)
 
     async def _in_batches(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:
         """Returns the answer about each record; an error stays with the record that causes it."""
@@ -243,7 +201,7 @@ class DetailReader:
             rows = await read.listing.rows(read.draft(external_ids, None)) or []
         except (Forbidden, NotFound) as error:
             return dict.fromkeys(external_ids, self._empty_or_raise(read, error))
-        except _OF_ONE_RECORD as error:
+        except OF_ONE_RECORD as error:
             if len(external_ids) == 1:
                 return {external_ids[0]: error}
             half = len(external_ids) // 2
@@ -286,9 +244,7 @@ class DetailReader:
         except BROKEN as error:
             why = f"its details cannot be read ({type(error).__name__})"
             return MappingFailed(external_id, why)
-        for each in issues:
-            became = "it is kept as it came" if each.kept else "it is left out"
-            self._issues.note("field", each.name, f"{each.reason}; {became}")
+        self._issues.note_fields(issues)
         failed = {each.name for each in issues if not each.kept}
 
         def readable(part: str, fields: Context) -> Context:
@@ -305,7 +261,7 @@ class DetailReader:
         """Adds how long the addresses of files are good, where records do not say it."""
         if self._lifetime is None or "attachments" not in candidate:
             return candidate
-        until = to_milliseconds(self._clock.now() + self._lifetime)
+        until = to_milliseconds(self._fetcher.parts.clock.now() + self._lifetime)
         files = [
             {**each, "url_expires_at": each["url_expires_at"] or (until if each["url"] else None)}
             for each in candidate["attachments"]
@@ -317,13 +273,3 @@ def _as_list(read: DetailRead) -> List:
     return List(
         holds="lookup", request=read.request, records=read.records, pagination=read.pagination
     )
-
-
-async def _all(reads: Iterable[Any]) -> list[Any]:
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(read) for read in reads]
-    except ExceptionGroup as failed:
-        # Callers know single errors; the first one is the cause of all.
-        raise failed.exceptions[0] from None
-    return [task.result() for task in running]

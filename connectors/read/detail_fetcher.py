@@ -2,32 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar
 
 import msgspec
 
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import Fetch, List
-from connectors.errors import (
-    AtsError,
-    BrokenAnswer,
-    NotFound,
-    NotSupported,
-    Rejected,
-    Unavailable,
-    UnexpectedPayload,
-)
+from connectors.definition.lists import Fetch
+from connectors.errors import OF_ONE_RECORD, AtsError, BrokenAnswer, NotFound, NotSupported
 from connectors.http.decoding import FAILURES, decode
-from connectors.http.requests import Draft, RequestBuilder
-from connectors.http.transport import SuccessResponse, Transport
+from connectors.http.parts import Parts
+from connectors.http.requests import Draft
+from connectors.http.transport import SuccessResponse
 from connectors.read.identify import SCOPE
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog
 from connectors.read.listing import AtsList
 from connectors.read.lookups import Rows
 
-_AT_ONCE = 4
+AT_ONCE = 4
 """Single reads under way at a time; the vendor's own limits come on top."""
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 class ReadRows(msgspec.Struct, frozen=True):
@@ -45,10 +42,8 @@ class ReadRows(msgspec.Struct, frozen=True):
 class Fetcher(msgspec.Struct, frozen=True):
     """Reads by id from every list that has a `fetch`."""
 
-    lists: Mapping[str, List]
-    listings: Mapping[str, AtsList]
-    requests: RequestBuilder
-    transport: Transport
+    parts: Parts
+    lists: Mapping[str, AtsList]
     issues: IssueLog
 
     async def rows(self, name: str, ids: Iterable[str]) -> Rows:
@@ -68,108 +63,109 @@ class Fetcher(msgspec.Struct, frozen=True):
         spec = self._spec(name)
         wanted = sorted({each for each in ids if self._is_usable(name, each)})
         batches = [wanted[at : at + spec.batch] for at in range(0, len(wanted), spec.batch)]
-        slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(batch: Sequence[str]) -> ReadRows:
-            async with slots:
-                draft = self._draft(name, spec, batch, urgent=urgent, background=background)
-                return await self._batch(name, spec, batch, draft, is_join=is_join)
+            scope, own = self._split(name, batch)
+            draft = self.parts.requests.draft(
+                spec.request,
+                f"{name}.fetch",
+                {"ids": own, "id": own[0], "scope": scope},
+                is_urgent=urgent,
+                is_background=background,
+            )
+            return await self._batch(name, spec, batch, draft, is_join=is_join)
 
-        if len(batches) == 1:
-            return await one(batches[0])
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(_settled(one(batch))) for batch in batches]
-        except ExceptionGroup as failed:
-            # Callers know single errors; the first one is the cause of all.
-            raise failed.exceptions[0] from None
-        found = [task.result() for task in running]
+        found = await several(one, batches)
         failures = [each for each in found if isinstance(each, AtsError)]
         if failures and (is_join or len(failures) == len(found)):
             raise failures[0]
         return _together(found, batches)
 
     def _is_usable(self, name: str, external_id: str) -> bool:
-        if self.lists[name].scopes is None:
+        if self.lists[name].spec.scopes is None:
             return identifier(external_id) is not None
         scope, _, own = external_id.partition(":")
         return bool(scope and own)
 
     def _spec(self, name: str) -> Fetch:
-        spec = self.lists[name].fetch
+        spec = self.lists[name].spec.fetch
         if spec is None:
             raise NotSupported(f"{name}: the definition has no `fetch`", operation=name)
         return spec
-
-    def _draft(
-        self, name: str, spec: Fetch, batch: Sequence[str], *, urgent: bool, background: bool
-    ) -> Draft:
-        scope, own = self._split(name, batch)
-        values = {"ids": own, "id": own[0], "scope": scope}
-        return self.requests.draft(
-            spec.request, f"{name}.fetch", values, is_urgent=urgent, is_background=background
-        )
 
     async def _batch(
         self, name: str, spec: Fetch, batch: Sequence[str], draft: Draft, *, is_join: bool
     ) -> ReadRows:
         scope, own = self._split(name, batch)
         if spec.paginated:
-            return ReadRows(await self.listings[name].rows(draft) or [])
+            return ReadRows(await self.lists[name].rows(draft) or [])
+        kinds = (list, dict, NoneType) if is_join else (list, dict)
         try:
-            items = await self._items(draft, spec, takes_null=is_join)
+            found = await self.answer(draft, spec.records, kinds)
         except NotFound:
             if spec.batch == 1:
                 return ReadRows([])
             raise
+        items = found if isinstance(found, list) else [] if found is None else [found]
         added = {} if scope is None else {SCOPE: scope}
         rows = [{**item, **added} for item in items if isinstance(item, dict)]
-        id_of = compile_path(self.lists[name].id)
+        id_at = self.lists[name].spec.id
+        id_of = compile_path(id_at)
         if spec.adds_id and len(rows) == 1 and id_of(rows[0]) is None:
-            rows[0][self.lists[name].id] = own[0]
+            rows[0][id_at] = own[0]
         read = [row for row in rows if identifier(id_of(row)) is not None]
         if odd := len(items) - len(read):
             self.issues.note("row", f"{name}.fetch", "a record without a usable id", odd)
         return ReadRows(rows if is_join else read, frozenset(batch if odd else ()))
 
-    async def _items(self, draft: Draft, spec: Fetch, *, takes_null: bool) -> list[Any]:
-        """Returns the records of the answer.
+    async def answer(self, draft: Draft, path: str, kinds: tuple[type, ...]) -> Any:
+        """Returns what the answer has at a path, unless a rule of the definition says that nothing is there.
 
         Raises:
-            BrokenAnswer: there is neither a record nor a list, so that nothing is known of the ids.
+            BrokenAnswer: it is of none of these kinds, so that nothing is known of the records.
         """
-        find = compile_path(spec.records)
+        find = compile_path(path)
+
+        def parse(body: bytes) -> tuple[Any, Any]:
+            value = decode(body, lambda why: self.issues.note("body", draft.operation, why))
+            return value, value
 
         def accept(good: SuccessResponse[Any]) -> None:
-            found = find(good.payload)
-            fits = isinstance(found, list | dict) or (takes_null and found is None)
-            if not (fits or good.skipped):
-                message = f"{draft.operation}: the answer has no record at `{spec.records}`"
+            if not (good.skipped or isinstance(find(good.payload), kinds)):
+                message = f"{draft.operation}: the answer has no record at `{path}`"
                 raise BrokenAnswer(message, status=good.status, operation=draft.operation)
 
-        parse = _parser(lambda reason: self.issues.note("body", draft.operation, reason))
-        good = await self.transport.read(draft.outgoing(), "fetch", parse, accept=accept)
-        found = find(good.payload)
-        return found if isinstance(found, list) else [] if found is None else [found]
+        good = await self.parts.transport.read(draft.outgoing(), "fetch", parse, accept=accept)
+        return find(good.payload)
 
     def _split(self, name: str, batch: Sequence[str]) -> tuple[str | None, list[str]]:
         """Records of a list with scopes are known as `<scope>:<id>`, and read one by one."""
-        if self.lists[name].scopes is None:
+        if self.lists[name].spec.scopes is None:
             return None, list(batch)
         scope, _, own = batch[0].partition(":")
         return scope, [own]
 
 
-_BAD = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
-"""The errors of one record's read that leave others readable."""
+async def several(
+    read: Callable[[Item], Awaitable[Found]], items: Iterable[Item]
+) -> list[Found | AtsError]:
+    """Reads some at a time; an error `OF_ONE_RECORD` stands in its place, any other ends all reads."""
+    slots = asyncio.Semaphore(AT_ONCE)
 
+    async def one(item: Item) -> Found | AtsError:
+        async with slots:
+            try:
+                return await read(item)
+            except OF_ONE_RECORD as error:
+                return error
 
-async def _settled(read: Awaitable[ReadRows]) -> ReadRows | AtsError:
-    """The rows, or the error of a batch that stops no other."""
     try:
-        return await read
-    except _BAD as error:
-        return error
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(one(item)) for item in items]
+    except ExceptionGroup as failed:
+        # Callers know single errors; the first one is the cause of all.
+        raise failed.exceptions[0] from None
+    return [task.result() for task in running]
 
 
 def _together(found: Sequence[ReadRows | AtsError], batches: Sequence[Sequence[str]]) -> ReadRows:
@@ -179,14 +175,6 @@ def _together(found: Sequence[ReadRows | AtsError], batches: Sequence[Sequence[s
         rows += [] if isinstance(each, AtsError) else each.rows
         doubtful.update(batch if isinstance(each, AtsError) else each.doubtful)
     return ReadRows(rows, frozenset(doubtful))
-
-
-def _parser(note: Callable[[str], None]) -> Callable[[bytes], tuple[Any, Any]]:
-    def parse(body: bytes) -> tuple[Any, Any]:
-        value = decode(body, note)
-        return value, value
-
-    return parse
 
 
 def _encoded(row: Mapping[str, Any]) -> bytes:

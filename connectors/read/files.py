@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from yarl import URL
 
 from connectors.connector import FetchedFile, FileAddress, FileRef
@@ -32,13 +33,13 @@ from connectors.http.parts import Parts
 from connectors.http.transport import whole
 from connectors.read.background_details import DetailReader
 from connectors.read.conversions import files, text
-from connectors.read.detail_fetcher import Fetcher
 from connectors.read.getters import getter
 from connectors.read.record_reader import ListReader
 
 FILE = "file"
 """The operation, as limits and metrics name it."""
 MAX_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AROUND = 64 * 1024
 """Bytes of an answer in JSON beside the content of its file."""
 MARGIN = timedelta(seconds=5)
@@ -55,7 +56,6 @@ class FileReader:
     def __init__(
         self,
         parts: Parts,
-        fetcher: Fetcher,
         readers: Mapping[str, ListReader],
         details: Mapping[str, DetailReader],
     ) -> None:
@@ -64,7 +64,6 @@ class FileReader:
         self._parts = parts
         self._title = model.title
         self._spec = model.files
-        self._fetcher = fetcher
         self._readers = readers
         self._details = details
         self._hosts = FileHosts(
@@ -83,15 +82,9 @@ class FileReader:
         if "candidate.attachments" in details.fields:
             shown = await details.attachments(record_id)
             return None if shown is None else _by_id(shown, read_at)
-        try:
-            read = await self._fetcher.read(list_name, [record_id], background=True)
-        except NotFound:
-            return None
         reader = self._readers[list_name]
-        record = next((row for row in read.rows if reader.known_as(row) == record_id), None)
+        record = await reader.record(record_id, background=True)
         if record is None:
-            if record_id in read.doubtful:
-                raise BrokenAnswer(f"{list_name}: the answer does not show the record {record_id}")
             return None
         await reader.joins.join([record], [])
         if reader.joins.is_unsure([record]):
@@ -114,24 +107,16 @@ class FileReader:
         if spec is None:
             raise NotSupported(f"{self._title}: the definition does not say how to fetch files")
         if spec.request is not None:
-            draft = self._parts.requests.draft(spec.request, FILE, _ids(ref))
-            request = draft.outgoing()
+            request = self._parts.requests.draft(spec.request, FILE, _ids(ref)).outgoing()
         else:
-            url = await self._url(spec, ref, address)
-            request = Outgoing(FILE, "GET", url, {"Accept": "*/*"})
-        headers = {**request.headers, "Accept": "*/*"}
-        found = await self._follow(
-            spec,
-            Outgoing(
-                FILE,
-                request.method,
-                request.url,
-                headers,
-                request.body,
-                is_background=True,
-                max_bytes=max_bytes if spec.base64_at is None else max_bytes * 4 // 3 + _AROUND,
-            ),
+            request = Outgoing(FILE, "GET", await self._url(spec, ref, address))
+        request = replace(
+            request,
+            headers={**request.headers, "Accept": "*/*"},
+            is_background=True,
+            max_bytes=max_bytes if spec.base64_at is None else max_bytes * 4 // 3 + _AROUND,
         )
+        found = await self._follow(spec, request)
         return found if spec.base64_at is None else _decoded(found, spec.base64_at, max_bytes)
 
     async def _url(self, spec: Files, ref: FileRef, address: FileAddress | None) -> URL:
@@ -177,17 +162,11 @@ class FileReader:
                     operation=FILE,
                 )
             answer = await self._parts.transport.file(request, authorised=authorised)
-            if not _is_redirect(answer):
+            if answer.status not in _REDIRECTS or "Location" not in answer.headers:
                 return self._judged(request, answer, authorised=authorised)
             target = _joined(request.url, answer.headers["Location"])
-            request = Outgoing(
-                FILE,
-                "GET",
-                target,
-                {"Accept": "*/*"},
-                is_background=True,
-                max_bytes=request.max_bytes,
-            )
+            headers = {"Accept": "*/*"}
+            request = replace(request, method="GET", url=target, headers=headers, body=None)
         raise Misdirected(f"{FILE}: more than {MAX_REDIRECTS} redirects", operation=FILE)
 
     def _judged(self, request: Outgoing, answer: Answer, *, authorised: bool) -> FetchedFile:
@@ -249,7 +228,3 @@ def _joined(base: URL, address: str) -> URL:
         return base.join(URL(sendable(address), encoded=True))
     except ValueError:
         raise Misdirected(f"{FILE}: its address cannot be read", operation=FILE) from None
-
-
-def _is_redirect(answer: Answer) -> bool:
-    return answer.status in {301, 302, 303, 307, 308} and "Location" in answer.headers

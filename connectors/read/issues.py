@@ -1,11 +1,10 @@
 """Collects what a connector could not read, or only after a repair, until the run takes it."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
 
-from connectors.connector import ReadIssue
+from connectors.connector import IssueKind, ReadIssue
+from connectors.read.mapping import FieldIssue
 
-IssueKind = Literal["page", "scope", "join", "key", "row", "field", "body"]
 _MOST = 500
 """Different issues that are kept; a run that has more of them has named enough."""
 
@@ -30,6 +29,12 @@ class IssueLog:
             if kind != "key" or name not in self._missing_keys:
                 self._warn(f"{name}: {reason}")
             self._missing_keys |= {name} if kind == "key" else set()
+
+    def note_fields(self, issues: Iterable[FieldIssue]) -> None:
+        """Remember fields that could not be read."""
+        for each in issues:
+            became = "it is kept as it came" if each.kept else "it is left out"
+            self.note("field", each.name, f"{each.reason}; {became}")
 
     def take(self) -> Sequence[ReadIssue]:
         """Everything since the last call, in the order of appearance."""

@@ -1,27 +1,17 @@
 """Brings records of other lists to a record's side, as `joined.<name>`."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import Join, List
+from connectors.definition.lists import Join
 from connectors.definition.paths import names_read
-from connectors.errors import (
-    AtsError,
-    BrokenAnswer,
-    Forbidden,
-    Misdirected,
-    NotFound,
-    Rejected,
-    Unavailable,
-    UnexpectedPayload,
-)
+from connectors.errors import OF_ONE_RECORD, AtsError, Forbidden, Misdirected, NotFound
 from connectors.read.detail_fetcher import Fetcher
 from connectors.read.digests import fingerprint
 from connectors.read.fields_read import Reads
 from connectors.read.ids import identifier
-from connectors.read.issues import IssueLog
 from connectors.read.lookups import SPARSE_STALE_S, STALE_S, Lookups, Rows, index_rows
 
 Context = dict[str, Any]
@@ -33,31 +23,20 @@ WHOLE_AT_MOST = 50_000
 _UNSURE = "?"
 """The key among a record's joins (no join can have this name) if one of them did not answer."""
 _REFUSED = (Forbidden, NotFound)
-_FAILING = (BrokenAnswer, Misdirected, Rejected, Unavailable, UnexpectedPayload)
+_FAILING = (*OF_ONE_RECORD, Misdirected)
 
 
 class JoinLoader:
     """Loads the joins of one list."""
 
-    def __init__(
-        self,
-        lists: Mapping[str, List],
-        reads: Reads,
-        *,
-        lookups: Lookups,
-        fetcher: Fetcher,
-        load_at_most: Callable[[str, int], Awaitable[Rows | None]],
-        issues: IssueLog,
-    ) -> None:
+    def __init__(self, reads: Reads, *, lookups: Lookups, fetcher: Fetcher) -> None:
         """Take the joins that the list's mapping reads."""
-        self._lists = lists
         self._of_candidates = reads.candidate_joins
         self._of_applications = reads.application_joins
         self._names_read = reads.of_joins
         self._lookups = lookups
         self._fetcher = fetcher
-        self._load_at_most = load_at_most
-        self._issues = issues
+        self._issues = fetcher.issues
         self._closed: dict[str, bool] = {}
         """Optional lists that cannot be read in this run; True: the next run may read them."""
         self._keys_read: Counter[str] = Counter()
@@ -107,7 +86,7 @@ class JoinLoader:
 
     def _row_digest(self, name: str, join: Join, row: Context) -> bytes:
         mapped = self._names_read.get(name)
-        known_by = names_read([join.by or self._lists[join.list].id])
+        known_by = names_read([self._key_at(join)])
         if mapped is None or known_by is None or not isinstance(row, dict):
             return fingerprint(row)
         return fingerprint({key: row.get(key) for key in mapped | known_by})
@@ -133,20 +112,22 @@ class JoinLoader:
             context["joined"][name] = rows if join.many else rows[0] if rows else None
             if unsure and key is not None:
                 context["joined"][_UNSURE] = True
-        self._note_missing(join, sum(key is not None and key not in index for key in keys))
+        missing = sum(key is not None and key not in index for key in keys)
+        # For `many` and `sparse` no record is an answer too.
+        if missing and not (join.many or join.sparse or join.list in self._closed):
+            reason = "has no record for a key that other records hold: what it would add is empty"
+            self._issues.note("key", join.list, reason, missing)
+
+    def _key_at(self, join: Join) -> str:
+        """Returns the path of the key in the other list's rows."""
+        return join.by or self._fetcher.lists[join.list].spec.id
 
     def is_unsure(self, contexts: Sequence[Context]) -> bool:
         """True where a list that one of these needed did not answer, and may in the next run."""
         return bool(self._closed) and any(_UNSURE in each.get("joined", ()) for each in contexts)
 
-    def _note_missing(self, join: Join, missing: int) -> None:
-        """Reports keys for which the other list has no record, unless that is an answer too."""
-        if missing and not (join.many or join.sparse or join.list in self._closed):
-            reason = "has no record for a key that other records hold: what it would add is empty"
-            self._issues.note("key", join.list, reason, missing)
-
     async def _index(self, join: Join, keys: set[str]) -> Mapping[str, Rows]:
-        by = join.by or self._lists[join.list].id
+        by = self._key_at(join)
         if join.list in self._closed:
             return {}
         try:
@@ -184,12 +165,13 @@ class JoinLoader:
         if self._keys_read[name] < WHOLE_AFTER_KEYS:
             return None
         if name not in self._read_whole:
-            rows = await self._load_at_most(name, WHOLE_AT_MOST)
+            listing = self._fetcher.lists[name]
+            rows = await listing.rows(listing.draft(), most=WHOLE_AT_MOST)
             self._read_whole[name] = None if rows is None else index_rows(rows, by)
         return self._read_whole[name]
 
     async def _rows_of(self, join: Join, keys: set[str]) -> Rows:
         """Returns each record once, also where pages overlap."""
-        id_of = compile_path(self._lists[join.list].id)
+        id_of = compile_path(self._fetcher.lists[join.list].spec.id)
         rows = await self._fetcher.rows(join.list, keys)
         return list({identifier(id_of(row)) or at: row for at, row in enumerate(rows)}.values())

@@ -1,24 +1,21 @@
 """One list of a connector: its pages for polls, and its rows for lookups."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from connectors.clock import ConnectorClock
-from connectors.connector import Page, Position, Window
+from connectors.connector import Page, Window
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.cursors import SyncTokenCursor, UpdatedAtCursor
-from connectors.definition.lists import List
 from connectors.definition.pagination import OffsetPagination, PagePagination
 from connectors.errors import NotFound
 from connectors.http.decoding import FAILURES, decode
 from connectors.http.error_classifier import Kind
-from connectors.http.requests import Draft, RequestBuilder
-from connectors.http.transport import Transport
+from connectors.http.parts import Parts
+from connectors.http.requests import Draft
 from connectors.read.cursor import CLOCK_DOUBT, change_filter, next_cursor
 from connectors.read.digests import Digest, whole_digest
 from connectors.read.identify import (
@@ -28,10 +25,8 @@ from connectors.read.identify import (
     scoped,
     with_scope,
 )
-from connectors.read.issues import IssueLog
 from connectors.read.listing_state import NOTHING, Fetched, ListingState
 from connectors.read.page_cycles import PagesRead
-from connectors.read.page_iterator import PageIterator
 from connectors.read.page_loader import Check, PageLoader, total_at, with_parameters
 from connectors.read.pagination import Inconclusive, PageAnswer, PageKey, passed_over
 from connectors.times import http_date, read_time, worth_reading
@@ -55,54 +50,44 @@ class AtsList:
 
     def __init__(
         self,
-        name: str,
-        spec: List,
+        loader: PageLoader,
+        parts: Parts,
         *,
-        requests: RequestBuilder,
-        transport: Transport,
-        clock: ConnectorClock,
         load_scopes: LoadScopes,
-        issues: IssueLog,
-        digest_of: Digest | None = whole_digest,
+        digest_of: Digest | None,
     ) -> None:
         """Compile what pages are read with; without `digest_of`, records have no digests."""
-        self.name = name
-        self.spec = spec
-        self._loader = PageLoader(name, spec, requests=requests, transport=transport, issues=issues)
-        self._clock = clock
-        self._load_scopes = load_scopes
-        self._issues = issues
+        self.name = loader.name
+        self.spec = spec = loader.spec
+        self.issues = loader.issues
+        self.load_scopes = load_scopes
+        self._loader = loader
+        self._clock = parts.clock
         self._timed = spec.cursor if isinstance(spec.cursor, UpdatedAtCursor) else None
-        self._zone = requests.zone(self._timed.time_zone if self._timed else None)
+        self._zone = parts.requests.zone(self._timed.time_zone if self._timed else None)
         time_at = self._timed.field if self._timed else None
         self._read_keys = key_reader([spec.id] if time_at is None else [spec.id, time_at])
         self._digest_of = digest_of
-        self.scrolls = self._loader.scrolls
+        self.scrolls = loader.scrolls
+        """True: the ATS keeps the position, and each request moves it."""
         self.is_numbered = isinstance(spec.pagination, PagePagination | OffsetPagination)
-
-    async def pages(self, window: Window, position: Position | None) -> AsyncIterator[Page]:
-        """Yields every page of a walk."""
-        start = ListingState.of(position) if position is not None else ListingState()
-        scopes = None
-        if self.spec.scopes is not None:
-            loaded = await self._load_scopes(self.spec.scopes)
-            scopes = sorted(each for each in loaded.ids if each >= (start.scope or ""))
-            start = _first_scope(start, scopes, partial=loaded.odd > 0)
-        walk = PageIterator(self, window, scopes=scopes, issues=self._issues)
-        async with aclosing(walk.run(start, resumed=position is not None)) as pages:
-            async for page in pages:
-                yield page
+        """True: positions are numbers, so that a page can be passed over."""
 
     async def fetch_page(
         self, window: Window, state: ListingState, check: Check, *, again: bool = True
     ) -> Fetched:
-        """Loads a page; the request is repeated while the answer proves too little."""
+        """Loads a page; the request is repeated while the answer proves too little.
+
+        What is only wrong with its end is identified by `doubt`.
+        """
         kind: Kind = "page" if state.page_key else "list"
         if self.spec.scopes is None:
             kind = "page" if state.page else "list"
+        more = change_filter(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)
+        first = with_parameters(self.draft({"scope": state.scope}), more.query, more.body)
         try:
             fetched = await self._loader.load(
-                self._first_draft(window, state.scope),
+                first,
                 state.page_key,
                 kind=kind,
                 check=check,
@@ -112,17 +97,13 @@ class AtsList:
         except NotFound:
             # Its owner may have gone since the walk began; then so have its records.
             scopes = self.spec.scopes
-            if scopes is None or state.scope in (await self._load_scopes(scopes)).ids:
+            if scopes is None or state.scope in (await self.load_scopes(scopes)).ids:
                 raise
             return NOTHING
         if state.scope is None:
             return fetched
         records = [with_scope(raw, state.scope) for raw in fetched.records]
         return replace(fetched, records=records)
-
-    def _first_draft(self, window: Window, scope: str | None) -> Draft:
-        more = change_filter(self.spec.cursor, window, now=self._clock.now(), zone=self._zone)
-        return with_parameters(self.draft({"scope": scope}), more.query, more.body)
 
     def draft(self, extra: Mapping[str, object] | None = None) -> Draft:
         """Returns the list's request, filled but for what differs from page to page."""
@@ -151,17 +132,14 @@ class AtsList:
         rows: list[Any] = []
         for raw in raws:
             try:
-                rows.append(decode(raw, self._note_repair))
+                rows.append(decode(raw, lambda why: self.issues.note("body", self.name, why)))
             except FAILURES:
-                self._issues.note("row", self.name, "a row that is no JSON was left out")
+                self.issues.note("row", self.name, "a row that is no JSON was left out")
         kept: list[Any] = [row for row in rows if isinstance(row, dict)]
         kept = kept or [row for row in rows if isinstance(row, str)]
         if odd := len(rows) - len(kept):
-            self._issues.note("row", self.name, "a row that is no object was left out", odd)
+            self.issues.note("row", self.name, "a row that is no object was left out", odd)
         return kept
-
-    def _note_repair(self, reason: str) -> None:
-        self._issues.note("body", self.name, reason)
 
     def identify(self, raws: Sequence[bytes | memoryview]) -> IdentifiedRecords:
         """Returns the records, each with its id and digest."""
@@ -256,13 +234,3 @@ class AtsList:
             return None
         token = compile_path(cursor.at)(fetched.around)
         return token if isinstance(token, str) or type(token) is int else None
-
-
-def _first_scope(start: ListingState, scopes: Sequence[str], *, partial: bool) -> ListingState:
-    if start.scope is None and not scopes:
-        return replace(start, ended=True, partial=partial)
-    return replace(
-        start,
-        scope=start.scope if start.scope is not None else scopes[0],
-        partial=start.partial or partial,
-    )

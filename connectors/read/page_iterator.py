@@ -1,14 +1,15 @@
 """One walk over a list: page after page, passing over what cannot be read where that is possible."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 
 import msgspec
 from msgspec.structs import replace
 
-from connectors.connector import Page, Window
+from connectors.connector import Page, Position, Window
 from connectors.errors import (
+    OF_ONE_RECORD,
     AtsError,
     BrokenAnswer,
     CursorRefused,
@@ -17,18 +18,16 @@ from connectors.errors import (
     NotFound,
     Rejected,
     Unavailable,
-    UnexpectedPayload,
     UnreadablePage,
 )
 from connectors.read.digests import whole_digest
 from connectors.read.identify import IdentifiedRecords
-from connectors.read.issues import IssueLog
+from connectors.read.listing import AtsList
 from connectors.read.listing_state import NOTHING, Counted, Fetched, HashedIds, ListingState
 from connectors.read.page_cycles import PagesRead
-from connectors.read.page_loader import Check
 from connectors.read.pagination import Inconclusive
 
-_BAD = (BrokenAnswer, NotFound, Rejected, Unavailable, UnexpectedPayload)
+_BAD = (*OF_ONE_RECORD, NotFound)
 """The errors of one page that leave others readable."""
 _REFUSED = (Misdirected, NotFound, Rejected)
 """The errors of a resumed walk whose position leads nowhere any more."""
@@ -37,48 +36,6 @@ _IN_A_ROW = 3
 
 PART = 2_000
 """Records of a page that are handed on together: all of a large page, mapped, would fill the memory."""
-
-
-class PageSource(Protocol):
-    """The list that a walk reads."""
-
-    name: str
-    scrolls: bool
-    """True: the ATS keeps the position, and each request moves it."""
-    is_numbered: bool
-    """True: positions are numbers, so that a page can be passed over."""
-
-    async def fetch_page(
-        self, window: Window, state: ListingState, check: Check, *, again: bool = True
-    ) -> Fetched:
-        """The page there. What is only wrong with its end is identified by `doubt`."""
-        ...
-
-    def identify(self, raws: Sequence[bytes | memoryview]) -> IdentifiedRecords: ...
-
-    def after(
-        self, state: ListingState, fetched: Fetched, identified: IdentifiedRecords
-    ) -> ListingState:
-        """The state with this page after it."""
-        ...
-
-    def passed_over(self, state: ListingState, latest: Fetched, most: int) -> ListingState | None:
-        """The state after a page that cannot be read; None where pages are not counted."""
-        ...
-
-    def page(
-        self,
-        state: ListingState,
-        following: ListingState,
-        fetched: Fetched,
-        identified: IdentifiedRecords,
-    ) -> Page:
-        """A page that others follow."""
-        ...
-
-    def last_page(
-        self, window: Window, state: ListingState, fetched: Fetched, identified: IdentifiedRecords
-    ) -> Page: ...
 
 
 class _Reached(msgspec.Struct, frozen=True):
@@ -92,19 +49,11 @@ class _Reached(msgspec.Struct, frozen=True):
 class PageIterator:
     """A walk from a window's first page, or from where an earlier one got."""
 
-    def __init__(
-        self,
-        source: PageSource,
-        window: Window,
-        *,
-        scopes: Sequence[str] | None,
-        issues: IssueLog,
-    ) -> None:
+    def __init__(self, source: AtsList, window: Window, *, scopes: Sequence[str] | None) -> None:
         """`scopes` are those of the list that are left, sorted; None where it has none."""
         self._source = source
         self._window = window
         self._scopes = scopes
-        self._issues = issues
         self._bad = _BAD if scopes is None else (*_BAD, Forbidden)
         self._latest = NOTHING
         self._most = 0
@@ -275,7 +224,8 @@ class PageIterator:
             if state is None or state.ended or state.where == failed.where:
                 continue
             try:
-                await self._source.fetch_page(self._window, state, _unchecked, again=False)
+                # Any page will do: only that the ATS answers counts.
+                await self._source.fetch_page(self._window, state, lambda _: None, again=False)
             except AtsError:
                 continue
             return True
@@ -284,10 +234,10 @@ class PageIterator:
     def _note(self, state: ListingState, error: AtsError) -> None:
         name, reason = self._source.name, str(error).removeprefix(f"{self._source.name}: ")
         if state.scope is not None:
-            self._issues.note("scope", f"{name} of {state.scope}", reason)
+            self._source.issues.note("scope", f"{name} of {state.scope}", reason)
         else:
             at = "".join(f" {key} {number}" for key, number in state.page_key.items())
-            self._issues.note("page", f"{name}{at or ', first page'}", reason)
+            self._source.issues.note("page", f"{name}{at or ', first page'}", reason)
 
     def _unreadable(self, error: AtsError) -> AtsError:
         """An error that is no outage, so that the position is not kept."""
@@ -295,6 +245,23 @@ class PageIterator:
             return error
         message = f"{error}; other pages can be read, this one cannot be passed over"
         return UnreadablePage(message, status=error.status, operation=self._source.name)
+
+
+async def walk(source: AtsList, window: Window, position: Position | None) -> AsyncIterator[Page]:
+    """Yields every page of a walk over a list."""
+    start = ListingState.of(position) if position is not None else ListingState()
+    scopes = None
+    if source.spec.scopes is not None:
+        loaded = await source.load_scopes(source.spec.scopes)
+        scopes = sorted(each for each in loaded.ids if each >= (start.scope or ""))
+        start = replace(start, partial=start.partial or loaded.odd > 0)
+        if start.scope is None:
+            first = scopes[0] if scopes else None
+            start = replace(start, scope=first, ended=first is None)
+    iterator = PageIterator(source, window, scopes=scopes)
+    async with aclosing(iterator.run(start, resumed=position is not None)) as pages:
+        async for page in pages:
+            yield page
 
 
 def parts_of(page: Page, most: int = PART) -> Iterator[Page]:
@@ -309,7 +276,3 @@ def parts_of(page: Page, most: int = PART) -> Iterator[Page]:
             is_continued=True,
         )
     yield replace(page, records=records[end:]) if end else page
-
-
-def _unchecked(_: Fetched) -> None:
-    """Accepts any page: only that the ATS answers counts."""

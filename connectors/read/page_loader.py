@@ -18,8 +18,9 @@ from connectors.definition.pagination import (
 )
 from connectors.errors import BrokenAnswer, Misdirected
 from connectors.http.error_classifier import Kind
-from connectors.http.requests import Draft, RequestBuilder
-from connectors.http.transport import SuccessResponse, Transport
+from connectors.http.parts import Parts
+from connectors.http.requests import Draft
+from connectors.http.transport import SuccessResponse
 from connectors.read.issues import IssueLog
 from connectors.read.listing_state import Fetched
 from connectors.read.page_split import SplitPage, page_splitter
@@ -50,22 +51,14 @@ class _InconclusivePage(BrokenAnswer):
 class PageLoader:
     """Loads the pages of one list."""
 
-    def __init__(
-        self,
-        name: str,
-        spec: List,
-        *,
-        requests: RequestBuilder,
-        transport: Transport,
-        issues: IssueLog,
-    ) -> None:
+    def __init__(self, name: str, spec: List, parts: Parts, issues: IssueLog) -> None:
         """Compile what pages are read with."""
         self.name = name
         self.spec = spec
-        self._requests = requests
-        self._transport = transport
-        self._issues = issues
-        around = [*_paths_around(spec), *transport.classifier.paths]
+        self.issues = issues
+        self._requests = parts.requests
+        self._transport = parts.transport
+        around = [*_paths_around(spec), *parts.transport.classifier.paths]
         self._split = page_splitter(spec.records, around)
         pagination = spec.pagination
         self.scrolls = isinstance(pagination, CursorPagination) and pagination.scroll
@@ -102,22 +95,20 @@ class PageLoader:
             if isinstance(page.doubt, BrokenAnswer):
                 raise _InconclusivePage(page)
 
+        def parse(body: bytes) -> tuple[Any, SplitPage]:
+            page = self._split(body)
+            return page.around, page
+
         request = self._page_draft(first, page_key).outgoing()
         # A scroll that is requested again brings the page after the one whose answer was lost.
         again = again and not (page_key and self.scrolls)
         try:
-            good = await self._transport.read(
-                request, kind, self._parse, again=again, accept=accept
-            )
+            good = await self._transport.read(request, kind, parse, again=again, accept=accept)
         except _InconclusivePage as inconclusive:
             return inconclusive.page
         for repair in good.payload.repairs if good.payload else ():
-            self._issues.note("body", self.name, repair)
+            self.issues.note("body", self.name, repair)
         return judged(good)
-
-    def _parse(self, body: bytes) -> tuple[Any, SplitPage]:
-        page = self._split(body)
-        return page.around, page
 
     def _page_draft(self, first: Draft, page_key: PageKey) -> Draft:
         wanted = page_request(self.spec.pagination, page_key)

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from connectors.connector import ApplicationRef, RawRecord
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import Join, List
+from connectors.definition.lists import List
 from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
-from connectors.errors import BrokenAnswer, NotFound, NotSupported, Rejected
+from connectors.errors import NotSupported, Rejected
 from connectors.http.parts import Parts
 from connectors.read.background_details import DetailReader
 from connectors.read.detail_fetcher import Fetcher
@@ -23,6 +23,7 @@ from connectors.read.joins import Context, JoinLoader
 from connectors.read.listing import AtsList, Scopes
 from connectors.read.lookups import Lookups, Rows
 from connectors.read.mapping import ApplicationMapper, CandidateMapper, RecordFailed
+from connectors.read.page_loader import PageLoader
 from connectors.read.privacy import PrivacyFilter
 from connectors.read.record_reader import ListReader
 from connectors.read.statuses import StatusRules
@@ -53,65 +54,38 @@ class AtsReader:
             for name, spec in self._model.lists.items()
         }
         self.lookups = Lookups(self.load_rows, parts.clock)
-        self._fetcher = Fetcher(
-            self._model.lists, self.lists, parts.requests, parts.transport, self.issues
-        )
+        self._fetcher = Fetcher(parts, self.lists, self.issues)
         self.readers = {
             name: ListReader(
-                name,
-                spec,
-                mappers.of(spec),
+                listing,
+                mappers.of(listing.spec),
                 reads[name],
                 joins=self._joins(reads[name]),
                 fetcher=self._fetcher,
-                issues=self.issues,
             )
-            for name, spec in self._model.lists.items()
-            if spec.holds != "lookup"
+            for name, listing in self.lists.items()
+            if listing.spec.holds != "lookup"
         }
         """By list, in the order of the definition; lookup lists have none."""
         self.details = {
             name: DetailReader(
-                name,
-                reader.spec,
-                mappers.of(reader.spec),
+                self.lists[name],
+                mappers.of(self.lists[name].spec),
+                self._fetcher,
                 make_list=self._list,
-                make_joins=self._joins_of,
-                lifetime=self._model.files.lifetime if self._model.files else None,
-                transport=parts.transport,
-                clock=parts.clock,
-                issues=self.issues,
+                make_joins=lambda joins: self._joins(Reads(joins, {}, {}, None)),
             )
-            for name, reader in self.readers.items()
+            for name in self.readers
         }
-        self.files = FileReader(parts, self._fetcher, self.readers, self.details)
+        self.files = FileReader(parts, self.readers, self.details)
         self._contexts: OrderedDict[str, Context] = OrderedDict()
 
     def _joins(self, reads: Reads) -> JoinLoader:
-        return JoinLoader(
-            self._model.lists,
-            reads,
-            lookups=self.lookups,
-            fetcher=self._fetcher,
-            load_at_most=self._load_at_most,
-            issues=self.issues,
-        )
-
-    def _joins_of(self, joins: Mapping[str, Join]) -> JoinLoader:
-        return self._joins(Reads(joins, {}, {}, None))
+        return JoinLoader(reads, lookups=self.lookups, fetcher=self._fetcher)
 
     def _list(self, name: str, spec: List, digest_of: Digest | None = None) -> AtsList:
-        parts = self._parts
-        return AtsList(
-            name,
-            spec,
-            requests=parts.requests,
-            transport=parts.transport,
-            clock=parts.clock,
-            load_scopes=self.load_scopes,
-            issues=self.issues,
-            digest_of=digest_of,
-        )
+        loader = PageLoader(name, spec, self._parts, self.issues)
+        return AtsList(loader, self._parts, load_scopes=self.load_scopes, digest_of=digest_of)
 
     def _mappers(self, rules: StatusRules) -> Mappers:
         model, extras = self._model, self._parts.operator.fields
@@ -156,7 +130,7 @@ class AtsReader:
         if spec is None:
             raise NotSupported(f"{self._model.title} cannot read one application")
         key = ref.external_id if spec.by == "application_id" else ref.candidate_external_id
-        record = await self._record(spec.list, key)
+        record = await self.readers[spec.list].record(key, urgent=True)
         if record is None:
             return None
         try:
@@ -168,17 +142,6 @@ class AtsReader:
                 self._remember(ref.external_id, context)
                 return application, context
         return None
-
-    async def _record(self, list_name: str, key: str) -> Context | None:
-        reader = self.readers[list_name]
-        try:
-            read = await self._fetcher.read(list_name, [key], urgent=True)
-        except NotFound:
-            return None
-        record = next((row for row in read.rows if reader.known_as(row) == key), None)
-        if record is None and key in read.doubtful:
-            raise BrokenAnswer(f"{list_name}: the answer does not show the record {key}")
-        return record
 
     def _remember(self, application_id: str, context: Context) -> None:
         """Keeps a record for the push that is planned right after its application was read."""
@@ -212,7 +175,3 @@ class AtsReader:
         if odd := len(rows) - len(ids):
             self.issues.note("scope", f"a row of {name}", "has no usable id", odd)
         return Scopes(ids, odd)
-
-    async def _load_at_most(self, name: str, most: int) -> Rows | None:
-        listing = self.lists[name]
-        return await listing.rows(listing.draft(), most=most)

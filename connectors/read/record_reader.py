@@ -8,17 +8,16 @@ import msgspec
 
 from connectors.connector import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.compiled_paths import compile_path
-from connectors.definition.lists import List
 from connectors.definition.paths import DETAIL
-from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
+from connectors.errors import OF_ONE_RECORD, BrokenAnswer, NotFound
 from connectors.http.decoding import FAILURES, decode
 from connectors.read.detail_fetcher import Fetcher, ReadRows
 from connectors.read.digests import fingerprint, pruner
 from connectors.read.fields_read import Mappers, Reads
 from connectors.read.identify import SCOPE
 from connectors.read.ids import identifier, scoped_id
-from connectors.read.issues import IssueLog
 from connectors.read.joins import Context, JoinLoader
+from connectors.read.listing import AtsList
 from connectors.read.mapping import BROKEN, FieldIssue, RecordFailed
 from connectors.read.partial_decoder import Decode, partial_decoder
 from connectors.read.record_caps import oversize, too_deep
@@ -46,18 +45,16 @@ class ListReader:
 
     def __init__(
         self,
-        name: str,
-        spec: List,
+        listing: AtsList,
         mappers: Mappers,
         reads: Reads,
         *,
         joins: JoinLoader,
         fetcher: Fetcher,
-        issues: IssueLog,
     ) -> None:
         """Compile what records are read with; `mappers` and `reads` are those of the list."""
-        self.name = name
-        self.spec = spec
+        self.name = listing.name
+        self.spec = listing.spec
         self.joins = joins
         self._fetcher = fetcher
         self._candidates = mappers.candidate
@@ -65,9 +62,9 @@ class ListReader:
         self._decode: Decode = (
             partial_decoder(sorted(reads.names)) if reads.names is not None else decode
         )
-        self._prune = pruner(spec.volatile)
-        self._id = compile_path(spec.id)
-        self._issues = issues
+        self._prune = pruner(self.spec.volatile)
+        self._id = compile_path(self.spec.id)
+        self._issues = fetcher.issues
 
     async def applications(self, record: Context) -> list[tuple[ApplicationRecord, Context]]:
         """The applications of one record that was read by id, each with what it was read from.
@@ -83,7 +80,24 @@ class ListReader:
         await self.joins.join([record], parts)
         issues: list[FieldIssue] = []
         found = [(self._applications.read(part, issues).application, part) for part in parts]
-        self._note_fields(issues)
+        self._issues.note_fields(issues)
+        return found
+
+    async def record(
+        self, key: str, *, urgent: bool = False, background: bool = False
+    ) -> Context | None:
+        """Reads one record by its id; None if the ATS does not have it.
+
+        Raises:
+            BrokenAnswer: the answer does not show the record.
+        """
+        try:
+            read = await self._fetcher.read(self.name, [key], urgent=urgent, background=background)
+        except NotFound:
+            return None
+        found = next((row for row in read.rows if self.known_as(row) == key), None)
+        if found is None and key in read.doubtful:
+            raise BrokenAnswer(f"{self.name}: the answer does not show the record {key}")
         return found
 
     def known_as(self, record: Context) -> str | None:
@@ -144,11 +158,6 @@ class ListReader:
     def _note_repair(self, reason: str) -> None:
         self._issues.note("body", self.name, f"a record {reason}")
 
-    def _note_fields(self, issues: Iterable[FieldIssue]) -> None:
-        for each in issues:
-            became = "it is kept as it came" if each.kept else "it is left out"
-            self._issues.note("field", each.name, f"{each.reason}; {became}")
-
     def _compared(
         self, record: RawRecord, context: Context | MappingFailed, old: bytes | None
     ) -> _Fresh | Unchanged | MappingFailed:
@@ -191,7 +200,7 @@ class ListReader:
             return ReadRows([])
         try:
             return await self._fetcher.read(self.name, ids)
-        except (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload) as error:
+        except OF_ONE_RECORD as error:
             if len(ids) > 1 or error.status is None:
                 raise
             return ReadRows([], frozenset(ids))
@@ -216,7 +225,7 @@ class ListReader:
                 applications.append(found.application)
                 if not found.is_mapped:
                     unmapped.append(found.application["stage"])
-        self._note_fields(issues)
+        self._issues.note_fields(issues)
         unsure = self.joins.is_unsure((fresh.context, *fresh.parts))
         mapper = self._candidates
         return Mapped(
