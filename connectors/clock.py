@@ -27,13 +27,10 @@ class LoopClock:
     """The machine's own time."""
 
     def now(self) -> datetime:
-        """The present moment in UTC."""
         return utc_now()
 
     def monotonic(self) -> float:
-        """The loop's clock."""
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
         await asyncio.sleep(seconds)

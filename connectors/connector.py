@@ -211,6 +211,14 @@ class ApplicationRef(msgspec.Struct, frozen=True):
     candidate_external_id: str
     job_external_id: str | None
 
+    def placeholders(self, job_id: str | None = None) -> dict[str, object]:
+        """Returns the ids by their names in requests; `job_id` is what is known of it elsewhere."""
+        return {
+            "application_id": self.external_id,
+            "candidate_id": self.candidate_external_id,
+            "job_id": self.job_external_id or job_id,
+        }
+
 
 class FileRef(msgspec.Struct, frozen=True):
     """The ids by which a candidate's file is found at the ATS."""

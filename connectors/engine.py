@@ -36,17 +36,16 @@ from connectors.definition.capabilities import capabilities_of
 from connectors.definition.cursors import NoCursor
 from connectors.definition.lists import List
 from connectors.definition.root import DefinitionModel
+from connectors.http.answers import whole
 from connectors.http.parts import Parts
-from connectors.http.transport import whole
 from connectors.read.page_iterator import walk
 from connectors.read.privacy import PrivacyFilter
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
 from connectors.write.account_reader import ACCOUNT_AGE_S, AccountReader
-from connectors.write.acting_user import user_problem
 from connectors.write.analytics import AnalyticsSender
 from connectors.write.choices import ChoiceFinder
-from connectors.write.push_planner import OperatorOverrides, Planner
+from connectors.write.push_planner import Planner
 from connectors.write.sender import WriteSender
 from models.candidate import ApplicationRecord
 
@@ -55,7 +54,7 @@ ENGINE_VERSION = 2
 
 
 class RestConnector:
-    """Serves one integration by its definition. Implements `connectors.connector.Connector`."""
+    """Serves one integration by its definition. `connectors.connector.Connector` says what each method promises."""
 
     def __init__(self, parts: Parts) -> None:
         """Compile everything; no request is sent."""
@@ -63,56 +62,28 @@ class RestConnector:
         self._model: DefinitionModel = parts.definition.model
         rules = StatusRules(self._model.statuses, parts.operator.statuses)
         self._reader = AtsReader(parts, rules)
-        choices = ChoiceFinder(
-            self._reader.lookups,
-            self._reader.load_rows,
-            parts.settings,
-            parts.name,
-            self._model.title,
-        )
+        choices = ChoiceFinder(parts, self._reader)
         self._accounts = AccountReader(parts, self._reader, rules, choices)
-        self._planner = Planner(
-            self._model.writes,
-            parts.requests,
-            self._overrides(),
-            self._model.title,
-            parts.settings.clock.now,
-        )
+        self._planner = Planner(parts)
         self._sender = WriteSender(parts)
         self._analytics = AnalyticsSender(parts, self._reader, choices, self._sender)
-
-    def _overrides(self) -> OperatorOverrides:
-        operator, acting = self.parts.operator, self._model.acting_user
-        missing = acting is not None and acting.needed == "writes" and not operator.acting_user
-        return OperatorOverrides(
-            self.parts.name,
-            operator.statuses,
-            operator.rejection_reasons,
-            missing,
-            operator.push.rejection_email,
-            operator.push.hired,
-        )
 
     # Facts
 
     @property
     def integration(self) -> str:
-        """The integration's name."""
         return self.parts.name
 
     @property
     def ats_name(self) -> str:
-        """The vendor as people call it."""
         return self._model.title
 
     @property
     def requests_sent(self) -> int:
-        """Requests since this connector was made."""
         return self.parts.transport.requests_sent
 
     @property
     def lists(self) -> Sequence[ListFacts]:
-        """Every list that is imported, in the order of the definition."""
         version = self._mapping_version()
         privacy = PrivacyFilter(self.parts.operator.privacy, self.parts.operator.fields)
         return [
@@ -140,7 +111,6 @@ class RestConnector:
         fields = self._reader.details[name].fields
         mappings = {"candidate": self._model.candidate, "application": self._model.application}
         part = {
-            "engine": ENGINE_VERSION,
             "detail": spec.detail.model_dump(mode="json"),
             "fields": {
                 field: repr(getattr(mappings[part], field_name))
@@ -149,44 +119,37 @@ class RestConnector:
             },
             "extras": self.parts.operator.fields,
         }
-        if privacy := self._privacy():
-            part["privacy"] = privacy
-        version = sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
         per_application = any(read.per == "application" for read in spec.detail_reads.values())
-        return DetailFacts(fields, version, _is_swept(spec), per_application)
+        return DetailFacts(fields, self._version(part), _is_swept(spec), per_application)
 
     def _mapping_version(self) -> str:
         operator = self.parts.operator
         part = {
-            "engine": ENGINE_VERSION,
             "definition": self.parts.definition.digest,
             "statuses": {status.value: names for status, names in operator.statuses.items()},
             "fields": operator.fields,
         }
         if operator.attachments.policy == "none":
             part["attachments"] = "none"
-        if privacy := self._privacy():
-            part["privacy"] = privacy
         if self._model.api.time_zone is not None:
             part["time_zone"] = str(self.parts.requests.zone(None))
-        return sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
+        return self._version(part)
 
-    def _privacy(self) -> dict[str, Any]:
-        """Returns the integration's `privacy` as far as it is set, with a digest for its key."""
+    def _version(self, part: Mapping[str, Any]) -> str:
+        """Returns a digest of a part, and of `privacy` as far as it is set, with a digest for its key."""
         privacy = self.parts.operator.privacy
         chosen = privacy.model_dump(mode="json", exclude={"key"}, exclude_defaults=True)
         if chosen.get("hash") and privacy.key is not None:
             secret = privacy.key.get_secret_value().encode()
             chosen["key"] = hmac.digest(secret, b"mapping version", "sha256").hex()
-        return chosen
+        counted = {**part, "engine": ENGINE_VERSION} | ({"privacy": chosen} if chosen else {})
+        return sha256(msgspec.json.encode(counted, order="sorted")).hexdigest()[:16]
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """The operations that the ATS offers by its definition."""
         return capabilities_of(self._model)
 
     async def open(self) -> None:
-        """Opens the connection pool."""
         await self.parts.http.open()
 
     async def close(self) -> None:
@@ -195,7 +158,6 @@ class RestConnector:
         await self.parts.http.close()
 
     async def check(self) -> None:
-        """Returns if the ATS accepts the credential."""
         draft = self.parts.requests.draft(self._model.api.check, "check")
         await self.parts.transport.read(draft.outgoing(), "check", whole)
 
@@ -204,11 +166,9 @@ class RestConnector:
     def pages(
         self, list_name: str, window: Window, *, position: Position | None = None
     ) -> AsyncIterator[Page]:
-        """Walks a list."""
         return walk(self._reader.lists[list_name], window, position)
 
     async def prepare_mapping(self, list_name: str) -> str:
-        """Loads the lookup lists again that mapping needs; returns a digest of what they say."""
         return await self._reader.readers[list_name].joins.prepare()
 
     async def map_records(
@@ -218,56 +178,39 @@ class RestConnector:
         *,
         known: Mapping[str, bytes] | None = None,
     ) -> list[Mapped | Unchanged | MappingFailed]:
-        """Decodes and maps records, in the order given."""
         return await self._reader.readers[list_name].map(records, known or {})
 
     def take_issues(self) -> Sequence[ReadIssue]:
-        """Returns all that could not be read, or only after a repair, since the last call."""
         return self._reader.issues.take()
 
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
     ) -> Mapping[str, RawRecord | None]:
-        """Reads records by id; None for an id that the ATS does not have."""
         return await self._reader.fetch(list_name, external_ids)
 
     async def read_details(
         self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
     ) -> Mapping[str, RecordDetails | MappingFailed | None]:
-        """Reads what a list does not show of its records; None for one that is gone."""
         return await self._reader.details[list_name].read(external_ids, jobs or {})
 
     async def file_addresses(
         self, list_name: str, record_id: str
     ) -> Mapping[str, FileAddress] | None:
-        """Reads a record again for the addresses of its files; None if it is gone."""
         return await self._reader.files.addresses(list_name, record_id)
 
     async def fetch_file(
         self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
     ) -> FetchedFile:
-        """Fetches a file, from a host of the vendor's and no other."""
         return await self._reader.files.fetch(ref, address, max_bytes=max_bytes)
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
-        """Reads an application as it is now; None if it is gone."""
         found = await self._reader.read_application(ref)
         return found[0] if found else None
 
     async def acting_user_problem(self) -> str | None:
-        """Returns why writes in the acting user's name will be refused; None if nothing is known."""
-        acting, wanted = self._model.acting_user, self.parts.operator.acting_user
-        if acting is None or acting.users is None or not wanted:
-            return None
-        return user_problem(
-            await self._reader.load_rows(acting.users, None),
-            wanted,
-            id_path=self._model.lists[acting.users].id,
-            inactive=acting.inactive,
-        )
+        return await self._accounts.user_problem()
 
     async def stages(self) -> list[StageFacts]:
-        """Returns the account's stages with the statuses that they map to."""
         return await self._accounts.stage_facts()
 
     # Writing
@@ -280,7 +223,6 @@ class RestConnector:
         *,
         refresh: bool = False,
     ) -> PushPlan:
-        """Plans the requests that bring an application from `current` to `target`."""
         context = await self._reader.context(ref)
         # A stage or reason may have been made a minute ago: what is impossible is planned again.
         for age in (0.0,) if refresh else (ACCOUNT_AGE_S, 0.0):
@@ -295,15 +237,12 @@ class RestConnector:
         await self._sender.perform(step)
 
     async def add_note(self, ref: ApplicationRef, text: str) -> None:
-        """Writes a note on an application, once."""
         await self._sender.add_note(ref, text)
 
     async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
-        """Delivers a whole analytics report."""
         await self._analytics.send_report(report, period_key)
 
     async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
-        """Delivers one application's analytics value."""
         await self._analytics.send_value(ref, value, field_name)
 
 

@@ -77,7 +77,6 @@ class _Checker(msgspec.Struct, frozen=True):
         self._check_analytics()
         self._check_attachments()
         self._check_statuses()
-        self._check_reasons()
         self._check_fields()
         self._check_push()
         self._check_privacy()
@@ -88,14 +87,13 @@ class _Checker(msgspec.Struct, frozen=True):
             if option and option.pattern and not re.fullmatch(option.pattern, value):
                 self.wrong(("options", name), f"must match the pattern {option.pattern}")
         for name in zone_options(self.model):
-            self._check_zone(name, self.operator.options.get(name))
-
-    def _check_zone(self, name: str, value: str | None) -> None:
-        try:
-            if value is not None:
-                time_zone(value)
-        except ValueError as error:
-            self.wrong(("options", name), str(error), hint=zone_hint(value or ""))
+            if name not in self.operator.options:
+                continue
+            try:
+                time_zone(self.operator.options[name])
+            except ValueError as error:
+                hint = zone_hint(self.operator.options[name])
+                self.wrong(("options", name), str(error), hint=hint)
 
     def _check_address(self) -> None:
         """Options that only the base address needs are not needed beside an endpoint."""
@@ -132,8 +130,7 @@ class _Checker(msgspec.Struct, frozen=True):
 
     def _check_attachments(self) -> None:
         if self.operator.attachments.policy == "download" and self.model.files is None:
-            reason = self.model.waivers.get("attachments")
-            because = f": {reason}" if reason else ""
+            because = self._because("attachments")
             message = f"files of {self.model.title} cannot be fetched{because}"
             self.unwise(("attachments", "policy"), message)
 
@@ -150,18 +147,10 @@ class _Checker(msgspec.Struct, frozen=True):
                     message = f"{self.model.title} has no such stage"
                     self.wrong(("statuses", status.value, at), message, hint=hint)
 
-    def _check_reasons(self) -> None:
-        if self.operator.rejection_reasons and self.model.writes.reasons is None:
-            message = f"{self.model.title} has no rejection reasons: this has no effect"
-            self.unwise(("rejection_reasons",), message, on_key=True)
-
     def _check_fields(self) -> None:
         for target, path in self.operator.fields.items():
             self._check_target(target)
-            try:
-                checked_path(path)
-            except ValueError as error:
-                self.wrong(("fields", target), str(error))
+            self._check_path(("fields", target), path)
 
     def _check_privacy(self) -> None:
         privacy = self.operator.privacy
@@ -181,6 +170,9 @@ class _Checker(msgspec.Struct, frozen=True):
     def _check_push(self) -> None:
         """Warns of what a push asks for beside the status, where this ATS cannot take it."""
         push, writes, title = self.operator.push, self.model.writes, self.model.title
+        if self.operator.rejection_reasons and writes.reasons is None:
+            message = f"{title} has no rejection reasons: this has no effect"
+            self.unwise(("rejection_reasons",), message, on_key=True)
         carried = any(map(writes.carries_note, ApplicationStatus))
         if push.note is not None and writes.note is None and not carried:
             message = f"{title} takes no note{self._because('note')}; none will be written"
@@ -203,10 +195,13 @@ class _Checker(msgspec.Struct, frozen=True):
             message = f"{self.model.title} takes no such field with a hire; it takes {takes}"
             hint = did_you_mean(name, known)
             self.wrong(("push", "hired", name), message, hint=hint, on_key=True)
+        self._check_path(("push", "hired", name), path)
+
+    def _check_path(self, below: NodePath, path: str) -> None:
         try:
             checked_path(path)
         except ValueError as error:
-            self.wrong(("push", "hired", name), str(error))
+            self.wrong(below, str(error))
 
     def _because(self, what: Capability) -> str:
         reason = self.model.waivers.get(what)
@@ -266,13 +261,17 @@ def _check_token_storage(
     stored: dict[tuple[str, ...], tuple[str, str]] = {}
     for name, grant in grants.items():
         integration = loaded.value.integrations[name]
-        path = _token_path(name, grant)
+        uses = [use.name.split(".", maxsplit=1) for use in names_in(grant.refresh_token or "")]
+        path: NodePath = ("integrations", name, *(uses[0] if uses else ()))
         if integration.token_file is None and integration.enabled:
             needs_key = True
             if not key:
                 loaded.document.error(path, _NOT_KEPT)
         _check_shared_token(loaded, name, path, stored)
-    _check_unused_files(loaded, grants)
+    for name, integration in loaded.value.integrations.items():
+        if integration.token_file is not None and name not in grants:
+            message = f"{integration.connector} has no refresh token: this has no effect"
+            loaded.document.warn(("integrations", name, "token_file"), message, on_key=True)
     if needs_key and any(each.is_too_short for each in encryption_keys(key)):
         message = f"is too short to protect a refresh token (at least {SHORTEST} characters); {HOW_TO_MAKE}"
         loaded.problems.error(ConfigIssue("environment", 0, 0, _KEY_SETTING, message))
@@ -287,12 +286,6 @@ def _grants(
         inner = auth.oauth2 if isinstance(auth, LoginAuth) else auth
         if isinstance(inner, OAuth2) and inner.grant == "refresh_token":
             yield name, inner
-
-
-def _token_path(name: str, grant: OAuth2) -> NodePath:
-    for use in names_in(grant.refresh_token or ""):
-        return ("integrations", name, *use.name.split(".", maxsplit=1))
-    return ("integrations", name)
 
 
 def _encryption_key(environment: Mapping[str, str]) -> str:
@@ -326,13 +319,6 @@ def _check_shared_token(
             f"has the refresh token of {other}, which is kept elsewhere; name the same token_file"
         )
         loaded.document.error(("integrations", name, "token_file"), message)
-
-
-def _check_unused_files(loaded: Loaded[OperatorConfig], grants: Mapping[str, OAuth2]) -> None:
-    for name, integration in loaded.value.integrations.items():
-        if integration.token_file is not None and name not in grants:
-            message = f"{integration.connector} has no refresh token: this has no effect"
-            loaded.document.warn(("integrations", name, "token_file"), message, on_key=True)
 
 
 def integration_notes(name: str, definition: Definition, *, today: date) -> list[IntegrationNote]:

@@ -79,17 +79,13 @@ def _read(value: object, format_name: str, zone: tzinfo) -> datetime:
     if not isinstance(value, str):
         raise TypeError(f"expected a time as text ({format_name})")
     if format_name == "json_date":
-        return _from_json_date(value)
+        found = _JSON_DATE.fullmatch(value)
+        if found is None:
+            raise ValueError(value)
+        return EPOCH + int(found[1]) * _MS
     if "%" in format_name:
         return _utc(datetime.strptime(value, format_name), zone)  # noqa: DTZ007 (set there)
     return _utc(datetime.fromisoformat(value), zone)
-
-
-def _from_json_date(value: str) -> datetime:
-    found = _JSON_DATE.fullmatch(value)
-    if found is None:
-        raise ValueError(value)
-    return EPOCH + int(found[1]) * _MS
 
 
 def _from_epoch(value: object, scale: int) -> datetime:

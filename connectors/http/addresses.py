@@ -22,6 +22,11 @@ def sendable(address: str) -> str:
     )
 
 
+def same_origin(one: URL, other: URL) -> bool:
+    """True when scheme, host and port are the same, so that credentials may go to both."""
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+
+
 def next_address(
     address: str, *, current: URL, origin: URL, keep_origin: bool, operation: str
 ) -> URL:
@@ -34,7 +39,7 @@ def next_address(
     """
     try:
         url = current.join(URL(sendable(address), encoded=True))
-        own = (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port)
+        own = same_origin(url, origin)
     except ValueError:
         raise _refused(operation, "that the ATS names cannot be read") from None
     if url.host != origin.host:

@@ -53,7 +53,6 @@ class StaticAuth(msgspec.Struct, frozen=True):
     applied: Applied
 
     async def apply(self, send: SendToken) -> Applied:  # noqa: ARG002 (a port)
-        """Always the same."""
         return self.applied
 
     async def renew(self, stale: Applied) -> bool:  # noqa: ARG002 (a port)
@@ -72,10 +71,8 @@ def static_auth(auth: Auth, values: Values) -> StaticAuth:
         case HeaderAuth():
             return StaticAuth(Applied({auth.name: fill_text(auth.value, values)}))
         case BasicAuth():
-            user, password = (
-                text_or_empty(auth.username, values),
-                text_or_empty(auth.password, values),
-            )
+            user = text_or_empty(auth.username, values)
+            password = text_or_empty(auth.password, values)
             return StaticAuth(Applied({"Authorization": basic(user, password)}))
         case BearerAuth():
             return StaticAuth(Applied({"Authorization": f"Bearer {fill_text(auth.token, values)}"}))

@@ -12,7 +12,6 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from connectors.errors import (
-    AtsError,
     BrokenAnswer,
     FileTooLarge,
     Misdirected,
@@ -166,7 +165,8 @@ class AtsHttp:
             size += len(piece)
             if size > self._max_body:
                 message = f"the answer is larger than {self._max_body} bytes"
-                raise _broken(request)(message, status=response.status, operation=request.operation)
+                kind = OutcomeUnknown if request.is_write else BrokenAnswer
+                raise kind(message, status=response.status, operation=request.operation)
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -212,11 +212,6 @@ async def _refusal(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def same_origin(one: URL, other: URL) -> bool:
-    """True when scheme, host and port are the same, so that credentials may go to both."""
-    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
-
-
 def _refuse_redirect(request: Outgoing, status: int) -> None:
     if not 300 <= status < 400 or status == 304:
         return
@@ -232,10 +227,6 @@ def _refuse_redirect(request: Outgoing, status: int) -> None:
 def _too_large(request: Outgoing) -> FileTooLarge:
     message = f"the file is larger than {request.max_bytes} bytes"
     return FileTooLarge(message, operation=request.operation)
-
-
-def _broken(request: Outgoing) -> type[AtsError]:
-    return OutcomeUnknown if request.is_write else BrokenAnswer
 
 
 def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:

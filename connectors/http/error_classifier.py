@@ -76,14 +76,8 @@ class ErrorClassifier:
         self._message_header = errors.message_header
         self._rules = errors.rules
         self.reads_body = self._ok is not None or any(rule.when for rule in errors.rules)
-        self.paths = [
-            path
-            for path in (
-                *(errors.ok_when, errors.code, errors.message),
-                *(rule.when for rule in errors.rules),
-            )
-            if path
-        ]
+        paths = (errors.ok_when, errors.code, errors.message, *(r.when for r in errors.rules))
+        self.paths = [path for path in paths if path]
 
     def classify(
         self, status: int, headers: Mapping[str, str], body: Any, kind: Kind
@@ -146,16 +140,11 @@ def _fits(rule: ErrorRule, status: int, headers: Mapping[str, str], body: Any, k
         return False
     if rule.on and kind not in rule.on:
         return False
-    if rule.header is not None and not _header_fits(rule, headers):
-        return False
+    if rule.header is not None:
+        value = headers.get(rule.header)
+        if value is None or not re.search(rule.matches or "", value, re.IGNORECASE):
+            return False
     return rule.when is None or (body is not None and bool(compile_path(rule.when)(body)))
-
-
-def _header_fits(rule: ErrorRule, headers: Mapping[str, str]) -> bool:
-    value = headers.get(rule.header or "")
-    if value is None:
-        return False
-    return rule.matches is None or re.search(rule.matches, value, re.IGNORECASE) is not None
 
 
 def error_of(
@@ -186,12 +175,10 @@ def not_json(operation: str, status: int, content_type: str) -> BrokenAnswer:
     found = (
         named if named in _SHOWN_TYPES else "an odd content type" if named else "no content type"
     )
-    message = f"{operation}: expected JSON, got {found}"
+    why = f"expected JSON, got {found}"
     if "json" in found:
-        message = (
-            f"{operation}: the answer is no JSON although its header says so; it may be cut short"
-        )
-    return BrokenAnswer(message, status=status, operation=operation)
+        why = "the answer is no JSON although its header says so; it may be cut short"
+    return BrokenAnswer(f"{operation}: {why}", status=status, operation=operation)
 
 
 def partial_answer(operation: str, status: int) -> BrokenAnswer:

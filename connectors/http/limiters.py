@@ -58,7 +58,8 @@ class RequestClass(msgspec.Struct, frozen=True):
 class RateLimiter(Protocol):
     """One limit, as far as time is concerned."""
 
-    def concerns(self, request_class: RequestClass) -> bool: ...
+    only: list[str]
+    """The requests that it counts; see `RequestClass.concerns`."""
 
     def delay(self, now: float, request_class: RequestClass) -> float:
         """Seconds until there is room; 0 when there is room now."""
@@ -76,6 +77,7 @@ class WindowLimiter:
 
     def __init__(self, limit: WindowLimit, reserve: float) -> None:
         """Start with a fresh window."""
+        self.only = limit.only
         self._limit = limit
         self._length = limit.per.total_seconds()
         self._allowed = limit.requests
@@ -85,10 +87,6 @@ class WindowLimiter:
         self._began = float("-inf")
         self._answered: float | None = None
         """When the first answer of this window came: the vendor's has begun by then."""
-
-    def concerns(self, request_class: RequestClass) -> bool:
-        """True if the limit counts the request."""
-        return request_class.concerns(self._limit.only)
 
     def delay(self, now: float, request_class: RequestClass) -> float:
         """Until the window ends, once it is used up."""
@@ -158,15 +156,12 @@ class BucketLimiter:
 
     def __init__(self, limit: BucketLimit, reserve: float) -> None:
         """Start full."""
+        self.only = limit.only
         self._limit = limit
         self._rate = limit.requests / limit.per.total_seconds()
         self._level = float(limit.burst)
         self._at: float | None = None
         self._reserve = reserve
-
-    def concerns(self, request_class: RequestClass) -> bool:
-        """True if the limit counts the request."""
-        return request_class.concerns(self._limit.only)
 
     def delay(self, now: float, request_class: RequestClass) -> float:
         """Until there is a whole token, above the reserve for a read."""

@@ -32,7 +32,8 @@ SLOW_DOWN = "asked to slow down"
 """The reason of a wait after a refusal by the vendor, as against a limit that we keep ourselves."""
 NOT_WELL = "not well"
 """The reason of a wait for an ATS that said for how long it is out of order."""
-_LEAST_PAUSE_IN_THE_END_S = 1.0
+_LEAST_PAUSE = timedelta(seconds=LEAST_PAUSE_S)
+_LEAST_PAUSE_IN_THE_END = timedelta(seconds=1)
 """The shortest pause after several refusals in a row, whatever a header says."""
 
 
@@ -66,7 +67,7 @@ class Budget:
 
         Gives the moment (monotonic) at which it may be sent.
         """
-        slots = [each for each in self._slots if each.concerns(request_class)]
+        slots = [each for each in self._slots if request_class.concerns(each.only)]
         with self._queue.waiter(request_class, self.clock.monotonic()) as waiter:
             await self._admitted(waiter, slots, waiting)
         try:
@@ -78,7 +79,7 @@ class Budget:
     async def _admitted(self, waiter: Waiter, slots: Sequence[Slots], waiting: Waiting) -> None:
         """Waits until all limits have room, and takes it."""
         request_class = waiter.request_class
-        limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
+        limiters = self._limiters_of(request_class)
         try:
             while True:
                 waiter.due, now = NEVER, self.clock.monotonic()
@@ -99,6 +100,9 @@ class Budget:
         finally:
             wake(slots)
 
+    def _limiters_of(self, request_class: RequestClass) -> list[RateLimiter]:
+        return [each for each in self._limiters if request_class.concerns(each.only)]
+
     def _delay(
         self, waiter: Waiter, limiters: Sequence[RateLimiter], now: float
     ) -> tuple[float, str]:
@@ -114,7 +118,7 @@ class Budget:
         self, request_class: RequestClass, headers: Mapping[str, str], sent: float | None = None
     ) -> None:
         """Takes over what the vendor's headers say about its limits; `sent` is from `slot`."""
-        limiters = [limiter for limiter in self._limiters if limiter.concerns(request_class)]
+        limiters = self._limiters_of(request_class)
         if not limiters:
             return
         now = self.clock.monotonic()
@@ -154,22 +158,16 @@ class Budget:
             return min(wanted + MARGIN_S, longest)
         now = self.clock.monotonic()
         first = replace(request_class, is_urgent=True, is_background=False)
-        resets = [
-            limiter.delay(now, first)
-            for limiter in self._limiters
-            if limiter.concerns(request_class)
-        ]
+        resets = [limiter.delay(now, first) for limiter in self._limiters_of(request_class)]
         known = max(resets, default=0.0)
         return min(known or self.limits.pause.total_seconds(), longest)
 
     def _least_pause(self, request_class: RequestClass) -> float:
         earlier = self._refusals.get(request_class.is_token, 0)
         self._refusals[request_class.is_token] = earlier + 1
-        first, longest = (
-            timedelta(seconds=LEAST_PAUSE_S),
-            timedelta(seconds=_LEAST_PAUSE_IN_THE_END_S),
-        )
-        return backoff_pause(earlier + 1, first=first, longest=longest).total_seconds()
+        return backoff_pause(
+            earlier + 1, first=_LEAST_PAUSE, longest=_LEAST_PAUSE_IN_THE_END
+        ).total_seconds()
 
 
 class _Quiet(msgspec.Struct, frozen=True):

@@ -68,15 +68,11 @@ class Slots:
 
     def __init__(self, limit: ConcurrencyLimit) -> None:
         """All are free."""
-        self._only = limit.only
+        self.only = limit.only
         self._most = limit.at_once
         self._most_background = max(1, int(limit.at_once * BACKGROUND))
         self._held = self._held_background = 0
         self._parked: dict[Waiter, asyncio.Future[None]] = {}
-
-    def concerns(self, request_class: RequestClass) -> bool:
-        """True if the limit counts the request."""
-        return request_class.concerns(self._only)
 
     def has_room(self, waiter: Waiter, now: float) -> bool:
         """True if the request may take a slot, and no one in front of it waits for one."""

@@ -11,7 +11,7 @@ from yarl import URL
 
 from config.operator import Integration
 from connectors.clock import ConnectorClock
-from connectors.definition.placeholders import PLACEHOLDER, Values, fill, fill_text
+from connectors.definition.placeholders import PLACEHOLDER, Values, as_text, fill, fill_text
 from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http.addresses import next_address
@@ -197,10 +197,4 @@ def _texts(entries: Mapping[str, str], values: Values) -> dict[str, str]:
     if not entries:
         return {}
     filled: Any = fill(dict(entries), values)
-    return {
-        name: str(value) if not isinstance(value, bool) else str(value).lower()
-        for name, value in filled.items()
-        if not isinstance(value, list)
-    } | {
-        name: ",".join(map(str, value)) for name, value in filled.items() if isinstance(value, list)
-    }
+    return {name: as_text(value) for name, value in filled.items()}

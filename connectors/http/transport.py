@@ -1,16 +1,13 @@
 """One credential's way to an ATS: budget, credential, sending, judging, and repeating of reads."""
 
 import random
-from base64 import b64decode
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import msgspec
 from msgspec.structs import replace
-from multidict import CIMultiDictProxy
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from yarl import URL
 
@@ -26,9 +23,18 @@ from connectors.errors import (
     TokenUnavailable,
     Unavailable,
 )
+from connectors.http.addresses import same_origin
+from connectors.http.answers import (
+    Accept,
+    Parse,
+    Payload,
+    SuccessResponse,
+    json_or_none,
+    secrets_in,
+)
 from connectors.http.auth import Applied, Authenticator
-from connectors.http.client import Answer, AtsHttp, Outgoing, same_origin
-from connectors.http.decoding import decode, in_utf8
+from connectors.http.client import Answer, AtsHttp, Outgoing
+from connectors.http.decoding import in_utf8
 from connectors.http.error_classifier import (
     NOT_WHOLE,
     ErrorClassifier,
@@ -42,7 +48,6 @@ from connectors.http.limiters import RequestClass
 from connectors.http.rate_limits import Budget
 from models.backoff import backoff_pause
 
-Payload = TypeVar("Payload")
 READ_ATTEMPTS = 5
 RATE_PATIENCE_S = 900.0
 """The seconds for which rate limits may refuse a read before it fails."""
@@ -52,27 +57,10 @@ _FIRST_BACKOFF = timedelta(seconds=1)
 _LONGEST_BACKOFF = timedelta(seconds=30)
 _LEAST_BACKOFF_S = 0.25
 
-_SHORTEST_SECRET = 7
-"""Shorter parts, such as `Bearer`, are ordinary words."""
 ANALYTICS = "analytics"
 """The operation that never keeps polls and pushes from an ATS."""
 
 
-class SuccessResponse(msgspec.Struct, Generic[Payload], frozen=True):
-    """A successful answer, parsed. `payload` is None where the ATS said "nothing there"."""
-
-    payload: Payload | None
-    headers: CIMultiDictProxy[str]
-    url: URL
-    status: int = 200
-    skipped: bool = False
-    """A rule of the definition says that there was nothing to do."""
-
-
-Parse = Callable[[bytes], tuple[Any, Payload]]
-"""From a body to the value that error rules are checked against, and the caller's payload."""
-Accept = Callable[[SuccessResponse[Payload]], None]
-"""Raises `BrokenAnswer` for an answer that proves too little."""
 _SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
 
 
@@ -86,12 +74,6 @@ class _Reading(Generic[Payload]):
     accept: Accept[Payload] | None
     deadline: float
     """When being sent back by rate limits ends, on the monotonic clock."""
-
-
-def whole(body: bytes) -> tuple[Any, Any]:
-    """Parses a body completely."""
-    value = decode(body)
-    return value, value
 
 
 @dataclass(slots=True)
@@ -239,13 +221,11 @@ class Transport:
 
     def file_error(self, request: Outgoing, answer: Answer) -> AtsError | None:
         """Returns the error that the API answered instead of a file; None for success."""
-        envelope = _if_json(answer.body)
+        envelope = json_or_none(answer.body)
         found = self.classifier.classify(answer.status, answer.headers, envelope, "fetch")
-        return (
-            None
-            if found in {None, "skip"}
-            else self._error(request, "fetch", answer, found, envelope)
-        )
+        if found is None or found == "skip":
+            return None
+        return self._error(request, "fetch", answer, found, envelope)
 
     def _error(
         self,
@@ -310,7 +290,7 @@ class Transport:
         if not answer.body:
             return None, None
         if answer.status >= 400:
-            return _if_json(answer.body), None
+            return json_or_none(answer.body), None
         content_type = answer.headers.get("Content-Type", "")
         try:
             return parse(in_utf8(answer.body, content_type))
@@ -384,20 +364,3 @@ class Transport:
     def warn(self, message: str) -> None:
         """Something that goes on working, and that someone should know of."""
         self.observer.warned(integration=self.integration, message=message)
-
-
-def secrets_in(applied: Applied) -> frozenset[str]:
-    """Returns what a credential adds to a request, whole and word by word, as it may be repeated."""
-    texts = [*applied.headers.values(), *applied.query.values()]
-    parts = {part for text in texts for part in (text, *text.split())}
-    for part in list(parts):
-        with suppress(ValueError):  # a user and a password are sent in base64
-            parts |= set(b64decode(part, validate=True).decode().split(":"))
-    return frozenset(part for part in parts if len(part) >= _SHORTEST_SECRET)
-
-
-def _if_json(body: bytes) -> Any:
-    try:
-        return decode(body)
-    except msgspec.DecodeError:
-        return None

@@ -1,6 +1,6 @@
 """The findings of a comparison, each at its line of the definition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,6 +8,7 @@ import msgspec
 
 from config.document import Document
 from config.nodes import NodePath, show_path
+from config.problems import did_you_mean
 
 
 class Discrepancy(msgspec.Struct, frozen=True):
@@ -33,6 +34,12 @@ class Comparison(msgspec.Struct, frozen=True):
 
     def count(self, verdict: str) -> int:
         return sum(finding.verdict == verdict for finding in self.findings)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Returns the word that was probably meant, as the end of a message."""
+    hint = did_you_mean(name, known)
+    return f' (did you mean "{hint}"?)' if hint else ""
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import jmespath
 
-from config.problems import did_you_mean
 from connectors.openapi.document import Json
+from connectors.openapi.findings import meant
 from connectors.openapi.schemas import ANYTHING, Schemas
 
 _Node = dict[str, Any]
@@ -25,26 +25,27 @@ class PathWalk:
         """True: a key is read where the schema does not say which there are."""
         self._walks: dict[str, _Walk] = {
             "field": self._field,
-            "identity": self._itself,
-            "current": self._itself,
+            "identity": lambda _, schema: schema,
+            "current": lambda _, schema: schema,
             "subexpression": self._chain,
             "index_expression": self._chain,
             "pipe": self._chain,
-            "index": self._item,
+            "index": lambda _, schema: self._items_of(schema),
             "slice": self._slice,
             "flatten": self._flatten,
             "projection": self._projection,
-            "filter_projection": self._filter,
+            "filter_projection": self._projection,
             "value_projection": self._value_projection,
             "or_expression": self._either,
-            "and_expression": self._both,
+            "and_expression": lambda node, schema: list(self._children(node, schema))[-1],
             "not_expression": self._condition,
             "comparator": self._condition,
             "multi_select_list": self._list_of,
             "multi_select_dict": self._object_of,
             "function_expression": self._function,
-            "literal": self._anything,
-            "expref": self._anything,
+            "literal": lambda *_: ANYTHING,
+            # An expression for the items of a list, as in `sort_by`, is not looked into.
+            "expref": lambda *_: ANYTHING,
         }
 
     def run(self, path: str, schema: Json) -> Json | None:
@@ -72,14 +73,13 @@ class PathWalk:
     def _no_key(self, name: str, schema: Json) -> str:
         names = self._schemas.names(schema)
         if names:
-            hint = did_you_mean(name, names)
-            meant = f' (did you mean "{hint}"?)' if hint else ""
-            return f'there is no "{name}"{meant}'
-        kind = " or ".join(sorted(self._schemas.types(schema) - {"null"})) or "no object"
-        return f'"{name}" is read from a value that is {_a(kind)}'
+            return f'there is no "{name}"{meant(name, names)}'
+        return f'"{name}" is read from a value that is {self._kind(schema) or "no object"}'
 
-    def _itself(self, _: _Node, schema: Json) -> Json | None:
-        return schema
+    def _kind(self, schema: Json) -> str:
+        """Returns the types of a value, with an article; empty if none is known."""
+        kinds = " or ".join(sorted(self._schemas.types(schema) - {"null"}))
+        return f"{'an' if kinds[0] in 'aeio' else 'a'} {kinds}" if kinds else ""
 
     def _chain(self, node: _Node, schema: Json) -> Json | None:
         found: Json | None = schema
@@ -89,9 +89,6 @@ class PathWalk:
             found = self.walk(child, found)
         return found
 
-    def _item(self, _: _Node, schema: Json) -> Json | None:
-        return self._items_of(schema)
-
     def _slice(self, _: _Node, schema: Json) -> Json | None:
         return schema if self._items_of(schema) is not None else None
 
@@ -100,8 +97,8 @@ class PathWalk:
             return None
         items = self._schemas.items(schema)
         if items is None:
-            kind = " or ".join(sorted(self._schemas.types(schema) - {"null"})) or "object"
-            self.missing.append(f"a list is read where the value is {_a(kind)}")
+            kind = self._kind(schema) or "an object"
+            self.missing.append(f"a list is read where the value is {kind}")
         return items
 
     def _flatten(self, node: _Node, schema: Json) -> Json | None:
@@ -115,13 +112,11 @@ class PathWalk:
         return {"type": "array", "items": {"anyOf": inner}}
 
     def _projection(self, node: _Node, schema: Json) -> Json | None:
-        items = self._items_of(self.walk(node["children"][0], schema))
-        return self._each(node, items)
-
-    def _filter(self, node: _Node, schema: Json) -> Json | None:
-        items = self._items_of(self.walk(node["children"][0], schema))
+        base, _, *conditions = node["children"]
+        items = self._items_of(self.walk(base, schema))
         if items is not None:
-            self.walk(node["children"][2], items)
+            for condition in conditions:
+                self.walk(condition, items)
         return self._each(node, items)
 
     def _value_projection(self, node: _Node, schema: Json) -> Json | None:
@@ -150,10 +145,6 @@ class PathWalk:
             return None
         return found[0] if len(found) == 1 == len(node["children"]) else {"anyOf": found or [{}]}
 
-    def _both(self, node: _Node, schema: Json) -> Json | None:
-        *_, last = self._children(node, schema)
-        return last
-
     def _condition(self, node: _Node, schema: Json) -> Json | None:
         list(self._children(node, schema))
         return _CONSTANT
@@ -176,10 +167,6 @@ class PathWalk:
             return first
         return ANYTHING
 
-    def _anything(self, *_: object) -> Json | None:
-        """A constant, or an expression for the items of a list as in `sort_by`, which is not looked into."""
-        return ANYTHING
-
     def _other(self, node: _Node, schema: Json) -> Json | None:
         list(self._children(node, schema))
         return ANYTHING
@@ -189,7 +176,3 @@ def _is_constant(node: _Node) -> bool:
     """True for a literal, and for the bare `null` of many paths: a key that no vendor has."""
     is_null = node["type"] == "field" and node["value"] == "null"
     return bool(node["type"] == "literal") or is_null
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}" if kind != "no object" else kind

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from config.nodes import NodePath
-from connectors.definition.analytics import ValueAnalytics
+from connectors.definition.analytics import Analytics, ValueAnalytics
 from connectors.definition.check_mapping import sources_of
 from connectors.definition.lists import List
 from connectors.definition.paths import DETAIL, JOINED
@@ -22,7 +22,7 @@ from connectors.definition.sources import (
     Source,
     SplitName,
 )
-from connectors.definition.writes import Choice
+from connectors.definition.writes import Choice, NoteWrite, Write
 from connectors.openapi.document import Json
 from connectors.openapi.findings import Findings
 from connectors.openapi.path_walk import PathWalk
@@ -64,7 +64,7 @@ class ReadsCompared:
     def _read_list(self, name: str, spec: List) -> Json:
         """Reads what a list's own answers have; returns the schema of a record."""
         path: NodePath = ("lists", name)
-        answer = self._answers.get((*path, "request"), ANYTHING)
+        answer = self._answer((*path, "request"))
         row = self._record((*path, "records"), spec.records, answer)
         for key in _PAGING:
             self._read((*path, "pagination", key), getattr(spec.pagination, key, None), answer)
@@ -77,7 +77,7 @@ class ReadsCompared:
         self._full[name] = row
         if spec.fetch is not None:
             at: NodePath = (*path, "fetch")
-            fetched = self._answers.get((*at, "request"), ANYTHING)
+            fetched = self._answer((*at, "request"))
             full = self._record((*at, "records"), spec.fetch.records, fetched)
             is_known = ANYTHING not in (full, row)
             self._full[name] = {"anyOf": [full, row]} if spec.reads_inline and is_known else row
@@ -88,7 +88,7 @@ class ReadsCompared:
         return row
 
     def _detail(self, path: NodePath, records: str, *, many: bool) -> Json:
-        answer = self._answers.get((*path, "request"), ANYTHING)
+        answer = self._answer((*path, "request"))
         one = self._record((*path, "records"), records, answer)
         return {"type": "array", "items": one} if many else one
 
@@ -210,30 +210,27 @@ class ReadsCompared:
 
     def _read_writes(self) -> None:
         writes, analytics = self._model.writes, self._model.analytics
-        application = self._application_to_write()
+        application = ANYTHING if writes.read is None else self._context(writes.read.list)
         self._read_stages(application)
         if writes.reasons is not None:
             for name in (writes.reasons.list, *writes.reasons.more):
                 self._read_fields(("writes", "reasons"), writes.reasons, self._rows[name])
         for name, write in writes.operations().items():
             path: NodePath = ("writes", name)
-            self._shown((*path, "request"), (*path, "shown_by"), write.shown_by)
-            self._read_first((*path, "guard"), write.guard, application)
+            self._shown(path, write)
+            if write.guard:
+                guards = FirstOf(tuple(map(PathSource, write.guard)))
+                self._read_source((*path, "guard"), guards, application)
             self._read_choices((*path, "choose"), write.choose)
         if writes.note is not None:
-            at: NodePath = ("writes", "note")
-            self._shown((*at, "request"), (*at, "shown_by"), writes.note.shown_by)
+            self._shown(("writes", "note"), writes.note)
         if analytics is not None:
-            self._shown(("analytics", "request"), ("analytics", "shown_by"), analytics.shown_by)
+            self._shown(("analytics",), analytics)
         if isinstance(analytics, ValueAnalytics):
             self._read_choices(("analytics", "choose"), analytics.choose)
             if analytics.replaces is not None:
                 path = ("analytics", "replaces", "values")
                 self._read(path, analytics.replaces.values, application)
-
-    def _application_to_write(self) -> Json:
-        read = self._model.writes.read
-        return ANYTHING if read is None else self._context(read.list)
 
     def _read_stages(self, application: Json) -> None:
         stages = self._model.writes.stages
@@ -260,8 +257,11 @@ class ReadsCompared:
                 self._read((*path, name, "where", where), where, row)
             self._read((*path, name, "take"), choice.take, row)
 
-    def _shown(self, request: NodePath, path: NodePath, shown_by: str | None) -> None:
-        self._read(path, shown_by, self._answers.get(request, ANYTHING))
+    def _shown(self, path: NodePath, write: Write | NoteWrite | Analytics) -> None:
+        self._read((*path, "shown_by"), write.shown_by, self._answer((*path, "request")))
+
+    def _answer(self, request: NodePath) -> Json:
+        return self._answers.get(request, ANYTHING)
 
     # Files
 
@@ -269,7 +269,7 @@ class ReadsCompared:
         files = self._model.files
         if files is not None and files.address is not None:
             path: NodePath = ("files", "address")
-            answer = self._answers.get((*path, "request"), ANYTHING)
+            answer = self._answer((*path, "request"))
             self._read((*path, "at"), files.address.at, answer)
 
     # Paths
@@ -277,11 +277,6 @@ class ReadsCompared:
     def _read(self, path: NodePath, text: str | None, schema: Json) -> None:
         if text is not None and schema != ANYTHING:
             self._walk(path, text, schema)
-
-    def _read_first(self, path: NodePath, texts: Sequence[str], schema: Json) -> None:
-        if texts:
-            sources = tuple(PathSource(text) for text in texts)
-            self._read_source(path, FirstOf(sources), schema)
 
     def _walk(self, path: NodePath, text: str, schema: Json) -> Json | None:
         walk = PathWalk(self._schemas)

@@ -6,12 +6,11 @@ from typing import Any
 import msgspec
 
 from config.nodes import NodePath
-from config.problems import did_you_mean
 from connectors.definition.bodies import body_names
 from connectors.definition.placeholders import PLACEHOLDER
 from connectors.definition.requests import Api, Request
 from connectors.openapi.document import Json, OpenApiDocument, VendorOperation, path_of, segments
-from connectors.openapi.findings import Findings
+from connectors.openapi.findings import Findings, meant
 from connectors.openapi.schemas import ANYTHING, Schemas
 
 _TEXTS = frozenset(
@@ -94,23 +93,22 @@ class RequestsCompared:
                 for operation in self._document.operations
                 if least and _fits(wanted[-least:], (theirs := segments(operation.path))[-least:])
             ]
-            self._note_elsewhere(found)
+            if found and not self._is_elsewhere:
+                self._is_elsewhere = True
+                message = (
+                    "no server of the document has this path; paths are compared by their ends"
+                )
+                self._findings.unknown(("api", "base_url"), message)
         best = max((rank for rank, _ in found), default=0)
         return [operation for rank, operation in found if rank == best]
-
-    def _note_elsewhere(self, found: Sequence[object]) -> None:
-        if found and not self._is_elsewhere:
-            self._is_elsewhere = True
-            message = "no server of the document has this path; paths are compared by their ends"
-            self._findings.unknown(("api", "base_url"), message)
 
     def _no_operation(self, request: Request, fitting: Sequence[VendorOperation]) -> str:
         if fitting:
             methods = ", ".join(sorted({operation.method for operation in fitting}))
             return f"the document has this path with {methods} only"
         paths = {operation.path for operation in self._document.operations}
-        hint = did_you_mean("/" + "/".join((*self._prefix, *segments(request.path))), paths)
-        return f"the document has no such path{_meant(hint)}"
+        wanted = "/" + "/".join((*self._prefix, *segments(request.path)))
+        return f"the document has no such path{meant(wanted, paths)}"
 
     def _compare_query(
         self,
@@ -140,8 +138,7 @@ class RequestsCompared:
         spec = known.get(name, known.get(name.partition("[")[0]))
         if spec is None:
             message = f'the document has no query parameter "{name}"'
-            hint = did_you_mean(name, known)
-            self._findings.mismatch(at, message + _meant(hint), on_key=True)
+            self._findings.mismatch(at, message + meant(name, known), on_key=True)
         elif (wrong := self._wrong_word(value, spec.get("schema", ANYTHING))) is not None:
             self._findings.mismatch(at, wrong)
         else:
@@ -155,11 +152,7 @@ class RequestsCompared:
         given = value.split(",") if items is not None else [value]
         words = self._schemas.words(schema if items is None else items)
         odd = next((word for word in given if words and word not in words), None)
-        return (
-            None
-            if odd is None
-            else f'the document knows no "{odd}" here{_meant(did_you_mean(odd, words))}'
-        )
+        return None if odd is None else f'the document knows no "{odd}" here{meant(odd, words)}'
 
     def _compare_body(
         self,
@@ -217,7 +210,7 @@ class RequestsCompared:
             if below is not None:
                 self._compare_value((*at, key), item, below)
                 continue
-            message = f'the document has no body field "{key}"{_meant(did_you_mean(key, names))}'
+            message = f'the document has no body field "{key}"{meant(key, names)}'
             self._findings.mismatch((*at, key), message, on_key=True)
         for name in sorted(self._schemas.required(schema) - value.keys()):
             self._findings.mismatch(at, f'the document demands the body field "{name}"')
@@ -289,7 +282,3 @@ def _fits(wanted: Sequence[str], theirs: Sequence[str], free: int = 0) -> bool:
 
 def _equal_parts(wanted: Sequence[str], theirs: Sequence[str]) -> int:
     return sum(own == his for own, his in zip(wanted, theirs, strict=False))
-
-
-def _meant(hint: str | None) -> str:
-    return f' (did you mean "{hint}"?)' if hint else ""

@@ -10,10 +10,10 @@ import msgspec
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import Fetch
 from connectors.errors import OF_ONE_RECORD, AtsError, BrokenAnswer, NotFound, NotSupported
+from connectors.http.answers import SuccessResponse
 from connectors.http.decoding import FAILURES, decode
 from connectors.http.parts import Parts
 from connectors.http.requests import Draft
-from connectors.http.transport import SuccessResponse
 from connectors.read.identify import SCOPE
 from connectors.read.ids import identifier
 from connectors.read.issues import IssueLog

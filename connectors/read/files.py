@@ -26,11 +26,11 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.http.addresses import sendable
-from connectors.http.client import Answer, Outgoing, same_origin
+from connectors.http.addresses import same_origin, sendable
+from connectors.http.answers import whole
+from connectors.http.client import Answer, Outgoing
 from connectors.http.file_hosts import FileHosts
 from connectors.http.parts import Parts
-from connectors.http.transport import whole
 from connectors.read.background_details import DetailReader
 from connectors.read.conversions import files, text
 from connectors.read.getters import getter

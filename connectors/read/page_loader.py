@@ -17,10 +17,10 @@ from connectors.definition.pagination import (
     Pagination,
 )
 from connectors.errors import BrokenAnswer, Misdirected
+from connectors.http.answers import SuccessResponse
 from connectors.http.error_classifier import Kind
 from connectors.http.parts import Parts
 from connectors.http.requests import Draft
-from connectors.http.transport import SuccessResponse
 from connectors.read.issues import IssueLog
 from connectors.read.listing_state import Fetched
 from connectors.read.page_split import SplitPage, page_splitter

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from config.operator import Integration
-from connectors.definition.compiled_paths import compile_path
+from connectors.definition.compiled_paths import Getter, compile_path
 from connectors.definition.root import DefinitionModel
 from connectors.definition.webhook import Signature, Webhook
 from connectors.read.ids import identifier
@@ -176,17 +176,11 @@ class WebhookReader:
             raise WebhookRefused("stale")
 
     def _id_of(self, headers: Headers, body: bytes, payload: dict[str, Any]) -> str:
-        webhook = self._webhook
-        given: object = headers.get(webhook.event_id_header) if webhook.event_id_header else None
-        if self._event_id is not None:
-            given = self._event_id(payload)
+        given = _given(headers, self._webhook.event_id_header, payload, self._event_id)
         return identifier(given) or sha256(body).hexdigest()
 
     def _name_of(self, headers: Headers, payload: dict[str, Any]) -> str:
-        webhook = self._webhook
-        given = headers.get(webhook.event_header) if webhook.event_header else None
-        if self._name is not None:
-            given = self._name(payload)
+        given = _given(headers, self._webhook.event_header, payload, self._name)
         name = given if isinstance(given, str) else "unknown"
         return "".join(c if c.isprintable() else "?" for c in name[:LONGEST_NAME])
 
@@ -256,6 +250,15 @@ def _from_base64(text: str) -> bytes | None:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _given(
+    headers: Headers, header: str | None, payload: dict[str, Any], at: Getter | None
+) -> object:
+    """Returns what the body has at a path, where one is declared, or else the header."""
+    if at is not None:
+        return at(payload)
+    return None if header is None else headers.get(header)
 
 
 def _written(value: object) -> bytes:

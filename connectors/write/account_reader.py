@@ -35,6 +35,7 @@ class AccountReader:
     ) -> None:
         """Compile how stages and reasons are read."""
         self._model: DefinitionModel = parts.definition.model
+        self._acting_user = parts.operator.acting_user
         self._overrides = parts.operator.statuses
         self._reader = reader
         self._rules = rules
@@ -54,11 +55,7 @@ class AccountReader:
         """Returns stages, reasons and choices for one push, none older than `max_age_s`."""
         stages = await self._stages_of(context, max_age_s)
         reasons = await self._reasons(max_age_s) if target.status in CLOSED else []
-        values = {
-            "application_id": ref.external_id,
-            "candidate_id": ref.candidate_external_id,
-            "job_id": ref.job_external_id or current["job"]["external_id"],
-        }
+        values = ref.placeholders(current["job"]["external_id"])
         needed: set[str] = {*operations_for(target.status), "unreject"}
         chosen = {
             name: await self._choices.chosen(write.choose, values, max_age_s)
@@ -77,7 +74,7 @@ class AccountReader:
             return reader.fixed(self._overrides)
         scope = identifier(compile_path(path)(context)) if path else None
         listed: list[AccountStage] = []
-        if not self._is_scoped(name):
+        if not self._model.lists[name].is_scoped:
             found = await self._read_stages(reader, name, max_age_s)
             listed = [each for each in found if path is None or each.scope in (None, scope)]
         elif scope is not None:
@@ -91,9 +88,6 @@ class AccountReader:
         rows = await lookups.rows(name, scope, max_age_s=max_age_s)
         shown = [await lookups.rows(each, max_age_s=max_age_s) for each in reader.spec.kinds_from]
         return reader.read(rows, scope, shown)
-
-    def _is_scoped(self, list_name: str) -> bool:
-        return "scope" in self._model.lists[list_name].request.placeholders
 
     async def _reasons(self, max_age_s: float) -> list[AccountReason]:
         spec = self._model.writes.reasons
@@ -128,7 +122,7 @@ class AccountReader:
         spec = reader.spec
         if spec.list is None:
             return reader.fixed(self._overrides)
-        if not self._is_scoped(spec.list):
+        if not self._model.lists[spec.list].is_scoped:
             listed = await self._read_stages(reader, spec.list, 0.0)
             return [*reader.fixed(self._overrides), *listed]
         if spec.scopes is None:
@@ -137,6 +131,20 @@ class AccountReader:
         for scope in (await self._reader.load_scopes(spec.scopes)).ids:
             found += await self._read_stages(reader, spec.list, ACCOUNT_AGE_S, scope)
         return found
+
+    async def user_problem(self) -> str | None:
+        """Returns why the acting user cannot act: not among the account's users, or deactivated."""
+        acting = self._model.acting_user
+        if acting is None or acting.users is None or not self._acting_user:
+            return None
+        id_of = compile_path(self._model.lists[acting.users].id)
+        users = await self._reader.load_rows(acting.users, None)
+        found = next((each for each in users if identifier(id_of(each)) == self._acting_user), None)
+        if found is None:
+            return "is no user of this account"
+        if acting.inactive is not None and compile_path(acting.inactive)(found):
+            return "is deactivated at the ATS"
+        return None
 
     def _targets(
         self, stages: Sequence[AccountStage]

@@ -52,13 +52,7 @@ class AnalyticsSender:
         analytics = self._model.analytics
         if not isinstance(analytics, ValueAnalytics):
             raise NotSupported(f"{self._model.title} takes no analytics per application")
-        values: dict[str, object] = {
-            "application_id": ref.external_id,
-            "candidate_id": ref.candidate_external_id,
-            "job_id": ref.job_external_id,
-            "value": value,
-            "field": field_name,
-        }
+        values = {**ref.placeholders(), "value": value, "field": field_name}
         chosen = await self._choices.of_field(analytics.choose, values, ACCOUNT_AGE_S)
         values |= chosen
         await self._remove_earlier(analytics, ref, values)

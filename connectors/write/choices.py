@@ -1,6 +1,6 @@
 """Values of placeholders that are chosen from rows of the account's lookup lists."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from config.problems import did_you_mean
@@ -8,9 +8,10 @@ from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import fill_text
 from connectors.definition.writes import Choice
 from connectors.errors import FieldUnknown
-from connectors.http.requests import ConnectorSettings
+from connectors.http.parts import Parts
 from connectors.read.conversions import text
-from connectors.read.lookups import Lookups, Rows
+from connectors.read.lookups import Rows
+from connectors.read.reader import AtsReader
 
 Choices = Mapping[str, Choice]
 
@@ -19,11 +20,8 @@ Choices = Mapping[str, Choice]
 class ChoiceFinder:
     """Chooses values for one integration."""
 
-    lookups: Lookups
-    load_rows: Callable[[str, str | None], Awaitable[Rows]]
-    settings: ConnectorSettings
-    integration: str
-    ats_name: str
+    parts: Parts
+    reader: AtsReader
 
     async def chosen(
         self, choices: Choices, values: Mapping[str, object], max_age_s: float
@@ -37,13 +35,12 @@ class ChoiceFinder:
 
     async def _rows(self, choice: Choice, values: Mapping[str, object], max_age_s: float) -> Rows:
         if choice.scope is None:
-            return await self.lookups.rows(choice.list, max_age_s=max_age_s)
-        return await self.load_rows(
-            choice.list, fill_text(choice.scope, self.settings.resolver(values))
-        )
+            return await self.reader.lookups.rows(choice.list, max_age_s=max_age_s)
+        scope = fill_text(choice.scope, self.parts.settings.resolver(values))
+        return await self.reader.load_rows(choice.list, scope)
 
     def _choose(self, choice: Choice, rows: Rows, values: Mapping[str, object]) -> object:
-        resolve = self.settings.resolver(values)
+        resolve = self.parts.settings.resolver(values)
         wanted = [
             (compile_path(path), fill_text(value, resolve)) for path, value in choice.where.items()
         ]
@@ -71,14 +68,15 @@ class ChoiceFinder:
     async def _unknown(self, choice: Choice, field: str) -> FieldUnknown:
         similar = did_you_mean(field, await self._names(choice))
         hint = "" if similar is None else f' (did you mean "{similar}"?)'
+        title = self.parts.definition.model.title
         return FieldUnknown(
-            f'analytics: {self.ats_name} has no field "{field}"{hint}; correct '
-            f"`integrations.{self.integration}.analytics.field`, or create the field at the ATS"
+            f'analytics: {title} has no field "{field}"{hint}; correct '
+            f"`integrations.{self.parts.name}.analytics.field`, or create the field at the ATS"
         )
 
     async def _names(self, choice: Choice) -> list[str]:
         paths = [compile_path(path) for path, value in choice.where.items() if value == "{field}"]
         if choice.scope is not None or not paths:
             return []
-        rows = await self.lookups.rows(choice.list)
+        rows = await self.reader.lookups.rows(choice.list)
         return [name for row in rows if (name := text(paths[0](row)))]

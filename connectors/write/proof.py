@@ -55,11 +55,8 @@ def doubt(status: int, answer: Written, content_type: str, *, is_shown: bool | N
         is_shown = answer.form == "empty" or not _reports_error(answer.value)
     if is_shown:
         return None
-    return f"answered {status} with {_what(answer)}"
-
-
-def _what(answer: Written) -> str:
-    return "an empty body" if answer.form == "empty" else "JSON that does not report success"
+    what = "an empty body" if answer.form == "empty" else "JSON that does not report success"
+    return f"answered {status} with {what}"
 
 
 def _form_of(content_type: str) -> str:

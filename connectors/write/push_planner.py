@@ -1,12 +1,10 @@
 """Decides which requests bring an application to a wanted status. Pure: it sends nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from config.operator import RejectionEmail
 from connectors.connector import (
     AlreadyThere,
     ApplicationRef,
@@ -23,16 +21,13 @@ from connectors.definition.writes import (
     STAGE_NAMES,
     Operation,
     Write,
-    Writes,
     operations_for,
 )
-from connectors.http.requests import RequestBuilder
-from connectors.read.statuses import Operators, folded
+from connectors.http.parts import Parts
 from connectors.times import write_time
-from connectors.write.stages import AccountReason, AccountStage, push_target, reason_for
+from connectors.write.stages import AccountReason, AccountStage, push_target, reason_for, refers_to
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus
-from models.times import utc_now
 
 _STAGES_SHOWN = 30
 
@@ -46,30 +41,20 @@ class AccountSetup(msgspec.Struct, frozen=True):
     """Values of `choose`, by write."""
 
 
-class OperatorOverrides(msgspec.Struct, frozen=True):
-    """The operator's part of a push."""
-
-    name: str
-    statuses: Operators
-    reasons: Mapping[str, str]
-    acting_user_missing: bool
-    rejection_email: RejectionEmail | None = None
-    hired: Mapping[str, str] = {}
-    """Where ClearView's application has what goes with `hired`, by name."""
-
-
 class _NotPossible(Exception):
     """Carries the reason to the one function that reports it."""
 
 
-class Planner(msgspec.Struct, frozen=True):
+class Planner:
     """Plans pushes for one integration."""
 
-    writes: Writes
-    requests: RequestBuilder
-    overrides: OperatorOverrides
-    title: str
-    now: Callable[[], datetime] = utc_now
+    def __init__(self, parts: Parts) -> None:
+        model, operator = parts.definition.model, parts.operator
+        acting = model.acting_user
+        self._parts = parts
+        self._writes, self._title = model.writes, model.title
+        self._operator = operator
+        self._lacks_user = acting and acting.needed == "writes" and not operator.acting_user
 
     def plan(
         self,
@@ -82,10 +67,10 @@ class Planner(msgspec.Struct, frozen=True):
         """Requests from `current` to `target`, or why there are none."""
         if _is_there(current, target):
             return AlreadyThere()
-        if self.overrides.acting_user_missing:
+        if self._lacks_user:
             return Impossible(
-                f"{self.title} makes no write without a user; "
-                f"add `integrations.{self.overrides.name}.acting_user`"
+                f"{self._title} makes no write without a user; "
+                f"add `integrations.{self._parts.name}.acting_user`"
             )
         try:
             return self._steps(_Task(ref, current, target, account, context))
@@ -108,14 +93,16 @@ class Planner(msgspec.Struct, frozen=True):
         ):
             return Steps(tuple(steps), task.target.status, task.current["stage"], basis)
         steps.append(self._step(name, write, task, stage, reason))
-        arrival = _arrival(write, stage) or task.current["stage"]
+        arrival = stage.ref if stage else task.current["stage"]
+        if write.arrives_at is not None:
+            arrival = AtsRef(external_id=write.arrives_at, name=write.arrives_at)
         return Steps(tuple(steps), _arrived(task, name, stage), arrival, basis)
 
     def _operation(self, task: "_Task") -> tuple[Operation, Write]:
-        found = self.writes.operation_for(task.target.status)
+        found = self._writes.operation_for(task.target.status)
         if found is None:
             wanted = operations_for(task.target.status)[0]
-            raise _NotPossible(f"{self.title} offers no way to {wanted} an application")
+            raise _NotPossible(f"{self._title} offers no way to {wanted} an application")
         return found
 
     def _reopening(self, task: "_Task", name: Operation, write: Write) -> Write | None:
@@ -123,9 +110,9 @@ class Planner(msgspec.Struct, frozen=True):
         state = _state(task.current["status"])
         if state in write.allowed_from:
             return None
-        unreject = self.writes.unreject
+        unreject = self._writes.unreject
         if unreject is None or state not in unreject.allowed_from:
-            raise _NotPossible(f"{self.title} cannot {name} an application that is {state}")
+            raise _NotPossible(f"{self._title} cannot {name} an application that is {state}")
         return unreject
 
     def _stage(self, task: "_Task", write: Write) -> AccountStage | None:
@@ -134,21 +121,21 @@ class Planner(msgspec.Struct, frozen=True):
         named = task.target.stage
         if named is not None and task.target.status.is_open:
             return self._named_stage(task, named)
-        found = push_target(task.account.stages, task.target.status, self.overrides.statuses)
+        found = push_target(task.account.stages, task.target.status, self._operator.statuses)
         if found is None and task.target.status in TURNED_DOWN and _uses(write, REASON_NAMES):
             other = ApplicationStatus.REJECTED
-            found = push_target(task.account.stages, other, self.overrides.statuses)
+            found = push_target(task.account.stages, other, self._operator.statuses)
         if found is None:
             status = task.target.status.value
             raise _NotPossible(
-                f"{self.title} has no stage for the status {status} in this job. "
+                f"{self._title} has no stage for the status {status} in this job. "
                 f"{_shown(task.account.stages)} Choose one and "
-                f'add `integrations.{self.overrides.name}.statuses.{status}: ["<stage>"]`'
+                f'add `integrations.{self._parts.name}.statuses.{status}: ["<stage>"]`'
             )
         return found
 
     def _named_stage(self, task: "_Task", named: AtsRef) -> AccountStage:
-        called = [stage for stage in task.account.stages if stage.is_called(named)]
+        called = [stage for stage in task.account.stages if refers_to(named, stage.ref)]
         for stage in called:
             if stage.is_active:
                 return stage
@@ -156,7 +143,7 @@ class Planner(msgspec.Struct, frozen=True):
         known = (
             f'the stage "{called[0].name}" is out of use' if called else "there is no such stage"
         )
-        raise _NotPossible(f"{known} in this job at {self.title}. {_shown(task.account.stages)}")
+        raise _NotPossible(f"{known} in this job at {self._title}. {_shown(task.account.stages)}")
 
     def _reason(self, task: "_Task", name: Operation, write: Write) -> AccountReason | None:
         if not _uses(write, REASON_NAMES):
@@ -166,12 +153,13 @@ class Planner(msgspec.Struct, frozen=True):
             task.account.reasons,
             status,
             named=task.target.rejection_reason,
-            operators=self.overrides.reasons,
+            operators=self._operator.rejection_reasons,
         )
-        if found is None and (write.needs_reason or _needs_reason_to_differ(name, status)):
+        tells_by_reason = name == "reject" and status is ApplicationStatus.WITHDRAWN
+        if found is None and (write.needs_reason or tells_by_reason):
             raise _NotPossible(
-                f"{self.title} needs a reason to {name} as {status.value}, and none is known; "
-                f'add `integrations.{self.overrides.name}.rejection_reasons: {{default: "<reason>"}}`'
+                f"{self._title} needs a reason to {name} as {status.value}, and none is known; "
+                f'add `integrations.{self._parts.name}.rejection_reasons: {{default: "<reason>"}}`'
             )
         return found
 
@@ -187,11 +175,13 @@ class Planner(msgspec.Struct, frozen=True):
         for each, choice in write.choose.items():
             if choice.required and chosen.get(each) is None:
                 message = f"nothing in `{choice.list}` fits it, and the request needs {{{each}}}"
-                raise _NotPossible(f"{self.title} cannot {name} this application: {message}")
+                raise _NotPossible(f"{self._title} cannot {name} this application: {message}")
         values = task.values(stage, reason) | dict(chosen) | self._more(name, task)
         guards = _guards(write, task.context) or [None]
         drafts = [
-            self.requests.draft(write.request, name, {**values, "guard": guard}, is_write=True)
+            self._parts.requests.draft(
+                write.request, name, {**values, "guard": guard}, is_write=True
+            )
             for guard in guards
         ]
         first = drafts[0]
@@ -208,23 +198,23 @@ class Planner(msgspec.Struct, frozen=True):
     def _more(self, name: Operation, task: "_Task") -> dict[str, object]:
         """Returns what the integration sends beside the status: a note, an e-mail, fields of `hired`."""
         values: dict[str, object] = {"note": task.target.note}
-        email = self.overrides.rejection_email
+        email = self._operator.push.rejection_email
         if name == "reject" and email is not None and task.is_first_rejection:
             values["email_template"] = email.template
             if email.after is not None:
-                values["email_at"] = write_time(self.now() + email.after)
+                values["email_at"] = write_time(self._parts.clock.now() + email.after)
         if name == "hire":
-            values |= {field: self._hired_field(field, task) for field in self.writes.hired_fields}
+            values |= {field: self._hired_field(field, task) for field in self._writes.hired_fields}
         return values
 
     def _hired_field(self, name: str, task: "_Task") -> object:
-        field, own = self.writes.hired_fields[name], self.overrides.hired.get(name)
+        field, own = self._writes.hired_fields[name], self._operator.push.hired.get(name)
         path = own or field.path
         value = None if path is None else compile_path(path)(task.target.application)
         if value in (None, "") and (own is not None or field.required):
-            hint = f"integrations.{self.overrides.name}.push.hired.{name}"
+            hint = f"integrations.{self._parts.name}.push.hired.{name}"
             raise _NotPossible(
-                f"{self.title} needs {name} to hire ({field.description}), and ClearView's application has no "
+                f"{self._title} needs {name} to hire ({field.description}), and ClearView's application has no "
                 f"value at `{path or name}`; enter it there, or correct `{hint}`"
             )
         return value
@@ -245,14 +235,9 @@ class _Task(msgspec.Struct, frozen=True):
 
     def values(self, stage: AccountStage | None, reason: AccountReason | None) -> dict[str, object]:
         """Returns the values of a write's placeholders."""
-        found: dict[str, object] = {
-            "application_id": self.ref.external_id,
-            "candidate_id": self.ref.candidate_external_id,
-            "job_id": self.ref.job_external_id or self.current["job"]["external_id"],
-        }
+        found = self.ref.placeholders(self.current["job"]["external_id"])
         if stage is not None:
-            found["stage_id"] = stage.external_id
-            found["stage_name"] = stage.name
+            found["stage_id"], found["stage_name"] = stage.external_id, stage.name
             found["stage_slug"], found["stage_kind"] = stage.slug, stage.kind
         if reason is not None:
             found["reason_id"], found["reason_name"] = reason.external_id, reason.name
@@ -269,17 +254,6 @@ def _shown(stages: Sequence[AccountStage]) -> str:
     return f"Its stages are {shown}{f' and {more} more' if more > 0 else ''}."
 
 
-def _needs_reason_to_differ(name: Operation, status: ApplicationStatus) -> bool:
-    return name == "reject" and status is ApplicationStatus.WITHDRAWN
-
-
-def _arrival(write: Write, stage: AccountStage | None) -> AtsRef | None:
-    """Returns the stage that the application will show, where the write determines it."""
-    if write.arrives_at is not None:
-        return AtsRef(external_id=write.arrives_at, name=write.arrives_at)
-    return AtsRef(external_id=stage.external_id, name=stage.name) if stage else None
-
-
 def _arrived(task: _Task, name: Operation, stage: AccountStage | None) -> ApplicationStatus:
     if name == "move" and stage is not None:
         return stage.status or task.target.status
@@ -292,7 +266,7 @@ def _is_there(
     """A named stage is there or not; without one, any stage of the status will do."""
     named = target.stage
     if named is not None and target.status.is_open:
-        return bool(current["status"].is_open) and _same_stage(current["stage"], named)
+        return bool(current["status"].is_open) and refers_to(named, current["stage"])
     if stage is not None:
         return bool(current["stage"]["external_id"] == stage.external_id)
     return bool(current["status"] == target.status)
@@ -303,13 +277,6 @@ def _is_as_near(task: _Task, stage: AccountStage) -> bool:
     stands_in = stage.status is not None and stage.status != task.target.status
     is_alike = task.current["status"] == stage.status
     return stands_in and is_alike and _is_there(task.current, task.target, stage)
-
-
-def _same_stage(current: AtsRef, wanted: AtsRef) -> bool:
-    if wanted["external_id"] is not None:
-        return current["external_id"] == wanted["external_id"]
-    name, there = wanted["name"], current["name"]
-    return name is not None and there is not None and folded(name) == folded(there)
 
 
 def _state(status: ApplicationStatus) -> str:

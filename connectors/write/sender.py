@@ -77,12 +77,7 @@ class WriteSender:
                 f"{self._model.title} takes a note in someone's name only; add `acting_user`",
                 operation="note",
             )
-        values = {
-            "application_id": ref.external_id,
-            "candidate_id": ref.candidate_external_id,
-            "job_id": ref.job_external_id,
-            "note": text,
-        }
+        values = {**ref.placeholders(), "note": text}
         draft = self._requests.draft(note.request, "note", values, is_write=True)
         await self.send(draft, note.shown_by)
 

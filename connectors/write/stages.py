@@ -83,11 +83,18 @@ class AccountStage(msgspec.Struct, frozen=True):
         """The canonical status of the stage."""
         return self.verdict.status if self.verdict else None
 
-    def is_called(self, wanted: AtsRef) -> bool:
-        """True if a name or an id refers to this stage."""
-        if wanted["external_id"] is not None:
-            return wanted["external_id"] == self.external_id
-        return wanted["name"] is not None and folded(wanted["name"]) == folded(self.name)
+    @property
+    def ref(self) -> AtsRef:
+        """The stage as an application shows it."""
+        return AtsRef(external_id=self.external_id, name=self.name)
+
+
+def refers_to(wanted: AtsRef, stage: AtsRef) -> bool:
+    """True if an id, or else a name, refers to the stage."""
+    if wanted["external_id"] is not None:
+        return wanted["external_id"] == stage["external_id"]
+    name, there = wanted["name"], stage["name"]
+    return name is not None and there is not None and folded(name) == folded(there)
 
 
 class StageReader:
@@ -129,7 +136,7 @@ class StageReader:
         """
         before = self._read_before.get(scope)
         given = (rows, *shown)
-        if before is not None and _are_same(before[0], given):
+        if before is not None and all(map(is_, before[0], given)):  # whatever their content
             return before[1]
         kinds = {identifier(row.get("id")): text(row.get("kind")) for part in shown for row in part}
         stages = []
@@ -188,11 +195,6 @@ class StageReader:
         )
 
 
-def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
-    """True for identical lists, whatever their content."""
-    return len(some) == len(others) and all(map(is_, some, others))
-
-
 def push_target(
     stages: Sequence[AccountStage], status: ApplicationStatus, operators: Operators
 ) -> AccountStage | None:
@@ -208,14 +210,10 @@ def push_target(
                 return stage
     fitting = [stage for stage in stages if stage.status == status]
     found = min(fitting, key=_preference, default=None)
-    yields = found is not None and found.yields and status.is_open
-    return _fixed_instead(stages, found) if found is not None and yields else found
-
-
-def _fixed_instead(stages: Sequence[AccountStage], found: AccountStage) -> AccountStage:
-    """Returns the fixed stage of the kind: the application's job may lack the listed one."""
-    alike = (stage for stage in stages if stage.is_fixed and stage.kind == found.kind)
-    return next(alike, found)
+    if found is None or not (found.yields and status.is_open):
+        return found
+    # The fixed stage of the kind: the application's job may lack the listed one.
+    return next((each for each in stages if each.is_fixed and each.kind == found.kind), found)
 
 
 def _preference(stage: AccountStage) -> tuple[int, float, str]:

@@ -58,7 +58,7 @@ async def test_a_refusal_with_megabytes_is_judged_by_its_status_and_not_decoded(
     def decode(raw: bytes) -> Any:
         raise AssertionError(f"{len(raw)} bytes were decoded")
 
-    monkeypatch.setattr("connectors.http.transport.decode", decode)
+    monkeypatch.setattr("connectors.http.answers.decode", decode)
     error = await refusal(status, b'{"errors": [' + b"[]," * LARGE + b"[]]}")
 
     assert type(error) is kind

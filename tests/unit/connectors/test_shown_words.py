@@ -5,9 +5,9 @@ from base64 import b64encode
 import pytest
 
 from connectors.definition.limits import Errors
+from connectors.http.answers import secrets_in
 from connectors.http.auth import Applied
 from connectors.http.error_classifier import ErrorClassifier, not_json
-from connectors.http.transport import secrets_in
 
 CLASSIFIER = ErrorClassifier(Errors(code="code"))
 
