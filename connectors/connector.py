@@ -37,10 +37,6 @@ JobsOfRecords = Mapping[str, Mapping[str, str]]
 """By record: the job's id of each application, by the application's id."""
 
 
-def _hides_none(_part: str, _name: str) -> bool:
-    return False
-
-
 class ListFacts(msgspec.Struct, frozen=True):
     """One list of a connector, in the order in which an import walks them."""
 
@@ -64,7 +60,7 @@ class ListFacts(msgspec.Struct, frozen=True):
     """The fields that the integration's `privacy` keeps out, such as `candidate.phones`."""
     hidden: frozenset[str] = frozenset()
     """All that `privacy` keeps out or hashes, also single fields such as `candidate.custom_fields.salary`."""
-    hides_custom: Callable[[str, str], bool] = _hides_none
+    hides_custom: Callable[[str, str], bool] = lambda _part, _name: False
     """True for a custom field, by its part and its name or path, that `privacy` keeps out: demographic ones."""
 
     @property

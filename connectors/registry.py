@@ -36,19 +36,15 @@ ENTRY_POINTS = "ats_sync.connectors"
 class SilentObserver:
     """Ignores everything."""
 
-    def request_sent(self, *, integration: str, operation: str) -> None:
-        """Nothing."""
+    def request_sent(self, *, integration: str, operation: str) -> None: ...
 
     def answer_received(
         self, *, integration: str, operation: str, status: int | None, seconds: float
-    ) -> None:
-        """Nothing."""
+    ) -> None: ...
 
-    def waiting(self, *, integration: str, until: datetime, reason: str) -> None:
-        """Nothing."""
+    def waiting(self, *, integration: str, until: datetime, reason: str) -> None: ...
 
-    def warned(self, *, integration: str, message: str) -> None:
-        """Nothing."""
+    def warned(self, *, integration: str, message: str) -> None: ...
 
 
 @dataclass(slots=True)

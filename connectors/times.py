@@ -55,7 +55,8 @@ def read_time(value: object, format_name: str = "iso", zone: tzinfo = UTC) -> da
     Raises:
         ValueError: the value is not a time of this format.
     """
-    if value is None or value == "" or _is_zero_date(value):
+    # Some databases write a missing date as year, month and day nought.
+    if value is None or value == "" or (isinstance(value, str) and value[:10] == "0000-00-00"):
         return None
     try:
         return _read(value, format_name, zone)
@@ -66,11 +67,6 @@ def read_time(value: object, format_name: str = "iso", zone: tzinfo = UTC) -> da
     except ValueError:
         # Python's own message quotes the value, which may be a person's data.
         raise ValueError(f"is no time in the format {format_name}") from None
-
-
-def _is_zero_date(value: object) -> bool:
-    """Some databases write a missing date as year, month and day nought."""
-    return isinstance(value, str) and value.startswith("0000-00-00")
 
 
 def _read(value: object, format_name: str, zone: tzinfo) -> datetime:

@@ -41,16 +41,15 @@ def merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 def _together(old: Any, new: Any) -> Any:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return merged(old, new)
-    if isinstance(old, list) and _are_indexes(old, new):
+    if isinstance(old, list) and isinstance(new, Mapping) and new and new.keys() <= _indexes(old):
         return [
             _together(each, new[str(at)]) if str(at) in new else each for at, each in enumerate(old)
         ]
     return new
 
 
-def _are_indexes(items: list[Any], new: Any) -> bool:
-    indexes = {str(at) for at in range(len(items))}
-    return isinstance(new, Mapping) and bool(new) and new.keys() <= indexes
+def _indexes(items: list[Any]) -> set[str]:
+    return {str(at) for at in range(len(items))}
 
 
 def obstacle(body: Mapping[str, Any], parameter: str) -> str | None:
@@ -63,10 +62,7 @@ def obstacle(body: Mapping[str, Any], parameter: str) -> str | None:
         inner = inner[int(name)] if isinstance(inner, list) else inner.get(name)
         if inner is None:
             return None
-        if not (isinstance(inner, Mapping) or _has_index(inner, names[at])):
+        has_index = isinstance(inner, list) and names[at] in _indexes(inner)
+        if not (isinstance(inner, Mapping) or has_index):
             return ".".join(names[:at])
     return None
-
-
-def _has_index(inner: Any, name: str) -> bool:
-    return isinstance(inner, list) and name in {str(at) for at in range(len(inner))}

@@ -9,8 +9,9 @@ import msgspec
 
 from config.header_text import unusable_in_header
 from connectors.errors import AuthRefused, BrokenAnswer, Forbidden, TokenUnavailable, Unavailable
+from connectors.http.answers import json_or_none
 from connectors.http.client import Answer
-from connectors.http.decoding import decode, in_utf8
+from connectors.http.decoding import in_utf8
 from connectors.http.error_classifier import not_json
 from connectors.times import http_date, read_time
 
@@ -45,26 +46,19 @@ def token_body(answer: Answer, words: TokenWords) -> dict[str, Any]:
         Unavailable: the token address is not well.
         BrokenAnswer: the answer is no JSON object.
     """
-    body = _json(answer)
+    content_type = answer.headers.get("Content-Type", "")
+    body = json_or_none(in_utf8(answer.body, content_type))
     code = _code(body)
     if answer.status >= 400 or code is not None:
         _refuse(answer.status, code, words)
     if not isinstance(body, dict):
         if body is None:
-            error = not_json("token", answer.status, answer.headers.get("Content-Type", ""))
+            error = not_json("token", answer.status, content_type)
             raise BrokenAnswer(
                 f"{error}; is {words.address} right?", status=answer.status, operation="token"
             )
         raise BrokenAnswer("the token answer is no JSON object", operation="token")
     return body
-
-
-def _json(answer: Answer) -> Any:
-    content_type = answer.headers.get("Content-Type", "")
-    try:
-        return decode(in_utf8(answer.body, content_type)) if answer.body else None
-    except msgspec.DecodeError:
-        return None
 
 
 def _code(body: Any) -> str | None:

@@ -1,7 +1,7 @@
 """An OpenAPI 3 document: read from a file, references followed, operations found by method and path."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,9 @@ class OpenApiDocument:
     @cached_property
     def base_paths(self) -> Sequence[tuple[str, ...]]:
         """The path of every server, in segments; variables have their default."""
-        found = {segments(self._server_path(server)) for server in self._servers()}
-        return sorted(found) or [()]
-
-    def _servers(self) -> Iterator[Json]:
         holders = [self.root, *map(self.resolve, _mapping(self.root.get("paths")).values())]
-        for holder in holders:
-            yield from map(_mapping, _list(holder.get("servers")))
+        servers = [_mapping(each) for holder in holders for each in _list(holder.get("servers"))]
+        return sorted({segments(self._server_path(server)) for server in servers}) or [()]
 
     def _server_path(self, server: Json) -> str:
         variables = _mapping(server.get("variables"))

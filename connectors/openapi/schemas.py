@@ -4,7 +4,7 @@ A schema here is one of the alternatives (`oneOf`, `anyOf`) with everything of `
 allows anything: nothing can be said about what is below it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -32,13 +32,10 @@ class Schemas:
         parts += [choices for name in _CHOICES if (choices := found.pop(name, None))]
         forms: list[Json] = [found]
         for choices in parts:
-            each = list(islice(self._all_of(choices, depth + 1), _MOST_FORMS))
+            every = (form for choice in choices for form in self.alternatives(choice, depth + 1))
+            each = list(islice(every, _MOST_FORMS))
             forms = [_merged(one, other) for one in forms for other in each][:_MOST_FORMS]
         return forms
-
-    def _all_of(self, choices: Iterable[Any], depth: int) -> Iterator[Json]:
-        for choice in choices:
-            yield from self.alternatives(choice, depth)
 
     def extended(self, schema: Any, more: Mapping[str, Json]) -> Json:
         """Returns the schema with more keys; a form that lists none of its own stays open."""

@@ -62,20 +62,18 @@ class DetailReader:
         files = fetcher.parts.definition.model.files
         self._lifetime = files.lifetime if files else None
         """How long addresses of files are good."""
-        reads = {
-            key: _Read(
-                one, make_list(f"{listing.name}.{key}", _as_list(one)), make_joins(one.joins)
+        reads: dict[str, _Read] = {}
+        for key, one in listing.spec.detail_reads.items():
+            spec = List(
+                holds="lookup", request=one.request, records=one.records, pagination=one.pagination
             )
-            for key, one in listing.spec.detail_reads.items()
-        }
+            reads[key] = _Read(one, make_list(f"{listing.name}.{key}", spec), make_joins(one.joins))
         self._reads = {key: read for key, read in reads.items() if read.spec.per == "record"}
         self._of_applications = {k: read for k, read in reads.items() if k not in self._reads}
-        self._candidate, self._application = (
-            Fields(part, ()) if mapper is None or not reads else mapper.details
-            for part, mapper in (
-                ("candidate", mappers.candidate),
-                ("application", mappers.application),
-            )
+        candidate, application = mappers.candidate, mappers.application
+        self._candidate = candidate.details if candidate and reads else Fields("candidate", ())
+        self._application = (
+            application.details if application and reads else Fields("application", ())
         )
         self._fetcher = fetcher
         self._issues = fetcher.issues
@@ -99,11 +97,7 @@ class DetailReader:
         Raises:
             AtsError: the ATS is away, refuses the credential, or fails at every one of them.
         """
-        shared = {
-            key: await self._in_batches(read, external_ids)
-            for key, read in self._reads.items()
-            if read.spec.batch > 1
-        }
+        shared = await self._in_batches(self._reads, external_ids)
 
         async def one(external_id: str) -> RecordDetails | MappingFailed | None:
             try:
@@ -135,11 +129,7 @@ class DetailReader:
         fields = self._candidate.only("attachments")
         shown_by = {name for path in fields.paths for name in details_used(path)}
         reads = {key: read for key, read in self._reads.items() if key in shown_by}
-        shared = {
-            key: await self._in_batches(read, [external_id])
-            for key, read in reads.items()
-            if read.spec.batch > 1
-        }
+        shared = await self._in_batches(reads, [external_id])
         try:
             context = await self._context(external_id, reads, shared)
         except NotFound:
@@ -188,12 +178,14 @@ class DetailReader:
         except (Forbidden, NotFound) as error:
             return self._empty_or_raise(read, error)
 
-    async def _in_batches(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:
+    async def _in_batches(self, reads: Mapping[str, _Read], external_ids: Sequence[str]) -> Shared:
         """Returns the answer about each record; an error stays with the record that causes it."""
-        size = read.spec.batch
-        found: dict[str, Any] = {}
-        for at in range(0, len(external_ids), size):
-            found |= await self._batch(read, external_ids[at : at + size])
+        found: dict[str, dict[str, Any]] = {}
+        for key, read in reads.items():
+            size = read.spec.batch
+            for at in range(0, len(external_ids) if size > 1 else 0, size):
+                batch = await self._batch(read, external_ids[at : at + size])
+                found.setdefault(key, {}).update(batch)
         return found
 
     async def _batch(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:
@@ -267,9 +259,3 @@ class DetailReader:
             for each in candidate["attachments"]
         ]
         return {**candidate, "attachments": files}
-
-
-def _as_list(read: DetailRead) -> List:
-    return List(
-        holds="lookup", request=read.request, records=read.records, pagination=read.pagination
-    )

@@ -188,16 +188,12 @@ def _apart(pairs: Iterable[tuple[Any, Any]], depth: int = 1) -> dict[str, Any]:
         taken = name
         for number, (_, item) in enumerate(entries, start=1):
             if number > 1:
-                taken = _free(f"{name}_{number}", alike, found)
+                taken = f"{name}_{number}"
+                while taken in alike or taken in found:
+                    taken += "_"
             value = unwrapped(item)
             found[taken] = storable(value.value if type(value) is AsItCame else value, depth)
     return found
-
-
-def _free(name: str, *taken: Iterable[str]) -> str:
-    while any(name in names for names in taken):
-        name += "_"
-    return name
 
 
 def unwrapped(value: Any) -> Any:

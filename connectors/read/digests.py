@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from connectors.definition.compiled_paths import Getter
 from connectors.http.decoding import FAILURES
+from connectors.read.partial_decoder import keys_decoder
 
 Digest = Callable[[bytes | memoryview], bytes]
 """From a record's bytes to its digest."""
@@ -64,11 +65,7 @@ def content_hasher(names: Collection[str], volatile: Sequence[str]) -> Digest:
     names = frozenset(names).difference(volatile)
     touched = {path.split(".")[0].removesuffix("[]") for path in volatile}
     whole, pruned = sorted(names - touched), sorted(names & touched)
-    fields: list[tuple[str, Any, Any]] = [
-        (f"f{at}", msgspec.Raw | UnsetType, UNSET) for at in range(len(names))
-    ]
-    renamed = {f"f{at}": name for at, name in enumerate((*whole, *pruned))}
-    decoder = msgspec.json.Decoder(msgspec.defstruct("Content", fields, rename=renamed))
+    decoder = keys_decoder((*whole, *pruned), msgspec.Raw | UnsetType, UNSET)
     prune = pruner(volatile)
 
     def digest(raw: bytes | memoryview) -> bytes:

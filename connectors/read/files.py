@@ -1,7 +1,7 @@
 """Fetches candidates' files: where they are, whether that may be asked, and what comes of it."""
 
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -29,7 +29,6 @@ from connectors.errors import (
 from connectors.http.addresses import same_origin, sendable
 from connectors.http.answers import whole
 from connectors.http.client import Answer, Outgoing
-from connectors.http.file_hosts import FileHosts
 from connectors.http.parts import Parts
 from connectors.read.background_details import DetailReader
 from connectors.read.conversions import files, text
@@ -39,6 +38,7 @@ from connectors.read.record_reader import ListReader
 FILE = "file"
 """The operation, as limits and metrics name it."""
 MAX_REDIRECTS = 3
+_HTTPS_PORT = 443
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AROUND = 64 * 1024
 """Bytes of an answer in JSON beside the content of its file."""
@@ -48,6 +48,28 @@ _WHOLE = frozenset({200, 203})
 """Statuses of an answer that is the whole file."""
 _STALE = frozenset({401, 403, 404, 410})
 """Statuses of a file host for an address that it no longer accepts (S3 answers 403)."""
+
+
+class FileHosts:
+    """The hosts that files may be fetched from: those of the definition and of the operator."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        """Take host names, `*.` with a domain, and addresses with a scheme."""
+        entries = list(hosts)
+        self._origins = {URL(one).origin() for one in entries if "://" in one}
+        self._names = {one for one in entries if "://" not in one and not one.startswith("*.")}
+        self._suffixes = tuple(one[1:] for one in entries if one.startswith("*."))
+
+    def allow(self, url: URL) -> bool:
+        """True if a file may be fetched from there: https at a known name, or a known address."""
+        if url.host is None or url.user is not None:
+            return False
+        if url.is_absolute() and url.origin() in self._origins:
+            return True
+        if url.scheme != "https" or url.port != _HTTPS_PORT:
+            return False
+        host = url.host.lower()
+        return host in self._names or host.endswith(self._suffixes)
 
 
 class FileReader:

@@ -12,7 +12,7 @@ from connectors.definition.paths import SIMPLE_PATH
 from connectors.http.decoding import FAILURES, decode
 from connectors.read.digests import Digest
 from connectors.read.ids import identifier, scoped_id, unusable
-from connectors.read.partial_decoder import as_object
+from connectors.read.partial_decoder import as_object, keys_decoder
 
 SCOPE = "_scope"
 """The key under which a record holds the scope that its list was walked for."""
@@ -40,9 +40,7 @@ def key_reader(paths: Sequence[str]) -> KeyReader:
     are_plain = all(SIMPLE_PATH.fullmatch(path) and "." not in path for path in paths)
     if not are_plain or len(set(paths)) < len(paths):
         return from_whole
-    names = {f"f{at}": path for at, path in enumerate(paths)}
-    fields = [(field, Any, None) for field in names]
-    decoder = msgspec.json.Decoder(msgspec.defstruct("Keys", fields, rename=names))
+    decoder = keys_decoder(paths, Any, None)
 
     def from_part(raw: bytes | memoryview) -> tuple[Any, ...]:
         try:
@@ -106,13 +104,11 @@ def with_scope(raw: bytes | memoryview, scope: str) -> bytes:
 
 def scoped(identified: IdentifiedRecords) -> IdentifiedRecords:
     """Returns the same records with ids that hold their scopes too."""
-    records = [_scoped(record) for record in identified.records]
+    records = []
+    for record in identified.records:
+        scope = getattr(_scope_of.decode(record.raw), "f0")  # noqa: B009 (made at run time)
+        records.append(record._replace(external_id=scoped_id(scope, record.external_id)))
     return IdentifiedRecords(records, identified.failed, identified.times)
 
 
 _scope_of = msgspec.json.Decoder(msgspec.defstruct("Scoped", [("f0", str)], rename={"f0": SCOPE}))
-
-
-def _scoped(record: RawRecord) -> RawRecord:
-    scope = getattr(_scope_of.decode(record.raw), "f0")  # noqa: B009 (made at run time)
-    return record._replace(external_id=scoped_id(scope, record.external_id))

@@ -1,6 +1,6 @@
 """Turns a vendor's record into canonical words: pure functions, compiled once per connector."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
@@ -153,9 +153,8 @@ class Fields:
         return self._with(fields, custom)
 
     def only(self, name: str) -> "Fields":
-        """One field by itself; none if it is not among them."""
-        custom = self._custom_paths if name == "custom_fields" else {}
-        return self._with([each for each in self._every if each.name == name], custom)
+        """One field by itself, without custom fields of the operator; none if it is not among them."""
+        return self._with([each for each in self._every if each.name == name], {})
 
     def _with(self, fields: Sequence[_Field], custom: Mapping[str, str]) -> "Fields":
         return Fields(self._part, fields, custom, privacy=self._privacy)
@@ -227,7 +226,16 @@ def _fields_of(
     zone: tzinfo,
     privacy: PrivacyFilter | None,
 ) -> Fields:
-    fields = list(_fields(part, mapping, _in_zone(kinds, zone), extras, zone))
+    fields = []
+    for name, usual in kinds.items():
+        in_zone = usual is moment and zone is not UTC
+        convert = partial(moment, zone=zone) if in_zone else usual
+        own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
+        source = PathSource(own) if own else getattr(mapping, name)
+        get = getter(source, zone)
+        as_it_is = compile_path(source.path) if isinstance(source, Each) else get
+        paths = tuple(paths_in(source))
+        fields.append(_Field(name, get, convert, paths, plain_key(source), as_it_is))
     return Fields(part, fields, _extra_custom_fields(part, extras), privacy=privacy)
 
 
@@ -236,29 +244,6 @@ def _reason(error: Exception) -> str:
     return (
         str(error) if isinstance(error, ValueError) else f"cannot be read ({type(error).__name__})"
     )
-
-
-def _in_zone(kinds: Mapping[str, Convert], zone: tzinfo) -> Mapping[str, Convert]:
-    """The same, with times that carry no zone read in this one."""
-    if zone is UTC:
-        return kinds
-    at = partial(moment, zone=zone)
-    return {name: at if convert is moment else convert for name, convert in kinds.items()}
-
-
-def _fields(
-    part: str,
-    mapping: Any,
-    kinds: Mapping[str, Convert],
-    extras: Extras,
-    zone: tzinfo,
-) -> Iterator[_Field]:
-    for name, convert in kinds.items():
-        own = extras.get(f"{part}.{name}") or (extras.get(name) if part == "candidate" else None)
-        source = PathSource(own) if own else getattr(mapping, name)
-        get = getter(source, zone)
-        as_it_is = compile_path(source.path) if isinstance(source, Each) else get
-        yield _Field(name, get, convert, tuple(paths_in(source)), plain_key(source), as_it_is)
 
 
 def _extra_custom_fields(part: str, extras: Extras) -> dict[str, str]:

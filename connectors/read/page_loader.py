@@ -12,8 +12,6 @@ from connectors.definition.lists import List
 from connectors.definition.pagination import (
     CursorPagination,
     NextUrlPagination,
-    OffsetPagination,
-    PagePagination,
     Pagination,
 )
 from connectors.errors import BrokenAnswer, Misdirected
@@ -36,6 +34,7 @@ from connectors.read.pagination import (
     path_marks,
 )
 
+_END_MARKERS = ("more", "done", "pages", "total")
 Check = Callable[[Fetched], None]
 """Raises `Inconclusive` for a page that contradicts those before it."""
 
@@ -189,18 +188,13 @@ def with_parameters(draft: Draft, query: Mapping[str, str], body: Mapping[str, A
 
 def _marks_ends(pagination: Pagination) -> bool:
     """True where answers mark whether they are the last, so that empty ones prove it."""
-    if isinstance(pagination, PagePagination):
-        return bool(pagination.more or pagination.done or pagination.pages)
-    if isinstance(pagination, OffsetPagination):
-        return bool(pagination.more or pagination.done or pagination.total)
-    return isinstance(pagination, CursorPagination) and pagination.more is not None
+    return any(getattr(pagination, name, None) for name in _END_MARKERS)
 
 
 def _paths_around(spec: List) -> list[str]:
     """Returns every path that is read from a page besides its records."""
-    markers = ("more", "done", "pages", "total", "at")
     found: list[str | None] = [spec.total]
-    found += [getattr(spec.pagination, name, None) for name in markers]
+    found += [getattr(spec.pagination, name, None) for name in (*_END_MARKERS, "at")]
     if isinstance(spec.cursor, SyncTokenCursor):
         found.append(spec.cursor.at)
     return [path for path in found if path]

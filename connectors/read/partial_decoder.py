@@ -15,15 +15,20 @@ class Decode(Protocol):
     def __call__(self, raw: bytes | memoryview, note: Note = ..., /) -> Any: ...
 
 
+def keys_decoder(names: Sequence[str], kind: Any, missing: Any) -> msgspec.json.Decoder[Any]:
+    """Returns a decoder of an object to a struct of the values of these keys, in their order."""
+    fields: list[tuple[str, Any, Any]] = [(f"f{at}", kind, missing) for at in range(len(names))]
+    renamed = {f"f{at}": name for at, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Keys", fields, rename=renamed))
+
+
 def partial_decoder(names: Sequence[str]) -> Decode:
     """Returns a decoder of these keys; the others cost a sixth of what building them would.
 
     Raises:
         msgspec.DecodeError: when called, for what is no JSON or no object.
     """
-    fields: list[tuple[str, Any, Any]] = [(f"f{at}", Any, UNSET) for at in range(len(names))]
-    renamed = {f"f{at}": name for at, name in enumerate(names)}
-    decoder = msgspec.json.Decoder(msgspec.defstruct("Part", fields, rename=renamed))
+    decoder = keys_decoder(names, Any, UNSET)
     wanted = frozenset(names)
 
     def decode_part(raw: bytes | memoryview, note: Note = unnoted) -> Any:

@@ -24,7 +24,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.http.file_hosts import FileHosts
+from connectors.read.files import FileHosts
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 REF = FileRef("people", "7", "7", "f/1")
