@@ -12,6 +12,8 @@ from models.errors import AtsSyncError
 class AtsError(AtsSyncError):
     """The ATS did not do what was requested."""
 
+    usual_status: int | None = None
+
     def __init__(
         self,
         message: str = "",
@@ -21,7 +23,7 @@ class AtsError(AtsSyncError):
         until: datetime | None = None,
     ) -> None:
         super().__init__(message or self.__doc__ or "")
-        self.status = status
+        self.status = self.usual_status if status is None else status
         self.operation = operation
         self.until = until
         """Before this moment the ATS wants no further request, as far as it said."""
@@ -38,15 +40,7 @@ class Transient(AtsError):
 class RateLimited(Transient):
     """The ATS asks to slow down."""
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        status: int | None = 429,
-        operation: str | None = None,
-        until: datetime | None = None,
-    ) -> None:
-        super().__init__(message, status=status, operation=operation, until=until)
+    usual_status = 429
 
 
 class Unavailable(Transient):

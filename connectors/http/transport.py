@@ -212,9 +212,7 @@ class Transport:
 
     async def _answered(self, request: Outgoing, applied: Applied) -> Answer:
         request_class = self._class_of(request)
-        async with self.budget.slot(request_class, self._waiting):
-            answer = await self._exchange(request, applied)
-        self.budget.learn(request_class, answer.headers)
+        answer = await self._in_turn(request, request_class, applied)
         if answer.status != 429:
             self.budget.accepted(request_class)
         return answer
@@ -275,9 +273,7 @@ class Transport:
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
     ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
         request_class = self._class_of(request)
-        async with self.budget.slot(request_class, self._waiting) as sent:
-            answer = await self._exchange(request, applied)
-        self.budget.learn(request_class, answer.headers, sent)
+        answer = await self._in_turn(request, request_class, applied)
         envelope, payload = self._parsed(request, answer, parse)
         found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":
@@ -296,6 +292,15 @@ class Transport:
             return parse(in_utf8(answer.body, content_type))
         except msgspec.DecodeError:
             raise not_json(request.operation, answer.status, content_type) from None
+
+    async def _in_turn(
+        self, request: Outgoing, request_class: RequestClass, applied: Applied
+    ) -> Answer:
+        """Waits until the limits have room, and learns what the answer says about them."""
+        async with self.budget.slot(request_class, self._waiting) as sent:
+            answer = await self._exchange(request, applied)
+        self.budget.learn(request_class, answer.headers, sent)
+        return answer
 
     async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
         sent = request
@@ -331,15 +336,13 @@ class Transport:
         """Token requests have a budget of their own and carry no other credential."""
         request_class = RequestClass("token", is_token=True)
         try:
-            async with self.budget.slot(request_class, self._waiting):
-                answer = await self._exchange(request, Applied())
+            answer = await self._in_turn(request, request_class, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
         except Misdirected as error:
             was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
             message = f"the token address {was}; correct it where the configuration names it"
             raise TokenUnavailable(message, status=error.status, operation="token") from None
-        self.budget.learn(request_class, answer.headers)
         self._obey_pause_of(request_class, answer)
         return answer
 

@@ -46,10 +46,6 @@ class Fetcher(msgspec.Struct, frozen=True):
     lists: Mapping[str, AtsList]
     issues: IssueLog
 
-    async def rows(self, name: str, ids: Iterable[str]) -> Rows:
-        """The records with these ids, or with these values of the key that the request takes."""
-        return (await self.read(name, ids, is_join=True)).rows
-
     async def read(
         self,
         name: str,
@@ -59,7 +55,10 @@ class Fetcher(msgspec.Struct, frozen=True):
         background: bool = False,
         is_join: bool = False,
     ) -> ReadRows:
-        """The records with these ids. An unusable id is at no ATS and not requested."""
+        """The records with these ids, or for a join with these values of the key that the request takes.
+
+        An unusable id is at no ATS and not requested.
+        """
         spec = self._spec(name)
         wanted = sorted({each for each in ids if self._is_usable(name, each)})
         batches = [wanted[at : at + spec.batch] for at in range(0, len(wanted), spec.batch)]

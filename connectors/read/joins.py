@@ -62,7 +62,7 @@ class JoinLoader:
     async def _refresh(self, join: Join) -> None:
         """Loads a list; an optional one that fails for now is used as it was last read."""
         try:
-            await self._lookups.refresh(join.list)
+            await self._lookups.rows(join.list, max_age_s=0.0)
         except (*_REFUSED, *_FAILING) as error:
             self._close_or_raise(join, error)
             if self._lookups.has(join.list) and self._closed[join.list]:
@@ -173,5 +173,7 @@ class JoinLoader:
     async def _rows_of(self, join: Join, keys: set[str]) -> Rows:
         """Returns each record once, also where pages overlap."""
         id_of = compile_path(self._fetcher.lists[join.list].spec.id)
-        rows = await self._fetcher.rows(join.list, keys)
-        return list({identifier(id_of(row)) or at: row for at, row in enumerate(rows)}.values())
+        read = await self._fetcher.read(join.list, keys, is_join=True)
+        return list(
+            {identifier(id_of(row)) or at: row for at, row in enumerate(read.rows)}.values()
+        )

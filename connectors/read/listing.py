@@ -61,6 +61,7 @@ class AtsList:
         self.spec = spec = loader.spec
         self.issues = loader.issues
         self.load_scopes = load_scopes
+        self.draft = loader.draft
         self._loader = loader
         self._clock = parts.clock
         self._timed = spec.cursor if isinstance(spec.cursor, UpdatedAtCursor) else None
@@ -104,10 +105,6 @@ class AtsList:
             return fetched
         records = [with_scope(raw, state.scope) for raw in fetched.records]
         return replace(fetched, records=records)
-
-    def draft(self, extra: Mapping[str, object] | None = None) -> Draft:
-        """Returns the list's request, filled but for what differs from page to page."""
-        return self._loader.draft(extra)
 
     async def rows(self, draft: Draft, *, most: int | None = None) -> list[Any] | None:
         """Reads every record of a short list, parsed; None as soon as there are more than `most`."""

@@ -59,10 +59,6 @@ class Lookups:
         self._tables: dict[tuple[str, str | None], _Table] = {}
         self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
 
-    async def refresh(self, name: str) -> None:
-        """Loads a list again."""
-        await self._loaded(name, None, newer_than=self._clock.monotonic())
-
     def has(self, name: str) -> bool:
         """True if the list was loaded before, however long ago."""
         return (name, None) in self._tables
