@@ -8,7 +8,17 @@ from typing import Any
 
 import msgspec
 
-from connectors.connector import (
+from connectors.definition.capabilities import capabilities_of
+from connectors.definition.cursors import NoCursor
+from connectors.definition.lists import List
+from connectors.definition.root import DefinitionModel
+from connectors.http.answers import whole
+from connectors.http.parts import Parts
+from connectors.read.page_iterator import walk
+from connectors.read.privacy import PrivacyFilter
+from connectors.read.reader import AtsReader
+from connectors.read.statuses import StatusRules
+from connectors.values import (
     ApplicationRef,
     Capabilities,
     DetailFacts,
@@ -32,16 +42,6 @@ from connectors.connector import (
     Unchanged,
     Window,
 )
-from connectors.definition.capabilities import capabilities_of
-from connectors.definition.cursors import NoCursor
-from connectors.definition.lists import List
-from connectors.definition.root import DefinitionModel
-from connectors.http.answers import whole
-from connectors.http.parts import Parts
-from connectors.read.page_iterator import walk
-from connectors.read.privacy import PrivacyFilter
-from connectors.read.reader import AtsReader
-from connectors.read.statuses import StatusRules
 from connectors.write.account_reader import ACCOUNT_AGE_S, AccountReader
 from connectors.write.analytics import AnalyticsSender
 from connectors.write.choices import ChoiceFinder

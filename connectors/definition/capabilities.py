@@ -1,11 +1,11 @@
 """The capabilities that a definition gives its connector."""
 
-from connectors.connector import Capabilities
 from connectors.definition.analytics import ValueAnalytics
 from connectors.definition.paths import details_used
 from connectors.definition.records import NOTHING
 from connectors.definition.root import DefinitionModel
 from connectors.definition.sources import paths_in
+from connectors.values import Capabilities
 from models.status import ApplicationStatus
 
 

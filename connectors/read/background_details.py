@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.connector import JobsOfRecords, MappingFailed, RecordDetails
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import DetailRead, Join, List
 from connectors.definition.paths import DETAIL, details_used
@@ -18,6 +17,7 @@ from connectors.read.ids import identifier
 from connectors.read.joins import JoinLoader
 from connectors.read.listing import AtsList
 from connectors.read.mapping import BROKEN, FieldIssue, Fields, RecordFailed
+from connectors.values import JobsOfRecords, MappingFailed, RecordDetails
 from models.times import to_milliseconds
 
 Context = dict[str, Any]

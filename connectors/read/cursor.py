@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.connector import Cursor, Window
 from connectors.definition.bodies import body_entry
 from connectors.definition.cursors import Cursor as CursorKind
 from connectors.definition.cursors import SyncTokenCursor, UpdatedAtCursor
 from connectors.definition.placeholders import fill
 from connectors.times import read_time, write_time, written_twice
+from connectors.values import Cursor, Window
 from models.times import iso
 
 CLOCK_DOUBT = timedelta(minutes=10)

@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 from yarl import URL
 
-from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.files import Files
 from connectors.definition.sources import PathSource
@@ -34,6 +33,7 @@ from connectors.read.background_details import DetailReader
 from connectors.read.conversions import files, text
 from connectors.read.getters import getter
 from connectors.read.record_reader import ListReader
+from connectors.values import FetchedFile, FileAddress, FileRef
 
 FILE = "file"
 """The operation, as limits and metrics name it."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from connectors.connector import MappingFailed, RawRecord
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.paths import SIMPLE_PATH
 from connectors.http.decoding import FAILURES, decode
 from connectors.read.digests import Digest
 from connectors.read.ids import identifier, scoped_id, unusable
 from connectors.read.partial_decoder import as_object, keys_decoder
+from connectors.values import MappingFailed, RawRecord
 
 SCOPE = "_scope"
 """The key under which a record holds the scope that its list was walked for."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from connectors.connector import IssueKind, ReadIssue
 from connectors.read.mapping import FieldIssue
+from connectors.values import IssueKind, ReadIssue
 
 _MOST = 500
 """Different issues that are kept; a run that has more of them has named enough."""

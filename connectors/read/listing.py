@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from connectors.connector import Page, Window
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.cursors import SyncTokenCursor, UpdatedAtCursor
 from connectors.definition.pagination import OffsetPagination, PagePagination
@@ -30,6 +29,7 @@ from connectors.read.page_cycles import PagesRead
 from connectors.read.page_loader import Check, PageLoader, total_at, with_parameters
 from connectors.read.pagination import Inconclusive, PageAnswer, PageKey, passed_over
 from connectors.times import http_date, read_time, worth_reading
+from connectors.values import Page, Window
 
 
 class Scopes(msgspec.Struct, frozen=True):

@@ -9,10 +9,10 @@ import msgspec
 import xxhash
 from yarl import URL
 
-from connectors.connector import Position
 from connectors.errors import AtsError, CursorRefused
 from connectors.read.pagination import PageKey
 from connectors.times import read_time
+from connectors.values import Position
 from models.times import iso
 
 

@@ -7,7 +7,6 @@ from contextlib import aclosing
 import msgspec
 from msgspec.structs import replace
 
-from connectors.connector import Page, Position, Window
 from connectors.errors import (
     OF_ONE_RECORD,
     AtsError,
@@ -26,6 +25,7 @@ from connectors.read.listing import AtsList
 from connectors.read.listing_state import NOTHING, Counted, Fetched, HashedIds, ListingState
 from connectors.read.page_cycles import PagesRead
 from connectors.read.pagination import Inconclusive
+from connectors.values import Page, Position, Window
 
 _BAD = (*OF_ONE_RECORD, NotFound)
 """The errors of one page that leave others readable."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from connectors.connector import ApplicationRef, RawRecord
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.lists import List
 from connectors.definition.records import NOTHING
@@ -27,6 +26,7 @@ from connectors.read.page_loader import PageLoader
 from connectors.read.privacy import PrivacyFilter
 from connectors.read.record_reader import ListReader
 from connectors.read.statuses import StatusRules
+from connectors.values import ApplicationRef, RawRecord
 from models.candidate import ApplicationRecord
 
 _REMEMBERED = 2000

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import msgspec
 
-from connectors.connector import Mapped, MappingFailed, RawRecord, Unchanged
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.paths import DETAIL
 from connectors.errors import OF_ONE_RECORD, BrokenAnswer, NotFound
@@ -21,6 +20,7 @@ from connectors.read.listing import AtsList
 from connectors.read.mapping import BROKEN, FieldIssue, RecordFailed
 from connectors.read.partial_decoder import Decode, partial_decoder
 from connectors.read.record_caps import oversize, too_deep
+from connectors.values import Mapped, MappingFailed, RawRecord, Unchanged
 from models.candidate import ApplicationRecord, AtsRef, CandidateRecord
 
 YIELD_AFTER = 96

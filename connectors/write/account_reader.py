@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from connectors.connector import ApplicationRef, PushTarget, StageFacts
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.root import DefinitionModel
 from connectors.definition.writes import operations_for
@@ -11,6 +10,7 @@ from connectors.read.ids import identifier
 from connectors.read.joins import Context
 from connectors.read.reader import AtsReader
 from connectors.read.statuses import StatusRules
+from connectors.values import ApplicationRef, PushTarget, StageFacts
 from connectors.write.choices import ChoiceFinder
 from connectors.write.push_planner import AccountSetup
 from connectors.write.stages import (

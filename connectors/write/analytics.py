@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.connector import ApplicationRef
 from connectors.definition.analytics import ReportAnalytics, ValueAnalytics
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import fill_text
@@ -13,6 +12,7 @@ from connectors.errors import NotSupported
 from connectors.http.parts import Parts
 from connectors.http.transport import ANALYTICS
 from connectors.read.reader import AtsReader
+from connectors.values import ApplicationRef
 from connectors.write.account_reader import ACCOUNT_AGE_S
 from connectors.write.choices import ChoiceFinder
 from connectors.write.sender import WriteSender

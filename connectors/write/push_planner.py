@@ -5,15 +5,6 @@ from typing import Any
 
 import msgspec
 
-from connectors.connector import (
-    AlreadyThere,
-    ApplicationRef,
-    Impossible,
-    PushPlan,
-    PushTarget,
-    Step,
-    Steps,
-)
 from connectors.definition.compiled_paths import compile_path
 from connectors.definition.placeholders import MissingValue
 from connectors.definition.writes import (
@@ -25,6 +16,15 @@ from connectors.definition.writes import (
 )
 from connectors.http.parts import Parts
 from connectors.times import write_time
+from connectors.values import (
+    AlreadyThere,
+    ApplicationRef,
+    Impossible,
+    PushPlan,
+    PushTarget,
+    Step,
+    Steps,
+)
 from connectors.write.stages import AccountReason, AccountStage, push_target, reason_for, refers_to
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import TURNED_DOWN, ApplicationStatus

@@ -4,11 +4,11 @@ from typing import Any
 
 from yarl import URL
 
-from connectors.connector import ApplicationRef, Step
 from connectors.definition.compiled_paths import compile_path
 from connectors.errors import GuardRefused, NotSupported, OutcomeUnknown, Rejected
 from connectors.http.parts import Parts
 from connectors.http.requests import Draft
+from connectors.values import ApplicationRef, Step
 from connectors.write.proof import EMPTY, Written, doubt, written
 
 

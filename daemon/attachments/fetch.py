@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.errors import (
     AddressExpired,
     AtsError,
@@ -21,6 +20,7 @@ from connectors.errors import (
     RateLimited,
     TokenUnavailable,
 )
+from connectors.values import FetchedFile, FileAddress, FileRef
 from daemon.attachments.cleanup import release
 from daemon.attachments.content_type import content_type_of
 from daemon.attachments.context import FetchContext

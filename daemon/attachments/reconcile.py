@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from connectors.connector import ListFacts
+from connectors.values import ListFacts
 from daemon.attachments.context import AttachmentPorts, FetchContext
 from daemon.core.attachments import AttachmentRules, CandidateFiles, files_of
 

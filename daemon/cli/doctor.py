@@ -17,8 +17,9 @@ from config.operator import OperatorConfig
 from config.operator_events import EventSink
 from config.operator_retention import Retention
 from config.settings import Settings, variable
-from connectors.connector import Connector, StageFacts
+from connectors.connector import Connector
 from connectors.errors import AtsError
+from connectors.values import StageFacts
 from daemon.app.jobs import make_connector
 from daemon.app.services import AppServices
 from daemon.cli.session import (

@@ -10,8 +10,9 @@ import typer
 from msgspec.structs import asdict
 from yarl import URL
 
-from connectors.connector import ApplicationRef, Connector, PushTarget, Steps
+from connectors.connector import Connector
 from connectors.errors import AtsError
+from connectors.values import ApplicationRef, PushTarget, Steps
 from daemon.app.jobs import import_ports, reconciliation
 from daemon.cli.command_context import CommandContext, command_context, open_services
 from daemon.cli.poll_progress import Watcher

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.connector import ApplicationRef, Connector
+from connectors.connector import Connector
 from connectors.errors import (
     AtsError,
     AuthRefused,
@@ -26,6 +26,7 @@ from connectors.errors import (
     Transient,
 )
 from connectors.http.vendor_words import harmless
+from connectors.values import ApplicationRef
 from daemon.core.analytics import Period, Standpoint
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.ports.analytics import (

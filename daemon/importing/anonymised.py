@@ -3,7 +3,7 @@
 The ATS keeps their records. These are left out, now and later: the receipt has hashes of their ids.
 """
 
-from connectors.connector import ListFacts
+from connectors.values import ListFacts
 from daemon.core.alert_texts import deletion_brake
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.erasure import PersonIds

@@ -11,17 +11,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from connectors.connector import (
-    Connector,
-    ListFacts,
-    Mapped,
-    MappingFailed,
-    Page,
-    RawRecord,
-    Unchanged,
-)
+from connectors.connector import Connector
 from connectors.errors import AtsError
 from connectors.http.vendor_words import harmless
+from connectors.values import ListFacts, Mapped, MappingFailed, Page, RawRecord, Unchanged
 from daemon.core.snapshot import Known, record_changed_at
 from daemon.importing.failures import unexpected
 from daemon.importing.prepared_page import PreparedPage

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.connector import ListFacts, Mapped
+from connectors.values import ListFacts, Mapped
 from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
 from daemon.core.keep_known import keep_fields, keep_missing

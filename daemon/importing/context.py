@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.connector import Connector, ListFacts
+from connectors.connector import Connector
+from connectors.values import ListFacts
 from daemon.core.attachments import AttachmentRules
 from daemon.core.conflict import Policy
 from daemon.core.integrations import IntegrationRef

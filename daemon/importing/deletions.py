@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from connectors.connector import Connector, ListFacts
+from connectors.connector import Connector
+from connectors.values import ListFacts
 from daemon.core.alert_texts import deletion_brake, zero_candidates
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions

@@ -12,15 +12,9 @@ from uuid import uuid4
 
 import structlog
 
-from connectors.connector import (
-    Connector,
-    DetailFacts,
-    JobsOfRecords,
-    ListFacts,
-    MappingFailed,
-    RecordDetails,
-)
+from connectors.connector import Connector
 from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
+from connectors.values import DetailFacts, JobsOfRecords, ListFacts, MappingFailed, RecordDetails
 from daemon.core.details import (
     APPLICATION,
     CANDIDATE,

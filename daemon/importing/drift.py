@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.connector import ListFacts
+from connectors.values import ListFacts
 from daemon.core.alert_texts import schema_drift
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext

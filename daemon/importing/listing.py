@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from connectors.connector import Cursor, ListFacts, Page, Window
 from connectors.errors import CursorRefused
+from connectors.values import Cursor, ListFacts, Page, Window
 from daemon.core.poll_state import ListPosition, PollState
 from daemon.importing.context import ImportContext, ShownList
 from daemon.importing.drift import watch_fields

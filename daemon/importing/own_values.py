@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from connectors.connector import Mapped
+from connectors.values import Mapped
 from daemon.core.exported_field import own_value
 from daemon.core.record_change import RecordChange
 from daemon.importing.context import ImportContext

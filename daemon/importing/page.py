@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from connectors.connector import ListFacts, Page, RawRecord
 from connectors.errors import AtsError
+from connectors.values import ListFacts, Page, RawRecord
 from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made

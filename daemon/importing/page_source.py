@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from connectors.connector import Page
+from connectors.values import Page
 from daemon.importing.page_slot import PageSlot
 from daemon.importing.prepared_page import PreparedPage
 

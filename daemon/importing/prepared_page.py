@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from connectors.connector import Mapped, Page
+from connectors.values import Mapped, Page
 from daemon.core.snapshot import Known
 
 

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from connectors.connector import Connector, ListFacts, Page, Position, Window
+from connectors.connector import Connector
 from connectors.errors import CursorRefused
+from connectors.values import ListFacts, Page, Position, Window
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import ListingPass, PollState, state_from

@@ -2,8 +2,8 @@
 
 import structlog
 
-from connectors.connector import ListFacts
 from connectors.errors import AtsError, AuthRefused
+from connectors.values import ListFacts
 from daemon.importing.context import ImportContext
 from daemon.importing.page import import_records
 from daemon.importing.retry import read_by_id

@@ -2,8 +2,8 @@
 
 import structlog
 
-from connectors.connector import Cursor, ListFacts, Window
 from connectors.errors import AtsError, AuthRefused
+from connectors.values import Cursor, ListFacts, Window
 from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import BY_ID_BATCH, batches, delete_proved, live_among

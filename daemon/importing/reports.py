@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.connector import ReadIssue
+from connectors.values import ReadIssue
 from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext

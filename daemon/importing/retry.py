@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from connectors.connector import Connector, ListFacts, RawRecord
+from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused, Transient
+from connectors.values import ListFacts, RawRecord
 from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures, unexpected
 from daemon.importing.page import import_records

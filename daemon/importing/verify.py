@@ -9,7 +9,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from connectors.connector import Connector, DetailFacts, ListFacts, Mapped, RawRecord, Window
+from connectors.connector import Connector
+from connectors.values import DetailFacts, ListFacts, Mapped, RawRecord, Window
 from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
 from daemon.core.snapshot import Known, Record, Snapshot, newest_candidates

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 from msgspec.structs import replace
 
-from connectors.connector import ListFacts
+from connectors.values import ListFacts
 from daemon.core.webhook_health import WebhookHealth
 from daemon.core.webhooks import PendingEvents
 from daemon.importing.context import ImportContext

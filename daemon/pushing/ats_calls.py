@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import structlog
 
-from connectors.connector import PushPlan, Step
 from connectors.errors import AtsError, NotFound, Rejected, UnexpectedPayload
+from connectors.values import PushPlan, Step
 from daemon.core.push_note import hired_content
 from daemon.pushing.attempt import Attempt, AttemptContext
 from models.status import ApplicationStatus

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from connectors.connector import ApplicationRef, Connector, PushTarget
+from connectors.connector import Connector
 from connectors.errors import AtsError
+from connectors.values import ApplicationRef, PushTarget
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.conflict import Winner
 from daemon.core.push_note import note_of

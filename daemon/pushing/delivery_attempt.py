@@ -1,6 +1,5 @@
 """One attempt to deliver one push: refresh, decide, plan, claim, call, judge."""
 
-from connectors.connector import AlreadyThere, Impossible, Steps
 from connectors.errors import (
     AtsError,
     AuthRefused,
@@ -13,6 +12,7 @@ from connectors.errors import (
     Transient,
     Unavailable,
 )
+from connectors.values import AlreadyThere, Impossible, Steps
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, Send
 from daemon.core.pushes import OpenPush, PushDeferred, PushEnded

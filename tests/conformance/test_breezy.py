@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from connectors.connector import FileRef, Window
+from connectors.values import FileRef, Window
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock
 from tests.support.foreign import connected, pushed, reference

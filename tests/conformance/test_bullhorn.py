@@ -2,8 +2,8 @@
 
 import pytest
 
-from connectors.connector import FileRef
 from connectors.errors import AddressExpired, FileTooLarge
+from connectors.values import FileRef
 from tests.support.ats import Imported
 from tests.support.foreign import connected
 from tests.support.foreign_bullhorn import Bullhorn

@@ -4,8 +4,9 @@ from typing import cast, get_args
 
 import pytest
 
-from connectors.connector import Connector, Impossible, PushTarget
+from connectors.connector import Connector
 from connectors.errors import AuthRefused, OutcomeUnknown
+from connectors.values import Impossible, PushTarget
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported, QuickClock

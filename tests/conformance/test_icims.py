@@ -1,6 +1,6 @@
 """What iCIMS demands beyond what all do: searches by id, records without one, statuses that no list shows."""
 
-from connectors.connector import ApplicationRef, Impossible, PushTarget
+from connectors.values import ApplicationRef, Impossible, PushTarget
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported
 from tests.support.foreign import connected

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from connectors.clock import LoopClock
-from connectors.connector import Connector, FileRef, Window
+from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused, BrokenAnswer, Misdirected, NotSupported
 from connectors.registry import load_definition
 from connectors.simulator import Fault, Simulator
 from connectors.simulator.world import File
+from connectors.values import FileRef, Window
 from models.status import ApplicationStatus
 from tests.conformance.conftest import OPERATORS, Account
 from tests.support.ats import Imported, connect, without_urls

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.connector import (
+from connectors.connector import Connector
+from connectors.simulator import Simulator
+from connectors.values import (
     AlreadyThere,
     ApplicationRef,
-    Connector,
     Impossible,
     Mapped,
     PushPlan,
@@ -15,7 +16,6 @@ from connectors.connector import (
     Steps,
     Window,
 )
-from connectors.simulator import Simulator
 from models.status import ApplicationStatus as Status
 from tests.conformance.conftest import Account
 from tests.conformance.test_reading import assert_equal_to_truth

@@ -4,16 +4,9 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import (
-    ApplicationRef,
-    Connector,
-    FileRef,
-    Impossible,
-    PushPlan,
-    PushTarget,
-    Steps,
-)
+from connectors.connector import Connector
 from connectors.errors import GuardRefused
+from connectors.values import ApplicationRef, FileRef, Impossible, PushPlan, PushTarget, Steps
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.support.ats import Imported

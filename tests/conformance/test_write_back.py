@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import Impossible, PushTarget, Steps
 from connectors.definition import load_definition
 from connectors.errors import OutcomeUnknown, Rejected
 from connectors.simulator import Fault
+from connectors.values import Impossible, PushTarget, Steps
 from models.status import ApplicationStatus as Status
 from tests.conformance.conftest import Account
 from tests.conformance.test_seven_vendors import only, pushed

@@ -4,16 +4,10 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import (
-    AlreadyThere,
-    ApplicationRef,
-    Connector,
-    Impossible,
-    PushTarget,
-    Steps,
-)
+from connectors.connector import Connector
 from connectors.errors import AtsError, OutcomeUnknown
 from connectors.simulator import Fault
+from connectors.values import AlreadyThere, ApplicationRef, Impossible, PushTarget, Steps
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.conformance.conftest import Account

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from connectors.connector import FileRef
 from connectors.errors import AuthRefused
 from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.values import FileRef
 from daemon.attachments.poller import AttachmentPoller
 from daemon.core.attachments import AttachmentRules, FileFailure
 from daemon.store.attachments import MongoDueFiles, MongoFileQueue

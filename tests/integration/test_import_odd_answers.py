@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connectors.connector import ReadIssue
 from connectors.errors import (
     AtsError,
     BrokenAnswer,
@@ -18,6 +17,7 @@ from connectors.errors import (
     UnexpectedPayload,
     UnreadablePage,
 )
+from connectors.values import ReadIssue
 from daemon.core import unread_fields
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.runs import Run, RunFailed

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connectors.connector import Page, Window
+from connectors.values import Page, Window
 from daemon.core.runs import Run
 from daemon.core.snapshot import Snapshot
 from daemon.importing import page_slot

@@ -21,9 +21,9 @@ from pydantic import SecretStr
 
 from config.operator_clearview import ByHttp, NotifyByHttp
 from config.operator_events import EventsToHttp
-from connectors.connector import FileAddress, FileRef
 from connectors.errors import AtsError
 from connectors.http.outbound import parsed
+from connectors.values import FileAddress, FileRef
 from daemon.alerts.channels import channel_of
 from daemon.core.events import Event
 from daemon.core.notifications import ChannelFailed

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.connector import Connector, Cursor, Mapped, RecordDetails, Window
+from connectors.connector import Connector
 from connectors.registry import create_connector, load_definition
 from connectors.simulator import Simulator
+from connectors.values import Cursor, Mapped, RecordDetails, Window
 
 
 class QuickClock:

@@ -7,16 +7,9 @@ from typing import Any
 
 from pymongo.errors import WriteError
 
-from connectors.connector import (
-    Connector,
-    Mapped,
-    MappingFailed,
-    Page,
-    RawRecord,
-    StageFacts,
-    Unchanged,
-)
+from connectors.connector import Connector
 from connectors.engine import Parts, RestConnector
+from connectors.values import Mapped, MappingFailed, Page, RawRecord, StageFacts, Unchanged
 from tests.support.tiny_ats import definition_text
 
 PERSON = "Ada Lovelace ada@example.org +44 20 7946 0958"

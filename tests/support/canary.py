@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 from pymongo.asynchronous.database import AsyncDatabase
 
-from connectors.connector import Mapped, MappingFailed, RawRecord
+from connectors.values import Mapped, MappingFailed, RawRecord
 from daemon.core.erasure import snapshot_id
 from daemon.store.connection import Mongo
 from models.ids import application_id, candidate_id, integration_id

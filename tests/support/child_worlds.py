@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from connectors.connector import ListFacts, Mapped, MappingFailed, RawRecord
+from connectors.values import ListFacts, Mapped, MappingFailed, RawRecord
 from daemon.core.webhooks import Received
 from models.candidate import AtsRef
 from models.status import ApplicationStatus

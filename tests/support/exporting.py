@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from connectors.connector import ApplicationRef, Capabilities
 from connectors.errors import AtsError
+from connectors.values import ApplicationRef, Capabilities
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.analytics import Period
 from daemon.core.leases import HeldLease, LeaseLost

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 import xxhash
 
-from connectors.connector import (
+from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
+from connectors.read.page_iterator import parts_of
+from connectors.values import (
     ApplicationRef,
     Capabilities,
     DetailFacts,
@@ -28,8 +30,6 @@ from connectors.connector import (
     Step,
     Window,
 )
-from connectors.errors import AtsError, CursorRefused, NotSupported, Unavailable
-from connectors.read.page_iterator import parts_of
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from models.times import EPOCH

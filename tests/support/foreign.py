@@ -14,8 +14,9 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.connector import ApplicationRef, Connector, Impossible, PushTarget, Steps
+from connectors.connector import Connector
 from connectors.registry import create_connector, load_definition
+from connectors.values import ApplicationRef, Impossible, PushTarget, Steps
 from models.status import ApplicationStatus
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import TinyAts, tiny_ats

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.connector import (
+from connectors.errors import GuardRefused, NotFound, NotSupported, OutcomeUnknown
+from connectors.values import (
     AlreadyThere,
     ApplicationRef,
     Capabilities,
@@ -28,7 +29,6 @@ from connectors.connector import (
     Steps,
     Window,
 )
-from connectors.errors import GuardRefused, NotFound, NotSupported, OutcomeUnknown
 from models.candidate import ApplicationRecord, AtsRef
 from models.status import ApplicationStatus
 from tests.support.records import empty_application

@@ -108,7 +108,7 @@ def tiny_connector(
 
 async def ids_of(connector: Connector, **window: Any) -> list[str]:
     """The ids of every record of a walk."""
-    from connectors.connector import Window
+    from connectors.values import Window
 
     found = []
     async for page in connector.pages("people", Window(**window)):

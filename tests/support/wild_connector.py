@@ -6,16 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.connector import (
-    ListFacts,
-    Mapped,
-    MappingFailed,
-    Page,
-    RawRecord,
-    ReadIssue,
-    Window,
-)
 from connectors.errors import Misdirected
+from connectors.values import ListFacts, Mapped, MappingFailed, Page, RawRecord, ReadIssue, Window
 from tests.support.fake_ats import FakeConnector
 
 

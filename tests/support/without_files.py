@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.errors import NotSupported
+from connectors.values import FetchedFile, FileAddress, FileRef
 
 
 class WithoutFiles:

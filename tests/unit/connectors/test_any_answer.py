@@ -15,11 +15,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.connector import Connector, Mapped, MappingFailed, Window
+from connectors.connector import Connector
 from connectors.definition.load import Definition, load_definition_text
 from connectors.errors import AtsError
 from connectors.http.client import Answer, AtsHttp, Outgoing
 from connectors.registry import create_connector
+from connectors.values import Mapped, MappingFailed, Window
 from tests.support.ats import QuickClock
 from tests.support.fuzz_cases import examples
 from tests.support.tiny_ats import definition_text

@@ -8,9 +8,10 @@ import pytest
 from aiohttp import web
 
 from config.problems import ConfigError
-from connectors.connector import Connector, Mapped, MappingFailed, RecordDetails, Window
+from connectors.connector import Connector
 from connectors.definition import load_definition_text
 from connectors.errors import Forbidden, Unavailable
+from connectors.values import Mapped, MappingFailed, RecordDetails, Window
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 DETAIL = """\

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.connector import Connector, Mapped, MappingFailed, Page, ReadIssue, Window
+from connectors.connector import Connector
 from connectors.errors import (
     AtsError,
     CursorRefused,
@@ -14,6 +14,7 @@ from connectors.errors import (
     Unavailable,
     UnreadablePage,
 )
+from connectors.values import Mapped, MappingFailed, Page, ReadIssue, Window
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 PAGES = "{kind: page, parameter: page, more: more}"

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from connectors.connector import Mapped, Window
 from connectors.errors import BrokenAnswer
 from connectors.http.decoding import decode, in_utf8
+from connectors.values import Mapped, Window
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 UMLAUT = '{"rows": [{"id": 1, "name": "Zoë"}, {"id": 2, "name": "B"}]}'

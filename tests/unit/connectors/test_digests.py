@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.operator import Integration
-from connectors.connector import Mapped, RawRecord, Unchanged
 from connectors.definition import load_definition_text
 from connectors.read.digests import content_hasher, digest_for, fingerprint, pruner, whole_digest
 from connectors.read.partial_decoder import partial_decoder
 from connectors.registry import create_connector
+from connectors.values import Mapped, RawRecord, Unchanged
 from tests.bench.ours import CONNECTORS
 
 pytestmark = pytest.mark.fuzz("payloads")

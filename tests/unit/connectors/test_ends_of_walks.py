@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.connector import Page, Window
 from connectors.errors import AtsError, BrokenAnswer, Misdirected
+from connectors.values import Page, Window
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 ROWS = [{"id": n} for n in range(1, 10)]

@@ -11,7 +11,6 @@ from aiohttp import web
 from yarl import URL
 
 from config.problems import ConfigError
-from connectors.connector import FetchedFile, FileAddress, FileRef
 from connectors.definition import load_definition_text
 from connectors.errors import (
     AddressExpired,
@@ -25,6 +24,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.read.files import FileHosts
+from connectors.values import FetchedFile, FileAddress, FileRef
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 REF = FileRef("people", "7", "7", "f/1")

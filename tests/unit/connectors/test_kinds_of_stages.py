@@ -7,9 +7,9 @@ import pytest
 from aiohttp import web
 
 from config.problems import ConfigError
-from connectors.connector import StageFacts
 from connectors.definition import load_definition_text
 from connectors.read.lookups import distinct
+from connectors.values import StageFacts
 from models.status import ApplicationStatus as Status
 from tests.support.tiny_ats import tiny_ats, tiny_connector
 

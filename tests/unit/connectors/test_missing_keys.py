@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.connector import Mapped, ReadIssue, Window
 from connectors.definition import load_definition
 from connectors.simulator import Fault, create_simulator
+from connectors.values import Mapped, ReadIssue, Window
 from tests.support.ats import Imported, connect
 from tests.support.tiny_ats import TinyAts, tiny_ats, tiny_connector
 

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from connectors.connector import Mapped, MappingFailed, RawRecord, ReadIssue, Window
 from connectors.read.ids import MAX_ID_CHARACTERS
 from connectors.read.record_caps import MAX_ITEMS, MAX_RECORD_BYTES
+from connectors.values import Mapped, MappingFailed, RawRecord, ReadIssue, Window
 from tests.support.tiny_ats import TinyAts, definition_text, tiny_ats, tiny_connector
 
 CANDIDATE = """\

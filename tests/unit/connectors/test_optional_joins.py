@@ -2,9 +2,9 @@
 
 import pytest
 
-from connectors.connector import Mapped, Window
 from connectors.errors import Forbidden
 from connectors.simulator import Fault, create_simulator
+from connectors.values import Mapped, Window
 from tests.support.ats import connect
 
 

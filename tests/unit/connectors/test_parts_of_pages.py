@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.connector import Page, RawRecord
 from connectors.read.page_iterator import parts_of
+from connectors.values import Page, RawRecord
 
 STAMP = datetime(2026, 11, 30, tzinfo=UTC)
 

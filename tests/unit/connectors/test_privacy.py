@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from config.operator import Privacy
-from connectors.connector import Mapped
 from connectors.read.privacy import PrivacyFilter, is_demographic, without_demographic
+from connectors.values import Mapped
 from models.candidate import APPLICATION_FIELDS, CANDIDATE_FIELDS
 from models.field_classes import FIELD_CLASSES, HASHABLE, NEEDED
 from tests.support.records import empty_application, empty_candidate

@@ -8,18 +8,11 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config.operator import Integration
-from connectors.connector import (
-    AlreadyThere,
-    ApplicationRef,
-    Connector,
-    Impossible,
-    PushPlan,
-    PushTarget,
-    Steps,
-)
+from connectors.connector import Connector
 from connectors.definition import load_definition_text
 from connectors.errors import GuardRefused, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from connectors.registry import create_connector
+from connectors.values import AlreadyThere, ApplicationRef, Impossible, PushPlan, PushTarget, Steps
 from models.candidate import ApplicationRecord
 from models.status import ApplicationStatus as Status
 from tests.support.ats import QuickClock

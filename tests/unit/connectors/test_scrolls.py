@@ -6,8 +6,8 @@ from itertools import cycle
 import pytest
 from aiohttp import web
 
-from connectors.connector import Page, Window
 from connectors.errors import BrokenAnswer, Unavailable
+from connectors.values import Page, Window
 from tests.support.tiny_ats import Answer, definition_text, ids_of, tiny_ats, tiny_connector
 
 TOKEN = "DnF1ZXJ5"

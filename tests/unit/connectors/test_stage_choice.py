@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from connectors.connector import ApplicationRef, PushPlan, PushTarget, Steps
 from connectors.definition.records import Statuses
 from connectors.definition.writes import Reasons, Stages
 from connectors.read.statuses import StatusRules
 from connectors.simulator import Simulator, create_simulator
+from connectors.values import ApplicationRef, PushPlan, PushTarget, Steps
 from connectors.write.stages import ReasonReader, StageReader, push_target, reason_for
 from models.status import ApplicationStatus as Status
 from tests.support.ats import connect

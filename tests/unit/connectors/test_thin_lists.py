@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from config.problems import ConfigError
-from connectors.connector import Mapped, Window
 from connectors.definition import load_definition_text
+from connectors.values import Mapped, Window
 from tests.support.tiny_ats import definition_text, tiny_ats, tiny_connector
 
 CURSOR = '{kind: updated_at, query: {since: "{from}"}}'

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from config.problems import ConfigError
-from connectors.connector import Mapped, Window
 from connectors.definition import load_definition_text
 from connectors.definition.cursors import UpdatedAtCursor
 from connectors.read.cursor import change_filter
+from connectors.values import Mapped, Window
 from daemon.runtime.checked_config import load_checked_config
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.connector import Page, Window
 from connectors.errors import (
     AuthRefused,
     BrokenAnswer,
@@ -18,6 +17,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.registry import SharedLimits
+from connectors.values import Page, Window
 from tests.support.ats import QuickClock
 from tests.support.tiny_ats import definition_text, ids_of, tiny_ats, tiny_connector
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from config.problems import ConfigError
-from connectors.connector import Impossible, PushTarget, Steps
 from connectors.definition.placeholders import fill
+from connectors.values import Impossible, PushTarget, Steps
 from daemon.core.push_note import LONGEST, note_text
 from daemon.runtime.checked_config import load_checked_config
 from models.status import ApplicationStatus as Status

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from connectors.connector import DetailFacts, ListFacts, Mapped
+from connectors.values import DetailFacts, ListFacts, Mapped
 from daemon.core.snapshot import Snapshot
 from daemon.importing import comparison
 from daemon.importing.comparison import RecordComparison
