@@ -19,7 +19,7 @@ from connectors.engine import RestConnector
 from connectors.http.auth import Authenticator, static_auth
 from connectors.http.client import AtsHttp, Outgoing, TimeOuts
 from connectors.http.error_classifier import ErrorClassifier
-from connectors.http.login import DraftLogin, LoginSessionAuth
+from connectors.http.login import LoginSessionAuth
 from connectors.http.oauth import OAuth2Auth
 from connectors.http.outbound import OutboundRules, rules_of
 from connectors.http.parts import Parts
@@ -55,20 +55,9 @@ class SharedLimits:
     """
 
     token_store: TokenStore = field(default_factory=InMemoryTokenStore)
-    _budgets: dict[str, Budget] = field(default_factory=dict)
-    _authenticators: dict[str, Authenticator] = field(default_factory=dict)
-
-    def budget(self, key: str, make: Callable[[], Budget]) -> Budget:
-        """The budget of a credential."""
-        if key not in self._budgets:
-            self._budgets[key] = make()
-        return self._budgets[key]
-
-    def authenticator(self, key: str, make: Callable[[], Authenticator]) -> Authenticator:
-        """The access tokens of a credential."""
-        if key not in self._authenticators:
-            self._authenticators[key] = make()
-        return self._authenticators[key]
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    authenticators: dict[str, Authenticator] = field(default_factory=dict)
+    """Both by a name of the credential that does not show it."""
 
 
 def create_connector(
@@ -99,7 +88,7 @@ def create_connector(
     credential = _credential_key(definition.name, str(requests.origin.origin()), settings)
     # With the limits in the name an edit of them is in force as soon as it is applied.
     shared = f"{credential}|{model.limits!r}"
-    budget = shared_limits.budget(shared, lambda: Budget(model.limits, clock))
+    budget = shared_limits.budgets.setdefault(shared, Budget(model.limits, clock))
     transport = Transport(
         integration=name,
         origin=requests.origin,
@@ -160,20 +149,17 @@ def _authenticator(
     def tokens(oauth2: OAuth2) -> OAuth2Auth:
         return OAuth2Auth(oauth2, values, clock, store=store, integration=name)
 
-    def made() -> Authenticator:
-        if isinstance(auth, OAuth2):
-            return tokens(auth)
-        first = tokens(auth.oauth2) if auth.oauth2 else None
-        return LoginSessionAuth(auth, _login(auth, requests), clock, first)
+    made: Authenticator
+    if isinstance(auth, OAuth2):
+        made = tokens(auth)
+    else:
+        login, first = auth.request, tokens(auth.oauth2) if auth.oauth2 else None
 
-    return shared_limits.authenticator(f"{key}|{auth!r}", made)
+        def drafted(extra: Mapping[str, object]) -> Outgoing:
+            return requests.draft(login, "token", extra).outgoing()
 
-
-def _login(auth: LoginAuth, requests: RequestBuilder) -> DraftLogin:
-    def drafted(extra: Mapping[str, object]) -> Outgoing:
-        return requests.draft(auth.request, "token", extra).outgoing()
-
-    return drafted
+        made = LoginSessionAuth(auth, drafted, clock, first)
+    return shared_limits.authenticators.setdefault(f"{key}|{auth!r}", made)
 
 
 def _credential_key(connector: str, origin: str, settings: ConnectorSettings) -> str:

@@ -28,7 +28,6 @@ Sources = Iterator[tuple[NodePath, Source]]
 
 
 def check_detail_requests(document: Document, model: DefinitionModel) -> None:
-    """Reports mistakes in the requests of details."""
     names = settings_names(model)
     for name, spec in model.lists.items():
         if spec.detail is None:

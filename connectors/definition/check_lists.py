@@ -20,7 +20,6 @@ _POLLED_ONLY = ("cursor", "detail", "joins", "scopes")
 
 
 def check_lists(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in lists."""
     for name, spec in model.lists.items():
         path: NodePath = ("lists", name)
         _check_requests(document, model, path, spec)
@@ -166,7 +165,6 @@ def _refuse_parts(
 
 
 def _check_deletions(document: Document, path: NodePath, spec: List) -> None:
-    """Reports mistakes in a list of deleted records."""
     if spec.holds != "lookup":
         document.error((*path, "holds"), "a list of deleted records is a lookup list")
     if isinstance(spec.cursor, UpdatedAtCursor):

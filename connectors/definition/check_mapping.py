@@ -20,7 +20,6 @@ _HOLDING = {"candidate": ("candidates", "both"), "application": ("applications",
 
 
 def check_mapping(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in candidate, application and statuses."""
     for part, holds in _HOLDING.items():
         lists = [name for name, spec in model.lists.items() if spec.holds in holds]
         _check_presence(document, model, part, lists)

@@ -22,7 +22,6 @@ _EMAIL_NAMES = frozenset({"email_template", "email_at"})
 
 
 def check_writes(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in writes."""
     for name, write in model.writes.operations().items():
         _check_write(document, model, ("writes", name), write)
     _check_note(document, model)
@@ -200,7 +199,6 @@ def _check_waivers(document: Document, model: DefinitionModel) -> None:
 
 
 def check_analytics(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in analytics."""
     analytics = model.analytics
     path: NodePath = ("analytics",)
     names = settings_names(model)
@@ -239,7 +237,6 @@ def _check_value(
 
 
 def check_webhook(document: Document, model: DefinitionModel) -> None:
-    """Report mistakes in the webhook."""
     if model.webhook is None:
         return
     webhook = model.webhook

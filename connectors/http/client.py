@@ -83,14 +83,12 @@ class AtsHttp:
         """The same connections, for answers whose coding is not aiohttp's to undo."""
 
     async def open(self) -> None:
-        """Make the session."""
         if self._session is None:
             connector = guarded_connector(self._outbound)
             self._session = self._new_session(connector)
             self._files = self._new_session(connector, decodes=False)
 
     async def close(self) -> None:
-        """Close every connection."""
         for session in (self._files, self._session):
             if session is not None:
                 await session.close()

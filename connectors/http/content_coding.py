@@ -17,7 +17,6 @@ class Inflater:
     """Undoes one coding of `KNOWN`."""
 
     def __init__(self, coding: str) -> None:
-        """Nothing was fed yet."""
         self._coding = coding
         self._stream: zlib._Decompress | None = None
 

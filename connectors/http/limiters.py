@@ -76,7 +76,6 @@ class WindowLimiter:
     """Limits requests in a window that starts with the first of them or when the vendor says."""
 
     def __init__(self, limit: WindowLimit, reserve: float) -> None:
-        """Start with a fresh window."""
         self.only = limit.only
         self._limit = limit
         self._length = limit.per.total_seconds()
@@ -108,7 +107,6 @@ class WindowLimiter:
         return max(0.0, self._ends - now - ahead)
 
     def take(self, now: float) -> None:
-        """Count one request."""
         if now >= self._ends:
             self._ends, self._left = now + self._length, self._allowed
             self._began, self._answered = now, None
@@ -155,7 +153,6 @@ class BucketLimiter:
     """A token bucket that fills steadily."""
 
     def __init__(self, limit: BucketLimit, reserve: float) -> None:
-        """Start full."""
         self.only = limit.only
         self._limit = limit
         self._rate = limit.requests / limit.per.total_seconds()
@@ -170,7 +167,6 @@ class BucketLimiter:
         return max(0.0, (wanted - self._level) / self._rate)
 
     def take(self, now: float) -> None:
-        """Take one token."""
         self._fill(now)
         self._level -= 1
 

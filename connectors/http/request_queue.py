@@ -67,7 +67,6 @@ class Slots:
     """
 
     def __init__(self, limit: ConcurrencyLimit) -> None:
-        """All are free."""
         self.only = limit.only
         self._most = limit.at_once
         self._most_background = max(1, int(limit.at_once * BACKGROUND))
@@ -91,12 +90,10 @@ class Slots:
             del self._parked[waiter]
 
     def take(self, request_class: RequestClass) -> None:
-        """Holds a slot."""
         self._held += 1
         self._held_background += request_class.is_background
 
     def release(self, request_class: RequestClass) -> None:
-        """Gives a slot back."""
         self._held -= 1
         self._held_background -= request_class.is_background
         wake([self])

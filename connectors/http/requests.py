@@ -79,7 +79,6 @@ class Draft(msgspec.Struct, frozen=True):
     is_background: bool = False
 
     def outgoing(self) -> Outgoing:
-        """The request as it goes out."""
         headers = {"Accept": "application/json", **self.headers}
         body = None
         if self.form:
@@ -104,7 +103,6 @@ class RequestBuilder:
     """Makes drafts for one integration."""
 
     def __init__(self, api: Api, endpoint: str | None, settings: ConnectorSettings) -> None:
-        """Work out the base address and the headers of every request."""
         values = settings.resolver()
         self._settings = settings
         self.base = base_address(api, endpoint, values)

@@ -52,7 +52,6 @@ class TokenRenewal:
     """
 
     def __init__(self, fetch: Fetch, clock: ConnectorClock) -> None:
-        """Hold nothing yet."""
         self._fetch = fetch
         self._clock = clock
         self._token: AccessToken | None = None

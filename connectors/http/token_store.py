@@ -85,12 +85,10 @@ class InMemoryTokenStore:
     """Keeps tokens as long as the process: for one that never sees a refresh token, and for tests."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._tokens: defaultdict[str, _GrantTokens] = defaultdict(_GrantTokens)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
     async def claim(self, grant: Grant) -> AsyncIterator[TokenClaim]:
-        """One at a time."""
         async with self._locks[grant.id]:
             yield self._tokens[grant.id]

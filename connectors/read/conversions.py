@@ -105,7 +105,6 @@ def texts(value: Any) -> list[str]:
 
 
 def files(value: Any) -> list[Any]:
-    """Attachments."""
     if not value:
         return []
     if not isinstance(value, list):

@@ -81,7 +81,6 @@ class FileReader:
         readers: Mapping[str, ListReader],
         details: Mapping[str, DetailReader],
     ) -> None:
-        """Compile where the records have their files."""
         model = parts.definition.model
         self._parts = parts
         self._title = model.title

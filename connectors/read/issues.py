@@ -13,14 +13,12 @@ class IssueLog:
     """The issues of one connector; a new one is warned of once, then only counted."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
-        """Nothing happened yet."""
         self._warn = warn
         self._counts: dict[tuple[IssueKind, str, str], int] = {}
         self._missing_keys: set[str] = set()
         """Lists whose missing keys were warned of: a poll that maps no record says nothing of them."""
 
     def note(self, kind: IssueKind, name: str, reason: str, count: int = 1) -> None:
-        """Remember an issue."""
         key = (kind, name, reason)
         if key in self._counts:
             self._counts[key] += count

@@ -30,7 +30,6 @@ class JoinLoader:
     """Loads the joins of one list."""
 
     def __init__(self, reads: Reads, *, lookups: Lookups, fetcher: Fetcher) -> None:
-        """Take the joins that the list's mapping reads."""
         self._of_candidates = reads.candidate_joins
         self._of_applications = reads.application_joins
         self._names_read = reads.of_joins

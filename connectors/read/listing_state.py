@@ -47,7 +47,6 @@ class Counted(msgspec.Struct, frozen=True):
     """The sum of its increases: so many records were added during the walk, perhaps on earlier pages."""
 
     def page(self, shown: int, total: int | None) -> "Counted":
-        """One page more."""
         rise = max(total - self.total, 0) if total is not None and self.total is not None else 0
         latest = self.total if total is None else total
         return Counted(self.shown + shown, latest, self.rose + rise)
@@ -69,11 +68,9 @@ class HashedIds:
         self._hashes = array("Q")
 
     def add(self, external_ids: Iterable[str]) -> None:
-        """Remember these."""
         self._hashes.extend(map(xxhash.xxh3_64_intdigest, map(str.encode, external_ids)))
 
     def clear(self) -> None:
-        """Begin with another scope."""
         del self._hashes[:]
 
     def repeats(self, more: Iterable[str]) -> int:

@@ -53,7 +53,6 @@ class Lookups:
     """The tables of one connector."""
 
     def __init__(self, load: LoadAll, clock: ConnectorClock) -> None:
-        """Nothing is loaded yet."""
         self._load = load
         self._clock = clock
         self._tables: dict[tuple[str, str | None], _Table] = {}
@@ -66,7 +65,6 @@ class Lookups:
     async def rows(
         self, name: str, scope: str | None = None, *, max_age_s: float = float("inf")
     ) -> Rows:
-        """All records of a list."""
         newest = self._clock.monotonic() - max_age_s
         return (await self._loaded(name, scope, newer_than=newest)).rows
 

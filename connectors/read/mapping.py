@@ -134,13 +134,14 @@ class Fields:
         self.names = frozenset(self._none_yet)
         self.paths = (*(path for each in fields for path in each.paths), *custom.values())
 
-    def of_lists(self) -> "Fields":
-        """The same for records of lists: custom fields that only details have are not set."""
-        return self._with(self._every, self._custom_by(from_detail=False))
+    def of_lists(self, *, filtered: bool = True) -> "Fields":
+        """The same for records of lists: custom fields that only details have are not set.
 
-    def unfiltered(self) -> "Fields":
-        """The same, with everything in it."""
-        return Fields(self._part, self._every, self._custom_paths)
+        Without `filtered`, what `privacy` keeps out is in it.
+        """
+        custom = self._custom_by(from_detail=False)
+        privacy = self._privacy if filtered else None
+        return Fields(self._part, self._every, custom, privacy=privacy)
 
     def of_details(self) -> "Fields":
         """The fields that are read from `detail`."""
@@ -150,14 +151,12 @@ class Fields:
             for each in self._every
             if any(map(details_used, each.paths)) or (custom and each.convert is custom_fields)
         ]
-        return self._with(fields, custom)
+        return Fields(self._part, fields, custom, privacy=self._privacy)
 
     def only(self, name: str) -> "Fields":
         """One field by itself, without custom fields of the operator; none if it is not among them."""
-        return self._with([each for each in self._every if each.name == name], {})
-
-    def _with(self, fields: Sequence[_Field], custom: Mapping[str, str]) -> "Fields":
-        return Fields(self._part, fields, custom, privacy=self._privacy)
+        fields = [each for each in self._every if each.name == name]
+        return Fields(self._part, fields, privacy=self._privacy)
 
     def _custom_by(self, *, from_detail: bool) -> dict[str, str]:
         paths = self._custom_paths
@@ -317,7 +316,7 @@ class ApplicationMapper:
         self._each = compile_path(mapping.each) if mapping.each else None
         fields = _fields_of("application", mapping, _APPLICATION, extras, zone, privacy)
         self._privacy = privacy
-        self._fields = fields.of_lists().unfiltered()
+        self._fields = fields.of_lists(filtered=False)
         self.details = fields.of_details()
         """The fields that are read in the background."""
         job: list[Any] = [mapping.job.external_id, mapping.job.name]

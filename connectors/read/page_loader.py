@@ -51,7 +51,6 @@ class PageLoader:
     """Loads the pages of one list."""
 
     def __init__(self, name: str, spec: List, parts: Parts, issues: IssueLog) -> None:
-        """Compile what pages are read with."""
         self.name = name
         self.spec = spec
         self.issues = issues

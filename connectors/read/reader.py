@@ -37,7 +37,6 @@ class AtsReader:
     """Reads the lists of one integration."""
 
     def __init__(self, parts: Parts, rules: StatusRules) -> None:
-        """Compile what every list is read with."""
         self._parts = parts
         self._model: DefinitionModel = parts.definition.model
         self.issues = IssueLog(parts.transport.warn)

@@ -68,7 +68,6 @@ class StatusRules:
     """Outcomes, the operator's `statuses`, the vendor's kinds, usual names: in that order."""
 
     def __init__(self, statuses: Statuses, operators: Operators) -> None:
-        """Compile every rule once."""
         self.paths = tuple(each.when for each in statuses.outcomes)
         """Every path of an application that the outcomes read."""
         self._outcomes = [(compile_path(each.when), each.status) for each in statuses.outcomes]

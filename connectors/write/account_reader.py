@@ -33,7 +33,6 @@ class AccountReader:
     def __init__(
         self, parts: Parts, reader: AtsReader, rules: StatusRules, choices: ChoiceFinder
     ) -> None:
-        """Compile how stages and reasons are read."""
         self._model: DefinitionModel = parts.definition.model
         self._acting_user = parts.operator.acting_user
         self._overrides = parts.operator.statuses

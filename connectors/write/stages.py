@@ -80,7 +80,6 @@ class AccountStage(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> ApplicationStatus | None:
-        """The canonical status of the stage."""
         return self.verdict.status if self.verdict else None
 
     @property
@@ -101,7 +100,6 @@ class StageReader:
     """Reads stages from the rows of a list, or takes those that the vendor fixes."""
 
     def __init__(self, spec: Stages, rules: StatusRules) -> None:
-        """Compiles every field once."""
         self.spec = spec
         self._rules = rules
         self._get: dict[str, Getter] = {
@@ -233,7 +231,6 @@ class ReasonReader:
     """Reads rejection reasons from the rows of a list."""
 
     def __init__(self, spec: Reasons, rules: StatusRules) -> None:
-        """Compiles every field once."""
         self._rules = rules
         self._is_active = activity(spec.active)
         self._get = {
