@@ -19,6 +19,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.http.content_coding import KNOWN, NONE, Inflater
+from connectors.http.limiters import RequestClass
 from connectors.http.outbound import OutboundRules, guarded_connector, was_refused
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -37,19 +38,13 @@ class TimeOuts(msgspec.Struct, frozen=True):
     read: timedelta = timedelta(seconds=60)
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(RequestClass, frozen=True, kw_only=True):
     """One request, complete but for its credentials."""
 
-    operation: str
     method: str
     url: URL
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
-    is_write: bool = False
-    is_urgent: bool = False
-    """A read that a write waits for: it may use what is reserved for writes."""
-    is_background: bool = False
-    """It can wait, and leaves the limits to polls and pushes."""
     max_bytes: int | None = None
     """The request is for a file of at most this size; its redirect is an answer like any other."""
 

@@ -29,6 +29,7 @@ class RequestClass(msgspec.Struct, frozen=True):
     is_write: bool = False
     is_token: bool = False
     is_urgent: bool = False
+    """A read that a write waits for: it may use what is reserved for writes."""
     is_background: bool = False
     """It can wait, as details and analytics can: it leaves half of a bucket to polls and pushes, and
     spreads over a window as evenly as they let it."""

@@ -151,10 +151,11 @@ class OAuth2Auth:
             message = f"the token address is no http(s) address; correct {self._words.address}"
             raise TokenUnavailable(message, operation="token")
         if self._auth.send_as == "json":
-            headers["Content-Type"] = "application/json"
-            return Outgoing("token", "POST", url, headers, msgspec.json.encode(fields))
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return Outgoing("token", "POST", url, headers, urlencode(fields).encode())
+            headers["Content-Type"], body = "application/json", msgspec.json.encode(fields)
+        else:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            body = urlencode(fields).encode()
+        return Outgoing("token", method="POST", url=url, headers=headers, body=body)
 
     @property
     def _words(self) -> TokenWords:

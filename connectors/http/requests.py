@@ -16,6 +16,7 @@ from connectors.definition.requests import Api, Request
 from connectors.definition.root import DefinitionModel
 from connectors.http.addresses import next_address
 from connectors.http.client import Outgoing
+from connectors.http.limiters import RequestClass
 from connectors.times import time_zone, write_time
 
 
@@ -65,18 +66,14 @@ def base_address(api: Api, endpoint: str | None, values: Values) -> str:
     return base if prefix == "/" or base.endswith(prefix) else base + prefix
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(RequestClass, frozen=True, kw_only=True):
     """A request with its placeholders filled, before paging and cursors add to it."""
 
-    operation: str
     method: str
     url: URL
-    headers: Mapping[str, str]
-    body: Any
-    form: Mapping[str, str]
-    is_write: bool = False
-    is_urgent: bool = False
-    is_background: bool = False
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: Any = None
+    form: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def outgoing(self) -> Outgoing:
         headers = {"Accept": "application/json", **self.headers}
@@ -89,10 +86,10 @@ class Draft(msgspec.Struct, frozen=True):
             headers.setdefault("Content-Type", "application/json")
         return Outgoing(
             self.operation,
-            self.method,
-            self.url,
-            headers,
-            body,
+            method=self.method,
+            url=self.url,
+            headers=headers,
+            body=body,
             is_write=self.is_write,
             is_urgent=self.is_urgent,
             is_background=self.is_background,
@@ -140,7 +137,7 @@ class RequestBuilder:
         values = self._settings.resolver(extra)
         body = fill(request.body, values) if request.body is not None else None
         return Draft(
-            operation=operation,
+            operation,
             method=request.method,
             url=self._url(request, values),
             headers=self.headers(request, values),

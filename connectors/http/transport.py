@@ -44,7 +44,6 @@ from connectors.http.error_classifier import (
     not_json,
     partial_answer,
 )
-from connectors.http.limiters import RequestClass
 from connectors.http.rate_limits import Budget
 from models.backoff import backoff_pause
 
@@ -56,9 +55,6 @@ OUTAGE_PATIENCE_S = 60.0
 _FIRST_BACKOFF = timedelta(seconds=1)
 _LONGEST_BACKOFF = timedelta(seconds=30)
 _LEAST_BACKOFF_S = 0.25
-
-ANALYTICS = "analytics"
-"""The operation that never keeps polls and pushes from an ATS."""
 
 
 _SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
@@ -211,10 +207,9 @@ class Transport:
         return answer
 
     async def _answered(self, request: Outgoing, applied: Applied) -> Answer:
-        request_class = self._class_of(request)
-        answer = await self._in_turn(request, request_class, applied)
+        answer = await self._in_turn(request, applied)
         if answer.status != 429:
-            self.budget.accepted(request_class)
+            self.budget.accepted(request)
         return answer
 
     def file_error(self, request: Outgoing, answer: Answer) -> AtsError | None:
@@ -234,15 +229,15 @@ class Transport:
         envelope: Any,
         secrets: Collection[str] = (),
     ) -> AtsError:
-        request_class, until = self._class_of(request), None
+        until = None
         if found == "rate":
-            until = self.budget.refused(request_class, answer.headers)
+            until = self.budget.refused(request, answer.headers)
             message = f"{request.operation}: the ATS asks to slow down"
             return RateLimited(
                 message, until=until, status=answer.status, operation=request.operation
             )
         if found == "retry":
-            until = self.budget.put_off(request_class, answer.headers)
+            until = self.budget.put_off(request, answer.headers)
         return error_of(
             found,
             status=answer.status,
@@ -261,23 +256,14 @@ class Transport:
                 operation=request.operation,
             )
 
-    def _class_of(self, request: Outgoing) -> RequestClass:
-        return RequestClass(
-            request.operation,
-            is_write=request.is_write,
-            is_urgent=request.is_urgent,
-            is_background=request.is_background or request.operation == ANALYTICS,
-        )
-
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
     ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
-        request_class = self._class_of(request)
-        answer = await self._in_turn(request, request_class, applied)
+        answer = await self._in_turn(request, applied)
         envelope, payload = self._parsed(request, answer, parse)
         found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":
-            self.budget.accepted(request_class)
+            self.budget.accepted(request)
         return answer, envelope, payload, found
 
     def _parsed(
@@ -293,13 +279,11 @@ class Transport:
         except msgspec.DecodeError:
             raise not_json(request.operation, answer.status, content_type) from None
 
-    async def _in_turn(
-        self, request: Outgoing, request_class: RequestClass, applied: Applied
-    ) -> Answer:
+    async def _in_turn(self, request: Outgoing, applied: Applied) -> Answer:
         """Waits until the limits have room, and learns what the answer says about them."""
-        async with self.budget.slot(request_class, self._waiting) as sent:
+        async with self.budget.slot(request, self._waiting) as sent:
             answer = await self._exchange(request, applied)
-        self.budget.learn(request_class, answer.headers, sent)
+        self.budget.learn(request, answer.headers, sent)
         return answer
 
     async def _exchange(self, request: Outgoing, applied: Applied) -> Answer:
@@ -334,31 +318,31 @@ class Transport:
 
     async def _send_token(self, request: Outgoing) -> Answer:
         """Token requests have a budget of their own and carry no other credential."""
-        request_class = RequestClass("token", is_token=True)
+        request = replace(request, is_token=True)
         try:
-            answer = await self._in_turn(request, request_class, Applied())
+            answer = await self._in_turn(request, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
         except Misdirected as error:
             was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
             message = f"the token address {was}; correct it where the configuration names it"
             raise TokenUnavailable(message, status=error.status, operation="token") from None
-        self._obey_pause_of(request_class, answer)
+        self._obey_pause_of(request, answer)
         return answer
 
-    def _obey_pause_of(self, request_class: RequestClass, answer: Answer) -> None:
+    def _obey_pause_of(self, request: Outgoing, answer: Answer) -> None:
         """The token address may be limited or out of order by itself."""
         status = answer.status
         if status == 429:
-            until = self.budget.refused(request_class, answer.headers)
+            until = self.budget.refused(request, answer.headers)
             raise RateLimited("token: the ATS asks to slow down", until=until, operation="token")
-        self.budget.accepted(request_class)
+        self.budget.accepted(request)
         if status >= 500 or status in {408, 425}:
             raise Unavailable(
                 f"the token address answered {status}",
                 status=status,
                 operation="token",
-                until=self.budget.put_off(request_class, answer.headers),
+                until=self.budget.put_off(request, answer.headers),
             )
 
     def _waiting(self, until: datetime, reason: str) -> None:

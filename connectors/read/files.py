@@ -130,7 +130,7 @@ class FileReader:
         if spec.request is not None:
             request = self._parts.requests.draft(spec.request, FILE, _ids(ref)).outgoing()
         else:
-            request = Outgoing(FILE, "GET", await self._url(spec, ref, address))
+            request = Outgoing(FILE, method="GET", url=await self._url(spec, ref, address))
         request = replace(
             request,
             headers={**request.headers, "Accept": "*/*"},

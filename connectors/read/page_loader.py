@@ -165,7 +165,7 @@ class PageLoader:
         following = next_page_key(self.spec.pagination, page_key, answer)
         if following is None or "url" not in following:
             return following
-        here = Draft(self.name, "GET", page.url.with_query(None), {}, None, {})
+        here = Draft(self.name, method="GET", url=page.url.with_query(None))
         url = self._requests.follow(following["url"], here, keep_origin=self._keeps_origin)
         return {"url": str(url)}
 

@@ -10,7 +10,6 @@ from connectors.definition.requests import Request
 from connectors.definition.root import DefinitionModel
 from connectors.errors import NotSupported
 from connectors.http.parts import Parts
-from connectors.http.transport import ANALYTICS
 from connectors.read.reader import AtsReader
 from connectors.values import ApplicationRef
 from connectors.write.account_reader import ACCOUNT_AGE_S
@@ -77,5 +76,8 @@ class AnalyticsSender:
     async def _send(
         self, request: Request, values: Mapping[str, object], shown_by: str | None = None
     ) -> None:
-        draft = self._parts.requests.draft(request, ANALYTICS, values, is_write=True)
+        # It never keeps polls and pushes from the ATS.
+        draft = self._parts.requests.draft(
+            request, "analytics", values, is_write=True, is_background=True
+        )
         await self._sender.send(draft, shown_by)

@@ -52,7 +52,7 @@ class WriteSender:
         write = self._operations[step.operation]
         url = URL(step.url)
         draft = Draft(
-            operation=step.operation,
+            step.operation,
             method=step.method,
             url=url.update_query(step.query) if step.query else url,
             headers=self._requests.headers(write.request),

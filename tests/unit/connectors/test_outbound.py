@@ -120,7 +120,7 @@ async def test_a_redirect_to_this_machine_is_refused_even_where_redirects_are_fo
 async def test_an_ats_at_a_private_address_is_refused_in_words_unless_it_was_written(
     port: int,
 ) -> None:
-    request = Outgoing("list", "GET", URL(f"http://127.0.0.1:{port}/"))
+    request = Outgoing("list", method="GET", url=URL(f"http://127.0.0.1:{port}/"))
     refusing = AtsHttp()
     written = AtsHttp(outbound=OutboundRules(written=written_hosts([str(request.url)])))
 
@@ -142,7 +142,7 @@ async def test_a_name_that_no_host_can_have_is_like_one_that_no_host_has(
     http = AtsHttp()
 
     with pytest.raises(Unavailable, match=r"list: the host name .* cannot be resolved"):
-        await http.send(Outgoing("list", "GET", URL(f"https://{host}/")), {})
+        await http.send(Outgoing("list", method="GET", url=URL(f"https://{host}/")), {})
     await http.close()
 
 

@@ -75,7 +75,7 @@ async def _answer(_: web.Request) -> web.Response:
 async def status_of(url: str, ca_file: Path | None) -> int:
     http = AtsHttp(outbound=OutboundRules(allow_private_networks=True, ca_file=ca_file))
     try:
-        return (await http.send(Outgoing("list", "GET", URL(url)), {})).status
+        return (await http.send(Outgoing("list", method="GET", url=URL(url)), {})).status
     finally:
         await http.close()
 

@@ -54,14 +54,14 @@ async def test_an_answer_that_cannot_be_read_is_broken_and_no_outage(
 ) -> None:
     async with answering(raw) as (http, url):
         with pytest.raises(BrokenAnswer, match=words):
-            await http.send(Outgoing("people", "GET", url), {})
+            await http.send(Outgoing("people", method="GET", url=url), {})
         with pytest.raises(OutcomeUnknown, match=f"{words}.*the write may have taken effect"):
-            await http.send(Outgoing("move", "POST", url, is_write=True), {})
+            await http.send(Outgoing("move", method="POST", url=url, is_write=True), {})
 
 
 @pytest.mark.parametrize("length", [8_191, 30_000, 60_000])
 async def test_headers_are_read_that_are_longer_than_the_librarys_limit(length: int) -> None:
     async with answering(OK + b"Link: " + b"a" * length + b"\r\n" + LENGTH) as (http, url):
-        answer = await http.send(Outgoing("people", "GET", url), {})
+        answer = await http.send(Outgoing("people", method="GET", url=url), {})
 
         assert len(answer.headers["Link"]) == length
