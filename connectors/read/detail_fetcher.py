@@ -146,7 +146,7 @@ class Fetcher(msgspec.Struct, frozen=True):
 
 
 async def several(
-    read: Callable[[Item], Awaitable[Found]], items: Iterable[Item]
+    read: Callable[[Item], Awaitable[Found]], items: Sequence[Item]
 ) -> list[Found | AtsError]:
     """Reads some at a time; an error `OF_ONE_RECORD` stands in its place, any other ends all reads."""
     slots = asyncio.Semaphore(AT_ONCE)
@@ -158,6 +158,8 @@ async def several(
             except OF_ONE_RECORD as error:
                 return error
 
+    if len(items) == 1:
+        return [await one(items[0])]
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(one(item)) for item in items]

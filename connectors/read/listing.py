@@ -26,8 +26,8 @@ from connectors.read.identify import (
 )
 from connectors.read.listing_state import NOTHING, Fetched, ListingState
 from connectors.read.page_cycles import PagesRead
-from connectors.read.page_loader import Check, PageLoader, total_at, with_parameters
-from connectors.read.pagination import Inconclusive, PageAnswer, PageKey, passed_over
+from connectors.read.page_loader import Check, PageLoader, with_parameters
+from connectors.read.pagination import Inconclusive, PageAnswer, PageKey, number_at, passed_over
 from connectors.times import http_date, read_time, worth_reading
 from connectors.values import Page, Window
 
@@ -180,7 +180,7 @@ class AtsList:
             None if self.scrolls or stays else following.position(),
             last=False,
             failed=identified.failed,
-            expected_total=total_at(self.spec.total, fetched.around),
+            expected_total=number_at(self.spec.total, fetched.around),
         )
 
     def last_page(
@@ -205,7 +205,7 @@ class AtsList:
             next_cursor=None if state.partial else cursor,
             complete=window.is_full and self.spec.absence_is_deletion and not state.partial,
             failed=identified.failed,
-            expected_total=total_at(self.spec.total, fetched.around),
+            expected_total=number_at(self.spec.total, fetched.around),
             partial=state.partial,
         )
 

@@ -6,7 +6,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from connectors.definition.bodies import merged
-from connectors.definition.compiled_paths import compile_path
 from connectors.definition.cursors import SyncTokenCursor
 from connectors.definition.lists import List
 from connectors.definition.pagination import (
@@ -27,8 +26,8 @@ from connectors.read.pagination import (
     PageAnswer,
     PageKey,
     carried,
-    is_count,
     next_page_key,
+    number_at,
     on_page,
     page_request,
     path_marks,
@@ -146,7 +145,7 @@ class PageLoader:
             good.headers,
             good.url,
             nothing=good.skipped,
-            total=total_at(self._total_at, split.around),
+            total=number_at(self._total_at, split.around),
         )
         try:
             page = replace(page, following=self._following(page_key, page))
@@ -168,12 +167,6 @@ class PageLoader:
         here = Draft(self.name, method="GET", url=page.url.with_query(None))
         url = self._requests.follow(following["url"], here, keep_origin=self._keeps_origin)
         return {"url": str(url)}
-
-
-def total_at(path: str | None, around: Any) -> int | None:
-    """Returns the number of records that a page says there are; None where it says none."""
-    total = compile_path(path)(around) if path else None
-    return total if is_count(total) else None
 
 
 def with_parameters(draft: Draft, query: Mapping[str, str], body: Mapping[str, Any]) -> Draft:

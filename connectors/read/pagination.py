@@ -138,17 +138,18 @@ def passed_over(
     """
     if isinstance(pagination, PagePagination):
         page = page_key.get("page", pagination.first)
-        pages = _number_at(pagination.pages, latest.body)
+        pages = number_at(pagination.pages, latest.body)
         known_last = pages is not None and page - pagination.first + 1 >= pages
         return None if known_last else {"page": page + 1}
     if isinstance(pagination, OffsetPagination) and most:
         offset = page_key.get("offset", 0) + most
-        total = _number_at(pagination.total, latest.body)
+        total = number_at(pagination.total, latest.body)
         return None if total is not None and offset >= total else {"offset": offset}
     raise Inconclusive("the position of the page after it is not known")
 
 
-def _number_at(path: str | None, body: Any) -> int | None:
+def number_at(path: str | None, body: Any) -> int | None:
+    """Returns the number of records or pages that a page says there are; None where it says none."""
     found = compile_path(path)(body) if path else None
     return found if is_count(found) else None
 
