@@ -111,8 +111,6 @@ def read_source(value: object, *, items: str | None = None) -> Source:
     mistakes: list[InitErrorDetails] = []
     source = _Reader(mistakes, items).read(value, ())
     reject(mistakes)
-    if source is None:
-        raise AssertionError("a source that cannot be read has a mistake")
     return source
 
 
@@ -121,7 +119,7 @@ class _Reader:
     mistakes: list[InitErrorDetails]
     items: str | None
 
-    def read(self, value: object, path: NodePath) -> Source | None:
+    def read(self, value: object, path: NodePath) -> Source:
         match value:
             case None:
                 return Constant(None)
@@ -133,47 +131,43 @@ class _Reader:
                 return self._function(value, path)
         if isinstance(value, Source):
             return value
-        self._wrong(path, "must be a path, a list of paths, or a function such as {constant: …}")
-        return None
+        message = "must be a path, a list of paths, or a function such as {constant: …}"
+        return self._wrong(path, message)
 
-    def _wrong(self, path: NodePath, message: str, hint: str | None = None) -> None:
+    def _wrong(self, path: NodePath, message: str, hint: str | None = None) -> Source:
+        """Notes a mistake. The source only stands in: with a mistake none is read."""
         self.mistakes.append(issue_at(path, message, hint=hint))
+        return Constant(None)
 
-    def _path(self, text: str, path: NodePath) -> Source | None:
+    def _path(self, text: str, path: NodePath) -> Source:
         try:
             return PathSource(text if text == KEY else checked_path(text))
         except ValueError as error:
-            self._wrong(path, str(error))
-            return None
+            return self._wrong(path, str(error))
 
-    def _first_of(self, values: list[object], path: NodePath) -> Source | None:
+    def _first_of(self, values: list[object], path: NodePath) -> Source:
         if not values:
-            self._wrong(path, "must not be empty")
-            return None
-        sources = [self.read(value, (*path, at)) for at, value in enumerate(values)]
-        return FirstOf(tuple(source for source in sources if source is not None))
+            return self._wrong(path, "must not be empty")
+        return FirstOf(tuple(self.read(value, (*path, at)) for at, value in enumerate(values)))
 
-    def _function(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _function(self, value: dict[str, Any], path: NodePath) -> Source:
         if "each" in value:
             return self._each(value, path)
         named = [key for key in value if key in FUNCTIONS]
         if len(named) != 1:
-            self._unknown_function(value, named, path)
-            return None
+            return self._unknown_function(value, named, path)
         if not self._arguments_fit(named[0], value, path):
-            return None
+            return Constant(None)
         return getattr(self, f"_{named[0]}")(value, path)  # type: ignore[no-any-return]  # a table of methods
 
-    def _unknown_function(self, value: dict[str, Any], named: list[str], path: NodePath) -> None:
+    def _unknown_function(self, value: dict[str, Any], named: list[str], path: NodePath) -> Source:
+        if not value:
+            return self._wrong(path, "must not be empty")
         if named:
-            self._wrong(path, f"has two functions: {', '.join(named)}; take one")
-            return
-        known = [*FUNCTIONS, "each"]
-        for key in value:
-            hint = did_you_mean(key, known)
-            self._wrong((*path, key), f"unknown function; known here: {', '.join(known)}", hint)
-            return
-        self._wrong(path, "must not be empty")
+            return self._wrong(path, f"has two functions: {', '.join(named)}; take one")
+        key, known = next(iter(value)), [*FUNCTIONS, "each"]
+        message = f"unknown function; known here: {', '.join(known)}"
+        return self._wrong((*path, key), message, did_you_mean(key, known))
 
     def _arguments_fit(self, name: str, value: dict[str, Any], path: NodePath) -> bool:
         needed, optional = FUNCTIONS[name]
@@ -189,54 +183,47 @@ class _Reader:
     def _constant(self, value: dict[str, Any], _: NodePath) -> Source:
         return Constant(value["constant"])
 
-    def _parse_time(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _parse_time(self, value: dict[str, Any], path: NodePath) -> Source:
         source = self.read(value["parse_time"], (*path, "parse_time"))
         if not can_read_time(value["format"]):
             known = ", ".join(TIME_FORMATS)
             message = f"must be one of {known}, or a pattern such as %Y-%m-%d"
-            self._wrong(
-                (*path, "format"), message, did_you_mean(str(value["format"]), TIME_FORMATS)
-            )
-            return None
-        return ParseTime(source, value["format"]) if source else None
+            hint = did_you_mean(str(value["format"]), TIME_FORMATS)
+            return self._wrong((*path, "format"), message, hint)
+        return ParseTime(source, value["format"])
 
-    def _split_name(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _split_name(self, value: dict[str, Any], path: NodePath) -> Source:
         source = self.read(value["split_name"], (*path, "split_name"))
         if value["part"] not in ("first", "last"):
-            self._wrong((*path, "part"), "must be one of first, last")
-            return None
-        return SplitName(source, value["part"]) if source else None
+            return self._wrong((*path, "part"), "must be one of first, last")
+        return SplitName(source, value["part"])
 
-    def _map(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _map(self, value: dict[str, Any], path: NodePath) -> Source:
         source = self.read(value["map"], (*path, "map"))
         if not isinstance(value["values"], dict) or not value["values"]:
-            self._wrong((*path, "values"), "must be a mapping (vendor's word: our word)")
-            return None
-        return MapValues(source, value["values"], value.get("otherwise")) if source else None
+            message = "must be a mapping (vendor's word: our word)"
+            return self._wrong((*path, "values"), message)
+        return MapValues(source, value["values"], value.get("otherwise"))
 
-    def _look_up(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _look_up(self, value: dict[str, Any], path: NodePath) -> Source:
         source = self.read(value["look_up"], (*path, "look_up"))
         paths = {"by": "id", **{key: value[key] for key in ("among", "by", "take") if key in value}}
         for key, each in paths.items():
             if not isinstance(each, str):
-                self._wrong((*path, key), "must be a path")
-                return None
-            if not self._path(each, (*path, key)):
-                return None
-        return LookUp(source, paths["among"], paths["by"], paths["take"]) if source else None
+                return self._wrong((*path, key), "must be a path")
+            self._path(each, (*path, key))
+        return LookUp(source, paths["among"], paths["by"], paths["take"])
 
-    def _join_text(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _join_text(self, value: dict[str, Any], path: NodePath) -> Source:
         parts = value["join_text"]
         if not isinstance(parts, list) or not parts:
-            self._wrong((*path, "join_text"), "must be a list of paths")
-            return None
+            return self._wrong((*path, "join_text"), "must be a list of paths")
         sources = [self.read(each, (*path, "join_text", at)) for at, each in enumerate(parts)]
-        return JoinText(tuple(s for s in sources if s), str(value.get("separator", " ")))
+        return JoinText(tuple(sources), str(value.get("separator", " ")))
 
-    def _each(self, value: dict[str, Any], path: NodePath) -> Source | None:
+    def _each(self, value: dict[str, Any], path: NodePath) -> Source:
         if self.items is None:
-            self._wrong((*path, "each"), "this field holds one value; `each` makes several")
-            return None
+            return self._wrong((*path, "each"), "this field holds one value; `each` makes several")
         known = EACH_FIELDS[self.items]
         for key in value.keys() - {"each", *known}:
             message = f"unknown key; known here: each, {', '.join(known)}"
@@ -244,11 +231,9 @@ class _Reader:
         inner = _Reader(self.mistakes, None)
         fields = {key: inner.read(value[key], (*path, key)) for key in known if key in value}
         if not isinstance(value["each"], str):
-            self._wrong((*path, "each"), "must be a path")
-            return None
-        if not self._path(value["each"], (*path, "each")):
-            return None
-        return Each(value["each"], {key: source for key, source in fields.items() if source})
+            return self._wrong((*path, "each"), "must be a path")
+        self._path(value["each"], (*path, "each"))
+        return Each(value["each"], fields)
 
 
 def paths_in(source: Source) -> Iterator[str]:
