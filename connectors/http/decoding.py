@@ -53,8 +53,10 @@ def repaired(raw: bytes | memoryview, note: Note = unnoted) -> Any:
 
 
 def _parsed(text: str) -> Any:
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
     try:
-        return _LENIENT.decode(_without_half_characters(text).strip())
+        return _LENIENT.decode(text.strip())
     except RecursionError:
         raise msgspec.DecodeError(TOO_DEEP) from None
     except ValueError:
@@ -78,12 +80,6 @@ _ESCAPE = re.compile(
     r"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
     re.DOTALL,
 )
-
-
-def _without_half_characters(text: str) -> str:
-    if "\\u" not in text:
-        return text
-    return _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
 
 
 def as_text(raw: bytes) -> tuple[str, str | None]:

@@ -60,7 +60,7 @@ class OpenApiDocument:
             if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
                 value = value[int(name)]
             else:
-                value = _under(_mapping(value), name)
+                value = under(_mapping(value), name)
         return value
 
     @cached_property
@@ -173,7 +173,7 @@ def _checked(file: Path, root: Any) -> OpenApiDocument:
     return OpenApiDocument(root)
 
 
-def _under(value: Json, name: str) -> Any:
+def under(value: Json, name: str) -> Any:
     """The value of a key; YAML reads one such as 200 as a number."""
     return value.get(name, value.get(int(name)) if name.isdecimal() else None)  # type: ignore[call-overload]
 

@@ -9,7 +9,14 @@ from config.nodes import NodePath
 from connectors.definition.bodies import body_names
 from connectors.definition.placeholders import PLACEHOLDER
 from connectors.definition.requests import Api, Request
-from connectors.openapi.document import Json, OpenApiDocument, VendorOperation, path_of, segments
+from connectors.openapi.document import (
+    Json,
+    OpenApiDocument,
+    VendorOperation,
+    path_of,
+    segments,
+    under,
+)
 from connectors.openapi.findings import Findings, meant
 from connectors.openapi.schemas import ANYTHING, Schemas
 
@@ -231,19 +238,12 @@ class RequestsCompared:
         responses = operation.spec.get("responses")
         given = responses if isinstance(responses, dict) else {}
         for status in _SUCCESS:
-            content = self._document.resolve(given.get(status, given.get(_number(status)))).get(
-                "content"
-            )
+            content = self._document.resolve(under(given, status)).get("content")
             schema = _schema_of(content, ("json",))
             if schema is not None:
                 return schema
         self._findings.unknown(path, "the document does not say what the answer holds")
         return ANYTHING
-
-
-def _number(status: str) -> object:
-    """YAML reads 200 as a number."""
-    return int(status) if status.isdecimal() else status
 
 
 def _schema_of(content: Any, kinds: Iterable[str]) -> Json | None:

@@ -72,7 +72,10 @@ class PrivacyFilter:
                 if self._wants(part, name)
             }
         for field in self._drops:
-            self._empty(part, field, found)
+            of, _, name = field.partition(".")
+            value = found.get(name) if of == part else None
+            if value is not None:
+                found[name] = type(value)() if isinstance(value, list | dict) else None
         for field in self._hashes:
             of, _, name = field.partition(".")
             if of == part and found.get(name):
@@ -100,12 +103,6 @@ class PrivacyFilter:
         if not is_nested or self._takes_demographic or field in self._asked_for:
             return value
         return without_demographic(value)
-
-    @staticmethod
-    def _empty(part: str, field: str, found: Any) -> None:
-        of, _, name = field.partition(".")
-        if of == part and (value := found.get(name)) is not None:
-            found[name] = type(value)() if isinstance(value, list | dict) else None
 
     def _hashed(self, value: Any) -> Any:
         if isinstance(value, list):
