@@ -135,7 +135,7 @@ class _Reader:
         return self._wrong(path, message)
 
     def _wrong(self, path: NodePath, message: str, hint: str | None = None) -> Source:
-        """Notes a mistake. The source only stands in: with a mistake none is read."""
+        """Notes a mistake. The source that is returned is a substitute: with a mistake none is read."""
         self.mistakes.append(issue_at(path, message, hint=hint))
         return Constant(None)
 

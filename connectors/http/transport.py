@@ -207,7 +207,7 @@ class Transport:
         return answer
 
     async def _answered(self, request: Outgoing, applied: Applied) -> Answer:
-        answer = await self._in_turn(request, applied)
+        answer = await self._sent_within_limits(request, applied)
         if answer.status != 429:
             self.budget.accepted(request)
         return answer
@@ -259,7 +259,7 @@ class Transport:
     async def _judged(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], applied: Applied
     ) -> tuple[Answer, Any, Payload | None, ErrorClass | None]:
-        answer = await self._in_turn(request, applied)
+        answer = await self._sent_within_limits(request, applied)
         envelope, payload = self._parsed(request, answer, parse)
         found = self.classifier.classify(answer.status, answer.headers, envelope, kind)
         if found != "rate":
@@ -279,7 +279,7 @@ class Transport:
         except msgspec.DecodeError:
             raise not_json(request.operation, answer.status, content_type) from None
 
-    async def _in_turn(self, request: Outgoing, applied: Applied) -> Answer:
+    async def _sent_within_limits(self, request: Outgoing, applied: Applied) -> Answer:
         """Waits until the limits have room, and learns what the answer says about them."""
         async with self.budget.slot(request, self._waiting) as sent:
             answer = await self._exchange(request, applied)
@@ -320,7 +320,7 @@ class Transport:
         """Token requests have a budget of their own and carry no other credential."""
         request = replace(request, is_token=True)
         try:
-            answer = await self._in_turn(request, Applied())
+            answer = await self._sent_within_limits(request, Applied())
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
         except Misdirected as error:

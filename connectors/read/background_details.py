@@ -61,7 +61,7 @@ class DetailReader:
         self._has_scopes = listing.spec.scopes is not None
         files = fetcher.parts.definition.model.files
         self._lifetime = files.lifetime if files else None
-        """How long addresses of files are good."""
+        """The time for which addresses of files are good."""
         reads: dict[str, _Read] = {}
         for key, one in listing.spec.detail_reads.items():
             spec = List(

@@ -148,7 +148,7 @@ class Fetcher(msgspec.Struct, frozen=True):
 async def several(
     read: Callable[[Item], Awaitable[Found]], items: Sequence[Item]
 ) -> list[Found | AtsError]:
-    """Reads some at a time; an error `OF_ONE_RECORD` stands in its place, any other ends all reads."""
+    """Reads some at a time; an error `OF_ONE_RECORD` is the answer for its item, any other ends all reads."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: Item) -> Found | AtsError:

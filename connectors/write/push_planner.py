@@ -155,8 +155,8 @@ class Planner:
             named=task.target.rejection_reason,
             operators=self._operator.rejection_reasons,
         )
-        tells_by_reason = name == "reject" and status is ApplicationStatus.WITHDRAWN
-        if found is None and (write.needs_reason or tells_by_reason):
+        differs_by_reason = name == "reject" and status is ApplicationStatus.WITHDRAWN
+        if found is None and (write.needs_reason or differs_by_reason):
             raise _NotPossible(
                 f"{self._title} needs a reason to {name} as {status.value}, and none is known; "
                 f'add `integrations.{self._parts.name}.rejection_reasons: {{default: "<reason>"}}`'
