@@ -22,7 +22,7 @@ class Listed(msgspec.Struct, frozen=True):
     """A definition in a list of them."""
 
     name: str
-    path: Path
+    file: Path
     in_catalog: bool
     title: str | None = None
     version: str | None = None

@@ -1,6 +1,6 @@
 """`ats-sync alerts`: open conditions, and mutes of their messages."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,9 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
-    from daemon.core.mutes import Mute
     from daemon.store.alert_mutes import AlertMutes
     from daemon.store.connection import Mongo
 
-Row = dict[str, Any]
 WhatArgument = Annotated[
     str,
     typer.Argument(
@@ -24,18 +22,6 @@ WhatArgument = Annotated[
         show_default=False,
     ),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="List what is wrong; mute what shall send no messages for a while.",
-        no_args_is_help=True,
-    )
-    group.command("list")(list_alerts)
-    group.command("mute")(mute)
-    group.command("unmute")(unmute)
-    app.add_typer(group, name="alerts", rich_help_panel="Looking")
 
 
 def list_alerts(
@@ -46,20 +32,16 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts, the latest first, and what is muted."""
-    from daemon.cli.session import print_json
+    from daemon.cli.session import show
     from daemon.store.overview import AlertFilter, Overview
 
     which = AlertFilter(state="all" if every else "open", integration=integration)
 
-    async def read(mongo: "Mongo", mutes: "AlertMutes") -> tuple[list[Row], "Sequence[Mute]"]:
+    async def read(mongo: "Mongo", mutes: "AlertMutes") -> dict[str, Sequence[Any]]:
         page = await Overview(mongo, mutes.clock).alerts(which, limit=limit)
-        return page.rows, await mutes.in_force()
+        return {"alerts": page.rows, "mutes": await mutes.in_force()}
 
-    alerts, muted = _with_mutes(config, read, integration)
-    if as_json:
-        print_json({"alerts": alerts, "mutes": muted})
-    else:
-        _show(alerts, muted)
+    show(_with_mutes(config, read, integration), _show, as_json=as_json)
 
 
 def mute(
@@ -121,7 +103,9 @@ async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
     Raises:
         typer.Exit: 2, because nothing is called so; a typing error would mute nothing.
     """
+    from config.problems import suggestion
     from daemon.cli.rendering import require_known
+    from daemon.cli.session import usage_error
     from daemon.core.conditions import AlertKind
     from daemon.store.integrations import MongoIntegrations
 
@@ -132,7 +116,8 @@ async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
         return what
     kind, subject = what.partition(":")[0], _subject(what)
     if kind not in set(AlertKind):
-        raise _unknown(what, [*integrations, *AlertKind])
+        meant = suggestion(what, [*integrations, *AlertKind])
+        raise usage_error(f'no integration and no kind of alert is named "{what}" ({meant})')
     if subject is not None:
         require_known(subject, integrations)
     return what
@@ -153,15 +138,7 @@ def _subject(key: str) -> str | None:
     return key.partition(":")[2].partition(":")[0] or None
 
 
-def _unknown(what: str, known: Sequence[str]) -> typer.Exit:
-    from config.problems import suggestion
-    from daemon.cli.session import usage_error
-
-    meant = suggestion(what, known)
-    return usage_error(f'no integration and no kind of alert is named "{what}" ({meant})')
-
-
-def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
+def _show(found: Mapping[str, Sequence[Any]]) -> None:
     from rich.markup import escape
     from rich.text import Text
 
@@ -171,7 +148,7 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
     from models.times import utc_now
 
     now = utc_now()
-    for one in alerts:
+    for one in found["alerts"]:
         over = one["resolved_at"]
         since = f"since {moment(one['opened_at'])}" + (f", over {moment(over)}" if over else "")
         head = f"{colored(one['severity'])}  {escape(one['title'])}"
@@ -180,9 +157,9 @@ def _show(alerts: Sequence[Row], muted: "Sequence[Mute]") -> None:
         if until := mute_of(one, now):
             out.print(f"  muted until {moment(until)}", markup=False)
         out.print(paragraph(one["message"], 2))
-    if not alerts:
+    if not found["alerts"]:
         out.print("No alert is open.")
-    for each in muted:
+    for each in found["mutes"]:
         out.print(f"Muted until {moment(each.until)}: {each.what}", markup=False)
 
 
@@ -191,15 +168,12 @@ def _with_mutes(
     work: "Callable[[Mongo, AlertMutes], Awaitable[Any]]",
     integration: str | None = None,
 ) -> Any:
-    from daemon.cli.rendering import store
-    from daemon.cli.session import audit_of_command, run_async
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import audit_of_command
     from daemon.runtime.clock import SystemClock
     from daemon.store.alert_mutes import AlertMutes
 
-    async def run() -> Any:
-        async with store(config, integration=integration) as mongo:
-            return await work(
-                mongo, AlertMutes(mongo, SystemClock(), audit=audit_of_command(mongo))
-            )
+    async def run(mongo: "Mongo") -> Any:
+        return await work(mongo, AlertMutes(mongo, SystemClock(), audit=audit_of_command(mongo)))
 
-    return run_async(run)
+    return on_store(config, run, integration=integration)

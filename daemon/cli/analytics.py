@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
     from config.operator import OperatorConfig
     from daemon.core.analytics import Period
+    from daemon.jobs.analytics_export import ExportOutcome
 
 DAY = timedelta(hours=24)
 FromOption = Annotated[
@@ -28,19 +29,8 @@ ToOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Look at the hiring metrics that are exported to an ATS, and export them now.",
-        no_args_is_help=True,
-    )
-    group.command("show")(show)
-    group.command("export")(export)
-    app.add_typer(group, name="analytics", rich_help_panel="Looking")
-
-
 def show(
-    name: Annotated[str, typer.Argument(help="The integration's name.", show_default=False)],
+    name: NameArgument,
     start: FromOption = None,
     end: ToOption = None,
     config: ConfigOption = None,
@@ -50,44 +40,56 @@ def show(
 
     Without --from it is the last period that is over, as it was or will be exported.
     """
-    from daemon.cli.session import print_json, run_async
+    from daemon.cli.session import run_async, show
 
     metrics = run_async(lambda: _counted(name, start, end, config))
-    if as_json:
-        print_json(metrics)
-    else:
-        _show(name, metrics)
+    show(metrics, lambda shown: _show(name, shown), as_json=as_json)
 
 
-def export(
-    name: Annotated[str, typer.Argument(help="The integration's name.", show_default=False)],
-    config: ConfigOption = None,
-) -> None:
+def export(name: NameArgument, config: ConfigOption = None) -> None:
     """Send every period that is over and has not been exported yet. Exits with 1 if one fails."""
-    from daemon.cli.exporting import export_now
+    from daemon.cli.session import EXIT_FAILED, out, run_async
 
-    export_now(name, config)
+    outcome = run_async(lambda: _exported(name, config))
+    for period in outcome.exported:
+        out.print(f"exported {period.key}", markup=False)
+    if outcome.reason is not None or not outcome.exported:
+        out.print(outcome.reason or "no period is due", markup=False)
+    if not outcome.ok:
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _exported(name: str, config: Path | None) -> "ExportOutcome":
+    from daemon.app.jobs import export_job
+    from daemon.cli.command_context import command_context
+    from daemon.cli.session import usage_error
+
+    async with command_context(name, config) as on:
+        wanted = on.checked.loaded.value.integrations[name]
+        if wanted.analytics is None:
+            raise usage_error(
+                f"integrations.{name} has no `analytics`: nothing is exported to this ATS"
+            )
+        async with on.connected() as (connector, _):
+            job = export_job(on.app, wanted, connector)
+            assert job is not None, "it is configured"
+            return await job.run(at_once=True)
 
 
 async def _counted(
     name: str, start: str | None, end: str | None, config: Path | None
 ) -> Mapping[str, Any]:
+    from daemon.cli.command_context import services_on
     from daemon.cli.rendering import require_known
-    from daemon.cli.session import database, operator_config, settings_for
-    from daemon.runtime.clock import SystemClock
-    from daemon.store.clearview_backends import ClearViewBackends
+    from daemon.cli.session import operator_config, settings_for
     from models.ids import integration_id
 
     settings = settings_for(config)
     loaded = operator_config(settings)
     require_known(name, list(loaded.value.integrations))
     period = _period(name, start, end, loaded.value)
-    async with database(settings, loaded.value) as mongo:
-        services = ClearViewBackends(loaded.value.clearview, mongo, SystemClock())
-        try:
-            return await services.metrics.metrics(integration_id(name), period)
-        finally:
-            await services.close()
+    async with services_on(settings, loaded.value) as app:
+        return await app.services.metrics.metrics(integration_id(name), period)
 
 
 def _period(name: str, start: str | None, end: str | None, config: "OperatorConfig") -> "Period":

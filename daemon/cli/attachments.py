@@ -11,6 +11,7 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, Limi
 
 if TYPE_CHECKING:
     from daemon.store.attachment_admin import MongoAttachmentAdmin
+    from daemon.store.connection import Mongo
 
 StateOption = Annotated[
     list[str] | None,
@@ -27,17 +28,6 @@ IdsArgument = Annotated[
 DeadOption = Annotated[bool, typer.Option("--dead", help="All that were given up, instead of ids.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Look at candidates' files that are to be fetched, and fetch them again.",
-        no_args_is_help=True,
-    )
-    group.command("list")(list_files)
-    group.command("retry")(retry)
-    app.add_typer(group, name="attachments", rich_help_panel="Looking")
-
-
 def list_files(
     state: StateOption = None,
     integration: IntegrationOption = None,
@@ -46,7 +36,7 @@ def list_files(
     as_json: JsonOption = False,
 ) -> None:
     """List files, the last changed first. Their names are in ClearView only."""
-    from daemon.cli.session import print_json
+    from daemon.cli.session import show
     from daemon.store.attachment_admin import STATES, FileFilter
 
     which = FileFilter(_known(state, STATES), integration)
@@ -55,10 +45,7 @@ def list_files(
         return await admin.listed(which, limit=limit), await admin.count(which)
 
     rows, count = _with_queue(config, read, integration)
-    if as_json:
-        print_json(rows)
-    else:
-        _show_rows(rows, count)
+    show(rows, lambda shown: _show_rows(shown, count), as_json=as_json)
 
 
 def retry(
@@ -112,14 +99,12 @@ def _with_queue(
     work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]",
     integration: str | None,
 ) -> Any:
-    from daemon.cli.rendering import store
-    from daemon.cli.session import audit_of_command, run_async
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import audit_of_command
     from daemon.runtime.clock import SystemClock
     from daemon.store.attachment_admin import MongoAttachmentAdmin
 
-    async def run() -> Any:
-        async with store(config, integration=integration) as mongo:
-            admin = MongoAttachmentAdmin(mongo, SystemClock(), audit_of_command(mongo))
-            return await work(admin)
+    async def run(mongo: "Mongo") -> Any:
+        return await work(MongoAttachmentAdmin(mongo, SystemClock(), audit_of_command(mongo)))
 
-    return run_async(run)
+    return on_store(config, run, integration=integration)

@@ -1,5 +1,6 @@
 """One integration for a command: its configuration, MongoDB and connector."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from config.operator import OperatorConfig
 from config.problems import suggestion
 from config.settings import Settings
 from connectors.connector import Connector
@@ -37,8 +39,16 @@ class CommandContext(msgspec.Struct, frozen=True):
         """The key of the lease whose holder polls."""
         return f"poll:{self.name}"
 
-    def connector(self, observer: Watcher | None = None) -> Connector:
-        return make_connector(self.app, self.checked, self.name, observer)
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[Connector, Watcher]]:
+        """An open connector of the integration, watched as long as it is."""
+        with Watcher(self.name) as watcher:
+            connector = make_connector(self.app, self.checked, self.name, watcher)
+            await connector.open()
+            try:
+                yield connector, watcher
+            finally:
+                await connector.close()
 
 
 @asynccontextmanager
@@ -62,17 +72,38 @@ async def open_services(
     """The file's configuration, and the services on an open MongoDB."""
     settings = settings_for(config)
     file = load_checked_config(settings.config)
-    async with database(settings, file.loaded.value, prepare=prepare) as mongo:
+    async with services_on(settings, file.loaded.value, prepare=prepare) as app:
+        yield file, app
+
+
+@asynccontextmanager
+async def services_on(
+    settings: Settings, config: OperatorConfig, *, prepare: bool = False
+) -> AsyncIterator[AppServices]:
+    """The services on an open MongoDB; the audit log names who runs the command."""
+    async with database(settings, config, prepare=prepare) as mongo:
         app = AppServices(
             mongo,
-            file.loaded.value.clearview,
+            config.clearview,
             encryption_key=settings.encryption_key,
             actor=audit_actor(),
         )
         try:
-            yield file, app
+            yield app
         finally:
             await app.services.close()
+
+
+@asynccontextmanager
+async def renewed_leases(app: AppServices) -> AsyncIterator[None]:
+    """Renews what this process holds while the work goes on."""
+    done = asyncio.Event()
+    renewing = asyncio.create_task(app.leases.run(done), name="leases")
+    try:
+        yield
+    finally:
+        done.set()
+        await renewing
 
 
 async def _containing(name: str, file: CheckedConfig, app: AppServices) -> CheckedConfig:

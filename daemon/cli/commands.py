@@ -6,16 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption
-
-PANEL = "Work"
-NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    for command in (run, demo, poll, plan, verify, doctor):
-        app.command(rich_help_panel=PANEL)(command)
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 
 def _of(module: str, function: str) -> Callable[..., Any]:

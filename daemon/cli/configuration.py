@@ -1,32 +1,24 @@
 """Commands about the operator's file: is it right, and what does it come to?"""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
-    from config.explain import Explained
     from config.problems import ConfigIssue
     from daemon.runtime.checked_config import CheckedConfig
-
-PANEL = "Configuration"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    for command in (validate, explain, version):
-        app.command(rich_help_panel=PANEL)(command)
 
 
 def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the YAML file and the process settings. Every mistake is shown; any exits with 2."""
     from config.problems import ConfigError
-    from daemon.cli.session import EXIT_USAGE, print_json, showing_errors
+    from config.settings import settings_warnings
+    from daemon.cli.session import EXIT_USAGE, print_json, show, showing_errors
+    from models.times import utc_now
 
     with showing_errors():
         try:
@@ -36,30 +28,13 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 raise
             print_json({"valid": False, "problems": [str(one) for one in error.problems]})
             raise typer.Exit(EXIT_USAGE) from None
-        if as_json:
-            print_json(_valid(checked))
-        else:
-            _show_valid(checked)
-
-
-def _valid(checked: "CheckedConfig") -> dict[str, object]:
-    return {
-        "valid": True,
-        "warnings": [str(one) for one in _warnings(checked)],
-        "notes": [f"{n.integration}: {n.message}" for n in checked.notes(today=_today())],
-    }
-
-
-def _warnings(checked: "CheckedConfig") -> "Sequence[ConfigIssue]":
-    from config.settings import settings_warnings
-
-    return (*settings_warnings(), *checked.loaded.warnings)
-
-
-def _today() -> date:
-    from models.times import utc_now
-
-    return utc_now().date()
+        warnings = [str(one) for one in (*settings_warnings(), *checked.loaded.warnings)]
+        notes = [f"{n.integration}: {n.message}" for n in checked.notes(today=utc_now().date())]
+        show(
+            {"valid": True, "warnings": warnings, "notes": notes},
+            lambda found: _show_valid(checked, found),
+            as_json=as_json,
+        )
 
 
 def _checked(config: Path | None) -> "CheckedConfig":
@@ -88,14 +63,14 @@ def _problems_of(config: Path) -> "Sequence[ConfigIssue]":
     return ()
 
 
-def _show_valid(checked: "CheckedConfig") -> None:
+def _show_valid(checked: "CheckedConfig", found: Mapping[str, Any]) -> None:
     from daemon.cli.session import err, out
 
-    warnings = _warnings(checked)
+    warnings = found["warnings"]
     for warning in warnings:
         err.print(f"warning  {warning}", markup=False)
-    for note in checked.notes(today=_today()):
-        out.print(f"note  {note.integration}: {note.message}", markup=False, soft_wrap=True)
+    for note in found["notes"]:
+        out.print(f"note  {note}", markup=False, soft_wrap=True)
     integrations = checked.loaded.value.integrations
     for name, one in integrations.items():
         state = "" if one.enabled else ", disabled"
@@ -107,35 +82,30 @@ def _show_valid(checked: "CheckedConfig") -> None:
     )
 
 
-def explain(
-    name: Annotated[str, typer.Argument(help="The integration's name.", show_default=False)],
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+def explain(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show an integration's effective configuration, and where each value comes from.
 
     Secrets are masked.
     """
     from config.explain import explain_integration
     from daemon.cli.command_context import configuration_of
-    from daemon.cli.session import showing_errors
+    from daemon.cli.session import show, showing_errors
 
     with showing_errors():
         loaded = configuration_of(name, config).loaded
-        _show_values(explain_integration(loaded, name), as_json=as_json)
+        values = explain_integration(loaded, name)
+        rows = [{"path": v.path, "value": v.value, "origin": str(v.origin)} for v in values]
+        show(rows, _show_values, as_json=as_json)
 
 
-def _show_values(values: "Sequence[Explained]", *, as_json: bool) -> None:
+def _show_values(rows: Sequence[Mapping[str, str]]) -> None:
     from rich.table import Table
 
-    from daemon.cli.session import out, print_json
+    from daemon.cli.session import out
 
-    if as_json:
-        print_json([{"path": v.path, "value": v.value, "origin": str(v.origin)} for v in values])
-        return
     table = Table("setting", "value", "from", box=None, pad_edge=False)
-    for one in values:
-        table.add_row(one.path, one.value, str(one.origin))
+    for row in rows:
+        table.add_row(*row.values())
     out.print(table, markup=False)
 
 

@@ -10,13 +10,14 @@ from daemon.cli.rendering import table
 from daemon.cli.session import out
 
 
-def lines_of(facts: Mapping[str, Any]) -> list[str]:
-    """The facts that `connectors.introspection.show_definition` found."""
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Prints the facts that `connectors.introspection.show_definition` found."""
     version = f" {facts['version']}" if facts["version"] else ""
     lines = [f"{facts['title']}{version}  {facts['file']}", f"  address      {facts['address']}"]
     if facts["sunset"]:
         lines.append(f"  sunset       {facts['sunset']}")
-    return [*lines, *_asked_for(facts), *_offered(facts)]
+    for line in (*lines, *_asked_for(facts), *_offered(facts)):
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def _asked_for(facts: Mapping[str, Any]) -> list[str]:
@@ -36,6 +37,9 @@ def _asked_for(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _offered(facts: Mapping[str, Any]) -> list[str]:
+    hired = [f"hired.{name} ({what})" for name, what in facts["hired_fields"].items()]
+    followed = [*(name for name in ("note", "rejection_email") if facts[name]), *hired]
+    """The keys of `push` that this connector can follow, with the fields of `hired`."""
     lists = ", ".join(
         f"{name} ({one['holds']}, {one['cursor'] or 'sweeps only'})"
         for name, one in facts["lists"].items()
@@ -43,17 +47,11 @@ def _offered(facts: Mapping[str, Any]) -> list[str]:
     lines = [
         f"  lists        {lists}",
         f"  writes       {', '.join(facts['writes']) or 'none'}",
-        f"  beside them  {', '.join(_beside(facts)) or 'nothing'}",
+        f"  beside them  {', '.join(followed) or 'nothing'}",
         f"  analytics    {facts['analytics'] or 'none'}",
         f"  webhook      {'yes' if facts['webhook'] else 'no'}",
     ]
     return [*lines, *(f"  cannot       {what}: {why}" for what, why in facts["waivers"].items())]
-
-
-def _beside(facts: Mapping[str, Any]) -> list[str]:
-    """Returns the keys of `push` that this connector can follow, with the fields of `hired`."""
-    hired = [f"hired.{name} ({what})" for name, what in facts["hired_fields"].items()]
-    return [*(name for name in ("note", "rejection_email") if facts[name]), *hired]
 
 
 def show_comparison(found: Comparison) -> None:

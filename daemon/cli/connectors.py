@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,44 +26,16 @@ NameArgument = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="List, show, check and start connector definitions.", no_args_is_help=True
-    )
-    group.command("list")(list_connectors)
-    group.command("show")(show)
-    group.command("schema")(schema)
-    group.command("test")(check_definitions)
-    group.command("check")(check_openapi)
-    group.command("new")(new)
-    app.add_typer(group, name="connectors", rich_help_panel="Connectors")
-
-
 def list_connectors(
     path: PathsOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """List every definition, those of connector_paths first. Broken ones are listed, too."""
     from connectors.introspection import list_definitions
-    from daemon.cli.session import print_json, showing_errors
+    from daemon.cli.session import show, showing_errors
 
     with showing_errors():
         found = list_definitions(_folders(path, config))
-    if as_json:
-        print_json([_listed(one) for one in found])
-    else:
-        _show_list(found)
-
-
-def _listed(one: "Listed") -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "title": one.title,
-        "version": one.version,
-        "in_catalog": one.in_catalog,
-        "file": str(one.path),
-        "problems": one.problems,
-    }
+    show(found, _show_list, as_json=as_json)
 
 
 def _show_list(found: "Sequence[Listed]") -> None:
@@ -75,14 +47,14 @@ def _show_list(found: "Sequence[Listed]") -> None:
     lines = table("name", "ATS", "API", "from")
     for one in found:
         title = one.title if one.title is not None else "[red]has mistakes[/red]"
-        source = "catalog" if one.in_catalog else escape(str(one.path))
+        source = "catalog" if one.in_catalog else escape(str(one.file))
         lines.add_row(one.name, title, one.version or "", source)
     out.print(lines)
     for problem in (problem for one in found for problem in one.problems):
         err.print(problem, markup=False)
 
 
-def show(
+def show_connector(
     name: NameArgument,
     path: PathsOption = None,
     config: ConfigOption = None,
@@ -90,16 +62,12 @@ def show(
 ) -> None:
     """Show what a connector asks for, and what it can and cannot do."""
     from connectors.introspection import show_definition
-    from daemon.cli.connector_view import lines_of
-    from daemon.cli.session import out, print_json, showing_errors
+    from daemon.cli.connector_view import show_facts
+    from daemon.cli.session import show, showing_errors
 
     with showing_errors():
         facts = show_definition(_definition(name, _folders(path, config)))
-    if as_json:
-        print_json(facts)
-    else:
-        for line in lines_of(facts):
-            out.print(line, markup=False, soft_wrap=True)
+    show(facts, show_facts, as_json=as_json)
 
 
 def schema() -> None:
@@ -178,7 +146,7 @@ def check_openapi(
     from connectors.openapi.comparison import compare
     from connectors.openapi.document import read_document
     from daemon.cli.connector_view import show_comparison
-    from daemon.cli.session import EXIT_FAILED, EXIT_USAGE, print_json, show_error, showing_errors
+    from daemon.cli.session import EXIT_FAILED, show, showing_errors, usage_error
     from models.errors import UserError
 
     with showing_errors():
@@ -186,12 +154,8 @@ def check_openapi(
     try:
         found = compare(definition, read_document(openapi))
     except UserError as error:
-        show_error(error)
-        raise typer.Exit(EXIT_USAGE) from None
-    if as_json:
-        print_json(found)
-    else:
-        show_comparison(found)
+        raise usage_error(error) from None
+    show(found, show_comparison, as_json=as_json)
     if found.count("mismatch"):
         raise typer.Exit(EXIT_FAILED)
 
@@ -212,14 +176,13 @@ def new(
 ) -> None:
     """Print a commented definition to start from. Put it as NAME.yaml into a connector_paths folder."""
     from connectors.scaffold import new_definition
-    from daemon.cli.session import EXIT_USAGE, show_error
+    from daemon.cli.session import usage_error
     from models.errors import UserError
 
     try:
         text = new_definition(name, source)
     except UserError as error:
-        show_error(error)
-        raise typer.Exit(EXIT_USAGE) from None
+        raise usage_error(error) from None
     typer.echo(text, nl=not text.endswith("\n"))
 
 
@@ -248,10 +211,9 @@ def _definition(name: str, folders: Sequence[Path]) -> "Definition":
     typer.Exit: 2, because there is none of this name.
     """
     from connectors.definition import UnknownDefinition, load_definition
-    from daemon.cli.session import EXIT_USAGE, show_error
+    from daemon.cli.session import usage_error
 
     try:
         return load_definition(name, folders)
     except UnknownDefinition as error:
-        show_error(error)
-        raise typer.Exit(EXIT_USAGE) from None
+        raise usage_error(error) from None

@@ -1,6 +1,6 @@
 """`doctor`: everything that is wrong or will be, each with what to do."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,6 @@ from uuid import UUID
 
 import msgspec
 import typer
-from msgspec.structs import asdict
 from rich.table import Table
 
 from config.durations import format_duration
@@ -22,13 +21,13 @@ from connectors.errors import AtsError
 from connectors.values import StageFacts
 from daemon.app.jobs import make_connector
 from daemon.app.services import AppServices
+from daemon.cli.command_context import services_on
 from daemon.cli.session import (
     EXIT_FAILED,
-    database,
     out,
-    print_json,
     run_async,
     settings_for,
+    show,
     showing_errors,
     shown_as,
 )
@@ -72,44 +71,33 @@ def doctor(*, config: Path | None = None, as_json: bool = False) -> None:
     with showing_errors():
         checked = load_checked_config(settings_for(config).config)
 
-    async def work() -> list[Finding]:
-        return [finding async for finding in _findings(checked, config)]
-
-    findings = run_async(work)
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        _show(findings)
+    findings = run_async(lambda: _findings(checked, config))
+    show(findings, _show, as_json=as_json)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _findings(checked: CheckedConfig, config: Path | None) -> AsyncIterator[Finding]:
-    for finding in [*_notes_on_file(checked), *await _check_sinks(checked)]:
-        yield finding
+async def _findings(checked: CheckedConfig, config: Path | None) -> list[Finding]:
+    wanted = checked.loaded.value
+    found = list(_notes_on_file(checked))
+    for entry in wanted.events:
+        found += await _guarded(entry.name, _check_sink(entry))
     try:
         settings = settings_for(config)
-        for finding in _check_uris(settings, checked.loaded.value):
-            yield finding
-        async with database(settings, checked.loaded.value, prepare=True) as mongo:
-            app = AppServices(mongo, encryption_key=settings.encryption_key)
-            for finding in await _guarded(
-                "MongoDB", _check_mongo(app, checked.loaded.value.retention)
-            ):
-                yield finding
+        found += _check_uris(settings, wanted)
+        async with services_on(settings, wanted, prepare=True) as app:
+            found += await _guarded("MongoDB", _check_mongo(app, wanted.retention))
             stored = await app.stored.all()
             everything, refused = combined(checked, stored)
-            for finding in _left_out(stored, checked, refused):
-                yield finding
-            for name, wanted in everything.loaded.value.integrations.items():
-                if wanted.enabled:
-                    check = _check_integration(name, everything, app)
-                    for finding in await _guarded(name, check):
-                        yield finding
+            found += _left_out(stored, checked, refused)
+            for name, integration in everything.loaded.value.integrations.items():
+                if integration.enabled:
+                    found += await _guarded(name, _check_integration(name, everything, app))
     except BaseException as error:
         if must_pass(error):
             raise
-        yield _broken("MongoDB", error)
+        found.append(_broken("MongoDB", error))
+    return found
 
 
 def _left_out(
@@ -127,13 +115,6 @@ def _notes_on_file(checked: CheckedConfig) -> Iterator[Finding]:
         yield Finding("configuration", "note", str(warning))
     for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
         yield Finding(note.integration, "note", note.message)
-
-
-async def _check_sinks(checked: CheckedConfig) -> list[Finding]:
-    found: list[Finding] = []
-    for entry in checked.loaded.value.events:
-        found += await _guarded(entry.name, _check_sink(entry))
-    return found
 
 
 async def _check_sink(entry: EventSink) -> list[Finding]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from daemon.core.erasure import ErasureReceipt
     from daemon.erasing.requests import PersonRequest, PersonRequests
 
-PANEL = "Personal data"
 CandidateOption = Annotated[
     str | None,
     typer.Option(
@@ -60,12 +59,6 @@ LiftOption = Annotated[
         help="Let imports bring an erased person again, who has applied again and agreed to it.",
     ),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    app.command("erase", rich_help_panel=PANEL)(erase)
-    app.command("export-person", rich_help_panel=PANEL)(export_person)
 
 
 def erase(
@@ -213,24 +206,13 @@ def with_requests(config: Path | None, work: "Callable[[PersonRequests], Awaitab
 def _with_app(
     config: Path | None, work: "Callable[[AppServices, PersonRequests], Awaitable[Any]]"
 ) -> Any:
-    from daemon.app.services import AppServices
-    from daemon.cli.session import (
-        audit_of_command,
-        database,
-        operator_config,
-        run_async,
-        settings_for,
-    )
+    from daemon.cli.command_context import services_on
+    from daemon.cli.session import operator_config, run_async, settings_for
 
     async def run() -> Any:
         settings = settings_for(config)
-        loaded = operator_config(settings)
-        async with database(settings, loaded.value) as mongo:
-            app = AppServices(mongo, loaded.value.clearview, encryption_key=settings.encryption_key)
-            try:
-                return await work(app, app.requests_by(audit_of_command(mongo)))
-            finally:
-                await app.services.close()
+        async with services_on(settings, operator_config(settings).value) as app:
+            return await work(app, app.requests_by(app.audit))
 
     return run_async(run)
 

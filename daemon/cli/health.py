@@ -22,11 +22,6 @@ PATH = "/healthz"
 HEALTHY, UNHEALTHY = 0, 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    app.command(rich_help_panel="Looking")(health)
-
-
 def health() -> None:
     """Ask the running daemon if it is alive: exit 0 or 1, and one line.
 

@@ -1,20 +1,18 @@
 """`ats-sync integrations add|update|remove`: integrations beside the YAML file, at run time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
     from daemon.app.services import AppServices
     from daemon.runtime.integration_admin import IntegrationAdmin
 
 T = TypeVar("T")
-NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
 FromOption = Annotated[
     Path,
     typer.Option(
@@ -33,13 +31,6 @@ PatchOption = Annotated[
 ]
 
 
-def register(group: typer.Typer) -> None:
-    """Add the commands to `integrations`."""
-    group.command("add")(add)
-    group.command("update")(update)
-    group.command("remove")(remove)
-
-
 def add(
     name: NameArgument,
     settings: FromOption,
@@ -50,7 +41,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add an integration, which every replica starts within 5 s. Its secrets are stored encrypted."""
-    from daemon.cli.session import out, print_json
+    from daemon.cli.session import out, show
 
     async def work(admin: "IntegrationAdmin", _app: "AppServices") -> Any:
         content = _content_of(settings)
@@ -58,17 +49,17 @@ def add(
             return await admin.try_new(name, content)
         return {"integration": name, "revision": await admin.add(name, content)}
 
-    done = _with_admin(config, work)
-    if as_json:
-        print_json(done)
-    elif dry_run:
+    def render(done: Any) -> None:
+        if not dry_run:
+            out.print(f"{name} is added.", markup=False)
+            return
         out.print(f"{done.ats_name} takes the credential; nothing was stored.", markup=False)
         for stage in done.unmapped_stages:
             out.print(f"  no status for the stage {stage}", markup=False)
         for note in done.notes:
             out.print(f"  {note}", markup=False)
-    else:
-        out.print(f"{name} is added.", markup=False)
+
+    show(_with_admin(config, work), render, as_json=as_json)
 
 
 def update(
@@ -78,16 +69,13 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """Change an integration that was added at run time."""
-    from daemon.cli.session import out, print_json
+    from daemon.cli.session import out, show
 
-    async def work(admin: "IntegrationAdmin", _app: "AppServices") -> int:
-        return await admin.change(name, _content_of(settings))
+    async def work(admin: "IntegrationAdmin", _app: "AppServices") -> dict[str, Any]:
+        return {"integration": name, "revision": await admin.change(name, _content_of(settings))}
 
-    revision = _with_admin(config, work)
-    if as_json:
-        print_json({"integration": name, "revision": revision})
-    else:
-        out.print(f"{name} is changed.", markup=False)
+    done = _with_admin(config, work)
+    show(done, lambda _: out.print(f"{name} is changed.", markup=False), as_json=as_json)
 
 
 def remove(
@@ -102,18 +90,19 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove an integration that was added at run time; what is known about it stays."""
-    from daemon.cli.session import out, print_json
+    from daemon.cli.session import out, show
 
     async def work(admin: "IntegrationAdmin", app: "AppServices") -> int:
         await admin.remove(name, again=purge)
         return await app.integration_data.purge(name) if purge else 0
 
     purged = _with_admin(config, work)
-    if as_json:
-        print_json({"integration": name, "removed": True, "purged": purged})
-    else:
-        deleted = f", with {purged:,} documents" if purge else ""
-        out.print(f"{name} is removed{deleted}.", markup=False)
+    deleted = f", with {purged:,} documents" if purge else ""
+    show(
+        {"integration": name, "removed": True, "purged": purged},
+        lambda _: out.print(f"{name} is removed{deleted}.", markup=False),
+        as_json=as_json,
+    )
 
 
 def _content_of(path: Path) -> dict[str, Any]:
@@ -143,35 +132,20 @@ def _content_of(path: Path) -> dict[str, Any]:
 def _with_admin(
     config: Path | None, work: Callable[["IntegrationAdmin", "AppServices"], Awaitable[T]]
 ) -> T:
-    from daemon.cli.session import run_async
-
-    async def whole() -> T:
-        async with _admin(config) as (admin, app):
-            return await _in_words(work(admin, app))
-
-    return run_async(whole)
-
-
-@asynccontextmanager
-async def _admin(
-    config: Path | None,
-) -> "AsyncIterator[tuple[IntegrationAdmin, AppServices]]":
     from functools import partial
 
     from daemon.app.jobs import try_integration
-    from daemon.app.services import AppServices
-    from daemon.cli.session import audit_of_command, database, settings_for
-    from daemon.runtime.checked_config import load_checked_config
+    from daemon.cli.command_context import open_services
+    from daemon.cli.session import run_async
     from daemon.runtime.integration_admin import IntegrationAdmin
 
-    settings = settings_for(config)
-    checked = load_checked_config(settings.config)
-    async with database(settings, checked.loaded.value, prepare=True) as mongo:
-        app = AppServices(mongo, encryption_key=settings.encryption_key)
-        admin = IntegrationAdmin(
-            *(app.stored, lambda: checked, partial(try_integration, app)), audit_of_command(mongo)
-        )
-        yield admin, app
+    async def whole() -> T:
+        async with open_services(config, prepare=True) as (checked, app):
+            asking = partial(try_integration, app)
+            admin = IntegrationAdmin(app.stored, lambda: checked, asking, app.audit)
+            return await _in_words(work(admin, app))
+
+    return run_async(whole)
 
 
 async def _in_words(work: Awaitable[T]) -> T:

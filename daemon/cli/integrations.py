@@ -5,47 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli import integration_settings
-from daemon.cli.options import ConfigOption, JsonOption
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
     from connectors.definition.webhook import Webhook
-
-NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="List integrations; add, change and remove them; pause and resume; set up webhooks.",
-        no_args_is_help=True,
-    )
-    group.command("list")(list_integrations)
-    group.command("pause")(pause)
-    group.command("resume")(resume)
-    group.command("webhook-url")(webhook_url)
-    integration_settings.register(group)
-    app.add_typer(group, name="integrations", rich_help_panel="Looking")
+    from daemon.core.integrations import State
+    from daemon.store.connection import Mongo
 
 
 def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the integrations that the daemon knows, with their state."""
-    from daemon.cli.session import print_json, run_async
-
-    rows = run_async(lambda: _rows(config))
-    if as_json:
-        print_json(rows)
-    else:
-        _show(rows)
-
-
-async def _rows(config: Path | None) -> list[dict[str, Any]]:
-    from daemon.cli.rendering import store
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import show
     from daemon.runtime.clock import SystemClock
     from daemon.store.overview import Overview
 
-    async with store(config) as mongo:
-        return await Overview(mongo, SystemClock()).integrations()
+    rows = on_store(config, lambda mongo: Overview(mongo, SystemClock()).integrations())
+    show(rows, _show, as_json=as_json)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -128,22 +104,18 @@ def _show_steps(address: str, title: str, webhook: "Webhook", *, has_key: bool) 
         out.print("Until the key is set every event is refused.", markup=False)
 
 
-def _set(config: Path | None, name: str, state: Any, reason: str | None) -> None:
-    from daemon.cli.session import out, run_async
-
-    run_async(lambda: _stored(config, name, state, reason))
-    out.print(f"{name} is {state}.", markup=False)
-
-
-async def _stored(config: Path | None, name: str, state: Any, reason: str | None) -> None:
-    from daemon.cli.rendering import require_known, store
-    from daemon.cli.session import audit_of_command
+def _set(config: Path | None, name: str, state: "State", reason: str | None) -> None:
+    from daemon.cli.rendering import on_store, require_known
+    from daemon.cli.session import audit_of_command, out
     from daemon.runtime.clock import SystemClock
     from daemon.store.integrations import MongoIntegrations
     from models.errors import UserError
 
-    async with store(config) as mongo:
+    async def store(mongo: "Mongo") -> None:
         integrations = MongoIntegrations(mongo, SystemClock(), audit=audit_of_command(mongo))
         require_known(name, sorted(await integrations.states()))
         if not await integrations.set_state(name, state, reason=reason):
             raise UserError(f"{name} is disabled", remedy="set `enabled` to true first")
+
+    on_store(config, store)
+    out.print(f"{name} is {state}.", markup=False)

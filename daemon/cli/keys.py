@@ -1,6 +1,6 @@
 """`ats-sync keys`: the keys that encrypt secrets in MongoDB."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,40 +10,27 @@ from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from daemon.store.connection import Mongo
-    from daemon.store.key_rotation import KeyRotation
+    from daemon.store.key_rotation import KeyRotation, Rotation, SealedCount
 
 T = TypeVar("T")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Show which key encrypts what in MongoDB, and rotate keys.", no_args_is_help=True
-    )
-    group.command("list")(list_keys)
-    group.command("rotate")(rotate)
-    app.add_typer(group, name="keys", rich_help_panel="Configuration")
-
-
 def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the keys by their ids, and how many secrets each encrypts. A key is never shown."""
+    from daemon.cli.session import show
+
+    show(_with_keys(config, lambda _, rotation: rotation.counts()), _show, as_json=as_json)
+
+
+def _show(counts: "Sequence[SealedCount]") -> None:
     from rich.table import Table
 
-    from daemon.cli.session import out, print_json
+    from daemon.cli.session import out
 
-    async def read(_: "Mongo", rotation: "KeyRotation") -> list[dict[str, object]]:
-        import msgspec
-
-        return [msgspec.structs.asdict(one) for one in await rotation.counts()]
-
-    rows = _with_keys(config, read)
-    if as_json:
-        print_json(rows)
-        return
     table = Table("collection", "key", "secrets", "", box=None, pad_edge=False)
-    for row in rows:
-        state = "current" if row["is_current"] else "" if row["is_readable"] else "not configured"
-        table.add_row(str(row["collection"]), str(row["key_id"]), str(row["secrets"]), state)
+    for one in counts:
+        state = "current" if one.is_current else "" if one.is_readable else "not configured"
+        table.add_row(one.collection, one.key_id, str(one.secrets), state)
     out.print(table)
 
 
@@ -53,24 +40,24 @@ def rotate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     First give all replicas the new key in front of the old one, with a comma between them; after this
     command the old one can be left out.
     """
-    from daemon.cli.session import EXIT_FAILED, err, out, print_json
+    from daemon.cli.session import EXIT_FAILED, audit_of_command, show
 
-    async def work(mongo: "Mongo", rotation: "KeyRotation") -> tuple[int, tuple[str, ...]]:
-        from daemon.cli.session import audit_of_command
-
+    async def work(mongo: "Mongo", rotation: "KeyRotation") -> "Rotation":
         await audit_of_command(mongo).record("keys.rotate", rotation.key_id)
-        done = await rotation.rotate()
-        return done.encrypted, done.unreadable
+        return await rotation.rotate()
 
-    encrypted, unreadable = _with_keys(config, work)
-    if as_json:
-        print_json({"encrypted": encrypted, "unreadable": list(unreadable)})
-    else:
-        out.print(f"{encrypted} secrets are encrypted with the first key now")
-        for one in unreadable:
-            err.print(f"no configured key reads a secret of {one}", markup=False)
-    if unreadable:
+    done = _with_keys(config, work)
+    show(done, _show_rotation, as_json=as_json)
+    if done.unreadable:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _show_rotation(done: "Rotation") -> None:
+    from daemon.cli.session import err, out
+
+    out.print(f"{done.encrypted} secrets are encrypted with the first key now")
+    for one in done.unreadable:
+        err.print(f"no configured key reads a secret of {one}", markup=False)
 
 
 def _with_keys(config: Path | None, work: "Callable[[Mongo, KeyRotation], Awaitable[T]]") -> T:

@@ -1,5 +1,6 @@
 """`ats-sync legal-hold`: candidates who are not to be erased for now."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,17 +11,6 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="Why, such as a file number. Name no person here.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Keep candidates from being erased: set, release, list.", no_args_is_help=True
-    )
-    group.command("set")(set_hold)
-    group.command("release")(release)
-    group.command("list")(list_holds)
-    app.add_typer(group, name="legal-hold", rich_help_panel="Personal data")
 
 
 def set_hold(
@@ -70,19 +60,19 @@ def release(
 
 def list_holds(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the legal holds, the latest first."""
-    from daemon.cli.rendering import moment, store, table
-    from daemon.cli.session import out, print_json, run_async
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import show
     from daemon.runtime.clock import SystemClock
     from daemon.store.legal_holds import MongoLegalHolds
 
-    async def listed() -> Any:
-        async with store(config) as mongo:
-            return await MongoLegalHolds(mongo, SystemClock()).listed()
+    rows = on_store(config, lambda mongo: MongoLegalHolds(mongo, SystemClock()).listed())
+    show(rows, _show, as_json=as_json)
 
-    rows = run_async(listed)
-    if as_json:
-        print_json(rows)
-        return
+
+def _show(rows: Sequence[Mapping[str, Any]]) -> None:
+    from daemon.cli.rendering import moment, table
+    from daemon.cli.session import out
+
     lines = table("candidate", "since (UTC)", "reason")
     for row in rows:
         lines.add_row(str(row["_id"]), moment(row["set_at"]), row["reason"])

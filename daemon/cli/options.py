@@ -14,6 +14,7 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]
+NameArgument = Annotated[str, typer.Argument(help="The integration's name.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
 IntegrationOption = Annotated[
     str | None,

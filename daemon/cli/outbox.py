@@ -10,6 +10,7 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
+    from daemon.store.connection import Mongo
     from daemon.store.outbox_admin import MongoOutboxAdmin, OutboxFilter, Ruling
 
 StateOption = Annotated[
@@ -41,19 +42,6 @@ AllOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; otherwise it is only shown.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(
-        help="Look at pushes, send dead letters again, drop what shall not be sent.",
-        no_args_is_help=True,
-    )
-    group.command("list")(list_pushes)
-    group.command("show")(show)
-    group.command("replay")(replay)
-    group.command("drop")(drop)
-    app.add_typer(group, name="outbox", rich_help_panel="Looking")
-
-
 def list_pushes(
     state: StateOption = None,
     integration: IntegrationOption = None,
@@ -64,26 +52,19 @@ def list_pushes(
     as_json: JsonOption = False,
 ) -> None:
     """List pushes, the latest first."""
-    from daemon.cli.session import print_json
+    from daemon.cli.session import show
 
     which = _filter(state, integration, application, older_than)
-    rows, count = _with_outbox(
-        config, lambda outbox_admin: _listed(outbox_admin, which, limit), integration
-    )
-    if as_json:
-        print_json(rows)
-    else:
-        _show_rows(rows, count)
+
+    async def read(outbox_admin: "MongoOutboxAdmin") -> tuple[list[dict[str, Any]], int]:
+        page = await outbox_admin.listed(which, limit=limit)
+        return page.rows, await outbox_admin.count(which)
+
+    rows, count = _with_outbox(config, read, integration)
+    show(rows, lambda shown: _show_rows(shown, count), as_json=as_json)
 
 
-async def _listed(
-    outbox_admin: "MongoOutboxAdmin", which: "OutboxFilter", limit: int
-) -> tuple[Any, int]:
-    page = await outbox_admin.listed(which, limit=limit)
-    return page.rows, await outbox_admin.count(which)
-
-
-def show(entry: IdArgument, config: ConfigOption = None) -> None:
+def show_push(entry: IdArgument, config: ConfigOption = None) -> None:
     """Show one push as JSON, with what the log has about its event."""
     from daemon.cli.session import print_json
     from models.errors import UserError
@@ -110,20 +91,14 @@ def replay(
 
     With ids it is done at once; with --all only with --yes.
     """
+    from daemon.store.outbox_admin import MongoOutboxAdmin
+
     which = _filter(["dead"], integration, application, older_than)
-    _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
+    _require_choice(ids, every, which)
     if ids or yes:
-        _decide(
-            config, ids, which, lambda outbox_admin, entry: outbox_admin.replay(entry), "due again"
-        )
+        _decide(config, ids, which, MongoOutboxAdmin.replay, "due again")
     else:
-        _decide(
-            config,
-            ids,
-            which,
-            lambda outbox_admin, entry: outbox_admin.may_replay(entry),
-            "would be due again",
-        )
+        _decide(config, ids, which, MongoOutboxAdmin.may_replay, "would be due again")
         _say_dry_run()
 
 
@@ -142,18 +117,14 @@ def drop(
     Takes pushes that wait and dead letters; with --all only dead letters, unless --state says
     otherwise. Nothing is dropped without --yes.
     """
+    from daemon.store.outbox_admin import MongoOutboxAdmin
+
     which = _filter(state or ["dead"], integration, application, older_than)
-    _require_choice(ids, every, filtered=_is_filtered(integration, application, older_than))
+    _require_choice(ids, every, which)
     if yes:
-        _decide(config, ids, which, lambda outbox_admin, entry: outbox_admin.drop(entry), "dropped")
+        _decide(config, ids, which, MongoOutboxAdmin.drop, "dropped")
     else:
-        _decide(
-            config,
-            ids,
-            which,
-            lambda outbox_admin, entry: outbox_admin.may_drop(entry),
-            "would be dropped",
-        )
+        _decide(config, ids, which, MongoOutboxAdmin.may_drop, "would be dropped")
         _say_dry_run()
 
 
@@ -179,16 +150,12 @@ def _filter(
     return OutboxFilter(tuple(states) if states else None, integration, application, before)
 
 
-def _is_filtered(*values: object) -> bool:
-    return any(value is not None for value in values)
-
-
-def _require_choice(ids: Sequence[UUID] | None, every: bool, *, filtered: bool) -> None:
+def _require_choice(ids: Sequence[UUID] | None, every: bool, which: "OutboxFilter") -> None:
     from daemon.cli.session import usage_error
 
     if bool(ids) == every:
         raise usage_error("give either ids or --all")
-    if ids and filtered:
+    if ids and (which.integration, which.application, which.before) != (None, None, None):
         raise usage_error("ids say everything; leave out the other choices")
 
 
@@ -243,14 +210,12 @@ def _with_outbox(
     work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]",
     integration: str | None = None,
 ) -> Any:
-    from daemon.cli.rendering import store
-    from daemon.cli.session import audit_of_command, run_async
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import audit_of_command
     from daemon.runtime.clock import SystemClock
     from daemon.store.outbox_admin import MongoOutboxAdmin
 
-    async def run() -> Any:
-        async with store(config, integration=integration) as mongo:
-            audit = audit_of_command(mongo)
-            return await work(MongoOutboxAdmin(mongo, SystemClock(), audit=audit))
+    async def run(mongo: "Mongo") -> Any:
+        return await work(MongoOutboxAdmin(mongo, SystemClock(), audit=audit_of_command(mongo)))
 
-    return run_async(run)
+    return on_store(config, run, integration=integration)

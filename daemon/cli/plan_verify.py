@@ -1,7 +1,6 @@
 """`ats-sync verify` and `ats-sync plan`: both look at everything and write nothing."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,6 @@ from connectors.errors import AtsError
 from connectors.values import ApplicationRef, PushTarget, Steps
 from daemon.app.jobs import import_ports, reconciliation
 from daemon.cli.command_context import CommandContext, command_context, open_services
-from daemon.cli.poll_progress import Watcher
 from daemon.cli.session import (
     EXIT_FAILED,
     err,
@@ -64,7 +62,7 @@ def verify(name: str, *, config: Path | None = None, as_json: bool = False) -> N
 
 async def _verify(on: CommandContext, *, as_json: bool) -> int:
     rules = import_rules(on.checked.loaded.value.integrations[on.name])
-    async with _connected(on) as connector:
+    async with on.connected() as (connector, _):
         check = Verification(
             connector,
             MongoSnapshots(on.app.mongo, on.id),
@@ -134,7 +132,7 @@ def _not_planned(
 async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
     wanted = on.checked.loaded.value.integrations[on.name]
     rules = import_rules(wanted)
-    async with _connected(on) as connector:
+    async with on.connected() as (connector, _):
         check = Preview(connector, import_ports(on.app, on.id), rules)
         changes = [item async for item in _read(check.changes())]
         own = push_rules(on.name, wanted)
@@ -219,18 +217,6 @@ def _as_sent(request: dict[str, Any]) -> str:
     content = request.get("form") or request["body"]
     body = "" if content is None else msgspec.json.encode(content).decode()
     return f"{request['method']} {address} {body}".rstrip()
-
-
-@asynccontextmanager
-async def _connected(on: CommandContext) -> AsyncIterator[Connector]:
-    """An open connector of the integration, watched as long as it is."""
-    with Watcher(on.name) as watcher:
-        connector = on.connector(watcher)
-        await connector.open()
-        try:
-            yield connector
-        finally:
-            await connector.close()
 
 
 async def _read(items: AsyncIterator[T]) -> AsyncIterator[T]:

@@ -1,6 +1,5 @@
 """`ats-sync poll`: one integration, imported now."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,14 +10,13 @@ import typer
 from msgspec.structs import asdict
 
 from daemon.app.jobs import import_ports
-from daemon.cli.command_context import CommandContext, command_context
-from daemon.cli.poll_progress import Watcher
+from daemon.cli.command_context import CommandContext, command_context, renewed_leases
 from daemon.cli.session import (
     EXIT_FAILED,
     err,
     out,
-    print_json,
     run_async,
+    show,
     usage_error,
 )
 from daemon.core.integrations import IntegrationRef
@@ -60,10 +58,7 @@ def poll(
             return await _poll(on, sweep=sweep, accept_deletions=accept_deletions)
 
     polled = run_async(work)
-    if as_json:
-        print_json(polled.to_json())
-    else:
-        _show(polled)
+    show(polled.to_json(), lambda _: _show(polled), as_json=as_json)
     if not polled.is_good:
         raise typer.Exit(EXIT_FAILED)
 
@@ -107,13 +102,8 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> P
             return _polled_by_daemon(on, found)
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
-    done = asyncio.Event()
-    renewing = asyncio.create_task(on.app.leases.run(done), name="leases")
-    try:
+    async with renewed_leases(on.app):
         return await _poll_here(on, lease, sweep=sweep, accept_deletions=accept_deletions)
-    finally:
-        done.set()
-        await renewing
 
 
 async def _lease(on: CommandContext) -> HeldLease | None:
@@ -131,35 +121,31 @@ async def _poll_here(
 ) -> Polled:
     app = on.app
     health = Health(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
-    with Watcher(on.name) as watcher:
-        connector = on.connector(watcher)
-        await connector.open()
+    async with on.connected() as (connector, watcher):
+        job = ImportPoll(
+            connector,
+            on.id,
+            import_ports(on.app, on.id),
+            import_rules(on.checked.loaded.value.integrations[on.name]),
+        )
+        request = RunRequest(
+            fence=lease.token,
+            still_held=lease.still_held,
+            sweep=sweep,
+            accept_deletions=accept_deletions,
+            progress=watcher,
+        )
         try:
-            job = ImportPoll(
-                connector,
-                on.id,
-                import_ports(on.app, on.id),
-                import_rules(on.checked.loaded.value.integrations[on.name]),
-            )
-            request = RunRequest(
-                fence=lease.token,
-                still_held=lease.still_held,
-                sweep=sweep,
-                accept_deletions=accept_deletions,
-                progress=watcher,
-            )
             run = await job.run(request)
         except ImportFailed as failed:
             if not isinstance(failed.cause, AtsSyncError) and not is_outage(failed.cause):
                 await health.broke(failed)
-            return _polled_here(on, failed.run, error=_words(failed))
-        finally:
-            await connector.close()
+            return _polled(on, failed.run, error=_words(failed))
     await health.worked("import_poll")
-    return _polled_here(on, run, error=run.error)
+    return _polled(on, run, error=run.error)
 
 
-def _polled_here(on: CommandContext, run: Run, *, error: str | None) -> Polled:
+def _polled(on: CommandContext, run: Run, *, error: str | None) -> Polled:
     return Polled(run.id, on.name, run.outcome, run.counts, run.details, error)
 
 

@@ -1,19 +1,22 @@
 """Rendering shared by the commands that read MongoDB."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from config.problems import suggestion
-from daemon.cli.session import database, operator_config, settings_for, usage_error
+from daemon.cli.session import database, operator_config, run_async, settings_for, usage_error
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
+
+T = TypeVar("T")
 
 COLORS = {
     **dict.fromkeys(("active", "success", "Success", "delivered"), "green"),
@@ -39,6 +42,21 @@ async def store(config: Path | None, *, integration: str | None = None) -> Async
             stored = await MongoIntegrations(mongo, SystemClock()).states()
             require_known(integration, sorted({*stored, *loaded.value.integrations}))
         yield mongo
+
+
+def on_store(
+    config: Path | None,
+    work: Callable[[Mongo], Coroutine[Any, Any, T]],
+    *,
+    integration: str | None = None,
+) -> T:
+    """Runs a command's work on MongoDB, as `store` opens it."""
+
+    async def run() -> T:
+        async with store(config, integration=integration) as mongo:
+            return await work(mongo)
+
+    return run_async(run)
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

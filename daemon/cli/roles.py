@@ -1,13 +1,15 @@
 """`ats-sync roles`: the privileges that are needed on MongoDB."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from daemon.store.roles import Databases, Role, RoleOn
+    from collections.abc import Mapping
+
+    from daemon.store.roles import Databases, Role
 
 RoleOption = Annotated[
     Literal["daemon", "reader", "operator"] | None,
@@ -15,37 +17,36 @@ RoleOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    group = typer.Typer(help="Print the privileges needed on MongoDB.", no_args_is_help=True)
-    # A callback keeps the name of an only command.
-    group.callback()(_group)
-    group.command("print")(print_roles)
-    app.add_typer(group, name="roles", rich_help_panel="Configuration")
-
-
-def _group() -> None:
-    """Print the privileges needed on MongoDB."""
-
-
 def print_roles(
     role: RoleOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Print mongosh commands that create the roles of the daemon, a reader and an operator."""
-    from daemon.cli.session import print_json, showing_errors
+    from daemon.cli.session import show, showing_errors
     from daemon.store.roles import ROLES, role_commands
 
     with showing_errors():
         databases = _databases(config)
     wanted: list[Role] = [role] if role is not None else list(ROLES)
-    found = {name: role_commands(name, databases) for name in wanted}
-    if as_json:
-        print_json({name: [_to_json(one) for one in roles] for name, roles in found.items()})
-        return
+    found = {
+        name: [
+            {"cluster": one.cluster, "database": "admin", "command": one.command}
+            for one in role_commands(name, databases)
+        ]
+        for name in wanted
+    }
+    show(found, _show, as_json=as_json)
+
+
+def _show(found: "Mapping[Role, list[dict[str, Any]]]") -> None:
+    import json
+
+    from daemon.store.roles import ROLES
+
     for name, roles in found.items():
         for one in roles:
-            typer.echo(f"// {name}: {ROLES[name]}. On the cluster of {one.cluster}:")
-            typer.echo(_mongosh(one))
+            command = json.dumps(one["command"], indent=2)
+            typer.echo(f"// {name}: {ROLES[name]}. On the cluster of {one['cluster']}:")
+            typer.echo(f'db.getSiblingDB("admin").runCommand({command})\n')
 
 
 def _databases(config: "ConfigOption") -> "Databases":
@@ -65,14 +66,3 @@ def _databases(config: "ConfigOption") -> "Databases":
         apart=uri is not None and own is not None and uri != own,
         writes_candidates=clearview.candidates.mode == "mongodb",
     )
-
-
-def _to_json(one: "RoleOn") -> dict[str, object]:
-    return {"cluster": one.cluster, "database": "admin", "command": one.command}
-
-
-def _mongosh(one: "RoleOn") -> str:
-    import json
-
-    command = json.dumps(one.command, indent=2)
-    return f'db.getSiblingDB("admin").runCommand({command})\n'

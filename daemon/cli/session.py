@@ -177,6 +177,14 @@ def show_error(error: UserError) -> None:
         err.print(f"  -> {error.remedy}", markup=False)
 
 
+def show(value: T, render: Callable[[T], object], *, as_json: bool) -> None:
+    """Prints a value: as one JSON document for scripts, or as `render` does it for people."""
+    if as_json:
+        print_json(value)
+    else:
+        render(value)
+
+
 def print_json(value: Any) -> None:
     """Prints one JSON document for scripts."""
     from daemon.runtime.json_values import to_json
@@ -184,7 +192,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(to_json(value), indent=2, sort_keys=True) + "\n")
 
 
-def usage_error(message: str) -> typer.Exit:
+def usage_error(problem: str | UserError) -> typer.Exit:
     """Wrong usage, said plainly."""
-    err.print(f"ats-sync: {message}", markup=False)
+    show_error(problem if isinstance(problem, UserError) else UserError(problem))
     return typer.Exit(EXIT_USAGE)

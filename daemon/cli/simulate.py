@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from connectors.simulator import Simulator
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    app.command(rich_help_panel="Connectors")(simulate)
-
-
 def simulate(
     connector: Annotated[
         str, typer.Argument(help="Which ATS; a name that is none lists them.", show_default=False)
@@ -72,6 +67,7 @@ def _simulator(connector: str, candidates: int, seed: int) -> "Simulator":
 
 
 async def _serve(simulator: "Simulator", port: int, *, as_json: bool) -> None:
+    from daemon.cli.session import out, show
     from models.errors import UserError
 
     stop = asyncio.Event()
@@ -85,25 +81,17 @@ async def _serve(simulator: "Simulator", port: int, *, as_json: bool) -> None:
             remedy="name another one with --port, or 0 for any free one",
         ) from None
     try:
-        _show(simulator.facts(), as_json=as_json)
+        show(simulator.facts(), _show, as_json=as_json)
+        out.file.flush()
         await stop.wait()
     finally:
         await simulator.stop()
 
 
-def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
-    from daemon.cli.session import out, print_json
-
-    if as_json:
-        print_json(facts)
-    else:
-        for line in _lines(facts):
-            out.print(line, markup=False, soft_wrap=True)
-    out.file.flush()
-
-
-def _lines(facts: Mapping[str, Any]) -> list[str]:
+def _show(facts: Mapping[str, Any]) -> None:
     """Prints what to paste under `integrations:`, and where the account can be changed."""
+    from daemon.cli.session import out
+
     connector = facts["connector"]
     counts = ", ".join(f"{count} {what}" for what, count in facts["counts"].items())
     block = {name: facts[name] for name in ("endpoint", "acting_user") if facts[name] is not None}
@@ -113,7 +101,8 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     for name in ("credentials", "options"):
         pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in facts[name].items())
         lines += [f"    {name}: {{{pairs}}}"] if pairs else []
-    return [*lines, "", f"change it by {facts['control']}; Ctrl-C ends it"]
+    lines += ["", f"change it by {facts['control']}; Ctrl-C ends it"]
+    out.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def _quoted(value: object) -> str:

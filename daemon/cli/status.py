@@ -1,7 +1,6 @@
 """Commands that show what is going on, and what has been: `status` and `history`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,37 +9,22 @@ from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption
 
 if TYPE_CHECKING:
     from daemon.store.candidate_history import Subject
+    from daemon.store.connection import Mongo
 
 Row = Mapping[str, Any]
-PANEL = "Looking"
 LONGEST = 48
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    for command in (status, history):
-        app.command(rich_help_panel=PANEL)(command)
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every integration: its state, its last runs, what waits, and open alerts."""
-    from daemon.cli.session import print_json, run_async
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import show
     from daemon.cli.status_view import show_status
-
-    picture = run_async(lambda: _picture(config))
-    if as_json:
-        print_json(picture)
-    else:
-        show_status(picture)
-
-
-async def _picture(config: Path | None) -> Row:
-    from daemon.cli.rendering import store
     from daemon.runtime.clock import SystemClock
     from daemon.store.overview import Overview
 
-    async with store(config) as mongo:
-        return await Overview(mongo, SystemClock()).everything()
+    picture = on_store(config, lambda mongo: Overview(mongo, SystemClock()).everything())
+    show(picture, show_status, as_json=as_json)
 
 
 def history(
@@ -55,27 +39,20 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Show what happened to one candidate: when, on which side, what, and in which run."""
-    from daemon.cli.session import print_json, run_async
-
-    found = run_async(lambda: _history(candidate, integration, config))
-    if as_json:
-        print_json(found)
-    else:
-        _show_history(found)
-
-
-async def _history(name: str, integration: str | None, config: Path | None) -> Row:
-    from daemon.cli.rendering import store
+    from daemon.cli.rendering import on_store
+    from daemon.cli.session import show
     from daemon.store.candidate_history import MongoCandidateHistory
 
-    async with store(config, integration=integration) as mongo:
+    async def read(mongo: "Mongo") -> Row:
         history = MongoCandidateHistory(mongo)
-        subject = _the_one(name, await history.find(name, integration=integration))
+        subject = _the_one(candidate, await history.find(candidate, integration=integration))
         return {
             "candidate": subject,
             "applications": await history.applications(subject.id),
             "events": await history.events(subject.id),
         }
+
+    show(on_store(config, read, integration=integration), _show_history, as_json=as_json)
 
 
 def _the_one(name: str, found: "Sequence[Subject]") -> "Subject":
