@@ -37,9 +37,9 @@ def _asked_for(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _offered(facts: Mapping[str, Any]) -> list[str]:
+    # The keys of `push` that this connector can follow, with the fields of `hired`.
     hired = [f"hired.{name} ({what})" for name, what in facts["hired_fields"].items()]
     followed = [*(name for name in ("note", "rejection_email") if facts[name]), *hired]
-    """The keys of `push` that this connector can follow, with the fields of `hired`."""
     lists = ", ".join(
         f"{name} ({one['holds']}, {one['cursor'] or 'sweeps only'})"
         for name, one in facts["lists"].items()
