@@ -107,7 +107,13 @@ def _best_member(
         if not any(each.path == path and _is_of_another_kind(each, node) for each in member)
     ]
     if fitting:
-        return min(fitting, key=lambda member: _unknown_keys(member, path))
+        return min(
+            fitting,
+            key=lambda member: sum(
+                each.details["type"] == "extra_forbidden" and len(each.path) == len(path) + 1
+                for each in member
+            ),
+        )
     wanted = {wanted_kind(each.details["type"]) for each in errors if each.path == path}
     kinds = " or ".join(kind for kind in NODE_KINDS.values() if kind in wanted)
     details = ErrorDetails(type="union_kind", loc=(), msg=f"must be {kinds}", input=None)
@@ -117,8 +123,3 @@ def _best_member(
 def _is_of_another_kind(error: LocatedError, node: object) -> bool:
     wanted = wanted_kind(error.details["type"])
     return wanted is not None and wanted != NODE_KINDS.get(type(node))
-
-
-def _unknown_keys(errors: list[LocatedError], path: NodePath) -> int:
-    unknown = [each for each in errors if each.details["type"] == "extra_forbidden"]
-    return sum(len(each.path) == len(path) + 1 for each in unknown)

@@ -7,7 +7,7 @@ import msgspec
 from config.document import Origin
 from config.loader import secrets_in
 from config.loading import Loaded
-from config.nodes import NodePath, Scalar, show_path
+from config.nodes import NodePath, show_path
 from config.operator import OperatorConfig
 
 MASK = "••••••"
@@ -27,23 +27,12 @@ def explain_integration(loaded: Loaded[OperatorConfig], name: str) -> list[Expla
     base: NodePath = ("integrations", name)
     secrets = {path for path, _ in secrets_in(integration, base)}
     values = integration.model_dump(mode="json")
-    return [_explained(loaded, path, value, secrets) for path, value in _leaves(values, base)]
-
-
-def _explained(
-    loaded: Loaded[OperatorConfig], path: NodePath, value: object, secrets: set[NodePath]
-) -> Explained:
-    hidden = path in secrets or _is_fetched(loaded, path)
-    return Explained(
-        path=show_path(path[2:]),
-        value=MASK if hidden else _shown(value),
-        origin=loaded.document.origin(path),
-    )
-
-
-def _is_fetched(loaded: Loaded[OperatorConfig], path: NodePath) -> bool:
-    node = loaded.document.node(path)
-    return isinstance(node, Scalar) and any(not r.defaulted for r in node.references)
+    found = []
+    for path, value in _leaves(values, base):
+        origin = loaded.document.origin(path)
+        hidden = path in secrets or any(not one.defaulted for one in origin.references)
+        found.append(Explained(show_path(path[2:]), MASK if hidden else _shown(value), origin))
+    return found
 
 
 def _leaves(value: object, path: NodePath) -> Iterator[tuple[NodePath, object]]:
@@ -60,12 +49,10 @@ def _leaves(value: object, path: NodePath) -> Iterator[tuple[NodePath, object]]:
 
 def _shown(value: object) -> str:
     match value:
-        case None:
+        case None | dict() | list():
             return "(none)"
         case bool():
             return "true" if value else "false"
-        case dict() | list():
-            return "(none)"
         case float():
             return f"{value:g}"
         case _:

@@ -103,7 +103,9 @@ def field_type(annotation: Any, metadata: Iterable[Any] = ()) -> FieldType:
             annotation = annotation.__supertype__
         else:
             reads_text = any(isinstance(each, BeforeValidator) for each in gathered)
-            return FieldType(annotation, _discriminator(gathered), reads_text)
+            keys = (each.discriminator for each in gathered if isinstance(each, FieldInfo))
+            chosen_by = next((key for key in keys if isinstance(key, str)), None)
+            return FieldType(annotation, chosen_by, reads_text)
 
 
 @cache
@@ -119,8 +121,3 @@ def file_key(name: str, info: FieldInfo) -> str:
     """Returns the key of a field in the file."""
     alias = info.validation_alias or info.alias
     return alias if isinstance(alias, str) else name
-
-
-def _discriminator(metadata: Iterable[Any]) -> str | None:
-    found = (each.discriminator for each in metadata if isinstance(each, FieldInfo))
-    return next((each for each in found if isinstance(each, str)), None)

@@ -8,13 +8,9 @@ def unusable_in_header(text: str) -> str | None:
     if text != text.strip():
         return "begins or ends with a blank or line break"
     for position, character in enumerate(text, start=1):
-        if not _is_sendable(character):
+        if character != " " and not (character.isprintable() and character <= "\xff"):
             return (
                 f"has a character that cannot be sent in an HTTP header (number {position}): "
                 "only printable Latin-1 text can"
             )
     return None
-
-
-def _is_sendable(character: str) -> bool:
-    return character == " " or (character.isprintable() and character <= "\xff")

@@ -10,13 +10,15 @@ from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
 from config.document import Document
+from config.error_paths import type_at
+from config.field_types import FieldType
 from config.files import is_folder, is_special
-from config.from_json import node_of
 from config.loading import Check, Loaded, load_document, load_yaml_model
 from config.nodes import NodePath, Scalar, SequenceNode, json_pointer, scalars
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssue
-from config.secret_text import check_secrets
+from config.secret_text import check_header_text, cleaned, left_out
+from config.to_json import from_json
 
 _HOW_TO_CREATE = (
     "no such file; copy the sample config/ats-sync.yaml there, "
@@ -44,13 +46,15 @@ def load_operator_config(
         checks=[
             _connector_paths_exist,
             _token_files_can_be_written,
-            check_secrets,
+            _check_secrets,
             *checks,
         ],
         environment=environment,
     )
     _warn_of_written_secrets(loaded)
-    _warn_of_open_connections(loaded)
+    for at, url in _addresses(loaded.value):
+        if url.startswith("http://") and not _is_local(urlsplit(url).hostname or ""):
+            loaded.document.warn(at, "credentials travel unencrypted to another host; use https")
     if not loaded.value.integrations:
         loaded.document.warn(("integrations",), "there are no integrations; nothing will be done")
     return loaded
@@ -72,13 +76,13 @@ def load_stored_integration(
     """
     paths = [str(path) for path in beside.value.connector_paths]
     whole = {"version": 1, "connector_paths": paths, "integrations": {name: content}}
-    document = Document(beside.document.path, node_of(whole))
+    document = Document(beside.document.path, from_json(whole))
     try:
         return load_document(
             document,
             OperatorConfig,
             resolve_references=False,
-            checks=[check_secrets, _nothing_of_this_machine, *checks],
+            checks=[_check_secrets, _nothing_of_this_machine, *checks],
         )
     except ConfigError as error:
         raise ConfigError(within_integration(error.problems, name)) from None
@@ -158,24 +162,30 @@ def _unwritable(file: Path) -> str | None:
     return None
 
 
+def _check_secrets(document: Document) -> None:
+    """Warns of removed characters, and reports empty secrets and tokens that cannot be sent."""
+    root = FieldType(OperatorConfig)
+    for path, scalar in scalars(document.root):
+        if scalar.unresolved or scalar.is_null or scalar.is_empty:
+            continue
+        if type_at(document, root, path).annotation is not SecretStr:
+            continue
+        if why := left_out(scalar.text):
+            document.warn(path, why)
+        if not cleaned(scalar.text):
+            document.error(path, "is empty; give it a value, or leave the key out")
+        elif path[-1] == "token":
+            check_header_text(document, path)
+
+
 def _warn_of_written_secrets(loaded: Loaded[OperatorConfig]) -> None:
     message = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
     for path, _ in secrets_in(loaded.value):
         node = loaded.document.node(path)
-        if isinstance(node, Scalar) and not node.references and _is_secret(path, node.text):
-            loaded.document.warn(path, message)
-
-
-def _is_secret(path: NodePath, text: str) -> bool:
-    """Returns False for an address of a database or broker without a password."""
-    is_address = path[-1] == "uri" or (path[0] == "events" and path[-1] == "url")
-    return not is_address or "@" in text
-
-
-def _warn_of_open_connections(loaded: Loaded[OperatorConfig]) -> None:
-    for path, url in _addresses(loaded.value):
-        if url.startswith("http://") and not _is_local(urlsplit(url).hostname or ""):
-            loaded.document.warn(path, "credentials travel unencrypted to another host; use https")
+        if isinstance(node, Scalar) and not node.references:
+            is_address = path[-1] == "uri" or (path[0] == "events" and path[-1] == "url")
+            if not is_address or "@" in node.text:  # one without a password is no secret
+                loaded.document.warn(path, message)
 
 
 def _addresses(config: OperatorConfig) -> Iterator[tuple[NodePath, str]]:

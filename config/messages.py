@@ -1,7 +1,7 @@
 """The operator's words for each of pydantic's errors. No message quotes a value."""
 
 import re
-from typing import Any
+from collections.abc import Iterable
 
 from pydantic_core import ErrorDetails
 
@@ -19,37 +19,34 @@ _MEANT_TRUTH = {
     **dict.fromkeys(("no", "off", "n", "0", "f", "disabled"), "false"),
 }
 
-_SENTENCES: dict[str, str] = {
-    "missing": "is required",
-    "extra_forbidden": "unknown key",
-    "string_type": "must be text",
-    "string_sub_type": "must be text",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "list_type": "must be a list; write [a, b], or one `- ` line per item",
-    "tuple_type": "must be a list; write [a, b], or one `- ` line per item",
-    "set_type": "must be a list; write [a, b], or one `- ` line per item",
-    "frozen_set_type": "must be a list; write [a, b], or one `- ` line per item",
-    "dict_type": "must be a mapping (key: value)",
-    "mapping_type": "must be a mapping (key: value)",
-    "model_type": "must be a mapping (key: value)",
-    "model_attributes_type": "must be a mapping (key: value)",
-    "time_delta_type": "must be a duration, such as 90s, 5m, 24h or 7d",
-    "time_delta_parsing": "must be a duration, such as 90s, 5m, 24h or 7d",
-    "date_type": "must be a date, such as 2026-11-23",
-    "date_parsing": "must be a date, such as 2026-11-23",
-    "date_from_datetime_parsing": "must be a date, such as 2026-11-23",
-    "datetime_type": "must be a time, such as 2026-11-23T08:00:00Z",
-    "datetime_parsing": "must be a time, such as 2026-11-23T08:00:00Z",
-    "datetime_from_date_parsing": "must be a time, such as 2026-11-23T08:00:00Z",
-    "none_required": "must be null",
+_OF_MAPPINGS = frozenset({"dict_type", "mapping_type", "model_type", "model_attributes_type"})
+_OF_LISTS = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type"})
+_OF_SCALARS = frozenset({
+    *("string_type", "string_sub_type", "int_type", "float_type", "bool_type", "literal_error"),
+    *("enum", "date_type", "datetime_type", "time_delta_type"),
+})  # fmt: skip
+"""Errors of values that should have been one scalar."""
+
+_BY_SENTENCE: dict[str, Iterable[str]] = {
+    "is required": ("missing",),
+    "unknown key": ("extra_forbidden",),
+    "must be text": ("string_type", "string_sub_type"),
+    "must be a whole number": ("int_type", "int_parsing", "int_from_float"),
+    "must be a number": ("float_type", "float_parsing"),
+    "must be a finite number": ("finite_number",),
+    "must be true or false": ("bool_type", "bool_parsing"),
+    "must be a list; write [a, b], or one `- ` line per item": _OF_LISTS,
+    "must be a mapping (key: value)": _OF_MAPPINGS,
+    "must be a duration, such as 90s, 5m, 24h or 7d": ("time_delta_type", "time_delta_parsing"),
+    "must be a date, such as 2026-11-23": (
+        *("date_type", "date_parsing", "date_from_datetime_parsing"),
+    ),
+    "must be a time, such as 2026-11-23T08:00:00Z": (
+        *("datetime_type", "datetime_parsing", "datetime_from_date_parsing"),
+    ),
+    "must be null": ("none_required",),
 }
+_SENTENCES = {kind: words for words, kinds in _BY_SENTENCE.items() for kind in kinds}
 
 _WITH_CONTEXT: dict[str, str] = {
     "greater_than": "must be greater than {gt}",
@@ -66,18 +63,12 @@ _WITH_CONTEXT: dict[str, str] = {
     "enum": "must be one of {words}",
 }
 
-_OF_SCALARS = {
-    *("string_type", "string_sub_type", "int_type", "float_type", "bool_type", "literal_error"),
-    *("enum", "date_type", "datetime_type", "time_delta_type"),
-}
-"""Errors of values that should have been one scalar."""
-
 
 def wanted_kind(error_type: str) -> str | None:
     """Returns the kind of node that a value should have been; None where its kind was right."""
-    if error_type in {"dict_type", "mapping_type", "model_type", "model_attributes_type"}:
+    if error_type in _OF_MAPPINGS:
         return _MAPPING
-    if error_type in {"list_type", "tuple_type", "set_type", "frozen_set_type"}:
+    if error_type in _OF_LISTS:
         return _LIST
     return _SCALAR if error_type in _OF_SCALARS else None
 
@@ -136,17 +127,14 @@ def sentence(error: ErrorDetails) -> str:
     if kind in _SENTENCES:
         return _SENTENCES[kind]
     if kind in _WITH_CONTEXT:
-        return _in_context(kind, context, known_words(error))
+        words = known_words(error)
+        if context.get("min_length") == 1:
+            return "must not be empty"
+        if len(words) == 1:
+            return f"must be {words[0]}"
+        shown = {key: f"{v:g}" if isinstance(v, float) else v for key, v in context.items()}
+        return _WITH_CONTEXT[kind].format(**{**shown, "words": ", ".join(words)})
     return error["msg"][:1].lower() + error["msg"][1:]
-
-
-def _in_context(kind: str, context: dict[str, Any], words: list[str]) -> str:
-    if context.get("min_length") == 1:
-        return "must not be empty"
-    if len(words) == 1:
-        return f"must be {words[0]}"
-    shown = {key: f"{v:g}" if isinstance(v, float) else v for key, v in context.items()}
-    return _WITH_CONTEXT[kind].format(**{**shown, "words": ", ".join(words)})
 
 
 def known_words(error: ErrorDetails) -> list[str]:

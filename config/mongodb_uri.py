@@ -71,7 +71,10 @@ def uri_problems(uri: str) -> list[str]:
     if any(character.isspace() or not character.isprintable() for character in uri):
         return ["has a blank or a line break in it; a file with a secret often ends with one"]
     parts = _split(uri)
-    found = [*_of_user(parts), *_of_hosts(parts), *_of_database(parts), *_of_options(parts)]
+    found = [*_of_user(parts), *_of_hosts(parts)]
+    if _NOT_IN_A_DATABASE_NAME.search(unquote_plus(parts.database).partition(".")[0]):
+        found.append(f"the database after the hosts has a character that no name has; {_ENCODE}")
+    found += _of_options(parts)
     return list(dict.fromkeys(found))
 
 
@@ -146,11 +149,6 @@ def _name_problem(name: str) -> str | None:
     if not can_be_a_host(name):
         return "has a name with a part that is empty or longer than 63 characters"
     return None
-
-
-def _of_database(parts: _Parts) -> Iterator[str]:
-    if _NOT_IN_A_DATABASE_NAME.search(unquote_plus(parts.database).partition(".")[0]):
-        yield f"the database after the hosts has a character that no name has; {_ENCODE}"
 
 
 def _of_options(parts: _Parts) -> Iterator[str]:

@@ -136,15 +136,11 @@ def mark_of(root: Node, path: NodePath, *, key: bool = False) -> Mark:
         below = child(node, step)
         if below is None:
             return mark
-        last = index == len(path) - 1
-        mark = _mark_below(node, step, below, on_key=key or not last)
+        on_key = key or index < len(path) - 1
+        entry = node.entry(step) if isinstance(node, MappingNode) else None
+        mark = entry.mark if entry and (on_key or _is_shown_at_key(entry)) else below.mark
         node = below
     return mark
-
-
-def _mark_below(parent: Node, step: str | int, value: Node, *, on_key: bool) -> Mark:
-    entry = parent.entry(step) if isinstance(parent, MappingNode) else None
-    return entry.mark if entry and (on_key or _is_shown_at_key(entry)) else value.mark
 
 
 def _is_shown_at_key(entry: Entry) -> bool:

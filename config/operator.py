@@ -68,15 +68,13 @@ class Poll(ConfigModel):
 
     @model_validator(mode="after")
     def _sweeps_are_rarer_than_polls(self) -> "Poll":
-        if self.sweep_every < self.every:
-            reject(
-                [issue_at(("sweep_every",), "must not be shorter than `every`", also=("every",))]
-            )
         longest = self.every_with_webhooks
+        if self.sweep_every < self.every:
+            message = "must not be shorter than `every`"
+            reject([issue_at(("sweep_every",), message, also=("every",))])
         if longest is not None and longest <= self.every:
-            reject(
-                [issue_at(("every_with_webhooks",), "must be longer than `every`", also=("every",))]
-            )
+            message = "must be longer than `every`"
+            reject([issue_at(("every_with_webhooks",), message, also=("every",))])
         if longest is not None and longest > self.sweep_every:
             message = "must not be longer than `sweep_every`: a sweep is a poll"
             reject([issue_at(("every_with_webhooks",), message, also=("sweep_every",))])

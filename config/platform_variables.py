@@ -26,16 +26,12 @@ def platform_variables(environ: Mapping[str, str], prefix: str) -> frozenset[str
     return frozenset(
         name
         for name, value in ours.items()
-        if _is_of_service(name.upper(), value)
+        if _OF_SERVICE.search(name.upper())
+        or _OF_PORT.search(name.upper())
+        or (name.upper().endswith("_PORT") and _PORT_URL.fullmatch(value))
         or _alias(name, value)
         or name.upper().startswith(tuple(f"{start}ENV_" for start in of_links))
     )
-
-
-def _is_of_service(name: str, value: str) -> bool:
-    if name.endswith("_PORT") and _PORT_URL.fullmatch(value):
-        return True
-    return bool(_OF_SERVICE.search(name) or _OF_PORT.search(name))
 
 
 def _alias(name: str, value: str) -> str | None:

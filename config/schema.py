@@ -52,7 +52,11 @@ def _widened(schema: object) -> object:
     if not isinstance(schema, dict):
         return schema
     return _with_alternatives(
-        {key: _part(key, value) for key, value in schema.items() if not _is_noise(key, value)}
+        {
+            key: _part(key, value)
+            for key, value in schema.items()
+            if key != "title" or not isinstance(value, str)
+        }
     )
 
 
@@ -62,10 +66,6 @@ def _part(key: str, value: object) -> object:
     if key in {"default", "examples", "propertyNames", "const", "enum", "required"}:
         return value
     return _widened(value)
-
-
-def _is_noise(key: str, value: object) -> bool:
-    return key == "title" and isinstance(value, str)
 
 
 def _with_alternatives(schema: dict[str, Any]) -> dict[str, Any]:

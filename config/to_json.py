@@ -1,9 +1,11 @@
-"""Turns nodes into the values that JSON has; only unquoted words become numbers, truth values or null."""
+"""Turns nodes into the values that JSON has, and back; only unquoted words become numbers, truth values or null."""
 
+import json
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from config.nodes import MappingNode, Node, NodePath, Scalar, SequenceNode
+from config.nodes import Entry, MappingNode, Mark, Node, NodePath, Scalar, SequenceNode
 
 WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
@@ -34,3 +36,22 @@ def _scalar(scalar: Scalar, *, as_text: bool) -> object:
     if WHOLE_NUMBER.fullmatch(text):
         return int(text)
     return float(text) if NUMBER.fullmatch(text) else text
+
+
+def from_json(value: object) -> Node:
+    """Returns the node of a value, so that what an API receives is checked like a YAML file.
+
+    Text stays text, whatever it looks like. No value has a line.
+    """
+    nowhere = Mark(0, 0)
+    match value:
+        case str():
+            return Scalar(nowhere, value, unquoted=False, raw=value)
+        case Mapping():
+            entries = (Entry(str(key), nowhere, from_json(item)) for key, item in value.items())
+            return MappingNode(nowhere, tuple(entries))
+        case list():
+            return SequenceNode(nowhere, tuple(map(from_json, value)))
+        case _:
+            text = json.dumps(value)
+            return Scalar(nowhere, text, unquoted=True, raw=text)

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,7 +26,8 @@ from config.durations import format_duration, parse_duration
 from config.host_names import can_be_a_host
 from config.nodes import NodePath
 from config.secret_text import cleaned
-from config.sizes import format_size, parse_size
+
+T = TypeVar("T", timedelta, float, int)
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%")
@@ -58,13 +59,9 @@ def switch(description: str, *, default: bool = False, example: bool = True) -> 
     return optional_key(description, example, default=default)
 
 
-def _duration(value: object) -> object:
-    return parse_duration(str(value)) if isinstance(value, str | int | float) else value
-
-
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration),
+    BeforeValidator(lambda v: parse_duration(str(v)) if isinstance(v, str | int | float) else v),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(ms|s|m|h|d)$"}),
 ]
@@ -73,11 +70,17 @@ Duration = Annotated[
 
 def between(least: str, most: str) -> AfterValidator:
     """Limits a `Duration` to a sane range, both ends included."""
-    low, high = parse_duration(least), parse_duration(most)
+    return _in_range(least, most, parse_duration, format_duration)
 
-    def check(value: timedelta) -> timedelta:
+
+def _in_range(
+    least: str, most: str, parse: Callable[[str], T], show: Callable[[T], str]
+) -> AfterValidator:
+    low, high = parse(least), parse(most)
+
+    def check(value: Any) -> Any:
         if not low <= value <= high:
-            raise ValueError(f"must be from {least} to {most}, got {format_duration(value)}")
+            raise ValueError(f"must be from {least} to {most}, got {show(value)}")
         return value
 
     return AfterValidator(check)
@@ -92,7 +95,7 @@ def _share(value: object, info: ValidationInfo) -> object:
     return float(match[1]) / 100
 
 
-def show_share(share: float) -> str:
+def _show_share(share: float) -> str:
     """Returns the written form of a share: `10%` for 0.1."""
     return f"{share * 100:.6g}%"
 
@@ -100,7 +103,7 @@ def show_share(share: float) -> str:
 Share = Annotated[
     float,
     BeforeValidator(_share),
-    PlainSerializer(show_share, return_type=str),
+    PlainSerializer(_show_share, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]+)?\s*%$"}),
 ]
 """A part of a whole, written `10%`, kept as 0.1."""
@@ -108,39 +111,38 @@ Share = Annotated[
 
 def at_most(limit: str) -> AfterValidator:
     """Limits a `Share`, for example to `50%`."""
-    high = float(limit.rstrip("%")) / 100
-
-    def check(value: float) -> float:
-        if not 0 <= value <= high:
-            raise ValueError(f"must be from 0% to {limit}, got {show_share(value)}")
-        return value
-
-    return AfterValidator(check)
+    return _in_range("0%", limit, lambda text: float(text.rstrip("%")) / 100, _show_share)
 
 
-def _size(value: object) -> object:
-    return parse_size(value) if isinstance(value, str) else value
+_SIZE = re.compile(r"([0-9]{1,12})\s*(B|KB|MB)")
+_SIZE_UNITS = {"MB": 1024 * 1024, "KB": 1024, "B": 1}
+
+
+def _parse_size(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("must be a size: one whole number and a unit, such as 500KB or 20MB")
+    return int(match[1]) * _SIZE_UNITS[match[2]]
+
+
+def _show_size(size: int) -> str:
+    """Returns the shortest text that `_parse_size` reads back as the same size."""
+    unit, factor = next(one for one in _SIZE_UNITS.items() if size % one[1] == 0 and size >= one[1])
+    return f"{size // factor}{unit}"
 
 
 Size = Annotated[
     int,
-    BeforeValidator(_size),
-    PlainSerializer(format_size, return_type=str),
+    BeforeValidator(lambda value: _parse_size(value) if isinstance(value, str) else value),
+    PlainSerializer(_show_size, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+\s*(B|KB|MB)$"}),
 ]
-"""A number of bytes, written as one whole number and a unit: `500KB`, `20MB`."""
+"""A number of bytes, written as one whole number and a unit: `500KB`, `20MB`; 1 MB is 1024 KB."""
 
 
 def size_between(least: str, most: str) -> AfterValidator:
     """Limits a `Size` to a sane range, both ends included."""
-    low, high = parse_size(least), parse_size(most)
-
-    def check(value: int) -> int:
-        if not low <= value <= high:
-            raise ValueError(f"must be from {least} to {most}, got {format_size(value)}")
-        return value
-
-    return AfterValidator(check)
+    return _in_range(least, most, _parse_size, _show_size)
 
 
 def _slug(value: str) -> str:
@@ -193,11 +195,9 @@ def fill_note(text: NoteText, values: Mapping[str, str]) -> str:
     return _NOTE_PART.sub(lambda found: values[found[1]], text)
 
 
-def _secret(value: SecretStr) -> SecretStr:
-    return SecretStr(cleaned(value.get_secret_value()))
-
-
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Secret = Annotated[
+    SecretStr, AfterValidator(lambda value: SecretStr(cleaned(value.get_secret_value())))
+]
 """A secret without line breaks at its end; `config.secret_text` warns of them."""
 
 

@@ -127,7 +127,9 @@ class _Hints:
         try:
             async with aclosing(events):
                 async for _ in events:
-                    self._sees()
+                    if self.blind:
+                        log.info("config_notifications_available")
+                    self.blind = False
                     yield
         except (OSError, RuntimeError, ExceptionGroup) as error:
             self._is_blind(error)
@@ -142,11 +144,6 @@ class _Hints:
                 "limits fs.inotify.max_user_instances and fs.inotify.max_user_watches",
             )
         self.blind = True
-
-    def _sees(self) -> None:
-        if self.blind:
-            log.info("config_notifications_available")
-        self.blind = False
 
 
 def _first_of(error: Exception) -> str:

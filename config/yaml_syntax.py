@@ -83,13 +83,9 @@ def _where(error: yaml.MarkedYAMLError) -> Mark:
 def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or ""
     if problem.startswith("found character") and "cannot start any token" in problem:
-        return _TAB if _is_at(error, text, "\t") else _SPECIAL_FIRST
+        at = error.problem_mark.index if error.problem_mark else len(text)
+        return _TAB if text[at : at + 1] == "\t" else _SPECIAL_FIRST
     message = next((message for start, message in _BY_START if problem.startswith(start)), _UNKNOWN)
     if problem.startswith(_NEVER_CLOSED) and error.context_mark:
         message += f" (opened on line {error.context_mark.line + 1})"
     return message
-
-
-def _is_at(error: yaml.MarkedYAMLError, text: str, character: str) -> bool:
-    mark = error.problem_mark
-    return mark is not None and text[mark.index : mark.index + 1] == character

@@ -83,7 +83,10 @@ class _TreeBuilder:
             raise self._stop(Mark(1, 1), "the file is empty")
         root = self._node(next(events), events)
         next(events)  # the document's end
-        self._refuse_more_documents(events)
+        following = next(events)
+        if isinstance(following, yaml.DocumentStartEvent):
+            message = "a second document starts here; one file is one document"
+            raise self._stop(_mark(following), message)
         return root
 
     def _events(self) -> Iterator[yaml.Event]:
@@ -92,12 +95,6 @@ class _TreeBuilder:
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             problem = explain_syntax_error(error, self._file, self._text)
             raise ConfigError([*self._problems.errors, problem]) from None
-
-    def _refuse_more_documents(self, events: Iterator[yaml.Event]) -> None:
-        event = next(events)
-        if isinstance(event, yaml.DocumentStartEvent):
-            message = "a second document starts here; one file is one document"
-            raise self._stop(_mark(event), message)
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event]) -> Node:
         self._refuse_sharing(event)
