@@ -41,36 +41,21 @@ def load_yaml_model(
     path: Path,
     model: type[Model],
     *,
+    text: str | None = None,
     resolve_references: bool,
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Loaded[Model]:
-    """Returns the file as an instance of the model, with its tree.
+    """Returns the file, or the text that is said to be in it, as an instance of the model, with its tree.
 
     Raises:
         ConfigError: with every mistake that could be found in one pass.
     """
     problems = ConfigIssues()
-    document = Document(path, read_yaml(path, problems), problems)
-    return load_document(document, model, resolve_references, checks, environment)
-
-
-def load_yaml_text(
-    text: str,
-    model: type[Model],
-    *,
-    path: Path,
-    resolve_references: bool,
-    checks: Iterable[Check] = (),
-    environment: Mapping[str, str] | None = None,
-) -> Loaded[Model]:
-    """Loads a text like a file; messages name it by `path`.
-
-    Raises:
-        ConfigError: with every mistake that could be found in one pass.
-    """
-    problems = ConfigIssues()
-    root = parse_yaml(text.encode("utf-8", "surrogatepass"), str(path), problems)
+    if text is None:
+        root = read_yaml(path, problems)
+    else:
+        root = parse_yaml(text.encode("utf-8", "surrogatepass"), str(path), problems)
     document = Document(path, root, problems)
     return load_document(document, model, resolve_references, checks, environment)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from config.loading import Loaded, load_yaml_model, load_yaml_text
+from config.loading import Loaded, load_yaml_model
 from config.problems import suggestion
 from config.to_json import to_json
 from connectors.definition.check_details import check_detail_requests
@@ -74,7 +74,7 @@ def load_definition_text(text: str, *, path: Path) -> Definition:
     Raises:
         ConfigError: it has mistakes.
     """
-    loaded = load_yaml_text(text, DefinitionModel, path=path, resolve_references=False)
+    loaded = load_yaml_model(path, DefinitionModel, text=text, resolve_references=False)
     return _checked(loaded, path)
 
 

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.loading import load_yaml_text
+from config.loading import load_yaml_model
 from config.nodes import MappingNode, Node, Scalar, SequenceNode, find, mark_of, scalars
 from config.operator import OperatorConfig
 from config.problems import ConfigError, ConfigIssues
@@ -42,8 +42,8 @@ def parse(content: bytes) -> tuple[Node, ConfigIssues]:
 def refusal(text: str) -> ConfigError | None:
     """Why a text is refused as the operator's file; None where it is not."""
     try:
-        load_yaml_text(
-            text, OperatorConfig, path=Path("f.yaml"), resolve_references=True, environment={}
+        load_yaml_model(
+            Path("f.yaml"), OperatorConfig, text=text, resolve_references=True, environment={}
         )
     except ConfigError as error:
         return error
@@ -115,7 +115,7 @@ def test_every_value_is_found_by_its_path_at_its_position(tree: object) -> None:
 )
 def test_hostile_nesting_and_sharing_is_refused_without_expanding_it(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_yaml_text(text, OperatorConfig, path=Path("f.yaml"), resolve_references=False)
+        load_yaml_model(Path("f.yaml"), OperatorConfig, text=text, resolve_references=False)
 
     assert "levels deep" in str(caught.value) or "not supported" in str(caught.value)
 
@@ -127,6 +127,6 @@ def test_hostile_nesting_and_sharing_is_refused_without_expanding_it(text: str) 
 def test_a_word_stays_the_text_that_was_written(word: str) -> None:
     text = f"version: 1\nintegrations: {{a: {{connector: lever, acting_user: {word}}}}}\n"
 
-    loaded = load_yaml_text(text, OperatorConfig, path=Path("f.yaml"), resolve_references=False)
+    loaded = load_yaml_model(Path("f.yaml"), OperatorConfig, text=text, resolve_references=False)
 
     assert loaded.value.integrations["a"].acting_user == word

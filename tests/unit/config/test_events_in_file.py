@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.loader import secrets_in
-from config.loading import load_yaml_text
+from config.loading import load_yaml_model
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from models.event_types import EventType
@@ -19,7 +19,7 @@ def events(text: str) -> OperatorConfig:
 
 def loaded(text: str) -> OperatorConfig:
     here = Path("ats-sync.yaml")
-    return load_yaml_text(text, OperatorConfig, path=here, resolve_references=True).value
+    return load_yaml_model(here, OperatorConfig, text=text, resolve_references=True).value
 
 
 def problems(text: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from config.durations import format_duration
 from config.loader import load_operator_config, secrets_in
-from config.loading import Loaded, load_yaml_text
+from config.loading import Loaded, load_yaml_model
 from config.operator import OperatorConfig
 from config.operator_clearview import ByHttp, NotifyByApprise, NotifyByHttp
 from config.problems import ConfigError
@@ -307,14 +307,14 @@ def integrations(draw: st.DrawFn) -> dict[str, object]:
 def test_a_valid_file_round_trips(blocks: dict[str, object]) -> None:
     text = yaml.safe_dump({"version": 1, "integrations": blocks}, allow_unicode=True)
 
-    loaded = load_yaml_text(
-        text, OperatorConfig, path=Path("f.yaml"), resolve_references=False
+    loaded = load_yaml_model(
+        Path("f.yaml"), OperatorConfig, text=text, resolve_references=False
     ).value
     dumped = json.loads(loaded.model_dump_json(exclude_unset=True))
-    again = load_yaml_text(
-        yaml.safe_dump(dumped, allow_unicode=True),
+    again = load_yaml_model(
+        Path("f.yaml"),
         OperatorConfig,
-        path=Path("f.yaml"),
+        text=yaml.safe_dump(dumped, allow_unicode=True),
         resolve_references=False,
     ).value
 

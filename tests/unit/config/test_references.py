@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from config.loading import Loaded, load_yaml_model, load_yaml_text
+from config.loading import Loaded, load_yaml_model
 from config.problems import ConfigError
 from config.references import referenced_files
 from config.values import ConfigModel
@@ -26,8 +26,8 @@ class EveryKind(ConfigModel):
 
 
 def load(text: str, **environment: str) -> Loaded[EveryKind]:
-    return load_yaml_text(
-        text, EveryKind, path=Path("f.yaml"), resolve_references=True, environment=environment
+    return load_yaml_model(
+        Path("f.yaml"), EveryKind, text=text, resolve_references=True, environment=environment
     )
 
 
@@ -161,8 +161,8 @@ def test_an_unreadable_file_has_another_message_than_an_absent_one(
 
 
 def test_without_resolution_references_are_plain_text() -> None:
-    loaded = load_yaml_text(
-        "text: ${env:A} ${nonsense", EveryKind, path=Path("f.yaml"), resolve_references=False
+    loaded = load_yaml_model(
+        Path("f.yaml"), EveryKind, text="text: ${env:A} ${nonsense", resolve_references=False
     )
 
     assert loaded.value.text == "${env:A} ${nonsense"

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field, field_validator, model_validator
 
 from config.document import Document
-from config.loading import load_yaml_text
+from config.loading import load_yaml_model
 from config.problems import ConfigError
 from config.values import ConfigModel, Duration, Filled, HttpUrl, Share, Slug, issue_at, reject
 
@@ -67,7 +67,7 @@ class Everything(ConfigModel):
 
 
 def load(text: str) -> Everything:
-    return load_yaml_text(text, Everything, path=Path("f.yaml"), resolve_references=False).value
+    return load_yaml_model(Path("f.yaml"), Everything, text=text, resolve_references=False).value
 
 
 def refused(text: str) -> list[str]:
@@ -165,7 +165,7 @@ def test_a_validator_reports_several_mistakes_below_itself() -> None:
     text = "inner:\n  names:\n    - abc\n    - abcd\n    - abcde\n"
 
     with pytest.raises(ConfigError) as caught:
-        load_yaml_text(text, Outer, path=Path("f.yaml"), resolve_references=False)
+        load_yaml_model(Path("f.yaml"), Outer, text=text, resolve_references=False)
 
     assert [str(p) for p in caught.value.problems] == [
         "f.yaml:4:7  inner.names[1]: is too long (also line 3)",
@@ -179,10 +179,10 @@ def test_checks_report_together_with_what_binding_finds() -> None:
             document.error(("label",), "is too common", hint="rare")
 
     with pytest.raises(ConfigError) as caught:
-        load_yaml_text(
-            "label: common\nnumber: x\n",
+        load_yaml_model(
+            Path("f.yaml"),
             Everything,
-            path=Path("f.yaml"),
+            text="label: common\nnumber: x\n",
             resolve_references=False,
             checks=[label_is_rare],
         )
@@ -194,10 +194,10 @@ def test_checks_report_together_with_what_binding_finds() -> None:
 
 
 def test_later_checks_report_at_the_marks_of_what_was_loaded() -> None:
-    loaded = load_yaml_text(
-        "by_name:\n  a:\n    kind: page\n    size: 7\n",
+    loaded = load_yaml_model(
+        Path("f.yaml"),
         Everything,
-        path=Path("f.yaml"),
+        text="by_name:\n  a:\n    kind: page\n    size: 7\n",
         resolve_references=False,
     )
     loaded.document.error(("by_name", "a", "size"), "is odd")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.loading import load_yaml_text
+from config.loading import load_yaml_model
 from config.values import ConfigModel
 from config.watch import content_digest, files_of, watch_files
 
@@ -161,7 +161,7 @@ async def test_a_change_of_a_referenced_secret_is_noticed(tmp_path: Path) -> Non
     secret.write_text("old")
     yaml = tmp_path / "f.yaml"
     yaml.write_text("secret: ${file:secrets/key}\n")
-    loaded = load_yaml_text(yaml.read_text(), Place, path=yaml, resolve_references=True)
+    loaded = load_yaml_model(yaml, Place, text=yaml.read_text(), resolve_references=True)
     files = files_of(loaded.document)
 
     async with watching(files) as noticed:
