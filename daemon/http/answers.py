@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from uuid import UUID
 
 from aiohttp import web
 
@@ -48,15 +47,3 @@ def answered(
     text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "replace")
     return web.Response(body=body, status=status, content_type=content_type)
-
-
-def uuid_of(text: str, name: str) -> UUID:
-    """The UUID that a text holds.
-
-    Raises:
-        Problem: 400.
-    """
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Problem(400, f"{name} must be a UUID") from None

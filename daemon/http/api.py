@@ -17,14 +17,13 @@ class ApiRoutes:
     """The routes below `/api/v1`, with the document that describes them."""
 
     def __init__(self, services: ApiServices) -> None:
-        groups = [group(services) for group in GROUPS]
-        self._operations = _operations(self, *groups)
+        self._operations = operations_of(self, *(group(services) for group in GROUPS))
         self._document = msgspec.json.encode(document(self._operations))
 
     @classmethod
     def declared(cls) -> list[ApiOperation]:
         """The operations without anything to serve them, for the document."""
-        return _operations(cls, *GROUPS)
+        return operations_of(cls, *GROUPS)
 
     def routes(self) -> list[web.RouteDef]:
         """Where they are."""
@@ -34,7 +33,3 @@ class ApiRoutes:
     async def openapi(self) -> web.Response:
         """Answers with the document of this API."""
         return web.Response(body=self._document, content_type="application/json")
-
-
-def _operations(*owners: object) -> list[ApiOperation]:
-    return [found for owner in owners for found in operations_of(owner)]

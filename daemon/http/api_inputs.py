@@ -29,6 +29,13 @@ class RemoveQuery(msgspec.Struct):
     purge: bool = False
 
 
+class PageQuery(msgspec.Struct, kw_only=True):
+    """Which part of a list, after its own filters."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 100
+
+
 class IntegrationsQuery(msgspec.Struct):
     """Which integrations."""
 
@@ -37,58 +44,48 @@ class IntegrationsQuery(msgspec.Struct):
     limit: Limit = 100
 
 
-class RunsQuery(msgspec.Struct):
+class RunsQuery(PageQuery):
     """Which runs."""
 
     integration: Text | None = None
     job: Job | None = None
     outcome: RunOutcome | None = None
     before: Moment | None = None
-    cursor: Cursor | None = None
-    limit: Limit = 100
 
 
-class OutboxQuery(msgspec.Struct):
+class OutboxQuery(PageQuery):
     """Which pushes."""
 
     state: OutboxState | None = None
     integration: Text | None = None
     application: UUID | None = None
     before: Moment | None = None
-    cursor: Cursor | None = None
-    limit: Limit = 100
 
 
-class AlertsQuery(msgspec.Struct):
+class AlertsQuery(PageQuery):
     """Which alerts."""
 
     state: Literal["open", "resolved", "all"] = "open"
     integration: Text | None = None
     kind: Text | None = None
-    cursor: Cursor | None = None
-    limit: Limit = 100
 
 
-class ImportsQuery(msgspec.Struct):
+class ImportsQuery(PageQuery):
     """Which imports."""
 
     integration: Text
     status: Literal["Success", "Failed"] | None = None
     candidate: UUID | None = None
     since: Moment | None = None
-    cursor: Cursor | None = None
-    limit: Limit = 100
 
 
-class StatusUpdatesQuery(msgspec.Struct):
+class StatusUpdatesQuery(PageQuery):
     """Which outcomes of status changes."""
 
     integration: Text
     outcome: Literal["Success", "Failed", "Skipped"] | None = None
     application: UUID | None = None
     since: Moment | None = None
-    cursor: Cursor | None = None
-    limit: Limit = 100
 
 
 class HistoryQuery(msgspec.Struct):

@@ -1,5 +1,6 @@
 """Runs, pushes, alerts and logs in pages; replays of pushes and mutes of alerts."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -42,9 +43,7 @@ class RecordRoutes:
     async def runs(self, query: take.RunsQuery) -> web.Response:
         """Runs, the latest first."""
         which = RunFilter(query.integration, query.job, query.outcome, query.before)
-        after = moment_position(query.cursor)
-        page = await self._services.overview.runs(which, limit=query.limit, after=after)
-        return _page("runs", page)
+        return await _page("runs", self._services.overview.runs, which, query)
 
     @operation("GET", f"{V1}/outbox", answer=rows_of("outbox", StatusOutboxEntry))
     async def outbox(self, query: take.OutboxQuery) -> web.Response:
@@ -57,7 +56,8 @@ class RecordRoutes:
         )
         after = text_position(query.cursor)
         page = await self._services.outbox.listed(which, limit=query.limit, after=after)
-        return _page("outbox", RowPage([_without_texts(row) for row in page.rows], page.next))
+        rows = [_without_texts(row) for row in page.rows]
+        return answered({"outbox": rows, "next": cursor_of(page.next)})
 
     @operation("GET", f"{V1}/outbox/{{id}}", answer=PUSH, refusals=(404,))
     async def outbox_entry(self, id_: UUID) -> web.Response:
@@ -71,9 +71,7 @@ class RecordRoutes:
     async def alerts(self, query: take.AlertsQuery) -> web.Response:
         """Alerts, the latest first; those that are open unless others are asked for."""
         which = AlertFilter(query.state, query.integration, query.kind)
-        after = moment_position(query.cursor)
-        page = await self._services.overview.alerts(which, limit=query.limit, after=after)
-        return _page("alerts", page)
+        return await _page("alerts", self._services.overview.alerts, which, query)
 
     @operation("GET", f"{V1}/import-log", answer=rows_of("imports", CandidateImportLog))
     async def import_log(self, query: take.ImportsQuery) -> web.Response:
@@ -81,9 +79,7 @@ class RecordRoutes:
         which = LogFilter(
             query.integration, query.status, candidate=query.candidate, since=query.since
         )
-        after = moment_position(query.cursor)
-        page = await self._services.logs.imports(which, limit=query.limit, after=after)
-        return _page("imports", page)
+        return await _page("imports", self._services.logs.imports, which, query)
 
     @operation("GET", f"{V1}/status-log", answer=rows_of("status_updates", StatusUpdateLog))
     async def status_log(self, query: take.StatusUpdatesQuery) -> web.Response:
@@ -91,9 +87,7 @@ class RecordRoutes:
         which = LogFilter(
             query.integration, query.outcome, application=query.application, since=query.since
         )
-        after = moment_position(query.cursor)
-        page = await self._services.logs.status_updates(which, limit=query.limit, after=after)
-        return _page("status_updates", page)
+        return await _page("status_updates", self._services.logs.status_updates, which, query)
 
     @operation(
         "POST",
@@ -139,7 +133,11 @@ class RecordRoutes:
         return answered({"key": alert["key"], "muted_until": until})
 
 
-def _page(name: str, page: RowPage) -> web.Response:
+async def _page(
+    name: str, read: Callable[..., Awaitable[RowPage]], which: object, query: take.PageQuery
+) -> web.Response:
+    """Answers with a page of rows in the order of a time."""
+    page = await read(which, limit=query.limit, after=moment_position(query.cursor))
     return answered({name: page.rows, "next": cursor_of(page.next)})
 
 

@@ -6,7 +6,6 @@ read its answer (3.14).
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, cast
@@ -17,6 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from daemon.http.answers import Problem
 from daemon.http.body_limits import most_bytes, too_large
+from daemon.http.guard import Handler
 from daemon.http.request_rates import client_of
 
 MOST_CONNECTIONS = 100
@@ -193,9 +193,7 @@ def whole_requests(limits: HttpLimits) -> Middleware:
     """A middleware that calls handlers with a body that has arrived, within its limit."""
 
     @web.middleware
-    async def read(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def read(request: web.Request, handler: Handler) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.header_is_complete()

@@ -73,12 +73,12 @@ def _problem(request: web.Request, error: Exception) -> Problem:
     return Problem(500, "this failed inside the daemon", "its log says more")
 
 
-def only_for_operators(token: SecretStr | None, *, prefix: str = "/api") -> Middleware:
-    """A middleware that lets only operators below the prefix."""
+def only_for_operators(token: SecretStr | None) -> Middleware:
+    """A middleware that lets only operators below `/api`."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path == prefix or request.path.startswith(f"{prefix}/"):
+        if request.path == "/api" or request.path.startswith("/api/"):
             if token is None:
                 _require_this_machine(request)
             else:
@@ -132,11 +132,12 @@ def _require_token(request: web.Request, token: SecretStr) -> None:
 
 def _require_this_machine(request: web.Request) -> None:
     """Nor may a web page use the operator's browser: by a name that leads here, or by a form."""
+    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     if not (
         is_loopback(request.remote)
         and not was_proxied(request)
-        and is_loopback(_host_of(f"//{request.headers.get('Host', '')}"))
-        and _is_own_origin(request)
+        and is_loopback(_host_of(f"//{host}"))
+        and origin in {None, f"http://{host}"}
     ):
         raise Problem(
             403,
@@ -154,11 +155,6 @@ def was_proxied(request: web.Request) -> bool:
     return request.version < HttpVersion11 or any(
         name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES) for name in names
     )
-
-
-def _is_own_origin(request: web.Request) -> bool:
-    origin = request.headers.get("Origin")
-    return origin is None or origin == f"http://{request.headers.get('Host', '')}"
 
 
 def _require_one_name(request: web.Request) -> None:

@@ -105,34 +105,37 @@ def document(operations: Iterable[ApiOperation]) -> dict[str, Any]:
 def _described(operation: ApiOperation, schemas: dict[str, Any]) -> dict[str, Any]:
     refusals = {400, *operation.refusals} | ({413, 415} if operation.method != "GET" else set())
     answers = {
-        str(code): _answer(operation.summary, _resolved(operation.answer, schemas))
+        str(code): _answer(
+            operation.summary, "application/json", _resolved(operation.answer, schemas)
+        )
         for code in (operation.status, *operation.also)
     }
     answers |= {str(code): _problem(REFUSED[code]) for code in sorted(refusals)}
     answers |= {str(code): _problem(words) for code, words in ALWAYS.items()}
+    queried = fields_of(operation.query).values() if operation.query is not None else ()
     described: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation.names), *_query_parameters(operation)],
+        "parameters": [*_path_parameters(operation.names), *map(_query_parameter, queried)],
         "responses": answers,
     }
     if operation.conditional:
         header = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
         described["parameters"].append(header)
     if operation.takes is not None:
-        content = {"application/json": {"schema": operation.takes}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = _taken(operation.takes, required=True)
     if operation.body is not None:
         (schema,), parts = msgspec.json.schema_components(
             [operation.body], ref_template=SCHEMAS + "{name}"
         )
         schemas.update(parts)
         required = any(field.required for field in fields_of(operation.body).values())
-        described["requestBody"] = {
-            "required": required,
-            "content": {"application/json": {"schema": schema}},
-        }
+        described["requestBody"] = _taken(schema, required=required)
     return described
+
+
+def _taken(schema: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
 def _path_parameters(names: Mapping[str, type]) -> list[dict[str, Any]]:
@@ -145,11 +148,6 @@ def _path_parameters(names: Mapping[str, type]) -> list[dict[str, Any]]:
         }
         for name, kind in names.items()
     ]
-
-
-def _query_parameters(operation: ApiOperation) -> list[dict[str, Any]]:
-    fields = fields_of(operation.query).values() if operation.query is not None else ()
-    return [_query_parameter(field) for field in fields]
 
 
 def _query_parameter(field: Field) -> dict[str, Any]:
@@ -169,7 +167,11 @@ def _query_parameter(field: Field) -> dict[str, Any]:
 def _resolved(schema: Mapping[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """The schema with its stored documents among the components."""
     if "x-document" in schema:
-        _add_document(schema["x-document"], schemas)
+        document = schema["x-document"]
+        found = document.model_json_schema(ref_template=SCHEMAS + "{model}")
+        schemas.update(found.pop("$defs", {}))
+        described = (document.__doc__ or "").split("\n")[0]
+        schemas[document.__name__] = {**found, "description": described}
         return {"$ref": schema["$ref"]}
     return {name: _resolved_part(value, schemas) for name, value in schema.items()}
 
@@ -180,22 +182,12 @@ def _resolved_part(value: Any, schemas: dict[str, Any]) -> Any:
     return _resolved(value, schemas) if isinstance(value, Mapping) else value
 
 
-def _add_document(document: type[BaseModel], schemas: dict[str, Any]) -> None:
-    schema = document.model_json_schema(ref_template=SCHEMAS + "{model}")
-    schemas.update(schema.pop("$defs", {}))
-    schemas[document.__name__] = {**schema, "description": (document.__doc__ or "").split("\n")[0]}
-
-
-def _answer(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _answer(description: str, kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {kind: {"schema": schema}}}
 
 
 def _problem(description: str) -> dict[str, Any]:
-    schema = {"$ref": f"{SCHEMAS}Problem"}
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": schema}},
-    }
+    return _answer(description, "application/problem+json", {"$ref": f"{SCHEMAS}Problem"})
 
 
 def _open_paths() -> dict[str, Any]:
@@ -241,8 +233,7 @@ def _get(
     refused: Iterable[int] = (),
 ) -> dict[str, Any]:
     answers = {
-        str(code): {"description": summary, "content": {kind: {"schema": found}}}
-        for code, found in {200: schema, **others}.items()
+        str(code): _answer(summary, kind, found) for code, found in {200: schema, **others}.items()
     }
     problems = {str(code): _problem(ALWAYS[code]) for code in refused}
     return {"get": {"summary": summary, "security": [], "responses": answers | problems}}

@@ -17,10 +17,11 @@ import msgspec
 from aiohttp import web
 
 from config.problems import suggestion
-from daemon.http.answers import Problem, uuid_of
+from daemon.http.answers import Problem
 from models.times import to_milliseconds
 
 T = TypeVar("T", bound=msgspec.Struct)
+D = TypeVar("D")
 F = TypeVar("F", bound=Callable[..., Awaitable[web.Response]])
 Handler = Callable[..., Awaitable[web.Response]]
 MOST_ROWS = 1_000
@@ -128,27 +129,27 @@ def operation(
     return declare
 
 
-def operations_of(owner: object) -> list[ApiOperation]:
-    """Returns the operations that the methods of an object, or of a class, are declared to handle."""
-    kind = owner if isinstance(owner, type) else type(owner)
-    found = []
-    for name, method in vars(kind).items():
-        declared = getattr(method, _MARK, None)
-        if declared is not None:
-            takes = get_type_hints(method)
-            found.append(
-                ApiOperation(
-                    **declared,
-                    handler=getattr(owner, name),
-                    names={
-                        n: t for n, t in takes.items() if f"{{{n.rstrip('_')}}}" in declared["path"]
-                    },
-                    query=takes.get("query"),
-                    body=None if declared["takes"] is not None else takes.get("body"),
-                    conditional=takes.get("if_match") is IfMatch,
-                )
-            )
-    return found
+def operations_of(*owners: object) -> list[ApiOperation]:
+    """Returns the operations that the methods of objects, or of classes, are declared to handle."""
+    return [
+        _operation(getattr(owner, name), get_type_hints(method), getattr(method, _MARK))
+        for owner in owners
+        for name, method in vars(owner if isinstance(owner, type) else type(owner)).items()
+        if hasattr(method, _MARK)
+    ]
+
+
+def _operation(
+    handler: Handler, takes: Mapping[str, Any], declared: Mapping[str, Any]
+) -> ApiOperation:
+    return ApiOperation(
+        **declared,
+        handler=handler,
+        names={n: t for n, t in takes.items() if f"{{{n.rstrip('_')}}}" in declared["path"]},
+        query=takes.get("query"),
+        body=None if declared["takes"] is not None else takes.get("body"),
+        conditional=takes.get("if_match") is IfMatch,
+    )
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -189,7 +190,10 @@ def fields_of(wanted: type[msgspec.Struct]) -> dict[str, Field]:
 
 
 def _named(text: str, name: str, kind: type) -> str | UUID:
-    return uuid_of(text, f"the {name}") if kind is UUID else text
+    try:
+        return UUID(text) if kind is UUID else text
+    except ValueError:
+        raise Problem(400, f"the {name} must be a UUID") from None
 
 
 def read_query(request: web.Request, wanted: type[T]) -> T:
@@ -243,13 +247,9 @@ def read_body(body: bytes, wanted: type[T]) -> T:
         Problem: 400, naming the field and what it must be.
     """
     try:
-        return msgspec.json.decode(body if body.strip() else b"{}", type=wanted)
+        return _decoded(body if body.strip() else b"{}", wanted)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), wanted) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Problem(400, "the body must be JSON") from None
-    except RecursionError:
-        raise Problem(400, "the body is nested too deeply") from None
 
 
 def read_object(body: bytes) -> JsonObject:
@@ -259,9 +259,16 @@ def read_object(body: bytes) -> JsonObject:
         Problem: 400.
     """
     try:
-        return msgspec.json.decode(body, type=JsonObject)
+        return _decoded(body, JsonObject)
     except msgspec.ValidationError:
         raise Problem(400, "the body must be a JSON object") from None
+
+
+def _decoded(body: bytes, wanted: type[D]) -> D:
+    try:
+        return msgspec.json.decode(body, type=wanted)
+    except msgspec.ValidationError:
+        raise
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "the body must be JSON") from None
     except RecursionError:

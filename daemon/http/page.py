@@ -43,7 +43,11 @@ class StatusPage:
         except DatabaseError:
             status = 503
             body = el("section", "MongoDB does not answer. This page tries again by itself.")
-        page = document(_header(reasons, now), body, _footer())
+        state = parts.chip("not ready" if reasons else "ready")
+        why = el("span", "; ".join(reasons), css="soft") if reasons else None
+        title = el("h1", "ClearView ATS Sync")
+        header = el("header", title, state, why, el("small", iso(now)))
+        page = document(header, body, _footer())
         answer = web.Response(text=page, status=status, content_type="text/html")
         answer.headers["Content-Security-Policy"] = POLICY
         return answer
@@ -59,12 +63,6 @@ def document(*body: Html) -> str:
         el("style", Html(CSS)),
     )
     return f'<!doctype html><html lang="en">{el("head", head)}{el("body", *body)}</html>'
-
-
-def _header(reasons: Sequence[str], now: datetime) -> Html:
-    state = parts.chip("not ready" if reasons else "ready")
-    why = el("span", "; ".join(reasons), css="soft") if reasons else None
-    return el("header", el("h1", "ClearView ATS Sync"), state, why, el("small", iso(now)))
 
 
 def body_of(picture: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], now: datetime) -> Html:

@@ -120,11 +120,18 @@ def integrations(rows: Sequence[Row], now: datetime) -> Html:
 def _integration(one: Row, now: datetime) -> Html:
     connector = el("div", one["connector"], css="soft small")
     reason = el("div", one["state_reason"], css="soft small") if one["state_reason"] else None
+    unmapped, details = len(one["unmapped_stages"]), one["details_pending"]
+    failed = ", ".join(f"{n} {state}" for state, n in sorted(one["failed_records"].items()))
     return el(
         "tr",
         el("td", el("b", one["name"]), connector),
-        el("td", chip(one["state"]), reason, _unmapped(one)),
-        el("td", _run(one["runs"]["import_poll"], now), _failed_records(one), _details(one)),
+        el("td", chip(one["state"]), reason, _note(unmapped and f"{unmapped} unmapped stages")),
+        el(
+            "td",
+            _run(one["runs"]["import_poll"], now),
+            _note(failed and f"failed records: {failed}"),
+            _note(details and f"{details:,} details pending"),
+        ),
         el("td", age(one["swept_at"], now)),
         el("td", _pushes(one, now)),
         el("td", _run(one["runs"]["analytics_export"], now)),
@@ -133,32 +140,19 @@ def _integration(one: Row, now: datetime) -> Html:
     )
 
 
-def _unmapped(one: Row) -> Html | None:
-    stages = one["unmapped_stages"]
-    return el("div", f"{len(stages)} unmapped stages", css="small soft") if stages else None
-
-
-def _failed_records(one: Row) -> Html | None:
-    counts = one["failed_records"]
-    words = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    return el("div", f"failed records: {words}", css="small soft") if words else None
-
-
-def _details(one: Row) -> Html | None:
-    waiting = one["details_pending"]
-    return el("div", f"{waiting:,} details pending", css="small soft") if waiting else None
+def _note(words: object) -> Html | None:
+    """A small line; nothing without words."""
+    return el("div", words, css="small soft") if words else None
 
 
 def _pushes(one: Row, now: datetime) -> Html:
     waiting, dead = total(one["outbox"], *OPEN), total(one["outbox"], "dead")
-    since = one["oldest_open_push_at"]
+    since, conflicts = one["oldest_open_push_at"], one["open_conflicts"]
     return joined(
         f"{number(waiting)} waiting",
-        el("div", f"oldest {age(since, now)}", css="small soft") if since else None,
+        _note(since and f"oldest {age(since, now)}"),
         el("div", chip("dead"), f" {number(dead)}") if dead else None,
-        el("div", f"{one['open_conflicts']} open conflicts", css="small soft")
-        if one["open_conflicts"]
-        else None,
+        _note(conflicts and f"{conflicts} open conflicts"),
     )
 
 
@@ -166,9 +160,7 @@ def _run(run: Row | None, now: datetime) -> Html:
     if run is None:
         return el("span", "never", css="soft")
     when = age(run["finished_at"] or run["started_at"], now)
-    came_to = _came_to(run)
-    detail = el("div", came_to, css="small soft") if came_to else None
-    return joined(chip(run["outcome"]), " ", when, detail)
+    return joined(chip(run["outcome"]), " ", when, _note(_came_to(run)))
 
 
 def counted(run: Row) -> str:
@@ -191,14 +183,13 @@ def runs(rows: Sequence[Row], now: datetime) -> Html | None:
 
 
 def _line(run: Row, now: datetime) -> Html:
-    error = el("div", run["error_message"], css="small soft") if run["error_message"] else None
     return el(
         "tr",
         el("td", run["job"].replace("_", " ")),
         el("td", run.get("integration") or ""),
         el("td", chip(run["outcome"])),
         el("td", age(run["started_at"], now), title=iso(run["started_at"])),
-        el("td", _came_to(run), error),
+        el("td", _came_to(run), _note(run["error_message"])),
     )
 
 

@@ -7,7 +7,6 @@ from many addresses.
 import asyncio
 import math
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
 
 import msgspec
@@ -16,15 +15,14 @@ from aiohttp.typedefs import Middleware
 
 from daemon.http.answers import Problem
 from daemon.http.body_limits import WEBHOOKS
+from daemon.http.guard import PROBES, Handler
 from daemon.ports.metrics import Metrics
 
 MOST_CLIENTS = 10_000
 """Clients that are remembered; the one that has been silent longest is forgotten first."""
-_PROBES = frozenset({"/healthz", "/readyz"})
 _REFUSED = frozenset({401, 403})
 _ADMIN = "admin"
 """The only token."""
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -113,7 +111,7 @@ def limited_clients(limiter: RequestLimiter) -> Middleware:
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _PROBES:
+        if request.path in PROBES:
             return await handler(request)
         client, kind = client_of(request.remote), _kind_of(request.path)
         limiter.admit(kind, client)
