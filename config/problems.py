@@ -1,7 +1,7 @@
 """Problems of a configuration, each with its position and the word that was probably meant."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -41,11 +41,16 @@ class ConfigError(UserError):
     """Raised for a configuration with mistakes; has all of them."""
 
     def __init__(self, problems: Iterable[ConfigIssue]) -> None:
-        """Keeps every problem, by file and position."""
-        self.problems: tuple[ConfigIssue, ...] = tuple(sort_problems(problems))
-        shown = map(str, self.problems[:_MOST_SHOWN])
+        """Keeps every problem once, by file, then by position."""
+        self.problems: tuple[ConfigIssue, ...] = tuple(
+            sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.path, p.message))
+        )
+        count = len(self.problems)
+        closing = "1 problem." if count == 1 else f"{count} problems."
+        if count > _MOST_SHOWN:
+            closing = f"{count} problems, of which the first {_MOST_SHOWN} are shown."
         super().__init__(
-            "\n".join([*shown, count_line(self.problems)]),
+            "\n".join([*map(str, self.problems[:_MOST_SHOWN]), closing]),
             remedy="Correct the lines named above; nothing has been started or changed.",
         )
 
@@ -56,15 +61,9 @@ class ConfigIssues:
     def __init__(self) -> None:
         """Starts without problems."""
         self.errors: list[ConfigIssue] = []
+        """Mistakes that make the configuration unusable."""
         self.warnings: list[ConfigIssue] = []
-
-    def error(self, problem: ConfigIssue) -> None:
-        """Adds a mistake that makes the configuration unusable."""
-        self.errors.append(problem)
-
-    def warn(self, problem: ConfigIssue) -> None:
-        """Adds something unwise that may still run."""
-        self.warnings.append(problem)
+        """Unwise, but it may still run."""
 
     def raise_errors(self) -> None:
         """Ends the loading if there is a mistake.
@@ -74,18 +73,6 @@ class ConfigIssues:
         """
         if self.errors:
             raise ConfigError(self.errors)
-
-
-def sort_problems(problems: Iterable[ConfigIssue]) -> list[ConfigIssue]:
-    """Returns each problem once, by file, then by position."""
-    return sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.path, p.message))
-
-
-def count_line(problems: Sequence[ConfigIssue]) -> str:
-    """Returns the line that closes a list of problems."""
-    if len(problems) > _MOST_SHOWN:
-        return f"{len(problems)} problems, of which the first {_MOST_SHOWN} are shown."
-    return "1 problem." if len(problems) == 1 else f"{len(problems)} problems."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

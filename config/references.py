@@ -13,7 +13,6 @@ import msgspec
 
 from config.files import is_special, read_limited
 from config.nodes import (
-    Entry,
     MappingNode,
     Mark,
     Node,
@@ -63,10 +62,11 @@ class Resolver(msgspec.Struct, frozen=True):
                 items = (self.resolve(item, (*path, at)) for at, item in enumerate(node.items))
                 return replace(node, items=tuple(items))
             case MappingNode():
-                return replace(node, entries=tuple(self._entry(e, path) for e in node.entries))
-
-    def _entry(self, entry: Entry, path: NodePath) -> Entry:
-        return replace(entry, value=self.resolve(entry.value, (*path, entry.key)))
+                entries = (
+                    replace(entry, value=self.resolve(entry.value, (*path, entry.key)))
+                    for entry in node.entries
+                )
+                return replace(node, entries=tuple(entries))
 
     def _scalar(self, scalar: Scalar, path: NodePath) -> Scalar:
         found: list[Reference] = []
@@ -80,7 +80,8 @@ class Resolver(msgspec.Struct, frozen=True):
             try:
                 reference, text = self._fetch(match, mark)
             except _UnresolvedError as error:
-                self._report(error, path, mark)
+                problem = ConfigIssue(self.file, *mark, show_path(path), error.message, error.hint)
+                self.problems.errors.append(problem)
                 broken = True
                 return ""
             found.append(reference)
@@ -116,11 +117,6 @@ class Resolver(msgspec.Struct, frozen=True):
         meant = None if name in self.environment else did_you_mean(name, self.environment)
         raise _UnresolvedError(
             f"environment variable {name} {state}; set it, or write ${{env:{name}:-default}}", meant
-        )
-
-    def _report(self, error: _UnresolvedError, path: NodePath, mark: Mark) -> None:
-        self.problems.error(
-            ConfigIssue(self.file, *mark, show_path(path), error.message, error.hint)
         )
 
 

@@ -91,17 +91,11 @@ def _report_tag(document: Document, error: LocatedError, without_value: set[Node
 
 
 def _report_value(document: Document, error: LocatedError) -> None:
+    subject = str(error.path[-1]) if error.on_key else document.node(error.path)
+    message, hint = message_of(error.details, subject)
     if error.details["type"] == "extra_forbidden":
-        message, hint = _unknown_key(error)
-    else:
-        node = document.node(error.path)
-        message, hint = message_of(error.details, str(error.path[-1]) if error.on_key else node)
+        known = list(fields_of(error.parent.model)) if error.parent.model else []
+        hint = did_you_mean(str(error.path[-1]), known)
+        if hint is None and 0 < len(known) <= _FEW_ENOUGH_TO_LIST:
+            message = f"unknown key; known here: {', '.join(known)}"
     document.error(error.path, message, hint=hint, on_key=error.on_key)
-
-
-def _unknown_key(error: LocatedError) -> tuple[str, str | None]:
-    known = list(fields_of(error.parent.model)) if error.parent.model else []
-    hint = did_you_mean(str(error.path[-1]), known)
-    if hint is None and 0 < len(known) <= _FEW_ENOUGH_TO_LIST:
-        return f"unknown key; known here: {', '.join(known)}", None
-    return "unknown key", hint

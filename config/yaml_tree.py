@@ -183,7 +183,9 @@ class _TreeBuilder:
 
     def _note(self, mark: Mark, message: str, *below: str | int) -> None:
         shown = show_path((*self._path, *below))
-        self._problems.error(ConfigIssue(self._file, mark.line, mark.column, shown, message))
+        self._problems.errors.append(
+            ConfigIssue(self._file, mark.line, mark.column, shown, message)
+        )
 
     def _stop(self, mark: Mark, message: str) -> ConfigError:
         self._note(mark, message)

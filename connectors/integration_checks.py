@@ -274,7 +274,7 @@ def _check_token_storage(
             loaded.document.warn(("integrations", name, "token_file"), message, on_key=True)
     if needs_key and any(each.is_too_short for each in encryption_keys(key)):
         message = f"is too short to protect a refresh token (at least {SHORTEST} characters); {HOW_TO_MAKE}"
-        loaded.problems.error(ConfigIssue("environment", 0, 0, _KEY_SETTING, message))
+        loaded.problems.errors.append(ConfigIssue("environment", 0, 0, _KEY_SETTING, message))
 
 
 def _grants(

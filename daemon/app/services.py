@@ -1,7 +1,6 @@
 """The objects that exist once in a process, on an open MongoDB."""
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -41,49 +40,32 @@ from daemon.store.stored_integrations import MongoStoredIntegrations
 from daemon.store.token_store import MongoTokenStore
 
 
-@dataclass(slots=True)
 class AppServices:
     """The objects that exist once in a process, on an open MongoDB."""
 
-    mongo: Mongo
-    clearview: ClearView = field(default_factory=ClearView)
-    """The settings of ClearView's services."""
-    clock: Clock = field(default_factory=SystemClock)
-    policy: AlertPolicy = field(default_factory=AlertPolicy)
-    actor: Actor = DAEMON
-    """Who the audit log names."""
-    encryption_key: SecretStr | None = None
-    """The key of the refresh tokens in MongoDB."""
-    limits: SharedLimits = field(default_factory=SharedLimits)
-    page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
-    """One slot for each page that is being imported."""
-    file_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
-    """One slot for each file that is held in memory."""
-    services: ClearViewBackends = field(init=False)
-    leases: MongoLeases = field(init=False)
-    alerts: AlertStore = field(init=False)
-    runs: MongoRunLog = field(init=False)
-    checkpoints: MongoCheckpoints = field(init=False)
-    integrations: MongoIntegrations = field(init=False)
-    people: MongoPersonData = field(init=False)
-    receipts: MongoReceipts = field(init=False)
-    archive: ReceiptArchive = field(init=False)
-    holds: MongoLegalHolds = field(init=False)
-    held: HeldPeople = field(init=False)
-    erased: MongoErasedPeople = field(init=False)
-    erasures: Erasures = field(init=False)
-    audit: MongoAuditTrail = field(init=False)
-    retention: MongoRetention = field(init=False)
-    outbox: MongoOutbox = field(init=False)
-    known: MongoKnownApplications = field(init=False)
-    stored: MongoStoredIntegrations = field(init=False)
-    integration_data: MongoIntegrationData = field(init=False)
-
-    def __post_init__(self) -> None:
-        mongo, clock = self.mongo, self.clock
-        keyring: Keyring | None = None
-        if self.encryption_key is not None:
-            keyring = Keyring(encryption_keys(self.encryption_key.get_secret_value()))
+    def __init__(
+        self,
+        mongo: Mongo,
+        clearview: ClearView | None = None,
+        *,
+        policy: AlertPolicy | None = None,
+        actor: Actor = DAEMON,
+        encryption_key: SecretStr | None = None,
+    ) -> None:
+        """`actor` is whom the audit log names; the key is that of the secrets in MongoDB."""
+        self.mongo = mongo
+        self.clearview = clearview or ClearView()
+        """The settings of ClearView's services."""
+        self.clock: Clock = SystemClock()
+        self.policy = policy or AlertPolicy()
+        self.limits = SharedLimits()
+        self.page_slots = asyncio.Semaphore(PAGES_AT_ONCE)
+        """One slot for each page that is being imported."""
+        self.file_slots = asyncio.Semaphore(FILES_AT_ONCE)
+        """One slot for each file that is held in memory."""
+        clock, keyring = self.clock, None
+        if encryption_key is not None:
+            keyring = Keyring(encryption_keys(encryption_key.get_secret_value()))
             self.limits.token_store = MongoTokenStore(mongo, keyring, clock)
         self.stored = MongoStoredIntegrations(mongo, keyring, clock)
         self.services = ClearViewBackends(self.clearview, mongo, clock)
@@ -93,7 +75,7 @@ class AppServices:
         self.runs = MongoRunLog(mongo, clock)
         self.checkpoints = MongoCheckpoints(mongo, clock)
         self.retention = MongoRetention(mongo)
-        self.audit = MongoAuditTrail(mongo, clock, self.actor)
+        self.audit = MongoAuditTrail(mongo, clock, actor)
         self.integrations = MongoIntegrations(mongo, clock, audit=self.audit)
         keys = DataKeys(mongo, keyring, clock)
         self.people = MongoPersonData(mongo, self._erase_in_clearview)

@@ -81,14 +81,13 @@ async def _counted(
 ) -> Mapping[str, Any]:
     from daemon.cli.command_context import services_on
     from daemon.cli.rendering import require_known
-    from daemon.cli.session import operator_config, settings_for
+    from daemon.cli.session import settings_and_file
     from models.ids import integration_id
 
-    settings = settings_for(config)
-    loaded = operator_config(settings)
-    require_known(name, list(loaded.value.integrations))
-    period = _period(name, start, end, loaded.value)
-    async with services_on(settings, loaded.value) as app:
+    settings, file = settings_and_file(config)
+    require_known(name, list(file.integrations))
+    period = _period(name, start, end, file)
+    async with services_on(settings, file) as app:
         return await app.services.metrics.metrics(integration_id(name), period)
 
 

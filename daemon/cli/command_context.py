@@ -129,18 +129,15 @@ def configuration_of(name: str, config: Path | None) -> CheckedConfig:
     file = load_checked_config(settings.config)
     if name in file.loaded.value.integrations:
         return file
-    stored = run_async(lambda: _stored(config)) if _has_database(settings) else {}
+    # Without a MongoDB, one would have to be made to look into it.
+    has_database = settings.mongodb_uri is not None or (settings.data_dir / "mongodb").exists()
+    stored = run_async(lambda: _stored(config)) if has_database else {}
     if name not in stored:
         known = [*file.loaded.value.integrations, *stored]
         raise usage_error(f'no integration is called "{name}" ({suggestion(name, known)})')
     if (problem := stored[name].problem) is not None:
         raise UserError(f"{name}: {problem}", remedy="change it, or remove it")
     return check_stored(name, stored[name].content, file)
-
-
-def _has_database(settings: Settings) -> bool:
-    """Returns False where a MongoDB would have to be made to look into it."""
-    return settings.mongodb_uri is not None or (settings.data_dir / "mongodb").exists()
 
 
 async def _stored(config: Path | None) -> Mapping[str, StoredIntegration]:

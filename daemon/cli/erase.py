@@ -207,11 +207,10 @@ def _with_app(
     config: Path | None, work: "Callable[[AppServices, PersonRequests], Awaitable[Any]]"
 ) -> Any:
     from daemon.cli.command_context import services_on
-    from daemon.cli.session import operator_config, run_async, settings_for
+    from daemon.cli.session import run_async, settings_and_file
 
     async def run() -> Any:
-        settings = settings_for(config)
-        async with services_on(settings, operator_config(settings).value) as app:
+        async with services_on(*settings_and_file(config)) as app:
             return await work(app, app.requests_by(app.audit))
 
     return run_async(run)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.problems import suggestion
-from daemon.cli.session import database, operator_config, run_async, settings_for, usage_error
+from daemon.cli.session import database, run_async, settings_and_file, usage_error
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
@@ -35,12 +35,11 @@ async def store(config: Path | None, *, integration: str | None = None) -> Async
         UserError: it cannot be had.
         typer.Exit: 2, because there is no integration of this name.
     """
-    settings = settings_for(config)
-    loaded = operator_config(settings)
-    async with database(settings, loaded.value) as mongo:
+    settings, file = settings_and_file(config)
+    async with database(settings, file) as mongo:
         if integration is not None:
             stored = await MongoIntegrations(mongo, SystemClock()).states()
-            require_known(integration, sorted({*stored, *loaded.value.integrations}))
+            require_known(integration, sorted({*stored, *file.integrations}))
         yield mongo
 
 

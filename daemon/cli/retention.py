@@ -39,13 +39,12 @@ async def _retention(config: Path | None, *, apply: bool) -> Mapping[str, Any]:
     from msgspec.structs import asdict
 
     from daemon.cli.command_context import renewed_leases, services_on
-    from daemon.cli.session import operator_config, settings_for
+    from daemon.cli.session import settings_and_file
     from daemon.store.people import MongoDeletedCandidates
 
-    settings = settings_for(config)
-    loaded = operator_config(settings)
-    wanted, erased = loaded.value.retention, 0
-    async with services_on(settings, loaded.value, prepare=apply) as app:
+    settings, file = settings_and_file(config)
+    wanted, erased = file.retention, 0
+    async with services_on(settings, file, prepare=apply) as app:
         if apply:
             await app.retention.apply(wanted)
             async with renewed_leases(app):

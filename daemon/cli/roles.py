@@ -51,13 +51,14 @@ def _show(found: "Mapping[Role, list[dict[str, Any]]]") -> None:
 
 def _databases(config: "ConfigOption") -> "Databases":
     """Names from the settings and the operator's file, if there is one."""
+    from config.loader import load_operator_config
     from config.operator_clearview import ClearView
-    from daemon.cli.session import operator_config, settings_for
+    from daemon.cli.session import settings_for
     from daemon.store.roles import Databases
 
     settings = settings_for(config)
     is_there = config is not None or settings.config.is_file()
-    clearview = operator_config(settings).value.clearview if is_there else ClearView()
+    clearview = load_operator_config(settings.config).value.clearview if is_there else ClearView()
     uri = clearview.mongodb.uri
     own = settings.mongodb_uri
     return Databases(

@@ -14,7 +14,14 @@ from config.settings import Settings, settings_warnings
 from daemon.app.process import Daemon
 from daemon.app.services import AppServices
 from daemon.cli.run_once import run_once
-from daemon.cli.session import EXIT_FAILED, err, settings_for, showing_errors, shown_as
+from daemon.cli.session import (
+    EXIT_FAILED,
+    clearview_place,
+    err,
+    settings_for,
+    showing_errors,
+    shown_as,
+)
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
@@ -64,8 +71,7 @@ def start(
     checked: CheckedConfig,
     redactor: Redactor,
     *,
-    once: bool = False,
-    policy: AlertPolicy | None = None,
+    once: bool,
 ) -> int:
     """Serve until stopped; the exit code."""
     own = [
@@ -78,7 +84,7 @@ def start(
 
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
-        async with opened(settings, checked, policy or AlertPolicy(), stop, redactor) as opening:
+        async with opened(settings, checked, AlertPolicy(), stop, redactor) as opening:
             daemon, embedded = opening
             if once:
                 exit_code = await _run_once(daemon, embedded, stop)
@@ -195,11 +201,8 @@ async def _connect(
     settings: Settings, checked: CheckedConfig, embedded: EmbeddedMongo | None
 ) -> Mongo:
     uri = settings.mongodb_uri
-    clearview = checked.loaded.value.clearview.mongodb
     return await open_mongo(
         embedded.uri if embedded is not None else uri.get_secret_value() if uri else "",
         database=settings.database,
-        clearview_uri=clearview.uri.get_secret_value() if clearview.uri else None,
-        clearview_database=clearview.database,
-        writes_clearview=checked.loaded.value.clearview.candidates.mode == "mongodb",
+        **clearview_place(checked.loaded.value),
     )

@@ -109,7 +109,8 @@ class _Once:
     async def _workers(self) -> AsyncIterator[list[IntegrationWorker]]:
         """The workers that could be made, with open connectors."""
         workers: list[IntegrationWorker] = []
-        for name in _active(self._daemon):
+        daemon = self._daemon
+        for name in filter(daemon.state_cache.is_active, daemon.config.enabled):
             await self._integration(name, WORKER, partial(self._begin, name, workers))
         try:
             yield workers
@@ -177,10 +178,6 @@ def failure_in_words(error: BaseException) -> str:
     if isinstance(error, StreamInterrupted):
         return f"it broke off and goes on at the next run: {error}"
     return f"{in_words(error)}; see `ats-sync alerts list`, and report it if it comes again"
-
-
-def _active(daemon: Daemon) -> list[str]:
-    return [name for name in daemon.config.enabled if daemon.state_cache.is_active(name)]
 
 
 async def _poll(worker: IntegrationWorker) -> str | None:

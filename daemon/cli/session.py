@@ -16,7 +16,6 @@ from click import ClickException
 from rich.console import Console
 
 from config.loader import load_operator_config
-from config.loading import Loaded
 from config.operator import OperatorConfig
 from config.problems import ConfigError
 from config.settings import Settings, load_settings
@@ -47,9 +46,10 @@ def settings_for(config: Path | None = None) -> Settings:
     return load_settings(**({} if config is None else {"config": config}))
 
 
-def operator_config(settings: Settings, **options: Any) -> Loaded[OperatorConfig]:
-    """The operator's file, checked."""
-    return load_operator_config(settings.config, **options)
+def settings_and_file(config: Path | None) -> tuple[Settings, OperatorConfig]:
+    """The process settings, and the operator's file that they name, checked."""
+    settings = settings_for(config)
+    return settings, load_operator_config(settings.config).value
 
 
 @asynccontextmanager
@@ -61,14 +61,7 @@ async def database(
     Raises:
         UserError: it cannot be had, with what to do.
     """
-    clearview = config.clearview.mongodb if config is not None else None
-    where: dict[str, Any] = {"database": settings.database, "prepare": prepare}
-    if clearview is not None:
-        uri = clearview.uri
-        where["clearview_uri"] = uri.get_secret_value() if uri is not None else None
-        where["clearview_database"] = clearview.database
-    if config is not None:
-        where["writes_clearview"] = config.clearview.candidates.mode == "mongodb"
+    where = {} if config is None else clearview_place(config)
     embedded = None
     if settings.mongodb_uri is not None:
         address = settings.mongodb_uri.get_secret_value()
@@ -81,7 +74,7 @@ async def database(
         address = embedded.uri
     try:
         async with watched(embedded):
-            mongo = await open_mongo(address, **where)
+            mongo = await open_mongo(address, database=settings.database, prepare=prepare, **where)
             try:
                 yield mongo
             finally:
@@ -91,18 +84,23 @@ async def database(
             await embedded.stop()
 
 
-def operator_of_machine() -> str:
-    """Returns the user and the machine that a command runs as."""
+def clearview_place(config: OperatorConfig) -> dict[str, Any]:
+    """Returns what `open_mongo` wants to know about ClearView's database."""
+    clearview = config.clearview.mongodb
+    return {
+        "clearview_uri": clearview.uri.get_secret_value() if clearview.uri else None,
+        "clearview_database": clearview.database,
+        "writes_clearview": config.clearview.candidates.mode == "mongodb",
+    }
+
+
+def audit_actor() -> Actor:
+    """Returns whom the audit log names for a command: the user and the machine that it runs as."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user has no name; before Python 3.13 a KeyError
         user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
-
-
-def audit_actor() -> Actor:
-    """Returns whom the audit log names for a command."""
-    return Actor(operator_of_machine(), "cli")
+    return Actor(f"{user}@{socket.gethostname()}", "cli")
 
 
 def audit_of_command(mongo: Mongo) -> MongoAuditTrail:

@@ -99,18 +99,15 @@ class RabbitMqSink:
             client_properties={"connection_name": "ats-sync"},
         )
         try:
-            self._open = await self._declare(self._connection)
+            channel = await self._connection.channel(on_return_raises=True)
+            self._open = await channel.declare_exchange(
+                self._exchange, aio_pika.ExchangeType.TOPIC, durable=True, timeout=CONNECT_WITHIN_S
+            )
         except ChannelAccessRefused:
             # A user who may publish need not be allowed to declare: then someone else has.
             channel = await self._connection.channel(on_return_raises=True)
             self._open = await channel.get_exchange(self._exchange)
         return self._open
-
-    async def _declare(self, connection: AbstractConnection) -> AbstractExchange:
-        channel = await connection.channel(on_return_raises=True)
-        return await channel.declare_exchange(
-            self._exchange, aio_pika.ExchangeType.TOPIC, durable=True, timeout=CONNECT_WITHIN_S
-        )
 
     async def _blocked(self) -> str:
         """Returns the reason for a confirmation that did not come."""

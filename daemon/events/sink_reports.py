@@ -60,7 +60,8 @@ class SinkReports:
             self._failing_since = now
             log.warning("event_sink_failed", sink=self._sink, reason=reason)
         self._metrics.count("event_sink_failures", sink=self._sink)
-        self._metrics.gauge("events_lag_seconds", self._lag(waiting_since), sink=self._sink)
+        lag_s = max(0.0, (self._clock.now() - waiting_since).total_seconds())
+        self._metrics.gauge("events_lag_seconds", lag_s, sink=self._sink)
         if now - self._failing_since >= self._patience_s:
             self._reported = True
             await self._alerts.raise_condition(
@@ -118,6 +119,3 @@ class SinkReports:
         if self._untaken is None:
             self._untaken = await self._alerts.open_keys(UNTAKEN)
         return self._untaken
-
-    def _lag(self, since: datetime) -> float:
-        return max(0.0, (self._clock.now() - since).total_seconds())

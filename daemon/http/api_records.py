@@ -10,7 +10,7 @@ from daemon.core.mutes import mute_end
 from daemon.http import api_inputs as take
 from daemon.http.answers import Problem, answered
 from daemon.http.api_services import ApiServices
-from daemon.http.cursors import cursor_of, moment_position, text_position
+from daemon.http.cursors import BY_MOMENT, BY_TEXT, cursor_of, position_of
 from daemon.http.openapi import V1, object_of, rows_of, stored
 from daemon.http.operations import operation
 from daemon.store.connection import Row
@@ -54,7 +54,7 @@ class RecordRoutes:
             application=query.application,
             before=query.before,
         )
-        after = text_position(query.cursor)
+        after = position_of(query.cursor, BY_TEXT)
         page = await self._services.outbox.listed(which, limit=query.limit, after=after)
         rows = [_without_texts(row) for row in page.rows]
         return answered({"outbox": rows, "next": cursor_of(page.next)})
@@ -137,7 +137,7 @@ async def _page(
     name: str, read: Callable[..., Awaitable[RowPage]], which: object, query: take.PageQuery
 ) -> web.Response:
     """Answers with a page of rows in the order of a time."""
-    page = await read(which, limit=query.limit, after=moment_position(query.cursor))
+    page = await read(which, limit=query.limit, after=position_of(query.cursor, BY_MOMENT))
     return answered({name: page.rows, "next": cursor_of(page.next)})
 
 

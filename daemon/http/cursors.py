@@ -1,7 +1,7 @@
 """Cursors of the API: opaque, and refused if they were changed."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -9,17 +9,10 @@ from daemon.http.answers import Problem
 from daemon.http.operations import Moment
 from daemon.store.row_pages import RowPosition
 
-Shown = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-
-
-class _Moments(msgspec.Struct, array_like=True):
-    value: Moment
-    shown: Shown
-
-
-class _Texts(msgspec.Struct, array_like=True):
-    value: str
-    shown: Shown
+_Shown = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+BY_MOMENT: Any = tuple[Moment, _Shown]
+BY_TEXT: Any = tuple[str, _Shown]
+"""The content of cursors in rows in the order of a time, and in that of a text."""
 
 
 def cursor_of(position: RowPosition | None) -> str | None:
@@ -29,27 +22,15 @@ def cursor_of(position: RowPosition | None) -> str | None:
     return urlsafe_b64encode(msgspec.json.encode((position.value, position.shown))).decode()
 
 
-def moment_position(cursor: str | None) -> RowPosition | None:
-    """Returns the position that a cursor names in rows in the order of a time.
+def position_of(cursor: str | None, kind: Any) -> RowPosition | None:
+    """Returns the position that a cursor names in rows of this order.
 
     Raises:
         Problem: 400, it is no cursor of such rows.
     """
-    return None if cursor is None else _position(cursor, _Moments)
-
-
-def text_position(cursor: str | None) -> RowPosition | None:
-    """Returns the position that a cursor names in rows in the order of a text.
-
-    Raises:
-        Problem: 400, it is no cursor of such rows.
-    """
-    return None if cursor is None else _position(cursor, _Texts)
-
-
-def _position(cursor: str, kind: type[_Moments] | type[_Texts]) -> RowPosition:
+    if cursor is None:
+        return None
     try:
-        found = msgspec.json.decode(urlsafe_b64decode(cursor.encode()), type=kind)
+        return RowPosition(*msgspec.json.decode(urlsafe_b64decode(cursor.encode()), type=kind))
     except ValueError:
         raise Problem(400, "cursor must be `next` of an answer of this list") from None
-    return RowPosition(found.value, found.shown)

@@ -34,14 +34,9 @@ class Heartbeat:
         self._ticked_at = self._monotonic()
 
     @property
-    def silent_for_s(self) -> float:
-        """Seconds since the last tick."""
-        return self._monotonic() - self._ticked_at
-
-    @property
     def alive(self) -> bool:
         """True if the last tick is not long ago."""
-        return self.silent_for_s < DEAD_AFTER_S
+        return self._monotonic() - self._ticked_at < DEAD_AFTER_S
 
     async def _run(self) -> None:
         while True:

@@ -158,7 +158,7 @@ def _definitions_into(definitions: dict[str, Definition]) -> Callable[[Document]
             except ConfigError as error:
                 broken = True
                 for problem in error.problems:
-                    document.problems.error(problem)
+                    document.problems.errors.append(problem)
         # A definition with mistakes cannot say which names it knows.
         if not broken:
             check_connector_names(document, _lookup(definitions), known)

@@ -61,7 +61,7 @@ def test_a_config_error_is_for_the_user_and_says_what_to_do() -> None:
 
 def test_warnings_do_not_stop_a_loading() -> None:
     problems = ConfigIssues()
-    problems.warn(ConfigIssue("a.yaml", 1, 1, "", "unwise"))
+    problems.warnings.append(ConfigIssue("a.yaml", 1, 1, "", "unwise"))
 
     problems.raise_errors()
 
@@ -70,8 +70,8 @@ def test_warnings_do_not_stop_a_loading() -> None:
 
 def test_errors_end_a_loading_together() -> None:
     problems = ConfigIssues()
-    problems.error(ConfigIssue("a.yaml", 1, 1, "", "first"))
-    problems.error(ConfigIssue("a.yaml", 2, 1, "", "second"))
+    problems.errors.append(ConfigIssue("a.yaml", 1, 1, "", "first"))
+    problems.errors.append(ConfigIssue("a.yaml", 2, 1, "", "second"))
 
     with pytest.raises(ConfigError) as caught:
         problems.raise_errors()
