@@ -26,8 +26,10 @@ from config.values import (
     at_most,
     between,
     issue_at,
+    optional_key,
     reject,
     size_between,
+    switch,
 )
 from models.candidate import AttachmentKind
 from models.status import ApplicationStatus
@@ -36,34 +38,31 @@ from models.status import ApplicationStatus
 class Poll(ConfigModel):
     """When an integration's candidates are fetched."""
 
-    every: Annotated[Duration, between("10s", "7d")] = Field(
-        default=timedelta(minutes=5),
-        description="Time between two polls.",
-        examples=["5m"],
+    every: Annotated[Duration, between("10s", "7d")] = optional_key(
+        "Time between two polls.", "5m", default=timedelta(minutes=5)
     )
-    every_with_webhooks: Annotated[Duration, between("10s", "90d")] | None = Field(
-        default=None,
-        description="Time between two polls while webhooks are healthy, longer than `every`. "
+    every_with_webhooks: Annotated[Duration, between("10s", "90d")] | None = optional_key(
+        "Time between two polls while webhooks are healthy, longer than `every`. "
         "Without it webhooks change nothing about polls.",
-        examples=["6h"],
+        "6h",
     )
-    jitter: Annotated[Share, at_most("50%")] = Field(
-        default="10%",  # type: ignore[assignment]
-        description="How far a poll may move from its time, as a part of `every`, so that "
+    jitter: Annotated[Share, at_most("50%")] = optional_key(
+        "How far a poll may move from its time, as a part of `every`, so that "
         "integrations do not all start at once.",
-        examples=["10%"],
+        "10%",
+        default="10%",
     )
-    overlap: Annotated[Duration, between("0s", "7d")] = Field(
-        default=timedelta(minutes=2),
-        description="How far before the last seen change a poll starts again, for changes that "
+    overlap: Annotated[Duration, between("0s", "7d")] = optional_key(
+        "How far before the last seen change a poll starts again, for changes that "
         "the ATS shows late.",
-        examples=["2m"],
+        "2m",
+        default=timedelta(minutes=2),
     )
-    sweep_every: Annotated[Duration, between("1m", "90d")] = Field(
-        default=timedelta(hours=24),
-        description="Time between two complete listings, which find what polls cannot see: "
+    sweep_every: Annotated[Duration, between("1m", "90d")] = optional_key(
+        "Time between two complete listings, which find what polls cannot see: "
         "deletions, and changes without a timestamp.",
-        examples=["24h"],
+        "24h",
+        default=timedelta(hours=24),
     )
 
     @model_validator(mode="after")
@@ -88,140 +87,127 @@ class RejectionEmail(ConfigModel):
         description="The id of the ATS's e-mail template.",
         examples=["4711"],
     )
-    after: Annotated[Duration, between("0s", "30d")] | None = Field(
-        default=None,
-        description="Time between the rejection and the e-mail. Without it, the ATS decides.",
-        examples=["48h"],
+    after: Annotated[Duration, between("0s", "30d")] | None = optional_key(
+        "Time between the rejection and the e-mail. Without it, the ATS decides.", "48h"
     )
 
 
 class Push(ConfigModel):
     """The push of status changes from ClearView to the ATS."""
 
-    enabled: bool = Field(
-        default=True,
-        description="Whether status changes are sent to this ATS at all.",
-        examples=[True],
-    )
-    conflicts: Literal["ats_wins", "clearview_wins", "newest_wins"] = Field(
+    enabled: bool = switch("Whether status changes are sent to this ATS at all.", default=True)
+    conflicts: Literal["ats_wins", "clearview_wins", "newest_wins"] = optional_key(
+        "Who is right when the status changed on both sides since they last agreed.",
+        "ats_wins",
         default="ats_wins",
-        description="Who is right when the status changed on both sides since they last agreed.",
-        examples=["ats_wins"],
     )
-    coalesce: Literal["latest", "every"] = Field(
-        default="latest",
-        description="Which of several changes that waited for an outage are sent: only the latest, "
+    coalesce: Literal["latest", "every"] = optional_key(
+        "Which of several changes that waited for an outage are sent: only the latest, "
         "or every one in order.",
-        examples=["latest"],
+        "latest",
+        default="latest",
     )
-    note: Annotated[NoteText, Field(max_length=200)] | None = Field(
-        default=None,
-        description="A note for the hiring team, written once on the application with each status that "
+    note: Annotated[NoteText, Field(max_length=200)] | None = optional_key(
+        "A note for the hiring team, written once on the application with each status that "
         "was delivered. It may hold `{status}`, `{previous_status}` and `{job}`. Without it no note is written.",
-        examples=["Moved by ClearView to {status}"],
+        "Moved by ClearView to {status}",
     )
-    rejection_email: RejectionEmail | None = Field(
-        default=None,
-        description="An e-mail to the candidate, asked for with the rejection of an application in progress, "
+    rejection_email: RejectionEmail | None = optional_key(
+        "An e-mail to the candidate, asked for with the rejection of an application in progress, "
         "where the ATS sends one. Without it none is asked for.",
-        examples=[{"template": "4711", "after": "48h"}],
+        {"template": "4711", "after": "48h"},
     )
-    hired: dict[Filled, Filled] = Field(
-        default_factory=dict,
-        description="Where ClearView's application has what the ATS wants with a hire, by the definition's "
+    hired: dict[Filled, Filled] = optional_key(
+        "Where ClearView's application has what the ATS wants with a hire, by the definition's "
         "name for it. A status `hired` without this value is not sent, and logged as `impossible`.",
-        examples=[{"start_date": "custom_fields.start_date"}],
+        {"start_date": "custom_fields.start_date"},
+        make=dict,
     )
 
 
 class Deletions(ConfigModel):
     """The handling of candidates that are gone from the ATS."""
 
-    policy: Literal["mark", "ignore", "erase"] = Field(
-        default="mark",
-        description="`mark` sets `deleted_at` in ClearView, and `retention.deleted_candidates` later "
+    policy: Literal["mark", "ignore", "erase"] = optional_key(
+        "`mark` sets `deleted_at` in ClearView, and `retention.deleted_candidates` later "
         "erases the candidate; `erase` erases a deleted candidate at once, everywhere; `ignore` leaves "
         "the candidate alone.",
-        examples=["mark"],
+        "mark",
+        default="mark",
     )
-    max_percent: Annotated[float, Field(ge=0, le=100)] = Field(
-        default=10,
-        description="A sweep that misses more than this percentage of the known candidates touches "
+    max_percent: Annotated[float, Field(ge=0, le=100)] = optional_key(
+        "A sweep that misses more than this percentage of the known candidates touches "
         "nothing and raises an alert instead.",
-        examples=[10],
+        10,
+        default=10,
     )
 
 
 class Attachments(ConfigModel):
     """The files of candidates: resumes, cover letters and others."""
 
-    policy: Literal["none", "metadata", "download"] = Field(
-        default="metadata",
-        description="`none` imports nothing about files; `metadata` their names, kinds and addresses; "
+    policy: Literal["none", "metadata", "download"] = optional_key(
+        "`none` imports nothing about files; `metadata` their names, kinds and addresses; "
         "`download` also fetches each file, before its address expires, into ClearView.",
-        examples=["download"],
+        "download",
+        default="metadata",
     )
-    kinds: Annotated[list[AttachmentKind], Field(min_length=1)] = Field(
-        default=["resume", "cover_letter", "other"],
-        description="The kinds of files that are fetched. `other` is whatever the ATS calls neither a "
+    kinds: Annotated[list[AttachmentKind], Field(min_length=1)] = optional_key(
+        "The kinds of files that are fetched. `other` is whatever the ATS calls neither a "
         "resume nor a cover letter.",
-        examples=[["resume"]],
+        ["resume"],
+        default=["resume", "cover_letter", "other"],
     )
-    max_size: Annotated[Size, size_between("1KB", "100MB")] = Field(
-        default="20MB",  # type: ignore[assignment]
-        description="A file larger than this is not fetched. Files are held in memory while they are "
+    max_size: Annotated[Size, size_between("1KB", "100MB")] = optional_key(
+        "A file larger than this is not fetched. Files are held in memory while they are "
         "fetched, four at once in a process.",
-        examples=["20MB"],
+        "20MB",
+        default="20MB",
     )
-    hosts: list[FileHost] = Field(
-        default_factory=list,
-        description="Hosts that this account's files come from, beside those that the definition "
+    hosts: list[FileHost] = optional_key(
+        "Hosts that this account's files come from, beside those that the definition "
         "names: `files.acme.example`, `*.acme.example` (https), or an address.",
-        examples=[["*.acme.example"]],
+        ["*.acme.example"],
+        make=list,
     )
 
 
 class Analytics(ConfigModel):
     """The export of hiring analytics to the ATS. It writes into the customer's system."""
 
-    every: Annotated[Duration, between("10s", "31d")] = Field(
-        default=timedelta(hours=24),
-        description="Length of one exported period.",
-        examples=["24h"],
+    every: Annotated[Duration, between("10s", "31d")] = optional_key(
+        "Length of one exported period.", "24h", default=timedelta(hours=24)
     )
-    field: Filled | None = Field(
-        default=None,
-        description="The ATS's custom field that receives the value, for an ATS that takes "
+    field: Filled | None = optional_key(
+        "The ATS's custom field that receives the value, for an ATS that takes "
         "analytics per application.",
-        examples=["clearview_score"],
+        "clearview_score",
     )
 
 
 class Privacy(ConfigModel):
     """The fields of a candidate that are not kept. It acts before anything is stored, here or in ClearView."""
 
-    drop: list[Filled] = Field(
-        default_factory=list,
-        description="Fields that are left out: a candidate's field, `application.FIELD`, "
+    drop: list[Filled] = optional_key(
+        "Fields that are left out: a candidate's field, `application.FIELD`, "
         "`custom_fields.NAME`, or a whole class: `personal`, `sensitive`.",
-        examples=[["phones", "custom_fields.salary", "application.rejection_reason"]],
+        ["phones", "custom_fields.salary", "application.rejection_reason"],
+        make=list,
     )
-    hash: list[Filled] = Field(
-        default_factory=list,
-        description="Fields whose texts are replaced by keyed hashes (HMAC-SHA-256): equal texts stay equal. "
+    hash: list[Filled] = optional_key(
+        "Fields whose texts are replaced by keyed hashes (HMAC-SHA-256): equal texts stay equal. "
         "Takes `key`.",
-        examples=[["emails"]],
+        ["emails"],
+        make=list,
     )
-    key: Secret | None = Field(
-        default=None,
-        description="The key of the hashes, as a reference. Another key makes other hashes.",
-        examples=["${file:/run/secrets/hash-key}"],
+    key: Secret | None = optional_key(
+        "The key of the hashes, as a reference. Another key makes other hashes.",
+        "${file:/run/secrets/hash-key}",
     )
-    demographic: bool = Field(
-        default=False,
-        description="Whether custom fields about gender, ethnicity, disability, veteran status, age, religion and "
+    demographic: bool = switch(
+        "Whether custom fields about gender, ethnicity, disability, veteran status, age, religion and "
         "the like are imported. Without it only those that `fields` maps by name.",
-        examples=[False],
+        example=False,
     )
 
     @model_validator(mode="after")
@@ -241,95 +227,75 @@ class Integration(ConfigModel):
         description="Which ATS this is: a definition from the catalog, or from `connector_paths`.",
         examples=["greenhouse"],
     )
-    endpoint: HttpUrl | None = Field(
-        default=None,
-        description="The address of the ATS's API. Without it, the definition's own.",
-        examples=["https://harvest.greenhouse.io/v3"],
+    endpoint: HttpUrl | None = optional_key(
+        "The address of the ATS's API. Without it, the definition's own.",
+        "https://harvest.greenhouse.io/v3",
     )
-    credentials: dict[str, Secret] = Field(
-        default_factory=dict,
-        description="What the ATS asks for, named as the ATS names it (`ats-sync connectors show` "
+    credentials: dict[str, Secret] = optional_key(
+        "What the ATS asks for, named as the ATS names it (`ats-sync connectors show` "
         "lists the names). Write references, not secrets.",
-        examples=[{"api_key": "${env:ACME_API_KEY}"}],
+        {"api_key": "${env:ACME_API_KEY}"},
+        make=dict,
     )
-    acting_user: Filled | None = Field(
-        default=None,
-        description="The ATS user in whose name writes are made, where the ATS wants one.",
-        examples=["4012"],
+    acting_user: Filled | None = optional_key(
+        "The ATS user in whose name writes are made, where the ATS wants one.", "4012"
     )
-    options: dict[str, str] = Field(
-        default_factory=dict,
-        description="Whatever else the connector's definition declares.",
-        examples=[{"token_url": "https://auth.greenhouse.io/token"}],
+    options: dict[str, str] = optional_key(
+        "Whatever else the connector's definition declares.",
+        {"token_url": "https://auth.greenhouse.io/token"},
+        make=dict,
     )
-    token_file: Path | None = Field(
-        default=None,
-        description="Where a refresh token that the ATS replaces is kept, relative to this file; its "
+    token_file: Path | None = optional_key(
+        "Where a refresh token that the ATS replaces is kept, relative to this file; its "
         "folder must be writable. Without it, in MongoDB, encrypted with `ATS_SYNC_ENCRYPTION_KEY`.",
-        examples=["/var/lib/ats-sync/acme.tokens.json"],
+        "/var/lib/ats-sync/acme.tokens.json",
     )
-    allow_private_networks: bool = Field(
-        default=False,
-        description="Whether connections may go to this machine and to private networks. Without it, "
-        "only to such addresses that this file has literally, as in `endpoint: http://10.0.0.7:8080`.",
-        examples=[True],
+    allow_private_networks: bool = switch(
+        "Whether connections may go to this machine and to private networks. Without it, "
+        "only to such addresses that this file has literally, as in `endpoint: http://10.0.0.7:8080`."
     )
-    ca_file: CaFile | None = Field(
-        default=None, description=CA_FILE, examples=["/etc/ssl/acme-ca.pem"]
-    )
-    enabled: bool = Field(
+    ca_file: CaFile | None = optional_key(CA_FILE, "/etc/ssl/acme-ca.pem")
+    enabled: bool = switch(
+        "`false` keeps the integration and everything known about it, but does nothing.",
         default=True,
-        description="`false` keeps the integration and everything known about it, but does nothing.",
-        examples=[True],
     )
-    poll: Poll = Field(
-        default_factory=Poll,
-        description="When candidates are fetched.",
-        examples=[{"every": "5m"}],
-    )
-    statuses: dict[ApplicationStatus, Stages] = Field(
-        default_factory=dict,
-        description="Stage names or ids of the ATS for each canonical status. The first one is "
+    poll: Poll = optional_key("When candidates are fetched.", {"every": "5m"}, make=Poll)
+    statuses: dict[ApplicationStatus, Stages] = optional_key(
+        "Stage names or ids of the ATS for each canonical status. The first one is "
         "where a push goes. They come before the definition's own rules.",
-        examples=[{"interview": ["Onsite", "Team interview"]}],
+        {"interview": ["Onsite", "Team interview"]},
+        make=dict,
     )
-    rejection_reasons: dict[Filled, Filled] = Field(
-        default_factory=dict,
-        description="The ATS's reason (name or id) for each of ClearView's; `default` for all others.",
-        examples=[{"default": "Not a fit"}],
+    rejection_reasons: dict[Filled, Filled] = optional_key(
+        "The ATS's reason (name or id) for each of ClearView's; `default` for all others.",
+        {"default": "Not a fit"},
+        make=dict,
     )
-    push: Push = Field(
-        default_factory=Push,
-        description="How status changes made in ClearView reach the ATS.",
-        examples=[{"conflicts": "ats_wins"}],
+    push: Push = optional_key(
+        "How status changes made in ClearView reach the ATS.", {"conflicts": "ats_wins"}, make=Push
     )
-    deletions: Deletions = Field(
-        default_factory=Deletions,
-        description="What happens when candidates are gone from the ATS.",
-        examples=[{"policy": "mark"}],
+    deletions: Deletions = optional_key(
+        "What happens when candidates are gone from the ATS.", {"policy": "mark"}, make=Deletions
     )
-    attachments: Attachments = Field(
-        default_factory=Attachments,
-        description="What is imported of candidates' files.",
-        examples=[{"policy": "download", "kinds": ["resume"]}],
+    attachments: Attachments = optional_key(
+        "What is imported of candidates' files.",
+        {"policy": "download", "kinds": ["resume"]},
+        make=Attachments,
     )
-    analytics: Analytics | None = Field(
-        default=None,
-        description="The export of analytics to this ATS. Absent means none: it writes into the "
+    analytics: Analytics | None = optional_key(
+        "The export of analytics to this ATS. Absent means none: it writes into the "
         "customer's system, so it has to be asked for.",
-        examples=[{"every": "24h"}],
+        {"every": "24h"},
     )
-    fields: dict[Filled, Filled] = Field(
-        default_factory=dict,
-        description="Extra mappings: ClearView's field, and where the ATS keeps it, in the language "
+    fields: dict[Filled, Filled] = optional_key(
+        "Extra mappings: ClearView's field, and where the ATS keeps it, in the language "
         "of connector definitions.",
-        examples=[{"custom_fields.salary": "custom_fields.desired_salary"}],
+        {"custom_fields.salary": "custom_fields.desired_salary"},
+        make=dict,
     )
 
-    privacy: Privacy = Field(
-        default_factory=Privacy,
-        description="The fields of a candidate that are not kept.",
-        examples=[{"drop": ["phones"]}],
+    privacy: Privacy = optional_key(
+        "The fields of a candidate that are not kept.", {"drop": ["phones"]}, make=Privacy
     )
 
     @model_validator(mode="after")
@@ -352,32 +318,32 @@ class OperatorConfig(ConfigModel):
         description="The version of this file's language.",
         examples=[1],
     )
-    clearview: ClearView = Field(
-        default_factory=ClearView,
-        description="Where ClearView's candidates, analytics and notifications live.",
-        examples=[{"mongodb": {"uri": "${env:CLEARVIEW_MONGODB_URI}"}}],
+    clearview: ClearView = optional_key(
+        "Where ClearView's candidates, analytics and notifications live.",
+        {"mongodb": {"uri": "${env:CLEARVIEW_MONGODB_URI}"}},
+        make=ClearView,
     )
-    integrations: dict[Slug, Integration] = Field(
-        default_factory=dict,
-        description="The integrations by name. A name appears in logs, metrics and addresses; "
+    integrations: dict[Slug, Integration] = optional_key(
+        "The integrations by name. A name appears in logs, metrics and addresses; "
         "renaming an integration makes it a new one.",
-        examples=[{"acme-greenhouse": {"connector": "greenhouse"}}],
+        {"acme-greenhouse": {"connector": "greenhouse"}},
+        make=dict,
     )
-    retention: Retention = Field(
-        default_factory=Retention,
-        description="How long the service keeps what it has recorded.",
-        examples=[{"logs": "400d", "deleted_candidates": "30d"}],
+    retention: Retention = optional_key(
+        "How long the service keeps what it has recorded.",
+        {"logs": "400d", "deleted_candidates": "30d"},
+        make=Retention,
     )
-    connector_paths: list[Path] = Field(
-        default_factory=list,
-        description="Folders with connector definitions of one's own, relative to this file.",
-        examples=[["./connectors"]],
+    connector_paths: list[Path] = optional_key(
+        "Folders with connector definitions of one's own, relative to this file.",
+        ["./connectors"],
+        make=list,
     )
-    events: Annotated[list[EventSink], Field(max_length=4)] = Field(
-        default_factory=list,
-        description="Who gets what the logs record, as CloudEvents. At most 4: each reads the logs by "
+    events: Annotated[list[EventSink], Field(max_length=4)] = optional_key(
+        "Who gets what the logs record, as CloudEvents. At most 4: each reads the logs by "
         "itself, so that one that is away delays no other.",
-        examples=[[{"kind": "rabbitmq", "url": "${env:RABBITMQ_URL}", "exchange": "ats-sync"}]],
+        [{"kind": "rabbitmq", "url": "${env:RABBITMQ_URL}", "exchange": "ats-sync"}],
+        make=list,
     )
 
     @model_validator(mode="after")

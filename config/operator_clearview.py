@@ -5,16 +5,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from config.mongodb_uri import DATABASE_NAME, checked_uri, not_of_the_server
-from config.values import CA_FILE, CaFile, ConfigModel, HttpUrl, Secret
+from config.values import CA_FILE, CaFile, ConfigModel, HttpUrl, Secret, optional_key, switch
 
 
 class ClearViewDatabase(ConfigModel):
     """ClearView's MongoDB."""
 
-    uri: Annotated[Secret, AfterValidator(checked_uri)] | None = Field(
-        default=None,
-        description="Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
-        examples=["${env:CLEARVIEW_MONGODB_URI}"],
+    uri: Annotated[Secret, AfterValidator(checked_uri)] | None = optional_key(
+        "Where ClearView's MongoDB is. Without it, the service's own MongoDB.",
+        "${env:CLEARVIEW_MONGODB_URI}",
     )
     database: Annotated[str, AfterValidator(not_of_the_server)] = Field(
         default="clearview",
@@ -43,14 +42,12 @@ class ByHttp(ConfigModel):
         description="The bearer token of the service, as a reference.",
         examples=["${file:/run/secrets/clearview-token}"],
     )
-    allow_private_networks: bool = Field(
+    allow_private_networks: bool = switch(
+        "Whether the service may be on this machine or in a private network.",
         default=True,
-        description="Whether the service may be on this machine or in a private network.",
-        examples=[False],
+        example=False,
     )
-    ca_file: CaFile | None = Field(
-        default=None, description=CA_FILE, examples=["/etc/ssl/clearview-ca.pem"]
-    )
+    ca_file: CaFile | None = optional_key(CA_FILE, "/etc/ssl/clearview-ca.pem")
 
 
 class NotifyByHttp(ConfigModel):
@@ -66,14 +63,12 @@ class NotifyByHttp(ConfigModel):
         description="The bearer token of the service, as a reference.",
         examples=["${env:NOTIFY_TOKEN}"],
     )
-    allow_private_networks: bool = Field(
+    allow_private_networks: bool = switch(
+        "Whether the service may be on this machine or in a private network.",
         default=True,
-        description="Whether the service may be on this machine or in a private network.",
-        examples=[False],
+        example=False,
     )
-    ca_file: CaFile | None = Field(
-        default=None, description=CA_FILE, examples=["/etc/ssl/clearview-ca.pem"]
-    )
+    ca_file: CaFile | None = optional_key(CA_FILE, "/etc/ssl/clearview-ca.pem")
 
 
 class NotifyByApprise(ConfigModel):
@@ -95,23 +90,23 @@ Notification = Annotated[NotifyByHttp | NotifyByApprise, Field(discriminator="ki
 class ClearView(ConfigModel):
     """Where ClearView's candidates, analytics and notifications live."""
 
-    mongodb: ClearViewDatabase = Field(
-        default_factory=ClearViewDatabase,
-        description="ClearView's MongoDB, where status changes are watched.",
-        examples=[{"uri": "${env:CLEARVIEW_MONGODB_URI}", "database": "clearview"}],
+    mongodb: ClearViewDatabase = optional_key(
+        "ClearView's MongoDB, where status changes are watched.",
+        {"uri": "${env:CLEARVIEW_MONGODB_URI}", "database": "clearview"},
+        make=ClearViewDatabase,
     )
-    candidates: Service = Field(
-        default_factory=lambda: ByMongoDB(mode="mongodb"),
-        description="How imported candidates are handed to ClearView.",
-        examples=[{"mode": "mongodb"}],
+    candidates: Service = optional_key(
+        "How imported candidates are handed to ClearView.",
+        {"mode": "mongodb"},
+        make=lambda: ByMongoDB(mode="mongodb"),
     )
-    analytics: Service = Field(
-        default_factory=lambda: ByMongoDB(mode="mongodb"),
-        description="Where hiring analytics come from.",
-        examples=[{"mode": "mongodb"}],
+    analytics: Service = optional_key(
+        "Where hiring analytics come from.",
+        {"mode": "mongodb"},
+        make=lambda: ByMongoDB(mode="mongodb"),
     )
-    notifications: list[Notification] = Field(
-        default_factory=list,
-        description="Receivers of a message when an integration breaks and when it has recovered.",
-        examples=[[{"kind": "apprise", "url": "${env:SLACK_URL}"}]],
+    notifications: list[Notification] = optional_key(
+        "Receivers of a message when an integration breaks and when it has recovered.",
+        [{"kind": "apprise", "url": "${env:SLACK_URL}"}],
+        make=list,
     )

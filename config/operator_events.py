@@ -8,7 +8,16 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.host_names import can_be_a_host
-from config.values import CA_FILE, CaFile, ConfigModel, Filled, HttpUrl, Secret
+from config.values import (
+    CA_FILE,
+    CaFile,
+    ConfigModel,
+    Filled,
+    HttpUrl,
+    Secret,
+    optional_key,
+    switch,
+)
 from models.event_types import EventType
 
 AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
@@ -45,20 +54,16 @@ def _signing_secrets(value: SecretStr) -> SecretStr:
 class _Sink(ConfigModel):
     """The keys that all sinks have."""
 
-    include: Literal["ids", "full"] = Field(
-        default="ids",
-        description="`ids`: ids and names of fields, no personal data. `full`: also ClearView's "
+    include: Literal["ids", "full"] = optional_key(
+        "`ids`: ids and names of fields, no personal data. `full`: also ClearView's "
         "candidate or application, which is personal data.",
-        examples=["ids"],
+        "ids",
+        default="ids",
     )
-    types: Annotated[list[EventType], Field(min_length=1)] | None = Field(
-        default=None,
-        description="The types that are published. Without it, all.",
-        examples=[["clearview.ats.candidate.created"]],
+    types: Annotated[list[EventType], Field(min_length=1)] | None = optional_key(
+        "The types that are published. Without it, all.", ["clearview.ats.candidate.created"]
     )
-    ca_file: CaFile | None = Field(
-        default=None, description=CA_FILE, examples=["/etc/ssl/events-ca.pem"]
-    )
+    ca_file: CaFile | None = optional_key(CA_FILE, "/etc/ssl/events-ca.pem")
 
 
 class EventsToRabbitMq(_Sink):
@@ -72,10 +77,10 @@ class EventsToRabbitMq(_Sink):
         "reference.",
         examples=["${env:RABBITMQ_URL}"],
     )
-    exchange: Filled = Field(
+    exchange: Filled = optional_key(
+        "The exchange. It is declared durable, of type topic, if the user may do so.",
+        "ats-sync",
         default="ats-sync",
-        description="The exchange. It is declared durable, of type topic, if the user may do so.",
-        examples=["ats-sync"],
     )
 
     @property
@@ -102,10 +107,10 @@ class EventsToHttp(_Sink):
         "with a blank in between sign twice, to replace a key.",
         examples=["${env:EVENTS_SECRET}"],
     )
-    allow_private_networks: bool = Field(
+    allow_private_networks: bool = switch(
+        "Whether the receiver may be on this machine or in a private network.",
         default=True,
-        description="Whether the receiver may be on this machine or in a private network.",
-        examples=[False],
+        example=False,
     )
 
     @property
