@@ -39,17 +39,12 @@ def check_connector_names(document: Document, lookup: Lookup, known: Collection[
             continue
         declared = lookup(connector)
         if declared is None:
-            _unknown_connector(document, (*base, "connector"), connector, known)
+            hint = did_you_mean(connector, known)
+            listed = "" if hint else f"; known are: {', '.join(sorted(known))}"
+            message = f"no connector has this name{listed}"
+            document.error((*base, "connector"), message, hint=hint)
         else:
             _check_integration(document, base, connector, declared)
-
-
-def _unknown_connector(
-    document: Document, path: NodePath, connector: str, known: Collection[str]
-) -> None:
-    hint = did_you_mean(connector, known)
-    listed = "" if hint else f"; known are: {', '.join(sorted(known))}"
-    document.error(path, f"no connector has this name{listed}", hint=hint)
 
 
 def _check_integration(
@@ -63,10 +58,6 @@ def _check_integration(
     _require(document, options, connector, declared.required_options)
     if declared.needs_acting_user:
         _require(document, base, connector, ["acting_user"])
-    _check_sent(document, base, declared)
-
-
-def _check_sent(document: Document, base: NodePath, declared: DeclaredNames) -> None:
     for path in declared.in_headers:
         check_header_text(document, (*base, *path))
     for path in declared.basic_users:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import InitErrorDetails
 
 from config.operator_clearview import ClearView
 from config.operator_events import EventSink
@@ -300,7 +299,18 @@ class Integration(ConfigModel):
 
     @model_validator(mode="after")
     def _each_stage_has_one_status(self) -> "Integration":
-        reject(_repeated_stages(self.statuses))
+        first: dict[str, tuple[str, str, int]] = {}
+        issues = []
+        for status, stages in self.statuses.items():
+            for index, stage in enumerate(stages):
+                path = ("statuses", status.value, index)
+                earlier = first.setdefault(stage.strip().casefold(), path)
+                if earlier != path:
+                    message = "this stage is listed twice"
+                    if earlier[1] != status.value:
+                        message = f"this stage is mapped twice, also to {earlier[1]}"
+                    issues.append(issue_at(path, message, also=earlier))
+        reject(issues)
         return self
 
 
@@ -357,19 +367,3 @@ class OperatorConfig(ConfigModel):
                 issues.append(issue_at(("events", index), message, also=("events", earlier)))
         reject(issues)
         return self
-
-
-def _repeated_stages(statuses: dict[ApplicationStatus, list[str]]) -> list[InitErrorDetails]:
-    """Returns an issue for each stage that is named twice, without regard to case."""
-    first: dict[str, tuple[str, str, int]] = {}
-    issues = []
-    for status, stages in statuses.items():
-        for index, stage in enumerate(stages):
-            path = ("statuses", status.value, index)
-            earlier = first.setdefault(stage.strip().casefold(), path)
-            if earlier != path:
-                message = "this stage is listed twice"
-                if earlier[1] != status.value:
-                    message = f"this stage is mapped twice, also to {earlier[1]}"
-                issues.append(issue_at(path, message, also=earlier))
-    return issues

@@ -72,13 +72,14 @@ def _tag_of(member: FieldType) -> str:
 
 
 def _row(key: str, info: FieldInfo) -> str:
-    field = field_type(info.annotation, info.metadata)
+    example = (info.examples or [""])[0]
+    text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
     cells = [
         f"`{key}`",
-        _kind(field),
+        _kind(field_type(info.annotation, info.metadata)),
         _default(info),
         info.description or "",
-        _example(info),
+        f"`{text}`" if text else "",
     ]
     return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
 
@@ -115,12 +116,6 @@ def _default(info: FieldInfo) -> str:
     if isinstance(default, timedelta):
         return f"`{format_duration(default)}`"
     return f"`{json.dumps(default).strip(chr(34))}`"
-
-
-def _example(info: FieldInfo) -> str:
-    example = (info.examples or [""])[0]
-    text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
-    return f"`{text}`" if text else ""
 
 
 def _one_line(text: str) -> str:

@@ -213,9 +213,9 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
-def settings_warnings(environment: Mapping[str, str] | None = None) -> list[ConfigIssue]:
+def settings_warnings() -> list[ConfigIssue]:
     """Returns warnings of everything unwise in the environment."""
-    values = {key.upper(): value for key, value in (environment or os.environ).items()}
+    values = {key.upper(): value for key, value in os.environ.items()}
     names = [variable(field) for field in _SECRETS]
     found = [_at(name, why) for name in names if (why := left_out(values.get(name, "")))]
     key = variable("encryption_key")

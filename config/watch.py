@@ -7,7 +7,7 @@ network file system none to give. The files are read at intervals all the same.
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -111,7 +111,9 @@ class _Hints:
                     yield
             if not self.blind:
                 return
-        await _wait(self.stop, self.recheck)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.recheck.total_seconds()):
+                await self.stop.wait()
 
     async def _notified(self, folders: set[Path]) -> AsyncGenerator[None]:
         events = awatch(
@@ -162,14 +164,6 @@ async def _settled(files: Files, known: str, pause: timedelta) -> str:
             break
         digest = again
     return digest
-
-
-async def _wait(stop: asyncio.Event, longest: timedelta) -> None:
-    try:
-        async with asyncio.timeout(longest.total_seconds()):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 def _milliseconds(duration: timedelta) -> int:

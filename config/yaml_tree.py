@@ -28,7 +28,19 @@ def read_yaml(path: Path, problems: ConfigIssues) -> Node:
     Raises:
         ConfigError: the file cannot be read, or reading it has to stop at a mistake.
     """
-    return parse_yaml(_read(path), str(path), problems)
+    try:
+        content = read_limited(path, MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(path, "no such file; create it, or name another one") from None
+    except IsADirectoryError:
+        raise _unreadable(path, "is a directory; name a YAML file in it") from None
+    except PermissionError:
+        raise _unreadable(path, "may not be read by this user; check its permissions") from None
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise _unreadable(path, "is not a usable file name") from None
+    return parse_yaml(content, str(path), problems)
 
 
 def parse_yaml(content: bytes, file: str, problems: ConfigIssues) -> Node:
@@ -45,21 +57,6 @@ def parse_yaml(content: bytes, file: str, problems: ConfigIssues) -> Node:
     except UnicodeDecodeError as error:
         raise ConfigError([*problems.errors, not_utf8(file, content, error)]) from None
     return _TreeBuilder(text, file, problems).build()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_limited(path, MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise _unreadable(path, "no such file; create it, or name another one") from None
-    except IsADirectoryError:
-        raise _unreadable(path, "is a directory; name a YAML file in it") from None
-    except PermissionError:
-        raise _unreadable(path, "may not be read by this user; check its permissions") from None
-    except OSError as error:
-        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise _unreadable(path, "is not a usable file name") from None
 
 
 def _unreadable(path: Path, message: str) -> ConfigError:

@@ -10,7 +10,7 @@ from daemon.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from connectors.definition import Definition
-    from connectors.introspection import Listed, TestResult
+    from connectors.introspection import Listed
 
 PathsOption = Annotated[
     list[Path] | None,
@@ -113,17 +113,11 @@ def _passes(name: str, folders: Sequence[Path]) -> bool:
         return False
     wrong = [one for one in results if not one.passed]
     out.print(f"{name}: {len(results) - len(wrong)} of {len(results)} tests pass", markup=False)
-    _show_differences(wrong)
-    return not wrong
-
-
-def _show_differences(wrong: "Sequence[TestResult]") -> None:
-    from daemon.cli.session import err
-
     for one in wrong:
         err.print(f"  {one.name}", markup=False)
         for difference in one.differences:
             err.print(f"    {difference}", markup=False)
+    return not wrong
 
 
 def check_openapi(

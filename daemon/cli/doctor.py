@@ -79,7 +79,11 @@ def doctor(*, config: Path | None = None, as_json: bool = False) -> None:
 
 async def _findings(checked: CheckedConfig, config: Path | None) -> list[Finding]:
     wanted = checked.loaded.value
-    found = list(_notes_on_file(checked))
+    found = [Finding("configuration", "note", str(each)) for each in checked.loaded.warnings]
+    today = date.today()  # noqa: DTZ011 - a sunset is a calendar day
+    found += [
+        Finding(each.integration, "note", each.message) for each in checked.notes(today=today)
+    ]
     for entry in wanted.events:
         found += await _guarded(entry.name, _check_sink(entry))
     try:
@@ -108,13 +112,6 @@ def _left_out(
             yield Finding(one.name, "note", "it was added at run time as well; the file wins")
         elif one.name in refused:
             yield Finding(one.name, "bad", refused[one.name])
-
-
-def _notes_on_file(checked: CheckedConfig) -> Iterator[Finding]:
-    for warning in checked.loaded.warnings:
-        yield Finding("configuration", "note", str(warning))
-    for note in checked.notes(today=date.today()):  # noqa: DTZ011 - a sunset is a calendar day
-        yield Finding(note.integration, "note", note.message)
 
 
 async def _check_sink(entry: EventSink) -> list[Finding]:

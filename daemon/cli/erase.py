@@ -85,7 +85,7 @@ def erase(
     if replay or save_receipts is not None:
         _archive(config, receipts, save_receipts)
         return
-    from daemon.cli.session import usage_error
+    from daemon.cli.session import show, usage_error
 
     wanted = person_request(candidate, email, integration)
     if lift and dry_run:
@@ -98,10 +98,16 @@ def erase(
         return await (requests.plan(wanted) if dry_run else requests.erase(wanted))
 
     receipt = with_requests(config, work)
-    if as_json:
-        _print_receipt(receipt, dry_run=dry_run)
-    else:
-        _show_receipt(receipt, dry_run=dry_run)
+    found: dict[str, Any] = {"receipt": None, "counts": {}, "dry_run": dry_run}
+    if receipt is not None:
+        found |= {
+            "receipt": None if dry_run else receipt.id,
+            "candidates": receipt.candidates,
+            "counts": receipt.counts,
+            "requested_at": receipt.requested_at,
+            "finished_at": receipt.finished_at,
+        }
+    show(found, lambda _: _show_receipt(receipt, dry_run=dry_run), as_json=as_json)
 
 
 def _archive(config: Path | None, receipts: Path | None, save_to: Path | None) -> None:
@@ -214,24 +220,6 @@ def _with_app(
             return await work(app, app.requests_by(app.audit))
 
     return run_async(run)
-
-
-def _print_receipt(receipt: "ErasureReceipt | None", *, dry_run: bool) -> None:
-    from daemon.cli.session import print_json
-
-    if receipt is None:
-        print_json({"receipt": None, "counts": {}, "dry_run": dry_run})
-        return
-    print_json(
-        {
-            "receipt": None if dry_run else receipt.id,
-            "candidates": receipt.candidates,
-            "counts": receipt.counts,
-            "requested_at": receipt.requested_at,
-            "finished_at": receipt.finished_at,
-            "dry_run": dry_run,
-        }
-    )
 
 
 def _show_receipt(receipt: "ErasureReceipt | None", *, dry_run: bool) -> None:

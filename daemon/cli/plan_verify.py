@@ -137,10 +137,11 @@ async def _plan(on: CommandContext, *, as_json: bool) -> dict[str, Any]:
         changes = [item async for item in _read(check.changes())]
         own = push_rules(on.name, wanted)
         pushes = [await _push(on, connector, push, own) for push in await _waiting(on)]
-        pushes += [
-            await _push(on, connector, push, own) | {"state": "not queued yet"}
-            for push in await _to_come(on, own)
-        ]
+        # What differs and is not in the outbox, because no daemon has read the change yet.
+        to_come = await reconciliation(on.app).preview({on.id: own})
+        for row in to_come[:MOST_PUSHES]:
+            push = push_of_row(row, on.app.clock.now())
+            pushes.append(await _push(on, connector, push, own) | {"state": "not queued yet"})
     if not as_json:
         render_preview(out, on.name, changes, check.counts)
         _show_pushes(pushes)
@@ -153,12 +154,6 @@ async def _waiting(on: CommandContext) -> list[OpenPush]:
     now = on.app.clock.now()
     due = await queue.due(now=now, limit=MOST_PUSHES, busy=[])
     return [pushes[0] for pushes in due.values() if pushes]
-
-
-async def _to_come(on: CommandContext, rules: PushRules) -> list[OpenPush]:
-    """Returns what differs and is not in the outbox, because no daemon has read the change yet."""
-    found = await reconciliation(on.app).preview({on.id: rules})
-    return [push_of_row(row, on.app.clock.now()) for row in found[:MOST_PUSHES]]
 
 
 async def _push(

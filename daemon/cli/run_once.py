@@ -79,13 +79,14 @@ class _Once:
 
     async def run(self) -> None:
         async with self._workers() as workers:
-            await self._each(workers, POLLS, _poll)
+            await self._each(workers, POLLS, lambda worker: worker.once(PATIENCE))
             self.outcome.polled += [w.name for w in workers if w.name not in self.outcome.failed]
-            await self._read_changes()
+            await self._guarded("change stream", STREAM, self._read_changes)
             await self._each(workers, PUSHES, self._deliver)
-            await self._each(workers, EXPORTS, _export)
-            await self._each([w for w in workers if w.is_readable], POLLS, _import_details)
-            await self._each(workers, FILES, _fetch_files)
+            await self._each(workers, EXPORTS, lambda worker: worker.export_once(at_once=True))
+            readable = [worker for worker in workers if worker.is_readable]
+            await self._each(readable, POLLS, lambda worker: worker.details_once(DETAILS_AT_MOST))
+            await self._each(workers, FILES, lambda worker: worker.jobs.files.fetch_due())
         await self._guarded("erasures", "erasures", self._erase)
         await self._guarded("alerts", "conditions", self._notify)
         await self._publish()
@@ -115,7 +116,7 @@ class _Once:
         try:
             yield workers
         finally:
-            await self._each(workers, WORKER, _close)
+            await self._each(workers, WORKER, lambda worker: worker.connector.close())
 
     async def _begin(self, name: str, workers: list[IntegrationWorker]) -> None:
         worker = self._daemon.workers.make(name)
@@ -143,10 +144,7 @@ class _Once:
         return "status changes could not be delivered" if counts.dead or counts.retried else None
 
     async def _read_changes(self) -> None:
-        async def catch_up() -> None:
-            await self._daemon.intake.catch_up()
-
-        await self._guarded("change stream", STREAM, catch_up)
+        await self._daemon.intake.catch_up()
 
     async def _guarded(
         self, name: str, loop: str, work: Callable[[], Awaitable[str | None]]
@@ -156,17 +154,15 @@ class _Once:
         except BaseException as error:
             if must_pass(error):
                 raise
-            self._broke(name, loop, error)
+            self.outcome.fail(name, failure_in_words(error))
+            if not isinstance(error, StreamInterrupted):
+                self._daemon.loops.failed(loop, error)
+            facts = {"task": loop, "error": in_words(error), "stack": stack(error)}
+            log.error("step_failed", **facts)  # noqa: TRY400 - a text may quote anything
         else:
             self._daemon.loops.worked(loop)
             if reason is not None:
                 self.outcome.fail(name, reason)
-
-    def _broke(self, name: str, loop: str, error: BaseException) -> None:
-        self.outcome.fail(name, failure_in_words(error))
-        if not isinstance(error, StreamInterrupted):
-            self._daemon.loops.failed(loop, error)
-        log.error("step_failed", task=loop, error=in_words(error), stack=stack(error))
 
 
 def failure_in_words(error: BaseException) -> str:
@@ -178,23 +174,3 @@ def failure_in_words(error: BaseException) -> str:
     if isinstance(error, StreamInterrupted):
         return f"it broke off and goes on at the next run: {error}"
     return f"{in_words(error)}; see `ats-sync alerts list`, and report it if it comes again"
-
-
-async def _poll(worker: IntegrationWorker) -> str | None:
-    return await worker.once(PATIENCE)
-
-
-async def _export(worker: IntegrationWorker) -> str | None:
-    return await worker.export_once(at_once=True)
-
-
-async def _import_details(worker: IntegrationWorker) -> None:
-    await worker.details_once(DETAILS_AT_MOST)
-
-
-async def _fetch_files(worker: IntegrationWorker) -> None:
-    await worker.jobs.files.fetch_due()
-
-
-async def _close(worker: IntegrationWorker) -> None:
-    await worker.connector.close()

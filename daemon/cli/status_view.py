@@ -22,8 +22,13 @@ def show_status(picture: Row) -> None:
         out.print("No integration is known yet: `ats-sync run` stores those of the YAML file.")
     else:
         _show_integrations(integrations, now)
-    _show_outbox(picture["outbox"])
-    _show_events(picture["events"], now)
+    if counts := picture["outbox"]:
+        words = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
+        out.print(f"\nOutbox: {words}", markup=False)
+    for one in picture["events"]:
+        until = age(one["confirmed_until"], now) or "never"
+        again = ", the logs are sent again" if one["repair_since"] else ""
+        out.print(f"Events to {one['sink']}: confirmed until {until}{again}", markup=False)
     _show_alerts(picture["alerts"], now)
 
 
@@ -100,19 +105,6 @@ def _webhooks(health: Row, now: datetime) -> str:
     gap_at = health.get("gap_at")
     since = f"a gap was found {age(gap_at, now)}" if gap_at else "no event has come yet"
     return f"webhooks are not relied on ({since}): the next poll is due by poll.every"
-
-
-def _show_events(sinks: list[Row], now: datetime) -> None:
-    for one in sinks:
-        until = age(one["confirmed_until"], now) or "never"
-        again = ", the logs are sent again" if one["repair_since"] else ""
-        out.print(f"Events to {one['sink']}: confirmed until {until}{again}", markup=False)
-
-
-def _show_outbox(counts: Mapping[str, int] | None) -> None:
-    if counts:
-        words = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
-        out.print(f"\nOutbox: {words}", markup=False)
 
 
 def _show_alerts(alerts: list[Row], now: datetime) -> None:

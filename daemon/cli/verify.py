@@ -60,7 +60,8 @@ def _drift_table(title: str, items: Sequence[Drift]) -> Table:
         table.add_column(heading, overflow="fold")
     for item in items:
         values = (item.ats, item.snapshot, item.clearview) if item.path else (None, None, None)
-        cells = [_cell(value, empty="-" if item.path else "") for value in values]
+        empty = "-" if item.path else ""
+        cells = [Text(empty if value is None else _text(value)) for value in values]
         where = f"{item.subject} {item.external_id}"
         table.add_row(Text(item.kind), Text(where), Text(item.path or ""), *cells)
     return table
@@ -111,7 +112,10 @@ def render_preview(
         console.print(f"... and {more} more", markup=False)
     for brake in counts.brakes:
         console.print(Text(f"deletions would be refused: {brake}", style="bold red"))
-    console.print(_preview_summary(name, counts), markup=False)
+    outcomes = ("created", "updated", "deleted", "failed", "conflicts", "unchanged")
+    parts = [f"{getattr(counts, what)} {what}" for what in outcomes if getattr(counts, what)]
+    summary = f"{name}: {', '.join(parts) or 'nothing to do'}. Nothing was written."
+    console.print(summary, markup=False)
 
 
 def _headline(item: PreviewedChange) -> Text:
@@ -128,16 +132,6 @@ def _field_line(field: PreviewedField) -> Text:
         line.append(_text(field.old), style="red")
         line.append(" -> ")
     return line.append(_text(field.new), style="green")
-
-
-def _preview_summary(name: str, counts: PreviewCounts) -> str:
-    outcomes = ("created", "updated", "deleted", "failed", "conflicts", "unchanged")
-    parts = [f"{getattr(counts, what)} {what}" for what in outcomes if getattr(counts, what)]
-    return f"{name}: {', '.join(parts) or 'nothing to do'}. Nothing was written."
-
-
-def _cell(value: Any, *, empty: str) -> Text:
-    return Text(empty if value is None else _text(value))
 
 
 def _text(value: Any) -> str:
