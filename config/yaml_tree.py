@@ -119,12 +119,10 @@ class _TreeBuilder:
         if any("\ud800" <= character <= "\udfff" for character in text):
             self._note(_mark(event), "has an escape that is no character")
             text = ""
-        raw = self._source(event) if "${" in text else ""
+        start, end, raw = event.start_mark, event.end_mark, ""
+        if "${" in text and start and end:
+            raw = self._text[start.index : end.index]
         return Scalar(_mark(event), text, unquoted=event.style is None, raw=raw)
-
-    def _source(self, event: yaml.Event) -> str:
-        start, end = event.start_mark, event.end_mark
-        return self._text[start.index : end.index] if start and end else ""
 
     def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event]) -> SequenceNode:
         self._refuse_depth(start)

@@ -15,10 +15,7 @@ from daemon.exporting.values import ExportStores
 from daemon.importing.context import ImportPorts, RunRequest
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
-from daemon.jobs.rules import (
-    export_settings,
-    import_rules,
-)
+from daemon.jobs.rules import export_settings, import_rules
 from daemon.ports.jobs import DetailsDue, PollJob
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake

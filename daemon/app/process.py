@@ -12,10 +12,7 @@ from connectors.definition.requests import Api
 from daemon.alerts.channels import Channels
 from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.app.http import http_server
-from daemon.app.jobs import (
-    event_intake,
-    reconciliation,
-)
+from daemon.app.jobs import event_intake, reconciliation
 from daemon.app.services import AppServices
 from daemon.app.workers import WorkerFactory
 from daemon.attachments.poller import AttachmentPoller
@@ -25,9 +22,7 @@ from daemon.events.relay import EventRelay, RelayPorts
 from daemon.events.relays import EventRelays
 from daemon.events.sink_reports import alert_keys
 from daemon.events.sinks import publisher_of, subscription_of
-from daemon.jobs.rules import (
-    push_rules,
-)
+from daemon.jobs.rules import push_rules
 from daemon.jobs.status_intake import IntakePorts, StatusIntake
 from daemon.pushing.outbox_poller import OutboxPoller
 from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of

@@ -29,9 +29,12 @@ from daemon.cli import (
     simulate,
     status,
 )
-from daemon.cli.early_signals import end_on_sigterm
-from daemon.cli.process_tuning import collect_rarely, keep_memory
-from daemon.cli.standard_streams import open_standard_streams
+from daemon.cli.process_start import (
+    collect_rarely,
+    end_on_sigterm,
+    keep_memory,
+    open_standard_streams,
+)
 
 HELP = """Keeps ClearView and its customers' Applicant Tracking Systems in step, both ways.
 

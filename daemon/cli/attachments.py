@@ -36,10 +36,12 @@ def list_files(
     as_json: JsonOption = False,
 ) -> None:
     """List files, the last changed first. Their names are in ClearView only."""
+    from daemon.cli.rendering import require_states
     from daemon.cli.session import show
     from daemon.store.attachment_admin import STATES, FileFilter
 
-    which = FileFilter(_known(state, STATES), integration)
+    require_states(state, STATES, "file")
+    which = FileFilter(tuple(state) if state else None, integration)
 
     async def read(admin: "MongoAttachmentAdmin") -> tuple[list[dict[str, Any]], int]:
         return await admin.listed(which, limit=limit), await admin.count(which)
@@ -69,16 +71,6 @@ def retry(
     out.print(f"{count} files are due again.", markup=False)
     if ids and count < len(set(ids)):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _known(states: Sequence[str] | None, known: Sequence[str]) -> Sequence[str] | None:
-    from config.problems import suggestion
-    from daemon.cli.session import usage_error
-
-    for state in states or ():
-        if state not in known:
-            raise usage_error(f'no file is ever "{state}" ({suggestion(state, known)})')
-    return tuple(states) if states else None
 
 
 def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:

@@ -111,34 +111,22 @@ async def _play(settings: Settings, redactor: Redactor, stop: asyncio.Event) -> 
         async with opened(settings, checked, policy, stop, redactor) as (daemon, embedded):
 
             async def begin(group: asyncio.TaskGroup) -> None:
-                await _begin(group, stop, daemon, embedded, environment, narrator, console)
+                mongo, narrate = daemon.app.mongo, narrator.narrate
+                if embedded is not None:
+                    group.create_task(embedded.watch(stop), name="embedded MongoDB")
+                await daemon.start(group, stop)
+                await daemon.http.listening.wait()
+                _introduce(console, daemon, embedded, environment)
+                group.create_task(narrator.follow(mongo, environment, stop), name="narrator")
+                for name, actor in (
+                    ("recruiter", Recruiter(mongo, environment, narrate, Random(1))),  # noqa: S311 - a play
+                    ("busy ATS", BusyAts(environment, narrate, Random(2))),  # noqa: S311
+                    ("breakdown", Breakdown(mongo, daemon.app.integrations, environment, narrate)),
+                ):
+                    group.create_task(actor.run(stop), name=name)
 
             await run_until_stopped(begin, stop=stop, grace=drain_share(settings.shutdown_grace))
     console.print("[bold]the demo has ended[/]; its data stays until the next one starts")
-
-
-async def _begin(
-    group: asyncio.TaskGroup,
-    stop: asyncio.Event,
-    daemon: Daemon,
-    embedded: EmbeddedMongo | None,
-    environment: DemoEnvironment,
-    narrator: Narrator,
-    console: Console,
-) -> None:
-    mongo, narrate = daemon.app.mongo, narrator.narrate
-    if embedded is not None:
-        group.create_task(embedded.watch(stop), name="embedded MongoDB")
-    await daemon.start(group, stop)
-    await daemon.http.listening.wait()
-    _introduce(console, daemon, embedded, environment)
-    group.create_task(narrator.follow(mongo, environment, stop), name="narrator")
-    for name, actor in (
-        ("recruiter", Recruiter(mongo, environment, narrate, Random(1))),  # noqa: S311 - a play
-        ("busy ATS", BusyAts(environment, narrate, Random(2))),  # noqa: S311
-        ("breakdown", Breakdown(mongo, daemon.app.integrations, environment, narrate)),
-    ):
-        group.create_task(actor.run(stop), name=name)
 
 
 def _introduce(

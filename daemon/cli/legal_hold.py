@@ -21,18 +21,15 @@ def set_hold(
     config: ConfigOption = None,
 ) -> None:
     """Refuse to erase a person, and keep the person's rows beyond every retention, until it is released."""
-    from daemon.cli.session import out
+    from daemon.cli.session import out, showing_errors
     from models.errors import UserError
 
     wanted = person_request(candidate, email, integration)
-
-    async def work(requests: Any) -> int:
-        held: int = await requests.hold(wanted, reason)
+    with showing_errors():
+        held = with_requests(config, lambda requests: requests.hold(wanted, reason))
         if not held:
             raise UserError("nothing is held about this person")
-        return held
-
-    out.print(f"A legal hold is on {with_requests(config, work)} candidates.")
+    out.print(f"A legal hold is on {held} candidates.")
 
 
 def release(
@@ -42,20 +39,16 @@ def release(
     config: ConfigOption = None,
 ) -> None:
     """End the legal hold of a person."""
-    from daemon.cli.session import out
+    from daemon.cli.session import out, showing_errors
     from models.errors import UserError
 
     wanted = person_request(candidate, email, integration)
-
-    async def work(requests: Any) -> int:
-        released: int = await requests.release(wanted)
+    with showing_errors():
+        released = with_requests(config, lambda requests: requests.release(wanted))
         if not released:
-            raise UserError(
-                "no legal hold is on this person", remedy="see: ats-sync legal-hold list"
-            )
-        return released
-
-    out.print(f"{with_requests(config, work)} legal holds released.")
+            remedy = "see: ats-sync legal-hold list"
+            raise UserError("no legal hold is on this person", remedy=remedy)
+    out.print(f"{released} legal holds released.")
 
 
 def list_holds(config: ConfigOption = None, as_json: JsonOption = False) -> None:

@@ -135,14 +135,12 @@ def _filter(
     older_than: str | None,
 ) -> "OutboxFilter":
     from config.durations import parse_duration
-    from config.problems import suggestion
+    from daemon.cli.rendering import require_states
     from daemon.cli.session import usage_error
     from daemon.store.outbox_admin import STATES, OutboxFilter
     from models.times import utc_now
 
-    for state in states or ():
-        if state not in STATES:
-            raise usage_error(f'no push is ever "{state}" ({suggestion(state, STATES)})')
+    require_states(states, STATES, "push")
     try:
         before = None if older_than is None else utc_now() - parse_duration(older_than)
     except (ValueError, OverflowError) as error:

@@ -14,14 +14,7 @@ from connectors.errors import AtsError
 from connectors.values import ApplicationRef, PushTarget, Steps
 from daemon.app.jobs import import_ports, reconciliation
 from daemon.cli.command_context import CommandContext, command_context, open_services
-from daemon.cli.session import (
-    EXIT_FAILED,
-    err,
-    out,
-    print_json,
-    run_async,
-    shown_as,
-)
+from daemon.cli.session import EXIT_FAILED, err, out, print_json, run_async, shown_as
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_note import hired_content, note_of

@@ -11,14 +11,7 @@ from msgspec.structs import asdict
 
 from daemon.app.jobs import import_ports
 from daemon.cli.command_context import CommandContext, command_context, renewed_leases
-from daemon.cli.session import (
-    EXIT_FAILED,
-    err,
-    out,
-    run_async,
-    show,
-    usage_error,
-)
+from daemon.cli.session import EXIT_FAILED, err, out, run_async, show, usage_error
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.runs import Run, RunCounts

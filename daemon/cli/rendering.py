@@ -1,6 +1,6 @@
 """Rendering shared by the commands that read MongoDB."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +84,15 @@ def require_known(name: str, known: list[str]) -> None:
     """
     if name not in known:
         raise usage_error(f'no integration is named "{name}" ({suggestion(name, known)})')
+
+
+def require_states(states: Sequence[str] | None, known: Sequence[str], what: str) -> None:
+    """Raises:
+    typer.Exit: 2, because no such thing is ever in one of these states.
+    """
+    for state in states or ():
+        if state not in known:
+            raise usage_error(f'no {what} is ever "{state}" ({suggestion(state, known)})')
 
 
 def moment(value: datetime | None) -> str:

@@ -18,13 +18,7 @@ from daemon.store.log_reader import LogFilter
 from daemon.store.outbox_admin import OutboxFilter
 from daemon.store.overview import AlertFilter, RunFilter
 from daemon.store.row_pages import RowPage
-from models.documents import (
-    Alert,
-    CandidateImportLog,
-    StatusOutboxEntry,
-    StatusUpdateLog,
-    SyncRun,
-)
+from models.documents import Alert, CandidateImportLog, StatusOutboxEntry, StatusUpdateLog, SyncRun
 
 PUSH = object_of(
     push=stored(StatusOutboxEntry), log={"type": "array", "items": stored(StatusUpdateLog)}

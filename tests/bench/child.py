@@ -47,7 +47,7 @@ async def _limit(spec: Spec) -> Cost | None:
 
 
 async def _ours(spec: Spec) -> Cost | None:
-    from daemon.cli.process_tuning import collect_rarely, keep_memory
+    from daemon.cli.process_start import collect_rarely, keep_memory
     from tests.bench.ours import Site, poll, verify
 
     # As every command does.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from daemon import cli
-from daemon.cli import process_tuning as tuning
+from daemon.cli import process_start as tuning
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_every_command_spares_the_garbage_collector_pages_of_records(
 PAGES = """
 import resource, sys
 if sys.argv[1] == "kept":
-    from daemon.cli.process_tuning import keep_memory
+    from daemon.cli.process_start import keep_memory
     assert keep_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import os, socket, sys
-from daemon.cli.standard_streams import open_standard_streams
+from daemon.cli.process_start import open_standard_streams
 open_standard_streams()
 connection = socket.socket()
 sys.stdin.read(0), print("said", flush=True), print("complained", file=sys.stderr, flush=True)
