@@ -78,16 +78,11 @@ def _with_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
         loose = {**schema, "type": ["string", "number", "boolean"]}
         return {key: value for key, value in loose.items() if key not in {"format", "writeOnly"}}
     if (kind in {"integer", "number", "boolean"} or "enum" in schema) and "const" not in schema:
-        return _or_reference(schema)
+        words = ("description", "examples", "default")
+        about = {key: schema[key] for key in words if key in schema}
+        rule = {key: value for key, value in schema.items() if key not in about}
+        return {**about, "anyOf": [rule, _REFERENCE]}
     return schema
-
-
-def _or_reference(schema: dict[str, Any]) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        key: schema[key] for key in ("description", "examples", "default") if key in schema
-    }
-    rule = {key: value for key, value in schema.items() if key not in about}
-    return {**about, "anyOf": [rule, _REFERENCE]}
 
 
 if __name__ == "__main__":

@@ -92,7 +92,9 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> P
     if lease is None:
         found = await _asked_for(on, sweep=sweep, accept_deletions=accept_deletions)
         if not isinstance(found, HeldLease):
-            return _polled_by_daemon(on, found)
+            counts = RunCounts(**{name: found[name] for name in RunCounts.__struct_fields__})
+            outcome, error = found["outcome"], found["error_message"]
+            return Polled(found["_id"], on.name, outcome, counts, found["details"], error)
         err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
         lease = found
     async with renewed_leases(on.app):
@@ -206,11 +208,6 @@ async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:
             "finished_at": {"$ne": None},
         }
     )
-
-
-def _polled_by_daemon(on: CommandContext, run: Row) -> Polled:
-    counts = RunCounts(**{name: run[name] for name in RunCounts.__struct_fields__})
-    return Polled(run["_id"], on.name, run["outcome"], counts, run["details"], run["error_message"])
 
 
 def _show(polled: Polled) -> None:

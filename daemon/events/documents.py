@@ -1,7 +1,6 @@
 """ClearView's documents in events, for a sink with `include: full`. These are personal data."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -10,12 +9,14 @@ from daemon.core.events import Event
 from daemon.ports.events import LogRows
 from models.event_types import EventType
 
-_OF_CANDIDATES = frozenset(
-    {EventType.CANDIDATE_CREATED, EventType.CANDIDATE_UPDATED, EventType.CANDIDATE_DELETED}
-)
-_OF_APPLICATIONS = frozenset(
-    {EventType.APPLICATION_PUSHED, EventType.APPLICATION_FAILED, EventType.APPLICATION_CONFLICT}
-)
+_NAMES = {
+    EventType.CANDIDATE_CREATED: "candidate",
+    EventType.CANDIDATE_UPDATED: "candidate",
+    EventType.CANDIDATE_DELETED: "candidate",
+    EventType.APPLICATION_PUSHED: "application",
+    EventType.APPLICATION_FAILED: "application",
+    EventType.APPLICATION_CONFLICT: "application",
+}
 
 
 async def with_documents(events: Sequence[Event], logs: LogRows) -> Sequence[Event]:
@@ -23,17 +24,14 @@ async def with_documents(events: Sequence[Event], logs: LogRows) -> Sequence[Eve
 
     It is None where ClearView has none any more, or keeps it elsewhere.
     """
-    candidates = {UUID(event.subject) for event in events if event.type in _OF_CANDIDATES}
-    applications = {UUID(event.subject) for event in events if event.type in _OF_APPLICATIONS}
+    candidates, applications = (
+        {UUID(event.subject) for event in events if _NAMES.get(event.type) == name}
+        for name in ("candidate", "application")
+    )
     found = await logs.documents(candidates, applications)
-    return [_with(event, found) for event in events]
-
-
-def _with(event: Event, found: Mapping[UUID, Mapping[str, Any]]) -> Event:
-    if event.type in _OF_CANDIDATES:
-        name = "candidate"
-    elif event.type in _OF_APPLICATIONS:
-        name = "application"
-    else:
-        return event
-    return replace(event, data={**event.data, name: found.get(UUID(event.subject))})
+    return [
+        replace(event, data={**event.data, _NAMES[event.type]: found.get(UUID(event.subject))})
+        if event.type in _NAMES
+        else event
+        for event in events
+    ]
