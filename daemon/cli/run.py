@@ -16,7 +16,7 @@ from daemon.app.services import AppServices
 from daemon.cli.run_once import run_once
 from daemon.cli.session import (
     EXIT_FAILED,
-    clearview_place,
+    clearview_database_of,
     err,
     settings_for,
     showing_errors,
@@ -204,5 +204,5 @@ async def _connect(
     return await open_mongo(
         embedded.uri if embedded is not None else uri.get_secret_value() if uri else "",
         database=settings.database,
-        **clearview_place(checked.loaded.value),
+        **clearview_database_of(checked.loaded.value),
     )

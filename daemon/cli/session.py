@@ -61,7 +61,7 @@ async def database(
     Raises:
         UserError: it cannot be had, with what to do.
     """
-    where = {} if config is None else clearview_place(config)
+    where = {} if config is None else clearview_database_of(config)
     embedded = None
     if settings.mongodb_uri is not None:
         address = settings.mongodb_uri.get_secret_value()
@@ -84,7 +84,7 @@ async def database(
             await embedded.stop()
 
 
-def clearview_place(config: OperatorConfig) -> dict[str, Any]:
+def clearview_database_of(config: OperatorConfig) -> dict[str, Any]:
     """Returns what `open_mongo` wants to know about ClearView's database."""
     clearview = config.clearview.mongodb
     return {
