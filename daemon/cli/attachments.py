@@ -1,17 +1,12 @@
 """`ats-sync attachments`: candidates' files on their way into ClearView."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
-
-if TYPE_CHECKING:
-    from daemon.store.attachment_admin import MongoAttachmentAdmin
-    from daemon.store.connection import Mongo
 
 StateOption = Annotated[
     list[str] | None,
@@ -36,17 +31,17 @@ def list_files(
     as_json: JsonOption = False,
 ) -> None:
     """List files, the last changed first. Their names are in ClearView only."""
-    from daemon.cli.rendering import require_states
+    from daemon.cli.rendering import on_admin, require_states
     from daemon.cli.session import show
-    from daemon.store.attachment_admin import STATES, FileFilter
+    from daemon.store.attachment_admin import STATES, FileFilter, MongoAttachmentAdmin
 
     require_states(state, STATES, "file")
     which = FileFilter(tuple(state) if state else None, integration)
 
-    async def read(admin: "MongoAttachmentAdmin") -> tuple[list[dict[str, Any]], int]:
+    async def read(admin: MongoAttachmentAdmin) -> tuple[list[dict[str, Any]], int]:
         return await admin.listed(which, limit=limit), await admin.count(which)
 
-    rows, count = _with_queue(config, read, integration)
+    rows, count = on_admin(config, MongoAttachmentAdmin, read, integration=integration)
     show(rows, lambda shown: _show_rows(shown, count), as_json=as_json)
 
 
@@ -60,14 +55,19 @@ def retry(
 
     A running daemon fetches them within seconds.
     """
+    from daemon.cli.rendering import on_admin
     from daemon.cli.session import EXIT_FAILED, out, usage_error
-    from daemon.store.attachment_admin import RETRIED, FileFilter
+    from daemon.store.attachment_admin import RETRIED, FileFilter, MongoAttachmentAdmin
 
     if not (ids or integration or dead):
         raise usage_error("say which files: ids, --dead or --integration")
     states = ("dead",) if dead else RETRIED
     which = FileFilter(states, integration, tuple(ids) if ids else None)
-    count = _with_queue(config, lambda admin: admin.retry(which), integration)
+
+    async def work(admin: MongoAttachmentAdmin) -> int:
+        return await admin.retry(which)
+
+    count = on_admin(config, MongoAttachmentAdmin, work, integration=integration)
     out.print(f"{count} files are due again.", markup=False)
     if ids and count < len(set(ids)):
         raise typer.Exit(EXIT_FAILED)
@@ -84,19 +84,3 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
         lines.add_row(str(row["_id"]), colored(row["state"]), row["kind"], size, tries, error)
     out.print(lines)
     out.print(f"{len(rows)} of {count:,} files.")
-
-
-def _with_queue(
-    config: Path | None,
-    work: "Callable[[MongoAttachmentAdmin], Awaitable[Any]]",
-    integration: str | None,
-) -> Any:
-    from daemon.cli.rendering import on_store
-    from daemon.cli.session import audit_of_command
-    from daemon.runtime.clock import SystemClock
-    from daemon.store.attachment_admin import MongoAttachmentAdmin
-
-    async def run(mongo: "Mongo") -> Any:
-        return await work(MongoAttachmentAdmin(mongo, SystemClock(), audit_of_command(mongo)))
-
-    return on_store(config, run, integration=integration)

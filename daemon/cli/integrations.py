@@ -10,7 +10,6 @@ from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 if TYPE_CHECKING:
     from connectors.definition.webhook import Webhook
     from daemon.core.integrations import State
-    from daemon.store.connection import Mongo
 
 
 def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -105,17 +104,15 @@ def _show_steps(address: str, title: str, webhook: "Webhook", *, has_key: bool) 
 
 
 def _set(config: Path | None, name: str, state: "State", reason: str | None) -> None:
-    from daemon.cli.rendering import on_store, require_known
-    from daemon.cli.session import audit_of_command, out
-    from daemon.runtime.clock import SystemClock
+    from daemon.cli.rendering import on_admin, require_known
+    from daemon.cli.session import out
     from daemon.store.integrations import MongoIntegrations
     from models.errors import UserError
 
-    async def store(mongo: "Mongo") -> None:
-        integrations = MongoIntegrations(mongo, SystemClock(), audit=audit_of_command(mongo))
+    async def store(integrations: MongoIntegrations) -> None:
         require_known(name, sorted(await integrations.states()))
         if not await integrations.set_state(name, state, reason=reason):
             raise UserError(f"{name} is disabled", remedy="set `enabled` to true first")
 
-    on_store(config, store)
+    on_admin(config, MongoIntegrations, store)
     out.print(f"{name} is {state}.", markup=False)

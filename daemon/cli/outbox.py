@@ -10,7 +10,6 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
-    from daemon.store.connection import Mongo
     from daemon.store.outbox_admin import MongoOutboxAdmin, OutboxFilter, Ruling
 
 StateOption = Annotated[
@@ -52,30 +51,34 @@ def list_pushes(
     as_json: JsonOption = False,
 ) -> None:
     """List pushes, the latest first."""
+    from daemon.cli.rendering import on_admin
     from daemon.cli.session import show
+    from daemon.store.outbox_admin import MongoOutboxAdmin
 
     which = _filter(state, integration, application, older_than)
 
-    async def read(outbox_admin: "MongoOutboxAdmin") -> tuple[list[dict[str, Any]], int]:
+    async def read(outbox_admin: MongoOutboxAdmin) -> tuple[list[dict[str, Any]], int]:
         page = await outbox_admin.listed(which, limit=limit)
         return page.rows, await outbox_admin.count(which)
 
-    rows, count = _with_outbox(config, read, integration)
+    rows, count = on_admin(config, MongoOutboxAdmin, read, integration=integration)
     show(rows, lambda shown: _show_rows(shown, count), as_json=as_json)
 
 
 def show_push(entry: IdArgument, config: ConfigOption = None) -> None:
     """Show one push as JSON, with what the log has about its event."""
+    from daemon.cli.rendering import on_admin
     from daemon.cli.session import print_json
+    from daemon.store.outbox_admin import MongoOutboxAdmin
     from models.errors import UserError
 
-    async def read(outbox_admin: "MongoOutboxAdmin") -> Any:
+    async def read(outbox_admin: MongoOutboxAdmin) -> Any:
         found = await outbox_admin.shown(entry)
         if found is None:
             raise UserError("no push has this id", remedy="see: ats-sync outbox list")
         return found
 
-    print_json(_with_outbox(config, read))
+    print_json(on_admin(config, MongoOutboxAdmin, read))
 
 
 def replay(
@@ -165,13 +168,15 @@ def _decide(
     granted: str,
 ) -> None:
     """Rule on each push and say what became of it; exits with 1 if any was refused."""
+    from daemon.cli.rendering import on_admin
     from daemon.cli.session import EXIT_FAILED, err, out
+    from daemon.store.outbox_admin import MongoOutboxAdmin
 
-    async def work(outbox_admin: "MongoOutboxAdmin") -> "list[Ruling]":
+    async def work(outbox_admin: MongoOutboxAdmin) -> "list[Ruling]":
         wanted = list(ids) if ids else await outbox_admin.ids(which)
         return [await rule(outbox_admin, entry) for entry in wanted]
 
-    rulings = _with_outbox(config, work, which.integration)
+    rulings = on_admin(config, MongoOutboxAdmin, work, integration=which.integration)
     for one in rulings:
         if one.refusal is None:
             out.print(f"{one.id}  {granted}", markup=False)
@@ -201,19 +206,3 @@ def _show_rows(rows: Sequence[dict[str, Any]], count: int) -> None:
         lines.add_row(str(row["_id"]), made, state, change, str(row["attempts"]))
     out.print(lines)
     out.print(f"{len(rows)} of {count:,} pushes.")
-
-
-def _with_outbox(
-    config: Path | None,
-    work: "Callable[[MongoOutboxAdmin], Awaitable[Any]]",
-    integration: str | None = None,
-) -> Any:
-    from daemon.cli.rendering import on_store
-    from daemon.cli.session import audit_of_command
-    from daemon.runtime.clock import SystemClock
-    from daemon.store.outbox_admin import MongoOutboxAdmin
-
-    async def run(mongo: "Mongo") -> Any:
-        return await work(MongoOutboxAdmin(mongo, SystemClock(), audit=audit_of_command(mongo)))
-
-    return on_store(config, run, integration=integration)

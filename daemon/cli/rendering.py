@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from config.problems import suggestion
-from daemon.cli.session import database, run_async, settings_and_file, usage_error
+from daemon.cli.session import audit_of_command, database, run_async, settings_and_file, usage_error
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
 
 T = TypeVar("T")
+Admin = TypeVar("Admin")
 
 COLORS = {
     **dict.fromkeys(("active", "success", "Success", "delivered"), "green"),
@@ -56,6 +57,21 @@ def on_store(
             return await work(mongo)
 
     return run_async(run)
+
+
+def on_admin(
+    config: Path | None,
+    kind: Callable[..., Admin],
+    work: Callable[[Admin], Coroutine[Any, Any, T]],
+    *,
+    integration: str | None = None,
+) -> T:
+    """Runs a command's work with a store of this kind, which writes down who has run it."""
+
+    async def run(mongo: Mongo) -> T:
+        return await work(kind(mongo, SystemClock(), audit=audit_of_command(mongo)))
+
+    return on_store(config, run, integration=integration)
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

@@ -26,7 +26,6 @@ class ApiRoutes:
         return operations_of(cls, *GROUPS)
 
     def routes(self) -> list[web.RouteDef]:
-        """Where they are."""
         return [operation.route() for operation in self._operations]
 
     @operation("GET", OPENAPI_PATH, answer={"type": "object"})

@@ -1,23 +1,24 @@
 """Runs, pushes, alerts and logs in pages; replays of pushes and mutes of alerts."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
 from daemon.core.mutes import mute_end
 from daemon.http import api_inputs as take
 from daemon.http.answers import Problem, answered
 from daemon.http.api_services import ApiServices
-from daemon.http.cursors import BY_MOMENT, BY_TEXT, cursor_of, position_of
 from daemon.http.openapi import V1, object_of, rows_of, stored
-from daemon.http.operations import operation
+from daemon.http.operations import Moment, operation
 from daemon.store.connection import Row
 from daemon.store.log_reader import LogFilter
 from daemon.store.outbox_admin import OutboxFilter
 from daemon.store.overview import AlertFilter, RunFilter
-from daemon.store.row_pages import RowPage
+from daemon.store.row_pages import RowPage, RowPosition
 from models.documents import Alert, CandidateImportLog, StatusOutboxEntry, StatusUpdateLog, SyncRun
 
 PUSH = object_of(
@@ -25,6 +26,10 @@ PUSH = object_of(
 )
 MUTED = object_of("key", "muted_until")
 TEXTS_OF_PUSHES = frozenset({"rejection_reason", "target_stage", "expected_stage"})
+_Shown = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+_BY_MOMENT: Any = tuple[Moment, _Shown]
+_BY_TEXT: Any = tuple[str, _Shown]
+"""The content of cursors in rows in the order of a time, and in that of a text."""
 
 
 class RecordRoutes:
@@ -48,10 +53,10 @@ class RecordRoutes:
             application=query.application,
             before=query.before,
         )
-        after = position_of(query.cursor, BY_TEXT)
+        after = _position_of(query.cursor, _BY_TEXT)
         page = await self._services.outbox.listed(which, limit=query.limit, after=after)
         rows = [_without_texts(row) for row in page.rows]
-        return answered({"outbox": rows, "next": cursor_of(page.next)})
+        return answered({"outbox": rows, "next": _cursor_of(page.next)})
 
     @operation("GET", f"{V1}/outbox/{{id}}", answer=PUSH, refusals=(404,))
     async def outbox_entry(self, id_: UUID) -> web.Response:
@@ -131,10 +136,31 @@ async def _page(
     name: str, read: Callable[..., Awaitable[RowPage]], which: object, query: take.PageQuery
 ) -> web.Response:
     """Answers with a page of rows in the order of a time."""
-    page = await read(which, limit=query.limit, after=position_of(query.cursor, BY_MOMENT))
-    return answered({name: page.rows, "next": cursor_of(page.next)})
+    page = await read(which, limit=query.limit, after=_position_of(query.cursor, _BY_MOMENT))
+    return answered({name: page.rows, "next": _cursor_of(page.next)})
 
 
 def _without_texts(push: Row) -> dict[str, Any]:
     """Returns a push without what a recruiter wrote: that may name a person."""
     return {name: value for name, value in push.items() if name not in TEXTS_OF_PUSHES}
+
+
+def _cursor_of(position: RowPosition | None) -> str | None:
+    """Returns the opaque text by which a client asks for the next page."""
+    if position is None:
+        return None
+    return urlsafe_b64encode(msgspec.json.encode((position.value, position.shown))).decode()
+
+
+def _position_of(cursor: str | None, kind: Any) -> RowPosition | None:
+    """Returns the position that a cursor names in rows of this order.
+
+    Raises:
+        Problem: 400, it is no cursor of such rows.
+    """
+    if cursor is None:
+        return None
+    try:
+        return RowPosition(*msgspec.json.decode(urlsafe_b64decode(cursor.encode()), type=kind))
+    except ValueError:
+        raise Problem(400, "cursor must be `next` of an answer of this list") from None

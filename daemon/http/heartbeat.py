@@ -18,12 +18,10 @@ class Heartbeat:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tick."""
         self.tick()
         self._task = asyncio.create_task(self._run(), name="heartbeat")
 
     async def stop(self) -> None:
-        """Tick no more."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

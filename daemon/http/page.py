@@ -29,7 +29,6 @@ class StatusPage:
         self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
-        """Where it is."""
         return [web.get("/", self.show)]
 
     async def show(self, _request: web.Request) -> web.Response:

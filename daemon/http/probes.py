@@ -25,7 +25,6 @@ class Probes:
         self._render_metrics = render_metrics
 
     def routes(self) -> list[web.RouteDef]:
-        """Where they are."""
         return [
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),

@@ -47,7 +47,6 @@ class Webhooks:
         """By integration: when a refusal was noted in MongoDB."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The one route."""
         return [web.post(f"{WEBHOOKS}{{name}}", self.receive)]
 
     async def receive(self, request: web.Request) -> web.Response:
