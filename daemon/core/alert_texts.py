@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from daemon.core.conditions import SEVERITY, AlertKind, Condition, Severity
+from daemon.core.conditions import AlertKind, Condition, Severity
 from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import Recovery
 from daemon.core.unexpected import Unexpected
@@ -27,7 +27,7 @@ PUSH, RECORD, FILE = "push", "record", "file"
 
 def _condition(
     kind: AlertKind,
-    of: IntegrationRef | None,
+    of: IntegrationRef | None = None,
     *,
     title: str,
     message: str,
@@ -37,7 +37,7 @@ def _condition(
 ) -> Condition:
     return Condition(
         kind=kind,
-        severity=severity or SEVERITY[kind],
+        severity=severity or kind.severity,
         title=title,
         message=message,
         integration=None if of is None else of.name,
@@ -115,12 +115,8 @@ def dead_push(
         "Read the reasons with `ats-sync outbox list --state dead`, correct the cause, then "
         "`ats-sync outbox replay`.",
         subject=PUSH,
-        details={
-            "application_id": application,
-            "status": status,
-            "reason": reason,
-            "pushes": count,
-        },
+        details={"application_id": application, "status": status}
+        | {"reason": reason, "pushes": count},
     )
 
 
@@ -154,7 +150,6 @@ def unreadable_changes(*, count: int) -> Condition:
     """Changes in ClearView could not be handled, and whose they are is not known."""
     return _condition(
         AlertKind.DEAD_LETTERS,
-        None,
         title=f"{_count(count, 'change')} in ClearView could not be handled",
         message="Each is kept with the id of its document. Read the reasons with "
         "`ats-sync outbox list --state dead`, correct the documents, then `ats-sync outbox drop`.",
@@ -167,8 +162,7 @@ def stream_position_at_risk(*, age: timedelta, window: timedelta) -> Condition:
     share = age / window
     return _condition(
         AlertKind.STREAM_POSITION_AT_RISK,
-        None,
-        severity="error" if share >= HALF else "warning",
+        severity="error" if share >= HALF else None,
         title="The position in ClearView's change stream is getting old",
         message=f"It is {age / HOUR:.1f} hours old and MongoDB remembers {window / HOUR:.1f} hours ({share:.0%}). See "
         "that the daemon runs and keeps up, or make the oplog larger with replSetResizeOplog.",
@@ -190,7 +184,6 @@ def stream_position_lost(*, reason: str, repaired: int, found: Recovery) -> Cond
     result = "is lost again and again" if found.needs_person else "was lost and repaired"
     return _condition(
         AlertKind.STREAM_POSITION_LOST,
-        None,
         severity="critical" if found.needs_person else None,
         title=f"The position in ClearView's change stream {result}",
         message=f"{times}{_ended(reason)} All applications were compared with what the ATSs last "
@@ -323,7 +316,6 @@ def config_refused(*, problems: list[str]) -> Condition:
     """An edit of the configuration is wrong."""
     return _condition(
         AlertKind.CONFIG_REFUSED,
-        None,
         title="An edit of the configuration was refused",
         message="The last good configuration keeps running, all of it. "
         f"{_count(len(problems), 'problem')}, the first: {_ended(problems[0])} Correct the file "
@@ -351,7 +343,7 @@ def version_sunset(of: IntegrationRef, *, version: str, sunset: date, today: dat
     return _condition(
         AlertKind.VERSION_SUNSET,
         of,
-        severity="warning" if left > 30 else "error",
+        severity=None if left > 30 else "error",
         title=f"{of.name}: API {version} is switched off {when}",
         message=f"The vendor named {sunset.isoformat()}. Move the integration to a connector for a "
         "newer version; `ats-sync connectors list` shows what there is.",
@@ -363,7 +355,6 @@ def notification_undelivered(*, channel: str, error: str) -> Condition:
     """A channel did not take a message until its time ran out."""
     return _condition(
         AlertKind.NOTIFICATION_UNDELIVERED,
-        None,
         title=f"Messages do not get through to {channel}",
         message=f"A message was given up: {_ended(error)} Check the address and the token of this channel "
         "under `clearview.notifications`.",
@@ -376,7 +367,6 @@ def events_undelivered(sink: str, *, reason: str, waiting_since: datetime) -> Co
     """A sink has taken no events for a while."""
     return _condition(
         AlertKind.EVENTS_UNDELIVERED,
-        None,
         title=f"Events do not get through to {sink}",
         message=f"{_ended(reason)} Nothing is lost: events wait in the logs since "
         f"{waiting_since:%Y-%m-%d %H:%M} UTC, and are sent in order once it takes them. Check the "
@@ -390,7 +380,6 @@ def events_untaken(sink: str, topic: str, *, reason: str) -> Condition:
     """Events of a type were passed over, because no one takes them."""
     return _condition(
         AlertKind.EVENTS_UNTAKEN,
-        None,
         title=f"No one takes `{topic}` events from {sink}",
         message=f"{_ended(reason)} They are passed over and not sent again; the logs keep what happened. "
         "Bind a queue for them, or correct the receiver; if no one wants them, list the others "
@@ -404,7 +393,6 @@ def events_position_lost(sink: str, *, reason: str, since: datetime) -> Conditio
     """The relay of a sink could not go on where it had stopped."""
     return _condition(
         AlertKind.EVENTS_POSITION_LOST,
-        None,
         title=f"The position of {sink} in the logs' change stream was lost",
         message=f"{_ended(reason)} What the logs have since {since:%Y-%m-%d %H:%M} UTC and from the "
         "hour before is sent again, under the same ids. If this repeats, make MongoDB's oplog larger.",
@@ -446,7 +434,6 @@ def not_ready(*, part: str, reason: str) -> Condition:
     """A part of the daemon has not been able to do its work for a while."""
     return _condition(
         AlertKind.NOT_READY,
-        None,
         title=f"The daemon is not ready: {part}",
         message=f"{_ended(reason)} What depends on it waits, and goes on by itself afterwards. "
         "`/readyz` and `ats-sync doctor` say more.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -11,59 +11,43 @@ Severity = Literal["info", "warning", "error", "critical"]
 
 
 class AlertKind(StrEnum):
-    """The kinds of conditions that the daemon reports."""
+    """The kinds of conditions that the daemon reports, each with its severity.
 
-    INTEGRATION_FAILING = "integration_failing"
-    AUTH_REFUSED = "auth_refused"
-    DEAD_LETTERS = "dead_letters"
-    STREAM_POSITION_AT_RISK = "stream_position_at_risk"
-    STREAM_POSITION_LOST = "stream_position_lost"
-    DELETION_BRAKE = "deletion_brake"
-    SCHEMA_DRIFT = "schema_drift"
-    IMPORT_INCOMPLETE = "import_incomplete"
-    RECORDS_FAILING = "records_failing"
-    ZERO_CANDIDATES = "zero_candidates"
-    UNMAPPED_STAGES = "unmapped_stages"
-    CONFLICTS_OPEN = "conflicts_open"
-    RATE_LIMITED = "rate_limited"
-    EXPORT_MISSED = "export_missed"
-    CONFIG_REFUSED = "config_refused"
-    INTEGRATION_REFUSED = "integration_refused"
-    VERSION_SUNSET = "version_sunset"
-    NOTIFICATION_UNDELIVERED = "notification_undelivered"
-    EVENTS_UNDELIVERED = "events_undelivered"
-    EVENTS_UNTAKEN = "events_untaken"
-    EVENTS_POSITION_LOST = "events_position_lost"
-    UNEXPECTED_ERROR = "unexpected_error"
-    NOT_READY = "not_ready"
+    That of `STREAM_POSITION_AT_RISK` and `VERSION_SUNSET` grows from a warning to an error with what
+    they measure; every other key keeps its severity.
+    """
 
+    severity: Severity
 
-SEVERITY: Mapping[AlertKind, Severity] = {
-    AlertKind.INTEGRATION_FAILING: "error",
-    AlertKind.AUTH_REFUSED: "critical",
-    AlertKind.DEAD_LETTERS: "error",
-    AlertKind.STREAM_POSITION_LOST: "warning",
-    AlertKind.DELETION_BRAKE: "critical",
-    AlertKind.SCHEMA_DRIFT: "warning",
-    AlertKind.IMPORT_INCOMPLETE: "warning",
-    AlertKind.RECORDS_FAILING: "error",
-    AlertKind.ZERO_CANDIDATES: "error",
-    AlertKind.UNMAPPED_STAGES: "warning",
-    AlertKind.CONFLICTS_OPEN: "warning",
-    AlertKind.RATE_LIMITED: "warning",
-    AlertKind.EXPORT_MISSED: "warning",
-    AlertKind.CONFIG_REFUSED: "error",
-    AlertKind.INTEGRATION_REFUSED: "error",
-    AlertKind.NOTIFICATION_UNDELIVERED: "error",
-    AlertKind.EVENTS_UNDELIVERED: "error",
-    AlertKind.EVENTS_UNTAKEN: "warning",
-    AlertKind.EVENTS_POSITION_LOST: "warning",
-    AlertKind.UNEXPECTED_ERROR: "error",
-    AlertKind.NOT_READY: "error",
-}
-"""The severity of each kind; a growing one has it from a certain size on."""
-GROWING = frozenset({AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET})
-"""The kinds whose severity grows with what they measure; every other key keeps its severity."""
+    def __new__(cls, value: str, severity: Severity) -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_ = value
+        kind.severity = severity
+        return kind
+
+    INTEGRATION_FAILING = "integration_failing", "error"
+    AUTH_REFUSED = "auth_refused", "critical"
+    DEAD_LETTERS = "dead_letters", "error"
+    STREAM_POSITION_AT_RISK = "stream_position_at_risk", "warning"
+    STREAM_POSITION_LOST = "stream_position_lost", "warning"
+    DELETION_BRAKE = "deletion_brake", "critical"
+    SCHEMA_DRIFT = "schema_drift", "warning"
+    IMPORT_INCOMPLETE = "import_incomplete", "warning"
+    RECORDS_FAILING = "records_failing", "error"
+    ZERO_CANDIDATES = "zero_candidates", "error"
+    UNMAPPED_STAGES = "unmapped_stages", "warning"
+    CONFLICTS_OPEN = "conflicts_open", "warning"
+    RATE_LIMITED = "rate_limited", "warning"
+    EXPORT_MISSED = "export_missed", "warning"
+    CONFIG_REFUSED = "config_refused", "error"
+    INTEGRATION_REFUSED = "integration_refused", "error"
+    VERSION_SUNSET = "version_sunset", "warning"
+    NOTIFICATION_UNDELIVERED = "notification_undelivered", "error"
+    EVENTS_UNDELIVERED = "events_undelivered", "error"
+    EVENTS_UNTAKEN = "events_untaken", "warning"
+    EVENTS_POSITION_LOST = "events_position_lost", "warning"
+    UNEXPECTED_ERROR = "unexpected_error", "error"
+    NOT_READY = "not_ready", "error"
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from daemon.core.conditions import GROWING, SEVERITY, AlertKind
+from daemon.core.conditions import AlertKind
 from models.errors import AtsSyncError
 from models.event_types import EventType
 from models.status import ApplicationStatus
@@ -36,11 +36,7 @@ _OF_SKIPPED = {
     "impossible": EventType.APPLICATION_FAILED,
 }
 """Of the reasons for which nothing was sent: the ATS keeps another status than ClearView."""
-_BREAKS = frozenset(
-    kind.value
-    for kind, severity in SEVERITY.items()
-    if severity in {"error", "critical"} and kind not in GROWING
-)
+_BREAKS = frozenset(kind.value for kind in AlertKind if kind.severity in {"error", "critical"})
 """The kinds of alerts that mean that an integration is broken; others are notes about it."""
 _STATUSES = frozenset(ApplicationStatus)
 
@@ -302,7 +298,7 @@ def _alert_event(row: Mapping[str, Any], written: frozenset[str] | None) -> Even
         time=row["resolved_at"] if is_over else row["opened_at"],
         data={
             "integration_id": integration,
-            "kind": AlertKind(row["kind"]).value,
+            "kind": row["kind"],
             "severity": row["severity"],
             "title": row["title"],
             "opened_at": row["opened_at"],

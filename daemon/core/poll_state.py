@@ -4,19 +4,19 @@ A walk is one pass over all lists of an integration. It is stored only when ther
 lose: before the first page that changes anything, and now and then on a long walk.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import convert, to_builtins
+from msgspec.structs import FieldInfo, fields, replace
 
 from daemon.core.unread_fields import UnreadFields, unread_from
 from daemon.core.webhook_health import WebhookHealth
 
-T = TypeVar("T")
 SAME_PASS = timedelta(hours=1)
 """A pass that fails for longer than this begins to log new versions."""
 DOUBTFUL_AFTER = 2
@@ -27,7 +27,7 @@ FORGOTTEN_AFTER = 3
 class PageInFlight(msgspec.Struct, frozen=True):
     """A page that is being written: its records can be finished from their snapshots."""
 
-    list_name: str
+    list_name: str = msgspec.field(name="list")
     external_ids: tuple[str, ...]
     import_id: UUID
     attempts: int = 0
@@ -42,7 +42,7 @@ class PageInFlight(msgspec.Struct, frozen=True):
 class Deleting(msgspec.Struct, frozen=True):
     """Records proved gone that are being marked deleted."""
 
-    list_name: str
+    list_name: str = msgspec.field(name="list")
     external_ids: tuple[str, ...]
 
 
@@ -169,30 +169,7 @@ class PollState(msgspec.Struct):
         return changed or self.unread_of(list_name).has_more
 
     def unread_of(self, list_name: str) -> UnreadFields:
-        return self.unread.get(list_name) or UnreadFields()
-
-    def note_mapped(self, list_name: str, mapped: Mapping[str, frozenset[str]]) -> None:
-        """Takes the fields that could not be read of records that were just mapped."""
-        unread = self.unread_of(list_name)
-        unread.note(mapped)
-        self.keep_unread(list_name, unread)
-
-    def all_mapped(self, list_name: str, unread: int) -> None:
-        """Takes that a walk mapped every record of a list, `unread` with an unread field."""
-        fields = self.unread_of(list_name)
-        fields.all_mapped(unread)
-        self.keep_unread(list_name, fields)
-
-    def forget_unread(self, list_name: str, external_ids: Iterable[str]) -> None:
-        """Takes that these records are gone from the list."""
-        unread = self.unread_of(list_name)
-        unread.forget(external_ids)
-        self.keep_unread(list_name, unread)
-
-    def keep_unread(self, list_name: str, unread: UnreadFields) -> None:
-        self.unread.pop(list_name, None)
-        if not unread.is_empty:
-            self.unread[list_name] = unread
+        return self.unread.setdefault(list_name, UnreadFields())
 
     def sweep_is_due(self, now: datetime, every: timedelta) -> bool:
         """Returns True if the last sweep ended longer ago than `every`.
@@ -211,101 +188,16 @@ class PollState(msgspec.Struct):
 
     def to_value(self) -> dict[str, Any]:
         """Returns it as it is stored."""
-        return {
-            "cursors": {name: dict(cursor) for name, cursor in self.cursors.items()},
-            "cursors_at": dict(self.cursors_at),
-            "mappings": dict(self.mappings),
-            "lookups": dict(self.lookups),
-            "filled": dict(self.filled),
-            "unread": {name: unread.to_value() for name, unread in self.unread.items()},
-            "swept_at": self.swept_at,
-            "walk": None if self.walk is None else _walk_value(self.walk),
-            "applying": [_applying_value(page) for page in self.applying],
-            "deleting": None if self.deleting is None else _deleting_value(self.deleting),
-            "webhooks": None if self.webhooks is None else msgspec.structs.asdict(self.webhooks),
+        value: dict[str, Any] = to_builtins(self, builtin_types=_STORED_AS_THEY_ARE, enc_hook=int)
+        value["unread"] = {
+            name: unread.to_value() for name, unread in self.unread.items() if not unread.is_empty
         }
-
-
-def _walk_value(walk: ListingPass) -> dict[str, Any]:
-    return {
-        "id": walk.id,
-        "sweep": walk.sweep,
-        "began_at": walk.began_at,
-        "done": list(walk.done),
-        "positions": {
-            name: {
-                "position": None if at.position is None else dict(at.position),
-                "full": at.full,
-                "failures": at.failures,
-            }
-            for name, at in walk.positions.items()
-        },
-    }
-
-
-def _walk_from(value: Mapping[str, Any]) -> ListingPass:
-    positions = {
-        name: ListPosition(_mapping_or_none(at["position"]), at["full"], at.get("failures", 0))
-        for name, at in value["positions"].items()
-    }
-    begun = frozenset(name for name, at in positions.items() if at.position is not None)
-    return ListingPass(
-        id=_of(UUID, value["id"]),
-        sweep=value["sweep"],
-        began_at=_of(datetime, value["began_at"]),
-        done=list(value["done"]),
-        positions=positions,
-        resumed_lists=begun | frozenset(value["done"]),
-    )
-
-
-def _applying_value(applying: PageInFlight) -> dict[str, Any]:
-    return {
-        "list": applying.list_name,
-        "external_ids": list(applying.external_ids),
-        "import_id": applying.import_id,
-        "attempts": applying.attempts,
-    }
-
-
-def _deleting_value(deleting: Deleting) -> dict[str, Any]:
-    return {"list": deleting.list_name, "external_ids": list(deleting.external_ids)}
-
-
-def _applying_from(value: Mapping[str, Any]) -> PageInFlight:
-    return PageInFlight(
-        _of(str, value["list"]),
-        tuple(_of(str, each) for each in _of(list, value["external_ids"])),
-        _of(UUID, value["import_id"]),
-        value.get("attempts", 0),
-    )
-
-
-def _deleting_from(value: Mapping[str, Any]) -> Deleting:
-    ids = _of(list, value["external_ids"])
-    return Deleting(_of(str, value["list"]), tuple(_of(str, each) for each in ids))
-
-
-def _webhooks_from(value: Mapping[str, Any]) -> WebhookHealth:
-    moments = {name: value[name] for name in ("polled_at", "gap_at")}
-    return WebhookHealth(
-        **{name: None if at is None else _of(datetime, at) for name, at in moments.items()},
-        healthy=_of(bool, value["healthy"]),
-    )
-
-
-def _of(kind: type[T], value: object) -> T:
-    if isinstance(value, kind):
+        if self.walk is not None:
+            del value["walk"]["resumed_lists"]
         return value
-    raise TypeError(f"no {kind.__name__}")
 
 
-def _each(kind: type[T]) -> Callable[[Mapping[str, Any]], dict[str, T]]:
-    return lambda value: {name: _of(kind, each) for name, each in value.items()}
-
-
-def _mapping_or_none(value: object) -> dict[str, Any] | None:
-    return None if value is None else _of(dict, value)
+_STORED_AS_THEY_ARE = (UUID, datetime, bytes)
 
 
 def state_from(value: Mapping[str, Any] | None) -> PollState:
@@ -313,24 +205,17 @@ def state_from(value: Mapping[str, Any] | None) -> PollState:
 
     A part of an odd shape is taken for absent: without its cursor a list is read from the front.
     """
-    stored = value or {}
+    state, stored = PollState(), value or {}
+    for part in fields(PollState):
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            setattr(state, part.name, _part(part, stored[part.name]))
+    if state.walk is not None:
+        begun = {name for name, at in state.walk.positions.items() if at.position is not None}
+        state.walk.resumed_lists = frozenset(begun.union(state.walk.done))
+    return state
 
-    def part(name: str, read: Callable[[Any], T], absent: T) -> T:
-        try:
-            return absent if stored.get(name) is None else read(stored[name])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return absent
 
-    return PollState(
-        cursors=part("cursors", _each(dict), {}),
-        cursors_at=part("cursors_at", _each(datetime), {}),
-        mappings=part("mappings", _each(str), {}),
-        lookups=part("lookups", _each(str), {}),
-        filled=part("filled", _each(dict), {}),
-        unread=part("unread", lambda u: {n: unread_from(each) for n, each in u.items()}, {}),
-        swept_at=part("swept_at", partial(_of, datetime), None),
-        walk=part("walk", _walk_from, None),
-        applying=part("applying", lambda pages: [_applying_from(page) for page in pages], []),
-        deleting=part("deleting", _deleting_from, None),
-        webhooks=part("webhooks", _webhooks_from, None),
-    )
+def _part(part: FieldInfo, value: Any) -> object:
+    if part.name == "unread":
+        return {name: unread_from(each) for name, each in value.items()}
+    return convert(value, part.type, builtin_types=_STORED_AS_THEY_ARE)

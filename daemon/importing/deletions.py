@@ -86,7 +86,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
         missing = await find_missing(context.ports.snapshots, facts, seen, elsewhere=elsewhere)
         for batch in batches(missing.moved, MARK_BATCH):
             await context.ports.snapshots.mark_deleted(facts.name, batch, context.ports.clock.now())
-        context.state.forget_unread(facts.name, missing.moved)
+        context.state.unread_of(facts.name).forget(missing.moved)
     if not await _allowed(context, facts, seen, missing):
         return
     if context.rules.deletions == "ignore" or not len(missing):
@@ -215,7 +215,7 @@ async def delete_records(
     if context.rules.deletions == "erase" and candidates:
         gone = PersonIds(context.integration_id, frozenset(candidates))
         await ports.erasures.erase_deleted(gone, reason="deleted")
-    context.state.forget_unread(facts.name, external_ids)
+    context.state.unread_of(facts.name).forget(external_ids)
     context.note_changed(facts.name, external_ids)
     context.run.counts.deleted += len(external_ids)
 

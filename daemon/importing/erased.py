@@ -94,9 +94,8 @@ async def refresh_erased(context: ImportContext, *, at_once: bool = True) -> int
         context.erased_version = version
         for facts in context.connector.lists:
             is_erased = erased_in(context, facts.name)
-            unread = context.state.unread_of(facts.name).records
-            gone = [e for e in unread if is_erased(UnmappedRecord(e))]
-            context.state.forget_unread(facts.name, gone)
+            unread = context.state.unread_of(facts.name)
+            unread.forget([e for e in unread.records if is_erased(UnmappedRecord(e))])
     return version
 
 

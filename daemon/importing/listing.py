@@ -182,7 +182,7 @@ class ListWalk:
             return
         state.lookups[name] = self._lookups
         if maps_all:
-            state.all_mapped(name, unread)
+            state.unread_of(name).all_mapped(unread)
 
     def _move_cursor(self, cursor: Cursor) -> None:
         """Stores the cursor; rarely while idle, since an ATS may return another token each time."""

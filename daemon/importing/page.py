@@ -138,7 +138,7 @@ class PageImport:
         context, name = self.context, self.facts.name
         await note_failures(context, name, prepared.failures)
         note_unidentified(context, name, prepared.unidentified)
-        context.state.note_mapped(name, prepared.unread)
+        context.state.unread_of(name).note(prepared.unread)
         about = prepared.written_ids()
         if passage is not None and not all(about.isdisjoint(each) for each in self._announced):
             # ClearView and the log get what the snapshots hold, which are about to change.

@@ -38,7 +38,7 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
     await note_failures(context, facts.name, failures)
     gone = [e for e in external_ids if e in answers and answers[e] is None]
     await context.ports.failed.remove(facts.name, gone)
-    context.state.forget_unread(facts.name, gone)
+    context.state.unread_of(facts.name).forget(gone)
     records = [record for record in answers.values() if record is not None]
     await import_records(
         context, facts, records, asked_at=asked_at, failing=frozenset(external_ids)

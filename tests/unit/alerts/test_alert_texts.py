@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from daemon.core import alert_texts as texts
-from daemon.core.conditions import GROWING, AlertKind, Condition
+from daemon.core.conditions import AlertKind, Condition
 from daemon.core.integrations import IntegrationRef
 from daemon.core.recovery import RecoveryRule, recovery
 from daemon.core.unexpected import Unexpected
@@ -21,6 +21,7 @@ OF = IntegrationRef("acme", UUID(int=1))
 BROKE = Unexpected("KeyError", "connectors.read.mapping:120")
 OTHERWISE = Unexpected("OSError", "connectors.http.client:7", "asyncio.selector_events:93", 104)
 HOUR = timedelta(hours=1)
+GROWING = {AlertKind.STREAM_POSITION_AT_RISK, AlertKind.VERSION_SUNSET}
 EVERY: list[tuple[Callable[[], Condition], Callable[[], Condition]]] = [
     (
         lambda: texts.integration_failing(OF, failures=3, since=NOW, error="503"),
