@@ -12,11 +12,11 @@ from daemon.app.services import AppServices
 from daemon.attachments.context import AttachmentPorts
 from daemon.core.runs import Run
 from daemon.exporting.values import ExportStores
-from daemon.importing.context import ImportPorts, RunRequest
+from daemon.importing.context import ImportPorts
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import export_settings, import_rules
-from daemon.ports.jobs import DetailsDue, PollJob
+from daemon.ports.jobs import DetailsDue, PollJob, RunRequest
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
@@ -137,25 +137,7 @@ def poll_job(
     identity = integration_id(connector.integration)
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
 
-    async def poll(
-        *,
-        fence: int,
-        still_held: Callable[[], bool],
-        sweep: bool = False,
-        accept_deletions: bool = False,
-        only_webhooks: bool = False,
-        only_details: bool = False,
-        must_yield: Callable[[], bool] | None = None,
-    ) -> Run:
-        request = RunRequest(
-            fence=fence,
-            still_held=still_held,
-            sweep=sweep,
-            accept_deletions=accept_deletions,
-            only_webhooks=only_webhooks,
-            only_details=only_details,
-            must_yield=must_yield or (lambda: False),
-        )
+    async def poll(request: RunRequest) -> Run:
         run = await job.run(request)
         if has_details:
             show_pending(run)

@@ -15,9 +15,9 @@ from daemon.cli.session import EXIT_FAILED, err, out, run_async, show, usage_err
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.runs import Run, RunCounts
-from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
+from daemon.ports.jobs import RunRequest
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
@@ -128,7 +128,7 @@ async def _poll_here(
             still_held=lease.still_held,
             sweep=sweep,
             accept_deletions=accept_deletions,
-            progress=watcher,
+            progress=watcher.page_done,
         )
         try:
             run = await job.run(request)

@@ -33,7 +33,7 @@ class Watcher:
         if self._bar is not None:
             self._bar.stop()
 
-    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
+    def page_done(self, list_name: str, run: Run, expected_total: int | None) -> None:
         """A page is durable."""
         now = self._loop.time()
         began, before = self._lists.setdefault(list_name, (now, self._seen))

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,7 @@ from daemon.ports.imports import (
     Pushes,
     Snapshots,
 )
+from daemon.ports.jobs import RunRequest
 from daemon.ports.runs import RunLog
 from daemon.ports.webhooks import WebhookQueue
 
@@ -90,35 +91,6 @@ class ShownList(msgspec.Struct, frozen=True):
     seen: HashedIdSet
     began_empty: bool
     """The list had no snapshot when the walk began."""
-
-
-class Progress(Protocol):
-    """Receives the progress of a run. Must not raise."""
-
-    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None: ...
-
-
-class NoProgress:
-    """Shows no progress."""
-
-    def page_done(self, *, list_name: str, run: Run, expected_total: int | None) -> None:
-        """Nothing to show."""
-
-
-class RunRequest(msgspec.Struct, frozen=True):
-    """The request for one run, beyond the schedule."""
-
-    fence: int
-    still_held: Callable[[], bool] = lambda: True
-    sweep: bool = False
-    accept_deletions: bool = False
-    only_webhooks: bool = False
-    """Read only the records that webhook events name."""
-    only_details: bool = False
-    """Read only details that are due, until `must_yield`."""
-    must_yield: Callable[[], bool] = lambda: False
-    """Returns True once a poll or a webhook event waits."""
-    progress: Progress = msgspec.field(default_factory=NoProgress)
 
 
 def peers_of(connector: Connector, facts: ListFacts) -> list[str]:

@@ -129,10 +129,8 @@ class ListWalk:
         self._records += prepared.seen
         self.seen.add_all(prepared.external_ids)
         self.seen.add_all(f.external_id for f in prepared.page.failed if f.external_id)
-        self._context.request.progress.page_done(
-            list_name=self._facts.name,
-            run=self._context.run,
-            expected_total=prepared.page.expected_total,
+        self._context.request.progress(
+            self._facts.name, self._context.run, prepared.page.expected_total
         )
 
     def written(self, page: Page) -> None:

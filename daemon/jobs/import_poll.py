@@ -21,7 +21,7 @@ from daemon.core.poll_state import state_from
 from daemon.core.runs import Job, Outcome, Run, RunFailed, in_words
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
-from daemon.importing.context import ImportContext, ImportPorts, ImportRules, RunRequest
+from daemon.importing.context import ImportContext, ImportPorts, ImportRules
 from daemon.importing.deletions import settle_absences
 from daemon.importing.details import count_pending, details_are_due, import_details
 from daemon.importing.erased import refresh_erased
@@ -39,6 +39,7 @@ from daemon.importing.reports import (
 )
 from daemon.importing.retry import retry_failed
 from daemon.importing.webhooks import apply_webhooks, judge_webhooks
+from daemon.ports.jobs import RunRequest
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)

@@ -4,34 +4,42 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
+
 from daemon.core.runs import Run
 
+Progress = Callable[[str, Run, int | None], None]
+"""Called after each page: the list, the run so far, the expected number of records. Must not raise."""
 
-class PollJob(Protocol):
-    """One import of what changed at the ATS."""
 
-    async def __call__(
-        self,
-        *,
-        fence: int,
-        still_held: Callable[[], bool],
-        sweep: bool = False,
-        accept_deletions: bool = False,
-        only_webhooks: bool = False,
-        only_details: bool = False,
-        must_yield: Callable[[], bool] | None = None,
-    ) -> Run:
-        """Imports under a lease with this fencing token.
+def no_progress(_list: str, _run: Run, _expected: int | None) -> None:
+    """Shows nothing."""
 
-        `only_webhooks` reads the records that waiting webhook events name, and no list;
-        `only_details` reads details that are due, until `must_yield`.
 
-        Raises:
-            RunFailed: the run ended early; the next one continues from there.
-            LeaseLost: another replica took over.
-        """
-        ...
+class RunRequest(msgspec.Struct, frozen=True):
+    """The request for one import, beyond the schedule."""
 
+    fence: int
+    """The fencing token of the lease that it runs under."""
+    still_held: Callable[[], bool] = lambda: True
+    sweep: bool = False
+    accept_deletions: bool = False
+    only_webhooks: bool = False
+    """Read only the records that waiting webhook events name, and no list."""
+    only_details: bool = False
+    """Read only details that are due, until `must_yield`."""
+    must_yield: Callable[[], bool] = lambda: False
+    """Returns True once a poll or a webhook event waits."""
+    progress: Progress = no_progress
+
+
+PollJob = Callable[[RunRequest], Awaitable[Run]]
+"""Imports what changed at the ATS.
+
+Raises:
+    RunFailed: the run ended early; the next one continues from there.
+    LeaseLost: another replica took over.
+"""
 
 DetailsDue = Callable[[], Awaitable[bool]]
 """Returns True if details of a record are to be read now."""

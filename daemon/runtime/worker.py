@@ -5,7 +5,7 @@ in one of them is counted and tried again; it neither stops the others nor any o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from connectors.connector import Connector
 from connectors.errors import AuthRefused
@@ -21,7 +22,7 @@ from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
-from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob
+from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob, RunRequest
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
@@ -154,7 +155,7 @@ class IntegrationWorker:
             await self._shared.clock.sleep(LEASE_RETRY / 4)
         try:
             state = self._shared.state_cache.state_of(self.name)
-            failed = await self.poll_once(lease, asyncio.Event(), state)
+            failed = await self._poll_once(RunRequest(lease.token, lease.still_held), state)
         except LeaseLost:
             return "another process took the poll over"
         finally:
@@ -184,31 +185,29 @@ class IntegrationWorker:
 
     async def _poll_under(self, lease: HeldLease, stop: asyncio.Event) -> None:
         ended = asyncio.Event()
+        under = RunRequest(lease.token, lambda: lease.still_held() and not ended.is_set())
         watch = asyncio.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
         try:
-            await self._poll_loop(lease, ended)
+            await self._poll_loop(under, ended)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             with suppress(self._shared.database_error):
                 await self._shared.leases.release(lease)
 
-    async def _poll_loop(self, lease: HeldLease, ended: asyncio.Event) -> None:
-        cadence = self._triggers.cadence
-        cadence.reset()
+    async def _poll_loop(self, under: RunRequest, ended: asyncio.Event) -> None:
+        """Runs what triggers ask for, each time as `under` says, until `ended`."""
+        self._triggers.cadence.reset()
         self._triggers.poll.ring()
         while (trigger := await first_due(ended, self._triggers.poll, self._webhooks)) is not None:
             state = self._shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
                 continue
             try:
-                if trigger is self._webhooks:
-                    # With a refused credential they wait for the next poll, which tries it.
-                    if state is None or state.state != "auth_failed":
-                        await self.import_announced(lease, ended, state)
-                elif cadence.is_due(state):
-                    await self.poll_once(lease, ended, state)
-                await self.import_details(lease, ended)
+                await self._import_for(trigger, under, state)
+                if self.is_readable:
+                    waiting = (self._triggers.poll.due, self._webhooks.due, ended)
+                    await self._import_details(under, partial(self._must_yield, waiting))
             except LeaseLost:
                 continue
             except self._shared.database_error as error:
@@ -221,9 +220,22 @@ class IntegrationWorker:
             else:
                 self._shared.loops.worked(self.loop_name(POLLS))
 
-    async def poll_once(
-        self, lease: HeldLease, ended: asyncio.Event, state: IntegrationState | None = None
-    ) -> str | None:
+    async def _import_for(
+        self, trigger: Trigger, under: RunRequest, state: IntegrationState | None
+    ) -> None:
+        cadence = self._triggers.cadence
+        if trigger is not self._webhooks:
+            if cadence.is_due(state):
+                await self._poll_once(under, state)
+        elif state is None or state.state != "auth_failed":
+            # With a refused credential they wait for the next poll, which tries it.
+            await self._run_poll(replace(under, only_webhooks=True), state, cadence.announced)
+
+    def _must_yield(self, waiting: Iterable[asyncio.Event]) -> bool:
+        is_active = self._shared.state_cache.is_active(self.name)
+        return not is_active or any(each.is_set() for each in waiting)
+
+    async def _poll_once(self, under: RunRequest, state: IntegrationState | None) -> str | None:
         """One poll, with whatever was asked for; returns why it was no success, if it was none.
 
         Raises:
@@ -231,43 +243,18 @@ class IntegrationWorker:
             LeaseLost: another replica took over.
         """
         requested = (state.request if state is not None else None) or {}
-        job = partial(
-            self.jobs.poll,
-            fence=lease.token,
-            still_held=lambda: lease.still_held() and not ended.is_set(),
+        request = replace(
+            under,
             sweep=bool(requested.get("sweep")),
             accept_deletions=bool(requested.get("accept_deletions")),
         )
         cadence = self._triggers.cadence
         cadence.reset()
         try:
-            return await self._run_poll(job, state, cadence.polled)
+            return await self._run_poll(request, state, cadence.polled)
         finally:
             if requested:
                 await self._shared.integrations.answered(self.name, requested.get("id"))
-
-    async def import_announced(
-        self, lease: HeldLease, ended: asyncio.Event, state: IntegrationState | None = None
-    ) -> str | None:
-        """Imports the records that webhook events name; returns why that failed, if it did."""
-        job = partial(
-            self.jobs.poll,
-            fence=lease.token,
-            still_held=lambda: lease.still_held() and not ended.is_set(),
-            only_webhooks=True,
-        )
-        return await self._run_poll(job, state, self._triggers.cadence.announced)
-
-    async def import_details(self, lease: HeldLease, ended: asyncio.Event) -> None:
-        """Imports details that are due, until a poll is, or a webhook event has come."""
-        waiting = (self._triggers.poll.due, self._webhooks.due, ended)
-
-        def must_yield() -> bool:
-            is_active = self._shared.state_cache.is_active(self.name)
-            return not is_active or any(each.is_set() for each in waiting)
-
-        if self.is_readable:
-            await self._import_details(lease, ended, must_yield)
 
     async def details_once(self, at_most: timedelta) -> None:
         """Imports details that are due, for some time, unless another process polls."""
@@ -277,24 +264,18 @@ class IntegrationWorker:
         until = self._shared.clock.monotonic() + at_most.total_seconds()
         try:
             await self._import_details(
-                lease, asyncio.Event(), lambda: self._shared.clock.monotonic() >= until
+                RunRequest(lease.token, lease.still_held),
+                lambda: self._shared.clock.monotonic() >= until,
             )
         finally:
             await self._shared.leases.release(lease)
 
-    async def _import_details(
-        self, lease: HeldLease, ended: asyncio.Event, must_yield: Callable[[], bool]
-    ) -> None:
+    async def _import_details(self, under: RunRequest, must_yield: Callable[[], bool]) -> None:
         """A failure is no outage of the integration: the next poll finds out, and details wait."""
         if self.jobs.details_due is None or not await self.jobs.details_due():
             return
         try:
-            await self.jobs.poll(
-                fence=lease.token,
-                still_held=lambda: lease.still_held() and not ended.is_set(),
-                only_details=True,
-                must_yield=must_yield,
-            )
+            await self.jobs.poll(replace(under, only_details=True, must_yield=must_yield))
         except RunFailed as failed:
             if self._shared.is_outage(failed.cause):
                 raise failed.cause from failed
@@ -302,13 +283,13 @@ class IntegrationWorker:
 
     async def _run_poll(
         self,
-        job: Callable[[], Awaitable[Run]],
+        request: RunRequest,
         state: IntegrationState | None,
         ended: Callable[[Run], None],
     ) -> str | None:
         self.is_readable = False
         try:
-            run = await job()
+            run = await self.jobs.poll(request)
         except RunFailed as failed:
             self.is_readable = failed.run.outcome == "partial"
             ended(failed.run)
@@ -316,7 +297,9 @@ class IntegrationWorker:
             return str(failed)
         self.is_readable = True
         ended(run)
-        await self._note_success(state)
+        await self._health.succeeded()
+        if state is not None and state.state == "auth_failed":
+            await self._shared.states.recovered(self._id, at=self._shared.clock.now())
         return None if run.outcome == "success" else run.error or run.outcome
 
     async def _note_failure(self, failed: RunFailed) -> None:
@@ -328,11 +311,6 @@ class IntegrationWorker:
             await self._shared.states.auth_failed(
                 self._id, reason=reason, at=self._shared.clock.now()
             )
-
-    async def _note_success(self, state: IntegrationState | None) -> None:
-        await self._health.succeeded()
-        if state is not None and state.state == "auth_failed":
-            await self._shared.states.recovered(self._id, at=self._shared.clock.now())
 
     async def _exports(self, stop: asyncio.Event) -> None:
         trigger = self._triggers.export

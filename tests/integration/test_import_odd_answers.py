@@ -22,8 +22,8 @@ from daemon.core import unread_fields
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.runs import Run, RunFailed
 from daemon.core.snapshot import Snapshot
-from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
+from daemon.ports.jobs import RunRequest
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.snapshot import Snapshot
-from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportPoll
+from daemon.ports.jobs import RunRequest
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots

@@ -14,8 +14,8 @@ from daemon.core.pushes import AtsMove, OpenPush, OutboxRow, PushEnded
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.status_events import StatusEvent
 from daemon.erasing.requests import PersonRequest
-from daemon.importing.context import RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
+from daemon.ports.jobs import RunRequest
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue

@@ -9,6 +9,7 @@ from uuid import uuid4
 from daemon.core.integrations import IntegrationState
 from daemon.core.leases import HeldLease
 from daemon.core.runs import Run
+from daemon.ports.jobs import RunRequest
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger
 from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
@@ -44,8 +45,8 @@ class OneIntegration:
 
     async def recovered(self, *_: Any, **__: Any) -> None: ...
 
-    async def poll(self, *, only_webhooks: bool = False, **_: Any) -> Run:
-        self.imports.put_nowait("events" if only_webhooks else "poll")
+    async def poll(self, request: RunRequest) -> Run:
+        self.imports.put_nowait("events" if request.only_webhooks else "poll")
         return Run(uuid4(), "import_poll", "acme", uuid4(), START, outcome="success")
 
     def worker(self) -> IntegrationWorker:
