@@ -25,7 +25,7 @@ from daemon.attachments.cleanup import release
 from daemon.attachments.content_type import content_type_of
 from daemon.attachments.context import FetchContext
 from daemon.core.attachments import FileFacts, FileFailure, FileToFetch, file_id_of
-from daemon.core.retry import GiveUp, Jitter, RetryRule, next_attempt
+from daemon.core.retry import Jitter, RetryRule, next_attempt
 from daemon.core.runs import in_words
 
 log = structlog.get_logger("daemon.attachments")
@@ -157,14 +157,14 @@ def after_failure(
         return FileFailure("skipped", words)
     if isinstance(error, Misdirected):
         return FileFailure("dead", words)
-    then = next_attempt(
+    at = next_attempt(
         RETRY,
         attempts=file.attempts + 1,
         first_attempt_at=file.first_attempt_at or now,
         now=now,
         jitter=jitter,
     )
-    if isinstance(then, GiveUp):
+    if at is None:
         return FileFailure("dead", words)
     asked = error.until if isinstance(error, AtsError) else None
-    return FileFailure("retrying", words, then.at if asked is None else max(then.at, asked))
+    return FileFailure("retrying", words, at if asked is None else max(at, asked))

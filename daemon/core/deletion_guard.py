@@ -3,10 +3,6 @@
 import msgspec
 
 
-class Proceed(msgspec.Struct, frozen=True):
-    """The permission to handle the missing records."""
-
-
 class DeletionBlocked(msgspec.Struct, frozen=True):
     """The refusal to delete anything until a person has looked. `reason` is a sentence for them."""
 
@@ -17,13 +13,13 @@ class DeletionBlocked(msgspec.Struct, frozen=True):
 
 def judge_deletions(
     *, known: int, missing: int, seen: int, max_percent: float, accepted: bool
-) -> Proceed | DeletionBlocked:
-    """Decides if a complete listing that lacks `missing` of `known` records may delete them.
+) -> DeletionBlocked | None:
+    """Returns the reason why a complete listing that lacks `missing` of `known` records may not delete them.
 
     An emptied listing is refused at any percentage; `accepted` is a person's confirmation.
     """
     if accepted or missing == 0:
-        return Proceed()
+        return None
     if seen == 0:
         return DeletionBlocked(
             f"the listing came back empty, {known} records were known", missing, known
@@ -36,4 +32,4 @@ def judge_deletions(
             missing,
             known,
         )
-    return Proceed()
+    return None

@@ -20,25 +20,15 @@ class RetryRule(msgspec.Struct, frozen=True):
     horizon: timedelta = timedelta(days=7)
 
 
-class RetryAt(msgspec.Struct, frozen=True):
-    """The moment of the next attempt."""
-
-    at: datetime
-
-
-class GiveUp(msgspec.Struct, frozen=True):
-    """The decision to give up: the horizon has passed."""
-
-
 def next_attempt(
     rule: RetryRule, *, attempts: int, first_attempt_at: datetime, now: datetime, jitter: Jitter
-) -> RetryAt | GiveUp:
-    """Decides what follows the `attempts`-th failed attempt.
+) -> datetime | None:
+    """Returns the moment of the attempt after the `attempts`-th failed one; None to give up.
 
     The last attempt falls on the horizon itself, so that a short outage at the end is not fatal.
     """
     end = first_attempt_at + rule.horizon
     if now >= end:
-        return GiveUp()
+        return None
     pause = backoff_pause(attempts, first=rule.base, longest=rule.cap, certain=0.0, chance=jitter())
-    return RetryAt(min(now + max(pause, min(rule.floor, rule.base)), end))
+    return min(now + max(pause, min(rule.floor, rule.base)), end)

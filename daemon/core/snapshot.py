@@ -1,6 +1,6 @@
 """The snapshot of one list record: its content as the ATS had it last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -39,6 +39,11 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     detail_due_at: datetime | None = None
     """From when on details may be read; None while they are as fresh as the record."""
 
+    @property
+    def owner(self) -> str | None:
+        """The external id of its candidate, if it has one."""
+        return None if self.candidate is None else str(self.candidate["external_id"])
+
 
 def changed_at(snapshot: Snapshot) -> datetime | None:
     """Returns when the record changed last at the ATS; None where the ATS does not say."""
@@ -52,13 +57,16 @@ def record_changed_at(candidate: Record | None, applications: Sequence[Record]) 
     return max((time for time in times if isinstance(time, datetime)), default=None)
 
 
-def newest_candidates(snapshots: Sequence[Snapshot]) -> dict[str, Record]:
+def owners_of(snapshots: Iterable[Snapshot]) -> list[str]:
+    """Returns the external ids of their candidates, each once."""
+    return sorted({owner for each in snapshots if (owner := each.owner) is not None})
+
+
+def newest_candidates(snapshots: Iterable[Snapshot]) -> dict[str | None, Record]:
     """Returns, by external id, each candidate as the most recently seen record has it."""
-    newest: dict[str, Snapshot] = {}
+    newest: dict[str | None, Snapshot] = {}
     for snapshot in snapshots:
-        if snapshot.candidate is None:
-            continue
-        key = str(snapshot.candidate["external_id"])
-        if key not in newest or newest[key].seen_at < snapshot.seen_at:
-            newest[key] = snapshot
-    return {key: snapshot.candidate or {} for key, snapshot in newest.items()}
+        owner = snapshot.owner
+        if owner not in newest or newest[owner].seen_at < snapshot.seen_at:
+            newest[owner] = snapshot
+    return {o: s.candidate for o, s in newest.items() if s.candidate is not None}

@@ -4,10 +4,9 @@ The ATS keeps their records. These are left out, now and later: the receipt has 
 """
 
 from connectors.values import ListFacts
-from daemon.core.alert_texts import deletion_brake
-from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.erasure import PersonIds
 from daemon.importing.context import ImportContext
+from daemon.importing.deletions import judge_named, raise_brake
 from daemon.importing.erased import without_records
 from daemon.importing.prepared_page import PreparedPage
 
@@ -28,31 +27,12 @@ async def erase_anonymised(
         if mapped.is_anonymised and mapped.candidate is not None
     }
     context.anonymised.update(found.values())
-    if not found or not await _are_believed(context, facts):
+    if not found:
+        return prepared
+    blocked = await judge_named(context, facts, len(context.anonymised))
+    if blocked is not None:
+        await raise_brake(context, facts, blocked)
         return prepared
     people = PersonIds(context.integration_id, frozenset(found.values()))
     await context.ports.erasures.erase_deleted(people, reason="anonymised")
     return without_records(prepared, found)
-
-
-async def _are_believed(context: ImportContext, facts: ListFacts) -> bool:
-    known = await context.ports.snapshots.count(facts.name)
-    verdict = judge_deletions(
-        known=known,
-        missing=len(context.anonymised),
-        seen=max(known - len(context.anonymised), 1),
-        max_percent=context.rules.max_percent,
-        accepted=context.request.accept_deletions,
-    )
-    if not isinstance(verdict, DeletionBlocked):
-        return True
-    await context.ports.alerts.raise_condition(
-        deletion_brake(
-            context.of,
-            list_name=facts.name,
-            missing=verdict.missing,
-            known=verdict.known,
-            max_percent=context.rules.max_percent,
-        )
-    )
-    return False

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
 from daemon.core.keep_known import keep_fields, keep_missing
 from daemon.core.record_change import RecordChange, compare
-from daemon.core.snapshot import Record, Snapshot, changed_at, newest_candidates
+from daemon.core.snapshot import Snapshot, changed_at, newest_candidates, owners_of
 from daemon.importing.prepared_page import PreparedPage
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Snapshots
@@ -51,7 +51,9 @@ class RecordComparison:
         before = await self._before(prepared, [snapshot for _, snapshot in after])
         siblings = await self._siblings([snapshot for _, snapshot in after])
         bases = newest_candidates([*before.values(), *siblings])
-        of_owner = _by_owner(siblings)
+        of_owner = defaultdict[str | None, list[Snapshot]](list)
+        for each in siblings:
+            of_owner[each.owner].append(each)
         changes = []
         for number, (mapped, fresh) in enumerate(after, start=1):
             if number % YIELD_AFTER == 0:
@@ -60,20 +62,26 @@ class RecordComparison:
             if old is not None and self._was_shown_newer(fresh, old):
                 continue
             snapshot = fresh if old is None else _completed(fresh, mapped, old)
+            owner = snapshot.owner
             if self.facts.detail is not None:
-                snapshot = self._with_details(snapshot, old, bases, of_owner)
-            candidate = snapshot.candidate
-            owner = _owner(snapshot)
+                snapshot = with_known_details(
+                    snapshot,
+                    old,
+                    fields=self.facts.detail.fields,
+                    version=self.facts.detail.version,
+                    candidate_base=bases.get(owner),
+                    siblings=of_owner[owner],
+                )
             changes.append(
                 compare(
                     snapshot,
                     old,
-                    candidate_base=None if owner is None else bases.get(owner),
+                    candidate_base=bases.get(owner),
                     returned=snapshot.external_id in prepared.returned,
                 )
             )
-            if owner is not None and candidate is not None:
-                bases[owner] = candidate
+            if snapshot.candidate is not None:
+                bases[owner] = snapshot.candidate
         return changes
 
     def _snapshot(self, mapped: Mapped, digest: bytes | None, now: datetime) -> Snapshot:
@@ -113,40 +121,8 @@ class RecordComparison:
         """Returns the snapshots of every record of the list that holds one of these candidates."""
         if self.facts.holds == "candidates":
             return []
-        owners = {str(s.candidate["external_id"]) for s in after if s.candidate is not None}
-        if not owners:
-            return []
-        return await self.snapshots.load_by_candidate(self.facts.name, sorted(owners))
-
-    def _with_details(
-        self,
-        snapshot: Snapshot,
-        before: Snapshot | None,
-        bases: Mapping[str, Record],
-        siblings: Mapping[str | None, Sequence[Snapshot]],
-    ) -> Snapshot:
-        detail, owner = self.facts.detail, _owner(snapshot)
-        if detail is None:
-            return snapshot
-        return with_known_details(
-            snapshot,
-            before,
-            fields=detail.fields,
-            version=detail.version,
-            candidate_base=None if owner is None else bases.get(owner),
-            siblings=() if owner is None else siblings.get(owner, ()),
-        )
-
-
-def _by_owner(snapshots: Sequence[Snapshot]) -> Mapping[str | None, Sequence[Snapshot]]:
-    found: defaultdict[str | None, list[Snapshot]] = defaultdict(list)
-    for one in snapshots:
-        found[_owner(one)].append(one)
-    return found
-
-
-def _owner(snapshot: Snapshot) -> str | None:
-    return None if snapshot.candidate is None else str(snapshot.candidate["external_id"])
+        owners = owners_of(after)
+        return await self.snapshots.load_by_candidate(self.facts.name, owners) if owners else []
 
 
 def _completed(snapshot: Snapshot, mapped: Mapped, old: Snapshot) -> Snapshot:

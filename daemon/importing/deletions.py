@@ -15,7 +15,7 @@ from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.core.erasure import PersonIds
 from daemon.core.import_log import LogLine
 from daemon.core.poll_state import Deleting
-from daemon.core.snapshot import Snapshot
+from daemon.core.snapshot import Snapshot, owners_of
 from daemon.importing.context import ImportContext
 from daemon.importing.erased import remove_erased
 from daemon.importing.failures import note_failures
@@ -154,7 +154,7 @@ async def ask_for_missing(
 async def _allowed(
     context: ImportContext, facts: ListFacts, seen: HashedIdSet, missing: Missing
 ) -> bool:
-    verdict = judge_deletions(
+    blocked = judge_deletions(
         known=missing.known,
         missing=len(missing),
         seen=len(seen),
@@ -162,17 +162,9 @@ async def _allowed(
         accepted=context.request.accept_deletions,
     )
     alerts, name = context.ports.alerts, context.connector.integration
-    if isinstance(verdict, DeletionBlocked):
-        context.run.details.setdefault("brakes", []).append(verdict.reason)
-        await alerts.raise_condition(
-            deletion_brake(
-                context.of,
-                list_name=facts.name,
-                missing=verdict.missing,
-                known=verdict.known,
-                max_percent=context.rules.max_percent,
-            )
-        )
+    if blocked is not None:
+        context.run.details.setdefault("brakes", []).append(blocked.reason)
+        await raise_brake(context, facts, blocked)
         if len(seen) == 0:
             await alerts.raise_condition(
                 zero_candidates(context.of, list_name=facts.name, known=missing.known)
@@ -181,6 +173,33 @@ async def _allowed(
     await alerts.resolve(alert_key(AlertKind.DELETION_BRAKE, name, facts.name))
     await alerts.resolve(alert_key(AlertKind.ZERO_CANDIDATES, name, facts.name))
     return True
+
+
+async def judge_named(
+    context: ImportContext, facts: ListFacts, named: int
+) -> DeletionBlocked | None:
+    """Judges the deletion of so many records that the ATS names as gone, without a listing."""
+    known = await context.ports.snapshots.count(facts.name) if named else 0
+    return judge_deletions(
+        known=known,
+        missing=named,
+        seen=max(known - named, 1),
+        max_percent=context.rules.max_percent,
+        accepted=context.request.accept_deletions,
+    )
+
+
+async def raise_brake(context: ImportContext, facts: ListFacts, blocked: DeletionBlocked) -> None:
+    """Asks a person about deletions that were refused."""
+    await context.ports.alerts.raise_condition(
+        deletion_brake(
+            context.of,
+            list_name=facts.name,
+            missing=blocked.missing,
+            known=blocked.known,
+            max_percent=context.rules.max_percent,
+        )
+    )
 
 
 async def delete_records(
@@ -224,8 +243,7 @@ def _records_of(snapshots: Sequence[Snapshot], refused: Mapping[str, str]) -> di
     """Returns the records that ClearView refused to delete: they are tried again."""
     kept = {}
     for snapshot in snapshots:
-        owner = [] if snapshot.candidate is None else [snapshot.candidate["external_id"]]
-        for name in (*owner, *(a["external_id"] for a in snapshot.applications)):
+        for name in (snapshot.owner, *(a["external_id"] for a in snapshot.applications)):
             if name in refused:
                 kept[snapshot.external_id] = refused[name]
     return kept
@@ -238,17 +256,14 @@ async def _candidates_gone(
     going: frozenset[str],
 ) -> list[str]:
     """Returns candidates that no other live record of any list has."""
-    owners = sorted({str(s.candidate["external_id"]) for s in snapshots if s.candidate is not None})
+    owners = owners_of(snapshots)
     staying: set[str] = set()
     for other in context.connector.lists if owners else ():
         if other.holds == "applications" or (other is facts and facts.holds == "candidates"):
             continue
         live = await context.ports.snapshots.load_by_candidate(other.name, owners)
-        staying |= {
-            str(s.candidate["external_id"])
-            for s in live
-            if s.candidate is not None and (other.name != facts.name or s.external_id not in going)
-        }
+        is_same = other.name == facts.name
+        staying.update(owners_of(s for s in live if not (is_same and s.external_id in going)))
     return [owner for owner in owners if owner not in staying]
 
 

@@ -25,7 +25,7 @@ from daemon.core.details import (
 from daemon.core.import_plan import RecordPlan
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, compare
-from daemon.core.snapshot import Record, Snapshot, newest_candidates
+from daemon.core.snapshot import Record, Snapshot, newest_candidates, owners_of
 from daemon.importing.apply import apply_plans, log_plans, plan_changes
 from daemon.importing.context import ImportContext, ImportPorts
 from daemon.importing.erased import remove_erased
@@ -126,7 +126,11 @@ class _DetailImport:
         absent = [external_id for external_id, answer in answers.items() if answer is None]
         self.context.require_lease()
         changes = await self._changes(read)
-        plans = await self._plans([change for change in changes if not change.is_empty])
+        plans = await plan_changes(
+            self.context.ports.clearview,
+            self.context.rules.conflicts,
+            [change for change in changes if not change.is_empty],
+        )
         await self._note_failures()
         await self._write(plans)
         ports = self.context.ports
@@ -165,24 +169,24 @@ class _DetailImport:
         """Compares the records, as they are known now, with what was read of them."""
         snapshots = await self.context.ports.snapshots.load(self.facts.name, list(read))
         known = await self._of_candidates(snapshots)
-        bases = newest_candidates(list(known.values()))
+        bases = newest_candidates(known.values())
         changes = []
         for before in snapshots:
-            owner = _owner(before)
-            base = bases.get(owner) if owner else None
+            owner = before.owner
             siblings = [
                 one
                 for one in known.values()
-                if owner and _owner(one) == owner and one.external_id != before.external_id
+                if owner and one.owner == owner and one.external_id != before.external_id
             ]
             try:
+                base = bases.get(owner)
                 change = self._compared(before, read[before.external_id], base, siblings)
             except Exception as error:  # noqa: BLE001  # one record's odd details stop no other
                 self._failures[before.external_id] = unexpected(error)
                 continue
             changes.append(change)
             known[before.external_id] = change.after
-            if owner and change.after.candidate is not None:
+            if change.after.candidate is not None:
                 bases[owner] = change.after.candidate
         return changes
 
@@ -208,16 +212,12 @@ class _DetailImport:
     async def _of_candidates(self, snapshots: Sequence[Snapshot]) -> dict[str, Snapshot]:
         """Returns these records and all others of the list that hold one of their candidates."""
         known = {one.external_id: one for one in snapshots}
-        owners = {owner for one in snapshots if (owner := _owner(one)) is not None}
+        owners = owners_of(snapshots)
         if self.facts.holds == "candidates" or not owners:
             return known
-        ports = self.context.ports
-        found = await ports.snapshots.load_by_candidate(self.facts.name, sorted(owners))
+        store = self.context.ports.snapshots
+        found = await store.load_by_candidate(self.facts.name, owners)
         return {one.external_id: one for one in found} | known
-
-    async def _plans(self, changes: Sequence[RecordChange]) -> list[RecordPlan]:
-        context = self.context
-        return await plan_changes(context.ports.clearview, context.rules.conflicts, changes)
 
     async def _note_failures(self) -> None:
         if not self._failures:
@@ -254,7 +254,3 @@ class _DetailImport:
         # Also a detail may show an address by which a person was erased.
         await remove_erased(context, name, [plan.change.after for plan in plans])
         context.state.applying.remove(page)
-
-
-def _owner(snapshot: Snapshot) -> str | None:
-    return None if snapshot.candidate is None else str(snapshot.candidate["external_id"])

@@ -13,11 +13,10 @@ from uuid import UUID
 
 import msgspec
 
-from daemon.core.erasure import PersonIds, addresses_of, snapshot_id
+from daemon.core.erasure import PersonIds, addresses_of
 from daemon.importing.context import ImportContext
 from daemon.importing.prepared_page import PreparedPage
 from daemon.ports.erasures import ErasedPeople
-from models.ids import application_id, candidate_id
 
 CHECKED_AGAIN_AFTER = timedelta(seconds=1)
 """A page is not checked before its writes if the one before it was, so recently."""
@@ -63,17 +62,8 @@ def erased_test(
     """Returns a test of records of one list: True for one of a person who was erased."""
 
     def of_erased(record: ListRecord) -> bool:
-        owners = {str(a["candidate_external_id"]) for a in record.applications}
-        if record.candidate is not None:
-            owners.add(str(record.candidate["external_id"]))
-        return (
-            erased.holds(snapshot_id(integration, list_name, record.external_id))
-            or any(erased.holds(candidate_id(integration, owner)) for owner in owners)
-            or any(
-                erased.holds(application_id(integration, str(a["external_id"])))
-                for a in record.applications
-            )
-            or any(map(erased.holds_address, addresses_of(record.candidate)))
+        return any(map(erased.holds, person_of(integration, list_name, record).identities)) or any(
+            map(erased.holds_address, addresses_of(record.candidate))
         )
 
     return of_erased

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from connectors.connector import Connector
 from connectors.errors import CursorRefused
 from connectors.values import ListFacts, Page, Position, Window
-from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
+from daemon.core.deletion_guard import judge_deletions
 from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import ListingPass, PollState, state_from
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
@@ -181,15 +181,15 @@ class Preview:
             return []
         seen, elsewhere = self._shown[facts.name], [self._shown[peer] for peer in peers]
         missing = await find_missing(self.ports.snapshots, facts, seen, elsewhere=elsewhere)
-        verdict = judge_deletions(
+        blocked = judge_deletions(
             known=missing.known,
             missing=len(missing),
             seen=len(seen),
             max_percent=self.rules.max_percent,
             accepted=False,
         )
-        if isinstance(verdict, DeletionBlocked):
-            self.counts.brakes.append(f"{facts.name}: {verdict.reason}")
+        if blocked is not None:
+            self.counts.brakes.append(f"{facts.name}: {blocked.reason}")
             return []
         if self.rules.deletions == "ignore" or not len(missing):
             return []

@@ -13,7 +13,7 @@ from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, compare
 from daemon.core.service_errors import ServiceFailed
-from daemon.core.snapshot import Snapshot, newest_candidates
+from daemon.core.snapshot import Snapshot, newest_candidates, owners_of
 from daemon.importing.apply import deliver, log_plans, plan_changes
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_records
@@ -107,26 +107,25 @@ async def _compare_again(
 ) -> list[RecordChange]:
     before = {s.external_id: _what_it_replaced(s) for s in mine}
     known = [b for b in before.values() if b is not None]
-    owners = {str(s.candidate["external_id"]) for s in mine if s.candidate is not None}
+    owners = owners_of(mine)
     if owners:
-        siblings = await snapshots.load_by_candidate(applying.list_name, sorted(owners))
+        siblings = await snapshots.load_by_candidate(applying.list_name, owners)
         known += [s for s in siblings if s.import_id != applying.import_id]
     bases = newest_candidates(known)
     changes = []
     for snapshot in mine:
-        owner = str(snapshot.candidate["external_id"]) if snapshot.candidate else None
         changes.append(
             keep_unless_made(
                 compare(
                     snapshot,
                     before[snapshot.external_id],
-                    candidate_base=bases.get(owner) if owner else None,
+                    candidate_base=bases.get(snapshot.owner),
                     returned=bool((snapshot.previous or {}).get("deleted")),
                 )
             )
         )
-        if owner and snapshot.candidate is not None:
-            bases[owner] = snapshot.candidate
+        if snapshot.candidate is not None:
+            bases[snapshot.owner] = snapshot.candidate
     return changes
 
 

@@ -4,9 +4,8 @@ import structlog
 
 from connectors.errors import AtsError, AuthRefused
 from connectors.values import Cursor, ListFacts, Window
-from daemon.core.deletion_guard import DeletionBlocked, judge_deletions
 from daemon.importing.context import ImportContext
-from daemon.importing.deletions import BY_ID_BATCH, batches, delete_proved, live_among
+from daemon.importing.deletions import BY_ID_BATCH, batches, delete_proved, judge_named, live_among
 from daemon.importing.retry import read_by_id
 
 log = structlog.get_logger(__name__)
@@ -37,7 +36,9 @@ async def delete_reported(context: ImportContext) -> None:
 
 async def _delete_of(context: ImportContext, facts: ListFacts, deleted_by: str) -> None:
     live, next_cursor = await _listed(context, facts, deleted_by)
-    if not await _allowed(context, facts, len(live)):
+    if await judge_named(context, facts, len(live)) is not None:
+        # A sweep decides on them: its own guard then stops, and its alert asks a person.
+        context.run.details["deletions_left_to_a_sweep"] = len(live)
         return
     in_doubt = False
     for batch in batches(live, BY_ID_BATCH):
@@ -61,22 +62,3 @@ async def _listed(
         live |= dict.fromkeys(await live_among(context, facts, ids))
         next_cursor = page.next_cursor
     return list(live), next_cursor
-
-
-async def _allowed(context: ImportContext, facts: ListFacts, reported: int) -> bool:
-    """Returns False for more deletions than `deletions.max_percent` allows: a sweep decides on them.
-
-    The sweep's own guard then stops, and its alert asks a person.
-    """
-    known = await context.ports.snapshots.count(facts.name) if reported else 0
-    verdict = judge_deletions(
-        known=known,
-        missing=reported,
-        seen=max(known - reported, 1),
-        max_percent=context.rules.max_percent,
-        accepted=context.request.accept_deletions,
-    )
-    if isinstance(verdict, DeletionBlocked):
-        context.run.details["deletions_left_to_a_sweep"] = reported
-        return False
-    return True

@@ -183,8 +183,8 @@ class Verification:
     async def _account_for(self, facts: ListFacts, gone: Sequence[str]) -> None:
         """Takes that a record was reported, so that its candidate and applications are not."""
         for snapshot in await self.snapshots.load(facts.name, gone):
-            if snapshot.candidate is not None:
-                self._candidates.add(str(snapshot.candidate["external_id"]))
+            if snapshot.owner is not None:
+                self._candidates.add(snapshot.owner)
             _add_new(self._applications, {a["external_id"] for a in snapshot.applications})
 
     async def _strays(self) -> AsyncIterator[Drift]:
@@ -218,14 +218,13 @@ def _with_details(
     if known is None:
         return said
     listed = replace(known, candidate=said.candidate, applications=list(said.applications.values()))
-    owner = (known.candidate or {}).get("external_id")
     whole = with_known_details(
         listed,
         known,
         fields=detail.fields,
         version=detail.version,
         candidate_base=known.candidate,
-        siblings=[one for one in siblings if (one.candidate or {}).get("external_id") == owner],
+        siblings=[one for one in siblings if one.owner == known.owner],
     )
     applications = {a["external_id"]: a for a in whole.applications}
     return replace(said, candidate=whole.candidate, applications=applications)
@@ -240,14 +239,13 @@ def _add_new(ids: HashedIdSet, external_ids: Iterable[str]) -> int:
 
 
 def _remembered(
-    snapshot: Snapshot | None, known: Known | None, newest: Mapping[str, Record]
+    snapshot: Snapshot | None, known: Known | None, newest: Mapping[str | None, Record]
 ) -> Remembered | None:
     if snapshot is None:
         return None
-    owner = None if snapshot.candidate is None else str(snapshot.candidate["external_id"])
     return Remembered(
         candidate=snapshot.candidate,
         applications={a["external_id"]: a for a in snapshot.applications},
         deleted=known is not None and known.deleted,
-        given=None if owner is None else newest.get(owner),
+        given=newest.get(snapshot.owner),
     )

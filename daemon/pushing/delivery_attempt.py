@@ -16,7 +16,7 @@ from connectors.values import AlreadyThere, Impossible, Steps
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, Send
 from daemon.core.pushes import OpenPush, PushDeferred, PushEnded
-from daemon.core.retry import GiveUp, next_attempt
+from daemon.core.retry import next_attempt
 from daemon.pushing.ats_calls import AtsCalls, NotAdmitted
 from daemon.pushing.attempt import Attempt, AttemptContext
 from daemon.pushing.push_note import PushNotes
@@ -208,18 +208,18 @@ class PushAttempt:
 
     def _retry(self, attempt: Attempt, error: AtsError) -> PushEnded | PushDeferred:
         now = self._context.clock.now()
-        decision = next_attempt(
+        at = next_attempt(
             self._context.retry,
             attempts=attempt.push.attempts + 1,
             first_attempt_at=attempt.push.first_attempt_at or now,
             now=now,
             jitter=self._context.jitter,
         )
-        if isinstance(decision, GiveUp):
+        if at is None:
             attempt.tried = True
             return attempt.ended("dead", reason="horizon", message=error_text(error))
-        at = decision.at if error.until is None else max(decision.at, error.until)
-        return attempt.deferred(at, counted=True, error=error)
+        until = at if error.until is None else max(at, error.until)
+        return attempt.deferred(until, counted=True, error=error)
 
 
 def _is_guarded(plan: Steps) -> bool:
