@@ -15,9 +15,9 @@ from daemon.core.pushes import OutboxRow
 from daemon.core.runs import Run
 from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.rules import attachment_rules, export_check_interval, push_rules
-from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
+from daemon.jobs.status_delivery import StatusDelivery
 from daemon.ports.metrics import Metrics
-from daemon.pushing.delivery import DeliveryLimits
+from daemon.pushing.delivery import PushPorts, PushSettings
 from daemon.runtime.checked_config import CurrentConfig
 from daemon.runtime.health import Health
 from daemon.runtime.integration_state import IntegrationStateCache
@@ -32,7 +32,7 @@ from daemon.store.integrations import MongoIntegrationStates
 from daemon.store.mongo_errors import is_outage
 from models.ids import integration_id
 
-_DELIVERY_LIMITS = DeliveryLimits(look_every_s=60.0)
+_LOOK_EVERY_S = 60.0
 """The intake and the outbox poller wake a delivery at once; its own scan finds what both missed."""
 
 
@@ -123,7 +123,7 @@ class WorkerFactory:
             clock=app.clock,
             jitter=random.random,
         )
-        settings = PushSettings(rules=push_rules(of.name, wanted), limits=_DELIVERY_LIMITS)
+        settings = PushSettings(rules=push_rules(of.name, wanted), look_every_s=_LOOK_EVERY_S)
         delivery = StatusDelivery(of, connector, ports, settings)
         self.deliveries[of.id] = delivery
         return delivery

@@ -40,7 +40,16 @@ class ApplicationQueue:
         """Attempts push after push, and returns their ends, recorded already."""
         head = self._pushes[0]
         if head.next_attempt_at > self._clock.now():
-            deferred = self._with_followers(_still_deferred(head))
+            deferred = self._with_followers(
+                PushDeferred(
+                    push=head,
+                    until=head.next_attempt_at,
+                    attempts=head.attempts,
+                    first_attempt_at=head.first_attempt_at,
+                    sent_at=head.sent_at,
+                    error=None,
+                )
+            )
             await self._context.record(deferred)
             return [deferred]
         ends: list[PushEnded | PushDeferred] = []
@@ -107,13 +116,10 @@ class ApplicationQueue:
         if head.state == "retrying" and head.attempts > 0:
             waiting = self._pushes
         else:
-            waiting = [push for push in self._pushes if self._piled_up(push)]
+            closed_until = self._context.attempt.admission.closed_until
+            waiting = [p for p in self._pushes if closed_until and p.changed_at <= closed_until]
         ids = [push.id for push in waiting]
         return frozenset(superseded(ids, coalesce=self._context.attempt.rules.coalesce))
-
-    def _piled_up(self, push: OpenPush) -> bool:
-        closed_until = self._context.attempt.admission.closed_until
-        return closed_until is not None and push.changed_at <= closed_until
 
     def _ended(
         self,
@@ -132,14 +138,3 @@ class ApplicationQueue:
             reason=reason,
             message=message,
         )
-
-
-def _still_deferred(push: OpenPush) -> PushDeferred:
-    return PushDeferred(
-        push=push,
-        until=push.next_attempt_at,
-        attempts=push.attempts,
-        first_attempt_at=push.first_attempt_at,
-        sent_at=push.sent_at,
-        error=None,
-    )

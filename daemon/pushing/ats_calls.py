@@ -42,13 +42,15 @@ class AtsCalls:
 
     async def plan(self, attempt: Attempt, *, refresh: bool = False) -> PushPlan:
         """Returns the requests that the push needs; `refresh` reads stages and reasons again."""
-        options = {"refresh": True} if refresh else {}
-        await self._read_clearview(attempt)
+        push = attempt.push
+        if push.status is ApplicationStatus.HIRED and self._ats.capabilities.hired_fields:
+            content = await self._context.content_of(push.application_id)
+            attempt.content = hired_content(content, push)
         try:
             # Planning may send no request, so that its success proves nothing about the ATS.
             return await self._call(
                 lambda: self._ats.plan_push(
-                    attempt.ref, attempt.current, attempt.target, **options
+                    attempt.ref, attempt.current, attempt.target, refresh=refresh
                 ),
                 proves=False,
             )
@@ -68,12 +70,6 @@ class AtsCalls:
         except AtsError:
             return ""
         return f"`acting_user` {problem}" if problem else ""
-
-    async def _read_clearview(self, attempt: Attempt) -> None:
-        push = attempt.push
-        if push.status is ApplicationStatus.HIRED and self._ats.capabilities.hired_fields:
-            content = await self._context.content_of(push.application_id)
-            attempt.content = hired_content(content, push)
 
     async def add_note(self, attempt: Attempt, text: str) -> None:
         """Writes a note. What comes of it says nothing about pushes, so that admission is not asked."""

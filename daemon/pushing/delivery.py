@@ -7,25 +7,38 @@ without a read; all others are found by a scan of the outbox.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from connectors.connector import Connector
 from daemon.core.applications import KnownApplication
 from daemon.core.integrations import IntegrationRef
+from daemon.core.leases import HeldLease
+from daemon.core.push_plan import PushRules
 from daemon.core.pushes import DeliveryCounts, OpenPush, OutboxRow, PushDeferred, PushEnded
+from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
+from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
-from daemon.ports.pushes import DeliveryQueue, KnownApplications
+from daemon.ports.pushes import (
+    ClearViewApplications,
+    DeliveryQueue,
+    IntegrationStates,
+    KnownApplications,
+)
 from daemon.pushing.admission import Admission, AdmissionControl
 from daemon.pushing.application_queue import ApplicationQueue, QueueContext
-from daemon.pushing.attempt import AttemptContext, Claim
+from daemon.pushing.attempt import AttemptContext
 from daemon.pushing.delivery_report import DeliveryReport
 from daemon.pushing.group_commit import GroupCommit
 from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_of_row
 from daemon.runtime.interval import Interval
+from daemon.runtime.leased_work import RETRY_EVERY
 
 log = structlog.get_logger(__name__)
 
@@ -34,26 +47,39 @@ SOON_S = 1.0
 """The longest delay of a scan by announced rows; the interval of checks while admission is shut."""
 BATCHES_AT_ONCE = 2
 """While MongoDB makes one batch durable the next one is being sent."""
+ATTEMPTS_PER_REQUEST = 3
+"""An attempt that waits for MongoDB, between its read and its write, leaves its request to another."""
 SETTLE_TOGETHER_S = 0.1
 """The wait of an end for others, to be recorded with them: six writes serve many ends."""
 
 
-class DeliveryLimits(msgspec.Struct, frozen=True):
-    """Limits of the work that runs at once."""
+class PushPorts(msgspec.Struct, frozen=True):
+    """The contracts that one integration's deliveries use."""
 
-    applications: int = 512
-    look_every_s: float = 1.0
-    """The interval of scans for pushes that no intake in this process announced."""
-
-
-class DeliveryPorts(msgspec.Struct, frozen=True):
-    """The contracts that a delivery uses."""
-
-    queue: DeliveryQueue
+    queue: Callable[[int], DeliveryQueue]
+    """The outbox as the holder of a lease with this fencing token processes it."""
     known: KnownApplications
+    clearview: ClearViewApplications
+    states: IntegrationStates
+    leases: Leases
     alerts: Alerts
     metrics: Metrics
     clock: Clock
+    jitter: Jitter
+
+
+class PushSettings(msgspec.Struct, frozen=True):
+    """Rules and limits of one integration's pushes."""
+
+    rules: PushRules = msgspec.field(default_factory=PushRules)
+    retry: RetryRule = msgspec.field(default_factory=RetryRule)
+    requests: int = 16
+    """Requests in flight at once; the connector's own rate limits may allow fewer."""
+    applications: int = 512
+    """Applications in progress at once."""
+    look_every_s: float = 1.0
+    """The interval of scans for pushes that no intake in this process announced."""
+    try_for_lease_every: timedelta = RETRY_EVERY
 
 
 class OutboxDelivery:
@@ -62,28 +88,41 @@ class OutboxDelivery:
     def __init__(
         self,
         integration: IntegrationRef,
-        ports: DeliveryPorts,
+        connector: Connector,
+        ports: PushPorts,
+        settings: PushSettings,
         *,
+        lease: HeldLease,
         admission: AdmissionControl,
-        context: Callable[[Claim, Claim], AttemptContext],
-        still_held: Callable[[], bool],
         wakeups: LocalWakeupQueue,
-        limits: DeliveryLimits,
     ) -> None:
-        """`context` makes what all attempts share; it is given the claims of a push and of its note."""
         self._integration = integration
         self._ports = ports
+        self._queue = ports.queue(lease.token)
+        self._settings = settings
         self._admission = admission
-        self._still_held = still_held
+        self._still_held = lease.still_held
         self._wakeups = wakeups
-        self._limits = limits
         self._claims = GroupCommit(self._claim)
-        self._ends = GroupCommit(ports.queue.record, gather_s=SETTLE_TOGETHER_S)
+        self._ends = GroupCommit(self._queue.record, gather_s=SETTLE_TOGETHER_S)
         self._context = QueueContext(
-            attempt=context(self._claim_one, self._claim_note),
+            attempt=AttemptContext(
+                connector=connector,
+                admission=admission,
+                rules=settings.rules,
+                claim=self._claim_one,
+                claim_note=self._claim_note,
+                content_of=ports.clearview.content,
+                clock=ports.clock,
+                retry=settings.retry,
+                jitter=ports.jitter,
+                names_of=partial(ports.known.names, integration.id),
+                attempts=asyncio.Semaphore(settings.requests * ATTEMPTS_PER_REQUEST),
+                requests=asyncio.Semaphore(settings.requests),
+            ),
             record=self._ends.submit,
-            before=ports.queue.before,
-            may_continue=lambda: still_held() and not self._stopping,
+            before=self._queue.before,
+            may_continue=lambda: lease.still_held() and not self._stopping,
         )
         self._report = DeliveryReport(integration, ports.alerts, ports.metrics)
         self._busy: set[UUID] = set()
@@ -93,7 +132,7 @@ class OutboxDelivery:
         self._started = ProcessedSequences()
         self._scan_wanted_since: float | None = float("-inf")
         """By the loop's clock; None: no scan is wanted."""
-        self._next_scan = Interval(limits.look_every_s, _monotonic)
+        self._next_scan = Interval(settings.look_every_s, _monotonic)
         self._take_over = Interval(TAKE_OVER_EVERY_S, ports.clock.monotonic, due_now=True)
         self._is_closed = False
         self._stopping = False
@@ -141,14 +180,9 @@ class OutboxDelivery:
         # Announced rows come first, but not for ever: only a scan finds pushes to be tried again.
         wanted_since = self._scan_wanted_since
         if wanted_since is None or _monotonic() - wanted_since < SOON_S:
-            started = self._start_announced(tasks)
+            while self._free_slots > 0 and (row := self._wakeups.take()) is not None:
+                started += self._start_row(row, tasks)
         return started + await self._scan(admission, tasks)
-
-    def _start_announced(self, tasks: asyncio.TaskGroup) -> int:
-        started = 0
-        while self._free_slots > 0 and (row := self._wakeups.take()) is not None:
-            started += self._start_row(row, tasks)
-        return started
 
     def _start_row(self, row: OutboxRow, tasks: asyncio.TaskGroup) -> bool:
         """Starts an announced row, unless it was started already or needs a read."""
@@ -169,13 +203,16 @@ class OutboxDelivery:
         """Starts applications with due pushes in the outbox, if a scan is wanted and fits now."""
         is_probe = admission == "probe"
         slots = 1 if is_probe else self._free_slots
-        crowded = bool(self._busy) if is_probe else slots * 2 < self._limits.applications
+        crowded = bool(self._busy) if is_probe else slots * 2 < self._settings.applications
         if self._scan_wanted_since is None or admission == "shut" or crowded:
             return 0
         self._scan_wanted_since = None
         self._next_scan.restart()
-        await self._take_over_orphans()
-        queues = await self._ports.queue.due(
+        if self._take_over.is_due():
+            taken = await self._queue.take_over(now=self._ports.clock.now())
+            if taken:
+                log.info("pushes_taken_over", integration=self._integration.name, count=taken)
+        queues = await self._queue.due(
             now=self._ports.clock.now(), limit=slots, busy=list(self._busy)
         )
         known = await self._known(queues)
@@ -184,13 +221,6 @@ class OutboxDelivery:
         if len(queues) >= slots:
             self._want_scan()
         return len(queues)
-
-    async def _take_over_orphans(self) -> None:
-        if not self._take_over.is_due():
-            return
-        taken = await self._ports.queue.take_over(now=self._ports.clock.now())
-        if taken:
-            log.info("pushes_taken_over", integration=self._integration.name, count=taken)
 
     async def _known(
         self, queues: Mapping[UUID, Sequence[OpenPush]]
@@ -227,7 +257,8 @@ class OutboxDelivery:
             if is_probe:
                 self._admission.end_probe()
             self._busy.discard(application_id)
-            if application_id in self._missed or not _all_ended(ends):
+            is_done = bool(ends) and all(isinstance(end, PushEnded) for end in ends)
+            if application_id in self._missed or not is_done:
                 self._missed.discard(application_id)
                 self._wakeups.request_scan()
             self._wakeups.arrived.set()
@@ -235,21 +266,21 @@ class OutboxDelivery:
     async def _claim(self, pushes: Sequence[OpenPush]) -> frozenset[UUID]:
         if not self._still_held():
             return frozenset()
-        return await self._ports.queue.claim(pushes, now=self._ports.clock.now())
+        return await self._queue.claim(pushes, now=self._ports.clock.now())
 
     async def _claim_one(self, push: OpenPush) -> bool:
         return push.id in await self._claims.submit(push)
 
     async def _claim_note(self, push: OpenPush) -> bool:
         now = self._ports.clock.now()
-        return self._still_held() and await self._ports.queue.claim_note(push, now=now)
+        return self._still_held() and await self._queue.claim_note(push, now=now)
 
     async def _wait_for_work(self) -> None:
         """Waits for new work, for the end of an application, or for the next scan."""
         has_more = (
             self._is_closed or self._scan_wanted_since is not None or self._report.has_unlogged
         )
-        every_s = self._limits.look_every_s
+        every_s = self._settings.look_every_s
         with suppress(TimeoutError):
             async with asyncio.timeout(min(every_s, SOON_S) if has_more else every_s):
                 await self._wakeups.arrived.wait()
@@ -265,11 +296,7 @@ class OutboxDelivery:
 
     @property
     def _free_slots(self) -> int:
-        return self._limits.applications - len(self._busy)
-
-
-def _all_ended(ends: Sequence[PushEnded | PushDeferred]) -> bool:
-    return bool(ends) and all(isinstance(end, PushEnded) for end in ends)
+        return self._settings.applications - len(self._busy)
 
 
 def _monotonic() -> float:

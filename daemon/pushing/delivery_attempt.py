@@ -103,7 +103,8 @@ class PushAttempt:
             case Impossible():
                 return attempt.ended("skipped", reason="impossible", message=plan.reason)
             case Steps():
-                if not attempt.fresh and not _is_guarded(plan):
+                # A guard, where the ATS has one, covers a single move only.
+                if not attempt.fresh and [step.operation for step in plan.steps] != ["move"]:
                     return None
                 return await self._perform(attempt, plan)
 
@@ -220,8 +221,3 @@ class PushAttempt:
             return attempt.ended("dead", reason="horizon", message=error_text(error))
         until = at if error.until is None else max(at, error.until)
         return attempt.deferred(until, counted=True, error=error)
-
-
-def _is_guarded(plan: Steps) -> bool:
-    """True if a guard, where the ATS has one, covers the whole plan."""
-    return [step.operation for step in plan.steps] == ["move"]

@@ -110,8 +110,10 @@ class Reconciler:
     ) -> bool:
         """True if the difference is being pushed, was decided about, or is gone."""
         last = latest.get(application.application_id)
-        if last is not None and last.status == application.status and _is_reported(last):
-            return True
+        if last is not None and last.status == application.status:
+            is_decided = last.state in _DECIDED and last.reason not in {"echo", "already_there"}
+            if is_decided or last.state in _OPEN:
+                return True
         if in_conflict.get(application.application_id) == application.status:
             return True
         return not _differs(application, snapshot) or _import_is_under_way(
@@ -141,13 +143,6 @@ def _differs(application: ApplicationInClearView, known: KnownApplication | None
         and application.status is not None
         and application.status != known.state.status
     )
-
-
-def _is_reported(last: LatestPush) -> bool:
-    """True if the push waits, or ended in a way that was reported to a person."""
-    if last.state in _OPEN:
-        return True
-    return last.state in _DECIDED and last.reason not in {"echo", "already_there"}
 
 
 def _import_is_under_way(

@@ -1,7 +1,7 @@
 """The checkpoint of the change stream: when it is stored, and what invalidates it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -50,18 +50,6 @@ class StreamCheckpoint:
         """Sorts after everything that was read."""
         data = "" if self.token is None else str(self.token.get("_data", ""))
         return f"{sequence(self.epoch, data)}:r"
-
-    def to_value(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "token": None if self.token is None else dict(self.token),
-            "at": self.at,
-            "pipeline": self.pipeline,
-            "origin": self.origin,
-            "repair": self.repair,
-            "start": self.start,
-            "losses": self.losses,
-        }
 
 
 class CheckpointWriter:
@@ -133,7 +121,7 @@ class CheckpointWriter:
             await self._save()
 
     async def _save(self) -> None:
-        await self._checkpoints.save(STREAM_KEY, self.checkpoint.to_value(), fence=self._fence)
+        await self._checkpoints.save(STREAM_KEY, asdict(self.checkpoint), fence=self._fence)
         self._saved_at = self._clock.monotonic()
         self._events_since = 0
         self._dirty = False

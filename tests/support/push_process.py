@@ -18,8 +18,8 @@ from typing import Any
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
-from daemon.jobs.status_delivery import PushSettings
 from daemon.jobs.status_intake import IntakeTimes
+from daemon.pushing.delivery import PushSettings
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.supervision import Backoff, supervise
 from daemon.store.connection import Mongo

@@ -8,12 +8,13 @@ from connectors.connector import Connector
 from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import OutboxRow
 from daemon.core.retry import Jitter
-from daemon.jobs.status_delivery import PushPorts, PushSettings, StatusDelivery
+from daemon.jobs.status_delivery import StatusDelivery
 from daemon.jobs.status_intake import IntakePorts, IntakeTimes, StatusIntake
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
+from daemon.pushing.delivery import PushPorts, PushSettings
 from daemon.pushing.intake import EventIntake, RulesOf
 from daemon.pushing.reconcile import ReconcilePorts, Reconciler
 from daemon.store.checkpoints import MongoCheckpoints

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4, uuid5
 from daemon.core.conditions import Condition
 from daemon.core.integrations import IntegrationRef
 from daemon.core.push_plan import PushRules
-from daemon.jobs.status_delivery import PushSettings, StatusDelivery
+from daemon.jobs.status_delivery import StatusDelivery
 from daemon.jobs.status_intake import IntakeTimes, StatusIntake
+from daemon.pushing.delivery import PushSettings
 from daemon.store.connection import Mongo
 from daemon.store.leases import LeaseTimes, MongoLeases
 from daemon.store.opening import bind_documents
