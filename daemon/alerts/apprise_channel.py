@@ -47,19 +47,15 @@ class AppriseChannel:
             self._apprise.notify,
             title=str(payload["title"]),
             body=_body(payload),
-            notify_type=_notify_type(payload),
+            notify_type=apprise.NotifyType.SUCCESS
+            if payload["state"] == "resolved"
+            else _TYPES[payload["severity"]],
         )
         if not taken:
             raise ChannelFailed("The service behind the Apprise address did not take the message.")
 
     async def close(self) -> None:
         """Nothing stays open."""
-
-
-def _notify_type(payload: Mapping[str, Any]) -> apprise.NotifyType:
-    if payload["state"] == "resolved":
-        return apprise.NotifyType.SUCCESS
-    return _TYPES[payload["severity"]]
 
 
 def _body(payload: Mapping[str, Any]) -> str:

@@ -31,7 +31,6 @@ from daemon.runtime.supervision import (
     must_pass,
     stopped_within,
     supervise,
-    until_stopped,
 )
 
 log = structlog.get_logger(__name__)
@@ -157,13 +156,7 @@ class NotificationSender:
                 await work()
 
         backoff = Backoff(base=self._limits.tick, cap=max(LONGEST_PAUSE, self._limits.tick))
-        await supervise(
-            name,
-            lambda: until_stopped(repeat, stop),
-            backoff,
-            stop=stop,
-            observer=self._observer,
-        )
+        await supervise(name, repeat, backoff, stop=stop, observer=self._observer)
 
     async def drain_once(self) -> DrainCounts:
         """Plan what is due now, and offer every channel what is due to it, once."""

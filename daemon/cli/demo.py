@@ -25,9 +25,10 @@ from daemon.demo.actors import Breakdown, BusyAts, Recruiter
 from daemon.demo.environment import DemoEnvironment, started_environment
 from daemon.demo.narrator import Narrator
 from daemon.runtime.checked_config import load_checked_config
-from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, run_until_stopped, serve
+from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, serve
 from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
+from daemon.runtime.task_group import run_until_stopped
 from daemon.store.embedded.folder import owner_is_alive, running_embedded
 from daemon.store.embedded.server import EmbeddedMongo
 from models.errors import UserError

@@ -29,16 +29,15 @@ from daemon.runtime.checked_config import CheckedConfig, load_checked_config, se
 from daemon.runtime.lifecycle import (
     MARGIN,
     StoppedEarly,
-    TaskDied,
     Watchdog,
     close_within,
     drain_share,
-    run_until_stopped,
     serve,
     unless_stopped,
 )
 from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
+from daemon.runtime.task_group import TaskDied, run_until_stopped
 from daemon.runtime.timeouts import bounded
 from daemon.store.connection import DatabaseError, Mongo
 from daemon.store.embedded.server import EmbeddedMongo, start_embedded, watched

@@ -59,7 +59,7 @@ async def run_once(daemon: Daemon) -> OnceOutcome:
     done = asyncio.Event()
     leases = daemon.app.leases
     renewing = asyncio.create_task(
-        supervise("leases", lambda: leases.run(done), BACKOFF, stop=done), name="leases"
+        supervise("leases", leases.run, BACKOFF, stop=done), name="leases"
     )
     once = _Once(daemon)
     try:

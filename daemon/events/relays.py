@@ -10,7 +10,7 @@ import structlog
 from config.operator_events import EventsToHttp, EventsToRabbitMq
 from daemon.core.runs import in_words
 from daemon.events.relay import EventRelay
-from daemon.runtime.supervision import Backoff, LoopObserver, supervise, until_stopped
+from daemon.runtime.supervision import Backoff, LoopObserver, supervise
 
 log = structlog.get_logger(__name__)
 
@@ -104,13 +104,7 @@ class EventRelays:
 
     def _begin(self, relay: EventRelay, tasks: asyncio.TaskGroup) -> _RunningRelay:
         stop, name = asyncio.Event(), f"events to {relay.subscription.name}"
-        work = supervise(
-            name,
-            lambda: until_stopped(relay.run, stop),
-            _BACKOFF,
-            stop=stop,
-            observer=self._observer,
-        )
+        work = supervise(name, relay.run, _BACKOFF, stop=stop, observer=self._observer)
         return _RunningRelay(relay, tasks.create_task(work, name=name), stop)
 
 

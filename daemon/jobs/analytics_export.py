@@ -90,7 +90,9 @@ class AnalyticsExport:
             if attempts.exported_until is not None:
                 await self._move_on(attempts.exported_until, lease)
                 continue
-            if not at_once and self._is_resting(attempts):
+            last_at = attempts.last_at
+            rests = last_at is not None and self._clock.now() < retry_at(attempts.count, last_at)
+            if rests and not at_once:
                 return ExportOutcome(tuple(exported), reason="resting after a failure")
             error = await self._export(period, lease, attempts)
             if error is not None:
@@ -106,11 +108,6 @@ class AnalyticsExport:
             # From here on the first period counts as missed, however long the ATS is down.
             await self._stores.position.save(name, periods[0].start, fence=lease.token)
         return periods[0] if periods else None
-
-    def _is_resting(self, attempts: Attempts) -> bool:
-        if attempts.last_at is None:
-            return False
-        return self._clock.now() < retry_at(attempts.count, attempts.last_at)
 
     async def _export(self, period: Period, lease: HeldLease, attempts: Attempts) -> str | None:
         """Returns what went wrong, if anything did."""

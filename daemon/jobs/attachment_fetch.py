@@ -16,7 +16,6 @@ from datetime import datetime
 import structlog
 
 from connectors.connector import Connector
-from connectors.errors import AtsError
 from daemon.attachments.cleanup import delete_gone
 from daemon.attachments.context import AttachmentPorts, FetchContext
 from daemon.attachments.fetch import PAUSE, WAIT_FOR_ATS, fetch
@@ -27,6 +26,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
 from daemon.core.unexpected import leaves
 from daemon.runtime.leased_work import RETRY_EVERY, lease_soon
+from daemon.runtime.scheduler import Trigger
 from daemon.runtime.supervision import stopped_within
 
 log = structlog.get_logger("daemon.jobs.attachment_fetch")
@@ -51,34 +51,31 @@ class AttachmentFetch:
         self._ports = ports
         self._rules = rules
         self._key = f"attachments:{integration.name}"
-        self._wake = asyncio.Event()
+        self._due = Trigger(self._key)
         self._paused_until: datetime | None = None
         self._has_judged_rules = False
 
     def wake(self) -> None:
         """Makes the job look at the queue."""
-        self._wake.set()
+        self._due.ring()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetches whenever it is woken, until stopped."""
         await self._judge_rules()
-        while await self._woken(stop):
+        while await self._due.heard(stop):
             if not self._may_work():
                 continue
             lease = await self._ports.leases.acquire(self._key)
             if lease is None:
-                await self._stand_by(stop)
+                if not self._has_judged_rules:
+                    # No row of the queue reminds of rules that no one has judged yet.
+                    await stopped_within(stop, RETRY_EVERY)
+                    self.wake()
                 continue
             try:
                 await self._work(lease, stop)
             finally:
                 await self._ports.leases.release(lease)
-
-    async def _stand_by(self, stop: asyncio.Event) -> None:
-        """Comes back for what no row of the queue reminds of: rules that no one has judged yet."""
-        if not self._has_judged_rules:
-            await stopped_within(stop, RETRY_EVERY)
-            self.wake()
 
     async def fetch_due(self) -> None:
         """Fetches all files that are due, and returns."""
@@ -86,17 +83,6 @@ class AttachmentFetch:
         async with lease_soon(self._ports.leases, self._key) as lease:
             if lease is not None:
                 await self._work(lease, asyncio.Event())
-
-    async def _woken(self, stop: asyncio.Event) -> bool:
-        waits = [asyncio.create_task(one.wait()) for one in (self._wake, stop)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        self._wake.clear()
-        return not stop.is_set()
 
     def _may_work(self) -> bool:
         paused = self._paused_until is not None and self._ports.clock.now() < self._paused_until
@@ -141,12 +127,9 @@ class AttachmentFetch:
             error = next(leaves(failed))
             if not isinstance(error, WAIT_FOR_ATS):
                 raise error from None
-            self._wait_for_ats(error)
-
-    def _wait_for_ats(self, error: AtsError) -> None:
-        earliest = self._ports.clock.now() + PAUSE
-        self._paused_until = max(earliest, error.until or earliest)
-        log.info("attachments_paused", integration=self._of.name, error=type(error).__name__)
+            earliest = self._ports.clock.now() + PAUSE
+            self._paused_until = max(earliest, error.until or earliest)
+            log.info("attachments_paused", integration=self._of.name, error=type(error).__name__)
 
     async def _report(self, context: FetchContext) -> None:
         counts = await context.queue.counts()

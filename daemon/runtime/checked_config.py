@@ -147,10 +147,14 @@ def connector_folders_of(path: Path) -> list[Path]:
 def _definitions_into(definitions: dict[str, Definition]) -> Callable[[Document], None]:
     """A check that keeps the definitions it loads."""
 
+    def declared(name: str) -> DeclaredNames | None:
+        return declared_names(definitions[name]) if name in definitions else None
+
     def check(document: Document) -> None:
         folders = _folders(document)
         known = find_definitions(folders)
-        names = {document.text(("integrations", i, "connector")) for i in _integrations(document)}
+        integrations = document.keys(("integrations",))
+        names = {document.text(("integrations", name, "connector")) for name in integrations}
         broken = False
         for name in sorted(n for n in names if n in known and n is not None):
             try:
@@ -161,20 +165,9 @@ def _definitions_into(definitions: dict[str, Definition]) -> Callable[[Document]
                     document.problems.errors.append(problem)
         # A definition with mistakes cannot say which names it knows.
         if not broken:
-            check_connector_names(document, _lookup(definitions), known)
+            check_connector_names(document, declared, known)
 
     return check
-
-
-def _lookup(definitions: Mapping[str, Definition]) -> Callable[[str], DeclaredNames | None]:
-    def declared(name: str) -> DeclaredNames | None:
-        return declared_names(definitions[name]) if name in definitions else None
-
-    return declared
-
-
-def _integrations(document: Document) -> list[str]:
-    return document.keys(("integrations",))
 
 
 def _folders(document: Document) -> list[Path]:

@@ -1,13 +1,11 @@
 """Health of an integration's runs: reported once when they fail, and once when they succeed again."""
 
-from datetime import datetime
-
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
 from daemon.core.alert_policy import AlertPolicy, FailureStreak, after_run
 from daemon.core.alert_texts import auth_refused, integration_failing, run_broke
-from daemon.core.conditions import AlertKind, Condition, alert_key
+from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.runs import Job, RunFailed
 from daemon.core.service_errors import ServiceFailed
@@ -81,15 +79,15 @@ class Health:
         if isinstance(error, AuthRefused):
             await self._alerts.raise_condition(auth_refused(self._of, status=error.status))
         elif action == "open":
-            await self._alerts.raise_condition(self._failing(error, now))
-
-    def _failing(self, error: AtsError | ServiceFailed, now: datetime) -> Condition:
-        return integration_failing(
-            self._of,
-            failures=self._streak.failures,
-            since=self._streak.since or now,
-            error=f"{type(error).__name__}: {error}",
-        )
+            streak = self._streak
+            await self._alerts.raise_condition(
+                integration_failing(
+                    self._of,
+                    failures=streak.failures,
+                    since=streak.since or now,
+                    error=f"{type(error).__name__}: {error}",
+                )
+            )
 
     async def succeeded(self) -> None:
         """A poll went well: what was open about this integration is over."""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from daemon.runtime.task_group import CANCEL_AGAIN_S, TaskDied, run_until_stopped
+from daemon.runtime.task_group import CANCEL_AGAIN_S, TaskDied
 from daemon.runtime.timeouts import bounded
 from models.errors import AtsSyncError, UserError
 
@@ -236,22 +236,3 @@ async def close_within(
 def drain_share(grace: timedelta) -> timedelta:
     """Returns the part of the grace period for tasks; connections are closed in the rest."""
     return grace * 3 / 4
-
-
-__all__ = [
-    "EXIT_CUT_OFF",
-    "EXIT_FAILED",
-    "EXIT_OK",
-    "EXIT_WRONG_USAGE",
-    "MARGIN",
-    "StoppedEarly",
-    "TaskDied",
-    "Watchdog",
-    "close_within",
-    "drain_share",
-    "run_command",
-    "run_until_stopped",
-    "serve",
-    "stop_on_signals",
-    "unless_stopped",
-]

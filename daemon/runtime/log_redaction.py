@@ -108,7 +108,8 @@ class Redactor:
             case UUID() | date() | timedelta():
                 return str(value)
             case str() | BaseException() | PurePath():
-                return self.scrub(str(value)) if _is_loggable(key) else REDACTED
+                is_loggable = key in LOGGABLE or key.endswith(_LOGGABLE_ENDINGS)
+                return self.scrub(str(value)) if is_loggable else REDACTED
         # The text of any other object may be a whole candidate.
         return f"<{type(value).__name__}>"
 
@@ -138,7 +139,3 @@ _HALF = re.compile("[\ud800-\udfff]")
 _REPEATED = 32
 """Texts of this length at most are mostly words that come again: names of events and modules."""
 _masked_again = lru_cache(maxsize=512)(_masked)
-
-
-def _is_loggable(key: str) -> bool:
-    return key in LOGGABLE or key.endswith(_LOGGABLE_ENDINGS)

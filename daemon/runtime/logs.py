@@ -35,7 +35,8 @@ def configure_logs(
     target = stream or sys.stderr
     redactor = Redactor()
     handler = _Handler(target)
-    console = _console(target) if _is_pretty(log_format, target) else None
+    is_pretty = log_format == "console" or (log_format == "auto" and target.isatty())
+    console = _console(target) if is_pretty else None
     handler.setFormatter(_formatter(redactor, console))
     handler.addFilter(_is_no_garbled_request)
     root = logging.getLogger()
@@ -73,10 +74,6 @@ def _is_no_garbled_request(record: logging.LogRecord) -> bool:
     """Returns False for an error about bytes that are no HTTP: they are answered with 400; logging it would quote it, tokens and all."""
     error = record.exc_info[1] if record.exc_info else None
     return not (record.name == "aiohttp.server" and isinstance(error, BadHttpMessage))
-
-
-def _is_pretty(log_format: LogFormat, stream: TextIO) -> bool:
-    return log_format == "console" or (log_format == "auto" and stream.isatty())
 
 
 def _context() -> Sequence[Processor]:

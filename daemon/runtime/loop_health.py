@@ -79,7 +79,8 @@ class LoopHealth:
 
     def failed(self, loop: str, error: BaseException) -> None:
         now, outage = self._clock.monotonic(), self._is_outage(error)
-        if isinstance(error, LeaseLost) or (outage and self._is_explained(now)):
+        is_explained = outage and now - self._outage_seen_at < SHORT_OUTAGE_S
+        if isinstance(error, LeaseLost) or is_explained:
             return
         one = self._of(loop)
         one.since = one.since if one.failures else now
@@ -113,16 +114,16 @@ class LoopHealth:
         await self._read_open()
         for one in list(self._loops.values()):
             if one.to_report and one.found is not None:
-                await self._raise(one, one.found)
+                found = one.found
+                await self._alerts.raise_condition(
+                    loop_broke(one.of, loop=one.subject, found=found)
+                )
+                if one.found is found:  # it may have failed again, or worked, in the meantime
+                    one.to_report = False
+                self._open.add(one.key)
             elif one.known_well and one.key in self._open:
                 await self._alerts.resolve(one.key)
                 self._open.discard(one.key)
-
-    async def _raise(self, one: _Loop, found: Unexpected) -> None:
-        await self._alerts.raise_condition(loop_broke(one.of, loop=one.subject, found=found))
-        # It may have failed again, or worked, in the meantime.
-        one.to_report = one.to_report and one.found is not found
-        self._open.add(one.key)
 
     async def _read_open(self) -> None:
         """Finds what an earlier process left open, or another one that has died since."""
@@ -134,9 +135,6 @@ class LoopHealth:
             AlertKind.UNEXPECTED_ERROR, seen_before=seen_before
         )
         self._read_at = now
-
-    def _is_explained(self, now: float) -> bool:
-        return now - self._outage_seen_at < SHORT_OUTAGE_S
 
     def _of(self, loop: str) -> _Loop:
         return self._loops.setdefault(loop, _Loop(None, loop))

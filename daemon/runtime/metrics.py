@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,14 +34,17 @@ class PrometheusMetrics:
         self._child(Gauge, name, labels).set(value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        self._child(_histogram, name, labels).observe(value)
+        self._child(partial(Histogram, buckets=_SECONDS), name, labels).observe(value)
 
     def _child(self, make: Callable[..., Any], name: str, labels: Mapping[str, str]) -> Any:
         key = (name, *labels, *labels.values())
         found = self._children.get(key)
         if found is None:
             if name not in self._metrics:
-                self._metrics[name] = make(*_named(name, labels), registry=self.registry)
+                text = name.replace("_", " ")
+                self._metrics[name] = make(
+                    PREFIX + name, text, sorted(labels), registry=self.registry
+                )
             metric = self._metrics[name]
             found = self._children[key] = metric.labels(**labels) if labels else metric
         return found
@@ -48,16 +52,6 @@ class PrometheusMetrics:
     def render(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
-
-
-def _histogram(
-    name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry
-) -> Histogram:
-    return Histogram(name, text, labels, registry=registry, buckets=_SECONDS)
-
-
-def _named(name: str, labels: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
-    return PREFIX + name, name.replace("_", " "), tuple(sorted(labels))
 
 
 class ConnectorMetrics:

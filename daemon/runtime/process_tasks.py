@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
 
-from daemon.runtime.supervision import Backoff, LoopObserver, supervise, until_stopped
+from daemon.runtime.supervision import Backoff, LoopObserver, supervise
 from daemon.runtime.worker import BACKOFF
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -34,7 +33,8 @@ class ProcessTasks(msgspec.Struct, frozen=True):
         """
         done = asyncio.Event()
         for name, run in self.infrastructure.items():
-            group.create_task(self._supervised(name, run, done, _QUICK_BACKOFF), name=name)
+            kept = supervise(name, run, _QUICK_BACKOFF, stop=done, observer=self.observer)
+            group.create_task(kept, name=name)
         group.create_task(self.http(done), name="http")
         group.create_task(self._work(stop, done), name="work")
 
@@ -43,12 +43,7 @@ class ProcessTasks(msgspec.Struct, frozen=True):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.workers(stop), name="workers")
                 for name, run in self.work.items():
-                    group.create_task(self._supervised(name, run, stop, BACKOFF), name=name)
+                    kept = supervise(name, run, BACKOFF, stop=stop, observer=self.observer)
+                    group.create_task(kept, name=name)
         finally:
             done.set()
-
-    async def _supervised(
-        self, name: str, run: Loop, stop: asyncio.Event, backoff: Backoff
-    ) -> None:
-        work = partial(until_stopped, run, stop)
-        await supervise(name, work, backoff, stop=stop, observer=self.observer)

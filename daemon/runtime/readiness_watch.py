@@ -53,7 +53,10 @@ class ReadinessWatch:
         """Compares what is ready with the alerts that are open."""
         asked = [why_not_ready(name, check) for name, check in self._checks.items()]
         reasons = dict(zip(self._checks, await asyncio.gather(*asked), strict=True))
-        self._note_time(reasons)
+        now = self._clock.monotonic()
+        self._not_ready_since = {
+            part: self._not_ready_since.get(part, now) for part, reason in reasons.items() if reason
+        }
         if reasons[OWN_DATABASE] or reasons[CLEARVIEW_DATABASE]:
             self._loops.outage_seen()
         if reasons[OWN_DATABASE]:
@@ -63,12 +66,6 @@ class ReadinessWatch:
             self._open = set(await self._alerts.open_keys(AlertKind.NOT_READY))
         for part in PATIENCE_S:
             await self._update_alert(part, reasons[part], self._open)
-
-    def _note_time(self, reasons: Mapping[str, str | None]) -> None:
-        now = self._clock.monotonic()
-        self._not_ready_since = {
-            part: self._not_ready_since.get(part, now) for part, reason in reasons.items() if reason
-        }
 
     async def _update_alert(self, part: str, reason: str | None, opened: set[str]) -> None:
         key = alert_key(AlertKind.NOT_READY, None, part)

@@ -132,7 +132,9 @@ class Scheduler:
                 log.warning(
                     "clock_stepped", by_s=((self._clock.now() - wall) - passed).total_seconds()
                 )
-                self._ring_all()
+                for trigger, schedule in self._triggers.values():
+                    self._arm(trigger, schedule)
+                    trigger.ring()
             else:
                 self._require_life()
             wall, steady = self._clock.now(), self._clock.monotonic()
@@ -142,8 +144,3 @@ class Scheduler:
         due = None if earliest is None else earliest.next_run_time
         if due is not None and self._clock.now() - due > OVERDUE:
             raise SchedulerStopped
-
-    def _ring_all(self) -> None:
-        for trigger, schedule in self._triggers.values():
-            self._arm(trigger, schedule)
-            trigger.ring()

@@ -71,13 +71,16 @@ def must_pass(error: BaseException) -> bool:
 
 async def supervise(
     name: str,
-    run: Callable[[], Awaitable[None]],
+    work: Callable[[asyncio.Event], Awaitable[None]],
     backoff: Backoff,
     *,
     stop: asyncio.Event,
     observer: LoopObserver | None = None,
 ) -> None:
-    """Runs `run` again and again until it returns or `stop` is set; its errors never leave this function."""
+    """Runs work that is to go on until `stop` is set, and begins it again after an error.
+
+    Its errors never leave this function. Work that ends by itself has failed.
+    """
     health = _Health(name, observer)
     while not stop.is_set():
         loop = asyncio.get_running_loop()
@@ -86,7 +89,7 @@ async def supervise(
             backoff.settling(health.longest_life).total_seconds(), health.recovered
         )
         try:
-            await run()
+            await _until_stopped(work, stop)
         except BaseException as error:
             if must_pass(error):
                 raise
@@ -99,15 +102,10 @@ async def supervise(
         await stopped_within(stop, backoff.pause(health.failures))
 
 
-async def until_stopped(
-    run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event
+async def _until_stopped(
+    work: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event
 ) -> None:
-    """Runs a loop that must not end before `stop` is set.
-
-    Raises:
-        LoopEnded: it did.
-    """
-    await run(stop)
+    await work(stop)
     if not stop.is_set():
         raise LoopEnded
 

@@ -1,13 +1,14 @@
 """The tasks of a process: one group owns them, the first that dies ends all, and the end has a deadline."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 
+from daemon.core.unexpected import leaves
 from models.errors import AtsSyncError, UserError
 
 T = TypeVar("T")
@@ -52,7 +53,10 @@ async def run_until_stopped(
     except TimeoutError:
         log.warning("shutdown_deadline_reached", tasks=group.cut_off)
     except BaseExceptionGroup as died:
-        raise _what_died(died) from died
+        for the_operator in leaves(died):
+            if isinstance(the_operator, UserError):
+                raise the_operator from died
+        raise TaskDied(str(died)) from died
     finally:
         insisting.cancel()
         await asyncio.wait({insisting})
@@ -113,16 +117,3 @@ class _WatchedGroup(asyncio.TaskGroup):
             log.error("task_died", task=name, exc_info=error)
         elif name != STARTING:
             log.error("task_died", task=name, error=str(error), remedy=error.remedy)
-
-
-def _what_died(died: BaseExceptionGroup) -> BaseException:
-    errors = list(_leaves(died))
-    return next((error for error in errors if isinstance(error, UserError)), TaskDied(str(died)))
-
-
-def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

@@ -27,11 +27,6 @@ async def bounded(work: Coroutine[Any, Any, T], limit_s: float, *, name: str) ->
         return task.result()
     finally:
         if not task.done():
-            task.add_done_callback(_heard_of)
+            # Whatever it ends with is too late to matter.
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             task.cancel()
-
-
-def _heard_of(task: asyncio.Task[Any]) -> None:
-    """Whatever it ends with is too late to matter."""
-    if not task.cancelled():
-        task.exception()

@@ -30,7 +30,7 @@ from daemon.runtime.integration_state import IntegrationStateCache, StateListene
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger, first_due
-from daemon.runtime.supervision import Backoff, stopped_within, supervise, until_stopped
+from daemon.runtime.supervision import Backoff, stopped_within, supervise
 
 log = structlog.get_logger("daemon.runtime.worker")
 
@@ -127,8 +127,7 @@ class IntegrationWorker:
     async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
         loops, name = self._shared.loops, self.loop_name(subject)
         loops.belongs(name, IntegrationRef(self.name, self._id), subject)
-        run = partial(until_stopped, work, stop)
-        await supervise(name, run, BACKOFF, stop=stop, observer=loops)
+        await supervise(name, work, BACKOFF, stop=stop, observer=loops)
 
     def loop_name(self, subject: str) -> str:
         """The name of one of its loops, in logs and in `/readyz`."""

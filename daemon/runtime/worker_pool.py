@@ -8,7 +8,7 @@ import structlog
 
 from daemon.core.integrations import IntegrationRef
 from daemon.runtime.loop_health import LoopHealth
-from daemon.runtime.supervision import supervise, until_stopped
+from daemon.runtime.supervision import supervise
 from daemon.runtime.worker import BACKOFF, IntegrationWorker
 from models.ids import integration_id
 
@@ -83,9 +83,7 @@ class WorkerPool:
 
         loop = f"{name}: {WORKER}"
         self._loops.belongs(loop, _of(name), WORKER)
-        await supervise(
-            loop, lambda: until_stopped(work, stop), BACKOFF, stop=stop, observer=self._loops
-        )
+        await supervise(loop, work, BACKOFF, stop=stop, observer=self._loops)
 
     async def _stop(self, name: str) -> None:
         one = self._running.pop(name)

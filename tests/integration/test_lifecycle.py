@@ -15,18 +15,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon.runtime.lifecycle import (
-    TaskDied,
     Watchdog,
     close_within,
     drain_share,
-    run_until_stopped,
 )
+from daemon.runtime.task_group import TaskDied, run_until_stopped
 from models.errors import UserError
 
 PREAMBLE = """
 import asyncio, sys, time
 from datetime import timedelta
-from daemon.runtime.lifecycle import Watchdog, run_until_stopped, serve, unless_stopped
+from daemon.runtime.lifecycle import Watchdog, serve, unless_stopped
+from daemon.runtime.task_group import run_until_stopped
 from daemon.runtime.logs import configure_logs
 from models.errors import UserError
 

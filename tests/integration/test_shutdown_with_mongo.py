@@ -20,8 +20,9 @@ import asyncio, sys
 from datetime import timedelta
 from pathlib import Path
 from pymongo import AsyncMongoClient
-from daemon.runtime.lifecycle import MARGIN, Watchdog, close_within, drain_share, run_until_stopped, serve
+from daemon.runtime.lifecycle import MARGIN, Watchdog, close_within, drain_share, serve
 from daemon.runtime.logs import configure_logs
+from daemon.runtime.task_group import run_until_stopped
 from daemon.store.embedded.server import start_embedded
 
 GRACE = timedelta(seconds=float(sys.argv[2]))

@@ -12,7 +12,6 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
@@ -136,7 +135,7 @@ async def run_daemon(uri: str, database: str, clearview: str, port: int) -> None
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(leases.run(stop))
         for name, run in (("intake", intake.run), ("delivery", delivery.run)):
-            tasks.create_task(supervise(name, partial(run, stop), QUICKLY, stop=stop))
+            tasks.create_task(supervise(name, run, QUICKLY, stop=stop))
 
 
 def main(arguments: list[str]) -> None:

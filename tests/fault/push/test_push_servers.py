@@ -32,7 +32,7 @@ async def supervised(world: PushWorld) -> AsyncIterator[None]:
             ("intake", world.daemon.intake.run),
             ("delivery", world.daemon.delivery.run),
         ):
-            tasks.create_task(supervise(name, partial(run, stop), QUICKLY, stop=stop))
+            tasks.create_task(supervise(name, run, QUICKLY, stop=stop))
         try:
             yield
         finally:

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from daemon.runtime import lifecycle
-from daemon.runtime.lifecycle import close_within, run_until_stopped
+from daemon.runtime.lifecycle import close_within
+from daemon.runtime.task_group import run_until_stopped
 from daemon.runtime.timeouts import bounded
 
 

@@ -72,9 +72,7 @@ async def watched(
     current, stop = CurrentConfig(load_checked_config(path)), asyncio.Event()
     watch = ConfigWatch(path, current, alerts, applied)
     with capture_logs():
-        running = asyncio.create_task(
-            supervise("config", lambda: watch.run(stop), QUICK, stop=stop)
-        )
+        running = asyncio.create_task(supervise("config", watch.run, QUICK, stop=stop))
         try:
             yield path, current
         finally:

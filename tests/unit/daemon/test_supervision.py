@@ -12,10 +12,8 @@ from structlog.testing import capture_logs
 from daemon.runtime.supervision import (
     LONGEST_SETTLING,
     Backoff,
-    LoopEnded,
     stopped_within,
     supervise,
-    until_stopped,
 )
 from tests.support.waiting import until
 
@@ -23,25 +21,32 @@ SOON = timedelta(milliseconds=1)
 QUICK = Backoff(base=SOON, cap=SOON, settled_after=timedelta(hours=1))
 
 
-def failing(times: int, then: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+Work = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def failing(times: int, then: Work) -> Work:
     left = [times]
 
-    async def run() -> None:
+    async def work(stop: asyncio.Event) -> None:
         if left[0]:
             left[0] -= 1
             raise ValueError(left[0])
-        await then()
+        await then(stop)
 
-    return run
+    return work
 
 
-async def nothing() -> None:
-    pass
+async def end(stop: asyncio.Event) -> None:
+    stop.set()
+
+
+async def last(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def test_failures_are_logged_once_and_the_recovery_once() -> None:
     with capture_logs() as events:
-        await supervise("poll", failing(3, nothing), QUICK, stop=asyncio.Event())
+        await supervise("poll", failing(3, end), QUICK, stop=asyncio.Event())
 
     said = [event["event"] for event in events if event["log_level"] != "debug"]
     assert said == ["task_failed", "task_recovered"]
@@ -53,7 +58,7 @@ async def test_living_long_enough_counts_as_recovered() -> None:
     stop = asyncio.Event()
     settled = Backoff(base=SOON, cap=SOON, settled_after=SOON)
     with capture_logs() as events:
-        task = asyncio.create_task(supervise("poll", failing(1, stop.wait), settled, stop=stop))
+        task = asyncio.create_task(supervise("poll", failing(1, last), settled, stop=stop))
         await until(lambda: len(events) == 2)
         stop.set()
         await task
@@ -65,7 +70,7 @@ async def test_a_stop_ends_the_pause() -> None:
     stop = asyncio.Event()
     slow = Backoff(base=timedelta(hours=1), cap=timedelta(hours=1))
     with capture_logs() as events:
-        task = asyncio.create_task(supervise("poll", failing(9, nothing), slow, stop=stop))
+        task = asyncio.create_task(supervise("poll", failing(9, end), slow, stop=stop))
         await until(lambda: bool(events))
         stop.set()
         await asyncio.wait_for(task, 5)
@@ -76,7 +81,7 @@ async def test_a_stop_ends_the_pause() -> None:
 async def test_a_cancelled_task_is_not_restarted() -> None:
     started = asyncio.Event()
 
-    async def run() -> None:
+    async def run(_stop: asyncio.Event) -> None:
         started.set()
         await asyncio.Event().wait()
 
@@ -97,10 +102,11 @@ class Panic(BaseException):
 async def test_nothing_but_the_end_of_its_task_ends_a_loop(error: BaseException) -> None:
     runs: list[int] = []
 
-    async def run() -> None:
+    async def run(stop: asyncio.Event) -> None:
         runs.append(len(runs))
         if len(runs) < 3:
             raise error
+        stop.set()
 
     with capture_logs():
         await supervise("poll", run, QUICK, stop=asyncio.Event())
@@ -110,7 +116,7 @@ async def test_nothing_but_the_end_of_its_task_ends_a_loop(error: BaseException)
 
 async def test_a_failure_is_logged_by_type_and_line_and_its_text_by_nobody() -> None:
     with capture_logs() as events:
-        await supervise("poll", failing(1, nothing), QUICK, stop=asyncio.Event())
+        await supervise("poll", failing(1, end), QUICK, stop=asyncio.Event())
 
     [failed, _] = events
     assert failed["error"].startswith("ValueError at daemon.runtime.supervision:")
@@ -134,21 +140,23 @@ class Heard:
 async def test_an_observer_hears_of_each_failure_and_of_the_recovery() -> None:
     heard = Heard()
     with capture_logs():
-        await supervise("poll", failing(2, nothing), QUICK, stop=asyncio.Event(), observer=heard)
+        await supervise("poll", failing(2, end), QUICK, stop=asyncio.Event(), observer=heard)
 
     assert heard.said == ["poll ValueError", "poll ValueError", "poll works"]
 
 
 async def test_a_loop_that_ends_by_itself_has_failed() -> None:
-    async def run(_stop: asyncio.Event) -> None:
-        return
+    heard, lives = Heard(), [True, False]
 
-    with pytest.raises(LoopEnded):
-        await until_stopped(run, asyncio.Event())
+    async def run(stop: asyncio.Event) -> None:
+        if not lives.pop():
+            return
+        stop.set()
 
-    stopped = asyncio.Event()
-    stopped.set()
-    await until_stopped(run, stopped)
+    with capture_logs():
+        await supervise("poll", run, QUICK, stop=asyncio.Event(), observer=heard)
+
+    assert heard.said == ["poll LoopEnded", "poll works"]
 
 
 @given(lived=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=9)))
