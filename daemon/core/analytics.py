@@ -199,21 +199,14 @@ def _conversion_rates(moves: Sequence[Moves]) -> dict[str, dict[str, Any]]:
     for status in ApplicationStatus:
         left = sum(m.count for m in moves if m.before is status)
         if left:
-            advanced = sum(m.count for m in moves if m.before is status and _is_advance(m))
+            ahead = (m for m in moves if 0 < _step(status) < _step(m.after))
+            advanced = sum(move.count for move in ahead if move.before is status)
             rates[status.value] = {
                 "left": left,
                 "advanced": advanced,
                 "rate": round(advanced / left, 4),
             }
     return rates
-
-
-def _is_advance(move: Moves) -> bool:
-    return (
-        move.before in PIPELINE
-        and move.after in PIPELINE
-        and PIPELINE.index(move.after) > PIPELINE.index(move.before)
-    )
 
 
 def _time_to_hire(spread: Spread) -> dict[str, Any]:

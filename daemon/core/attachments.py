@@ -154,18 +154,13 @@ def changed_files(
     """Returns the files of the candidates whose files an import has changed."""
     found = []
     for change in changes:
-        if change.candidate_is_new and not rules.downloads:
-            continue
-        if change.after.candidate is None or not (change.returned or _has_other_files(change)):
-            continue
         is_new = change.candidate_is_new
+        if change.after.candidate is None or (is_new and not rules.downloads):
+            continue
+        changed = (c.path == ATTACHMENTS and not c.quiet for c in change.candidate_changes)
+        if not (is_new or change.returned or any(changed)):
+            continue
         files = files_of(change.after, rules, from_details=from_details, is_new=is_new)
         if files.wanted or not files.is_new:
             found.append(files)
     return found
-
-
-def _has_other_files(change: RecordChange) -> bool:
-    return change.candidate_is_new or any(
-        one.path == ATTACHMENTS and not one.quiet for one in change.candidate_changes
-    )

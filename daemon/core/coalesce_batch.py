@@ -39,11 +39,9 @@ def joined(one: Patch, then: Patch) -> Patch:
 
 
 def _touched(path: str, patch: Patch) -> bool:
-    return any(_is_within(path, other) for other in (*patch.set, *patch.unset))
-
-
-def _is_within(path: str, other: str) -> bool:
-    return path == other or path.startswith(f"{other}.")
+    """Returns True if the patch writes the path, or what it is in."""
+    others = (*patch.set, *patch.unset)
+    return any(path == other or path.startswith(f"{other}.") for other in others)
 
 
 def _settled(patch: Patch) -> Patch:
@@ -58,22 +56,14 @@ def _settled(patch: Patch) -> Patch:
 
 def patched(record: Record, patch: Patch) -> Record:
     """Returns the record after the patch, as ClearView would hold it."""
-    result = {**record, CUSTOM: dict(record.get(CUSTOM) or {})}
+    result: dict[str, Any] = {**record, CUSTOM: dict(record.get(CUSTOM) or {})}
     for path, value in patch.set.items():
-        _put(result, path, value)
+        top, _, key = path.partition(".")
+        if key:
+            result[top][key] = value
+        else:
+            result[top] = value
     for path in patch.unset:
-        _remove(result, path)
+        top, _, key = path.partition(".")
+        result[top].pop(key, None)
     return result
-
-
-def _put(record: dict[str, Any], path: str, value: Any) -> None:
-    top, _, key = path.partition(".")
-    if key:
-        record[top][key] = value
-    else:
-        record[path] = value
-
-
-def _remove(record: dict[str, Any], path: str) -> None:
-    top, _, key = path.partition(".")
-    record[top].pop(key, None)

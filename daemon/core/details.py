@@ -124,7 +124,7 @@ def _kept(
 ) -> Record:
     """Returns a record of a list with what details gave of it."""
     kept: dict[str, Any] = dict(record)
-    for name in _of_part(fields, part):
+    for name in [f.removeprefix(f"{part}.") for f in fields if f.startswith(f"{part}.")]:
         now, old = record[name], known[name]
         if name == CUSTOM:
             keys = memory.keys.get(part, frozenset())
@@ -138,10 +138,6 @@ def _kept(
         else:
             kept[name] = old
     return kept
-
-
-def _of_part(fields: Iterable[str], part: str) -> list[str]:
-    return [name.removeprefix(f"{part}.") for name in fields if name.startswith(f"{part}.")]
 
 
 def with_details(

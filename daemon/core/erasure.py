@@ -218,9 +218,9 @@ def _without(batch: Any, gone: frozenset[tuple[str, str]]) -> Any:
 def _read(name: str, fields: Any, gone: frozenset[tuple[str, str]]) -> Any:
     if not isinstance(fields, Mapping) or not isinstance(fields.get("records"), list):
         return fields
-    kept = [row for row in fields["records"] if (name, _external_id(row)) not in gone]
+    kept = [
+        row
+        for row in fields["records"]
+        if not (isinstance(row, Mapping) and (name, row.get("external_id")) in gone)
+    ]
     return {**fields, "records": kept}
-
-
-def _external_id(row: Any) -> Any:
-    return row.get("external_id") if isinstance(row, Mapping) else None

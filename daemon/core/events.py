@@ -154,7 +154,8 @@ def _import_event(
     if row["status"] != "Success":
         return None
     fields: Sequence[str] = row.get("changed_fields") or ()
-    if written is not None and not (row.get("merged") and _grew(written)):
+    grew = any(name.split(".", 1)[0] in {"changed_fields", "change"} for name in written or ())
+    if written is not None and not (row.get("merged") and grew):
         return None
     grown = f".{len(fields)}" if row.get("merged") else ""
     candidate = str(row["candidate_id"])
@@ -173,10 +174,6 @@ def _import_event(
             "run_id": row["run_id"],
         },
     )
-
-
-def _grew(written: frozenset[str]) -> bool:
-    return any(name.split(".", 1)[0] in {"changed_fields", "change"} for name in written)
 
 
 def _update_event(row: Mapping[str, Any], naming: Naming) -> Event | None:

@@ -40,7 +40,7 @@ def unexpected(error: BaseException) -> Unexpected:
     """Describes an error; of a group, the first one that is no group."""
     leaf = next(leaves(error))
     frames = list(_frames(leaf.__traceback__))
-    ours = [frame for frame in frames if _is_ours(frame)]
+    ours = [frame for frame in frames if frame.partition(":")[0].partition(".")[0] in OUR_PACKAGES]
     location = ours[-1] if ours else frames[-1] if frames else "an unknown line"
     innermost = frames[-1] if frames else location
     return Unexpected(
@@ -86,10 +86,6 @@ def _frames(traceback: TracebackType | None) -> Iterator[str]:
         name = traceback.tb_frame.f_globals.get("__name__") or "?"
         yield f"{name}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
-
-
-def _is_ours(frame: str) -> bool:
-    return frame.split(":", 1)[0].split(".", 1)[0] in OUR_PACKAGES
 
 
 def _code(error: BaseException) -> int | None:

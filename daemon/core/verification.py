@@ -181,19 +181,14 @@ def _beside_clearview(
         return
     if clearview.get("deleted_at") is not None:
         yield item.drift("deleted here, present there")
+    of_status: Kind = "pending push" if waits else "field differs"
     for path in _differing(item.subject, snapshot, clearview):
         if path not in reported:
+            kind: Kind = of_status if path == "status" else "local edit"
             value = _value(snapshot, path)
-            kind = _kind(path, waits=waits)
             yield item.drift(
                 kind, path=path, ats=value, snapshot=value, clearview=_value(clearview, path)
             )
-
-
-def _kind(path: str, *, waits: bool) -> Kind:
-    if path != "status":
-        return "local edit"
-    return "pending push" if waits else "field differs"
 
 
 def _differing(

@@ -214,7 +214,7 @@ async def log_plans(context: ImportContext, plans: Sequence[RecordPlan]) -> None
         hidden = frozenset().union(*(facts.hidden for facts in context.connector.lists))
         changes = without_former(changes, hidden, context.connector.lists[0].hides_custom)
     await context.ports.history.record(
-        walk_id=context.walk_id,
+        walk_id=context.walk.id,
         run_id=context.run.id,
         at=plans[0].change.after.seen_at,
         lines=[plan.log for plan in plans if plan.log is not None],

@@ -144,10 +144,6 @@ class ImportContext:
         """The integration that an alert is about."""
         return IntegrationRef(self.connector.integration, self.integration_id)
 
-    def peers_of(self, facts: ListFacts) -> list[str]:
-        """Names of the other lists that hold the same kind of record."""
-        return peers_of(self.connector, facts)
-
     @property
     def was_sweep(self) -> bool:
         """True once this run has listed everything there is, from the first page to the last."""
@@ -160,11 +156,6 @@ class ImportContext:
         if self.state.walk is None:
             raise AssertionError("no walk under way")
         return self.state.walk
-
-    @property
-    def walk_id(self) -> UUID:
-        """The identity of the pass: log and change documents derive theirs from it."""
-        return self.walk.id
 
     def require_lease(self) -> None:
         """Ends the run unless this replica still holds the lease.

@@ -16,7 +16,7 @@ from daemon.core.erasure import PersonIds
 from daemon.core.import_log import LogLine
 from daemon.core.poll_state import Deleting
 from daemon.core.snapshot import Snapshot, owners_of
-from daemon.importing.context import ImportContext
+from daemon.importing.context import ImportContext, peers_of
 from daemon.importing.erased import remove_erased
 from daemon.importing.failures import note_failures
 from daemon.importing.hashed_id_set import HashedIdSet
@@ -47,7 +47,7 @@ async def settle_absences(context: ImportContext) -> None:
     that moved from one to another is not gone.
     """
     for facts in context.connector.lists:
-        names = [facts.name, *context.peers_of(facts)]
+        names = [facts.name, *peers_of(context.connector, facts)]
         if all(name in context.shown for name in names):
             await _settle_list(context, facts)
 
@@ -82,7 +82,7 @@ async def _settle_list(context: ImportContext, facts: ListFacts) -> None:
         # Of a list that had no snapshot at all, everything known was just shown.
         missing = Missing()
     else:
-        elsewhere = [context.shown[peer].seen for peer in context.peers_of(facts)]
+        elsewhere = [context.shown[peer].seen for peer in peers_of(context.connector, facts)]
         missing = await find_missing(context.ports.snapshots, facts, seen, elsewhere=elsewhere)
         for batch in batches(missing.moved, MARK_BATCH):
             await context.ports.snapshots.mark_deleted(facts.name, batch, context.ports.clock.now())
@@ -223,7 +223,7 @@ async def delete_records(
     candidates = [c for c in candidates if c not in refused]
     await ports.attachments.drop(candidates, at=now)
     await ports.history.record(
-        walk_id=context.walk_id,
+        walk_id=context.walk.id,
         run_id=context.run.id,
         at=now,
         lines=_log_lines(snapshots, frozenset(candidates)),

@@ -66,12 +66,10 @@ async def watch_fields(
 ) -> None:
     """Raises an alert for emptied fields, and remembers which are filled now."""
     before = context.state.filled.get(facts.name)
-    if before is not None and facts.detail is not None:
-        # What follows in the background is empty in every record of the list.
-        listed = {k: v for k, v in before["shares"].items() if k not in facts.detail.fields}
-        before = {**before, "shares": listed}
-    if before is not None and facts.dropped:
-        kept = {k: v for k, v in before["shares"].items() if k not in facts.dropped}
+    # What follows in the background is empty in every record of the list.
+    absent = facts.dropped | (frozenset() if facts.detail is None else facts.detail.fields)
+    if before is not None and absent:
+        kept = {k: v for k, v in before["shares"].items() if k not in absent}
         before = {**before, "shares": kept}
     emptied = emptied_fields(before, filled, mapped)
     name = context.connector.integration

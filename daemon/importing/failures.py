@@ -1,10 +1,19 @@
-"""Records that could not be imported: logged, kept, tried again."""
+"""What could not be imported: records, logged, kept and tried again; lists, and their stored positions."""
 
 from collections.abc import Mapping, Sequence
 
+from connectors.errors import (
+    AtsError,
+    AuthRefused,
+    BrokenAnswer,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+)
 from daemon.core.alert_texts import dead_records
 from daemon.core.import_log import LogLine
-from daemon.core.poll_state import PageInFlight
+from daemon.core.poll_state import FailureCause, PageInFlight
 from daemon.core.unexpected import unexpected as describe
 from daemon.importing.context import ImportContext
 from daemon.importing.erased import UnmappedRecord, remove_erased
@@ -61,7 +70,7 @@ async def note_failures(
     waiting = await ports.failed.waiting(list_name, failures, now=now)
     tried = {e: reason for e, reason in failures.items() if e not in waiting}
     await ports.history.record(
-        walk_id=context.walk_id,
+        walk_id=context.walk.id,
         run_id=context.run.id,
         at=now,
         lines=[
@@ -79,3 +88,26 @@ async def note_failures(
         await ports.alerts.raise_condition(
             dead_records(context.of, records=await ports.failed.dead())
         )
+
+
+def note_list_failure(context: ImportContext, list_name: str, error: Exception) -> None:
+    """Counts the failure at the list's position, and names the list if that is forgotten."""
+    if context.walk.failed(list_name, cause_of(error)):
+        context.run.details.setdefault("positions_forgotten", []).append(list_name)
+
+
+def cause_of(error: Exception) -> FailureCause:
+    """Distinguishes an outage from a failure that the position itself may cause."""
+    match error:
+        case AtsError(operation="token"):
+            return "outage"  # nothing was asked of the list itself
+        case RateLimited() | AuthRefused() | Forbidden() | OutcomeUnknown():
+            return "outage"
+        case Unavailable():
+            return "outage" if error.status is None else "answer"
+        case BrokenAnswer():
+            return "answer"
+        case AtsError():
+            return "refusal"
+        case _:
+            return "unexpected"

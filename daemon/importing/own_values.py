@@ -38,7 +38,9 @@ async def compare_values(
             of_record[mapped.external_id] = set(found)
     later = await context.ports.values.compare(field, shown, asked_at=asked_at)
     return [
-        _left_marked(change) if later & of_record.get(change.external_id, set()) else change
+        replace(change, after=replace(change.after, fingerprint=_UNCOMPARED, digest=None))
+        if later & of_record.get(change.external_id, set())
+        else change
         for change in changes
     ]
 
@@ -50,7 +52,3 @@ def _shown(integration: UUID, mapped: Mapped, field: str) -> dict[UUID, str | No
         application_id(integration, a["external_id"]): own_value(a, field) or tagged
         for a in mapped.applications
     }
-
-
-def _left_marked(change: RecordChange) -> RecordChange:
-    return replace(change, after=replace(change.after, fingerprint=_UNCOMPARED, digest=None))

@@ -27,7 +27,7 @@ from daemon.importing.anonymised import erase_anonymised
 from daemon.importing.apply import apply_plans, log_plans, plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
-from daemon.importing.context import ImportContext
+from daemon.importing.context import ImportContext, peers_of
 from daemon.importing.erased import leave_out_erased, remove_erased
 from daemon.importing.failures import note_failures, note_unidentified, set_aside, unexpected
 from daemon.importing.own_values import compare_values
@@ -255,7 +255,7 @@ def page_import(
         snapshots=context.ports.snapshots,
         clock=context.ports.clock,
         own_field=context.rules.own_field,
-        peers=context.peers_of(facts),
+        peers=peers_of(context.connector, facts),
         walk_began_at=context.walk.began_at,
         shown=shown,
     )

@@ -1,6 +1,6 @@
 """The preview of a poll: it reads and decides as an import does, and writes nothing."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -156,7 +156,11 @@ class Preview:
         self.counts.seen += prepared.seen
         self.counts.unchanged += prepared.seen - len(shown) - len(prepared.failures)
         self.progress(name, self.counts, page.expected_total)
-        return [*_failed(name, prepared.failures), *shown]
+        failed = [
+            PreviewedChange(name, external_id, None, "failed", reason=reason)
+            for external_id, reason in prepared.failures.items()
+        ]
+        return [*failed, *shown]
 
     async def _previews(
         self, list_name: str, changes: Sequence[RecordChange], import_id: UUID | None = None
@@ -224,10 +228,3 @@ class _ListPreview:
 
 def _key(list_name: str, external_id: str) -> str:
     return f"{list_name}/{external_id}"
-
-
-def _failed(list_name: str, failures: Mapping[str, str]) -> list[PreviewedChange]:
-    return [
-        PreviewedChange(list_name, external_id, None, "failed", reason=reason)
-        for external_id, reason in failures.items()
-    ]

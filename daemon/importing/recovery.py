@@ -6,7 +6,6 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from connectors.errors import AtsError
-from daemon.core.clearview_batch import Taken
 from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
 from daemon.core.lost_push import keep_unless_made
@@ -78,17 +77,15 @@ async def leave_out_taken(
         candidates=sorted({p.change.candidate_external_id for p in plans}),
         applications=[a.external_id for p in plans for a in p.change.applications],
     )
-    for plan in plans:
-        _leave_out(plan, taken)
-
-
-def _leave_out(plan: RecordPlan, taken: Taken) -> None:
-    if plan.change.candidate_external_id in taken.candidates:
-        plan.new_candidate = plan.candidate_patch = None
     done = taken.applications
-    plan.new_applications = [r for r in plan.new_applications if r["external_id"] not in done]
-    plan.application_patches = [p for p in plan.application_patches if p.external_id not in done]
-    plan.conflicts = [c for c in plan.conflicts if c.application_external_id not in done]
+    for plan in plans:
+        if plan.change.candidate_external_id in taken.candidates:
+            plan.new_candidate = plan.candidate_patch = None
+        plan.new_applications = [r for r in plan.new_applications if r["external_id"] not in done]
+        plan.application_patches = [
+            patch for patch in plan.application_patches if patch.external_id not in done
+        ]
+        plan.conflicts = [c for c in plan.conflicts if c.application_external_id not in done]
 
 
 async def changes_left(snapshots: Snapshots, applying: PageInFlight) -> list[RecordChange]:
@@ -99,12 +96,6 @@ async def changes_left(snapshots: Snapshots, applying: PageInFlight) -> list[Rec
         (s for s in loaded if s.import_id == applying.import_id),
         key=lambda s: order[s.external_id],
     )
-    return await _compare_again(snapshots, applying, mine)
-
-
-async def _compare_again(
-    snapshots: Snapshots, applying: PageInFlight, mine: Sequence[Snapshot]
-) -> list[RecordChange]:
     before = {s.external_id: _what_it_replaced(s) for s in mine}
     known = [b for b in before.values() if b is not None]
     owners = owners_of(mine)

@@ -1,14 +1,12 @@
 """Reports of a run beside its counts: issues of reading, failing records, unmapped stages."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from connectors.values import ReadIssue
 from daemon.core.alert_texts import import_incomplete, records_failing, unmapped_stages
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext
-from daemon.importing.failures import are_many
-from daemon.importing.list_failures import cause_of
+from daemon.importing.failures import are_many, cause_of
 
 _NO_ALERT = frozenset({"body", "key"})
 """Nothing is missing of what the ATS answered."""
@@ -26,7 +24,10 @@ def not_read(issues: Sequence[ReadIssue]) -> str:
 def name_issues(context: ImportContext, issues: Sequence[ReadIssue]) -> None:
     """Names them on the run."""
     if issues:
-        context.run.details["issues"] = [_issue(issue) for issue in issues[:NAMED]]
+        context.run.details["issues"] = [
+            {"kind": one.kind, "name": one.name, "reason": one.reason, "count": one.count}
+            for one in issues[:NAMED]
+        ]
         context.run.details["issue_count"] = sum(issue.count for issue in issues)
 
 
@@ -62,15 +63,6 @@ def _unread_parts(context: ImportContext) -> list[tuple[str, str]]:
         for field, records in sorted(unread.by_field().items()):
             parts.append((field, f"{field} (in {records}{more} records of {facts.name})"))
     return parts
-
-
-def _issue(issue: ReadIssue) -> dict[str, Any]:
-    return {
-        "kind": issue.kind,
-        "name": issue.name,
-        "reason": issue.reason,
-        "count": issue.count,
-    }
 
 
 async def report_failing_records(context: ImportContext) -> None:

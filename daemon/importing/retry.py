@@ -1,7 +1,9 @@
-"""Records that failed before: read once more by id, when their time has come."""
+"""Records that are read by id: those that failed, when their time has come, and those that a push has moved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import structlog
 
 from connectors.connector import Connector
 from connectors.errors import AtsError, AuthRefused, Transient
@@ -10,10 +12,14 @@ from daemon.importing.context import ImportContext
 from daemon.importing.failures import note_failures, unexpected
 from daemon.importing.page import import_records
 
+log = structlog.get_logger("daemon.importing.pushed")
+
 Answers = dict[str, RawRecord | None]
 
 BROKEN = 500
 """The HTTP status of a server that fails at one request; an outage mostly has another one."""
+PUSHED_AT_ONCE = 50
+"""Records of a list that one poll compares because a push has moved them."""
 BROKEN_IN_A_ROW = 5
 """Ids answered so, and none well, after which the others are not requested."""
 
@@ -43,6 +49,36 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
     await import_records(
         context, facts, records, asked_at=asked_at, failing=frozenset(external_ids)
     )
+
+
+async def compare_pushed(context: ImportContext) -> None:
+    """Compares records that a push has moved, and no list has shown since: a push may not have been made.
+
+    A list that shows only what changed does not show a record of which nothing changed.
+    """
+    for facts in context.connector.lists:
+        if facts.reads_by_id and facts.holds != "candidates":
+            await _compare_pushed(context, facts)
+
+
+async def _compare_pushed(context: ImportContext, facts: ListFacts) -> None:
+    ports = context.ports
+    began = context.run.started_at
+    external_ids = await ports.snapshots.pushed(facts.name, before=began, limit=PUSHED_AT_ONCE)
+    if not external_ids:
+        return
+    asked_at = ports.clock.now()
+    try:
+        answers, _ = await read_by_id(context.connector, facts.name, external_ids)
+    except AuthRefused:
+        raise
+    except AtsError as error:
+        # The next poll reads them again; the records of the lists are imported all the same.
+        name = context.connector.integration
+        log.info("pushed_records_not_read", integration=name, error=type(error).__name__)
+        return
+    records = [record for record in answers.values() if record is not None]
+    await import_records(context, facts, records, asked_at=asked_at)
 
 
 async def read_by_id(

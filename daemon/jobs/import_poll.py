@@ -25,9 +25,8 @@ from daemon.importing.context import ImportContext, ImportPorts, ImportRules
 from daemon.importing.deletions import settle_absences
 from daemon.importing.details import count_pending, details_are_due, import_details
 from daemon.importing.erased import refresh_erased
-from daemon.importing.list_failures import cause_of, note_list_failure
+from daemon.importing.failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
-from daemon.importing.pushed import compare_pushed
 from daemon.importing.recovery import finish_interrupted
 from daemon.importing.reported_deletions import delete_reported
 from daemon.importing.reports import (
@@ -37,7 +36,7 @@ from daemon.importing.reports import (
     report_issues,
     report_unmapped,
 )
-from daemon.importing.retry import retry_failed
+from daemon.importing.retry import compare_pushed, retry_failed
 from daemon.importing.webhooks import apply_webhooks, judge_webhooks
 from daemon.ports.jobs import RunRequest
 from daemon.runtime.supervision import must_pass

@@ -8,7 +8,7 @@ in between repeats work and loses none. A position that is lost is given up: eve
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import structlog
@@ -138,7 +138,13 @@ class StatusIntake:
                     await self._follow(stream, writer, lease, stop)
             except StreamInterrupted as error:
                 log.warning("change_stream_interrupted", error=str(error))
-                await self._pause_before_reopening(stop)
+                self._interruptions += 1
+                pause = backoff_pause(
+                    self._interruptions,
+                    first=self._times.reopen_after,
+                    longest=self._times.reopen_at_most,
+                )
+                await stopped_within(stop, pause)
                 await self._give_up_unreadable(writer, error)
             except PositionLost as lost:
                 pause = await self._give_up(writer, lost.reason)
@@ -248,14 +254,6 @@ class StatusIntake:
         age_s = writer.checkpoint.age(self._ports.clock.now())
         await self._alerts.window(age_s, await self._ports.source.window_seconds())
 
-    async def _pause_before_reopening(self, stop: asyncio.Event) -> None:
-        self._interruptions += 1
-        times = self._times
-        pause = backoff_pause(
-            self._interruptions, first=times.reopen_after, longest=times.reopen_at_most
-        )
-        await stopped_within(stop, pause)
-
     async def _give_up_unreadable(self, writer: CheckpointWriter, error: StreamInterrupted) -> None:
         """Gives the position up if its content ended the stream too often to try it again."""
         self._unread = self._unread + 1 if error.by_content else 0
@@ -274,7 +272,11 @@ class StatusIntake:
         for _ in range(2 * TRIES):
             try:
                 async with self._opened(writer) as stream:
-                    await self._take_in_until(stream, writer, until)
+                    is_over = False
+                    while not is_over:
+                        batch = await stream.next_batch()
+                        await self._take_in(batch, writer)
+                        is_over = reaches(batch, until)
             except StreamInterrupted as error:
                 if not error.by_content:
                     raise
@@ -283,13 +285,4 @@ class StatusIntake:
                 await self._give_up(writer, lost.reason)
             else:
                 await self._check_window(writer)
-                return
-
-    async def _take_in_until(
-        self, stream: OpenStream[StatusEvent], writer: CheckpointWriter, until: datetime
-    ) -> None:
-        while True:
-            batch = await stream.next_batch()
-            await self._take_in(batch, writer)
-            if reaches(batch, until):
                 return
