@@ -71,42 +71,26 @@ class _ServedChannel:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class NotificationSender:
     """Sends messages about alerts. Any number of replicas may run one."""
 
-    def __init__(
-        self,
-        *,
-        alerts: Alerts,
-        alert_states: AlertStates,
-        queue: NotificationQueue,
-        channels: Sequence[Channel],
-        clock: Clock,
-        policy: AlertPolicy | None = None,
-        limits: SenderLimits | None = None,
-        jitter: Jitter = random.random,
-        observer: LoopObserver | None = None,
-    ) -> None:
-        self._alerts = alerts
-        self._alert_states = alert_states
-        self._queue = queue
-        self._channels = tuple(channels)
-        self._clock = clock
-        self._policy = policy or AlertPolicy()
-        self._limits = limits or SenderLimits()
-        self._jitter = jitter
-        self._observer = observer
-        self._changed = asyncio.Event()
-        self._looked_for_orphans: datetime | None = None
-
-    @property
-    def channels(self) -> Sequence[Channel]:
-        """The channels in force."""
-        return self._channels
+    alerts: Alerts
+    alert_states: AlertStates
+    queue: NotificationQueue
+    channels: Sequence[Channel]
+    """The channels in force."""
+    clock: Clock
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    limits: SenderLimits = field(default_factory=SenderLimits)
+    jitter: Jitter = random.random
+    observer: LoopObserver | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _looked_for_orphans: datetime | None = None
 
     def use(self, channels: Sequence[Channel]) -> None:
         """Replace the channels; one that is left out finishes what it is sending and is closed."""
-        self._channels = tuple(channels)
+        self.channels = tuple(channels)
         self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,14 +116,14 @@ class NotificationSender:
         self, before: list[_ServedChannel], tasks: asyncio.TaskGroup
     ) -> list[_ServedChannel]:
         """Serve exactly the channels in force."""
-        gone = [one for one in before if one.channel not in self._channels]
+        gone = [one for one in before if one.channel not in self.channels]
         for one in gone:
             one.stop.set()
             await asyncio.wait([one.task])
             await _close(one.channel)
         kept = [one for one in before if one not in gone]
         served = [one.channel for one in kept]
-        return kept + [self._begin(c, tasks) for c in self._channels if c not in served]
+        return kept + [self._begin(c, tasks) for c in self.channels if c not in served]
 
     def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _ServedChannel:
         stop = asyncio.Event()
@@ -152,35 +136,35 @@ class NotificationSender:
     ) -> None:
         async def repeat(stop: asyncio.Event) -> None:
             await work()
-            while not await stopped_within(stop, self._limits.tick):
+            while not await stopped_within(stop, self.limits.tick):
                 await work()
 
-        backoff = Backoff(base=self._limits.tick, cap=max(LONGEST_PAUSE, self._limits.tick))
-        await supervise(name, repeat, backoff, stop=stop, observer=self._observer)
+        backoff = Backoff(base=self.limits.tick, cap=max(LONGEST_PAUSE, self.limits.tick))
+        await supervise(name, repeat, backoff, stop=stop, observer=self.observer)
 
     async def drain_once(self) -> DrainCounts:
         """Plan what is due now, and offer every channel what is due to it, once."""
         sent = DrainCounts(planned=await self.plan())
-        await asyncio.gather(*(self._deliver_due(channel, sent) for channel in self._channels))
+        await asyncio.gather(*(self._deliver_due(channel, sent) for channel in self.channels))
         return sent
 
     async def plan(self) -> int:
         """Queue the messages that are due; returns how many were new."""
         planned = 0
         await self._give_up_orphans()
-        if not self._channels:
+        if not self.channels:
             await self._pass_over_what_is_over()
             return 0
         while due := await self._unplanned():
-            now = self._clock.now()
-            recent = await self._alert_states.messaged_since(now - self._policy.storm_window)
-            plan = plan_messages(due, recent, now=now, policy=self._policy)
+            now = self.clock.now()
+            recent = await self.alert_states.messaged_since(now - self.policy.storm_window)
+            plan = plan_messages(due, recent, now=now, policy=self.policy)
             for alert in plan.silent:
-                await self._alert_states.mark_planned(alert, now=now, silent=True)
+                await self.alert_states.mark_planned(alert, now=now, silent=True)
             for message in plan.messages:
-                covered = await self._queue.enqueue(message, self._names, now=now)
+                covered = await self.queue.enqueue(message, self._names, now=now)
                 for alert in (a for a in message.alerts if a.round in covered):
-                    await self._alert_states.mark_planned(alert, now=now, silent=False)
+                    await self.alert_states.mark_planned(alert, now=now, silent=False)
             planned += len(plan.messages)
             if not plan.messages:
                 break
@@ -188,18 +172,18 @@ class NotificationSender:
 
     async def _pass_over_what_is_over(self) -> None:
         """Without a channel: what came and went is history; what is open waits for a channel."""
-        now = self._clock.now()
-        for alert in await self._alert_states.due(now):
+        now = self.clock.now()
+        for alert in await self.alert_states.due(now):
             if alert.resolved_at is not None:
-                await self._alert_states.mark_planned(alert, now=now, silent=True)
+                await self.alert_states.mark_planned(alert, now=now, silent=True)
 
     async def _give_up_orphans(self) -> None:
         """Not before the horizon: another replica may have a newer configuration."""
-        now, last = self._clock.now(), self._looked_for_orphans
-        if last is not None and now - last < self._limits.look_for_orphans_every:
+        now, last = self.clock.now(), self._looked_for_orphans
+        if last is not None and now - last < self.limits.look_for_orphans_every:
             return
-        gone = await self._queue.give_up_orphans(
-            self._names, created_before=now - self._limits.horizon, now=now
+        gone = await self.queue.give_up_orphans(
+            self._names, created_before=now - self.limits.horizon, now=now
         )
         self._looked_for_orphans = now
         if gone:
@@ -207,26 +191,26 @@ class NotificationSender:
 
     async def _unplanned(self) -> Sequence[AlertState]:
         """Returns what is due or soon will be, after finishing what a killed planner had begun."""
-        now = self._clock.now()
-        due = await self._alert_states.due(now + self._policy.group_window)
-        covered = await self._queue.finish_planned(due, self._names, now=now)
+        now = self.clock.now()
+        due = await self.alert_states.due(now + self.policy.group_window)
+        covered = await self.queue.finish_planned(due, self._names, now=now)
         for alert in (a for a in due if a.round in covered):
-            await self._alert_states.mark_planned(alert, now=now, silent=False)
+            await self.alert_states.mark_planned(alert, now=now, silent=False)
         return [alert for alert in due if alert.round not in covered]
 
     @property
     def _names(self) -> list[str]:
-        return [channel.name for channel in self._channels]
+        return [channel.name for channel in self.channels]
 
     async def _deliver_due(self, channel: Channel, sent: DrainCounts) -> None:
-        while delivery := await self._queue.claim(channel.name, now=self._clock.now()):
+        while delivery := await self.queue.claim(channel.name, now=self.clock.now()):
             if not await self._deliver(channel, delivery, sent):
                 break
 
     async def _deliver(self, channel: Channel, delivery: ChannelMessage, sent: DrainCounts) -> bool:
         """True if the channel is worth another message right now."""
         try:
-            async with asyncio.timeout(self._limits.send_timeout.total_seconds()):
+            async with asyncio.timeout(self.limits.send_timeout.total_seconds()):
                 await channel.send(delivery.payload, delivery_id=delivery.id)
         except TimeoutError:
             return await self._put_off(delivery, "The channel did not answer in time.", sent)
@@ -238,12 +222,10 @@ class NotificationSender:
             if must_pass(error):
                 raise
             return await self._broke(channel, delivery, error, sent)
-        if self._observer is not None:
-            self._observer.worked(_sending(channel))
-        await self._queue.delivered(delivery, now=self._clock.now())
-        await self._alerts.resolve(
-            alert_key(AlertKind.NOTIFICATION_UNDELIVERED, None, channel.name)
-        )
+        if self.observer is not None:
+            self.observer.worked(_sending(channel))
+        await self.queue.delivered(delivery, now=self.clock.now())
+        await self.alerts.resolve(alert_key(AlertKind.NOTIFICATION_UNDELIVERED, None, channel.name))
         sent.delivered += 1
         return True
 
@@ -255,19 +237,19 @@ class NotificationSender:
         *,
         requested_s: float | None = None,
     ) -> bool:
-        now = self._clock.now()
-        if now - delivery.created_at >= self._limits.horizon:
+        now = self.clock.now()
+        if now - delivery.created_at >= self.limits.horizon:
             return await self._give_up(delivery, error, sent)
-        pause = channel_pause(delivery.attempts, requested_s=requested_s, chance=self._jitter())
-        await self._queue.retry(delivery, at=now + pause, error=error)
+        pause = channel_pause(delivery.attempts, requested_s=requested_s, chance=self.jitter())
+        await self.queue.retry(delivery, at=now + pause, error=error)
         log.warning("notification_put_off", channel=delivery.channel, attempts=delivery.attempts)
         sent.failed += 1
         return False
 
     async def _give_up(self, delivery: ChannelMessage, error: str, sent: DrainCounts) -> bool:
-        await self._queue.give_up(delivery, now=self._clock.now(), error=error)
+        await self.queue.give_up(delivery, now=self.clock.now(), error=error)
         condition = notification_undelivered(channel=delivery.channel, error=error)
-        await self._alerts.raise_condition(condition)
+        await self.alerts.raise_condition(condition)
         log.error("notification_given_up", channel=delivery.channel, attempts=delivery.attempts)
         sent.dead += 1
         return True
@@ -279,8 +261,8 @@ class NotificationSender:
         log.error(
             "notification_broke", channel=channel.name, error=in_words(error), stack=stack(error)
         )
-        if self._observer is not None:
-            self._observer.failed(_sending(channel), error)
+        if self.observer is not None:
+            self.observer.failed(_sending(channel), error)
         if delivery.attempts >= UNEXPECTED_AT_MOST:
             return await self._give_up(delivery, in_words(error), sent)
         return await self._put_off(delivery, in_words(error), sent)

@@ -6,6 +6,7 @@ to the ATS, `analytics_values`, `analytics_export_log` and the checkpoint `expor
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,27 +41,17 @@ class ExportOutcome(msgspec.Struct, frozen=True):
         return self.failed is None
 
 
+@dataclass(slots=True, eq=False)
 class AnalyticsExport:
     """The export job of one integration. Replicas may run it at the same time."""
 
-    def __init__(
-        self,
-        settings: ExportSettings,
-        connector: Connector,
-        stores: ExportStores,
-        *,
-        leases: Leases,
-        alerts: Alerts,
-        runs: RunLog,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._connector = connector
-        self._stores = stores
-        self._leases = leases
-        self._alerts = alerts
-        self._runs = runs
-        self._clock = clock
+    settings: ExportSettings
+    connector: Connector
+    stores: ExportStores
+    leases: Leases
+    alerts: Alerts
+    runs: RunLog
+    clock: Clock
 
     async def run(self, *, at_once: bool = False) -> ExportOutcome:
         """Exports every complete period that is due, the oldest first, up to the first failure.
@@ -70,28 +61,28 @@ class AnalyticsExport:
         Raises:
             RunFailed: an error of no known kind; the period is recorded as failed like any other.
         """
-        if self._connector.capabilities.analytics is None:
+        if self.connector.capabilities.analytics is None:
             return ExportOutcome(reason=self._not_supported())
-        lease = await self._leases.acquire(f"export:{self._settings.integration}")
+        lease = await self.leases.acquire(f"export:{self.settings.integration}")
         if lease is None:
             return ExportOutcome(reason="another replica is exporting")
         try:
             return await self._catch_up(lease, at_once=at_once)
         finally:
-            await self._leases.release(lease)
+            await self.leases.release(lease)
 
     async def _catch_up(self, lease: HeldLease, *, at_once: bool) -> ExportOutcome:
         exported: list[Period] = []
-        for _ in range(self._settings.periods_per_run):
+        for _ in range(self.settings.periods_per_run):
             period = await self._next_due(lease)
             if period is None:
                 break
-            attempts = await self._stores.log.attempts(self._settings.integration_id, period)
+            attempts = await self.stores.log.attempts(self.settings.integration_id, period)
             if attempts.exported_until is not None:
                 await self._move_on(attempts.exported_until, lease)
                 continue
             last_at = attempts.last_at
-            rests = last_at is not None and self._clock.now() < retry_at(attempts.count, last_at)
+            rests = last_at is not None and self.clock.now() < retry_at(attempts.count, last_at)
             if rests and not at_once:
                 return ExportOutcome(tuple(exported), reason="resting after a failure")
             error = await self._export(period, lease, attempts)
@@ -101,12 +92,12 @@ class AnalyticsExport:
         return ExportOutcome(tuple(exported))
 
     async def _next_due(self, lease: HeldLease) -> Period | None:
-        name = self._settings.integration
-        until = await self._stores.position.load(name)
-        periods = due_periods(until, now=self._clock.now(), every=self._settings.every, limit=1)
+        name = self.settings.integration
+        until = await self.stores.position.load(name)
+        periods = due_periods(until, now=self.clock.now(), every=self.settings.every, limit=1)
         if periods and until is None:
             # From here on the first period counts as missed, however long the ATS is down.
-            await self._stores.position.save(name, periods[0].start, fence=lease.token)
+            await self.stores.position.save(name, periods[0].start, fence=lease.token)
         return periods[0] if periods else None
 
     async def _export(self, period: Period, lease: HeldLease, attempts: Attempts) -> str | None:
@@ -114,29 +105,29 @@ class AnalyticsExport:
         run = await self._start(period)
         metrics: Mapping[str, Any] = {}
         try:
-            metrics = await self._stores.source.metrics(self._settings.integration_id, period)
+            metrics = await self.stores.source.metrics(self.settings.integration_id, period)
             sent = await self._send(period, metrics, lease, attempts)
             await self._succeed(period, metrics, sent, lease)
         except AtsSyncError as error:
             return await self._fail(period, metrics, run, str(error))
         except BaseException as error:
             if isinstance(error, LeaseLost) or must_pass(error):
-                await self._runs.finish(run, "interrupted")
+                await self.runs.finish(run, "interrupted")
                 raise
             if not isinstance(error, Exception | asyncio.CancelledError):
-                await self._runs.finish(run, "failed", error=in_words(error))
+                await self.runs.finish(run, "failed", error=in_words(error))
                 raise
             await self._fail(period, metrics, run, in_words(error))
             raise RunFailed(run, error) from error
-        complaint = sent.complaint(self._settings.field_name)
+        complaint = sent.complaint(self.settings.field_name)
         run.counts.updated = sent.taken
         run.counts.failed = sent.refused
-        await self._runs.finish(run, "partial" if sent.refused else "success", error=complaint)
+        await self.runs.finish(run, "partial" if sent.refused else "success", error=complaint)
         return None
 
     async def _start(self, period: Period) -> Run:
-        settings = self._settings
-        run = await self._runs.start(
+        settings = self.settings
+        run = await self.runs.start(
             "analytics_export", settings.integration, settings.integration_id
         )
         run.details = {"period_start": period.start, "period_end": period.end}
@@ -145,10 +136,10 @@ class AnalyticsExport:
     async def _send(
         self, period: Period, metrics: Mapping[str, Any], lease: HeldLease, attempts: Attempts
     ) -> PeriodResult:
-        match self._connector.capabilities.analytics:
+        match self.connector.capabilities.analytics:
             case "report":
                 _require(lease)
-                await self._connector.send_report(metrics, period_key=period.key)
+                await self.connector.send_report(metrics, period_key=period.key)
                 return PeriodResult(taken=1)
             case "per_application":
                 return await self._send_values(period, lease, attempts)
@@ -159,8 +150,8 @@ class AnalyticsExport:
         self, period: Period, lease: HeldLease, attempts: Attempts
     ) -> PeriodResult:
         sent = PeriodResult(failed_before=attempts.count)
-        sender = ValueSender(self._connector, self._settings, self._stores, sent, period)
-        stores, settings = self._stores, self._settings
+        sender = ValueSender(self.connector, self.settings, self.stores, sent, period)
+        stores, settings = self.stores, self.settings
         async for points in stores.standpoints.batches(settings.integration_id, period):
             known = await stores.values.of(
                 settings.field_name, [point.application_id for point in points]
@@ -181,29 +172,29 @@ class AnalyticsExport:
     async def _succeed(
         self, period: Period, metrics: Mapping[str, Any], sent: PeriodResult, lease: HeldLease
     ) -> None:
-        await self._stores.log.record(
-            self._settings.integration_id,
+        await self.stores.log.record(
+            self.settings.integration_id,
             period,
             status="Success",
             metrics=metrics,
             sent=sent.taken,
-            error=sent.complaint(self._settings.field_name),
+            error=sent.complaint(self.settings.field_name),
         )
         await self._move_on(period.end, lease, is_well=not sent.is_doubtful)
 
     async def _move_on(self, until: datetime, lease: HeldLease, *, is_well: bool = True) -> None:
         """Stores the position last: a crash before this repeats the read of the log only."""
-        name = self._settings.integration
-        await self._stores.position.save(name, until, fence=lease.token)
+        name = self.settings.integration
+        await self.stores.position.save(name, until, fence=lease.token)
         if is_well:
-            await self._alerts.resolve(alert_key(AlertKind.EXPORT_MISSED, name))
+            await self.alerts.resolve(alert_key(AlertKind.EXPORT_MISSED, name))
 
     async def _fail(self, period: Period, metrics: Mapping[str, Any], run: Run, error: str) -> str:
-        settings = self._settings
-        await self._stores.log.record(
+        settings = self.settings
+        await self.stores.log.record(
             settings.integration_id, period, status="Failed", metrics=metrics, error=error
         )
-        await self._alerts.raise_condition(
+        await self.alerts.raise_condition(
             export_missed(
                 IntegrationRef(settings.integration, settings.integration_id),
                 period_start=period.start,
@@ -211,12 +202,12 @@ class AnalyticsExport:
                 error=error,
             )
         )
-        await self._runs.finish(run, "failed", error=error)
+        await self.runs.finish(run, "failed", error=error)
         return error
 
     def _not_supported(self) -> str:
-        ats = self._connector.ats_name
-        why = self._connector.capabilities.waivers.get("analytics")
+        ats = self.connector.ats_name
+        why = self.connector.capabilities.waivers.get("analytics")
         return f"{ats} takes no analytics: {why}" if why else f"{ats} takes no analytics"
 
 

@@ -8,6 +8,7 @@ Reads from the connector and `candidate_snapshots`; writes `candidate_snapshots`
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -50,22 +51,16 @@ class ImportFailed(RunFailed):
     """A run ended without importing everything; what it did import is safe."""
 
 
+@dataclass(slots=True, eq=False)
 class ImportPoll:
     """Imports one integration."""
 
-    def __init__(
-        self,
-        connector: Connector,
-        integration_id: UUID,
-        ports: ImportPorts,
-        rules: ImportRules,
-    ) -> None:
-        self._connector = connector
-        self._integration_id = integration_id
-        self._ports = ports
-        self._rules = rules
-        self._paces: dict[str, Pace] = {}
-        """By list: how its details are read."""
+    connector: Connector
+    integration_id: UUID
+    ports: ImportPorts
+    rules: ImportRules
+    _paces: dict[str, Pace] = field(default_factory=dict)
+    """By list: how its details are read."""
 
     async def run(self, request: RunRequest) -> Run:
         """Imports everything that changed since the last run.
@@ -75,7 +70,7 @@ class ImportPoll:
             LeaseLost: another replica took over; nothing it did is undone.
         """
         job: Job = "detail_import" if request.only_details else "import_poll"
-        run = await self._ports.runs.start(job, self._connector.integration, self._integration_id)
+        run = await self.ports.runs.start(job, self.connector.integration, self.integration_id)
         try:
             await self._import(run, request)
         except ImportFailed:
@@ -83,10 +78,10 @@ class ImportPoll:
         except BaseException as error:
             decisive = first_unlike(error, _KNOWN)
             if isinstance(decisive, LeaseLost):
-                await self._ports.runs.finish(run, "interrupted", error="lease lost")
+                await self.ports.runs.finish(run, "interrupted", error="lease lost")
                 raise decisive from error
             if must_pass(decisive):
-                await self._ports.runs.finish(run, "interrupted", error="shutdown")
+                await self.ports.runs.finish(run, "interrupted", error="shutdown")
                 raise
             await self._note_failure(run, decisive)
             if not isinstance(decisive, Exception | asyncio.CancelledError):
@@ -96,10 +91,10 @@ class ImportPoll:
 
     async def details_due(self) -> bool:
         """Returns True if details of a record are to be read now."""
-        return await details_are_due(self._connector, self._ports)
+        return await details_are_due(self.connector, self.ports)
 
     async def _import(self, run: Run, request: RunRequest) -> None:
-        self._connector.take_issues()  # issues of pushes since the last run
+        self.connector.take_issues()  # issues of pushes since the last run
         context = await self._begin(run, request)
         try:
             await refresh_erased(context)
@@ -136,7 +131,7 @@ class ImportPoll:
         self, context: ImportContext, read: Callable[[ImportContext], Awaitable[None]]
     ) -> None:
         """Imports records that no list was walked for; the pass of an interrupted poll stays."""
-        context.state.resume_or_begin(sweep=False, now=self._ports.clock.now(), fresh=uuid4())
+        context.state.resume_or_begin(sweep=False, now=self.ports.clock.now(), fresh=uuid4())
         interrupted = context.walk if context.walk.resumed_lists else None
         await read(context)
         context.state.walk = interrupted
@@ -155,30 +150,30 @@ class ImportPoll:
             )
         run.outcome, run.error = "failed", in_words(error)
         try:
-            await self._ports.runs.finish(run, run.outcome, error=run.error)
+            await self.ports.runs.finish(run, run.outcome, error=run.error)
         except Exception as unrecorded:  # noqa: BLE001 - MongoDB may be what failed
             log.warning("run_not_recorded", run_id=str(run.id), error=type(unrecorded).__name__)
 
     async def _begin(self, run: Run, request: RunRequest) -> ImportContext:
-        key = f"poll:{self._connector.integration}"
-        stored = await self._ports.checkpoints.load(key)
+        key = f"poll:{self.connector.integration}"
+        stored = await self.ports.checkpoints.load(key)
         state = state_from(stored)
         return ImportContext(
-            connector=self._connector,
-            integration_id=self._integration_id,
-            ports=self._ports,
-            rules=self._rules,
+            connector=self.connector,
+            integration_id=self.integration_id,
+            ports=self.ports,
+            rules=self.rules,
             request=request,
             run=run,
             state=state,
-            saved_at=self._ports.clock.now(),
+            saved_at=self.ports.clock.now(),
             stored=stored,
-            requests_before=self._connector.requests_sent,
+            requests_before=self.connector.requests_sent,
         )
 
     def _begin_walk(self, context: ImportContext) -> None:
-        now = self._ports.clock.now()
-        sweep = context.request.sweep or context.state.sweep_is_due(now, self._rules.sweep_every)
+        now = self.ports.clock.now()
+        sweep = context.request.sweep or context.state.sweep_is_due(now, self.rules.sweep_every)
         walk = context.state.resume_or_begin(sweep=sweep, now=now, fresh=uuid4())
         context.run.details |= {"sweep": walk.sweep, "resumed": bool(walk.resumed_lists)}
 
@@ -189,13 +184,13 @@ class ImportPoll:
         the first such failure is returned.
         """
         walk, failure = context.walk, None
-        for facts in self._connector.lists:
+        for facts in self.connector.lists:
             if facts.name in walk.done:
                 continue
             full = walk.sweep or context.state.needs_full(facts.name, facts.mapping_version)
             walk.begin(facts.name, full=full)
             try:
-                lookups = await self._connector.prepare_mapping(facts.name)
+                lookups = await self.connector.prepare_mapping(facts.name)
                 await import_list(context, facts, lookups)
             except AuthRefused:
                 raise
@@ -217,7 +212,7 @@ class ImportPoll:
 
     async def _end_walk(self, context: ImportContext, *, complete: bool) -> None:
         """Stores the position, unless nothing moved: an idle poll leaves no trace."""
-        state, walk, now = context.state, context.walk, self._ports.clock.now()
+        state, walk, now = context.state, context.walk, self.ports.clock.now()
         if not complete:
             state.walk = walk.after_failure(now, uuid4())
         elif walk.sweep and walk.resumed_lists:
@@ -233,9 +228,9 @@ class ImportPoll:
         self, context: ImportContext, outcome: Outcome, error: AtsError | ServiceFailed | None
     ) -> None:
         run = context.run
-        run.counts.requests = self._connector.requests_sent - context.requests_before
+        run.counts.requests = self.connector.requests_sent - context.requests_before
         await count_pending(context)
-        issues = self._connector.take_issues()
+        issues = self.connector.take_issues()
         if context.request.only_details:
             name_issues(context, issues)
         else:
@@ -247,4 +242,4 @@ class ImportPoll:
         if error is None and hidden:
             outcome, message = "partial", not_read(hidden)
         run.outcome, run.error = outcome, message
-        await self._ports.runs.finish(run, outcome, error=message)
+        await self.ports.runs.finish(run, outcome, error=message)

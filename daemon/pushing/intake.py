@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -25,6 +26,7 @@ TRIES = 3
 """Together with other events, alone, and by the document's present content."""
 
 
+@dataclass(slots=True, eq=False)
 class EventIntake:
     """Makes one row of each event, however often the event is delivered.
 
@@ -32,20 +34,11 @@ class EventIntake:
     events after it are not held up.
     """
 
-    def __init__(
-        self,
-        *,
-        outbox: Outbox,
-        known: KnownApplications,
-        clearview: ClearViewApplications,
-        clock: Clock,
-        fails_by_content: Callable[[Exception], bool],
-    ) -> None:
-        self._outbox = outbox
-        self._known = known
-        self._clearview = clearview
-        self._clock = clock
-        self._fails_by_content = fails_by_content
+    outbox: Outbox
+    known: KnownApplications
+    clearview: ClearViewApplications
+    clock: Clock
+    fails_by_content: Callable[[Exception], bool]
 
     async def plan_and_store(
         self, events: Sequence[StatusEvent], rules: RulesOf
@@ -60,7 +53,7 @@ class EventIntake:
         try:
             return await self._plan_and_store(events, rules)
         except Exception as error:
-            if not self._fails_by_content(error):
+            if not self.fails_by_content(error):
                 raise
             log.warning("status_events_failed", events=len(events), error=type(error).__name__)
         return [row for event in events for row in await self._take_in_alone(event, rules)]
@@ -70,18 +63,18 @@ class EventIntake:
         try:
             return await self._plan_and_store([event], rules)
         except Exception as error:
-            if not self._fails_by_content(error):
+            if not self.fails_by_content(error):
                 raise
         try:
             return await self._plan_and_store([await self._by_present_content(event)], rules)
         except Exception as error:
-            if not self._fails_by_content(error):
+            if not self.fails_by_content(error):
                 raise
             return [await self._give_up(event, error)]
 
     async def _by_present_content(self, event: StatusEvent) -> StatusEvent:
         """Returns the event as if its document had been written just now."""
-        found = (await self._clearview.load([event.application_id])).get(event.application_id)
+        found = (await self.clearview.load([event.application_id])).get(event.application_id)
         if found is None:
             return event
         return replace(
@@ -98,15 +91,15 @@ class EventIntake:
         log.error("status_event_unreadable", application_id=application, error=name, path=location)
         bare = replace(event, status=None, stage=None, rejection_reason=None, external_id=None)
         row = new_row(bare, unreadable(event, name))
-        await self._outbox.add([row], at=self._clock.now())
+        await self.outbox.add([row], at=self.clock.now())
         return row
 
     async def store(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """Stores planned rows; one that MongoDB refuses is stored as a dead letter instead."""
         try:
-            await self._outbox.add(rows, at=self._clock.now())
+            await self.outbox.add(rows, at=self.clock.now())
         except Exception as error:
-            if not self._fails_by_content(error):
+            if not self.fails_by_content(error):
                 raise
             if len(rows) == 1:
                 return [await self._give_up(rows[0].event, error)]
@@ -119,19 +112,19 @@ class EventIntake:
         # Open pushes are read before snapshots: one that ends in between has moved its snapshot
         # by then, so that one of both shows what to expect.
         identified, earlier = await asyncio.gather(
-            self._identify(events), self._outbox.earlier([e.application_id for e in events])
+            self._identify(events), self.outbox.earlier([e.application_id for e in events])
         )
         rows = _planned(identified, await self.known_of(identified), dict(earlier), rules)
-        added = await self._outbox.add(rows, at=self._clock.now())
+        added = await self.outbox.add(rows, at=self.clock.now())
         return rows if added == len(rows) else [replace(row, known=None) for row in rows]
 
     async def _identify(self, events: Sequence[StatusEvent]) -> list[StatusEvent]:
         """Adds integration and external id to update events, which name the document only."""
         unknown = {e.application_id for e in events if e.integration_id is None}
-        owners = dict(await self._clearview.load(list(unknown))) if unknown else {}
+        owners = dict(await self.clearview.load(list(unknown))) if unknown else {}
         gone = unknown - owners.keys()
         if gone:
-            owners |= await self._outbox.identities(list(gone))
+            owners |= await self.outbox.identities(list(gone))
         return [_identified(event, owners.get(event.application_id)) for event in events]
 
     async def known_of(
@@ -144,7 +137,7 @@ class EventIntake:
                 wanted.setdefault(application.integration_id, []).append(application.external_id)
         found: dict[tuple[UUID | None, str | None], KnownApplication] = {}
         for integration_id, external_ids in wanted.items():
-            loaded = await self._known.load(integration_id, external_ids)
+            loaded = await self.known.load(integration_id, external_ids)
             found |= {(integration_id, external_id): k for external_id, k in loaded.items()}
         return found
 

@@ -6,6 +6,7 @@ all integrations: a query for each would cost a core where there are many.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,17 +19,15 @@ OVERLAP = timedelta(seconds=10)
 """Replicas' clocks differ: pushes that became due so recently are reported once more."""
 
 
+@dataclass(slots=True, eq=False)
 class OutboxPoller:
     """Polls the outbox for the deliveries of this process."""
 
-    def __init__(
-        self, outbox: Outbox, clock: Clock, wake: Callable[[], Mapping[UUID, Callable[[], None]]]
-    ) -> None:
-        """`wake` returns the wake-up calls of the deliveries, by integration."""
-        self._outbox = outbox
-        self._clock = clock
-        self._wake = wake
-        self._since: datetime | None = None
+    outbox: Outbox
+    clock: Clock
+    wake: Callable[[], Mapping[UUID, Callable[[], None]]]
+    """Returns the wake-up calls of the deliveries, by integration."""
+    _since: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Polls until stopped."""
@@ -37,10 +36,10 @@ class OutboxPoller:
 
     async def poll(self) -> None:
         """Wakes every delivery that has newly due pushes."""
-        wake = self._wake()
-        now = self._clock.now()
+        wake = self.wake()
+        now = self.clock.now()
         since = (self._since or now) - OVERLAP
         if wake:
-            for integration_id in await self._outbox.newly_due(list(wake), since=since, now=now):
+            for integration_id in await self.outbox.newly_due(list(wake), since=since, now=now):
                 wake[integration_id]()
         self._since = now

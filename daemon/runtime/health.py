@@ -1,5 +1,7 @@
 """Health of an integration's runs: reported once when they fail, and once when they succeed again."""
 
+from dataclasses import dataclass, field
+
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
@@ -22,24 +24,17 @@ _ENDED_BY_A_GOOD_RUN = (
 )
 
 
+@dataclass(slots=True, eq=False)
 class Health:
     """The health of one integration, over all its jobs."""
 
-    def __init__(
-        self, of: IntegrationRef, alerts: Alerts, clock: Clock, policy: AlertPolicy
-    ) -> None:
-        self._of = of
-        self._alerts = alerts
-        self._clock = clock
-        self._policy = policy
-        self._streak = FailureStreak()
-        self._well: set[Job] = set()
-        """Jobs of which no alert about an unexpected error can be open."""
-
-    @property
-    def failures(self) -> int:
-        """Failed runs in a row."""
-        return self._streak.failures
+    of: IntegrationRef
+    alerts: Alerts
+    clock: Clock
+    policy: AlertPolicy
+    _streak: FailureStreak = field(default_factory=FailureStreak)
+    _well: set[Job] = field(default_factory=set)
+    """Jobs of which no alert about an unexpected error can be open."""
 
     async def run_failed(self, failed: RunFailed) -> None:
         """Report a failed run by what its cause is."""
@@ -53,36 +48,36 @@ class Health:
         job = failed.run.job
         self._well.discard(job)
         found = unexpected(failed.cause)
-        condition = run_broke(self._of, job=job, run_id=failed.run.id, found=found)
-        await self._alerts.raise_condition(condition)
+        condition = run_broke(self.of, job=job, run_id=failed.run.id, found=found)
+        await self.alerts.raise_condition(condition)
 
     async def worked(self, job: Job) -> None:
         """A run of this job had no unexpected error: an alert about one is over."""
         if job not in self._well:
-            key = alert_key(AlertKind.UNEXPECTED_ERROR, self._of.name, job)
-            await self._alerts.resolve(key)
+            key = alert_key(AlertKind.UNEXPECTED_ERROR, self.of.name, job)
+            await self.alerts.resolve(key)
             self._well.add(job)
 
     async def failed(self, error: AtsError | ServiceFailed) -> None:
         """Count a failed run; a refused credential is reported at once."""
-        now = self._clock.now()
+        now = self.clock.now()
         if isinstance(error, RateLimited):
             return  # no failure; the rate limit monitor reports it if it lasts
-        self._streak, action = after_run(self._streak, failed=True, now=now, policy=self._policy)
+        self._streak, action = after_run(self._streak, failed=True, now=now, policy=self.policy)
         if self._streak.failures == 1:
             log.warning(
                 "integration_became_unavailable",
-                integration=self._of.name,
+                integration=self.of.name,
                 error=type(error).__name__,
                 status=error.status,
             )
         if isinstance(error, AuthRefused):
-            await self._alerts.raise_condition(auth_refused(self._of, status=error.status))
+            await self.alerts.raise_condition(auth_refused(self.of, status=error.status))
         elif action == "open":
             streak = self._streak
-            await self._alerts.raise_condition(
+            await self.alerts.raise_condition(
                 integration_failing(
-                    self._of,
+                    self.of,
                     failures=streak.failures,
                     since=streak.since or now,
                     error=f"{type(error).__name__}: {error}",
@@ -93,15 +88,15 @@ class Health:
         """A poll went well: what was open about this integration is over."""
         await self.worked("import_poll")
         before = self._streak
-        after, action = after_run(before, failed=False, now=self._clock.now(), policy=self._policy)
+        after, action = after_run(before, failed=False, now=self.clock.now(), policy=self.policy)
         if before.failures and before.since is not None:
             log.info(
                 "integration_recovered",
-                integration=self._of.name,
+                integration=self.of.name,
                 failed_runs=before.failures,
-                after_s=(self._clock.now() - before.since).total_seconds(),
+                after_s=(self.clock.now() - before.since).total_seconds(),
             )
         if action == "resolve":
             for kind in _ENDED_BY_A_GOOD_RUN:
-                await self._alerts.resolve(alert_key(kind, self._of.name))
+                await self.alerts.resolve(alert_key(kind, self.of.name))
         self._streak = after

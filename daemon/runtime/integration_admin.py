@@ -1,6 +1,7 @@
 """Integrations are added, changed and removed at run time: checked first, then stored."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,21 +33,15 @@ Raises:
 """
 
 
+@dataclass(slots=True, eq=False)
 class IntegrationAdmin:
     """The operator's commands about integrations of the database."""
 
-    def __init__(
-        self,
-        store: StoredIntegrationStore,
-        file: Callable[[], CheckedConfig],
-        try_integration: TryIntegration,
-        audit: AuditTrail,
-    ) -> None:
-        """`file` is what the YAML file says now: its names are taken, its definitions are known."""
-        self._store = store
-        self._file = file
-        self._try = try_integration
-        self._audit = audit
+    store: StoredIntegrationStore
+    file: Callable[[], CheckedConfig]
+    """Returns what the YAML file says now: its names are taken, its definitions are known."""
+    try_integration: TryIntegration
+    audit: AuditTrail
 
     async def add(self, name: str, content: Mapping[str, Any]) -> int:
         """Stores a new integration; every replica starts it within seconds. Returns its revision.
@@ -56,8 +51,8 @@ class IntegrationAdmin:
             StorageRefused: the name is taken, or no key to encrypt with is set.
         """
         checked = await self._checked_new(name, content)
-        await self._audit.record("integration.add", name, after=shown_settings(content))
-        return await self._store.add(configured(checked, name), content)
+        await self.audit.record("integration.add", name, after=shown_settings(content))
+        return await self.store.add(configured(checked, name), content)
 
     async def change(
         self, name: str, patch: Mapping[str, Any], *, revisions: Collection[int] | None = None
@@ -74,11 +69,11 @@ class IntegrationAdmin:
             before, content = await self._changed(name, patch, revisions)
             facts = configured(self._checked(name, content), name)
             was = shown_settings(before.content)
-            await self._audit.record(
+            await self.audit.record(
                 "integration.change", name, before=was, after=shown_settings(content)
             )
             try:
-                return await self._store.change(facts, content, revision=before.version.revision)
+                return await self.store.change(facts, content, revision=before.version.revision)
             except StorageRefused as refused:
                 if refused.reason != "changed" or revisions is not None:
                     raise
@@ -92,7 +87,7 @@ class IntegrationAdmin:
 
     async def _one_of(self, name: str, revisions: Collection[int] | None) -> StoredIntegration:
         self._refuse_names_of_the_file(name)
-        found = await self._store.one(name)
+        found = await self.store.one(name)
         if found is None:
             raise StorageRefused("unknown")
         if revisions is not None and found.version.revision not in revisions:
@@ -112,12 +107,12 @@ class IntegrationAdmin:
         try:
             await self._one_of(name, revisions)
         except StorageRefused as refused:
-            if not (again and refused.reason == "unknown" and await self._store.was_removed(name)):
+            if not (again and refused.reason == "unknown" and await self.store.was_removed(name)):
                 raise
-            await self._audit.record("integration.remove", name)
+            await self.audit.record("integration.remove", name)
             return
-        await self._audit.record("integration.remove", name)
-        await self._store.remove(name, revisions=revisions)
+        await self.audit.record("integration.remove", name)
+        await self.store.remove(name, revisions=revisions)
 
     async def try_new(self, name: str, content: Mapping[str, Any]) -> Trial:
         """Checks what would be added, and asks its ATS; stores nothing.
@@ -127,7 +122,7 @@ class IntegrationAdmin:
             StorageRefused: the name is taken.
             AtsError: the ATS refuses the credential, or does not answer.
         """
-        return await self._try(await self._checked_new(name, content), name)
+        return await self.try_integration(await self._checked_new(name, content), name)
 
     async def try_change(
         self, name: str, patch: Mapping[str, Any], *, revisions: Collection[int] | None = None
@@ -140,20 +135,20 @@ class IntegrationAdmin:
             AtsError: the ATS refuses the credential, or does not answer.
         """
         _, content = await self._changed(name, patch, revisions)
-        return await self._try(self._checked(name, content), name)
+        return await self.try_integration(self._checked(name, content), name)
 
     async def _checked_new(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:
         checked = self._checked(name, content)
-        if await self._store.one(name) is not None:
+        if await self.store.one(name) is not None:
             raise StorageRefused("exists")
         return checked
 
     def _checked(self, name: str, content: Mapping[str, Any]) -> CheckedConfig:
         self._refuse_names_of_the_file(name)
-        return check_stored(name, content, self._file())
+        return check_stored(name, content, self.file())
 
     def _refuse_names_of_the_file(self, name: str) -> None:
-        if name in self._file().loaded.value.integrations:
+        if name in self.file().loaded.value.integrations:
             raise StorageRefused("file")
 
 

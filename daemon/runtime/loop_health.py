@@ -5,7 +5,7 @@ of a MongoDB that is away are not the loop's own: they count where MongoDB answe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from daemon.core.alert_texts import loop_broke
@@ -51,21 +51,19 @@ class _Loop:
         self.outage = self.is_red = self.to_report = False
 
 
+@dataclass(slots=True, eq=False)
 class LoopHealth:
     """Implements `daemon.runtime.supervision.LoopObserver`; `report` brings the alerts up to date."""
 
-    def __init__(
-        self, alerts: AlertLedger, clock: Clock, is_outage: Callable[[BaseException], bool]
-    ) -> None:
-        """`is_outage` returns True for an error of a MongoDB that is away."""
-        self._is_outage = is_outage
-        self._alerts = alerts
-        self._clock = clock
-        self._loops: dict[str, _Loop] = {}
-        self._open: set[str] = set()
-        """Keys of open alerts that are this process's to resolve."""
-        self._read_at: float | None = None
-        self._outage_seen_at = float("-inf")
+    alerts: AlertLedger
+    clock: Clock
+    is_outage: Callable[[BaseException], bool]
+    """Returns True for an error of a MongoDB that is away."""
+    _loops: dict[str, _Loop] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    """Keys of open alerts that are this process's to resolve."""
+    _read_at: float | None = None
+    _outage_seen_at: float = float("-inf")
 
     def belongs(self, loop: str, of: IntegrationRef, subject: str) -> None:
         """Notes that a loop works for one integration; `subject` names it in the alert's key."""
@@ -78,7 +76,7 @@ class LoopHealth:
             del self._loops[name]
 
     def failed(self, loop: str, error: BaseException) -> None:
-        now, outage = self._clock.monotonic(), self._is_outage(error)
+        now, outage = self.clock.monotonic(), self.is_outage(error)
         is_explained = outage and now - self._outage_seen_at < SHORT_OUTAGE_S
         if isinstance(error, LeaseLost) or is_explained:
             return
@@ -104,7 +102,7 @@ class LoopHealth:
 
     def outage_seen(self) -> None:
         """One of the databases is away just now, which explains the loops' errors about it."""
-        self._outage_seen_at = self._clock.monotonic()
+        self._outage_seen_at = self.clock.monotonic()
         for one in self._loops.values():
             if one.outage:
                 one.clear()
@@ -115,23 +113,21 @@ class LoopHealth:
         for one in list(self._loops.values()):
             if one.to_report and one.found is not None:
                 found = one.found
-                await self._alerts.raise_condition(
-                    loop_broke(one.of, loop=one.subject, found=found)
-                )
+                await self.alerts.raise_condition(loop_broke(one.of, loop=one.subject, found=found))
                 if one.found is found:  # it may have failed again, or worked, in the meantime
                     one.to_report = False
                 self._open.add(one.key)
             elif one.known_well and one.key in self._open:
-                await self._alerts.resolve(one.key)
+                await self.alerts.resolve(one.key)
                 self._open.discard(one.key)
 
     async def _read_open(self) -> None:
         """Finds what an earlier process left open, or another one that has died since."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if self._read_at is not None and now - self._read_at < READ_EVERY_S:
             return
-        seen_before = None if self._read_at is None else self._clock.now() - LEFT_OPEN
-        self._open |= await self._alerts.open_keys(
+        seen_before = None if self._read_at is None else self.clock.now() - LEFT_OPEN
+        self._open |= await self.alerts.open_keys(
             AlertKind.UNEXPECTED_ERROR, seen_before=seen_before
         )
         self._read_at = now

@@ -1,5 +1,6 @@
 """The time of an integration's next poll: the schedule's, or a later one while webhooks are healthy."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.core.integrations import IntegrationState
@@ -8,25 +9,23 @@ from daemon.core.webhook_health import is_poll_due, is_refused_since
 from daemon.ports.clock import Clock
 
 
+@dataclass(slots=True, eq=False)
 class PollCadence:
     """Decides, whenever the schedule has a poll due, if it is made.
 
     Kept in memory: another process, and this one after a restart, begins with a poll.
     """
 
-    def __init__(
-        self, every: timedelta, every_with_webhooks: timedelta | None, clock: Clock
-    ) -> None:
-        """`every_with_webhooks` is None where webhooks change nothing about polls."""
-        self._every = every
-        self._every_with_webhooks = every_with_webhooks
-        self._clock = clock
-        self._healthy: tuple[datetime, float] | None = None
-        """When the latest poll began, and monotonic time at its end; None if the next one is due."""
+    every: timedelta
+    every_with_webhooks: timedelta | None
+    """None where webhooks change nothing about polls."""
+    clock: Clock
+    _healthy: tuple[datetime, float] | None = None
+    """When the latest poll began, and monotonic time at its end; None if the next one is due."""
 
     def is_due(self, state: IntegrationState | None) -> bool:
         """Returns False while the poll is put off. A poll that was requested is always due."""
-        longest = self._every_with_webhooks
+        longest = self.every_with_webhooks
         if longest is None or self._healthy is None:
             return True
         began_at, ended = self._healthy
@@ -34,8 +33,8 @@ class PollCadence:
             state.request is not None or is_refused_since(began_at, state.webhook_refused_at)
         ):
             return True
-        waited = timedelta(seconds=self._clock.monotonic() - ended)
-        return is_poll_due(waited, every=self._every, every_with_webhooks=longest)
+        waited = timedelta(seconds=self.clock.monotonic() - ended)
+        return is_poll_due(waited, every=self.every, every_with_webhooks=longest)
 
     def reset(self) -> None:
         """Lets the next poll be due by the schedule."""
@@ -44,7 +43,7 @@ class PollCadence:
     def polled(self, run: Run) -> None:
         """Takes a successful poll."""
         if run.outcome == "success" and run.details.get("webhooks_healthy"):
-            self._healthy = run.started_at, self._clock.monotonic()
+            self._healthy = run.started_at, self.clock.monotonic()
 
     def announced(self, run: Run) -> None:
         """Takes an import of announced records: one that failed is read again by the next poll."""

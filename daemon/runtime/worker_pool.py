@@ -31,21 +31,19 @@ class _Running:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(slots=True, eq=False)
 class WorkerPool:
     """Keeps exactly the workers that the configuration wants.
 
     A worker that cannot be made or begun is tried again by itself; it stops no other.
     """
 
-    def __init__(
-        self, make_worker: StartWorker, worker_stopped: WorkerStopped, loops: LoopHealth
-    ) -> None:
-        self._make_worker = make_worker
-        self._worker_stopped = worker_stopped
-        self._loops = loops
-        self._running: dict[str, _Running] = {}
-        self._group: asyncio.TaskGroup | None = None
-        self._ready = asyncio.Event()
+    make_worker: StartWorker
+    worker_stopped: WorkerStopped
+    loops: LoopHealth
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _group: asyncio.TaskGroup | None = None
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, wanted: Mapping[str, object], stop: asyncio.Event) -> None:
         """Work until stopped, then let every worker finish what it has in hand."""
@@ -77,20 +75,20 @@ class WorkerPool:
 
     async def _employ(self, name: str, stop: asyncio.Event) -> None:
         async def work(stop: asyncio.Event) -> None:
-            worker = self._make_worker(name)
+            worker = self.make_worker(name)
             log.info("integration_started", integration=name)
             await worker.run(stop)
 
         loop = f"{name}: {WORKER}"
-        self._loops.belongs(loop, _of(name), WORKER)
-        await supervise(loop, work, BACKOFF, stop=stop, observer=self._loops)
+        self.loops.belongs(loop, _of(name), WORKER)
+        await supervise(loop, work, BACKOFF, stop=stop, observer=self.loops)
 
     async def _stop(self, name: str) -> None:
         one = self._running.pop(name)
         one.stop.set()
         await asyncio.wait([one.task])
-        self._loops.forget(_of(name))
-        self._worker_stopped(name)
+        self.loops.forget(_of(name))
+        self.worker_stopped(name)
         log.info("integration_stopped", integration=name)
 
 
