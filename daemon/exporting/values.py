@@ -5,6 +5,7 @@ value is sent again with the next period. Where no application takes a value the
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -234,11 +235,8 @@ class ValueSender:
         """Returns False if the ATS has none of the applications that it refused first."""
         if not self.connector.capabilities.reads_application:
             return True
-        there = [await self._is_there(ref) for ref in self.sent.refs]
-        return any(there)
-
-    async def _is_there(self, ref: ApplicationRef) -> bool:
-        try:
-            return await self.connector.read_application(ref) is not None
-        except NotFound:
-            return False
+        for ref in self.sent.refs:
+            with suppress(NotFound):
+                if await self.connector.read_application(ref) is not None:
+                    return True
+        return False

@@ -35,25 +35,12 @@ class ListRecord(Protocol):
     def applications(self) -> Sequence[Any]: ...
 
 
-class WithoutAddresses(msgspec.Struct, frozen=True):
-    """The ids of a record."""
+class KnownIds(msgspec.Struct, frozen=True):
+    """The ids of a record, as far as they are known."""
 
     external_id: str
-    candidate: Any
-    applications: Sequence[Any]
-
-
-def without_addresses(record: ListRecord) -> WithoutAddresses:
-    owner = record.candidate and {"external_id": record.candidate["external_id"]}
-    return WithoutAddresses(record.external_id, owner, record.applications)
-
-
-class UnmappedRecord(msgspec.Struct, frozen=True):
-    """A record of which only the id is known."""
-
-    external_id: str
-    candidate: None = None
-    applications: tuple[Any, ...] = ()
+    candidate: Any = None
+    applications: Sequence[Any] = ()
 
 
 def erased_test(
@@ -85,7 +72,7 @@ async def refresh_erased(context: ImportContext, *, at_once: bool = True) -> int
         for facts in context.connector.lists:
             is_erased = erased_in(context, facts.name)
             unread = context.state.unread_of(facts.name)
-            unread.forget([e for e in unread.records if is_erased(UnmappedRecord(e))])
+            unread.forget([e for e in unread.records if is_erased(KnownIds(e))])
     return version
 
 
@@ -97,12 +84,12 @@ async def leave_out_erased(
         return prepared
     version = await refresh_erased(context, at_once=False)
     is_erased = erased_in(context, list_name)
-    gone: set[str] = set()
-    if not context.ports.erased.is_empty:
-        gone = {mapped.external_id for mapped, _ in prepared.changed if is_erased(mapped)}
-        gone |= {e for e in prepared.failures if is_erased(UnmappedRecord(e))}
+    gone = set() if context.ports.erased.is_empty else erased_records(is_erased, prepared)
     for mapped, _ in prepared.changed:
-        if mapped.external_id in gone and not is_erased(without_addresses(mapped)):
+        if mapped.external_id not in gone:
+            continue
+        owner = mapped.candidate and {"external_id": mapped.candidate["external_id"]}
+        if not is_erased(KnownIds(mapped.external_id, owner, mapped.applications)):
             # Refused by the ids as well from now on, and what other lists have brought is removed.
             person = person_of(context.integration_id, list_name, mapped)
             await context.ports.erased.erase_again(person, addresses_of(mapped.candidate))
@@ -115,7 +102,7 @@ async def leave_out_erased(
 def erased_records(is_erased: Callable[[ListRecord], bool], prepared: PreparedPage) -> set[str]:
     """Returns the external ids of a page's records that are of erased people."""
     gone = {mapped.external_id for mapped, _ in prepared.changed if is_erased(mapped)}
-    return gone | {e for e in prepared.failures if is_erased(UnmappedRecord(e))}
+    return gone | {e for e in prepared.failures if is_erased(KnownIds(e))}
 
 
 def without_records(prepared: PreparedPage, gone: Container[str]) -> PreparedPage:

@@ -16,7 +16,7 @@ from daemon.core.import_log import LogLine
 from daemon.core.poll_state import FailureCause, PageInFlight
 from daemon.core.unexpected import unexpected as describe
 from daemon.importing.context import ImportContext
-from daemon.importing.erased import UnmappedRecord, remove_erased
+from daemon.importing.erased import KnownIds, remove_erased
 
 MANY = 10
 """So many failing records are a person's business, whatever the size of the account."""
@@ -83,7 +83,7 @@ async def note_failures(
         await ports.failed.add(list_name, external_id, error=reason, now=now)
         for external_id, reason in tried.items()
     ]
-    await remove_erased(context, list_name, map(UnmappedRecord, tried))
+    await remove_erased(context, list_name, map(KnownIds, tried))
     if any(died):
         await ports.alerts.raise_condition(
             dead_records(context.of, records=await ports.failed.dead())

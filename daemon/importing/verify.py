@@ -23,7 +23,7 @@ from daemon.core.verification import (
     compare_record,
 )
 from daemon.importing.context import peers_of
-from daemon.importing.erased import ListRecord, UnmappedRecord, erased_test
+from daemon.importing.erased import KnownIds, ListRecord, erased_test
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import Snapshots
@@ -114,9 +114,7 @@ class Verification:
         results = await self.connector.map_records(facts.name, records) if records else []
         is_erased = self._erased_in(facts)
         for record, result in zip(records, results, strict=True):
-            if is_erased(
-                result if isinstance(result, Mapped) else UnmappedRecord(record.external_id)
-            ):
+            if is_erased(result if isinstance(result, Mapped) else KnownIds(record.external_id)):
                 continue
             if isinstance(result, Mapped):
                 said.append(_said(facts.name, result, self.own_field))

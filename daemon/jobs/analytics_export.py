@@ -102,7 +102,9 @@ class AnalyticsExport:
 
     async def _export(self, period: Period, lease: HeldLease, attempts: Attempts) -> str | None:
         """Returns what went wrong, if anything did."""
-        run = await self._start(period)
+        of = self.settings
+        run = await self.runs.start("analytics_export", of.integration, of.integration_id)
+        run.details = {"period_start": period.start, "period_end": period.end}
         metrics: Mapping[str, Any] = {}
         try:
             metrics = await self.stores.source.metrics(self.settings.integration_id, period)
@@ -124,14 +126,6 @@ class AnalyticsExport:
         run.counts.failed = sent.refused
         await self.runs.finish(run, "partial" if sent.refused else "success", error=complaint)
         return None
-
-    async def _start(self, period: Period) -> Run:
-        settings = self.settings
-        run = await self.runs.start(
-            "analytics_export", settings.integration, settings.integration_id
-        )
-        run.details = {"period_start": period.start, "period_end": period.end}
-        return run
 
     async def _send(
         self, period: Period, metrics: Mapping[str, Any], lease: HeldLease, attempts: Attempts

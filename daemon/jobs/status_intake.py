@@ -201,14 +201,6 @@ class StatusIntake:
 
     @asynccontextmanager
     async def _opened(self, writer: CheckpointWriter) -> AsyncIterator[OpenStream[StatusEvent]]:
-        stream = await self._open(writer)
-        try:
-            yield stream
-        finally:
-            await stream.close()
-            await writer.save_now()
-
-    async def _open(self, writer: CheckpointWriter) -> OpenStream[StatusEvent]:
         """Opens the stream at the checkpoint; without one at the present moment, and compares all.
 
         The new stream is open, and its start stored, before anything is compared: one of both sees
@@ -226,10 +218,10 @@ class StatusIntake:
             if checkpoint.repair is not None:
                 await writer.begin(stream.start)
                 await self._repair(writer)
-        except BaseException:
+            yield stream
+        finally:
             await stream.close()
-            raise
-        return stream
+            await writer.save_now()
 
     async def _repair(self, writer: CheckpointWriter) -> None:
         """Queues all differences after a loss, in the order of events before the new stream."""

@@ -5,7 +5,7 @@ without a read; all others are found by a scan of the outbox.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -215,20 +215,13 @@ class OutboxDelivery:
         queues = await self._queue.due(
             now=self._ports.clock.now(), limit=slots, busy=list(self._busy)
         )
-        known = await self._known(queues)
+        external_ids = [pushes[0].external_id for pushes in queues.values()]
+        known = await self._ports.known.load(self._integration.id, external_ids) if queues else {}
         for pushes in queues.values():
             self._start(pushes, known.get(pushes[0].external_id), tasks, is_probe=is_probe)
         if len(queues) >= slots:
             self._want_scan()
         return len(queues)
-
-    async def _known(
-        self, queues: Mapping[UUID, Sequence[OpenPush]]
-    ) -> Mapping[str, KnownApplication]:
-        if not queues:
-            return {}
-        external_ids = [pushes[0].external_id for pushes in queues.values()]
-        return await self._ports.known.load(self._integration.id, external_ids)
 
     def _start(
         self,

@@ -19,7 +19,7 @@ from daemon.core.pushes import OpenPush, PushDeferred, PushEnded
 from daemon.core.retry import next_attempt
 from daemon.pushing.ats_calls import AtsCalls, NotAdmitted
 from daemon.pushing.attempt import Attempt, AttemptContext
-from daemon.pushing.push_note import PushNotes
+from daemon.pushing.push_note import with_note
 from daemon.pushing.refusals import error_text, has_moved, refusal_text, state_of
 from models.status import ApplicationStatus
 
@@ -39,7 +39,6 @@ class PushAttempt:
         self._context = context
         self._obsolete = obsolete
         self._ats = AtsCalls(context)
-        self._notes = PushNotes(context, self._ats)
 
     async def run(
         self, push: OpenPush, *, base: ApplicationStatus, known: KnownApplication
@@ -52,7 +51,7 @@ class PushAttempt:
         attempt = Attempt(self._context, push, base, known)
         try:
             async with self._context.attempts:
-                return await self._notes.added_to(await self._resolve(attempt), attempt)
+                return await with_note(await self._resolve(attempt), attempt, self._ats)
         except AtsError as error:
             return await self._after_error(attempt, error)
         except NotAdmitted:

@@ -2,28 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(slots=True, eq=False)
 class GroupCommit(Generic[T, R]):
     """Writes one batch while the next one gathers; with several `run` tasks, several at once."""
 
-    def __init__(
-        self,
-        write: Callable[[Sequence[T]], Awaitable[R]],
-        *,
-        gather_s: float = 0.0,
-        limit: int = 500,
-    ) -> None:
-        """`gather_s`: how long a batch waits for more items."""
-        self._write = write
-        self._gather_s = gather_s
-        self._limit = limit
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._arrived = asyncio.Event()
+    write: Callable[[Sequence[T]], Awaitable[R]]
+    gather_s: float = 0.0
+    """The wait of a batch for more items."""
+    limit: int = 500
+    _waiting: list[tuple[T, asyncio.Future[R]]] = field(default_factory=list)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def submit(self, item: T) -> R:
         """Returns the result of the batch that the item was written with."""
@@ -40,15 +35,15 @@ class GroupCommit(Generic[T, R]):
         """
         while True:
             await self._arrived.wait()
-            if self._gather_s and len(self._waiting) < self._limit:
-                await asyncio.sleep(self._gather_s)
-            batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+            if self.gather_s and len(self._waiting) < self.limit:
+                await asyncio.sleep(self.gather_s)
+            batch, self._waiting = self._waiting[: self.limit], self._waiting[self.limit :]
             if not self._waiting:
                 self._arrived.clear()
             if not batch:
                 continue
             try:
-                result = await self._write([item for item, _ in batch])
+                result = await self.write([item for item, _ in batch])
             except BaseException:
                 for _, future in batch:
                     future.cancel()

@@ -44,19 +44,15 @@ class ConfigSources:
         self._store = store
         self._alerts = alerts
         self._apply = apply
-        self._file = current.checked
+        self.file = current.checked
+        """The file alone."""
         self._stored: Sequence[StoredIntegration] = ()
         self._lock = asyncio.Lock()
-
-    @property
-    def file(self) -> CheckedConfig:
-        """The file alone."""
-        return self._file
 
     async def begin(self) -> None:
         """Adds the integrations of the database to the file's; nothing runs yet."""
         self._stored = await self._store.all()
-        self.current.checked, _ = combined(self._file, self._stored)
+        self.current.checked, _ = combined(self.file, self._stored)
 
     async def use_file(self, checked: CheckedConfig) -> None:
         """Brings an edited file into force.
@@ -69,21 +65,21 @@ class ConfigSources:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Brings integrations into force that any replica adds, changes or removes."""
-        await self._report(combined(self._file, self._stored)[1])
+        await self._report(combined(self.file, self._stored)[1])
         while not await stopped_within(stop, LOOK_EVERY):
             in_force = {one.name: one.version for one in self._stored}
             if await self._store.versions() != in_force:
                 async with self._lock:
-                    await self._use(self._file, await self._store.all())
+                    await self._use(self.file, await self._store.all())
                 log.info("stored_integrations_applied", integrations=len(self._stored))
 
     async def _use(self, file: CheckedConfig, stored: Sequence[StoredIntegration]) -> None:
         checked, refused = combined(file, stored)
-        before, self._file = self._file, file  # first of all: its names are taken
+        before, self.file = self.file, file  # first of all: its names are taken
         try:
             await self._apply(checked)
         except UserError:
-            self._file = before
+            self.file = before
             raise
         self._stored = stored
         await self._store.take_back([configured(checked, name) for name in checked.stored])

@@ -46,7 +46,14 @@ class ConfigWatch:
         """The content that was last applied or refused."""
 
     def _files(self) -> set[Path]:
-        return _watched_files(self._current.checked)
+        """Returns the files that decide what the configuration in force says.
+
+        Those in the folders of `connector_paths` are among them, used or not: a new one may come before
+        one of the same name in the catalog.
+        """
+        document, paths = self._current.loaded.document, self._current.loaded.value.connector_paths
+        folders = [document.path.parent / path for path in paths]
+        return files_of(document) | {file for folder in folders for file in folder.glob("*.y*ml")}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Applies or refuses edits until stopped; what fails on the way is begun again."""
@@ -84,14 +91,3 @@ class ConfigWatch:
         self._current.refused = f"{len(problems)} problems, the first: {problems[0]}"
         log.error("config_refused", problems=len(problems))
         await self._alerts.raise_condition(config_refused(problems=problems))
-
-
-def _watched_files(checked: CheckedConfig) -> set[Path]:
-    """Returns the files that decide what a checked configuration says.
-
-    Those in the folders of `connector_paths` are among them, used or not: a new one may come before
-    one of the same name in the catalog.
-    """
-    document, paths = checked.loaded.document, checked.loaded.value.connector_paths
-    folders = [document.path.parent / path for path in paths]
-    return files_of(document) | {file for folder in folders for file in folder.glob("*.y*ml")}

@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-EXIT_WRONG_USAGE = 2
 EXIT_CUT_OFF = 75
 GRACE = timedelta(seconds=8)
 MARGIN = timedelta(seconds=1)
