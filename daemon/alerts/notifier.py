@@ -25,6 +25,7 @@ from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.notifications import AlertStates, Channel, NotificationQueue
+from daemon.runtime.loop_set import LoopSet
 from daemon.runtime.supervision import (
     Backoff,
     LoopObserver,
@@ -62,15 +63,6 @@ class DrainCounts:
     dead: int = 0
 
 
-@dataclass(slots=True)
-class _ServedChannel:
-    """A channel that is being served."""
-
-    channel: Channel
-    task: asyncio.Task[None]
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 @dataclass(slots=True, eq=False, kw_only=True)
 class NotificationSender:
     """Sends messages about alerts. Any number of replicas may run one."""
@@ -85,51 +77,27 @@ class NotificationSender:
     limits: SenderLimits = field(default_factory=SenderLimits)
     jitter: Jitter = random.random
     observer: LoopObserver | None = None
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _loops: LoopSet[Channel] = field(init=False)
     _looked_for_orphans: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self._loops = LoopSet(self._serve, _close, self.channels)
 
     def use(self, channels: Sequence[Channel]) -> None:
         """Replace the channels; one that is left out finishes what it is sending and is closed."""
-        self.channels = tuple(channels)
-        self._changed.set()
+        self.channels = channels
+        self._loops.use(channels)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plan and deliver until stopped; a message in flight is finished first."""
-        serving: list[_ServedChannel] = []
         async with asyncio.TaskGroup() as tasks:
             plan = self._kept("planning of messages", self.plan, stop)
             tasks.create_task(plan, name="notify:plan")
-            stopping = tasks.create_task(self._notice(stop), name="notify:stop")
-            while not stop.is_set():
-                self._changed.clear()
-                serving = await self._serve(serving, tasks)
-                await self._changed.wait()
-            for one in serving:
-                one.stop.set()
-            stopping.cancel()
+            tasks.create_task(self._loops.run(stop), name="notify:channels")
 
-    async def _notice(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._changed.set()
-
-    async def _serve(
-        self, before: list[_ServedChannel], tasks: asyncio.TaskGroup
-    ) -> list[_ServedChannel]:
-        """Serve exactly the channels in force."""
-        gone = [one for one in before if one.channel not in self.channels]
-        for one in gone:
-            one.stop.set()
-            await asyncio.wait([one.task])
-            await _close(one.channel)
-        kept = [one for one in before if one not in gone]
-        served = [one.channel for one in kept]
-        return kept + [self._begin(c, tasks) for c in self.channels if c not in served]
-
-    def _begin(self, channel: Channel, tasks: asyncio.TaskGroup) -> _ServedChannel:
-        stop = asyncio.Event()
+    async def _serve(self, channel: Channel, stop: asyncio.Event) -> None:
         deliver = partial(self._deliver_due, channel, DrainCounts())
-        work = self._kept(f"messages to {channel.name}", deliver, stop)
-        return _ServedChannel(channel, tasks.create_task(work, name=f"notify:{channel.name}"), stop)
+        await self._kept(f"messages to {channel.name}", deliver, stop)
 
     async def _kept(
         self, name: str, work: Callable[[], Awaitable[object]], stop: asyncio.Event

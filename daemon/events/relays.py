@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from config.operator_events import EventsToHttp, EventsToRabbitMq
 from daemon.core.runs import in_words
 from daemon.events.relay import EventRelay
+from daemon.runtime.loop_set import LoopSet
 from daemon.runtime.supervision import Backoff, LoopObserver, supervise
 
 log = structlog.get_logger(__name__)
@@ -27,13 +27,6 @@ Pairs = list[tuple[Entry, EventRelay]]
 _BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(minutes=1))
 
 
-@dataclass(slots=True)
-class _RunningRelay:
-    relay: EventRelay
-    task: asyncio.Task[None]
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class EventRelays:
     """One relay for each entry of `events`."""
 
@@ -41,7 +34,7 @@ class EventRelays:
         self._make = make
         self._observer = observer
         self._by_entry: Pairs = []
-        self._changed = asyncio.Event()
+        self._loops = LoopSet(self._publish, _close)
         self.use(self.made_for(entries))
 
     @property
@@ -67,7 +60,7 @@ class EventRelays:
     def use(self, relays: Pairs) -> None:
         """Begins the relays that are new, and ends those that are left out."""
         self._by_entry = relays
-        self._changed.set()
+        self._loops.use(self.in_force)
 
     async def begin(self) -> None:
         """Stores a first position for each that has none, before anything is logged."""
@@ -76,42 +69,15 @@ class EventRelays:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publishes until stopped; without an entry it only waits for one."""
-        running: list[_RunningRelay] = []
-        async with asyncio.TaskGroup() as tasks:
-            stopping = tasks.create_task(self._notice(stop), name="events:stop")
-            while not stop.is_set():
-                self._changed.clear()
-                running = await self._serve(running, tasks)
-                await self._changed.wait()
-            await asyncio.gather(*map(_end, running))
-            stopping.cancel()
+        await self._loops.run(stop)
 
-    async def _notice(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._changed.set()
-
-    async def _serve(
-        self, before: list[_RunningRelay], tasks: asyncio.TaskGroup
-    ) -> list[_RunningRelay]:
-        """Runs exactly the relays in force. One that is left out ends before its successor begins."""
-        wanted = self.in_force
-        for one in before:
-            if one.relay not in wanted:
-                await _end(one)
-        kept = [one for one in before if one.relay in wanted]
-        known = [one.relay for one in kept]
-        return kept + [self._begin(relay, tasks) for relay in wanted if relay not in known]
-
-    def _begin(self, relay: EventRelay, tasks: asyncio.TaskGroup) -> _RunningRelay:
-        stop, name = asyncio.Event(), f"events to {relay.subscription.name}"
-        work = supervise(name, relay.run, _BACKOFF, stop=stop, observer=self._observer)
-        return _RunningRelay(relay, tasks.create_task(work, name=name), stop)
+    async def _publish(self, relay: EventRelay, stop: asyncio.Event) -> None:
+        name = f"events to {relay.subscription.name}"
+        await supervise(name, relay.run, _BACKOFF, stop=stop, observer=self._observer)
 
 
-async def _end(one: _RunningRelay) -> None:
-    one.stop.set()
-    await asyncio.wait([one.task])
+async def _close(relay: EventRelay) -> None:
     try:
-        await one.relay.publisher.close()
+        await relay.publisher.close()
     except Exception as error:  # noqa: BLE001 - it is out of use whatever its library says
-        log.warning("sink_not_closed", sink=one.relay.subscription.name, error=in_words(error))
+        log.warning("sink_not_closed", sink=relay.subscription.name, error=in_words(error))
