@@ -20,6 +20,7 @@ from daemon.core.alert_texts import notification_undelivered
 from daemon.core.alerting import AlertState, plan_messages
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.notifications import ChannelFailed, ChannelMessage, MessageRefused, channel_pause
+from daemon.core.retry import Jitter
 from daemon.core.runs import in_words
 from daemon.core.unexpected import stack
 from daemon.ports.alerts import Alerts
@@ -36,7 +37,6 @@ from daemon.runtime.supervision import (
 
 log = structlog.get_logger(__name__)
 
-Jitter = Callable[[], float]
 UNEXPECTED_AT_MOST = 5
 """Attempts at a message that ended by an error of no known kind: the cause may be the message."""
 LONGEST_PAUSE = timedelta(seconds=30)

@@ -53,7 +53,7 @@ class WorkerFactory:
     def make(self, name: str) -> IntegrationWorker:
         """Returns the worker of a configured integration, with its jobs and triggers."""
         app, wanted = self.app, self.config.loaded.value.integrations[name]
-        of = IntegrationRef(name, integration_id(name))
+        of = IntegrationRef.named(name)
         connector = make_connector(app, self.config.checked, name, self.observer)
         export = export_job(app, wanted, connector)
         poll, details_due = poll_job(app, wanted, connector, self._show_pending)

@@ -133,7 +133,7 @@ class _Once:
         self, name: str, subject: str, work: Callable[[], Awaitable[str | None]]
     ) -> None:
         loop = f"{name}: {subject}"
-        self._daemon.loops.belongs(loop, IntegrationRef(name, integration_id(name)), subject)
+        self._daemon.loops.belongs(loop, IntegrationRef.named(name), subject)
         await self._guarded(name, loop, work)
 
     async def _deliver(self, worker: IntegrationWorker) -> str | None:

@@ -64,7 +64,9 @@ def decide_status(
     if is_for_a_person(ats, clearview):
         return None
     if policy == "newest_wins":
-        return _newest(ats_changed_at, clearview_changed_at)
+        if ats_changed_at is None or clearview_changed_at is None:
+            return "ats"  # the customer's record
+        return "clearview" if clearview_changed_at > ats_changed_at else "ats"
     return "ats" if policy == "ats_wins" else "clearview"
 
 
@@ -72,10 +74,3 @@ def is_for_a_person(one: ApplicationStatus, other: ApplicationStatus) -> bool:
     """Returns True if one side hired whom the other side turned down: no rule may undo either."""
     pair = {one, other}
     return ApplicationStatus.HIRED in pair and not pair.isdisjoint(TURNED_DOWN)
-
-
-def _newest(ats: datetime | None, clearview: datetime | None) -> Winner:
-    """Returns the later side; the ATS, the customer's record, unless both times are known."""
-    if ats is None or clearview is None:
-        return "ats"
-    return "clearview" if clearview > ats else "ats"

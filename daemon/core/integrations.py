@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 from uuid import UUID
 
 import msgspec
+
+from models.ids import integration_id
 
 State = Literal["active", "paused", "auth_failed", "disabled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -16,6 +18,10 @@ class IntegrationRef(msgspec.Struct, frozen=True):
 
     name: str
     id: UUID
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        return cls(name, integration_id(name))
 
 
 class ConfiguredIntegration(msgspec.Struct, frozen=True):

@@ -127,7 +127,11 @@ def compare(
     `candidate_base` is the candidate as last seen in any record of the list: several records may
     hold the same person.
     """
-    candidate = after.candidate
+    candidate, vanished = after.candidate, tuple[str, ...]()
+    if before is not None:
+        listed = {a["external_id"] for a in after.applications}
+        known = (a["external_id"] for a in before.applications)
+        vanished = tuple(external_id for external_id in known if external_id not in listed)
     return RecordChange(
         after=after,
         before=before,
@@ -136,7 +140,7 @@ def compare(
         if candidate is None or candidate_base is None
         else tuple(diff_candidate(candidate_base, candidate)),
         applications=tuple(_compare_applications(after, before)) if after.applications else (),
-        vanished_applications=_vanished(after, before),
+        vanished_applications=vanished,
         returned=returned,
     )
 
@@ -147,13 +151,6 @@ def _compare_applications(after: Snapshot, before: Snapshot | None) -> Iterator[
         old = known.get(record["external_id"])
         changes = () if old is None else tuple(diff_application(old, record))
         yield ApplicationChange(record=record, before=old, changes=changes)
-
-
-def _vanished(after: Snapshot, before: Snapshot | None) -> tuple[str, ...]:
-    if before is None:
-        return ()
-    left = {a["external_id"] for a in after.applications}
-    return tuple(a["external_id"] for a in before.applications if a["external_id"] not in left)
 
 
 def ignore_stale_status(change: RecordChange, asked_at: datetime) -> RecordChange:

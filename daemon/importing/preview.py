@@ -21,14 +21,11 @@ from daemon.importing.erased import erased_records, erased_test, without_records
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.listing import window_of
 from daemon.importing.recovery import changes_left, leave_out_taken
+from daemon.ports.jobs import no_progress
 from models.ids import integration_id
 
 Progress = Callable[[str, PreviewCounts, int | None], None]
 """Called after each page: the list, the counts so far, the expected number of records."""
-
-
-def no_progress(_list: str, _counts: PreviewCounts, _expected: int | None) -> None:
-    """Shows nothing."""
 
 
 @dataclass(slots=True)

@@ -32,7 +32,11 @@ async def finish_interrupted(context: ImportContext) -> None:
             await context.save()
             await _finish_page(context, pages[0])
         del pages[0]
-    await _finish_deletions(context)
+    deleting = context.state.deleting
+    for facts in context.connector.lists:
+        if deleting is not None and facts.name == deleting.list_name:
+            await delete_records(context, facts, deleting.external_ids)
+    context.state.deleting = None
 
 
 async def _finish_each(context: ImportContext, page: PageInFlight) -> None:
@@ -56,16 +60,6 @@ async def _finish_page(context: ImportContext, applying: PageInFlight) -> None:
     refused = await deliver(context, applying.list_name, plans, applying.import_id)
     await log_plans(context, [p for p in plans if p.change.external_id not in refused])
     await remove_erased(context, applying.list_name, [p.change.after for p in plans])
-
-
-async def _finish_deletions(context: ImportContext) -> None:
-    deleting = context.state.deleting
-    if deleting is None:
-        return
-    for facts in context.connector.lists:
-        if facts.name == deleting.list_name:
-            await delete_records(context, facts, deleting.external_ids)
-    context.state.deleting = None
 
 
 async def leave_out_taken(

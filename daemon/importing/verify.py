@@ -27,6 +27,7 @@ from daemon.importing.erased import KnownIds, ListRecord, erased_test
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import Snapshots
+from daemon.ports.jobs import no_progress
 from daemon.ports.verification import ClearViewReader
 from models.ids import integration_id
 
@@ -34,10 +35,6 @@ BY_ID_BATCH = 50
 
 Progress = Callable[[str, VerificationCounts, int | None], None]
 """Called after each page: the list, the counts so far, the expected number of records."""
-
-
-def no_progress(_list: str, _counts: VerificationCounts, _expected: int | None) -> None:
-    """Shows nothing."""
 
 
 @dataclass(slots=True)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from connectors.connector import Connector
 from connectors.errors import NotSupported
 from daemon.core.alert_texts import export_missed
@@ -23,22 +21,11 @@ from daemon.core.runs import Run, RunFailed, in_words
 from daemon.exporting.values import ExportSettings, ExportStores, PeriodResult, ValueSender
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
+from daemon.ports.jobs import ExportOutcome
 from daemon.ports.leases import Leases
 from daemon.ports.runs import RunLog
 from daemon.runtime.supervision import must_pass
 from models.errors import AtsSyncError
-
-
-class ExportOutcome(msgspec.Struct, frozen=True):
-    """The outcome of a run. `reason` says why nothing (more) was exported."""
-
-    exported: tuple[Period, ...] = ()
-    failed: Period | None = None
-    reason: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.failed is None
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,7 @@ def import_rules(settings: Integration) -> ImportRules:
         max_percent=settings.deletions.max_percent,
         judges_webhooks=settings.poll.every_with_webhooks is not None,
         attachments=attachment_rules(settings),
-        own_field=_exported_field(settings),
+        own_field=None if settings.analytics is None else settings.analytics.field or DEFAULT_FIELD,
     )
 
 
@@ -60,7 +60,3 @@ def export_settings(name: str, settings: Integration) -> ExportSettings | None:
 def export_check_interval(every: timedelta) -> timedelta:
     """Returns how often to check for due periods: soon after one ends or may be tried again."""
     return min(max(every / 4, timedelta(seconds=1)), timedelta(minutes=5))
-
-
-def _exported_field(settings: Integration) -> str | None:
-    return None if settings.analytics is None else settings.analytics.field or DEFAULT_FIELD

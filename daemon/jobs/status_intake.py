@@ -173,7 +173,13 @@ class StatusIntake:
                     await writer.forget_losses()
                     await self._alerts.settled()
             if comparison.is_due():
-                await self._compare(writer)
+                sequence = writer.checkpoint.present_sequence
+                rows = await self._ports.reconciler.run(
+                    self._rules(), sequence=sequence, occasion=sequence
+                )
+                await self._report(rows, repaired=len(rows))
+                if rows:
+                    log.warning("status_differences_queued", count=len(rows))
 
     async def _take_in(self, batch: EventBatch[StatusEvent], writer: CheckpointWriter) -> None:
         """Stores the rows first and the checkpoint second."""
@@ -233,14 +239,6 @@ class StatusIntake:
         found = recovery(self._times.recoveries, checkpoint.losses)
         await self._alerts.repaired(checkpoint.repair or "", len(rows), found)
         await writer.repaired()
-
-    async def _compare(self, writer: CheckpointWriter) -> None:
-        """Queues differences that the stream should have reported."""
-        sequence = writer.checkpoint.present_sequence
-        rows = await self._ports.reconciler.run(self._rules(), sequence=sequence, occasion=sequence)
-        await self._report(rows, repaired=len(rows))
-        if rows:
-            log.warning("status_differences_queued", count=len(rows))
 
     async def _check_window(self, writer: CheckpointWriter) -> None:
         age_s = writer.checkpoint.age(self._ports.clock.now())

@@ -6,13 +6,14 @@ from typing import Protocol
 
 import msgspec
 
+from daemon.core.analytics import Period
 from daemon.core.runs import Run
 
 Progress = Callable[[str, Run, int | None], None]
 """Called after each page: the list, the run so far, the expected number of records. Must not raise."""
 
 
-def no_progress(_list: str, _run: Run, _expected: int | None) -> None:
+def no_progress(_list: str, _counts: object, _expected: int | None) -> None:
     """Shows nothing."""
 
 
@@ -73,22 +74,22 @@ class FileJob(Protocol):
         ...
 
 
-class ExportResult(Protocol):
-    """The result of one export."""
+class ExportOutcome(msgspec.Struct, frozen=True):
+    """The outcome of one export. `reason` says why nothing, or nothing more, was exported."""
+
+    exported: tuple[Period, ...] = ()
+    failed: Period | None = None
+    reason: str | None = None
 
     @property
-    def ok(self) -> bool: ...
-
-    @property
-    def reason(self) -> str | None:
-        """Returns why nothing, or nothing more, was exported; None where all that is due was."""
-        ...
+    def ok(self) -> bool:
+        return self.failed is None
 
 
 class ExportJob(Protocol):
     """The export of analytics to the ATS."""
 
-    async def run(self, *, at_once: bool = False) -> ExportResult:
+    async def run(self, *, at_once: bool = False) -> ExportOutcome:
         """Exports the periods that are due; `at_once` also those that rest after a failure.
 
         Raises:

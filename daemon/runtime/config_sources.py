@@ -21,7 +21,6 @@ from daemon.runtime.checked_config import (
 from daemon.runtime.settings_documents import configured
 from daemon.runtime.supervision import stopped_within
 from models.errors import UserError
-from models.ids import integration_id
 
 LOOK_EVERY = timedelta(seconds=2)
 
@@ -87,7 +86,7 @@ class ConfigSources:
 
     async def _report(self, refused: Mapping[str, str]) -> None:
         for one in self._stored:
-            of = IntegrationRef(one.name, integration_id(one.name))
+            of = IntegrationRef.named(one.name)
             if one.name in refused:
                 await self._alerts.raise_condition(
                     stored_integration_refused(of, problem=refused[one.name])

@@ -1,17 +1,13 @@
 """The tasks of the daemon: what runs beside what, and what ends before what."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
-from daemon.runtime.supervision import Backoff, LoopObserver, supervise
+from daemon.runtime.supervision import Backoff, Loop, LoopObserver, supervise
 from daemon.runtime.worker import BACKOFF
-
-Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
-"""Runs until its event is set."""
 
 _QUICK_BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(seconds=5))
 """For the loops that all work depends on."""

@@ -9,7 +9,6 @@ from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from models.ids import integration_id
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +34,6 @@ class RateLimitMonitor:
                 await self.alerts.resolve(alert_key(AlertKind.RATE_LIMITED, name))
                 del self._streaks[name]
             elif streak.is_long(self.policy):
-                of = IntegrationRef(name, integration_id(name))
+                of = IntegrationRef.named(name)
                 condition = rate_limited(of, since=streak.since, until=streak.until)
                 await self.alerts.raise_condition(condition)

@@ -12,7 +12,6 @@ from daemon.core.integrations import IntegrationRef
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.runtime.supervision import stopped_within
-from models.ids import integration_id
 
 CHECK_CLOCK_EVERY = timedelta(minutes=5)
 REPORT_EVERY = timedelta(days=1)
@@ -42,7 +41,7 @@ class SunsetWatch:
             if api.sunset is None or api.sunset - today > SUNSET_NOTICE:
                 await self._alerts.resolve(alert_key(AlertKind.VERSION_SUNSET, name))
                 continue
-            of = IntegrationRef(name, integration_id(name))
+            of = IntegrationRef.named(name)
             condition = version_sunset(
                 of, version=api.version or "", sunset=api.sunset, today=today
             )

@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -16,6 +16,10 @@ from models.backoff import backoff_pause
 log = structlog.get_logger(__name__)
 
 LONGEST_SETTLING = timedelta(minutes=5)
+
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Work that goes on until its event is set."""
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -71,7 +75,7 @@ def must_pass(error: BaseException) -> bool:
 
 async def supervise(
     name: str,
-    work: Callable[[asyncio.Event], Awaitable[None]],
+    work: Loop,
     backoff: Backoff,
     *,
     stop: asyncio.Event,
@@ -102,9 +106,7 @@ async def supervise(
         await stopped_within(stop, backoff.pause(health.failures))
 
 
-async def _until_stopped(
-    work: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event
-) -> None:
+async def _until_stopped(work: Loop, stop: asyncio.Event) -> None:
     await work(stop)
     if not stop.is_set():
         raise LoopEnded

@@ -5,7 +5,7 @@ in one of them is counted and tried again; it neither stops the others nor any o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from daemon.runtime.integration_state import IntegrationStateCache, StateListene
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger, first_due
-from daemon.runtime.supervision import Backoff, stopped_within, supervise
+from daemon.runtime.supervision import Backoff, Loop, stopped_within, supervise
 
 log = structlog.get_logger("daemon.runtime.worker")
 
@@ -40,7 +40,6 @@ LEASE_WATCH = timedelta(seconds=3)
 FINISH = timedelta(seconds=3)
 """The time for work in hand once the daemon is stopped."""
 DATABASE_RETRY = timedelta(seconds=2)
-Work = Callable[[asyncio.Event], Awaitable[None]]
 
 POLLS, PUSHES, EXPORTS, FILES = "polls", "pushes", "exports", "attachments"
 """Its loops, as alerts name them."""
@@ -124,7 +123,7 @@ class IntegrationWorker:
         finally:
             await self.connector.close()
 
-    async def _keep(self, work: Work, subject: str, stop: asyncio.Event) -> None:
+    async def _keep(self, work: Loop, subject: str, stop: asyncio.Event) -> None:
         loops, name = self._shared.loops, self.loop_name(subject)
         loops.belongs(name, IntegrationRef(self.name, self._id), subject)
         await supervise(name, work, BACKOFF, stop=stop, observer=loops)
@@ -161,7 +160,7 @@ class IntegrationWorker:
             await self._shared.leases.release(lease)
         return None if failed is None else f"the poll failed: {failed}"
 
-    def _loops(self) -> Iterator[tuple[str, Work]]:
+    def _loops(self) -> Iterator[tuple[str, Loop]]:
         yield POLLS, self._polls
         if self.jobs.delivery is not None:
             yield PUSHES, self.jobs.delivery.run

@@ -10,18 +10,11 @@ from daemon.core.integrations import IntegrationRef
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.supervision import supervise
 from daemon.runtime.worker import BACKOFF, IntegrationWorker
-from models.ids import integration_id
 
 log = structlog.get_logger("daemon.runtime.worker_pool")
 
 WORKER = "worker"
 """A worker as a whole, as alerts name it: what fails before its loops are begun."""
-
-StartWorker = Callable[[str], IntegrationWorker]
-"""Makes the worker of a configured integration."""
-
-WorkerStopped = Callable[[str], None]
-"""Called when an integration's worker has gone for good."""
 
 
 @dataclass(slots=True)
@@ -38,8 +31,10 @@ class WorkerPool:
     A worker that cannot be made or begun is tried again by itself; it stops no other.
     """
 
-    make_worker: StartWorker
-    worker_stopped: WorkerStopped
+    make_worker: Callable[[str], IntegrationWorker]
+    """Makes the worker of a configured integration."""
+    worker_stopped: Callable[[str], None]
+    """Called when an integration's worker has gone for good."""
     loops: LoopHealth
     _running: dict[str, _Running] = field(default_factory=dict)
     _group: asyncio.TaskGroup | None = None
@@ -80,17 +75,13 @@ class WorkerPool:
             await worker.run(stop)
 
         loop = f"{name}: {WORKER}"
-        self.loops.belongs(loop, _of(name), WORKER)
+        self.loops.belongs(loop, IntegrationRef.named(name), WORKER)
         await supervise(loop, work, BACKOFF, stop=stop, observer=self.loops)
 
     async def _stop(self, name: str) -> None:
         one = self._running.pop(name)
         one.stop.set()
         await asyncio.wait([one.task])
-        self.loops.forget(_of(name))
+        self.loops.forget(IntegrationRef.named(name))
         self.worker_stopped(name)
         log.info("integration_stopped", integration=name)
-
-
-def _of(name: str) -> IntegrationRef:
-    return IntegrationRef(name, integration_id(name))

@@ -1,7 +1,6 @@
 """A supervised task: quiet while it repeats its failure, heard when it breaks and when it recovers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from structlog.testing import capture_logs
 from daemon.runtime.supervision import (
     LONGEST_SETTLING,
     Backoff,
+    Loop,
     stopped_within,
     supervise,
 )
@@ -21,10 +21,7 @@ SOON = timedelta(milliseconds=1)
 QUICK = Backoff(base=SOON, cap=SOON, settled_after=timedelta(hours=1))
 
 
-Work = Callable[[asyncio.Event], Awaitable[None]]
-
-
-def failing(times: int, then: Work) -> Work:
+def failing(times: int, then: Loop) -> Loop:
     left = [times]
 
     async def work(stop: asyncio.Event) -> None:
