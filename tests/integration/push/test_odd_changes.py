@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from daemon.core.status_events import StreamInterrupted
+from daemon.pushing.intake import EventIntake
 from daemon.pushing.stream_checkpoint import STREAM_KEY
 from daemon.store.delivery_queue import MongoDeliveryQueue
 from models.status import ApplicationStatus
@@ -215,7 +216,7 @@ async def test_an_event_that_fails_three_times_is_passed_by_what_its_document_sa
             raise KeyError("stage")
         return await known_of(listed)
 
-    monkeypatch.setattr(intake, "known_of", fails_on_a_stage)
+    monkeypatch.setattr(EventIntake, "known_of", lambda _, events: fails_on_a_stage(events))
     await write(world, "a1", status="interview", stage__name="Onsite")
     await healthy_is_pushed(world)
 
@@ -235,7 +236,7 @@ async def test_an_event_that_always_fails_is_a_dead_letter_with_its_document(
             raise ValueError("secret of the document")
         return await known_of(listed)
 
-    monkeypatch.setattr(intake, "known_of", fails_on_one)
+    monkeypatch.setattr(EventIntake, "known_of", lambda _, events: fails_on_one(events))
     await write(world, "a1", status="interview", rejection_reason=BROKEN_TEXT)
     await healthy_is_pushed(world)
 
