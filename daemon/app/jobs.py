@@ -19,7 +19,7 @@ from daemon.jobs.rules import export_settings, import_rules
 from daemon.ports.jobs import DetailsDue, PollJob, RunRequest
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake
-from daemon.pushing.reconcile import ReconcilePorts, Reconciler
+from daemon.pushing.reconcile import Reconciler
 from daemon.runtime.checked_config import CheckedConfig
 from daemon.runtime.integration_admin import Trial
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition
@@ -119,13 +119,11 @@ def event_intake(app: AppServices) -> EventIntake:
 def reconciliation(app: AppServices) -> Reconciler:
     """Returns what compares all of ClearView with the snapshots."""
     return Reconciler(
-        ReconcilePorts(
-            outbox=app.outbox,
-            clearview=MongoClearViewApplications(app.mongo),
-            conflicts=MongoOpenConflicts(app.mongo),
-            intake=event_intake(app),
-            clock=app.clock,
-        )
+        outbox=app.outbox,
+        clearview=MongoClearViewApplications(app.mongo),
+        conflicts=MongoOpenConflicts(app.mongo),
+        intake=event_intake(app),
+        clock=app.clock,
     )
 
 

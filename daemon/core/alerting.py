@@ -12,7 +12,7 @@ intervals in between.
   everyone who keeps it as open can close it. Otherwise no message is ever sent about it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -96,12 +96,17 @@ def plan_messages(
     `recent` are those with a message within the storm window. Alerts in neither part of the plan are
     held back by a mute, by a storm or by others that keep coming: they remain due.
     """
-    due, sent = tuple(due), _count_by_bucket(recent, now - policy.storm_window)
+    due, storm_began = tuple(due), now - policy.storm_window
+    sent = Counter(
+        (alert.last_phase, alert.cause)
+        for alert in recent
+        if alert.last_message_at is not None and alert.last_message_at > storm_began
+    )
     messages: list[AlertMessage] = []
     audible = [a for a in due if not _is_muted(a, now)]
     silent = [a for a in due if _is_muted(a, now) and _came_and_went(a)]
     for (phase, cause), alerts in _buckets(audible).items():
-        if sent.get((phase, cause), 0) >= policy.storm_size:
+        if sent[phase, cause] >= policy.storm_size:
             silent += [a for a in alerts if _came_and_went(a)]
         elif _is_ripe(alerts, now, policy):
             messages += _grouped(phase, alerts, policy.storm_size)
@@ -133,14 +138,6 @@ def _is_ripe(alerts: Sequence[AlertState], now: datetime, policy: AlertPolicy) -
     """True if no more are coming, or the first has waited long enough for them."""
     dates = [alert.due_at or now for alert in alerts]
     return max(dates) <= now or min(dates) + policy.longest_hold <= now
-
-
-def _count_by_bucket(recent: Iterable[AlertState], since: datetime) -> dict[tuple[Phase, str], int]:
-    counts: dict[tuple[Phase, str], int] = defaultdict(int)
-    for alert in recent:
-        if alert.last_message_at is not None and alert.last_message_at > since:
-            counts[alert.last_phase, alert.cause] += 1
-    return counts
 
 
 def _is_muted(alert: AlertState, now: datetime) -> bool:

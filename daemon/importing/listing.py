@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from connectors.errors import CursorRefused
 from connectors.values import Cursor, ListFacts, Page, Window
@@ -68,36 +69,30 @@ async def _begin(context: ImportContext, facts: ListFacts, lookups: str) -> "Lis
     )
 
 
+@dataclass(slots=True, eq=False)
 class ListWalk:
     """One walk of one list, as the source of its pages."""
 
-    def __init__(
-        self,
-        context: ImportContext,
-        facts: ListFacts,
-        lookups: str,
-        window: Window,
-        *,
-        failing: frozenset[str],
-        began_empty: bool,
-        remap_all: bool,
-    ) -> None:
-        self.window = window
-        self.failing = failing
-        self.remap_all = remap_all
-        """Unchanged records are mapped, too."""
-        self.seen = HashedIdSet()
-        """External ids that the walk has shown so far."""
-        self._context = context
-        self._facts = facts
-        self._lookups = lookups
-        self._began_empty = began_empty
-        self._was_resumed = facts.name in context.walk.resumed_lists
-        self._records = 0
-        self._last: Page | None = None
-        self._pages: AsyncIterator[Page] = context.connector.pages(
-            facts.name, window, position=self.at.position
-        )
+    context: ImportContext
+    facts: ListFacts
+    lookups: str
+    window: Window
+    failing: frozenset[str]
+    began_empty: bool
+    remap_all: bool
+    """Unchanged records are mapped, too."""
+    seen: HashedIdSet = field(default_factory=HashedIdSet)
+    """External ids that the walk has shown so far."""
+    _records: int = 0
+    _last: Page | None = None
+    _was_resumed: bool = field(init=False)
+    _pages: AsyncIterator[Page] = field(init=False)
+    _arrivals: deque[datetime] = field(init=False)
+
+    def __post_init__(self) -> None:
+        context, name = self.context, self.facts.name
+        self._was_resumed = name in context.walk.resumed_lists
+        self._pages = context.connector.pages(name, self.window, position=self.at.position)
         now = context.ports.clock.now()
         # The connector reads ahead: it requests a page when the one before the last has arrived.
         self._arrivals = deque([now, now], maxlen=2)
@@ -105,7 +100,7 @@ class ListWalk:
     @property
     def at(self) -> ListPosition:
         """The stored position of the walk."""
-        return self._context.walk.positions[self._facts.name]
+        return self.context.walk.positions[self.facts.name]
 
     @property
     def is_doubtful(self) -> bool:
@@ -121,7 +116,7 @@ class ListWalk:
             await _next_of(self._pages)
         asked_at = self._arrivals[0]
         if not page.is_continued:
-            self._arrivals.append(self._context.ports.clock.now())
+            self._arrivals.append(self.context.ports.clock.now())
         return RequestedPage(page, asked_at)
 
     def compared(self, prepared: PreparedPage) -> None:
@@ -129,62 +124,62 @@ class ListWalk:
         self._records += prepared.seen
         self.seen.add_all(prepared.external_ids)
         self.seen.add_all(f.external_id for f in prepared.page.failed if f.external_id)
-        self._context.request.progress(
-            self._facts.name, self._context.run, prepared.page.expected_total
+        self.context.request.progress(
+            self.facts.name, self.context.run, prepared.page.expected_total
         )
 
     def written(self, page: Page) -> None:
         """Moves the position after the page, once all its parts are written."""
         self._last = page
         if not (page.last or page.is_continued):
-            self._context.walk.move(self._facts.name, page.position)
+            self.context.walk.move(self.facts.name, page.position)
 
     async def finish(self, pages: PageImport) -> None:
         """Stores what the walk proves: the cursor, the mapping, and the records it has shown."""
-        context, name, last = self._context, self._facts.name, self._last
-        await watch_fields(context, self._facts, pages.filled, pages.mapped)
+        context, name, last = self.context, self.facts.name, self._last
+        await watch_fields(context, self.facts, pages.filled, pages.mapped)
         if last is not None and last.partial:
             return
         # A record without a usable id may be any of those that seem to be missing.
         if last is not None and self._proves_absence(last) and not context.unidentified[name]:
-            context.shown[name] = ShownList(self.seen, self._began_empty)
+            context.shown[name] = ShownList(self.seen, self.began_empty)
         if last is not None and last.next_cursor is not None and await self._may_move_on():
             self._move_cursor(last.next_cursor)
         if self.window.is_full:
             await self._clear_hidden()
             self._note_mapping(pages.unread)
-            if context.walk.sweep and self._facts.detail and self._facts.detail.swept:
+            if context.walk.sweep and self.facts.detail and self.facts.detail.swept:
                 await context.ports.details.sweep(name, context.ports.clock.now())
 
     def _proves_absence(self, last: Page) -> bool:
         is_whole = self.window.is_full and not self._was_resumed
-        return is_whole and self._facts.complete_listing_proves_absence and last.complete
+        return is_whole and self.facts.complete_listing_proves_absence and last.complete
 
     async def _clear_hidden(self) -> None:
         """Removes what `privacy` keeps out from what was stored before it did, after a change of the rules.
 
         The position is stored later: after a kill the next run does it again.
         """
-        facts, ports = self._facts, self._context.ports
-        mapped_by = self._context.state.mappings.get(facts.name)
+        facts, ports = self.facts, self.context.ports
+        mapped_by = self.context.state.mappings.get(facts.name)
         if mapped_by != facts.mapping_version and (mapped_by is not None or facts.hidden):
             await ports.history.clear(facts.hidden, facts.hides_custom)
             await ports.snapshots.drop_previous(facts.name)
 
     def _note_mapping(self, unread: int) -> None:
         """Takes that a complete walk mapped the records by the present rules and lookup lists."""
-        state, name = self._context.state, self._facts.name
-        maps_all = self.remap_all or state.mappings.get(name) != self._facts.mapping_version
-        state.mappings[name] = self._facts.mapping_version
+        state, name = self.context.state, self.facts.name
+        maps_all = self.remap_all or state.mappings.get(name) != self.facts.mapping_version
+        state.mappings[name] = self.facts.mapping_version
         if self._was_resumed:
             return
-        state.lookups[name] = self._lookups
+        state.lookups[name] = self.lookups
         if maps_all:
             state.unread_of(name).all_mapped(unread)
 
     def _move_cursor(self, cursor: Cursor) -> None:
         """Stores the cursor; rarely while idle, since an ATS may return another token each time."""
-        state, name, now = self._context.state, self._facts.name, self._context.ports.clock.now()
+        state, name, now = self.context.state, self.facts.name, self.context.ports.clock.now()
         fresh = now - state.cursors_at.get(name, EPOCH) < RENEW_IDLE_CURSOR
         if self._records == 0 and name in state.cursors and fresh:
             return
@@ -193,9 +188,9 @@ class ListWalk:
 
     async def _may_move_on(self) -> bool:
         """A record that failed and cannot be read by id must stay inside the next window."""
-        if self._facts.reads_by_id:
+        if self.facts.reads_by_id:
             return True
-        return not await self._context.ports.failed.all_ids(self._facts.name)
+        return not await self.context.ports.failed.all_ids(self.facts.name)
 
 
 async def _next_of(pages: AsyncIterator[Page]) -> Page | None:

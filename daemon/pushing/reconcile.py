@@ -1,10 +1,9 @@
 """Reconciliation: all of ClearView is compared with the snapshots, and differences are queued."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-
-import msgspec
 
 from daemon.core.applications import ApplicationInClearView, KnownApplication
 from daemon.core.push_plan import PlannedPush, plan_event
@@ -20,8 +19,9 @@ _OPEN = frozenset({"pending", "in_flight", "retrying"})
 _DECIDED = frozenset({"dead", "skipped"})
 
 
-class ReconcilePorts(msgspec.Struct, frozen=True):
-    """The contracts and steps that a reconciliation uses."""
+@dataclass(slots=True, eq=False)
+class Reconciler:
+    """Finds work that no event reported."""
 
     outbox: Outbox
     clearview: ClearViewApplications
@@ -29,16 +29,9 @@ class ReconcilePorts(msgspec.Struct, frozen=True):
     intake: EventIntake
     clock: Clock
 
-
-class Reconciler:
-    """Finds work that no event reported."""
-
-    def __init__(self, ports: ReconcilePorts) -> None:
-        self._ports = ports
-
     async def next_epoch(self) -> int:
         """Returns an epoch after every stream that the outbox has rows of."""
-        return await self._ports.outbox.highest_epoch() + 1
+        return await self.outbox.highest_epoch() + 1
 
     async def run(self, rules: RulesOf, *, sequence: str, occasion: str) -> list[OutboxRow]:
         """Queues a push for every application whose status differs, and returns the rows.
@@ -47,7 +40,7 @@ class Reconciler:
         """
         queued: list[OutboxRow] = []
         async for rows in self._found(rules, sequence, occasion):
-            queued += await self._ports.intake.store(rows)
+            queued += await self.intake.store(rows)
         return queued
 
     async def preview(self, rules: RulesOf) -> list[OutboxRow]:
@@ -57,8 +50,8 @@ class Reconciler:
     async def _found(
         self, rules: RulesOf, sequence: str, occasion: str
     ) -> AsyncIterator[list[OutboxRow]]:
-        async for page in self._ports.clearview.all():
-            known = await self._ports.intake.known_of(page)
+        async for page in self.clearview.all():
+            known = await self.intake.known_of(page)
             suspects = [
                 one
                 for one in page
@@ -80,11 +73,11 @@ class Reconciler:
         An import writes in the same order, so that an unfinished one is not mistaken for a change.
         """
         ids = [a.application_id for a in suspects]
-        earlier = await self._ports.outbox.earlier(ids)
-        known = await self._ports.intake.known_of(suspects)
-        present = await self._ports.clearview.load(ids)
-        latest = await self._ports.outbox.latest(ids)
-        in_conflict = await self._ports.conflicts.clearview_statuses(ids)
+        earlier = await self.outbox.earlier(ids)
+        known = await self.intake.known_of(suspects)
+        present = await self.clearview.load(ids)
+        latest = await self.outbox.latest(ids)
+        in_conflict = await self.conflicts.clearview_statuses(ids)
         rows = []
         for application in present.values():
             snapshot = known.get((application.integration_id, application.external_id))
@@ -117,7 +110,7 @@ class Reconciler:
         if in_conflict.get(application.application_id) == application.status:
             return True
         return not _differs(application, snapshot) or _import_is_under_way(
-            application, snapshot, self._ports.clock.now()
+            application, snapshot, self.clock.now()
         )
 
     def _event(
@@ -127,7 +120,7 @@ class Reconciler:
             event_id=f"repair:{occasion}:{application.application_id}:{application.status}",
             sequence=sequence,
             application_id=application.application_id,
-            at=self._ports.clock.now(),
+            at=self.clock.now(),
             status=application.status,
             rejection_reason=application.rejection_reason,
             integration_id=application.integration_id,

@@ -16,7 +16,7 @@ from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import PushPorts, PushSettings
 from daemon.pushing.intake import EventIntake, RulesOf
-from daemon.pushing.reconcile import ReconcilePorts, Reconciler
+from daemon.pushing.reconcile import Reconciler
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.conflicts import MongoOpenConflicts
@@ -60,9 +60,7 @@ def build_intake(
         clock=clock,
         fails_by_content=fails_by_content,
     )
-    reconciler = Reconciler(
-        ReconcilePorts(outbox, clearview, MongoOpenConflicts(mongo), intake, clock)
-    )
+    reconciler = Reconciler(outbox, clearview, MongoOpenConflicts(mongo), intake, clock)
     ports = IntakePorts(
         source=ApplicationStream(mongo.clearview, clock, idle_ms=idle_ms),
         intake=intake,
