@@ -129,8 +129,8 @@ def reconciliation(app: AppServices) -> Reconciler:
 
 def poll_job(
     app: AppServices, wanted: Integration, connector: Connector, show_pending: Callable[[Run], None]
-) -> tuple[PollJob, DetailsDue | None]:
-    """Returns the import of an integration, and the question if details are due, if it has any."""
+) -> tuple[PollJob, DetailsDue]:
+    """Returns the import of an integration, and the question if details are due."""
     has_details = any(facts.detail is not None for facts in connector.lists)
     identity = integration_id(connector.integration)
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
@@ -141,7 +141,7 @@ def poll_job(
             show_pending(run)
         return run
 
-    return poll, job.details_due if has_details else None
+    return poll, job.details_due
 
 
 def attachment_ports(

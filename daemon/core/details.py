@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from daemon.core.diff import CUSTOM
+from daemon.core.diff import ATTACHMENTS, CUSTOM
 from daemon.core.exported_field import without_own
 from daemon.core.snapshot import Record, Snapshot, changed_at
 
-FILES = "attachments"
 CANDIDATE, APPLICATION = "candidate", "application"
 OF_APPLICATIONS = ("source", "custom_fields")
 """The fields of applications that details may give."""
@@ -129,7 +128,7 @@ def _kept(
         if name == CUSTOM:
             keys = memory.keys.get(part, frozenset())
             kept[name] = {k: v for k, v in old.items() if k in keys} | now
-        elif name == FILES:
+        elif name == ATTACHMENTS:
             shown = {each["external_id"] for each in now}
             kept[name] = [
                 *now,
@@ -183,8 +182,8 @@ def with_details(
                 *(_keys(fields, memory, APPLICATION) for fields in own.values() or (of_all,))
             ),
         },
-        frozenset(each["external_id"] for each in of_candidate[FILES])
-        if FILES in of_candidate
+        frozenset(each["external_id"] for each in of_candidate[ATTACHMENTS])
+        if ATTACHMENTS in of_candidate
         else memory.files
         if memory
         else frozenset(),
@@ -231,14 +230,14 @@ def _merged(
         listed = {k: v for k, v in record[CUSTOM].items() if k not in mine | theirs}
         kept = {k: v for k, v in (base or record)[CUSTOM].items() if k in theirs}
         found[CUSTOM] = listed | kept | read[CUSTOM]
-    if FILES in read:
-        now = {f["external_id"] for f in read[FILES]}
+    if ATTACHMENTS in read:
+        now = {f["external_id"] for f in read[ATTACHMENTS]}
         foreign = (others.files if others else frozenset()) - now
         own = now | (memory.files if memory else frozenset())
-        found[FILES] = [
-            *(f for f in record[FILES] if f["external_id"] not in own | foreign),
-            *(f for f in (base or record)[FILES] if f["external_id"] in foreign),
-            *read[FILES],
+        found[ATTACHMENTS] = [
+            *(f for f in record[ATTACHMENTS] if f["external_id"] not in own | foreign),
+            *(f for f in (base or record)[ATTACHMENTS] if f["external_id"] in foreign),
+            *read[ATTACHMENTS],
         ]
     return found
 

@@ -63,12 +63,15 @@ def plan_event(
     A status that the snapshot holds already came from the ATS (or went there): that is the echo
     rule. After an unfinished push nothing can be an echo, because the snapshot will move.
     """
-    refusal = _not_for_the_ats(event, known, rules)
-    if refusal is not None or known is None:
-        return refusal or _NOT_AT_ATS
+    refusal = _refusal(event, rules)
+    if refusal is not None:
+        return refusal
+    if known is None or known.gone:
+        return Skip("not_at_ats", "the ATS is not known to have this application")
     before_stage = _stage_before(event, known, earlier)
     stage = event.stage if names_another_stage(event.stage, before_stage) else None
-    status = _status_of(event, known, earlier)
+    before = known.state.status if earlier is None else earlier.status
+    status = before if event.status is None else ApplicationStatus(event.status)
     if earlier is not None:
         return PlannedPush(status, stage, expected=None)
     if holds(known.state, status, stage):
@@ -88,21 +91,12 @@ def _stage_before(
     return earlier.stage
 
 
-_NOT_AT_ATS = Skip("not_at_ats", "the ATS is not known to have this application")
-
-
-def _not_for_the_ats(
-    event: StatusEvent, known: KnownApplication | None, rules: PushRules | None
-) -> Skip | None:
+def _refusal(event: StatusEvent, rules: PushRules | None) -> Skip | None:
+    """Returns the reason why no ATS gets the change; None if one may."""
     if rules is None:
         return Skip("unknown_integration", "the application belongs to no configured integration")
     if not rules.enabled:
         return Skip("push_disabled", "push.enabled is false for this integration")
-    return _no_status(event) or (_NOT_AT_ATS if known is None or known.gone else None)
-
-
-def _no_status(event: StatusEvent) -> Skip | None:
-    """Returns the reason why the write names no status that an ATS could have."""
     if event.problem is not None:
         return Skip("wrong_type", f"{event.problem}; {_ALLOWED}", failed=True)
     if event.status is None and event.stage is None:
@@ -118,14 +112,6 @@ def unreadable(event: StatusEvent, error: str) -> Skip:
     name = event.document or str(event.application_id)
     message = f"the change of document {name} cannot be handled ({error}); correct the document"
     return Skip("unreadable", message, failed=True)
-
-
-def _status_of(
-    event: StatusEvent, known: KnownApplication, earlier: UnfinishedPush | None
-) -> ApplicationStatus:
-    if event.status is not None:
-        return ApplicationStatus(event.status)
-    return known.state.status if earlier is None else earlier.status
 
 
 def names_another_stage(stage: AtsRef | None, before: AtsRef | None) -> bool:

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import structlog
 
-from connectors.connector import Connector
 from connectors.errors import BrokenAnswer, Rejected, Unavailable, UnexpectedPayload
 from connectors.values import DetailFacts, JobsOfRecords, ListFacts, MappingFailed, RecordDetails
 from daemon.core.details import (
@@ -27,7 +26,7 @@ from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, compare
 from daemon.core.snapshot import Record, Snapshot, newest_candidates, owners_of
 from daemon.importing.apply import apply_plans, log_plans, plan_changes
-from daemon.importing.context import ImportContext, ImportPorts
+from daemon.importing.context import ImportContext
 from daemon.importing.erased import remove_erased
 from daemon.importing.failures import unexpected
 
@@ -38,14 +37,6 @@ _OF_RECORDS = (BrokenAnswer, Rejected, Unavailable, UnexpectedPayload)
 """The errors that records may be to blame for, if the ATS has answered."""
 _LOOK_EVERY_S = 0.2
 """While a batch is read, it is looked so often if something urgent waits."""
-
-
-async def details_are_due(connector: Connector, ports: ImportPorts) -> bool:
-    """Returns True if details of a record are to be read now."""
-    for facts in connector.lists:
-        if facts.detail and await ports.details.due(facts.name, ports.clock.now(), limit=1):
-            return True
-    return False
 
 
 async def count_pending(context: ImportContext) -> None:

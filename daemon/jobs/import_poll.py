@@ -24,7 +24,7 @@ from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules
 from daemon.importing.deletions import settle_absences
-from daemon.importing.details import count_pending, details_are_due, import_details
+from daemon.importing.details import count_pending, import_details
 from daemon.importing.erased import refresh_erased
 from daemon.importing.failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
@@ -91,7 +91,11 @@ class ImportPoll:
 
     async def details_due(self) -> bool:
         """Returns True if details of a record are to be read now."""
-        return await details_are_due(self.connector, self.ports)
+        details, now = self.ports.details, self.ports.clock.now()
+        for facts in self.connector.lists:
+            if facts.detail is not None and await details.due(facts.name, now, limit=1):
+                return True
+        return False
 
     async def _import(self, run: Run, request: RunRequest) -> None:
         self.connector.take_issues()  # issues of pushes since the last run

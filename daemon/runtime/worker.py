@@ -50,8 +50,7 @@ class Jobs(msgspec.Struct, frozen=True):
     """The jobs of one integration; None where the operator did not configure one."""
 
     poll: PollJob
-    details_due: DetailsDue | None
-    """None where nothing is read in the background."""
+    details_due: DetailsDue
     delivery: DeliveryJob | None
     export: ExportJob | None
     files: FileJob
@@ -270,7 +269,7 @@ class IntegrationWorker:
 
     async def _import_details(self, under: RunRequest, must_yield: Callable[[], bool]) -> None:
         """A failure is no outage of the integration: the next poll finds out, and details wait."""
-        if self.jobs.details_due is None or not await self.jobs.details_due():
+        if not await self.jobs.details_due():
             return
         try:
             await self.jobs.poll(replace(under, only_details=True, must_yield=must_yield))

@@ -49,6 +49,9 @@ class OneIntegration:
         self.imports.put_nowait("events" if request.only_webhooks else "poll")
         return Run(uuid4(), "import_poll", "acme", uuid4(), START, outcome="success")
 
+    async def details_due(self) -> bool:
+        return False
+
     def worker(self) -> IntegrationWorker:
         me, clock = cast("Any", self), MovingClock(START)
         loops = SimpleNamespace(belongs=_nothing, failed=_nothing, worked=_nothing)
@@ -57,7 +60,7 @@ class OneIntegration:
         return IntegrationWorker(
             uuid4(),
             cast("Any", connector),
-            Jobs(self.poll, None, None, None, cast("Any", files)),
+            Jobs(self.poll, self.details_due, None, None, cast("Any", files)),
             Triggers(Trigger("poll:acme"), None, PollCadence(timedelta(minutes=5), None, clock)),
             me,
             SharedServices(
