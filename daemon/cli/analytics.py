@@ -12,7 +12,7 @@ from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 if TYPE_CHECKING:
     from config.operator import OperatorConfig
     from daemon.core.analytics import Period
-    from daemon.jobs.analytics_export import ExportOutcome
+    from daemon.ports.jobs import ExportOutcome
 
 DAY = timedelta(hours=24)
 FromOption = Annotated[
