@@ -10,13 +10,13 @@ from connectors.connector import Connector, Observer
 from connectors.registry import create_connector
 from daemon.app.services import AppServices
 from daemon.attachments.context import AttachmentPorts
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.exporting.values import ExportStores
 from daemon.importing.context import ImportPorts
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import export_settings, import_rules
-from daemon.ports.jobs import DetailsDue, PollJob, RunRequest
+from daemon.ports.jobs import DetailsDue, PollJob
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.reconcile import Reconciler

@@ -11,8 +11,7 @@ from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
     from config.operator import OperatorConfig
-    from daemon.core.analytics import Period
-    from daemon.ports.jobs import ExportOutcome
+    from daemon.core.analytics import ExportOutcome, Period
 
 DAY = timedelta(hours=24)
 FromOption = Annotated[

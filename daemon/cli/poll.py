@@ -14,10 +14,9 @@ from daemon.cli.command_context import CommandContext, command_context, renewed_
 from daemon.cli.session import EXIT_FAILED, err, out, run_async, show, usage_error
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
-from daemon.core.runs import Run, RunCounts
+from daemon.core.runs import Run, RunCounts, RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
-from daemon.ports.jobs import RunRequest
 from daemon.runtime.health import Health
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage

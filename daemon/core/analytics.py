@@ -58,6 +58,18 @@ class Period(msgspec.Struct, frozen=True, order=True):
         return f"{iso(self.start)}/{iso(self.end)}"
 
 
+class ExportOutcome(msgspec.Struct, frozen=True):
+    """The outcome of one export. `reason` says why nothing, or nothing more, was exported."""
+
+    exported: tuple[Period, ...] = ()
+    failed: Period | None = None
+    reason: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.failed is None
+
+
 class Attempts(msgspec.Struct, frozen=True):
     """The attempts at the export of a period."""
 

@@ -1,5 +1,6 @@
 """Runs of jobs: what they count, how they end, and the words for what ended them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -43,6 +44,31 @@ class Run(msgspec.Struct):
     outcome: Outcome = "running"
     error: str | None = None
     """The message of a run that was no success."""
+
+
+Progress = Callable[[str, Run, int | None], None]
+"""Called after each page: the list, the run so far, the expected number of records. Must not raise."""
+
+
+def no_progress(_list: str, _counts: object, _expected: int | None) -> None:
+    """Shows nothing."""
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """The request for one import, beyond the schedule."""
+
+    fence: int
+    """The fencing token of the lease that it runs under."""
+    still_held: Callable[[], bool] = lambda: True
+    sweep: bool = False
+    accept_deletions: bool = False
+    only_webhooks: bool = False
+    """Read only the records that waiting webhook events name, and no list."""
+    only_details: bool = False
+    """Read only details that are due, until `must_yield`."""
+    must_yield: Callable[[], bool] = lambda: False
+    """Returns True once a poll or a webhook event waits."""
+    progress: Progress = no_progress
 
 
 class RunFailed(Exception):

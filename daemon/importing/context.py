@@ -17,7 +17,7 @@ from daemon.core.conflict import Policy
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import ListingPass, PollState
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.core.webhook_health import Record
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.alerts import Alerts
@@ -35,7 +35,6 @@ from daemon.ports.imports import (
     Pushes,
     Snapshots,
 )
-from daemon.ports.jobs import RunRequest
 from daemon.ports.runs import RunLog
 from daemon.ports.webhooks import WebhookQueue
 

@@ -1,4 +1,4 @@
-"""What could not be imported: records, logged, kept and tried again; lists, and their stored positions."""
+"""Failures of an import: records, logged, kept and tried again; lists, and their stored positions."""
 
 from collections.abc import Mapping, Sequence
 

@@ -12,6 +12,7 @@ from daemon.core.lost_push import keep_unless_made
 from daemon.core.poll_state import ListingPass, PollState, state_from
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
 from daemon.core.record_change import RecordChange
+from daemon.core.runs import no_progress
 from daemon.importing.apply import plan_changes
 from daemon.importing.change_detection import ChangeDetector
 from daemon.importing.comparison import RecordComparison
@@ -21,7 +22,6 @@ from daemon.importing.erased import erased_records, erased_test, without_records
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.listing import window_of
 from daemon.importing.recovery import changes_left, leave_out_taken
-from daemon.ports.jobs import no_progress
 from models.ids import integration_id
 
 Progress = Callable[[str, PreviewCounts, int | None], None]

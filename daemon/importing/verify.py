@@ -13,6 +13,7 @@ from connectors.connector import Connector
 from connectors.values import DetailFacts, ListFacts, Mapped, RawRecord, Window
 from daemon.core.details import with_known_details
 from daemon.core.exported_field import without_own
+from daemon.core.runs import no_progress
 from daemon.core.snapshot import Known, Record, Snapshot, newest_candidates
 from daemon.core.verification import (
     Drift,
@@ -27,7 +28,6 @@ from daemon.importing.erased import KnownIds, ListRecord, erased_test
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.erasures import ErasedPeople
 from daemon.ports.imports import Snapshots
-from daemon.ports.jobs import no_progress
 from daemon.ports.verification import ClearViewReader
 from models.ids import integration_id
 

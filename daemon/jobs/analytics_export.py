@@ -13,7 +13,14 @@ from typing import Any
 from connectors.connector import Connector
 from connectors.errors import NotSupported
 from daemon.core.alert_texts import export_missed
-from daemon.core.analytics import Attempts, Period, due_periods, retry_at, values_to_send
+from daemon.core.analytics import (
+    Attempts,
+    ExportOutcome,
+    Period,
+    due_periods,
+    retry_at,
+    values_to_send,
+)
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease, LeaseLost
@@ -21,7 +28,6 @@ from daemon.core.runs import Run, RunFailed, in_words
 from daemon.exporting.values import ExportSettings, ExportStores, PeriodResult, ValueSender
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
-from daemon.ports.jobs import ExportOutcome
 from daemon.ports.leases import Leases
 from daemon.ports.runs import RunLog
 from daemon.runtime.supervision import must_pass

@@ -19,7 +19,7 @@ from connectors.errors import AtsError, AuthRefused
 from daemon.core.details import Pace
 from daemon.core.leases import LeaseLost
 from daemon.core.poll_state import state_from
-from daemon.core.runs import Job, Outcome, Run, RunFailed, in_words
+from daemon.core.runs import Job, Outcome, Run, RunFailed, RunRequest, in_words
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.unexpected import first_unlike, stack, unexpected
 from daemon.importing.context import ImportContext, ImportPorts, ImportRules
@@ -39,7 +39,6 @@ from daemon.importing.reports import (
 )
 from daemon.importing.retry import compare_pushed, retry_failed
 from daemon.importing.webhooks import apply_webhooks, judge_webhooks
-from daemon.ports.jobs import RunRequest
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)

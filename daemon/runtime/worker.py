@@ -19,10 +19,10 @@ from connectors.connector import Connector
 from connectors.errors import AuthRefused
 from daemon.core.integrations import IntegrationRef, IntegrationState
 from daemon.core.leases import HeldLease, LeaseLost
-from daemon.core.runs import Run, RunFailed
+from daemon.core.runs import Run, RunFailed, RunRequest
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
-from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob, RunRequest
+from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health

@@ -11,10 +11,10 @@ from connectors.definition import Definition, load_definition, load_definition_t
 from connectors.registry import create_connector
 from daemon.app.jobs import import_ports
 from daemon.app.services import AppServices
+from daemon.core.runs import RunRequest
 from daemon.importing.verify import Verification
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import import_rules
-from daemon.ports.jobs import RunRequest
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.errors import Forbidden, Rejected, Unavailable
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.connection import Mongo
 from models.ids import candidate_id
 from tests.support.fake_ats import START, FakeAts, FakeConnector, ids

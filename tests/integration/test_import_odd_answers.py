@@ -20,10 +20,9 @@ from connectors.errors import (
 from connectors.values import ReadIssue
 from daemon.core import unread_fields
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
-from daemon.core.runs import Run, RunFailed
+from daemon.core.runs import Run, RunFailed, RunRequest
 from daemon.core.snapshot import Snapshot
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots

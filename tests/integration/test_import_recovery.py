@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
+from daemon.core.runs import RunRequest
 from daemon.core.snapshot import Snapshot
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots

@@ -9,12 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.values import Page, Window
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.core.snapshot import Snapshot
 from daemon.importing import page_slot
 from daemon.importing.context import ImportRules
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.connection import Mongo
 from daemon.store.snapshots import MongoSnapshots

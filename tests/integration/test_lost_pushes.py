@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import AtsMove, OutboxRow, PushEnded
+from daemon.core.runs import RunRequest
 from daemon.core.status_events import StatusEvent
 from daemon.jobs.import_poll import ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.connection import Mongo
 from daemon.store.outbox import MongoOutbox
 from daemon.store.outbox_rows import open_push

@@ -16,12 +16,11 @@ from connectors.simulator.world import File, Person
 from daemon.attachments.context import AttachmentPorts
 from daemon.core.attachments import AttachmentRules
 from daemon.core.integrations import IntegrationRef
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.importing.context import ImportPorts, ImportRules
 from daemon.jobs.attachment_fetch import AttachmentFetch
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.attachments import FileShelf
-from daemon.ports.jobs import RunRequest
 from daemon.ports.metrics import Metrics
 from daemon.runtime.clock import SystemClock
 from daemon.store.alerts import AlertStore

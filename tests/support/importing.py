@@ -6,11 +6,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from daemon.core.runs import Run
+from daemon.core.runs import Run, RunRequest
 from daemon.importing.context import ImportPorts, ImportRules
 from daemon.jobs.import_poll import ImportPoll
 from daemon.ports.clock import Clock
-from daemon.ports.jobs import RunRequest
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.attachments import MongoAttachmentQueue

@@ -11,11 +11,11 @@ from config.encryption_key import encryption_keys
 from daemon.core.erasure import PersonIds
 from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import AtsMove, OpenPush, OutboxRow, PushEnded
+from daemon.core.runs import RunRequest
 from daemon.core.service_errors import ServiceFailed
 from daemon.core.status_events import StatusEvent
 from daemon.erasing.requests import PersonRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
-from daemon.ports.jobs import RunRequest
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue

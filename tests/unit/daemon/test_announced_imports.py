@@ -8,8 +8,7 @@ from uuid import uuid4
 
 from daemon.core.integrations import IntegrationState
 from daemon.core.leases import HeldLease
-from daemon.core.runs import Run
-from daemon.ports.jobs import RunRequest
+from daemon.core.runs import Run, RunRequest
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger
 from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Triggers
