@@ -7,8 +7,11 @@ class AtsSyncError(Exception):
     """The service could not do what was asked."""
 
     def __init__(self, message: str | None = None) -> None:
-        """Without a message, the class docstring is the message."""
-        super().__init__(message or _sentence_of(type(self)))
+        """Without a message, the first paragraph of the class docstring is it; a subclass may inherit that."""
+        if not message:
+            paragraph = (inspect.getdoc(type(self)) or type(self).__name__).split("\n\n")[0]
+            message = " ".join(paragraph.split())
+        super().__init__(message)
 
 
 class UserError(AtsSyncError):
@@ -20,9 +23,3 @@ class UserError(AtsSyncError):
     def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
-
-
-def _sentence_of(error: type[AtsSyncError]) -> str:
-    """The first paragraph of the class docstring, which a subclass without one inherits."""
-    paragraph = (inspect.getdoc(error) or error.__name__).split("\n\n")[0]
-    return " ".join(paragraph.split())

@@ -73,7 +73,7 @@ class PersonRequests:
         await self._erasures.finish_interrupted()
         planned = await self.plan(wanted)
         if planned is None:
-            return await self._earlier(wanted)
+            return next(iter(await self._receipts.matching(await self._known_by(wanted))), None)
         return await self._erasures.erase(planned)
 
     async def lift(self, wanted: PersonRequest) -> int:
@@ -167,9 +167,6 @@ class PersonRequests:
         if len(found) > 1:
             raise _several(wanted, len(found))
         return found
-
-    async def _earlier(self, wanted: PersonRequest) -> ErasureReceipt | None:
-        return next(iter(await self._receipts.matching(await self._known_by(wanted))), None)
 
     async def _known_by(self, wanted: PersonRequest) -> Sequence[bytes]:
         """Returns the hashes that a receipt may have of the person."""

@@ -11,11 +11,9 @@ class Alerts(Protocol):
 
     async def raise_condition(self, condition: Condition) -> None:
         """Opens the condition, or counts it again if it is open already."""
-        ...
 
     async def resolve(self, key: str) -> None:
         """Closes the condition if it is open; otherwise nothing happens."""
-        ...
 
 
 class AlertLedger(Alerts, Protocol):
@@ -25,4 +23,3 @@ class AlertLedger(Alerts, Protocol):
         self, kind: AlertKind, *, seen_before: datetime | None = None
     ) -> frozenset[str]:
         """Returns the keys of this kind that are open, and were not seen since then."""
-        ...

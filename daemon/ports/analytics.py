@@ -15,9 +15,8 @@ class MetricsSource(Protocol):
         """Returns the metrics object of one period.
 
         Raises:
-            MetricsUnavailable: not now.
+            MetricsUnavailable: the source cannot be reached, or does not count now.
         """
-        ...
 
 
 class Standpoints(Protocol):
@@ -33,13 +32,11 @@ class SentValues(Protocol):
 
     async def any(self, integration_id: UUID, field_name: str) -> bool:
         """Returns True if the field of this ATS has ever taken a value."""
-        ...
 
     async def of(
         self, field_name: str, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, str | None]:
         """Returns the values; None for an application whose value the ATS refused or lost."""
-        ...
 
     async def remember(
         self, integration_id: UUID, application_id: UUID, field_name: str, value: str
@@ -52,11 +49,9 @@ class SentValues(Protocol):
 
         Returns True if it refused that of an earlier period, too.
         """
-        ...
 
     async def expect(self, integration_id: UUID, external_id: str) -> None:
         """Has the application's record compared when it is read next, even if it is unchanged."""
-        ...
 
     async def compare(
         self, field_name: str, shown: Mapping[UUID, str | None], *, asked_at: datetime
@@ -66,7 +61,6 @@ class SentValues(Protocol):
         `shown` is by application. Returns the applications whose value was sent after `asked_at`:
         they cannot be judged yet.
         """
-        ...
 
 
 class ExportLog(Protocol):
@@ -85,7 +79,6 @@ class ExportLog(Protocol):
         error: str | None = None,
     ) -> None:
         """Stores one attempt; a success is never overwritten."""
-        ...
 
 
 class ExportPosition(Protocol):
@@ -95,4 +88,3 @@ class ExportPosition(Protocol):
 
     async def save(self, integration: str, until: datetime, *, fence: int) -> None:
         """Raises LeaseLost when a holder with a later fencing token has written."""
-        ...

@@ -19,11 +19,9 @@ class AttachmentQueue(Protocol):
 
         Durable when it returns; repeating it changes nothing more.
         """
-        ...
 
     async def drop(self, candidate_external_ids: Sequence[str], *, at: datetime) -> None:
         """Marks the copies of these candidates' files as gone."""
-        ...
 
 
 class FileQueue(Protocol):
@@ -34,49 +32,38 @@ class FileQueue(Protocol):
 
     async def due(self, *, now: datetime, limit: int) -> Sequence[FileToFetch]:
         """Returns files to fetch or to publish, the longest waiting first."""
-        ...
 
     async def gone(self, *, limit: int) -> Sequence[FileToFetch]:
         """Returns files whose copies are to be deleted; none of a candidate under a legal hold."""
-        ...
 
     async def begin(self, file: FileToFetch, file_id: UUID, *, at: datetime) -> bool:
         """Names the copy that is about to be written; it is found again after a kill."""
-        ...
 
     async def stored(self, file: FileToFetch, facts: FileFacts, *, at: datetime) -> bool:
         """Notes that the copy is durable."""
-        ...
 
     async def fetched(self, file: FileToFetch, *, at: datetime) -> bool:
         """Notes that ClearView names the copy, and that replaced ones are deleted."""
-        ...
 
     async def failed(self, file: FileToFetch, failure: FileFailure, *, at: datetime) -> bool: ...
 
     async def put_off(self, file: FileToFetch, until: datetime) -> None:
         """Lets others go first until then; that counts as no attempt."""
-        ...
 
     async def vanish(self, file: FileToFetch, *, at: datetime) -> None:
         """Marks it as gone: ClearView no longer has its candidate."""
-        ...
 
     async def in_use(self, file: FileToFetch, copies: Collection[UUID]) -> frozenset[UUID]:
         """Returns those of the copies that other files refer to."""
-        ...
 
     async def forget(self, file: FileToFetch) -> None:
         """Deletes the row of a file that is gone, unless it was queued again."""
-        ...
 
     async def counts(self) -> Mapping[str, int]:
         """Returns the number of files by state."""
-        ...
 
     async def retry_skipped(self, *, at: datetime) -> None:
         """Makes skipped files due: other rules are in force."""
-        ...
 
 
 class DueFiles(Protocol):
@@ -84,7 +71,6 @@ class DueFiles(Protocol):
 
     async def among(self, integration_ids: Sequence[UUID], *, now: datetime) -> frozenset[UUID]:
         """Returns those of the integrations that have files to fetch, to publish or to delete."""
-        ...
 
 
 class FileShelf(Protocol):
@@ -92,19 +78,15 @@ class FileShelf(Protocol):
 
     async def keep(self, file: FileToFetch, facts: FileFacts, content: bytes) -> None:
         """Stores a content; durable when it returns. Repeating it changes nothing more."""
-        ...
 
     async def publish(self, file: FileToFetch, facts: FileFacts, *, at: datetime) -> bool:
         """Names the copy in the candidate's attachment; False if ClearView has no such candidate."""
-        ...
 
     async def retract(self, file: FileToFetch) -> None:
         """Removes the copy's name from the candidate's attachment, if it is there."""
-        ...
 
     async def discard(self, copies: Collection[UUID]) -> None:
         """Deletes copies, whole or begun."""
-        ...
 
 
 class KnownFiles(Protocol):
@@ -114,4 +96,3 @@ class KnownFiles(Protocol):
 
     def with_attachments(self, list_name: str) -> AsyncIterator[Snapshot]:
         """Yields the live records of a list whose candidates have files."""
-        ...

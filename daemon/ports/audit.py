@@ -39,4 +39,3 @@ class AuditTrail(Protocol):
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Writes an action down, before it is carried out; durable when it returns."""
-        ...

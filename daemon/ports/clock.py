@@ -10,10 +10,8 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """UTC, in milliseconds."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
-        ...
 
     def sleep(self, duration: timedelta) -> Awaitable[None]: ...

@@ -24,7 +24,6 @@ class ErasedPeople(Protocol):
         Raises:
             ServiceFailed: the key of the hashes cannot be decrypted: nothing may be imported.
         """
-        ...
 
     def holds(self, identity: UUID) -> bool: ...
 
@@ -38,7 +37,6 @@ class ErasedPeople(Protocol):
         One who is known by an erased address is refused by the ids as well from now on: a list may
         not show the address.
         """
-        ...
 
 
 class People(Protocol):
@@ -46,22 +44,18 @@ class People(Protocol):
 
     async def holding(self, address: str) -> Sequence[PersonIds]:
         """Returns the candidates that have the address, or had it."""
-        ...
 
     async def named(self, name: str, *, integration: UUID | None) -> Sequence[PersonIds]:
         """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
-        ...
 
     def everyone(self) -> AsyncIterator[tuple[PersonIds, frozenset[str]]]:
         """Yields each candidate that anything is held about, with addresses; some more than once.
 
         A record whose candidate is not known comes as a record alone.
         """
-        ...
 
     async def identities(self, name: str, *, integration: UUID | None) -> Collection[UUID]:
         """Returns every id that a candidate of this name may have had; None: in any integration."""
-        ...
 
 
 class PersonData(Protocol):
@@ -69,35 +63,27 @@ class PersonData(Protocol):
 
     async def complete(self, person: PersonIds) -> PersonIds:
         """Returns the candidates with all applications and records by which rows are found."""
-        ...
 
     async def addresses(self, people: Sequence[PersonIds]) -> frozenset[str]:
         """Returns their e-mail addresses that no other candidate has."""
-        ...
 
     async def counts(self, people: Sequence[PersonIds]) -> Mapping[str, int]:
         """Returns the number of documents that an erasure removes, by collection; no zeros."""
-        ...
 
     async def clear_texts(self, people: Sequence[PersonIds]) -> None:
         """Clears messages that name them; before their documents are removed, which have the names."""
-        ...
 
     async def remove(self, person: PersonIds) -> None:
         """Removes their documents; repeating it is harmless."""
-        ...
 
     async def keep(self, person: PersonIds) -> None:
         """Marks their rows: no retention deletes them."""
-        ...
 
     async def let_expire(self, person: PersonIds) -> None:
         """Removes the marks."""
-        ...
 
     async def documents(self, people: Sequence[PersonIds]) -> Mapping[str, list[dict[str, Any]]]:
         """Returns all that is held, by collection."""
-        ...
 
 
 class LegalHolds(Protocol):
@@ -105,17 +91,14 @@ class LegalHolds(Protocol):
 
     async def held(self, person: PersonIds) -> frozenset[str]:
         """Returns the external ids of those who are held."""
-        ...
 
     async def all(self) -> Sequence[tuple[UUID, str]]:
         """Returns every held candidate: integration and external id."""
-        ...
 
     async def set(self, person: PersonIds, reason: str) -> None: ...
 
     async def release(self, person: PersonIds) -> int:
         """Returns the number of holds that there were."""
-        ...
 
 
 class DeletedCandidateErasure(Protocol):
@@ -123,7 +106,6 @@ class DeletedCandidateErasure(Protocol):
 
     async def erase_deleted(self, person: PersonIds, *, reason: ErasureReason) -> int:
         """Returns the number of erased candidates: those under a legal hold stay."""
-        ...
 
 
 class DeletedCandidates(Protocol):
@@ -133,7 +115,6 @@ class DeletedCandidates(Protocol):
         self, moment: datetime, *, limit: int, besides: Sequence[tuple[UUID, str]] = ()
     ) -> Sequence[PersonIds]:
         """Returns some of those that were deleted before, at most `limit`, without `besides`."""
-        ...
 
 
 class Receipts(Protocol):
@@ -141,42 +122,33 @@ class Receipts(Protocol):
 
     async def hasher(self) -> IdentityHasher:
         """Returns the hashes' key, made at the first call of an installation."""
-        ...
 
     async def request(self, receipt: ErasureReceipt) -> None:
         """Stores a receipt, or adds to the one of the same people; from now on imports refuse them."""
-        ...
 
     async def extend(self, receipt: ErasureReceipt) -> None:
         """Stores more ids and hashes of an unfinished erasure."""
-        ...
 
     async def announce(self) -> None:
         """Lets every process read the hashes again: a kill may have come before it."""
-        ...
 
     async def note_cleared(self, receipt: UUID) -> None: ...
 
     async def finish(self, receipt: UUID, *, at: datetime) -> None:
         """Removes the ids from the receipt; only hashes and counts stay."""
-        ...
 
     async def withdraw(self, receipt: UUID, *, at: datetime) -> None:
         """Ends an erasure that removed nothing; no import refuses the people by it."""
-        ...
 
     async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
         """Removes hashes from a finished receipt; `at` is given if none is left."""
-        ...
 
     async def unfinished(self) -> Sequence[ErasureReceipt]: ...
 
     async def hashes(self) -> frozenset[bytes]:
         """Returns the hashes of all receipts."""
-        ...
 
     async def matching(self, hashes: Collection[bytes]) -> Sequence[ErasureReceipt]:
         """Returns the receipts that have one of the hashes, the latest first."""
-        ...
 
     async def get(self, receipt: UUID) -> ErasureReceipt | None: ...

@@ -21,7 +21,6 @@ class Publisher(Protocol):
 
         A sink that is away or refuses is no error: the answer says so.
         """
-        ...
 
     async def check(self) -> str:
         """Returns a clause that describes a sink that works; publishes nothing.
@@ -29,7 +28,6 @@ class Publisher(Protocol):
         Raises:
             SinkAway: it does not work, or refuses the credential.
         """
-        ...
 
     async def close(self) -> None: ...
 
@@ -47,7 +45,6 @@ class LogSource(Protocol):
             PositionLost: the server does not accept the token (any more).
             StreamInterrupted: MongoDB is away.
         """
-        ...
 
     async def latest(self) -> datetime: ...
 
@@ -57,7 +54,6 @@ class LogRows(Protocol):
 
     def since(self, moment: datetime) -> AsyncIterator[Sequence[LogRow]]:
         """Yields the rows that were written since then, in the order of time within an integration."""
-        ...
 
     async def naming(self, rows: Sequence[LogRow]) -> Naming: ...
 
@@ -65,4 +61,3 @@ class LogRows(Protocol):
         self, candidates: Collection[UUID], applications: Collection[UUID]
     ) -> Mapping[UUID, Mapping[str, Any]]:
         """Returns ClearView's documents as they are now, by id."""
-        ...

@@ -25,7 +25,6 @@ class Snapshots(Protocol):
         None for a record that must be mapped whatever its bytes: another mapping version made its
         snapshot, it is missing or marked deleted, or it has no digest.
         """
-        ...
 
     async def known(self, list_name: str, external_ids: Sequence[str]) -> Mapping[str, Known]: ...
 
@@ -35,13 +34,11 @@ class Snapshots(Protocol):
         self, list_name: str, candidate_external_ids: Sequence[str]
     ) -> list[Snapshot]:
         """Returns every live snapshot of the list that carries one of these candidates."""
-        ...
 
     async def applications_of(
         self, list_name: str, candidate_external_ids: Sequence[str]
     ) -> list[str]:
         """Returns every live record of a list of applications that is one of these candidates'."""
-        ...
 
     async def write(
         self, list_name: str, created: Sequence[Snapshot], replaced: Sequence[Snapshot]
@@ -50,35 +47,27 @@ class Snapshots(Protocol):
 
         A replayed page finds its own snapshots: that is no error.
         """
-        ...
 
     async def refresh(self, list_name: str, records: Sequence[Snapshot]) -> None:
         """Stores new digests, fingerprints and mapping versions of unchanged content."""
-        ...
 
     async def forget(self, list_name: str, external_ids: Sequence[str], import_id: UUID) -> None:
         """Undoes what this import wrote for records that ClearView refused."""
-        ...
 
     async def drop_previous(self, list_name: str) -> None:
         """Removes what the last writes of the list's records have replaced; no page may be under way."""
-        ...
 
     async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
         """Returns records that a push before `before` has moved and no poll has compared since."""
-        ...
 
     async def has_any(self, list_name: str) -> bool:
         """Returns True if the list has a snapshot, live or not."""
-        ...
 
     async def count(self, list_name: str) -> int:
         """Returns the number of the list's snapshots, live or not."""
-        ...
 
     def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
         """Yields (external id, missing since) of every record not marked deleted."""
-        ...
 
     async def mark_missing(
         self, list_name: str, external_ids: Sequence[str], at: datetime
@@ -86,7 +75,6 @@ class Snapshots(Protocol):
 
     async def mark_seen(self, list_name: str, digests: Mapping[str, bytes | None]) -> None:
         """Clears the missing and deleted marks, and stores the digest of each record."""
-        ...
 
     async def mark_deleted(
         self, list_name: str, external_ids: Sequence[str], at: datetime
@@ -98,11 +86,9 @@ class PendingDetails(Protocol):
 
     async def due(self, list_name: str, now: datetime, *, limit: int) -> Sequence[str]:
         """Returns the external ids whose turn it is, those that wait longest first."""
-        ...
 
     async def count(self, list_name: str) -> int:
         """Returns the number of live records that wait for their details."""
-        ...
 
     async def write(
         self, list_name: str, records: Sequence[Snapshot], import_id: UUID
@@ -111,15 +97,12 @@ class PendingDetails(Protocol):
 
         Returns the refused ones (external id -> reason). What a push writes meanwhile stays.
         """
-        ...
 
     async def unchanged(self, list_name: str, records: Sequence[Snapshot]) -> None:
         """Ends the wait of records whose details brought nothing new."""
-        ...
 
     async def failed(self, list_name: str, failures: Mapping[str, str], now: datetime) -> None:
         """Puts records off, each time for longer (external id -> reason)."""
-        ...
 
     async def absent(
         self, list_name: str, external_ids: Collection[str], now: datetime
@@ -128,11 +111,9 @@ class PendingDetails(Protocol):
 
         A record may be so new that the ATS lists it and does not show it yet: the others are put off.
         """
-        ...
 
     async def sweep(self, list_name: str, at: datetime) -> None:
         """Makes the details of every live record due."""
-        ...
 
 
 class CandidateManagement(Protocol):
@@ -140,7 +121,6 @@ class CandidateManagement(Protocol):
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         """Writes a batch; durable when it returns. Repeating it changes nothing more."""
-        ...
 
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
@@ -149,17 +129,14 @@ class CandidateManagement(Protocol):
 
         A person may have edited them since: they must not be overwritten.
         """
-        ...
 
     async def statuses(
         self, application_external_ids: Sequence[str]
     ) -> Mapping[str, ApplicationStatus]:
         """Returns the present status of the applications that exist in ClearView."""
-        ...
 
     async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
         """Returns when a person last changed these statuses in ClearView, where that is known."""
-        ...
 
     async def delete(
         self,
@@ -173,7 +150,6 @@ class CandidateManagement(Protocol):
 
         A document that is marked already stays as it is.
         """
-        ...
 
     async def erase(self, person: PersonIds, *, at: datetime) -> None:
         """Removes the candidates with their applications; repeating it is harmless.
@@ -181,7 +157,6 @@ class CandidateManagement(Protocol):
         Raises:
             ServiceFailed: the service did not take it.
         """
-        ...
 
 
 class ImportHistory(Protocol):
@@ -197,11 +172,9 @@ class ImportHistory(Protocol):
         changes: Sequence[ChangeLine],
     ) -> None:
         """Stores one log document per candidate and walk, also when it is repeated."""
-        ...
 
     async def clear(self, fields: Collection[str], hides_custom: HidesCustom) -> None:
         """Removes the values of these fields, such as `candidate.phones`, and of the custom fields from all changes."""
-        ...
 
 
 class FailedRecords(Protocol):
@@ -211,7 +184,6 @@ class FailedRecords(Protocol):
 
     async def due(self, list_name: str, now: datetime) -> Sequence[str]:
         """Returns the external ids to be tried again now."""
-        ...
 
     async def waiting(
         self, list_name: str, failures: Mapping[str, str], *, now: datetime
@@ -220,11 +192,9 @@ class FailedRecords(Protocol):
 
         A dead letter is never due.
         """
-        ...
 
     async def add(self, list_name: str, external_id: str, *, error: str, now: datetime) -> bool:
         """Counts one more failure; True if that made it a dead letter."""
-        ...
 
     async def remove(self, list_name: str, external_ids: Sequence[str]) -> None: ...
 
@@ -242,7 +212,6 @@ class Checkpoints(Protocol):
         Raises:
             LeaseLost: a holder with a later fencing token has written it since.
         """
-        ...
 
 
 class Pushes(Protocol):
@@ -253,7 +222,6 @@ class Pushes(Protocol):
 
         Repeating it changes nothing more.
         """
-        ...
 
 
 class Conflicts(Protocol):
@@ -261,12 +229,9 @@ class Conflicts(Protocol):
 
     async def record(self, conflicts: Sequence[StatusConflict], *, at: datetime) -> None:
         """Stores conflicts; repeating one is harmless."""
-        ...
 
     async def resolve(self, application_external_ids: Sequence[str], *, at: datetime) -> int:
         """Closes the open conflicts of these applications, and returns their number."""
-        ...
 
     async def count_open(self) -> int:
         """Returns the number of conflicts that wait for a person."""
-        ...

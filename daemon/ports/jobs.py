@@ -24,11 +24,9 @@ class DeliveryJob(Protocol):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Delivers until stopped."""
-        ...
 
     def wake(self) -> None:
         """Makes the job read the outbox at once."""
-        ...
 
 
 class FileJob(Protocol):
@@ -36,15 +34,12 @@ class FileJob(Protocol):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetches until stopped."""
-        ...
 
     async def fetch_due(self) -> None:
         """Fetches all files that are due, and returns."""
-        ...
 
     def wake(self) -> None:
         """Makes the job look at the queue."""
-        ...
 
 
 class ExportJob(Protocol):
@@ -56,4 +51,3 @@ class ExportJob(Protocol):
         Raises:
             RunFailed: an error of no known kind.
         """
-        ...

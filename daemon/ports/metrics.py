@@ -12,4 +12,3 @@ class Metrics(Protocol):
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measured value of a distribution."""
-        ...

@@ -15,7 +15,6 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """Stable across restarts, and without secrets: the queue is kept by it."""
-        ...
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
         """Delivers once; a repeated `delivery_id` is the same message.
@@ -24,7 +23,6 @@ class Channel(Protocol):
             ChannelFailed: try again later.
             MessageRefused: trying again cannot help.
         """
-        ...
 
     async def close(self) -> None: ...
 
@@ -37,8 +35,10 @@ class AlertStates(Protocol):
     async def messaged_since(self, since: datetime) -> Sequence[AlertState]: ...
 
     async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
-        """Notes that the message `alert.round` is in the queue (or will not be sent at all)."""
-        ...
+        """Notes that the message `alert.round` is in the queue (or will not be sent at all).
+
+        A condition that was resolved since the alert was read keeps the message due for that.
+        """
 
 
 class NotificationQueue(Protocol):
@@ -47,18 +47,21 @@ class NotificationQueue(Protocol):
     async def enqueue(
         self, message: AlertMessage, channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Queues a message to each channel; returns the rounds that the queued message covers."""
-        ...
+        """Queues a message to each channel; returns the rounds that the queued message covers.
+
+        If another replica queued a message that begins with the same round, that one is kept.
+        """
 
     async def finish_planned(
         self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
         """Completes the messages of a planner that was killed; returns the rounds that they cover."""
-        ...
 
     async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
-        """Returns the oldest message to the channel if it is due, hidden from other replicas for a while."""
-        ...
+        """Returns the oldest message to the channel if it is due, hidden from other replicas for a while.
+
+        A younger message never overtakes: "resolved" must not arrive before "open".
+        """
 
     async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None: ...
 
@@ -70,4 +73,3 @@ class NotificationQueue(Protocol):
         self, channels: Sequence[str], *, created_before: datetime, now: datetime
     ) -> int:
         """Gives up old messages to channels that are none of these; returns their number."""
-        ...

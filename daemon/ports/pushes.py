@@ -26,11 +26,9 @@ class EventSource(Protocol):
     @property
     def pipeline_fingerprint(self) -> str:
         """Changes when tokens of the old pipeline must not be used with the new one."""
-        ...
 
     async def origin(self) -> str | None:
         """Returns the identity of the watched collection; None while it does not exist."""
-        ...
 
     async def open(self, token: Mapping[str, Any] | None, *, epoch: int) -> OpenStream[StatusEvent]:
         """Opens the stream after `token`, or at the present moment.
@@ -38,15 +36,12 @@ class EventSource(Protocol):
         Raises:
             PositionLost: the server does not accept the token (any more).
         """
-        ...
 
     async def latest(self) -> datetime:
         """Returns the moment of the server's last write, on the clock of positions."""
-        ...
 
     async def window_seconds(self) -> float | None:
         """Returns the length of the oplog; None while that is unknown or still growing."""
-        ...
 
 
 class ClearViewApplications(Protocol):
@@ -58,11 +53,9 @@ class ClearViewApplications(Protocol):
 
     async def content(self, application_id: UUID) -> Mapping[str, Any]:
         """Returns the application as it is, for a vendor that wants fields of it; empty if it is gone."""
-        ...
 
     def all(self) -> AsyncIterator[Sequence[ApplicationInClearView]]:
         """Yields every application that is not deleted, some hundreds at a time."""
-        ...
 
 
 class Outbox(Protocol):
@@ -73,21 +66,17 @@ class Outbox(Protocol):
 
         A row that has ended already (skipped at once) is logged as well.
         """
-        ...
 
     async def earlier(self, application_ids: Sequence[UUID]) -> Mapping[UUID, UnfinishedPush]:
         """Returns the latest push of each application that has not ended."""
-        ...
 
     async def identities(
         self, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, ApplicationInClearView]:
         """Returns the integration and external id of applications, as of their earlier pushes."""
-        ...
 
     async def latest(self, application_ids: Sequence[UUID]) -> Mapping[UUID, LatestPush]:
         """Returns the last push of each application."""
-        ...
 
     async def highest_epoch(self) -> int: ...
 
@@ -95,7 +84,6 @@ class Outbox(Protocol):
         self, integration_ids: Sequence[UUID], *, since: datetime, now: datetime
     ) -> frozenset[UUID]:
         """Returns those of the integrations with a push that became due between these moments."""
-        ...
 
 
 class DeliveryQueue(Protocol):
@@ -105,27 +93,21 @@ class DeliveryQueue(Protocol):
         self, *, now: datetime, limit: int, busy: Sequence[UUID]
     ) -> Mapping[UUID, Sequence[OpenPush]]:
         """Returns all open pushes of each application that has a due one, oldest first."""
-        ...
 
     async def take_over(self, *, now: datetime) -> int:
         """Makes pushes due that an earlier holder left in flight; returns their number."""
-        ...
 
     async def before(self, push: OpenPush) -> PreviousPush | None:
         """Returns the push of the same application before this one."""
-        ...
 
     async def claim(self, pushes: Sequence[OpenPush], *, now: datetime) -> frozenset[UUID]:
         """Notes durably that requests leave for these; returns those that this holder may send."""
-        ...
 
     async def claim_note(self, push: OpenPush, *, now: datetime) -> bool:
         """Notes durably that the request of the push's note leaves; False if one has left before."""
-        ...
 
     async def record(self, ends: Sequence[PushEnded | PushDeferred]) -> None:
         """Stores these ends and all that follows from them. It may be repeated."""
-        ...
 
 
 class KnownApplications(Protocol):
@@ -137,7 +119,6 @@ class KnownApplications(Protocol):
 
     async def names(self, integration_id: UUID, candidate_external_id: str) -> Sequence[str]:
         """Returns a candidate's names, to be kept out of messages."""
-        ...
 
 
 class IntegrationStates(Protocol):
@@ -147,11 +128,9 @@ class IntegrationStates(Protocol):
 
     async def auth_failed(self, integration_id: UUID, *, reason: str, at: datetime) -> None:
         """Pauses an active integration."""
-        ...
 
     async def recovered(self, integration_id: UUID, *, at: datetime) -> None:
         """Activates it again, unless an operator paused it meanwhile."""
-        ...
 
 
 class OpenConflicts(Protocol):
@@ -159,4 +138,3 @@ class OpenConflicts(Protocol):
 
     async def clearview_statuses(self, application_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """Returns ClearView's status in the open conflict of each application that has one."""
-        ...

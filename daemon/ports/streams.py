@@ -20,6 +20,5 @@ class OpenStream(Protocol, Generic[E]):
             PositionLost: the stream cannot continue from its position.
             StreamInterrupted: MongoDB went away, or an event cannot be read.
         """
-        ...
 
     async def close(self) -> None: ...

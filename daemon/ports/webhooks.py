@@ -14,11 +14,9 @@ class WebhookEventStore(Protocol):
 
     async def receive(self, integration: str, event: Received, at: datetime) -> bool:
         """Returns False for an event that came before. Durable on a majority when it returns."""
-        ...
 
     async def refused(self, integration: str, at: datetime) -> None:
         """Notes on the integration that an event was refused."""
-        ...
 
 
 class WebhookQueue(Protocol):
@@ -26,14 +24,11 @@ class WebhookQueue(Protocol):
 
     async def pending(self, limit: int) -> PendingEvents:
         """Returns the oldest events that are not applied yet."""
-        ...
 
     async def count_pending(self) -> int:
         """Returns the number of events that are not applied yet."""
-        ...
 
     async def applied(self, event_ids: Sequence[UUID], *, run_id: UUID, at: datetime) -> None: ...
 
     async def news(self, since: datetime) -> WebhookNews:
         """Returns the records that events named since then, and the times of the newest events."""
-        ...

@@ -70,8 +70,5 @@ class AlertMutes:
         for row in concerned:
             until = muted_until(mutes, row["key"], row.get("integration"))
             await self._alerts.update_one({"_id": row["_id"]}, {"$set": {"muted_until": until}})
-        return [_is_after(row.get("muted_until"), now) for row in concerned]
-
-
-def _is_after(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment > now
+        ends = [row.get("muted_until") for row in concerned]
+        return [end is not None and end > now for end in ends]

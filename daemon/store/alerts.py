@@ -48,7 +48,6 @@ class AlertStore:
         """Rows that wait for a person, by the kind and the subject of the alerts about them."""
 
     async def raise_condition(self, condition: Condition) -> None:
-        """Opens the condition, or counts it once more if it is open already."""
         for attempt in range(RACES):
             try:
                 if not await self._seen_again(condition):
@@ -91,7 +90,6 @@ class AlertStore:
         )
 
     async def resolve(self, key: str) -> None:
-        """Closes the condition if it is open; otherwise nothing happens."""
         await self._resolve({"key": key})
 
     async def resolve_all_but(self, integrations: Sequence[str]) -> None:
@@ -141,7 +139,6 @@ class AlertStore:
     async def open_keys(
         self, kind: AlertKind, *, seen_before: datetime | None = None
     ) -> frozenset[str]:
-        """Returns the keys of this kind that are open, and were not seen since then."""
         which: Row = {"key": {"$regex": f"^{kind.value}(:|$)"}, "resolved_at": None}
         if seen_before is not None:
             which["last_seen_at"] = {"$lt": seen_before}
@@ -183,10 +180,6 @@ class AlertStore:
         return found
 
     async def mark_planned(self, alert: AlertState, *, now: datetime, silent: bool) -> None:
-        """Records that the message `alert.round` is in the queue, or will not be sent.
-
-        A condition that was resolved since the alert was read keeps the message due for that.
-        """
         after = next_message_at(alert, now=now, policy=self._policy, silent=silent)
         unchanged = {"$eq": ["$resolved_at", alert.resolved_at]}
         message: Row = {} if silent else {"told": alert.messages + 1, "told_at": now}

@@ -40,11 +40,6 @@ class MongoMetrics:
         self._chunk = chunk
 
     async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
-        """The metrics object of one period.
-
-        Raises:
-            MetricsUnavailable: MongoDB cannot answer now.
-        """
         try:
             with pymongo.timeout(SECTION_TIMEOUT_S):
                 return metrics_of(period, await self.facts(integration_id, period))
@@ -56,6 +51,7 @@ class MongoMetrics:
     async def facts(self, integration_id: UUID, period: Period) -> Facts:
         """Counts every section."""
         moved = await self._rows(self._changes, pipelines.hires_by_move(integration_id, period))
+        updates = await self._rows(self._updates, pipelines.status_updates(integration_id, period))
         return Facts(
             status_counts=await self._status_counts(integration_id, period),
             moves=await self._moves(integration_id, period),
@@ -66,7 +62,7 @@ class MongoMetrics:
             jobs=await self._arrivals(
                 integration_id, period, moved, by="$job.external_id", name="$job.name"
             ),
-            status_updates=await self._status_updates(integration_id, period),
+            status_updates={row["_id"]: row["count"] for row in updates},
         )
 
     async def _status_counts(self, integration: UUID, period: Period) -> list[StatusCount]:
@@ -130,10 +126,6 @@ class MongoMetrics:
         pipeline = pipelines.arrivals(integration, period, moved, by=by, name=name)
         rows = await self._rows(self._applications, pipeline)
         return [Arrivals(row["_id"], row["name"], row["applied"], row["hired"]) for row in rows]
-
-    async def _status_updates(self, integration: UUID, period: Period) -> dict[str, int]:
-        rows = await self._rows(self._updates, pipelines.status_updates(integration, period))
-        return {row["_id"]: row["count"] for row in rows}
 
     async def _rows(self, where: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Row]:
         cursor = await where.aggregate(pipeline, allowDiskUse=True)

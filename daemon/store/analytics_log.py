@@ -42,7 +42,6 @@ class MongoExportLog:
         sent: int = 0,
         error: str | None = None,
     ) -> None:
-        """Records an attempt. A success is never overwritten."""
         try:
             await self._log.update_one(
                 {"_id": _id(integration_id, period), "status": {"$ne": "Success"}},
@@ -78,11 +77,6 @@ class MongoExportPosition:
         return None if value is None else _past(value.get("exported_until"), self._clock)
 
     async def save(self, integration: str, until: datetime, *, fence: int) -> None:
-        """Saves the end of the last exported period.
-
-        Raises:
-            LeaseLost: a later holder has written.
-        """
         await self._checkpoints.save(_key(integration), {"exported_until": until}, fence=fence)
 
 

@@ -150,7 +150,6 @@ class MongoSentValues:
         self._clock = clock
 
     async def any(self, integration_id: UUID, field_name: str) -> bool:
-        """Returns True if the field of this ATS has ever taken a value."""
         which = {
             "ats_integration_id": integration_id,
             "field": field_name,
@@ -161,7 +160,6 @@ class MongoSentValues:
     async def of(
         self, field_name: str, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, str | None]:
-        """Returns the last value sent, by application id."""
         rows = self._values.find(
             {"application_id": {"$in": list(application_ids)}, "field": field_name}
         )
@@ -191,7 +189,6 @@ class MongoSentValues:
     async def refuse(
         self, integration_id: UUID, application_id: UUID, field_name: str, period: Period
     ) -> bool:
-        """Records the values that the ATS has refused."""
         before = await self._values.find_one_and_update(
             {"_id": derived_id(application_id, "analytics", field_name)},
             {

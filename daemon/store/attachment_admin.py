@@ -12,6 +12,7 @@ from daemon.ports.clock import Clock
 from daemon.store.alerts import AlertStore
 from daemon.store.attachments import DUE_AGAIN
 from daemon.store.connection import Mongo, Row
+from daemon.store.row_pages import given
 from models.documents import QueuedFile
 from models.documents.attachment import AttachmentState
 from models.ids import integration_id
@@ -30,12 +31,11 @@ class FileFilter(msgspec.Struct, frozen=True):
 
     def query(self) -> Row:
         """Returns the query."""
-        query: Row = {"state": {"$in": list(self.states or STATES)}}
-        if self.integration is not None:
-            query["ats_integration_id"] = integration_id(self.integration)
-        if self.ids is not None:
-            query["_id"] = {"$in": list(self.ids)}
-        return query
+        return given(
+            state={"$in": list(self.states or STATES)},
+            ats_integration_id=self.integration and integration_id(self.integration),
+            _id=None if self.ids is None else {"$in": list(self.ids)},
+        )
 
 
 class MongoAttachmentAdmin:

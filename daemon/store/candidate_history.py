@@ -20,6 +20,10 @@ from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
 from models.ids import candidate_id, integration_id
 
 MOST_ROWS = 2_000
+_CHANGE = ("application_id", "path", "old", "new")
+_IMPORT = ("outcome", "change", "changed_fields", "error_message")
+_UPDATE = (*("application_id", "outcome", "previous_status", "status", "reason", "error_message"),)
+_CONFLICT = ("application_id", "base", "ats", "clearview", "winner", "state")
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -86,12 +90,22 @@ class MongoCandidateHistory:
         imports = await self._imports.find(of, **_latest("imported_at")).to_list()
         own = {row["_id"] for row in await self.applications(candidate)}
         own |= {row["application_id"] for row in changed if row.get("application_id")}
+        updates = await self._of_applications(self._updates, own, "updated_at")
+        conflicts = await self._of_applications(self._conflicts, own, "detected_at")
         return sorted(
             [
-                *map(_change, changed),
-                *map(_import, imports),
-                *map(_update, await self._of_applications(self._updates, own, "updated_at")),
-                *map(_conflict, await self._of_applications(self._conflicts, own, "detected_at")),
+                *(_event(row, "change", row["origin"], "changed_at", _CHANGE) for row in changed),
+                *(
+                    _event(
+                        row | {"outcome": row["status"]}, "import", "ats", "imported_at", _IMPORT
+                    )
+                    for row in imports
+                ),
+                *(
+                    _event(row, "status_update", "clearview", "updated_at", _UPDATE)
+                    for row in updates
+                ),
+                *(_event(row, "conflict", "both", "detected_at", _CONFLICT) for row in conflicts),
             ],
             key=lambda event: (event["at"], event["kind"]),
         )
@@ -115,57 +129,7 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _change(row: Row) -> Row:
-    return {
-        "at": row["changed_at"],
-        "kind": "change",
-        "by": row["origin"],
-        "run_id": row.get("run_id"),
-        "application_id": row.get("application_id"),
-        "path": row["path"],
-        "old": row.get("old"),
-        "new": row.get("new"),
-    }
-
-
-def _import(row: Row) -> Row:
-    return {
-        "at": row["imported_at"],
-        "kind": "import",
-        "by": "ats",
-        "run_id": row["run_id"],
-        "outcome": row["status"],
-        "change": row["change"],
-        "changed_fields": row["changed_fields"],
-        "error_message": row.get("error_message"),
-    }
-
-
-def _update(row: Row) -> Row:
-    return {
-        "at": row["updated_at"],
-        "kind": "status_update",
-        "by": "clearview",
-        "run_id": None,
-        "application_id": row["application_id"],
-        "outcome": row["outcome"],
-        "previous_status": row.get("previous_status"),
-        "status": row["status"],
-        "reason": row.get("reason"),
-        "error_message": row.get("error_message"),
-    }
-
-
-def _conflict(row: Row) -> Row:
-    return {
-        "at": row["detected_at"],
-        "kind": "conflict",
-        "by": "both",
-        "run_id": None,
-        "application_id": row["application_id"],
-        "base": row.get("base"),
-        "ats": row["ats"],
-        "clearview": row["clearview"],
-        "winner": row.get("winner"),
-        "state": row["state"],
-    }
+def _event(row: Row, kind: str, by: str, moment: str, names: Sequence[str]) -> Row:
+    """Returns what a log's row says, in the shape that all events have here."""
+    shared = {"at": row[moment], "kind": kind, "by": by, "run_id": row.get("run_id")}
+    return shared | {name: row.get(name) for name in names}

@@ -32,11 +32,6 @@ class HttpMetrics:
         self._service = service
 
     async def metrics(self, integration_id: UUID, period: Period) -> Mapping[str, Any]:
-        """Returns the metrics object of one period, as the service counts it.
-
-        Raises:
-            MetricsUnavailable: the service cannot be reached, or refuses.
-        """
         asked = {"from": iso(period.start), "to": iso(period.end)}
         query = {"integration_id": str(integration_id), **asked}
         try:

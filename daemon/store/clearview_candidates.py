@@ -51,8 +51,10 @@ class MongoCandidateManagement:
         A document that ClearView's validator or unique index refuses, or that is gone, fails by
         itself.
         """
+        rows = ((row["external_id"], row) for row in self._application_rows(batch))
         new_candidates, new_applications = await asyncio.gather(
-            self._insert_candidates(batch), self._insert_applications(batch)
+            self._insert_candidates(batch),
+            insert_each(self._applications, rows, encode, _external_id),
         )
         unpatched, (unpatched_applications, moved) = await asyncio.gather(
             self._patch_candidates(batch), self._patch_applications(batch)
@@ -84,12 +86,6 @@ class MongoCandidateManagement:
 
         records = ((record["external_id"], record) for record in batch.new_candidates)
         return await insert_each(self._candidates, records, whole, _external_id)
-
-    async def _insert_applications(
-        self, batch: ClearViewBatch
-    ) -> tuple[frozenset[str], dict[str, str]]:
-        rows = ((row["external_id"], row) for row in self._application_rows(batch))
-        return await insert_each(self._applications, rows, encode, _external_id)
 
     def _application_rows(self, batch: ClearViewBatch) -> Iterable[Row]:
         import_id = stored(batch.import_id)
@@ -128,7 +124,11 @@ class MongoCandidateManagement:
             DocumentUpdate(
                 patch.external_id,
                 {"_id": ids[patch.external_id]},
-                _update(_without_files(patch.set), patch.unset, _stamp(batch)),
+                _update(
+                    {name: value for name, value in patch.set.items() if name != ATTACHMENTS},
+                    patch.unset,
+                    _stamp(batch),
+                ),
             )
             for patch in batch.candidate_patches
             if patch.external_id not in refused
@@ -242,12 +242,6 @@ class MongoCandidateManagement:
         for document, query in CLEARVIEW_QUERIES.items():
             collection = self._candidates if document is ClearViewCandidate else self._applications
             await collection.delete_many(query(person))
-
-
-def _without_files(fields: Mapping[str, object]) -> Mapping[str, object]:
-    if ATTACHMENTS not in fields:
-        return fields
-    return {name: value for name, value in fields.items() if name != ATTACHMENTS}
 
 
 def _external_id(row: Mapping[str, Any]) -> str:

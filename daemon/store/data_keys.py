@@ -58,7 +58,9 @@ class DataKeys:
         if row is None:
             row = await self._made(purpose)
         key = self._opened(row)
-        await self._keep_current(row, key)
+        if self._keyring is not None and row["key_id"] != self._keyring.key_id:
+            same = {"_id": purpose, "key_id": row["key_id"]}
+            await self._collection.update_one(same, {"$set": self._sealed(purpose, key)})
         return key
 
     async def adopt(self, purpose: str, saved: SavedKey, *, in_use: bool) -> None:
@@ -94,11 +96,6 @@ class DataKeys:
         except DuplicateKeyError:
             return await self._collection.find_one({"_id": purpose}) or row
         return row
-
-    async def _keep_current(self, row: Row, key: bytes) -> None:
-        if self._keyring is not None and row["key_id"] != self._keyring.key_id:
-            same = {"_id": row["_id"], "key_id": row["key_id"]}
-            await self._collection.update_one(same, {"$set": self._sealed(row["_id"], key)})
 
     def _sealed(self, purpose: str, key: bytes) -> dict[str, Any]:
         if self._keyring is None:

@@ -142,10 +142,10 @@ class MongoDeliveryQueue:
         done = [end for end in ends if isinstance(end, PushEnded)]
         if done:
             await self._results.apply(done)
-        writes = [
-            *self._ended(done),
-            *self._waits([e for e in ends if isinstance(e, PushDeferred)]),
-        ]
+        writes: list[UpdateOne | UpdateMany] = [*self._ended(done)]
+        for end in ends:
+            if isinstance(end, PushDeferred):
+                writes += self._waits_on(end)
         await repeated(lambda: self._rows.bulk_write(writes, ordered=False))
         await remove_if_erased(self._erased, map(self._person_of, done))
 
@@ -162,14 +162,11 @@ class MongoDeliveryQueue:
         """Yields one write for all pushes that ended alike, at a third of the cost of single ones."""
         groups: dict[Hashable, list[PushEnded]] = {}
         for end in done:
-            groups.setdefault(_how_it_ended(end), []).append(end)
+            how = (end.state, end.reason, end.message, end.attempts, end.base)
+            groups.setdefault(how, []).append(end)
         for alike in groups.values():
             ids = [end.push.id for end in alike]
             yield UpdateMany(self._mine({"_id": {"$in": ids}}), {"$set": _ended_fields(alike)})
-
-    def _waits(self, ends: Sequence[PushDeferred]) -> Iterable[UpdateOne | UpdateMany]:
-        for end in ends:
-            yield from self._waits_on(end)
 
     def _waits_on(self, end: PushDeferred) -> Iterable[UpdateOne | UpdateMany]:
         waits = {"next_attempt_at": end.until}
@@ -177,10 +174,6 @@ class MongoDeliveryQueue:
         if end.followers:
             followers = {"_id": {"$in": list(end.followers)}, "state": "pending"}
             yield UpdateMany(followers, {"$set": waits})
-
-
-def _how_it_ended(end: PushEnded) -> Hashable:
-    return (end.state, end.reason, end.message, end.attempts, end.base)
 
 
 def _ended_fields(alike: Sequence[PushEnded]) -> Row:

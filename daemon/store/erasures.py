@@ -63,7 +63,6 @@ class MongoReceipts:
         await self.announce()
 
     async def announce(self) -> None:
-        """Lets every process read the hashes again."""
         await self._keys.note_write(ERASURE)
 
     async def note_cleared(self, receipt: UUID) -> None:
@@ -87,7 +86,6 @@ class MongoReceipts:
         await self.announce()
 
     async def lift(self, receipt: UUID, hashes: Collection[bytes], *, at: datetime | None) -> None:
-        """Removes hashes of a finished receipt; `at` is set if none is left."""
         await self._collection.update_one(
             {"_id": receipt, "state": "finished"},
             {

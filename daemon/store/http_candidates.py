@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Taken
+from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.erasure import PersonIds
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
 from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
@@ -27,18 +27,16 @@ from daemon.store.http_candidate_orders import (
 )
 from daemon.store.http_service import ClearViewHttp
 from daemon.store.known_applications import MongoKnownApplications
-from models.documents import ClearViewApplication
 from models.documents.clearview_values import as_uuid, identity, plain_text
 from models.ids import application_id, candidate_id, derived_id
-from models.status import ApplicationStatus
 
 MAX_BATCH = 500
 ABOUT_THE_RECORDS = frozenset({400, 409, 412, 413, 422})
 """Refusals that may concern one record of a batch: it is looked for by halving the batch."""
 
 
-class HttpCandidateManagement:
-    """One integration's part of the service, as `daemon.ports.imports.CandidateManagement`."""
+class HttpCandidateManagement(MongoCandidateManagement):
+    """One integration's part of the service, which writes; ClearView's MongoDB is read as in `mode: mongodb`."""
 
     def __init__(
         self,
@@ -48,11 +46,9 @@ class HttpCandidateManagement:
         *,
         max_batch: int = MAX_BATCH,
     ) -> None:
+        super().__init__(mongo, integration_id)
         self._service = service
-        self._known = MongoCandidateManagement(mongo, integration_id)
-        self._applications = mongo.collection(ClearViewApplication)
         self._at_the_ats = MongoKnownApplications(mongo)
-        self._integration = integration_id
         self._max_batch = max_batch
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
@@ -78,12 +74,14 @@ class HttpCandidateManagement:
             return {}
         found = await self._owners_in_clearview(external_ids)
         missing = [external_id for external_id in external_ids if external_id not in found]
-        return {**found, **await self._owners_at_the_ats(missing)} if missing else found
-
-    async def _owners_at_the_ats(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
-        known = await self._at_the_ats.load(self._integration, external_ids)
-        named = {key: str(one.record["candidate_external_id"]) for key, one in known.items()}
-        return {key: Owner(candidate_id(self._integration, of), of) for key, of in named.items()}
+        if not missing:
+            return found
+        at_the_ats = await self._at_the_ats.load(self._integration, missing)
+        named = {key: str(one.record["candidate_external_id"]) for key, one in at_the_ats.items()}
+        return {
+            **found,
+            **{key: Owner(candidate_id(self._integration, of), of) for key, of in named.items()},
+        }
 
     async def _owners_in_clearview(self, external_ids: Sequence[str]) -> Mapping[str, Owner]:
         ids = {application_id(self._integration, e): e for e in external_ids}
@@ -140,22 +138,6 @@ class HttpCandidateManagement:
             await self._send(orders[half:], import_id, results)
         else:
             results.read(orders, _results(answer))
-
-    async def taken(
-        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
-    ) -> Taken:
-        """Returns those of these that this import was the last to write, by its stamp."""
-        return await self._known.taken(import_id, candidates=candidates, applications=applications)
-
-    async def statuses(
-        self, application_external_ids: Sequence[str]
-    ) -> Mapping[str, ApplicationStatus]:
-        """Returns the present statuses in ClearView."""
-        return await self._known.statuses(application_external_ids)
-
-    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """Returns the times at which a person last changed these statuses, where they are known."""
-        return await self._known.edited_at(application_external_ids)
 
     async def delete(
         self,

@@ -90,7 +90,7 @@ class ClearViewHttp:
             stop=stop_after_attempt(self._attempts),
             retry=retry_if_exception_type(ServiceUnavailable),
             wait=self._wait,
-            sleep=self._sleep,
+            sleep=lambda seconds: self._clock.sleep(timedelta(seconds=seconds)),
             reraise=True,
         )
         return await attempts(self._once, method, path, **what)
@@ -106,9 +106,6 @@ class ClearViewHttp:
             chance=self._jitter(),
         )
         return min(max(asked or 0.0, backoff.total_seconds()), LONGEST_WAIT.total_seconds())
-
-    async def _sleep(self, seconds: float) -> None:
-        await self._clock.sleep(timedelta(seconds=seconds))
 
     async def _once(
         self,

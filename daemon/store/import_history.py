@@ -24,6 +24,8 @@ from daemon.store.encoding import assembled, encode, encode_each, fields_of, tex
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 
+_KINDS = {"Failed": "failed", "Success": "version"}
+"""By a line's status, what its id is derived from."""
 _ENCODER = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
 
@@ -73,7 +75,10 @@ class MongoImportHistory:
         self, walk_id: UUID, run_id: UUID, at: datetime, lines: Sequence[LogLine]
     ) -> None:
         of_walk = StoredIds(walk_id)
-        by_id = {_line_id(of_walk, line): line for line in merge_lines(lines)}
+        by_id = {
+            of_walk.raw(derived_name(_KINDS[line.status], line.candidate_external_id)): line
+            for line in merge_lines(lines)
+        }
         logged = await self._already_logged(by_id)
         rows = ((line.candidate_external_id, (key, line)) for key, line in by_id.items())
         encoded, _ = encode_each(
@@ -154,11 +159,6 @@ def _said(line: LogLine) -> Row:
         "change": line.change,
         "changed_fields": line.changed_fields,
     }
-
-
-def _line_id(of_walk: StoredIds, line: LogLine) -> bytes:
-    kind = "failed" if line.status == "Failed" else "version"
-    return of_walk.raw(derived_name(kind, line.candidate_external_id))
 
 
 def _merge(identity: bytes, line: LogLine) -> UpdateOne:

@@ -17,7 +17,7 @@ _STATE = ("name", "state", "state_reason", "request", "webhook_at", "webhook_ref
 
 
 class MongoIntegrations:
-    """The settings documents of all integrations."""
+    """The settings documents of all integrations, as `daemon.ports.integrations.IntegrationSettingsStore`."""
 
     def __init__(self, mongo: Mongo, clock: Clock, *, audit: AuditTrail | None = None) -> None:
         self._audit = audit or NoAudit()
@@ -60,7 +60,9 @@ class MongoIntegrations:
         found = await self._collection.find_one(key)
         if found is not None and all(found.get(name) == value for name, value in wanted.items()):
             return
-        state = self._next_state(one, found)
+        # After an edit a refused credential is tried again; a person's pause stays.
+        is_paused = found is not None and found.get("state") == "paused"
+        state: State = "disabled" if not one.enabled else "paused" if is_paused else "active"
         await self._collection.update_one(
             key,
             {
@@ -70,14 +72,7 @@ class MongoIntegrations:
             upsert=True,
         )
 
-    def _next_state(self, one: ConfiguredIntegration, found: Mapping[str, Any] | None) -> State:
-        """Returns the state after an edit: a refused credential is tried again, a person's pause stays."""
-        if not one.enabled:
-            return "disabled"
-        return "paused" if found is not None and found.get("state") == "paused" else "active"
-
     async def states(self) -> dict[str, IntegrationState]:
-        """Returns the states by name of integration."""
         rows = self._collection.find(
             {},
             dict.fromkeys(_STATE, 1) | {"_id": 0},
@@ -126,7 +121,6 @@ class MongoIntegrations:
         return request if result.matched_count else None
 
     async def answered(self, name: str, request: object) -> None:
-        """Removes the request of this id, which was carried out; None matches a request without an id."""
         await self._collection.update_one(
             {"name": name, "request.id": request}, {"$set": {"request": None}}
         )

@@ -36,7 +36,10 @@ class MongoKnownApplications:
                 "previous.applications.status": 1,
             },
         )
-        rows = sorted(await cursor.to_list(), key=_live_and_latest_last)
+        # Of several records that have an application the live one counts, and of those the latest.
+        rows = sorted(
+            await cursor.to_list(), key=lambda row: (row.get("deleted_at") is None, row["seen_at"])
+        )
         return {
             record["external_id"]: known_application(record, row)
             for row in rows
@@ -54,10 +57,6 @@ class MongoKnownApplications:
         )
         found = [row["candidate"].values() for row in await cursor.to_list()]
         return [name for names in found for name in names if isinstance(name, str)]
-
-
-def _live_and_latest_last(row: Row) -> tuple[bool, Any]:
-    return row.get("deleted_at") is None, row["seen_at"]
 
 
 def known_application(record: Mapping[str, Any], row: Row) -> KnownApplication:

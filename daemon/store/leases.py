@@ -170,7 +170,6 @@ class MongoLeases:
         )
 
     async def end_of(self, key: str) -> object:
-        """Returns the end of the lease as it is stored."""
         row = await self._collection.find_one({"_id": key}, {"expires_at": 1})
         return None if row is None else row.get("expires_at")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from daemon.store.connection import Mongo, Row
-from daemon.store.row_pages import RowPage, RowPosition, page_of
+from daemon.store.row_pages import RowPage, RowPosition, given, page_of
 from models.documents import CandidateImportLog, StatusUpdateLog
 from models.ids import integration_id
 
@@ -42,13 +42,9 @@ class MongoLogReader:
 
 
 def _query(which: LogFilter, *, outcome: str, at: str) -> Row:
-    query: Row = {"ats_integration_id": integration_id(which.integration)}
-    named = {
-        outcome: which.outcome,
-        "candidate_id": which.candidate,
-        "application_id": which.application,
-    }
-    query |= {name: value for name, value in named.items() if value is not None}
-    if which.since is not None:
-        query[at] = {"$gte": which.since}
-    return query
+    return given(
+        ats_integration_id=integration_id(which.integration),
+        candidate_id=which.candidate,
+        application_id=which.application,
+        **{outcome: which.outcome, at: which.since and {"$gte": which.since}},
+    )

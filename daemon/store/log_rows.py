@@ -23,13 +23,15 @@ from models.documents import (
 from models.documents.clearview_values import RAW, decoded
 
 BATCH = 500
-_TIMES: Mapping[str, tuple[type[Document], str]] = {
-    IMPORTS: (CandidateImportLog, "imported_at"),
-    UPDATES: (StatusUpdateLog, "updated_at"),
-    EXPORTS: (AnalyticsExportLog, "exported_at"),
-    CONFLICTS: (Conflict, "detected_at"),
-}
-_OPENED, _RESOLVED = "opened_at", "resolved_at"
+_RESOLVED = "resolved_at"
+_TIMES: tuple[tuple[str, type[Document], str], ...] = (
+    (IMPORTS, CandidateImportLog, "imported_at"),
+    (UPDATES, StatusUpdateLog, "updated_at"),
+    (EXPORTS, AnalyticsExportLog, "exported_at"),
+    (CONFLICTS, Conflict, "detected_at"),
+    (ALERTS, Alert, "opened_at"),
+    (ALERTS, Alert, _RESOLVED),
+)
 _OWNER = "ats_integration_id"
 Timed = tuple[datetime, LogRow]
 
@@ -40,15 +42,13 @@ class MongoLogRows:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
         self._updates = mongo.collection(StatusUpdateLog)
-        self._alerts = mongo.collection(Alert)
         self._settings = mongo.collection(IntegrationSettings)
 
     async def since(self, moment: datetime) -> AsyncIterator[Sequence[LogRow]]:
         for integration in await self._integrations():
-            parts = [self._rows(name, integration, moment) for name in _TIMES]
-            alerts = [self._alerts_by(time, integration, moment) for time in (_OPENED, _RESOLVED)]
+            parts = [self._rows(*part, integration, moment) for part in _TIMES]
             batch: list[LogRow] = []
-            async for row in _merged([*parts, *alerts]):
+            async for row in _merged(parts):
                 batch.append(row)
                 if len(batch) == BATCH:
                     yield batch
@@ -64,20 +64,17 @@ class MongoLogRows:
         return [*sorted(found - {None}), None]
 
     async def _rows(
-        self, name: str, integration: UUID | None, moment: datetime
+        self,
+        name: str,
+        document: type[Document],
+        time: str,
+        integration: UUID | None,
+        moment: datetime,
     ) -> AsyncIterator[Timed]:
-        document, time = _TIMES[name]
+        written = frozenset({time}) if time == _RESOLVED else None
         query = {_OWNER: integration, time: {"$gte": moment}}
         async for row in self._mongo.collection(document).find(query, sort=[(time, 1)]):
-            yield row[time], LogRow(name, row)
-
-    async def _alerts_by(
-        self, time: str, integration: UUID | None, moment: datetime
-    ) -> AsyncIterator[Timed]:
-        written = None if time == _OPENED else frozenset({time})
-        query = {_OWNER: integration, time: {"$gte": moment}}
-        async for row in self._alerts.find(query, sort=[(time, 1)]):
-            yield row[time], LogRow(ALERTS, row, written)
+            yield row[time], LogRow(name, row, written)
 
     async def naming(self, rows: Sequence[LogRow]) -> Naming:
         owners = {row.row.get(_OWNER) for row in rows} - {None}

@@ -125,7 +125,7 @@ class MigrationRunner:
 
     @contextmanager
     def _explained(self, change: MigrationChange) -> Iterator[None]:
-        operation = self._own.operation(privilege_of(change), change.collection)
+        operation = self._own.operation(change.privilege, change.collection)
         try:
             yield
         except OperationFailure as error:
@@ -168,16 +168,3 @@ async def _make(own: TargetDatabase, change: MigrationChange) -> Mapping[str, in
             await collection.drop_index(change.index)
             return {"indexes_dropped": 1}
     return {}
-
-
-_PRIVILEGES: Mapping[type[MigrationChange], str] = {
-    DropCollection: "dropCollection",
-    CreateIndex: "createIndex",
-    DropIndex: "dropIndex",
-    DeleteDocuments: "remove",
-}
-
-
-def privilege_of(change: MigrationChange) -> str:
-    """Returns the privilege action of MongoDB that a change takes."""
-    return _PRIVILEGES[type(change)]

@@ -28,10 +28,6 @@ class MongoNotificationQueue:
     async def enqueue(
         self, message: AlertMessage, channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Queues a message to each channel; returns the rounds that the queued message covers.
-
-        If another replica queued a message that begins with the same round, that one is kept.
-        """
         payload = payload_of(message)
         covered: Collection[str] = [alert.round for alert in message.alerts]
         for channel in channels_for(payload, channels):
@@ -50,10 +46,6 @@ class MongoNotificationQueue:
     async def finish_planned(
         self, alerts: Sequence[AlertState], channels: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Completes a message that a planner queued for some channels before it was killed.
-
-        Returns the rounds of these alerts that messages in the queue cover.
-        """
         if not alerts:
             return ()
         rounds = [alert.round for alert in alerts]
@@ -67,10 +59,6 @@ class MongoNotificationQueue:
         return {covered for row in rows for covered in row["covers"]}
 
     async def claim(self, channel: str, *, now: datetime) -> ChannelMessage | None:
-        """Claims the oldest message to the channel if it is due; other replicas skip it for a while.
-
-        A younger message never overtakes: "resolved" must not arrive before "open".
-        """
         oldest = await self._queue.find_one(
             {"channel": channel, "state": "pending"}, {"_id": 1}, sort=OLDEST_FIRST
         )
@@ -101,7 +89,6 @@ class MongoNotificationQueue:
     async def give_up_orphans(
         self, channels: Sequence[str], *, created_before: datetime, now: datetime
     ) -> int:
-        """Gives up old messages to other channels than these; returns how many."""
         error = "The channel is no longer configured."
         result = await self._queue.update_many(
             {

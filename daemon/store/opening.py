@@ -81,8 +81,10 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
         build = await client.admin.command("buildInfo")
     except ServerSelectionTimeoutError as error:
         hosts = ", ".join(sorted(f"{host}:{port}" for host, port in client.nodes)) or "the server"
+        # The time-outs and all servers follow in PyMongo's message.
+        cause = str(error).split(" (configured timeouts", 1)[0].split(", Timeout:", 1)[0]
         raise UserError(
-            f"MongoDB cannot be reached ({hosts}): {_first_cause(error)}",
+            f"MongoDB cannot be reached ({hosts}): {cause[:200]}",
             remedy=f"start it, or correct {setting}; with none set, the embedded one is used",
         ) from None
     except ConfigurationError as error:
@@ -99,11 +101,6 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
     _require_replica_set(hello, setting)
     _refuse_one_member(client, hello, setting)
     _require_version(tuple(build["versionArray"][:2]), setting)
-
-
-def _first_cause(error: Exception) -> str:
-    """Returns the start of PyMongo's message; time-outs and all servers follow in it."""
-    return str(error).split(" (configured timeouts", 1)[0].split(", Timeout:", 1)[0][:200]
 
 
 def _require_replica_set(hello: Row, setting: str) -> None:

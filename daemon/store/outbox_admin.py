@@ -14,7 +14,7 @@ from daemon.store.alerts import AlertStore
 from daemon.store.audit_log import NoAudit
 from daemon.store.bulk_writes import insert_missing
 from daemon.store.connection import Mongo, Row
-from daemon.store.row_pages import RowPage, RowPosition, page_of
+from daemon.store.row_pages import RowPage, RowPosition, given, page_of
 from models.documents import StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OutboxState
 from models.ids import derived_id, integration_id
@@ -48,14 +48,12 @@ class OutboxFilter(msgspec.Struct, frozen=True):
 
     def query(self) -> Row:
         """Returns the query; it always names the states, so that an index gives the order."""
-        query: Row = {"state": {"$in": list(self.states or STATES)}}
-        if self.integration is not None:
-            query["ats_integration_id"] = integration_id(self.integration)
-        if self.application is not None:
-            query["application_id"] = self.application
-        if self.before is not None:
-            query["created_at"] = {"$lt": self.before}
-        return query
+        return given(
+            state={"$in": list(self.states or STATES)},
+            ats_integration_id=self.integration and integration_id(self.integration),
+            application_id=self.application,
+            created_at=self.before and {"$lt": self.before},
+        )
 
 
 class Ruling(msgspec.Struct, frozen=True):

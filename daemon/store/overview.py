@@ -1,6 +1,6 @@
 """The overview of an operator as plain values, for `status`, the API and the status page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
@@ -9,8 +9,8 @@ import msgspec
 
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
-from daemon.store.overview_counts import ALL, Counts, OverviewCounts
-from daemon.store.row_pages import RowPage, RowPosition, page_of
+from daemon.store.overview_counts import ALL, COUNTED, Counts, OverviewCounts
+from daemon.store.row_pages import RowPage, RowPosition, given, page_of
 from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
 from models.documents.sync_run import Job
 
@@ -54,20 +54,6 @@ class AlertFilter(msgspec.Struct, frozen=True):
     kind: str | None = None
 
 
-class _Figures(msgspec.Struct, frozen=True):
-    """All counts, by integration."""
-
-    candidates: Counts | None
-    applications: Counts | None
-    snapshots: Counts | None
-    details: Counts | None
-    pushes: Counts | None
-    failed: Counts
-    files: Counts | None
-    conflicts: Counts
-    oldest_push: Mapping[UUID | None, datetime]
-
-
 class Overview:
     """Reads the service's collections; writes nothing."""
 
@@ -84,7 +70,7 @@ class Overview:
         return {
             "at": self._clock.now(),
             "integrations": await self.integrations(),
-            "outbox": _summed(await self._counts.pushes()),
+            "outbox": _summed(await self._counts.of("outbox")),
             "alerts": (await self.alerts(AlertFilter(), limit=MOST_ALERTS)).rows,
             "checkpoints": await self.checkpoints(),
             "events": await self.sinks(),
@@ -92,10 +78,20 @@ class Overview:
 
     async def integrations(self) -> list[Row]:
         """Returns every integration with its state, last runs and counts."""
-        rows, figures = await self._integration_rows(), await self._figures()
+        rows = await self._integration_rows()
+        counts = {name: await self._counts.of(name) for name in COUNTED}
+        oldest = await self._counts.oldest_open_push()
         alerts = await self.alerts(AlertFilter(kind="unmapped_stages"), limit=MOST_ALERTS)
         unmapped = {row["integration"]: row["details"].get("stages", []) for row in alerts.rows}
-        return [_integration(row, figures, unmapped.get(row["name"], [])) for row in rows]
+        return [
+            _integration(row)
+            | {name: _of(counts[name], row["_id"], name) for name in COUNTED}
+            | {
+                "oldest_open_push_at": oldest.get(row["_id"]),
+                "unmapped_stages": list(unmapped.get(row["name"], [])),
+            }
+            for row in rows
+        ]
 
     async def _integration_rows(self) -> list[Row]:
         stages: list[Row] = [
@@ -115,31 +111,16 @@ class Overview:
         ]
         return await (await self._settings.aggregate(stages)).to_list()
 
-    async def _figures(self) -> _Figures:
-        counts = self._counts
-        return _Figures(
-            candidates=await counts.candidates(),
-            applications=await counts.applications(),
-            snapshots=await counts.snapshots(),
-            details=await counts.details(),
-            pushes=await counts.pushes(),
-            failed=await counts.failed_records(),
-            files=await counts.files(),
-            conflicts=await counts.open_conflicts(),
-            oldest_push=await counts.oldest_open_push(),
-        )
-
     async def runs(
         self, which: RunFilter, *, limit: int, after: RowPosition | None = None
     ) -> RowPage:
         """Returns runs, the latest first."""
-        query: Row = {
-            name: value
-            for name in ("integration", "job", "outcome")
-            if (value := getattr(which, name)) is not None
-        }
-        if which.before is not None:
-            query["started_at"] = {"$lt": which.before}
+        query = given(
+            integration=which.integration,
+            job=which.job,
+            outcome=which.outcome,
+            started_at=which.before and {"$lt": which.before},
+        )
         return await page_of(
             *(self._runs, query), by="started_at", limit=limit, after=after, without=_TEXTS_OF_RUNS
         )
@@ -148,13 +129,9 @@ class Overview:
         self, which: AlertFilter, *, limit: int, after: RowPosition | None = None
     ) -> RowPage:
         """Returns alerts, the latest first."""
-        query: Row = {}
+        query = given(integration=which.integration, kind=which.kind)
         if which.state != "all":
             query["resolved_at"] = None if which.state == "open" else {"$ne": None}
-        if which.integration is not None:
-            query["integration"] = which.integration
-        if which.kind is not None:
-            query["kind"] = which.kind
         return await page_of(self._alerts, query, by="opened_at", limit=limit, after=after)
 
     async def sinks(self) -> list[Row]:
@@ -195,36 +172,25 @@ def _last_run(job: str) -> Row:
     }
 
 
-def _integration(row: Row, figures: _Figures, unmapped: Sequence[str]) -> Row:
-    of = row["_id"]
+def _integration(row: Row) -> Row:
     position: Mapping[str, Any] = (row["position"] or [{}])[0]
     return {
-        "id": of,
+        "id": row["_id"],
         **{name: row.get(name) for name in _SHOWN},
         "asked_for": (row.get("request") or {}).get("asked_at"),
         "swept_at": position.get("swept_at"),
         "webhooks": health if isinstance(health := position.get("webhooks"), Mapping) else None,
         "position_at": position.get("updated_at"),
         "runs": {job: row[job][0] if row[job] else None for job in JOBS},
-        "candidates": _of(figures.candidates, of, total=True),
-        "applications": _of(figures.applications, of),
-        "snapshots": _of(figures.snapshots, of),
-        "details_pending": _of(figures.details, of, total=True),
-        "outbox": _of(figures.pushes, of),
-        "oldest_open_push_at": figures.oldest_push.get(of),
-        "failed_records": _of(figures.failed, of),
-        "attachments": _of(figures.files, of),
-        "open_conflicts": _of(figures.conflicts, of, total=True),
-        "unmapped_stages": list(unmapped),
     }
 
 
-def _of(counts: Counts | None, integration: UUID, *, total: bool = False) -> Any:
+def _of(counts: Counts | None, integration: UUID, name: str) -> Any:
     """Returns the counts of one integration; None if they were not counted in time."""
     if counts is None:
         return None
     found = counts.get(integration, {})
-    return found.get(ALL, 0) if total else dict(found)
+    return found.get(ALL, 0) if COUNTED[name].by is None else dict(found)
 
 
 def _summed(counts: Counts | None) -> dict[str, int] | None:

@@ -1,11 +1,10 @@
 """Counts of documents by integration, from indexes alone."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 from uuid import UUID
 
+import msgspec
 import pymongo
 from beanie import Document
 from pymongo.errors import OperationFailure
@@ -13,6 +12,7 @@ from pymongo.errors import OperationFailure
 from daemon.ports.clock import Clock
 from daemon.store.connection import DatabaseError, Mongo, Row
 from models.documents import (
+    CLEARVIEW_DOCUMENTS,
     CandidateSnapshot,
     ClearViewApplication,
     ClearViewCandidate,
@@ -53,6 +53,52 @@ _READABLE = {
 BAD_HINT = frozenset({2, 291})
 
 
+class _Counted(msgspec.Struct, frozen=True):
+    """A count of a collection's documents by integration, and by the field `by` where there is one."""
+
+    document: type[Document]
+    by: str | None = None
+    only: Row | None = None
+    index: str | None = None
+    """The index that holds all of it; None for a small collection."""
+
+    @property
+    def stages(self) -> list[Row]:
+        """The aggregation pipeline."""
+        is_clearviews = self.document in CLEARVIEW_DOCUMENTS
+        key = "integration_id" if is_clearviews else "ats_integration_id"
+        by = {} if self.by is None else {"by": f"${self.by}"}
+        return [
+            *([] if self.only is None else [{"$match": self.only}]),
+            {"$project": {key: 1, "_id": 0} | ({self.by: 1} if self.by else {})},
+            {"$group": {"_id": {"of": f"${key}", **by}, "count": {"$sum": 1}}},
+            *([_READABLE] if is_clearviews else []),
+        ]
+
+
+COUNTED: Mapping[str, _Counted] = {
+    # Those that are marked as deleted as well.
+    "candidates": _Counted(ClearViewCandidate, only=IMPORTED, index="integration_external_id"),
+    "applications": _Counted(
+        ClearViewApplication,
+        by="status",
+        only={"integration_id": IMPORTED["integration_id"]},
+        index="integration_status",
+    ),
+    "snapshots": _Counted(CandidateSnapshot, by="list", index="record"),
+    "details_pending": _Counted(
+        CandidateSnapshot,
+        only={"detail_due_at": {"$exists": True}, "deleted_at": None},
+        index="detail_due",
+    ),
+    "outbox": _Counted(StatusOutboxEntry, by="state", index="integration_due"),
+    "failed_records": _Counted(FailedRecord, by="state"),
+    "attachments": _Counted(QueuedFile, by="state", index="integration_due"),
+    "open_conflicts": _Counted(Conflict, only={"state": "open"}),
+}
+"""The counts of an overview, by the names that it has there."""
+
+
 class OverviewCounts:
     """Counts by integration and kind; those of large collections are cached for some seconds."""
 
@@ -61,49 +107,24 @@ class OverviewCounts:
         self._clock = clock
         self._kept: dict[str, tuple[datetime, Counts | None]] = {}
 
-    async def candidates(self) -> Counts | None:
-        """Counts candidates in ClearView, including those that are marked as deleted."""
-        return await self._large(
-            ClearViewCandidate, "integration_id", "integration_external_id", only=IMPORTED
-        )
-
-    async def applications(self) -> Counts | None:
-        """Counts applications in ClearView by status."""
-        only = {"integration_id": IMPORTED["integration_id"]}
-        return await self._large(
-            ClearViewApplication, "integration_id", "integration_status", by="status", only=only
-        )
-
-    async def snapshots(self) -> Counts | None:
-        """Counts records of the ATS by list."""
-        return await self._large(CandidateSnapshot, "ats_integration_id", "record", by="list")
-
-    async def details(self) -> Counts | None:
-        """Counts records whose details are to be read."""
-        stages = [{"$match": {"detail_due_at": {"$exists": True}, "deleted_at": None}}]
-        grouped = [*stages, *_grouped("ats_integration_id")]
-        counted = partial(self._counted, CandidateSnapshot, grouped, hint="detail_due")
-        return await self._recent("details", counted)
-
-    async def pushes(self) -> Counts | None:
-        """Counts outbox entries by state."""
-        return await self._large(
-            StatusOutboxEntry, "ats_integration_id", "integration_due", by="state"
-        )
-
-    async def failed_records(self) -> Counts:
-        """Counts records whose import failed, by state."""
-        return await self._counted(FailedRecord, _grouped("ats_integration_id", "state"))
-
-    async def files(self) -> Counts | None:
-        """Counts candidates' files by what became of them."""
-        return await self._large(QueuedFile, "ats_integration_id", "integration_due", by="state")
-
-    async def open_conflicts(self) -> Counts:
-        """Counts conflicts that wait for a person."""
-        return await self._counted(
-            Conflict, [{"$match": {"state": "open"}}, *_grouped("ats_integration_id")]
-        )
+    async def of(self, name: str) -> Counts | None:
+        """Returns one of the counts of `COUNTED`; None if it was not counted in time."""
+        counted = COUNTED[name]
+        if counted.index is None:
+            return await self._counted(counted)
+        now = self._clock.now()
+        kept = self._kept.get(name)
+        if kept is not None and timedelta(0) <= now - kept[0] < KEPT_FOR:
+            return kept[1]
+        try:
+            with pymongo.timeout(TIME_LIMIT_S):
+                found: Counts | None = await self._counted(counted)
+        except DatabaseError as error:
+            if not error.timeout:
+                raise
+            found = None
+        self._kept[name] = (now, found)
+        return found
 
     async def oldest_open_push(self) -> Mapping[UUID | None, datetime]:
         """Returns the creation time of the oldest open push."""
@@ -114,70 +135,26 @@ class OverviewCounts:
         rows = await (await self._mongo.collection(StatusOutboxEntry).aggregate(stages)).to_list()
         return {row["_id"]: row["since"] for row in rows}
 
-    async def _large(
-        self,
-        document: type[Document],
-        key: str,
-        index: str,
-        *,
-        by: str | None = None,
-        only: Row | None = None,
-    ) -> Counts | None:
-        fields = {key: 1, "_id": 0} | ({by: 1} if by else {})
-        stages: list[Row] = [{"$project": fields}, *_grouped(key, by)]
-        if only is not None:
-            stages = [{"$match": only}, *stages, _READABLE]
-        name = str(document.get_settings().name)
-        return await self._recent(name, lambda: self._counted(document, stages, hint=index))
-
-    async def _recent(self, name: str, count: Callable[[], Awaitable[Counts]]) -> Counts | None:
-        now = self._clock.now()
-        kept = self._kept.get(name)
-        if kept is not None and timedelta(0) <= now - kept[0] < KEPT_FOR:
-            return kept[1]
-        found = await _in_time(count)
-        self._kept[name] = (now, found)
-        return found
-
-    async def _counted(
-        self, document: type[Document], stages: Sequence[Row], *, hint: str | None = None
-    ) -> Counts:
-        rows = await self._rows(document, stages, hint)
+    async def _counted(self, counted: _Counted) -> Counts:
         counts: dict[UUID | None, dict[str, int]] = {}
-        for row in rows:
+        for row in await self._rows(counted):
             key, by = row["_id"].get("of"), row["_id"].get("by", ALL)
             if key is None or as_uuid(key) is not None:
                 of = counts.setdefault(key, {})
                 name = OTHER if by is None else str(by)
-                if document is ClearViewApplication and name not in STATUSES:
+                if counted.document is ClearViewApplication and name not in STATUSES:
                     name = OTHER
                 of[name] = of.get(name, 0) + row["count"]
         return counts
 
-    async def _rows(
-        self, document: type[Document], stages: Sequence[Row], hint: str | None
-    ) -> list[Row]:
-        collection = self._mongo.collection(document)
-        if hint is not None:
+    async def _rows(self, counted: _Counted) -> list[Row]:
+        collection = self._mongo.collection(counted.document)
+        if counted.index is not None:
             try:
-                return await (await collection.aggregate(list(stages), hint=hint)).to_list()
+                cursor = await collection.aggregate(counted.stages, hint=counted.index)
+                return await cursor.to_list()
             except OperationFailure as error:
                 # ClearView's collections may be older than our indexes on them.
                 if error.code not in BAD_HINT:
                     raise
-        return await (await collection.aggregate(list(stages))).to_list()
-
-
-def _grouped(key: str, by: str | None = None) -> list[dict[str, Any]]:
-    group = {"of": f"${key}"} | ({"by": f"${by}"} if by else {})
-    return [{"$group": {"_id": group, "count": {"$sum": 1}}}]
-
-
-async def _in_time(count: Callable[[], Awaitable[Counts]]) -> Counts | None:
-    try:
-        with pymongo.timeout(TIME_LIMIT_S):
-            return await count()
-    except DatabaseError as error:
-        if error.timeout:
-            return None
-        raise
+        return await (await collection.aggregate(counted.stages)).to_list()

@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pymongo import ASCENDING, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from daemon.core.details import OF_APPLICATIONS
 from daemon.core.snapshot import Snapshot
 from daemon.store.bulk_ids import StoredIds, stored
+from daemon.store.bulk_writes import DocumentUpdate, update_each
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import encode, encoded_or_reason
-from daemon.store.mongo_errors import fails_by_content, refusal
 from daemon.store.snapshots import DUE
 from models.backoff import backoff_pause
 from models.documents import CandidateSnapshot
@@ -55,26 +53,15 @@ class MongoPendingDetails:
     async def write(
         self, list_name: str, records: Sequence[Snapshot], import_id: UUID
     ) -> Mapping[str, str]:
-        sent: list[str] = []
-        writes: list[UpdateOne] = []
-        refused: dict[str, str] = {}
-        for record in records:
-            whole = encoded_or_reason(_content(record), encode)
-            if isinstance(whole, str):
-                refused[record.external_id] = whole
-                continue
-            sent.append(record.external_id)
-            writes.append(UpdateOne(self._one(list_name, record), _with_details(record, import_id)))
-        if not writes:
-            return refused
-        try:
-            await self._collection.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            if not fails_by_content(error):
-                raise
-            errors = error.details.get("writeErrors", [])
-            refused |= {sent[each["index"]]: refusal(each) for each in errors}
-        return refused
+        changes = [
+            DocumentUpdate(
+                record.external_id,
+                self._one(list_name, record),
+                _with_details(record, import_id),
+            )
+            for record in records
+        ]
+        return (await update_each(self._collection, changes)).refused
 
     async def unchanged(self, list_name: str, records: Sequence[Snapshot]) -> None:
         writes = [
@@ -125,14 +112,6 @@ class MongoPendingDetails:
 
     def _one(self, list_name: str, record: Snapshot) -> Row:
         return {"_id": self._ids.snapshot(list_name, record.external_id)}
-
-
-def _content(snapshot: Snapshot) -> Row:
-    return {
-        "candidate": snapshot.candidate,
-        "applications": list(snapshot.applications),
-        "detail": snapshot.detail,
-    }
 
 
 def _with_details(snapshot: Snapshot, import_id: UUID) -> list[Row]:

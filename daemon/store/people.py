@@ -30,7 +30,7 @@ Pair = tuple[UUID, str]
 
 
 class PersonAddresses:
-    """Finds candidates. Addresses have no index: each question reads the collections once."""
+    """Finds candidates, as `daemon.ports.erasures.People`. Addresses have no index: each question reads the collections once."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._candidates = mongo.collection(ClearViewCandidate).with_options(codec_options=RAW)
@@ -41,7 +41,6 @@ class PersonAddresses:
         self._settings = mongo.collection(IntegrationSettings)
 
     async def holding(self, address: str) -> list[PersonIds]:
-        """Returns the candidates that have the address, or had it."""
         with pymongo.timeout(SCAN_LIMIT_S):
             found = await self._pairs(normalised_address(address))
             found |= await self._formerly(normalised_address(address))
@@ -88,7 +87,6 @@ class PersonAddresses:
         return {(row["ats_integration_id"], row["external_id"]) async for row in rows}
 
     async def everyone(self) -> AsyncIterator[tuple[PersonIds, frozenset[str]]]:
-        """Yields each candidate that anything is held about, with addresses; some more than once."""
         fields = {"integration_id": 1, "external_id": 1, "emails": 1}
         async for raw in self._candidates.find(IMPORTED, fields):
             row = decoded(raw)
@@ -109,7 +107,6 @@ class PersonAddresses:
             yield PersonIds(row["ats_integration_id"], records=records), frozenset()
 
     async def named(self, name: str, *, integration: UUID | None) -> list[PersonIds]:
-        """Returns the candidates with this id: ClearView's own, or the one of an ATS."""
         own = _uuid(name)
         found = set() if own is None else await self._by_own_id(own)
         for scope in await self._integrations():
@@ -118,7 +115,6 @@ class PersonAddresses:
         return _people(pair for pair in found if integration in (None, pair[0]))
 
     async def identities(self, name: str, *, integration: UUID | None) -> set[UUID]:
-        """Returns every id that a candidate of this name may have had, known or not."""
         own = _uuid(name)
         scopes = await self._integrations() if integration is None else {integration}
         return {candidate_id(scope, name) for scope in scopes} | ({own} if own else set())

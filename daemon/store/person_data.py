@@ -59,7 +59,6 @@ class MongoPersonData:
         self._addresses = PersonAddresses(mongo)
 
     async def complete(self, person: PersonIds) -> PersonIds:
-        """Returns the candidates with their applications, and the records that hold either."""
         with pymongo.timeout(SCAN_LIMIT_S):
             person = await self._with_applications(person)
             person = await self._with_snapshots(person)

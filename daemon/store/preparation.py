@@ -163,14 +163,14 @@ async def _ensure_indexes(target: TargetDatabase, document: Any, *, exists: bool
     if not declared:
         return
     existing = await indexes_of(target, settings.name) if exists else ()
-    for one in compare_indexes(declared, existing):
+    compared = compare_indexes(declared, existing)
+    for one in compared:
         operation = target.operation("createIndex", settings.name, one.name)
         if one.verdict == "clash":
             raise index_clash(operation, has=one.found or "", wants=one.keys)
         if one.verdict == "kept":
             log.info("index_kept", collection=settings.name, index=one.found)
-    missing = [one for one in compare_indexes(declared, existing) if one.verdict == "missing"]
-    if missing:
+    if missing := [one for one in compared if one.verdict == "missing"]:
         await _create_indexes(target, settings.name, missing)
 
 

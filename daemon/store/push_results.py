@@ -79,7 +79,15 @@ class PushResults:
         """Writes stage and reason that the status led to into ClearView, unless a person wrote there meanwhile."""
         wanted = [
             *(_stage_write(end, to) for end, to in moved if to.stage != _shown(end, to)),
-            *(_reason_write(end, to) for end, to in moved if _drops_reason(to)),
+            *(
+                _OwnWrite(
+                    end,
+                    unless={"rejection_reason": to.before_rejection_reason},
+                    fields={"rejection_reason": None},
+                )
+                for end, to in moved
+                if to.before_rejection_reason is not None and to.status not in TURNED_DOWN
+            ),
         ]
         # One write for all that are to become alike: it costs a third of a write for each.
         groups: dict[bytes, list[_OwnWrite]] = {}
@@ -246,11 +254,6 @@ def _stage_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
     return _OwnWrite(end, unless_moved, fields)
 
 
-def _reason_write(end: PushEnded, to: AtsMove) -> _OwnWrite:
-    unless_changed = {"rejection_reason": to.before_rejection_reason}
-    return _OwnWrite(end, unless_changed, {"rejection_reason": None})
-
-
 def _where(alike: Sequence[_OwnWrite]) -> Row:
     one = alike[0]
     return {
@@ -282,7 +285,3 @@ def _shown(end: PushEnded, to: AtsMove) -> AtsRef:
         external_id=named["external_id"] or before["external_id"],
         name=named["name"] or before["name"],
     )
-
-
-def _drops_reason(to: AtsMove) -> bool:
-    return to.before_rejection_reason is not None and to.status not in TURNED_DOWN

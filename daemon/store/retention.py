@@ -89,7 +89,10 @@ class MongoRetention:
     async def _apply(self, document: type[Document], field: str, period: timedelta) -> None:
         name, index = collection_name(document), await self._index(document, field)
         if index is None:
-            await self._drop_unfiltered(document, field)
+            # An earlier release's deletes rows under a legal hold, too.
+            for other in await self._on(document, field):
+                if "expireAfterSeconds" in other:
+                    await self._own.database[name].drop_index(other["name"])
             options: dict[str, Any] = (
                 {"partialFilterExpression": UNHELD} if document in HOLDABLE else {}
             )
@@ -101,20 +104,10 @@ class MongoRetention:
             await self._own.database.command("collMod", name, index=change)
             log.info("retention_set", collection=name, days=period.days)
 
-    async def _drop_unfiltered(self, document: type[Document], field: str) -> None:
-        """Drops the TTL index of an earlier release, which deletes rows under a legal hold, too."""
-        for index in await self._on(document, field):
-            if "expireAfterSeconds" in index:
-                await self._own.database[collection_name(document)].drop_index(index["name"])
-
     async def _index(self, document: type[Document], field: str) -> Mapping[str, Any] | None:
         wanted = UNHELD if document in HOLDABLE else None
-        found = [
-            one
-            for one in await self._on(document, field)
-            if one.get("partialFilterExpression") == wanted
-        ]
-        return found[0] if found else None
+        found = await self._on(document, field)
+        return next((o for o in found if o.get("partialFilterExpression") == wanted), None)
 
     async def _on(self, document: type[Document], field: str) -> list[Mapping[str, Any]]:
         found = await indexes_of(self._own, collection_name(document))

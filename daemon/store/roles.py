@@ -8,7 +8,6 @@ from beanie import Document
 
 from daemon.store.attachment_files import BUCKET
 from daemon.store.integration_data import OF_THE_DAEMON
-from daemon.store.migrations import privilege_of
 from daemon.store.retention import HOLDABLE
 from models.documents import (
     OWN_DOCUMENTS,
@@ -135,7 +134,7 @@ def _migrations(database: str) -> list[Mapping[str, Any]]:
     """Returns what the steps of `models/migrations` take beside the daemon's daily privileges."""
     actions: dict[str, dict[str, None]] = {}
     for change in (change for step in MIGRATIONS for change in step.changes):
-        if (action := privilege_of(change)) not in (*_CHANGE, *_MAKE):
+        if (action := change.privilege) not in (*_CHANGE, *_MAKE):
             actions.setdefault(change.collection, {})[action] = None
     return [_on(database, collection, tuple(taken)) for collection, taken in actions.items()]
 

@@ -27,6 +27,11 @@ class RowPage(msgspec.Struct, frozen=True):
     next: RowPosition | None
 
 
+def given(**conditions: object) -> Row:
+    """Returns a query for rows that meet the conditions; one that is None is none."""
+    return {name: value for name, value in conditions.items() if value is not None}
+
+
 async def page_of(
     collection: Any,
     query: Row,

@@ -149,7 +149,7 @@ class MongoSnapshots:
                 of_list,
                 text_field("external_id", snapshot.external_id),
                 bytes_field("fingerprint", snapshot.fingerprint),
-                _digest_field(snapshot.digest),
+                _NO_DIGEST if snapshot.digest is None else bytes_field("digest", snapshot.digest),
                 _NO_APPLICATIONS
                 if not snapshot.applications
                 else fields_of({"applications": snapshot.applications}),
@@ -292,10 +292,6 @@ _NO_DIGEST = fields_of({"digest": None})
 _NO_APPLICATIONS = fields_of({"applications": []})
 _NO_PREVIOUS = fields_of({"previous": None})
 _NO_CANDIDATE = fields_of({"candidate": None})
-
-
-def _digest_field(digest: bytes | None) -> bytes:
-    return _NO_DIGEST if digest is None else bytes_field("digest", digest)
 
 
 def _is_readable(application: Any) -> bool:

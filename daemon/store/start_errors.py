@@ -115,29 +115,20 @@ def _refused(code: int, operation: Operation) -> UserError:
             remedy="remove one of the two, or restore the collection from a backup; then start "
             "again",
         )
-    sentence, remedy = _other(code, operation)
-    return UserError(sentence, remedy=remedy)
-
-
-def _other(code: int, operation: Operation) -> tuple[str, str]:
     if code in _INDEX_CONFLICTS:
-        return (
+        return UserError(
             f"an index of {operation.namespace} is in the way of {operation.index} (code {code})",
-            f"compare `db.{operation.collection}.getIndexes()` with models/README.md",
+            remedy=f"compare `db.{operation.collection}.getIndexes()` with models/README.md",
         )
     if code == _DIFFERS_IN_CASE:
-        return (
+        return UserError(
             f"the database {operation.database} exists already with other capital letters",
-            "write its name in the same way in ATS_SYNC_DATABASE or clearview.mongodb.database",
+            remedy="write its name in the same way in ATS_SYNC_DATABASE or clearview.mongodb.database",
         )
-    what = (
-        operation.privilege
-        if operation.index is None
-        else f"{operation.privilege} {operation.index}"
-    )
-    return (
+    what = " ".join(filter(None, (operation.privilege, operation.index)))
+    return UserError(
         f"MongoDB refused {what} on {operation.namespace} (code {code})",
-        "look the code up in MongoDB's manual, and at the server's log",
+        remedy="look the code up in MongoDB's manual, and at the server's log",
     )
 
 

@@ -34,19 +34,16 @@ class MongoStoredIntegrations:
         self._clock = clock
 
     async def versions(self) -> Mapping[str, StoredVersion]:
-        """Returns the version of each, by name."""
         rows = self._collection.find(
             _ADDED, {"name": 1, "stored.revision": 1, "stored.added_at": 1}
         )
         return {row["name"]: _version(row["stored"]) for row in await rows.to_list()}
 
     async def all(self) -> Sequence[StoredIntegration]:
-        """Returns all of them; one whose secrets cannot be read has a problem."""
         rows = await self._collection.find(_ADDED, _READ, sort=[("name", 1)]).to_list()
         return [self._read(row) for row in rows]
 
     async def one(self, name: str) -> StoredIntegration | None:
-        """Returns one of them."""
         row = await self._collection.find_one({"_id": integration_id(name), **_ADDED}, _READ)
         return None if row is None else self._read(row)
 
@@ -84,11 +81,6 @@ class MongoStoredIntegrations:
         return secret.decode()
 
     async def add(self, facts: ConfiguredIntegration, content: Mapping[str, Any]) -> int:
-        """Stores a new one durably, its secrets encrypted; returns its revision.
-
-        Raises:
-            StorageRefused: there is one of this name, or no key to encrypt with.
-        """
         identity = integration_id(facts.name)
         before = await self._collection.find_one({"_id": identity}, {"managed_by": 1, "state": 1})
         if (
@@ -112,11 +104,6 @@ class MongoStoredIntegrations:
     async def change(
         self, facts: ConfiguredIntegration, content: Mapping[str, Any], *, revision: int
     ) -> int:
-        """Replaces the one of this revision; returns the new revision.
-
-        Raises:
-            StorageRefused: it was changed or removed meanwhile, or there is no key.
-        """
         change = self._change(facts, content, revision=revision + 1)
         which = {"_id": integration_id(facts.name), "stored.revision": revision}
         result = await self._collection.update_one(which, [{"$set": _keeping_a_pause(change)}])
@@ -148,11 +135,6 @@ class MongoStoredIntegrations:
         return {"encrypted": Binary(sealed), "key_id": self._keyring.key_id}
 
     async def remove(self, name: str, *, revisions: Collection[int] | None) -> None:
-        """Removes one; what is known about its candidates stays.
-
-        Raises:
-            StorageRefused: it is not there, or was changed meanwhile.
-        """
         which: Row = {"_id": integration_id(name), **_ADDED}
         if revisions is not None:
             which["stored.revision"] = {"$in": sorted(revisions)}
@@ -163,12 +145,10 @@ class MongoStoredIntegrations:
             raise StorageRefused("unknown" if revisions is None else "changed")
 
     async def was_removed(self, name: str) -> bool:
-        """True if there was one of this name, of which data may be left."""
         which = {"_id": integration_id(name), "managed_by": "database", "stored": None}
         return await self._collection.find_one(which, {"_id": 1}) is not None
 
     async def take_back(self, those: Collection[ConfiguredIntegration]) -> None:
-        """Makes those of these the database's again that the file once had."""
         by_name = {one.name: one for one in those}
         which: Row = {"name": {"$in": sorted(by_name)}, "managed_by": "file"}
         for row in await self._collection.find(which, _READ).to_list():

@@ -180,7 +180,11 @@ class Tail(Generic[E]):
             await self._received.put(StreamInterrupted(type(error).__name__, by_content=True))
 
     async def next_batch(self) -> EventBatch[E]:
-        changes, idle = _raise_alone(await self._received.get())
+        first = await self._received.get()
+        if isinstance(first, Exception):
+            raise first
+        idle = first if isinstance(first, StreamPosition) else None
+        changes = [] if isinstance(first, StreamPosition) else [first]
         while not self._received.empty() and len(changes) < BATCH_LIMIT and idle is None:
             following = self._received.get_nowait()
             if isinstance(following, Exception):
@@ -217,12 +221,6 @@ class Tail(Generic[E]):
                 self._received.get_nowait()
             await asyncio.wait({self._pump}, timeout=CLOSE_CHECK_S)
         await self._stream.close()
-
-
-def _raise_alone(first: Received) -> tuple[list[Row], StreamPosition | None]:
-    if isinstance(first, Exception):
-        raise first
-    return ([], first) if isinstance(first, StreamPosition) else ([first], None)
 
 
 def stream_failure(

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from bson.objectid import ObjectId
 
@@ -28,13 +27,14 @@ def is_document_event(change: Mapping[str, Any]) -> bool:
 def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
     """Returns the change as it was at that moment, not as the document is now."""
     token = str(change["_id"]["_data"])
-    status, stage = as_text(change.get("status")), _stage(change)
+    document, status, stage = change.get("document"), as_text(change.get("status")), _stage(change)
     return StatusEvent(
         event_id=event_key(token),
         sequence=sequence(epoch, token),
-        application_id=_application_id(change.get("document"), event_key(token)),
+        # An id that is too long or of an odd type derives from the event.
+        application_id=document_id(document if odd_type(document) is None else event_key(token)),
         is_whole=change["operationType"] != "update",
-        document=shown_id(change.get("document")),
+        document=shown_id(document),
         at=event_time(change),
         status=status,
         stage=stage,
@@ -44,11 +44,6 @@ def status_event(change: Mapping[str, Any], *, epoch: int) -> StatusEvent:
         external_id=as_text(change.get("external_id")),
         candidate_id=as_uuid(change.get("candidate_id")),
     )
-
-
-def _application_id(value: Any, event_id: str) -> UUID:
-    """Returns the application's id; one that is too long or of an odd type derives from the event."""
-    return document_id(value if odd_type(value) is None else event_id)
 
 
 def shown_id(value: Any) -> str | None:

@@ -1,7 +1,7 @@
 """The words of a migration: a named step, and the changes that it makes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -9,12 +9,14 @@ import msgspec
 class DropCollection(msgspec.Struct, frozen=True):
     """Removes a collection with all its documents."""
 
+    privilege: ClassVar[str] = "dropCollection"
     collection: str
 
 
 class CreateIndex(msgspec.Struct, frozen=True):
     """Makes an index, where the collection exists."""
 
+    privilege: ClassVar[str] = "createIndex"
     collection: str
     index: str
     keys: tuple[tuple[str, int], ...]
@@ -24,6 +26,7 @@ class CreateIndex(msgspec.Struct, frozen=True):
 class DropIndex(msgspec.Struct, frozen=True):
     """Removes an index by its name."""
 
+    privilege: ClassVar[str] = "dropIndex"
     collection: str
     index: str
 
@@ -31,12 +34,16 @@ class DropIndex(msgspec.Struct, frozen=True):
 class DeleteDocuments(msgspec.Struct, frozen=True):
     """Removes the documents that a query finds."""
 
+    privilege: ClassVar[str] = "remove"
     collection: str
     query: Mapping[str, Any]
 
 
 MigrationChange = DropCollection | CreateIndex | DropIndex | DeleteDocuments
-"""Each may be repeated without harm: a process may be killed after it and before the record of it."""
+"""Each may be repeated without harm: a process may be killed after it and before the record of it.
+
+`privilege` is the privilege action of MongoDB that it takes.
+"""
 
 
 class Migration(msgspec.Struct, frozen=True):

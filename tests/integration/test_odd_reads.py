@@ -141,7 +141,7 @@ async def test_counts_leave_out_what_is_not_ours(
         [{"integration_id": {"a": 1}, "external_id": "x"}, {"integration_id": ACME}, {}]
     )
     counts = OverviewCounts(opened, SystemClock())
-    people, applications = await counts.candidates(), await counts.applications()
+    people, applications = await counts.of("candidates"), await counts.of("applications")
 
     assert people == {ACME: {"all": len(odd[0])}}
     assert applications is not None

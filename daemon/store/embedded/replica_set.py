@@ -23,7 +23,10 @@ async def make_primary(port: int, pid: int, replica_set: str) -> None:
     async with client:
         while True:
             with contextlib.suppress(PyMongoError):  # refused for a moment during start-up
-                if await _is_process(client, pid) and await _is_primary(client, port, replica_set):
+                status = await client.admin.command(
+                    {"serverStatus": 1, "metrics": 0, "wiredTiger": 0}
+                )
+                if status["pid"] == pid and await _is_primary(client, port, replica_set):
                     return
             await asyncio.sleep(POLL_SECONDS)
 
@@ -39,11 +42,6 @@ async def _wait_for_listener(port: int) -> None:
         writer.close()
         await writer.wait_closed()
         return
-
-
-async def _is_process(client: AsyncMongoClient[dict[str, object]], pid: int) -> bool:
-    status = await client.admin.command({"serverStatus": 1, "metrics": 0, "wiredTiger": 0})
-    return bool(status["pid"] == pid)
 
 
 async def _is_primary(

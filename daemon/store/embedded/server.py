@@ -134,7 +134,10 @@ async def _start(
         raise
     await _end(guard)
     failure = Failure(await guard.wait(), _read_from(logpath, log_from), claim.dbpath, port)
-    raise _explain_exit(Path(command[0]), failure)
+    if failure.exit_code == embedded_guard.EXEC_FAILED:
+        raise explain_unloadable(Path(command[0]), failure.log)
+    reason = explain(failure)
+    raise _PortTaken(reason) if "already in use" in str(reason) else reason
 
 
 async def _launch(command: list[str], logpath: Path) -> Process:
@@ -177,13 +180,6 @@ async def _became_primary(guard: Process, becoming: Coroutine[None, None, None])
         primary.cancel()
         ended.cancel()
         await asyncio.gather(primary, ended, return_exceptions=True)
-
-
-def _explain_exit(binary: Path, failure: Failure) -> Exception:
-    if failure.exit_code == embedded_guard.EXEC_FAILED:
-        return explain_unloadable(binary, failure.log)
-    reason = explain(failure)
-    return _PortTaken(reason) if "already in use" in str(reason) else reason
 
 
 async def _end(guard: Process) -> None:
