@@ -6,6 +6,14 @@ NAMESPACE = UUID("6b2ef0a6-3f0e-4a43-9d0b-6a9a1f0c52d7")
 """Root of every derived identity; changing it would orphan every stored document."""
 
 
+def uuid_or_none(text: str) -> UUID | None:
+    """Returns the UUID that a text writes out; None for any other text."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def integration_id(name: str) -> UUID:
     """The identity of an integration, from the name its operator gave it."""
     return uuid5(NAMESPACE, f"integration:{name}")

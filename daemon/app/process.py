@@ -41,7 +41,7 @@ from daemon.runtime.settings_documents import configured_integrations
 from daemon.runtime.sunset_watch import SunsetWatch
 from daemon.runtime.supervision import stopped_within
 from daemon.runtime.worker_pool import WorkerPool
-from daemon.store.attachments import MongoDueFiles
+from daemon.store.attachments import integrations_with_files
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.connection import why_clearview_is_not_writable, why_not_writable
 from daemon.store.log_rows import MongoLogRows
@@ -113,7 +113,7 @@ class Daemon:
                 STREAM: self.intake.run,
                 "due pushes": OutboxPoller(app.outbox, app.clock, self.workers.push_wakers).run,
                 "due files": AttachmentPoller(
-                    MongoDueFiles(app.mongo), app.clock, self.workers.file_wakers
+                    partial(integrations_with_files, app.mongo), app.clock, self.workers.file_wakers
                 ).run,
                 "messages": self.sender.run,
                 "events": self.relays.run,

@@ -13,8 +13,7 @@ from daemon.core.alert_policy import AlertPolicy
 from daemon.core.erasure import PersonIds
 from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
 from daemon.erasing.erasures import Erasures
-from daemon.erasing.legal_holds import HeldPeople
-from daemon.erasing.requests import PersonRequests
+from daemon.erasing.requests import HeldPeople, PersonRequests
 from daemon.importing.context import PAGES_AT_ONCE
 from daemon.ports.clock import Clock
 from daemon.runtime.clock import SystemClock
@@ -30,9 +29,8 @@ from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.leases import MongoLeases
-from daemon.store.legal_holds import MongoLegalHolds
 from daemon.store.outbox import MongoOutbox
-from daemon.store.people import MongoDeletedCandidates, PersonAddresses
+from daemon.store.people import MongoDeletedCandidates, MongoLegalHolds, PersonAddresses
 from daemon.store.person_data import MongoPersonData
 from daemon.store.retention import MongoRetention
 from daemon.store.runs import MongoRunLog

@@ -28,7 +28,6 @@ from daemon.runtime.worker import IntegrationWorker, Jobs, SharedServices, Trigg
 from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.connection import DatabaseError
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.integrations import MongoIntegrationStates
 from daemon.store.mongo_errors import is_outage
 from models.ids import integration_id
 
@@ -78,7 +77,7 @@ class WorkerFactory:
             leases=app.leases,
             state_cache=self.state_cache,
             integrations=app.integrations,
-            states=MongoIntegrationStates(app.mongo),
+            states=app.integrations,
             clock=app.clock,
             loops=self.loops,
             database_error=DatabaseError,
@@ -116,7 +115,7 @@ class WorkerFactory:
             queue=lambda fence: MongoDeliveryQueue(app.mongo, of, fence=fence, erased=app.erased),
             known=app.known,
             clearview=MongoClearViewApplications(app.mongo),
-            states=MongoIntegrationStates(app.mongo),
+            states=app.integrations,
             leases=app.leases,
             alerts=app.alerts,
             metrics=self.metrics,

@@ -10,9 +10,9 @@ from daemon.core.attachments import AttachmentRules
 from daemon.core.integrations import IntegrationRef
 from daemon.core.retry import Jitter
 from daemon.ports.alerts import Alerts
-from daemon.ports.attachments import AttachmentQueue, FileQueue, FileShelf, KnownFiles
+from daemon.ports.attachments import AttachmentQueue, FileQueue, FileShelf
 from daemon.ports.clock import Clock
-from daemon.ports.imports import Checkpoints
+from daemon.ports.imports import Checkpoints, Snapshots
 from daemon.ports.leases import Leases
 from daemon.ports.metrics import Metrics
 
@@ -26,7 +26,7 @@ class AttachmentPorts(msgspec.Struct, frozen=True):
     queue: Callable[[int], FileQueue]
     """The queue as the holder of a lease with this fencing token works on it."""
     imports: AttachmentQueue
-    known: KnownFiles
+    known: Snapshots
     shelf: FileShelf
     checkpoints: Checkpoints
     leases: Leases

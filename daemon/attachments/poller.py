@@ -1,11 +1,10 @@
 """Wakes the jobs that fetch files, where there is something to do. One query serves all of a process."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from daemon.ports.attachments import DueFiles
 from daemon.ports.clock import Clock
 from daemon.runtime.supervision import stopped_within
 
@@ -16,9 +15,12 @@ class AttachmentPoller:
     """Polls the queue for the jobs of this process."""
 
     def __init__(
-        self, due: DueFiles, clock: Clock, wake: Callable[[], Mapping[UUID, Callable[[], None]]]
+        self,
+        due: Callable[[Sequence[UUID], datetime], Awaitable[frozenset[UUID]]],
+        clock: Clock,
+        wake: Callable[[], Mapping[UUID, Callable[[], None]]],
     ) -> None:
-        """`wake` returns the wake-up calls of the jobs, by integration."""
+        """`due` returns those of the integrations that have files, `wake` the wake-up calls of their jobs."""
         self._due = due
         self._clock = clock
         self._wake = wake
@@ -33,5 +35,5 @@ class AttachmentPoller:
         wake = self._wake()
         if not wake:
             return
-        for integration_id in await self._due.among(list(wake), now=self._clock.now()):
+        for integration_id in await self._due(list(wake), self._clock.now()):
             wake[integration_id]()

@@ -56,7 +56,7 @@ def list_holds(config: ConfigOption = None, as_json: JsonOption = False) -> None
     from daemon.cli.rendering import on_store
     from daemon.cli.session import show
     from daemon.runtime.clock import SystemClock
-    from daemon.store.legal_holds import MongoLegalHolds
+    from daemon.store.people import MongoLegalHolds
 
     rows = on_store(config, lambda mongo: MongoLegalHolds(mongo, SystemClock()).listed())
     show(rows, _show, as_json=as_json)

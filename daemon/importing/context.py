@@ -35,7 +35,7 @@ from daemon.ports.imports import (
     Pushes,
     Snapshots,
 )
-from daemon.ports.runs import RunLog
+from daemon.ports.jobs import RunLog
 from daemon.ports.webhooks import WebhookQueue
 
 PAGES_AT_ONCE = 12

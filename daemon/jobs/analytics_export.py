@@ -28,8 +28,8 @@ from daemon.core.runs import Run, RunFailed, in_words
 from daemon.exporting.values import ExportSettings, ExportStores, PeriodResult, ValueSender
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
+from daemon.ports.jobs import RunLog
 from daemon.ports.leases import Leases
-from daemon.ports.runs import RunLog
 from daemon.runtime.supervision import must_pass
 from models.errors import AtsSyncError
 

@@ -1,12 +1,11 @@
 """Ports of candidates' files: the queue of those to fetch, and where their copies are kept."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from daemon.core.attachments import CandidateFiles, FileFacts, FileFailure, FileToFetch
-from daemon.core.snapshot import Snapshot
 
 
 class AttachmentQueue(Protocol):
@@ -66,13 +65,6 @@ class FileQueue(Protocol):
         """Makes skipped files due: other rules are in force."""
 
 
-class DueFiles(Protocol):
-    """The queues of all integrations."""
-
-    async def among(self, integration_ids: Sequence[UUID], *, now: datetime) -> frozenset[UUID]:
-        """Returns those of the integrations that have files to fetch, to publish or to delete."""
-
-
 class FileShelf(Protocol):
     """Where copies of files are kept, and ClearView's documents that name them."""
 
@@ -87,12 +79,3 @@ class FileShelf(Protocol):
 
     async def discard(self, copies: Collection[UUID]) -> None:
         """Deletes copies, whole or begun."""
-
-
-class KnownFiles(Protocol):
-    """The snapshots of one integration, which have the files' addresses."""
-
-    async def load(self, list_name: str, external_ids: Sequence[str]) -> list[Snapshot]: ...
-
-    def with_attachments(self, list_name: str) -> AsyncIterator[Snapshot]:
-        """Yields the live records of a list whose candidates have files."""

@@ -69,6 +69,9 @@ class Snapshots(Protocol):
     def live_ids(self, list_name: str) -> AsyncIterator[tuple[str, datetime | None]]:
         """Yields (external id, missing since) of every record not marked deleted."""
 
+    def with_attachments(self, list_name: str) -> AsyncIterator[Snapshot]:
+        """Yields the live records of a list whose candidates have files."""
+
     async def mark_missing(
         self, list_name: str, external_ids: Sequence[str], at: datetime
     ) -> None: ...

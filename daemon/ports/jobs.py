@@ -1,11 +1,12 @@
-"""The jobs of one integration, as its worker runs them."""
+"""The jobs of one integration, as its worker runs them, and the record of their runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+from uuid import UUID
 
 from daemon.core.analytics import ExportOutcome
-from daemon.core.runs import Run, RunRequest
+from daemon.core.runs import Job, Outcome, Run, RunRequest
 
 PollJob = Callable[[RunRequest], Awaitable[Run]]
 """Imports what changed at the ATS.
@@ -51,3 +52,13 @@ class ExportJob(Protocol):
         Raises:
             RunFailed: an error of no known kind.
         """
+
+
+class RunLog(Protocol):
+    """Records runs: one document each, and one canonical log line."""
+
+    async def start(
+        self, job: Job, integration: str | None, integration_id: UUID | None
+    ) -> Run: ...
+
+    async def finish(self, run: Run, outcome: Outcome, *, error: str | None = None) -> None: ...

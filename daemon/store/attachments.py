@@ -135,7 +135,7 @@ class MongoFileQueue:
     async def begin(self, file: FileToFetch, file_id: UUID, *, at: datetime) -> bool:
         replaced = sorted(file.copies - {file_id})
         change = {"file_id": file_id, "replaced": replaced, "updated_at": at}
-        return await self._change(file, {"$set": change})
+        return await self._change(file, change)
 
     async def stored(self, file: FileToFetch, facts: FileFacts, *, at: datetime) -> bool:
         change = {
@@ -146,12 +146,11 @@ class MongoFileQueue:
             "updated_at": at,
             **DUE_AGAIN,
         }
-        return await self._change(file, {"$set": change})
+        return await self._change(file, change)
 
     async def fetched(self, file: FileToFetch, *, at: datetime) -> bool:
-        return await self._change(
-            file, {"$set": {"state": "fetched", "replaced": [], "updated_at": at}}, state="stored"
-        )
+        change = {"state": "fetched", "replaced": [], "updated_at": at}
+        return await self._change(file, change, state="stored")
 
     async def failed(self, file: FileToFetch, failure: FileFailure, *, at: datetime) -> bool:
         change = {
@@ -162,10 +161,10 @@ class MongoFileQueue:
             "last_error": failure.error,
             "updated_at": at,
         }
-        return await self._change(file, {"$set": change})
+        return await self._change(file, change)
 
     async def put_off(self, file: FileToFetch, until: datetime) -> None:
-        await self._change(file, {"$set": {"next_attempt_at": until}})
+        await self._change(file, {"next_attempt_at": until})
 
     async def vanish(self, file: FileToFetch, *, at: datetime) -> None:
         await self._rows.update_one({"_id": file.id}, {"$set": _gone(at)})
@@ -197,7 +196,7 @@ class MongoFileQueue:
         change = {"state": "pending", "updated_at": at, **DUE_AGAIN}
         await self._rows.update_many(self._in_state("skipped"), {"$set": change})
 
-    async def _change(self, file: FileToFetch, update: Row, *, state: str | None = None) -> bool:
+    async def _change(self, file: FileToFetch, fields: Row, *, state: str | None = None) -> bool:
         """Changes a row that is as it was read, unless a later holder of the lease has changed it."""
         key = {
             "_id": file.id,
@@ -205,31 +204,29 @@ class MongoFileQueue:
             "state": state or {"$in": list(OPEN_STATES)},
             "fence": not_of_a_later_holder(self._fence),
         }
-        changes = {**update["$set"], "fence": self._fence}
-        return (await self._rows.update_one(key, {"$set": changes})).matched_count == 1
+        change = {"$set": {**fields, "fence": self._fence}}
+        return (await self._rows.update_one(key, change)).matched_count == 1
 
     def _in_state(self, *states: str) -> Row:
         return {"ats_integration_id": self._integration, "state": {"$in": list(states)}}
 
 
-class MongoDueFiles:
-    """Finds the integrations that have work, for all of a process at once."""
-
-    def __init__(self, mongo: Mongo) -> None:
-        self._rows = mongo.collection(QueuedFile)
-        self._holds = mongo.collection(LegalHold)
-
-    async def among(self, integration_ids: Sequence[UUID], *, now: datetime) -> frozenset[UUID]:
-        held = await self._holds.distinct("_id")
-        waiting: Row = {
-            "ats_integration_id": {"$in": list(integration_ids)},
-            "next_attempt_at": {"$not": {"$gt": now}},
-            "$or": [
-                {"state": {"$in": list(OPEN_STATES)}},
-                {"state": "gone", "candidate_id": {"$nin": held}},
-            ],
-        }
-        return frozenset(await self._rows.distinct("ats_integration_id", waiting))
+async def integrations_with_files(
+    mongo: Mongo, integration_ids: Sequence[UUID], now: datetime
+) -> frozenset[UUID]:
+    """Returns those of the integrations that have files to fetch, to publish or to delete."""
+    waiting: Row = {
+        "ats_integration_id": {"$in": list(integration_ids)},
+        "next_attempt_at": {"$not": {"$gt": now}},
+        "$or": [
+            {"state": {"$in": list(OPEN_STATES)}},
+            {
+                "state": "gone",
+                "candidate_id": {"$nin": await mongo.collection(LegalHold).distinct("_id")},
+            },
+        ],
+    }
+    return frozenset(await mongo.collection(QueuedFile).distinct("ats_integration_id", waiting))
 
 
 def _gone(at: datetime) -> Row:

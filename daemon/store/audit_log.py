@@ -82,12 +82,5 @@ def row_of_push(end: PushEnded, integration: str) -> Row:
 class NoAudit:
     """For what the daemon does by itself."""
 
-    async def record(
-        self,
-        action: AuditAction,
-        subject: str,
-        *,
-        before: Mapping[str, Any] | None = None,
-        after: Mapping[str, Any] | None = None,
-    ) -> None:
+    async def record(self, *_: object, **__: object) -> None:
         """Writes nothing."""

@@ -17,7 +17,7 @@ from models.documents import (
     StatusUpdateLog,
 )
 from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
-from models.ids import candidate_id, integration_id
+from models.ids import candidate_id, integration_id, uuid_or_none
 
 MOST_ROWS = 2_000
 _CHANGE = ("application_id", "path", "old", "new")
@@ -54,7 +54,7 @@ class MongoCandidateHistory:
         names = {row["_id"]: row["name"] for row in rows}
         wanted = [integration] if integration is not None else list(names.values())
         ids = {candidate_id(integration_id(one), name) for one in wanted}
-        own = _uuid(name)
+        own = uuid_or_none(name)
         if own is not None:
             ids.add(own)
         found = [subject for one in ids if (subject := await self._subject(one, names))]
@@ -120,13 +120,6 @@ class MongoCandidateHistory:
 
 def _latest(moment: str) -> dict[str, Any]:
     return {"sort": [(moment, -1)], "limit": MOST_ROWS}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _event(row: Row, kind: str, by: str, moment: str, names: Sequence[str]) -> Row:

@@ -127,7 +127,7 @@ class MongoCandidateManagement:
                 _update(
                     {name: value for name, value in patch.set.items() if name != ATTACHMENTS},
                     patch.unset,
-                    _stamp(batch),
+                    batch,
                 ),
             )
             for patch in batch.candidate_patches
@@ -169,9 +169,7 @@ class MongoCandidateManagement:
         if patch.expected_status is not None:
             wanted["status"] = {"$in": [patch.expected_status, patch.set.get("status")]}
         fields = _for_clearview(self._integration, patch.set)
-        return DocumentUpdate(
-            patch.external_id, wanted, _update(fields, patch.unset, _stamp(batch))
-        )
+        return DocumentUpdate(patch.external_id, wanted, _update(fields, patch.unset, batch))
 
     async def taken(
         self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
@@ -286,11 +284,9 @@ def _without_status(patch: Patch) -> Patch:
     return Patch(patch.external_id, fields, patch.unset)
 
 
-def _stamp(batch: ClearViewBatch) -> Row:
-    return {"updated_at": batch.at, "deleted_at": None, "import_id": batch.import_id}
-
-
-def _update(fields: Mapping[str, object], unset: Sequence[str], stamp: Row) -> Row:
+def _update(fields: Mapping[str, object], unset: Sequence[str], batch: ClearViewBatch) -> Row:
+    """Returns the update of a document that is live, with the import's stamp."""
+    stamp = {"updated_at": batch.at, "deleted_at": None, "import_id": batch.import_id}
     update: Row = {"$set": dict(fields) | stamp}
     if unset:
         update["$unset"] = dict.fromkeys(unset, "")

@@ -165,34 +165,28 @@ class MongoDeliveryQueue:
             how = (end.state, end.reason, end.message, end.attempts, end.base)
             groups.setdefault(how, []).append(end)
         for alike in groups.values():
-            ids = [end.push.id for end in alike]
-            yield UpdateMany(self._mine({"_id": {"$in": ids}}), {"$set": _ended_fields(alike)})
+            end = alike[-1]
+            fields = {
+                "state": end.state,
+                "reason": end.reason,
+                "last_error": end.message,
+                "attempts": end.attempts,
+                "expected_status": end.base,
+                "next_attempt_at": None,
+                "finished_at": max(each.at for each in alike),
+            }
+            ids = [each.push.id for each in alike]
+            yield UpdateMany(self._mine({"_id": {"$in": ids}}), {"$set": fields})
 
     def _waits_on(self, end: PushDeferred) -> Iterable[UpdateOne | UpdateMany]:
         waits = {"next_attempt_at": end.until}
-        yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": _waiting_fields(end) | waits})
+        fields: Row = {
+            "state": "retrying" if end.attempts or end.sent_at else "pending",
+            "attempts": end.attempts,
+            "first_attempt_at": end.first_attempt_at,
+            "sent_at": end.sent_at,
+        } | ({} if end.error is None else {"last_error": end.error})
+        yield UpdateOne(self._mine({"_id": end.push.id}), {"$set": fields | waits})
         if end.followers:
             followers = {"_id": {"$in": list(end.followers)}, "state": "pending"}
             yield UpdateMany(followers, {"$set": waits})
-
-
-def _ended_fields(alike: Sequence[PushEnded]) -> Row:
-    end = alike[-1]
-    return {
-        "state": end.state,
-        "reason": end.reason,
-        "last_error": end.message,
-        "attempts": end.attempts,
-        "expected_status": end.base,
-        "next_attempt_at": None,
-        "finished_at": max(each.at for each in alike),
-    }
-
-
-def _waiting_fields(end: PushDeferred) -> Row:
-    return {
-        "state": "retrying" if end.attempts or end.sent_at else "pending",
-        "attempts": end.attempts,
-        "first_attempt_at": end.first_attempt_at,
-        "sent_at": end.sent_at,
-    } | ({} if end.error is None else {"last_error": end.error})

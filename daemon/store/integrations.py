@@ -2,22 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from daemon.core.integrations import STATES, ConfiguredIntegration, IntegrationState, State
 from daemon.ports.audit import AuditAction, AuditTrail
 from daemon.ports.clock import Clock
 from daemon.store.audit_log import NoAudit
-from daemon.store.connection import Mongo
+from daemon.store.connection import Mongo, Row
 from models.documents import IntegrationSettings
 from models.ids import integration_id
 
 _STATE = ("name", "state", "state_reason", "request", "webhook_at", "webhook_refused_at")
 
 
+def settings_row(
+    one: ConfiguredIntegration,
+    credentials: Mapping[str, Any],
+    *,
+    managed_by: Literal["file", "database"],
+) -> Row:
+    """Returns what the document shows of a configured integration; `credentials` as they are stored."""
+    return {
+        "name": one.name,
+        "ats_name": one.ats_name,
+        "connector": one.connector,
+        "api_endpoint": one.endpoint,
+        "api_key": credentials.get(one.main_credential or ""),
+        "credentials": dict(credentials),
+        "managed_by": managed_by,
+        "enabled": one.enabled,
+    }
+
+
 class MongoIntegrations:
-    """The settings documents of all integrations, as `daemon.ports.integrations.IntegrationSettingsStore`."""
+    """The settings documents of all integrations, as `daemon.ports.integrations` and `daemon.ports.pushes` see them."""
 
     def __init__(self, mongo: Mongo, clock: Clock, *, audit: AuditTrail | None = None) -> None:
         self._audit = audit or NoAudit()
@@ -47,16 +66,7 @@ class MongoIntegrations:
 
     async def _configure(self, one: ConfiguredIntegration, now: datetime) -> None:
         key = {"_id": integration_id(one.name)}
-        wanted = {
-            "name": one.name,
-            "ats_name": one.ats_name,
-            "connector": one.connector,
-            "api_endpoint": one.endpoint,
-            "api_key": one.credentials.get(one.main_credential or ""),
-            "credentials": dict(one.credentials),
-            "managed_by": "file",
-            "enabled": one.enabled,
-        }
+        wanted = settings_row(one, one.credentials, managed_by="file")
         found = await self._collection.find_one(key)
         if found is not None and all(found.get(name) == value for name, value in wanted.items()):
             return
@@ -125,27 +135,6 @@ class MongoIntegrations:
             {"name": name, "request.id": request}, {"$set": {"request": None}}
         )
 
-
-def _state(row: Mapping[str, Any]) -> IntegrationState:
-    """Reads what others may have edited: an odd document is one integration's, and runs as active."""
-    state, request = row.get("state"), row.get("request")
-    refused_at = row.get("webhook_refused_at")
-    return IntegrationState(
-        name=row["name"],
-        state=state if state in STATES else "active",
-        reason=row.get("state_reason"),
-        request=request if isinstance(request, Mapping) else None,
-        webhook_at=row.get("webhook_at"),
-        webhook_refused_at=refused_at if isinstance(refused_at, datetime) else None,
-    )
-
-
-class MongoIntegrationStates:
-    """`ats_integration_settings`, as `daemon.ports.pushes.IntegrationStates`."""
-
-    def __init__(self, mongo: Mongo) -> None:
-        self._collection = mongo.collection(IntegrationSettings)
-
     async def state(self, integration_id: UUID) -> State:
         """Returns the state; an integration without a document is active."""
         row = await self._collection.find_one({"_id": integration_id}, {"state": 1, "enabled": 1})
@@ -165,3 +154,17 @@ class MongoIntegrationStates:
             {"_id": integration_id, "state": "auth_failed"},
             {"$set": {"state": "active", "state_reason": None, "updated_at": at}},
         )
+
+
+def _state(row: Mapping[str, Any]) -> IntegrationState:
+    """Reads what others may have edited: an odd document is one integration's, and runs as active."""
+    state, request = row.get("state"), row.get("request")
+    refused_at = row.get("webhook_refused_at")
+    return IntegrationState(
+        name=row["name"],
+        state=state if state in STATES else "active",
+        reason=row.get("state_reason"),
+        request=request if isinstance(request, Mapping) else None,
+        webhook_at=row.get("webhook_at"),
+        webhook_refused_at=refused_at if isinstance(refused_at, datetime) else None,
+    )

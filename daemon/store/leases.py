@@ -97,7 +97,16 @@ class MongoLeases:
         before = await self._row(key)
         taken = await self._collection.find_one_and_update(
             {"_id": key, "$expr": {"$not": [self._held_by_someone()]}},
-            [{"$set": self._taken() | {"token": _NEXT_TOKEN}}],
+            [
+                {
+                    "$set": {
+                        "owner": self.owner,
+                        "lsid": self.session.session_id["id"],
+                        "expires_at": self._expiry(),
+                        "token": _NEXT_TOKEN,
+                    }
+                }
+            ],
             {"token": 1},
             return_document=ReturnDocument.AFTER,
         )
@@ -122,13 +131,6 @@ class MongoLeases:
                 {"_id": key}, {"$setOnInsert": {"token": 0}}, upsert=True
             )
         return row or {}
-
-    def _taken(self) -> Row:
-        return {
-            "owner": self.owner,
-            "lsid": self.session.session_id["id"],
-            "expires_at": self._expiry(),
-        }
 
     def _expiry(self, *, times: int = 1) -> Row:
         milliseconds = int(self._times.ttl.total_seconds() * 1000) * times

@@ -71,7 +71,15 @@ class MongoNotificationQueue:
             {"$set": {"next_attempt_at": now + self._claimed_for}, "$inc": {"attempts": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        return _delivery(claimed) if claimed else None
+        if claimed is None:
+            return None
+        return ChannelMessage(
+            id=claimed["_id"],
+            channel=claimed["channel"],
+            payload=claimed["payload"],
+            attempts=claimed["attempts"],
+            created_at=claimed["created_at"],
+        )
 
     async def delivered(self, delivery: ChannelMessage, *, now: datetime) -> None:
         """Records that the channel took the message."""
@@ -145,13 +153,3 @@ def _row(message: AlertMessage, channel: str, payload: Row, now: datetime) -> Ro
 
 def _delivery_id(message_id: UUID, channel: str) -> UUID:
     return derived_id(message_id, "channel", channel)
-
-
-def _delivery(row: Row) -> ChannelMessage:
-    return ChannelMessage(
-        id=row["_id"],
-        channel=row["channel"],
-        payload=row["payload"],
-        attempts=row["attempts"],
-        created_at=row["created_at"],
-    )

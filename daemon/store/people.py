@@ -1,4 +1,4 @@
-"""Candidates of all integrations: by their ids, by their e-mail addresses, and those that were deleted long ago."""
+"""Candidates of all integrations: by their ids, by their e-mail addresses, those that were deleted long ago, and those who are held."""
 
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
@@ -9,6 +9,7 @@ from uuid import UUID
 import pymongo
 
 from daemon.core.erasure import PersonIds, addresses_of, normalised_address
+from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from models.documents import (
     CandidateChange,
@@ -17,12 +18,14 @@ from models.documents import (
     ClearViewCandidate,
     FailedRecord,
     IntegrationSettings,
+    LegalHold,
 )
 from models.documents.clearview import IMPORTED
 from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
-from models.ids import candidate_id
+from models.ids import candidate_id, uuid_or_none
 
 SCAN_LIMIT_S = 600.0
+"""A query without an index takes longer than other operations may."""
 _PARTS = ("candidate", "previous.candidate")
 
 Pair = tuple[UUID, str]
@@ -107,7 +110,7 @@ class PersonAddresses:
             yield PersonIds(row["ats_integration_id"], records=records), frozenset()
 
     async def named(self, name: str, *, integration: UUID | None) -> list[PersonIds]:
-        own = _uuid(name)
+        own = uuid_or_none(name)
         found = set() if own is None else await self._by_own_id(own)
         for scope in await self._integrations():
             if await self._holds(scope, name):
@@ -115,7 +118,7 @@ class PersonAddresses:
         return _people(pair for pair in found if integration in (None, pair[0]))
 
     async def identities(self, name: str, *, integration: UUID | None) -> set[UUID]:
-        own = _uuid(name)
+        own = uuid_or_none(name)
         scopes = await self._integrations() if integration is None else {integration}
         return {candidate_id(scope, name) for scope in scopes} | ({own} if own else set())
 
@@ -168,13 +171,6 @@ def _people(pairs: Iterable[Pair]) -> list[PersonIds]:
     return [PersonIds(scope, frozenset(ids)) for scope, ids in by_integration.items()]
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 class MongoDeletedCandidates:
     """Candidates that are marked deleted for so long that they are to be erased, as `daemon.ports.erasures.DeletedCandidates`."""
 
@@ -219,3 +215,44 @@ class MongoDeletedCandidates:
             "$or": [{"deleted_at": None}, {"deleted_at": {"$gte": moment}}],
         }
         return set(await self._snapshots.distinct("candidate.external_id", which))
+
+
+class MongoLegalHolds:
+    """`legal_holds`: candidates who are not to be erased, as `daemon.ports.erasures.LegalHolds`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._collection = mongo.collection(LegalHold)
+        self._clock = clock
+
+    async def held(self, person: PersonIds) -> frozenset[str]:
+        rows = self._collection.find(
+            {"_id": {"$in": list(person.candidate_ids)}}, {"external_id": 1, "_id": 0}
+        )
+        return frozenset([row["external_id"] async for row in rows])
+
+    async def all(self) -> Sequence[tuple[UUID, str]]:
+        rows = self._collection.find({}, {"ats_integration_id": 1, "external_id": 1})
+        return [(row["ats_integration_id"], row["external_id"]) async for row in rows]
+
+    async def listed(self) -> Sequence[Row]:
+        """Returns the holds, the latest first."""
+        return await self._collection.find({}, sort=[("set_at", -1)]).to_list()
+
+    async def set(self, person: PersonIds, reason: str) -> None:
+        for external_id in sorted(person.candidates):
+            await self._collection.update_one(
+                {"_id": candidate_id(person.integration, external_id)},
+                {
+                    "$set": {"reason": reason},
+                    "$setOnInsert": {
+                        "ats_integration_id": person.integration,
+                        "external_id": external_id,
+                        "set_at": self._clock.now(),
+                    },
+                },
+                upsert=True,
+            )
+
+    async def release(self, person: PersonIds) -> int:
+        which = {"_id": {"$in": list(person.candidate_ids)}}
+        return (await self._collection.delete_many(which)).deleted_count

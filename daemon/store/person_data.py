@@ -22,7 +22,7 @@ from daemon.core.erasure import (
 )
 from daemon.store.attachment_files import FILES, copies_of
 from daemon.store.connection import Mongo, Row
-from daemon.store.people import PersonAddresses
+from daemon.store.people import SCAN_LIMIT_S, PersonAddresses
 from daemon.store.person_queries import (
     CLEARVIEW_QUERIES,
     OWN_QUERIES,
@@ -45,8 +45,6 @@ from models.documents import (
 )
 from models.documents.clearview_values import RAW, as_text, as_uuid, decoded
 
-SCAN_LIMIT_S = 600.0
-"""A query without an index takes longer than other operations may."""
 EraseInClearView = Callable[[PersonIds], Awaitable[None]]
 
 
@@ -209,7 +207,8 @@ class MongoPersonData:
         self, people: Sequence[PersonIds]
     ) -> AsyncIterator[tuple[AsyncCollection[Row], Row, Row]]:
         """Yields each message that names them, with its fields as they are without the names."""
-        naming = await self._pattern(people)
+        candidates = [each async for each in self._candidates(people)]
+        naming = pattern_of(texts_naming(people, candidates))
         for document, names in TEXTS.items() if naming else ():
             collection = self._mongo.collection(document)
             with pymongo.timeout(SCAN_LIMIT_S):
@@ -217,10 +216,6 @@ class MongoPersonData:
                     fields = _changed(row, names, naming) if naming else {}
                     if fields:
                         yield collection, row, fields
-
-    async def _pattern(self, people: Sequence[PersonIds]) -> re.Pattern[str] | None:
-        candidates = [each async for each in self._candidates(people)]
-        return pattern_of(texts_naming(people, candidates))
 
     async def remove(self, person: PersonIds) -> None:
         """Removes ClearView's documents first: an application without a snapshot causes no push."""

@@ -54,12 +54,11 @@ async def page_of(
         limit=limit + 1,
     )
     rows = await found.to_list()
-    return RowPage(rows[:limit], position_after(rows[:limit], by, after) if rows[limit:] else None)
-
-
-def position_after(rows: list[Row], by: str, after: RowPosition | None) -> RowPosition:
-    """Returns the position after these rows, of which there is at least one."""
+    if len(rows) <= limit:
+        return RowPage(rows, None)
+    rows = rows[:limit]
     last = rows[-1][by]
-    same = sum(1 for row in rows if row[by] == last)
-    before = after.shown if after is not None and after.value == last else 0
-    return RowPosition(last, before + same)
+    shown = sum(1 for row in rows if row[by] == last)
+    if after is not None and after.value == last:
+        shown += after.shown
+    return RowPage(rows, RowPosition(last, shown))

@@ -14,7 +14,7 @@ log = structlog.get_logger("daemon.runs")
 
 
 class MongoRunLog:
-    """`sync_runs`, as `daemon.ports.runs.RunLog`."""
+    """`sync_runs`, as `daemon.ports.jobs.RunLog`."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._collection = mongo.collection(SyncRun)

@@ -87,9 +87,8 @@ class MongoSnapshots:
         self, list_name: str, candidate_external_ids: Sequence[str]
     ) -> list[Snapshot]:
         query = {
-            "ats_integration_id": self._integration,
+            **self._of_list(list_name),
             "candidate.external_id": {"$in": list(candidate_external_ids)},
-            "list": list_name,
             "deleted_at": None,
         }
         return [snapshot_of(row) for row in await self._collection.find(query, _LOADED).to_list()]
@@ -98,8 +97,7 @@ class MongoSnapshots:
         self, list_name: str, candidate_external_ids: Sequence[str]
     ) -> list[str]:
         query = {
-            "ats_integration_id": self._integration,
-            "list": list_name,
+            **self._of_list(list_name),
             "applications.candidate_external_id": {"$in": list(candidate_external_ids)},
             "deleted_at": None,
         }
@@ -203,10 +201,8 @@ class MongoSnapshots:
         )
 
     async def drop_previous(self, list_name: str) -> None:
-        query = {"ats_integration_id": self._integration, "list": list_name}
-        await self._collection.update_many(
-            query | {"previous": {"$ne": None}}, {"$set": {"previous": None}}
-        )
+        replacing = {**self._of_list(list_name), "previous": {"$ne": None}}
+        await self._collection.update_many(replacing, {"$set": {"previous": None}})
 
     async def pushed(self, list_name: str, *, before: datetime, limit: int) -> list[str]:
         query = {

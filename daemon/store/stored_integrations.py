@@ -16,6 +16,7 @@ from daemon.core.integrations import (
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from daemon.store.integrations import settings_row
 from daemon.store.key_rotation import PRIVACY_KEY
 from models.documents import IntegrationSettings
 from models.ids import integration_id
@@ -160,14 +161,7 @@ class MongoStoredIntegrations:
 def _facts(facts: ConfiguredIntegration, credentials: Mapping[str, Any]) -> Row:
     """Returns what the document shows of an integration of the database."""
     return {
-        "name": facts.name,
-        "ats_name": facts.ats_name,
-        "connector": facts.connector,
-        "api_endpoint": facts.endpoint,
-        "api_key": credentials.get(facts.main_credential or ""),
-        "credentials": credentials,
-        "managed_by": "database",
-        "enabled": facts.enabled,
+        **settings_row(facts, credentials, managed_by="database"),
         "state": "active" if facts.enabled else "disabled",
         "state_reason": None,
     }

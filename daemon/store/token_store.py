@@ -57,7 +57,10 @@ class MongoTokenStore:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             with suppress(PyMongoError):
-                await self._release(grant, owner)
+                await self._collection.update_one(
+                    {"_id": grant.id, "owner": owner},
+                    {"$set": {"owner": None, "claimed_until": None}},
+                )
 
     async def _claimed(self, grant: Grant, owner: UUID) -> Row:
         until = self._clock.monotonic() + self._times.patience.total_seconds()
@@ -119,11 +122,6 @@ class MongoTokenStore:
                 await self._collection.update_one(
                     {"_id": grant.id, "owner": owner}, [{"$set": {"claimed_until": self._expiry}}]
                 )
-
-    async def _release(self, grant: Grant, owner: UUID) -> None:
-        await self._collection.update_one(
-            {"_id": grant.id, "owner": owner}, {"$set": {"owner": None, "claimed_until": None}}
-        )
 
     async def replace(self, grant: Grant, version: int, tokens: StoredTokens) -> Row | None:
         """Stores the tokens durably and returns None; returns the document if its version has changed."""

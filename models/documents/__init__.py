@@ -7,14 +7,13 @@ from models.documents.analytics import AnalyticsExportLog, AnalyticsValue
 from models.documents.attachment import QueuedFile
 from models.documents.audit_entry import AuditEntry
 from models.documents.change import CandidateChange
-from models.documents.checkpoint import Checkpoint
 from models.documents.clearview import ClearViewApplication, ClearViewCandidate
 from models.documents.conflict import Conflict
 from models.documents.erasure import DataKey, Erasure, LegalHold
 from models.documents.failed_record import FailedRecord
 from models.documents.import_log import CandidateImportLog
 from models.documents.integration import IntegrationSettings
-from models.documents.lease import Lease
+from models.documents.lease import Checkpoint, Lease
 from models.documents.migration import AppliedMigration
 from models.documents.oauth_token import OAuthToken
 from models.documents.outbox import StatusOutboxEntry

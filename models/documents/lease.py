@@ -1,4 +1,4 @@
-"""`leases`: who works on what."""
+"""`leases`: who works on what; `checkpoints`: how far the work is."""
 
 from typing import Any
 from uuid import UUID
@@ -18,3 +18,16 @@ class Lease(StoredDocument):
 
     class Settings:
         name = "leases"
+
+
+class Checkpoint(StoredDocument):
+    """One stored position: `poll:<name>`, `stream:applications` or `export:<name>`."""
+
+    id: str
+    value: dict[str, Any]
+    updated_at: UtcTime
+    fence: int | None = None
+    """The fencing token of the lease under which it was written, where one is needed."""
+
+    class Settings:
+        name = "checkpoints"

@@ -16,7 +16,7 @@ from daemon.http.page import body_of
 from daemon.runtime.json_values import to_json
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.store.attachment_files import GridFSShelf
-from daemon.store.attachments import MongoDueFiles
+from daemon.store.attachments import integrations_with_files
 from daemon.store.connection import Mongo
 from daemon.store.overview import Overview, RunFilter
 from tests.support.attachments import FilesBench
@@ -142,7 +142,6 @@ async def test_a_legal_hold_keeps_the_files_of_a_deleted_candidate(bench: FilesB
     its = erasing(bench.mongo, bench.clock)
     held = PersonIds(bench.integration, frozenset([bench.simulator.person_key(person)]))
     await its.holds.set(held, "case 7")
-    due = MongoDueFiles(bench.mongo)
 
     bench.simulator.clock.advance(60)
     bench.simulator.actions.delete_person(person)
@@ -151,7 +150,10 @@ async def test_a_legal_hold_keeps_the_files_of_a_deleted_candidate(bench: FilesB
     [kept] = await bench.attachments(person)
 
     assert await bench.content(kept["file_id"]) == document(NAME)[0]
-    assert await due.among([bench.integration], now=bench.clock.now()) == frozenset()
+    assert (
+        await integrations_with_files(bench.mongo, [bench.integration], bench.clock.now())
+        == frozenset()
+    )
 
     await its.holds.release(held)
     await bench.fetch()

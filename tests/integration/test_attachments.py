@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from connectors.simulator import Fault, Simulator, create_simulator
 from connectors.values import FileRef
 from daemon.attachments.poller import AttachmentPoller
 from daemon.core.attachments import AttachmentRules, FileFailure
-from daemon.store.attachments import MongoDueFiles, MongoFileQueue
+from daemon.store.attachments import MongoFileQueue, integrations_with_files
 from daemon.store.connection import Mongo
 from tests.support.attachments import FilesBench
 from tests.support.waiting import until
@@ -345,7 +346,9 @@ async def test_without_metadata_nothing_is_known_of_files_and_copies_are_deleted
 async def test_the_job_fetches_when_the_poller_finds_something_due(bench: FilesBench) -> None:
     job, stop = bench.job(), asyncio.Event()
     poller = AttachmentPoller(
-        MongoDueFiles(bench.mongo), bench.clock, lambda: {bench.integration: job.wake}
+        partial(integrations_with_files, bench.mongo),
+        bench.clock,
+        lambda: {bench.integration: job.wake},
     )
 
     async def all_fetched() -> bool:
@@ -362,13 +365,13 @@ async def test_the_job_fetches_when_the_poller_finds_something_due(bench: FilesB
 
 
 async def test_nothing_is_due_where_everything_is_fetched(bench: FilesBench) -> None:
-    due = MongoDueFiles(bench.mongo)
+    due = partial(integrations_with_files, bench.mongo)
     await bench.poll()
-    before = await due.among([bench.integration], now=bench.clock.now())
+    before = await due([bench.integration], bench.clock.now())
     await bench.fetch()
 
     assert before == {bench.integration}
-    assert await due.among([bench.integration], now=bench.clock.now()) == frozenset()
+    assert await due([bench.integration], bench.clock.now()) == frozenset()
 
 
 async def test_a_former_holder_of_the_lease_changes_no_row(bench: FilesBench) -> None:

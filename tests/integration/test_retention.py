@@ -10,8 +10,7 @@ import pytest
 from config.operator_retention import Retention
 from daemon.core.erasure import PersonIds
 from daemon.erasing.deleted_candidates import DeletedCandidatesRetention
-from daemon.erasing.legal_holds import HeldPeople
-from daemon.erasing.requests import PersonRequest
+from daemon.erasing.requests import HeldPeople, PersonRequest
 from daemon.store.connection import Mongo
 from daemon.store.leases import MongoLeases
 from daemon.store.people import MongoDeletedCandidates

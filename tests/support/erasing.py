@@ -12,8 +12,7 @@ from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
 from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
-from daemon.store.legal_holds import MongoLegalHolds
-from daemon.store.people import PersonAddresses
+from daemon.store.people import MongoLegalHolds, PersonAddresses
 from daemon.store.person_data import MongoPersonData
 
 

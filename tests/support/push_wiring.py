@@ -22,7 +22,7 @@ from daemon.store.clearview_reader import MongoClearViewApplications
 from daemon.store.conflicts import MongoOpenConflicts
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.integrations import MongoIntegrationStates
+from daemon.store.integrations import MongoIntegrations
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.mongo_errors import fails_by_content
 from daemon.store.outbox import MongoOutbox
@@ -86,7 +86,7 @@ def build_delivery(
         queue=lambda fence: MongoDeliveryQueue(mongo, integration, fence=fence),
         known=MongoKnownApplications(mongo),
         clearview=MongoClearViewApplications(mongo),
-        states=MongoIntegrationStates(mongo),
+        states=MongoIntegrations(mongo, outside.clock),
         leases=outside.leases,
         alerts=outside.alerts,
         metrics=outside.metrics,

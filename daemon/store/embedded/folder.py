@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daemon.store.embedded.errors import USE_YOUR_OWN, EmbeddedMongoError
 
+REPLICA_SET = "rs0"
 OWNER_PATIENCE_SECONDS = 0.5
 ORPHAN_PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -134,7 +135,7 @@ def _in_use(dbpath: Path, pid: int) -> EmbeddedMongoError:
     )
 
 
-def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
+def running_embedded(data_dir: Path) -> str | None:
     """Returns the URI of the mongod that holds this data folder now; None if there is none."""
     owner = data_dir.absolute() / "mongodb.owner"
     with suppress(OSError, ValueError, IndexError):
@@ -142,7 +143,7 @@ def running_embedded(data_dir: Path, *, replica_set: str = "rs0") -> str | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
         if str(data_dir.absolute() / "mongodb") in command:
             port = int(command[command.index("--port") + 1])
-            return f"mongodb://127.0.0.1:{port}/?replicaSet={replica_set}"
+            return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
     return None
 
 

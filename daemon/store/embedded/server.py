@@ -13,7 +13,7 @@ from pathlib import Path
 from daemon.store.embedded import guard as embedded_guard
 from daemon.store.embedded.binary import explain_unloadable, locate_mongod
 from daemon.store.embedded.errors import EmbeddedMongoError, Failure, explain, refuse_full_disk
-from daemon.store.embedded.folder import FolderClaim, cannot_be_used
+from daemon.store.embedded.folder import REPLICA_SET, FolderClaim, cannot_be_used
 from daemon.store.embedded.replica_set import make_primary
 
 START_SECONDS = 60.0
@@ -32,7 +32,6 @@ class EmbeddedMongo:
 
     port: int
     pid: int
-    replica_set: str
     log_from: int
     claim: FolderClaim = field(repr=False)
     guard: Process = field(repr=False)
@@ -40,7 +39,7 @@ class EmbeddedMongo:
     @property
     def uri(self) -> str:
         """The URI for any driver: transactions, retryable writes and change streams work."""
-        return f"mongodb://127.0.0.1:{self.port}/?replicaSet={self.replica_set}"
+        return f"mongodb://127.0.0.1:{self.port}/?replicaSet={REPLICA_SET}"
 
     @property
     def dbpath(self) -> Path:
@@ -80,7 +79,6 @@ async def start_embedded(
     data_dir: Path,
     *,
     port: int | None = None,
-    replica_set: str = "rs0",
     binary: Path | None = None,
     cache_gb: float = 0.5,
     extra_args: Sequence[str] = (),
@@ -92,13 +90,13 @@ async def start_embedded(
     mongod = locate_mongod(binary)
     claim = FolderClaim(data_dir)
     await claim.take()
-    options = [*fixed_options(claim.dbpath, replica_set, cache_gb), *extra_args]
+    options = [*fixed_options(claim.dbpath, REPLICA_SET, cache_gb), *extra_args]
     try:
         refuse_full_disk(claim.dbpath)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             chosen = _free_port() if port is None else port
             try:
-                return await _start(claim, [str(mongod), *options], chosen, replica_set)
+                return await _start(claim, [str(mongod), *options], chosen)
             except _PortTaken as taken:
                 # Between this check and mongod's start another process may take a free port.
                 if port is not None or attempt == PORT_ATTEMPTS:
@@ -115,9 +113,7 @@ class _PortTaken(Exception):
         self.reason = reason
 
 
-async def _start(
-    claim: FolderClaim, command: list[str], port: int, replica_set: str
-) -> EmbeddedMongo:
+async def _start(claim: FolderClaim, command: list[str], port: int) -> EmbeddedMongo:
     logpath = claim.dbpath / "mongod.log"
     try:
         log_from = _begin_log(logpath)
@@ -127,8 +123,8 @@ async def _start(
     try:
         pid = await _read_pid(guard)
         claim.note_mongod(pid)
-        if await _became_primary(guard, make_primary(port, pid, replica_set)):
-            return EmbeddedMongo(port, pid, replica_set, log_from, claim, guard)
+        if await _became_primary(guard, make_primary(port, pid)):
+            return EmbeddedMongo(port, pid, log_from, claim, guard)
     except BaseException:
         await asyncio.shield(_end(guard))
         raise
