@@ -16,11 +16,10 @@ from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.integration_admin import IntegrationAdmin
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.runtime.readiness import ReadinessCheck
-from daemon.store.alert_mutes import AlertMutes
+from daemon.store.alerts import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from daemon.store.webhook_events import MongoWebhookEventStore
@@ -65,7 +64,6 @@ def _api_services(settings: Settings, app: AppServices, sources: ConfigSources) 
         integrations=MongoIntegrations(mongo, clock, audit=audit),
         outbox=MongoOutboxAdmin(mongo, clock, audit=audit),
         mutes=AlertMutes(mongo, clock, audit=audit),
-        logs=MongoLogReader(mongo),
         history=MongoCandidateHistory(mongo),
         people=app.requests_by(audit),
         stored=app.stored,

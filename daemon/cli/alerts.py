@@ -12,7 +12,7 @@ import typer
 from daemon.cli.options import ConfigOption, IntegrationOption, JsonOption, LimitOption
 
 if TYPE_CHECKING:
-    from daemon.store.alert_mutes import AlertMutes
+    from daemon.store.alerts import AlertMutes
     from daemon.store.connection import Mongo
 
 WhatArgument = Annotated[
@@ -171,7 +171,7 @@ def _with_mutes(
     from daemon.cli.rendering import on_store
     from daemon.cli.session import audit_of_command
     from daemon.runtime.clock import SystemClock
-    from daemon.store.alert_mutes import AlertMutes
+    from daemon.store.alerts import AlertMutes
 
     async def run(mongo: "Mongo") -> Any:
         return await work(mongo, AlertMutes(mongo, SystemClock(), audit=audit_of_command(mongo)))

@@ -15,9 +15,8 @@ from daemon.http.api_services import ApiServices
 from daemon.http.openapi import V1, object_of, rows_of, stored
 from daemon.http.operations import Moment, operation
 from daemon.store.connection import Row
-from daemon.store.log_reader import LogFilter
 from daemon.store.outbox_admin import OutboxFilter
-from daemon.store.overview import AlertFilter, RunFilter
+from daemon.store.overview import AlertFilter, LogFilter, RunFilter
 from daemon.store.row_pages import RowPage, RowPosition
 from models.documents import Alert, CandidateImportLog, StatusOutboxEntry, StatusUpdateLog, SyncRun
 
@@ -78,7 +77,7 @@ class RecordRoutes:
         which = LogFilter(
             query.integration, query.status, candidate=query.candidate, since=query.since
         )
-        return await _page("imports", self._services.logs.imports, which, query)
+        return await _page("imports", self._services.overview.imports, which, query)
 
     @operation("GET", f"{V1}/status-log", answer=rows_of("status_updates", StatusUpdateLog))
     async def status_log(self, query: take.StatusUpdatesQuery) -> web.Response:
@@ -86,7 +85,7 @@ class RecordRoutes:
         which = LogFilter(
             query.integration, query.outcome, application=query.application, since=query.since
         )
-        return await _page("status_updates", self._services.logs.status_updates, which, query)
+        return await _page("status_updates", self._services.overview.status_updates, which, query)
 
     @operation(
         "POST",

@@ -8,10 +8,9 @@ from daemon.erasing.requests import PersonRequests
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import StoredIntegrationStore
 from daemon.runtime.integration_admin import IntegrationAdmin
-from daemon.store.alert_mutes import AlertMutes
+from daemon.store.alerts import AlertMutes
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.integrations import MongoIntegrations
-from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 
@@ -23,7 +22,6 @@ class ApiServices(msgspec.Struct, frozen=True):
     integrations: MongoIntegrations
     outbox: MongoOutboxAdmin
     mutes: AlertMutes
-    logs: MongoLogReader
     history: MongoCandidateHistory
     people: PersonRequests
     stored: StoredIntegrationStore

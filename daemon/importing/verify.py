@@ -27,8 +27,7 @@ from daemon.importing.context import peers_of
 from daemon.importing.erased import KnownIds, ListRecord, erased_test
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.ports.erasures import ErasedPeople
-from daemon.ports.imports import Snapshots
-from daemon.ports.verification import ClearViewReader
+from daemon.ports.imports import ClearViewReader, Snapshots
 from models.ids import integration_id
 
 BY_ID_BATCH = 50

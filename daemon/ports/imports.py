@@ -10,7 +10,7 @@ from daemon.core.conflict import StatusConflict
 from daemon.core.erasure import PersonIds
 from daemon.core.import_log import ChangeLine, HidesCustom, LogLine
 from daemon.core.lost_push import LostPush
-from daemon.core.snapshot import Known, Snapshot
+from daemon.core.snapshot import Known, Record, Snapshot
 from models.status import ApplicationStatus
 
 
@@ -238,3 +238,21 @@ class Conflicts(Protocol):
 
     async def count_open(self) -> int:
         """Returns the number of conflicts that wait for a person."""
+
+
+class ClearViewReader(Protocol):
+    """One integration's part of ClearView, to be compared by `verify`; read only."""
+
+    async def candidates(self, external_ids: Sequence[str]) -> Mapping[str, Record]:
+        """Returns the documents that exist, deleted ones with `deleted_at`."""
+
+    async def applications(self, external_ids: Sequence[str]) -> Mapping[str, Record]:
+        """Returns the same for applications; `candidate_external_id` names the candidate."""
+
+    def live_candidates(self) -> AsyncIterator[str]:
+        """Yields the external ids of all that are not deleted."""
+
+    def live_applications(self) -> AsyncIterator[str]: ...
+
+    async def pending_pushes(self, application_external_ids: Sequence[str]) -> frozenset[str]:
+        """Returns those with a push in the outbox that is neither delivered nor given up."""

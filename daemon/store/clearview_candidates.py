@@ -13,7 +13,6 @@ from daemon.core.diff import ATTACHMENTS
 from daemon.core.erasure import PersonIds
 from daemon.core.snapshot import Record
 from daemon.store.attachment_files import attachments_update, erase_files
-from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_writes import (
     DocumentUpdate,
     UpdateOutcome,
@@ -22,7 +21,7 @@ from daemon.store.bulk_writes import (
     update_each,
 )
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import assembled, encode, fields_of, uuid_field
+from daemon.store.encoding import StoredIds, assembled, encode, fields_of, stored, uuid_field
 from daemon.store.person_queries import CLEARVIEW_QUERIES
 from models.documents import ClearViewApplication, ClearViewCandidate, StatusOutboxEntry
 from models.documents.clearview_values import text

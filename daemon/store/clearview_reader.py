@@ -28,7 +28,7 @@ BATCH = 5000
 
 
 class MongoClearViewReader:
-    """One integration's part of ClearView, as `daemon.ports.verification.ClearViewReader`."""
+    """One integration's part of ClearView, as `daemon.ports.imports.ClearViewReader`."""
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
         self._candidates = mongo.collection(ClearViewCandidate)

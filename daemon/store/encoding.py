@@ -1,15 +1,18 @@
-"""Documents encoded one at a time, so that one that cannot be stored does not stop its page."""
+"""Documents encoded one at a time, so that one that cannot be stored does not stop its page, and ids in bulk."""
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha1
 from typing import Any, TypeVar
+from uuid import UUID
 
 import bson
-from bson.binary import UuidRepresentation
+from bson.binary import UUID_SUBTYPE, Binary, UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 
 from models.documents.clearview_values import TOLERANT
+from models.ids import application_name, candidate_name, snapshot_name
 
 T = TypeVar("T")
 RAW_OPTIONS: CodecOptions[dict[str, Any]] = TOLERANT.with_options(
@@ -90,3 +93,46 @@ def encoded_or_reason(document: T, encode_one: Callable[[T], bytes]) -> RawBSOND
     if len(raw) > LARGEST:
         return f"cannot be stored in MongoDB: {len(raw)} bytes, 16 MB is the limit"
     return RawBSONDocument(raw, codec_options=_RAW)
+
+
+_VERSION_5 = 0x50
+_VARIANT = 0x80
+
+
+def stored(identity: UUID) -> Binary:
+    """Returns a UUID as MongoDB stores it."""
+    return Binary(identity.bytes, UUID_SUBTYPE)
+
+
+class StoredIds:
+    """Ids that derive from one scope, an integration for example, as MongoDB stores them.
+
+    The same as `uuid5` of `models.ids`, at a quarter of its price: an import makes several for each
+    record, and the driver would turn each UUID back into the bytes that it was made from.
+    """
+
+    def __init__(self, scope: UUID) -> None:
+        self.scope = stored(scope)
+        self._sha1 = sha1(scope.bytes, usedforsecurity=False)
+
+    def candidate(self, external_id: str) -> Binary:
+        return self.named(candidate_name(external_id))
+
+    def application(self, external_id: str) -> Binary:
+        return self.named(application_name(external_id))
+
+    def snapshot(self, list_name: str, external_id: str) -> Binary:
+        return self.named(snapshot_name(list_name, external_id))
+
+    def named(self, name: str) -> Binary:
+        """Returns the id of a name as a value of a document."""
+        return Binary(self.raw(name), UUID_SUBTYPE)
+
+    def raw(self, name: str) -> bytes:
+        """Returns the id of a name as 16 bytes: version 5 of RFC 4122."""
+        hashed = self._sha1.copy()
+        hashed.update(name.encode())
+        raw = bytearray(hashed.digest()[:16])
+        raw[6] = raw[6] & 0x0F | _VERSION_5
+        raw[8] = raw[8] & 0x3F | _VARIANT
+        return bytes(raw)

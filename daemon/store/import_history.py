@@ -17,10 +17,18 @@ from daemon.core.import_log import (
     merge_lines,
     paths_of,
 )
-from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_writes import insert_new
 from daemon.store.connection import Mongo, Row
-from daemon.store.encoding import assembled, encode, encode_each, fields_of, text_field, uuid_field
+from daemon.store.encoding import (
+    StoredIds,
+    assembled,
+    encode,
+    encode_each,
+    fields_of,
+    stored,
+    text_field,
+    uuid_field,
+)
 from models.documents import CandidateChange, CandidateImportLog
 from models.ids import application_id, candidate_id, candidate_name, derived_id, derived_name
 

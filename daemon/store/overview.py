@@ -11,8 +11,16 @@ from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
 from daemon.store.overview_counts import ALL, COUNTED, Counts, OverviewCounts
 from daemon.store.row_pages import RowPage, RowPosition, given, page_of
-from models.documents import Alert, Checkpoint, IntegrationSettings, SyncRun
+from models.documents import (
+    Alert,
+    CandidateImportLog,
+    Checkpoint,
+    IntegrationSettings,
+    StatusUpdateLog,
+    SyncRun,
+)
 from models.documents.sync_run import Job
+from models.ids import integration_id
 
 JOBS: tuple[str, ...] = get_args(Job)
 _SINK = "events:"
@@ -54,6 +62,16 @@ class AlertFilter(msgspec.Struct, frozen=True):
     kind: str | None = None
 
 
+class LogFilter(msgspec.Struct, frozen=True):
+    """A filter of log rows; None matches any."""
+
+    integration: str
+    outcome: str | None = None
+    candidate: UUID | None = None
+    application: UUID | None = None
+    since: datetime | None = None
+
+
 class Overview:
     """Reads the service's collections; writes nothing."""
 
@@ -62,6 +80,8 @@ class Overview:
         self._runs = mongo.collection(SyncRun)
         self._alerts = mongo.collection(Alert)
         self._checkpoints = mongo.collection(Checkpoint)
+        self._imports = mongo.collection(CandidateImportLog)
+        self._updates = mongo.collection(StatusUpdateLog)
         self._counts = OverviewCounts(mongo, clock)
         self._clock = clock
 
@@ -134,6 +154,18 @@ class Overview:
             query["resolved_at"] = None if which.state == "open" else {"$ne": None}
         return await page_of(self._alerts, query, by="opened_at", limit=limit, after=after)
 
+    async def imports(self, which: LogFilter, *, limit: int, after: RowPosition | None) -> RowPage:
+        """Returns imports, the latest first."""
+        query = _of_log(which, outcome="status", at="imported_at")
+        return await page_of(self._imports, query, by="imported_at", limit=limit, after=after)
+
+    async def status_updates(
+        self, which: LogFilter, *, limit: int, after: RowPosition | None
+    ) -> RowPage:
+        """Returns the outcomes of status changes, the latest first."""
+        query = _of_log(which, outcome="outcome", at="updated_at")
+        return await page_of(self._updates, query, by="updated_at", limit=limit, after=after)
+
     async def sinks(self) -> list[Row]:
         """Returns every sink of events, with the moment up to which it has confirmed everything."""
         rows = self._checkpoints.find(
@@ -201,3 +233,12 @@ def _summed(counts: Counts | None) -> dict[str, int] | None:
         for state, count in states.items():
             total[state] = total.get(state, 0) + count
     return total
+
+
+def _of_log(which: LogFilter, *, outcome: str, at: str) -> Row:
+    return given(
+        ats_integration_id=integration_id(which.integration),
+        candidate_id=which.candidate,
+        application_id=which.application,
+        **{outcome: which.outcome, at: which.since and {"$gte": which.since}},
+    )

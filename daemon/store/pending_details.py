@@ -8,9 +8,9 @@ from pymongo import ASCENDING, UpdateOne
 
 from daemon.core.details import OF_APPLICATIONS
 from daemon.core.snapshot import Snapshot
-from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_writes import DocumentUpdate, update_each
 from daemon.store.connection import Mongo, Row
+from daemon.store.encoding import StoredIds, stored
 from daemon.store.snapshots import DUE
 from models.backoff import backoff_pause
 from models.documents import CandidateSnapshot

@@ -8,16 +8,17 @@ from uuid import UUID
 from pymongo import ReplaceOne, UpdateOne
 
 from daemon.core.snapshot import Known, Snapshot
-from daemon.store.bulk_ids import StoredIds, stored
 from daemon.store.bulk_writes import insert_each
 from daemon.store.connection import Mongo, Row
 from daemon.store.encoding import (
+    StoredIds,
     assembled,
     bytes_field,
     document_field,
     encode,
     encode_each,
     fields_of,
+    stored,
     text_field,
     uuid_field,
 )

@@ -28,10 +28,6 @@ def _updated(field: str) -> dict[str, Any]:
     return {"$getField": {"field": field, "input": _UPDATED}}
 
 
-def _is_set(expression: Any) -> dict[str, Any]:
-    return {"$ne": [{"$type": expression}, "missing"]}
-
-
 def _of_either(field: str) -> dict[str, Any]:
     """Reads a field of the document of an insert or replace, or of an update."""
     return {"$ifNull": [f"$fullDocument.{field}", _updated(field)]}
@@ -55,7 +51,11 @@ _DOCUMENT_EVENT = {
             "$expr": {
                 "$and": [
                     {"$ne": [{"$type": _updated("import_id")}, "binData"]},
-                    {"$or": [_is_set(_updated(field)) for field in _TOUCHED]},
+                    {
+                        "$or": [
+                            {"$ne": [{"$type": _updated(field)}, "missing"]} for field in _TOUCHED
+                        ]
+                    },
                 ]
             },
         },

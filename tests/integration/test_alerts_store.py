@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.conditions import AlertKind, Condition
-from daemon.store.alert_mutes import AlertMutes
-from daemon.store.alerts import AlertStore
+from daemon.store.alerts import AlertMutes, AlertStore
 from daemon.store.connection import Mongo
 from models.documents import Alert
 from models.ids import integration_id

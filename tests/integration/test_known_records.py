@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from daemon.core.snapshot import Snapshot
-from daemon.store.bulk_ids import stored
+from daemon.store.encoding import stored
 from daemon.store.known_applications import MongoKnownApplications
 from daemon.store.snapshots import MongoSnapshots
 from models.documents import CandidateSnapshot

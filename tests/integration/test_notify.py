@@ -19,8 +19,7 @@ from daemon.core.integrations import IntegrationRef
 from daemon.core.notifications import ChannelFailed
 from daemon.ports.notifications import Channel
 from daemon.runtime.loop_health import LoopHealth
-from daemon.store.alert_mutes import AlertMutes
-from daemon.store.alerts import AlertStore
+from daemon.store.alerts import AlertMutes, AlertStore
 from daemon.store.connection import Mongo
 from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue

@@ -21,7 +21,7 @@ from daemon.runtime.checked_config import CheckedConfig, load_checked_config
 from daemon.runtime.integration_admin import IntegrationAdmin, Trial, TryIntegration
 from daemon.runtime.metrics import PrometheusMetrics
 from daemon.runtime.readiness import ReadinessCheck
-from daemon.store.alert_mutes import AlertMutes
+from daemon.store.alerts import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Mongo
@@ -29,7 +29,6 @@ from daemon.store.encryption import Keyring
 from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.leases import MongoLeases
-from daemon.store.log_reader import MongoLogReader
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
 from daemon.store.stored_integrations import MongoStoredIntegrations
@@ -103,7 +102,6 @@ def _parts(
         MongoIntegrations(mongo, clock, audit=audit),
         MongoOutboxAdmin(mongo, clock, audit=audit),
         AlertMutes(mongo, clock, audit=audit),
-        MongoLogReader(mongo),
         MongoCandidateHistory(mongo),
         erasing(mongo, clock).requests(),
         stored,

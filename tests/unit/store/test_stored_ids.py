@@ -6,8 +6,7 @@ import bson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.store.bulk_ids import StoredIds, stored
-from daemon.store.encoding import RAW_OPTIONS
+from daemon.store.encoding import RAW_OPTIONS, StoredIds, stored
 from models.ids import application_id, candidate_id, snapshot_name
 
 NAMES = st.text(max_size=40).filter(lambda text: text.isprintable())
