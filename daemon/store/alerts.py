@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from msgspec.structs import replace
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
@@ -208,13 +208,6 @@ class AlertStore:
         if seen_before is not None:
             which["last_seen_at"] = {"$lt": seen_before}
         return frozenset([row["key"] async for row in self._alerts.find(which, {"key": 1})])
-
-    async def listed(self, *, only_open: bool = True, limit: int = 100) -> list[Row]:
-        """Alerts for the status page and the API, the latest first."""
-        which: Row = {"resolved_at": None} if only_open else {}
-        return await self._alerts.find(
-            which, sort=[("opened_at", DESCENDING)], limit=limit
-        ).to_list()
 
     async def due(self, now: datetime) -> Sequence[AlertState]:
         """Returns the alerts about which a message is due."""

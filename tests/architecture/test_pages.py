@@ -152,6 +152,13 @@ def test_the_map_of_folders_names_every_folder_that_there_is() -> None:
     assert shown >= {"models", "config", "connectors", "daemon", "tests"}
 
 
+def test_the_map_of_the_store_names_every_file_and_no_other() -> None:
+    folder = ROOT / "daemon" / "store"
+    named = re.findall(r"`(\w+\.py)`", page("daemon/store/README.md"))
+
+    assert sorted(named) == sorted(p.name for p in folder.glob("*.py") if p.name != "__init__.py")
+
+
 @pytest.mark.parametrize("name", pages())
 def test_links_lead_somewhere(name: str) -> None:
     folder = (ROOT / name).parent

@@ -13,6 +13,7 @@ from daemon.store.alerts import AlertMutes, AlertStore
 from daemon.store.connection import Mongo
 from models.documents import Alert
 from models.ids import integration_id
+from tests.support.alerts import listed
 from tests.support.moving_clock import MovingClock
 
 pytestmark = pytest.mark.mongo
@@ -42,7 +43,7 @@ async def test_a_condition_seen_twice_is_one_document_that_counts(
     clock.advance(timedelta(minutes=5))
     await alerts.raise_condition(a_condition(message="Renew the key now."))
 
-    (row,) = await alerts.listed()
+    (row,) = await listed(alerts)
     assert row["count"] == 2
     assert row["last_seen_at"] - row["opened_at"] == timedelta(minutes=5)
     assert row["message"] == "Renew the key now."
@@ -56,8 +57,8 @@ async def test_a_relapse_is_a_new_document(opened: Mongo, clock: MovingClock) ->
         await alerts.resolve("auth_refused:acme")
         clock.advance(timedelta(hours=1))
 
-    assert await alerts.listed() == []
-    assert [row["count"] for row in await alerts.listed(only_open=False)] == [1, 1]
+    assert await listed(alerts) == []
+    assert [row["count"] for row in await listed(alerts, only_open=False)] == [1, 1]
 
 
 async def test_resolving_what_is_not_open_changes_nothing(
@@ -67,7 +68,7 @@ async def test_resolving_what_is_not_open_changes_nothing(
     await alerts.raise_condition(a_condition("acme"))
     await alerts.resolve("auth_refused:other")
 
-    assert len(await alerts.listed()) == 1
+    assert len(await listed(alerts)) == 1
 
 
 async def test_replicas_reporting_at_once_share_one_document(
@@ -76,7 +77,7 @@ async def test_replicas_reporting_at_once_share_one_document(
     replicas = [AlertStore(opened, clock) for _ in range(20)]
     await asyncio.gather(*(replica.raise_condition(a_condition()) for replica in replicas))
 
-    (row,) = await replicas[0].listed()
+    (row,) = await listed(replicas[0])
     assert row["count"] == 20
 
 
@@ -85,7 +86,7 @@ async def test_subjects_and_integrations_are_told_apart(opened: Mongo, clock: Mo
     for condition in (a_condition("a"), a_condition("b"), a_condition("a", subject="x")):
         await alerts.raise_condition(condition)
 
-    keys = {row["key"] for row in await alerts.listed()}
+    keys = {row["key"] for row in await listed(alerts)}
     assert keys == {"auth_refused:a", "auth_refused:b", "auth_refused:a:x"}
 
 
@@ -99,7 +100,7 @@ async def test_an_integration_that_is_gone_leaves_nothing_open(
     await alerts.raise_condition(a_condition(None, kind=AlertKind.STREAM_POSITION_LOST))
     await alerts.resolve_all_but(["kept"])
 
-    assert {row["integration"] for row in await alerts.listed()} == {"kept", None}
+    assert {row["integration"] for row in await listed(alerts)} == {"kept", None}
 
 
 async def test_the_stored_document_is_what_the_model_says(
@@ -108,7 +109,7 @@ async def test_the_stored_document_is_what_the_model_says(
     alerts = AlertStore(opened, clock, AlertPolicy(group_window=timedelta(seconds=3)))
     await alerts.raise_condition(a_condition(details={"status": 401}))
 
-    (row,) = await alerts.listed()
+    (row,) = await listed(alerts)
     alert = Alert.model_validate(row)
     assert alert.times_seen == 1
     assert alert.details == {"status": 401}
@@ -137,7 +138,7 @@ async def test_a_mute_outlives_a_relapse(opened: Mongo, clock: MovingClock) -> N
     await alerts.resolve("auth_refused:acme")
     await alerts.raise_condition(a_condition())
 
-    (row,) = await alerts.listed()
+    (row,) = await listed(alerts)
     assert muted == 1
     assert row["muted_until"] == until
 
@@ -150,10 +151,10 @@ async def test_the_latest_word_about_a_mute_counts_and_a_wider_one_goes_on(
     shown = []
     for what, hours in (("auth_refused", 9), ("auth_refused", 2), ("acme", 1), ("other", 7)):
         await mutes.mute(what, clock.now() + timedelta(hours=hours))
-        (row,) = await alerts.listed()
+        (row,) = await listed(alerts)
         shown.append((row["muted_until"] - clock.now()) / timedelta(hours=1))
     await mutes.unmute("auth_refused")
-    (row,) = await alerts.listed()
+    (row,) = await listed(alerts)
     shown.append((row["muted_until"] - clock.now()) / timedelta(hours=1))
     clock.advance(timedelta(hours=2))
     in_force = [mute.what for mute in await mutes.in_force()]
@@ -169,7 +170,7 @@ async def test_a_mute_is_of_whole_names_only(opened: Mongo, clock: MovingClock) 
     for name in ("acme-2", "beta", "acme"):
         await alerts.raise_condition(a_condition(name))
 
-    muted = {row["integration"] for row in await alerts.listed() if row["muted_until"]}
+    muted = {row["integration"] for row in await listed(alerts) if row["muted_until"]}
     assert muted == {"acme"}
 
 
@@ -186,12 +187,12 @@ async def test_an_alert_about_rows_is_over_once_none_of_them_is_left(
     for collection, row in rows:
         await collection.insert_one(dict(row), bypass_document_validation=True)
     await alerts.resolve_expired()
-    before = {row["kind"] for row in await alerts.listed()}
+    before = {row["kind"] for row in await listed(alerts)}
     left = []
     for collection, _ in rows:
         await collection.delete_many({})
         await alerts.resolve_expired()
-        left.append({row["kind"] for row in await alerts.listed()})
+        left.append({row["kind"] for row in await listed(alerts)})
 
     assert before == {"dead_letters", "conflicts_open", "auth_refused"}
     assert left == [{"conflicts_open", "auth_refused"}, {"auth_refused"}]
@@ -202,9 +203,9 @@ async def test_what_is_reported_again_meanwhile_stays_open(
 ) -> None:
     alerts = AlertStore(opened, clock)
     await alerts.raise_condition(a_condition())
-    (seen,) = await alerts.listed()
+    (seen,) = await listed(alerts)
     clock.advance(timedelta(seconds=1))
     await alerts.raise_condition(a_condition())
     await alerts.resolve_unless_seen_since(seen)
 
-    assert len(await alerts.listed()) == 1
+    assert len(await listed(alerts)) == 1

@@ -26,6 +26,7 @@ from daemon.core.runs import RunFailed
 from daemon.store.connection import Mongo
 from models.documents import ClearViewApplication, ClearViewCandidate
 from models.times import iso
+from tests.support.alerts import listed
 from tests.support.exporting import Fate, Killed, LeaseLost, RecordingAts, World
 from tests.support.hiring_history import Application, History, Move, write_history
 from tests.support.moving_clock import START, MovingClock
@@ -90,7 +91,7 @@ async def test_a_failed_period_is_logged_told_and_exported_later_before_newer_on
     assert outcome.failed is not None
     (row,) = await world.logged()
     assert (row["status"], row["error_message"]) == ("Failed", "The ATS answered 503.")
-    assert [alert["kind"] for alert in await world.alerts.listed()] == ["export_missed"]
+    assert [alert["kind"] for alert in await listed(world.alerts)] == ["export_missed"]
 
     world.clock.advance(DAY)
     await world.job().run()
@@ -100,7 +101,7 @@ async def test_a_failed_period_is_logged_told_and_exported_later_before_newer_on
         ("Success", 2),
         ("Success", 1),
     ]
-    assert await world.alerts.listed() == []
+    assert await listed(world.alerts) == []
 
 
 async def test_a_failed_period_rests_unless_asked_for(opened: Mongo) -> None:
@@ -352,7 +353,7 @@ async def test_a_field_that_has_never_taken_a_value_fails_the_period(
     assert outcome.reason.endswith("The last refusal: no such field")
     (row,) = await world.logged()
     assert row["status"] == "Failed"
-    [alert] = await world.alerts.listed()
+    [alert] = await listed(world.alerts)
     assert "clearview_status" in alert["message"]
 
 
@@ -415,14 +416,14 @@ async def test_an_account_of_one_refused_application_goes_on_after_some_tries(
     outcomes = [await world.job().run(at_once=True) for _ in range(tries)]
 
     assert [outcome.ok for outcome in outcomes] == [False] * (tries - 1) + [True]
-    assert [alert["kind"] for alert in await world.alerts.listed()] == ["export_missed"]
+    assert [alert["kind"] for alert in await listed(world.alerts)] == ["export_missed"]
 
     world.ats.refuses = {}
     world.clock.advance(DAY)
     await world.job().run()
 
     assert len(world.ats.values) == 1
-    assert await world.alerts.listed() == []
+    assert await listed(world.alerts) == []
 
 
 async def test_a_refused_value_is_sent_later_although_the_application_was_closed(

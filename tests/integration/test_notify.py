@@ -24,6 +24,7 @@ from daemon.store.connection import Mongo
 from daemon.store.mongo_errors import is_outage
 from daemon.store.notification_queue import MongoNotificationQueue
 from models.ids import integration_id
+from tests.support.alerts import listed
 from tests.support.exporting import Killed
 from tests.support.moving_clock import MovingClock
 from tests.support.waiting import until
@@ -181,7 +182,7 @@ async def test_a_muted_condition_is_silent_until_the_mute_ends(
     await desk.alerts.raise_condition(
         auth_refused(IntegrationRef("b", integration_id("b")), status=401)
     )
-    (row,) = [r for r in await desk.alerts.listed() if r["integration"] == "acme"]
+    (row,) = [r for r in await listed(desk.alerts) if r["integration"] == "acme"]
     await desk.after(timedelta(hours=2) - SECONDS)
     silent_so_far = said(services) == [("open", "b")]
 
@@ -518,7 +519,7 @@ async def test_what_no_channel_was_there_to_tell_waits_for_one(
     await desk.after(20 * SECONDS)
     await desk.alerts.resolve("integration_failing:gone")
     await desk.after(timedelta(hours=30))
-    (row,) = await desk.alerts.listed()
+    (row,) = await listed(desk.alerts)
 
     desk.sender.use([channel])
     await desk.after(20 * SECONDS)
@@ -583,7 +584,7 @@ async def test_a_channel_that_raises_anything_is_named_until_it_takes_a_message(
         await desk.after(60 * SECONDS)
         await desk.loops.report()
         named.append(desk.loops.reasons())
-    (row,) = [r for r in await desk.alerts.listed(only_open=False) if r["integration"] is None]
+    (row,) = [r for r in await listed(desk.alerts, only_open=False) if r["integration"] is None]
 
     assert [len(reasons) for reasons in named] == [0, 1, 0]
     assert named[1][0].startswith("sending to odd keeps failing: ")
