@@ -14,6 +14,7 @@ from bson import Binary
 from daemon.store.connection import Mongo, Row
 from daemon.store.encryption import Keyring, Tampered, UnknownKey
 from models.documents import DataKey, IntegrationSettings, OAuthToken
+from models.documents.base import collection_name
 
 PASSES = 5
 """Attempts at a document that others keep writing."""
@@ -55,10 +56,10 @@ class KeyRotation:
     async def counts(self) -> list[SealedCount]:
         """Returns which key encrypts how much."""
         found: Counter[tuple[str, str]] = Counter()
-        for document, name in _SEALED:
+        for document in _SEALED:
             async for row in self._mongo.collection(document).find({}):
                 for _, sealed in _secrets(document, row):
-                    found[name, sealed["key_id"] or PLAIN] += 1
+                    found[collection_name(document), sealed["key_id"] or PLAIN] += 1
         known = {PLAIN, *self._keyring.key_ids}
         return [
             SealedCount(name, key, count, key == self._keyring.key_id, key in known)
@@ -68,13 +69,13 @@ class KeyRotation:
     async def rotate(self) -> Rotation:
         """Encrypts everything with the current key."""
         encrypted, unreadable = 0, []
-        for document, name in _SEALED:
+        for document in _SEALED:
             rows = await self._mongo.collection(document).find({}, {"_id": 1}).to_list()
             for row in rows:
                 done = await self._rotate(document, row["_id"])
                 encrypted += done or 0
                 if done is None:
-                    unreadable.append(f"{name}, _id {str(row['_id'])[:8]}…")
+                    unreadable.append(f"{collection_name(document)}, _id {str(row['_id'])[:8]}…")
         return Rotation(encrypted, tuple(unreadable))
 
     async def _rotate(self, document: type[Document], identity: Any) -> int | None:
@@ -106,11 +107,7 @@ class KeyRotation:
         return {"bytes": again, "key_id": self._keyring.key_id}
 
 
-_SEALED: tuple[tuple[type[Document], str], ...] = (
-    (DataKey, "data_keys"),
-    (OAuthToken, "oauth_tokens"),
-    (IntegrationSettings, "ats_integration_settings"),
-)
+_SEALED: tuple[type[Document], ...] = (DataKey, OAuthToken, IntegrationSettings)
 PRIVACY_KEY = "privacy_key"
 
 

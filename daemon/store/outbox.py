@@ -77,10 +77,8 @@ class MongoOutbox:
         }
 
     async def earlier(self, application_ids: Sequence[UUID]) -> Mapping[UUID, UnfinishedPush]:
-        query = {
-            "application_id": {"$in": list(application_ids)},
-            "state": {"$in": list(OPEN_STATES)},
-        }
+        which = list(application_ids)
+        query = {"application_id": {"$in": which}, "state": {"$in": list(OPEN_STATES)}}
         fields = {"application_id": 1, "target_status": 1, "target_stage": 1}
         cursor = self._rows.find(query, fields, sort=[("application_id", 1), ("sequence", 1)])
         return {row["application_id"]: earlier_of(row) for row in await cursor.to_list()}
@@ -88,14 +86,9 @@ class MongoOutbox:
     async def identities(
         self, application_ids: Sequence[UUID]
     ) -> Mapping[UUID, ApplicationInClearView]:
-        fields = {
-            "application_id": 1,
-            "ats_integration_id": 1,
-            "external_id": 1,
-            "candidate_id": 1,
-        }
+        names = ("application_id", "ats_integration_id", "external_id", "candidate_id")
         query = {"application_id": {"$in": list(application_ids)}, "external_id": {"$ne": None}}
-        rows = await self._rows.find(query, fields).to_list()
+        rows = await self._rows.find(query, dict.fromkeys(names, 1)).to_list()
         return {row["application_id"]: identity_of(row) for row in rows}
 
     async def highest_epoch(self) -> int:

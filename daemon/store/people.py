@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pymongo
+from pymongo.asynchronous.collection import AsyncCollection
 
 from daemon.core.erasure import PersonIds, addresses_of, normalised_address
 from daemon.ports.clock import Clock
@@ -63,9 +64,8 @@ class PersonAddresses:
         fields = {"integration_id": 1, "external_id": 1, "emails": 1}
         async for raw in self._candidates.find(where, fields):
             row = decoded(raw)
-            scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
-            if scope is not None and external_id and address in addresses_of(row):
-                found.add((scope, external_id))
+            if (pair := _pair_of(row)) and address in addresses_of(row):
+                found.add(pair)
         parts = [one for part in _PARTS for one in _spelt(f"{part}.emails", address)]
         async for row in self._snapshots.find({"$or": parts}):
             for held in (row, row.get("previous") or {}):
@@ -93,9 +93,8 @@ class PersonAddresses:
         fields = {"integration_id": 1, "external_id": 1, "emails": 1}
         async for raw in self._candidates.find(IMPORTED, fields):
             row = decoded(raw)
-            scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
-            if scope is not None and external_id:
-                yield PersonIds(scope, frozenset({external_id})), addresses_of(row)
+            if pair := _pair_of(row):
+                yield PersonIds(pair[0], frozenset({pair[1]})), addresses_of(row)
         async for row in self._snapshots.find({}):
             candidate, scope = row.get("candidate"), row["ats_integration_id"]
             owners = {a["candidate_external_id"] for a in row["applications"]}
@@ -129,29 +128,22 @@ class PersonAddresses:
 
     async def _by_own_id(self, own: UUID) -> set[Pair]:
         raw = await self._candidates.find_one({"_id": own})
-        row: dict[str, Any] = {} if raw is None else decoded(raw)
-        scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
-        if scope is not None and external_id:
-            return {(scope, external_id)}
+        if raw is not None and (pair := _pair_of(decoded(raw))):
+            return {pair}
         return await self._known({"candidate_id": own})
 
     async def _holds(self, scope: UUID, external_id: str) -> bool:
         identity = candidate_id(scope, external_id)
-        of_integration: Row = {"ats_integration_id": scope}
-        return any(
-            [
-                await self._candidates.find_one({"_id": identity}, {"_id": 1}) is not None,
-                await self._snapshots.find_one(
-                    {**of_integration, "candidate.external_id": external_id}, {"_id": 1}
-                )
-                is not None,
-                await self._imports.find_one({"candidate_id": identity}, {"_id": 1}) is not None,
-                await self._failed.find_one(
-                    {**of_integration, "external_id": external_id}, {"_id": 1}
-                )
-                is not None,
-            ]
+        questions: tuple[tuple[AsyncCollection[Any], Row], ...] = (
+            (self._candidates, {"_id": identity}),
+            (self._imports, {"candidate_id": identity}),
+            (self._snapshots, {"ats_integration_id": scope, "candidate.external_id": external_id}),
+            (self._failed, {"ats_integration_id": scope, "external_id": external_id}),
         )
+        for collection, which in questions:
+            if await collection.find_one(which, {"_id": 1}) is not None:
+                return True
+        return False
 
 
 def _spelt(emails: str, address: str) -> list[Row]:
@@ -161,6 +153,12 @@ def _spelt(emails: str, address: str) -> list[Row]:
     """
     ascii_form = {"$regex": rf"^[\s\x1c-\x1f]*{re.escape(address)}[\s\x1c-\x1f]*$", "$options": "i"}
     return [{f"{emails}.value": ascii_form}, {f"{emails}.value": {"$regex": r"[^\x00-\x7f]"}}]
+
+
+def _pair_of(row: Row) -> Pair | None:
+    """Returns the pair of one of ClearView's candidates; None where it has none."""
+    scope, external_id = as_uuid(row.get("integration_id")), as_text(row.get("external_id"))
+    return (scope, external_id) if scope is not None and external_id else None
 
 
 def _people(pairs: Iterable[Pair]) -> list[PersonIds]:

@@ -10,12 +10,12 @@ from daemon.store.attachment_files import BUCKET
 from daemon.store.integration_data import OF_THE_DAEMON
 from daemon.store.retention import HOLDABLE
 from models.documents import (
+    CLEARVIEW_DOCUMENTS,
     OWN_DOCUMENTS,
     Alert,
     AlertMute,
     AuditEntry,
     ClearViewApplication,
-    ClearViewCandidate,
     IntegrationSettings,
     Lease,
     OAuthToken,
@@ -144,17 +144,13 @@ def _clearview(role: Role, databases: Databases) -> list[Mapping[str, Any]]:
     oplog = _on("local", "oplog.rs", ("find", "collStats"))
     if role != "daemon":
         return [_on(databases.clearview, "", _LOOK), oplog]
-    candidates, applications = (
-        collection_name(ClearViewCandidate),
-        collection_name(ClearViewApplication),
-    )
-    writes = (*_CHANGE, *_MAKE)
     if databases.writes_candidates:
+        names = map(collection_name, CLEARVIEW_DOCUMENTS)
         bucket = ("insert", "remove", "createCollection", "createIndex")
         written = [
-            *(_on(databases.clearview, name, writes) for name in (candidates, applications)),
+            *(_on(databases.clearview, name, (*_CHANGE, *_MAKE)) for name in names),
             *(_on(databases.clearview, f"{BUCKET}.{part}", bucket) for part in ("files", "chunks")),
         ]
     else:
-        written = [_on(databases.clearview, applications, ("update",))]
+        written = [_on(databases.clearview, collection_name(ClearViewApplication), ("update",))]
     return [_on(databases.clearview, "", (*_LOOK, *_WATCH)), *written, oplog]

@@ -270,7 +270,6 @@ class MongoSnapshots:
 
 DUE = ("detail_due_at", "detail_attempts", "detail_error")
 """The fields of a snapshot whose details are to be read."""
-_NO_DETAIL = b""
 _STATUSES = frozenset(status.value for status in ApplicationStatus)
 
 
@@ -280,7 +279,7 @@ def _due(snapshot: Snapshot) -> Row:
 
 def _detail_fields(snapshot: Snapshot) -> bytes:
     if snapshot.detail is None and snapshot.detail_due_at is None:
-        return _NO_DETAIL
+        return b""
     read = {} if snapshot.detail is None else {"detail": snapshot.detail}
     return fields_of(read | _due(snapshot))
 

@@ -66,7 +66,13 @@ class DatabaseStream:
         try:
             if token is not None:
                 await self._refuse_foreign(token)
-            stream = await self._watch(token)
+            stream = await self._database.with_options(codec_options=RAW).watch(
+                self._pipeline,
+                full_document=self._full_document,
+                start_after=token,
+                max_await_time_ms=self._idle_ms,
+                batch_size=BATCH_LIMIT,
+            )
         except PyMongoError as error:
             raise self._failure(error, positioned=token is not None) from error
         except (TypeError, ValueError) as error:
@@ -77,15 +83,6 @@ class DatabaseStream:
         self, error: PyMongoError, *, positioned: bool = True
     ) -> PositionLost | StreamInterrupted:
         return stream_failure(error, positioned=positioned, database=self._database.name)
-
-    async def _watch(self, token: Mapping[str, Any] | None) -> AsyncChangeStream[RawBSONDocument]:
-        return await self._database.with_options(codec_options=RAW).watch(
-            self._pipeline,
-            full_document=self._full_document,
-            start_after=token,
-            max_await_time_ms=self._idle_ms,
-            batch_size=BATCH_LIMIT,
-        )
 
     async def _refuse_foreign(self, token: Mapping[str, Any]) -> None:
         """Refuses a position later than the server's last write: it is of another or a restored server.

@@ -62,8 +62,7 @@ def event_time(change: Mapping[str, Any]) -> datetime:
     wall = change.get("wallTime")
     if isinstance(wall, datetime):
         return to_milliseconds(wall)
-    moment: datetime = change["clusterTime"].as_datetime()
-    return to_milliseconds(moment)
+    return to_milliseconds(change["clusterTime"].as_datetime())
 
 
 def token_time(token: Mapping[str, Any]) -> datetime | None:

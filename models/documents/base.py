@@ -79,10 +79,6 @@ def bson_type_of(annotation: Any) -> dict[str, Any]:
     return {"bsonType": "object"}
 
 
-def _names(bson_type: str | list[str]) -> list[str]:
-    return [bson_type] if isinstance(bson_type, str) else bson_type
-
-
 def _generic_type(origin: Any, args: tuple[Any, ...]) -> dict[str, Any]:
     if origin is Annotated:
         return bson_type_of(args[0])
@@ -91,6 +87,8 @@ def _generic_type(origin: Any, args: tuple[Any, ...]) -> dict[str, Any]:
     if origin in {Union, UnionType}:
         parts = [bson_type_of(a) for a in args]
         if all(part.keys() == {"bsonType"} for part in parts):
-            return {"bsonType": [name for part in parts for name in _names(part["bsonType"])]}
+            types = [part["bsonType"] for part in parts]
+            names = [[each] if isinstance(each, str) else each for each in types]
+            return {"bsonType": [name for each in names for name in each]}
         return {"anyOf": parts} if all(parts) else {}
     return {"bsonType": "array" if origin is list else "object"}
