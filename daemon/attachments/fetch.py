@@ -34,6 +34,12 @@ WAIT_FOR_ATS = (AuthRefused, RateLimited, TokenUnavailable)
 """Errors that no file is to blame for: all of them wait."""
 PAUSE = timedelta(minutes=1)
 """The pause after one of them."""
+RETRY = RetryRule(
+    floor=timedelta(seconds=5),
+    base=timedelta(seconds=30),
+    cap=timedelta(hours=6),
+    horizon=timedelta(days=7),
+)
 
 
 async def fetch(context: FetchContext, file: FileToFetch) -> None:
@@ -134,14 +140,6 @@ async def _note_failure(context: FetchContext, file: FileToFetch, error: Excepti
             attachment_id=str(file.id),
             error=failure.error,
         )
-
-
-RETRY = RetryRule(
-    floor=timedelta(seconds=5),
-    base=timedelta(seconds=30),
-    cap=timedelta(hours=6),
-    horizon=timedelta(days=7),
-)
 
 
 def after_failure(

@@ -25,6 +25,17 @@ from models.documents.outbox import OPEN_STATES
 from models.ids import application_id, candidate_id
 
 BATCH = 5000
+_FIELDS = {
+    "_id": 1,
+    "integration_id": identity("$integration_id"),
+    "external_id": text("$external_id"),
+    "candidate_id": identity("$candidate_id"),
+    "status": text("$status"),
+    "rejection_reason": text("$rejection_reason"),
+    "import_id": identity("$import_id"),
+}
+_CONTENT = ("applied_at", "hired_at", "source", "job", "custom_fields")
+_PAGE = 500
 
 
 class MongoClearViewReader:
@@ -86,19 +97,6 @@ async def _load(
         return []
     raw = collection.with_options(codec_options=RAW).find({"_id": {"$in": list(ids)}}, fields)
     return [decoded(document) for document in await raw.to_list()]
-
-
-_FIELDS = {
-    "_id": 1,
-    "integration_id": identity("$integration_id"),
-    "external_id": text("$external_id"),
-    "candidate_id": identity("$candidate_id"),
-    "status": text("$status"),
-    "rejection_reason": text("$rejection_reason"),
-    "import_id": identity("$import_id"),
-}
-_CONTENT = ("applied_at", "hired_at", "source", "job", "custom_fields")
-_PAGE = 500
 
 
 class MongoClearViewApplications:

@@ -26,6 +26,8 @@ _RAW = DEFAULT_RAW_BSON_OPTIONS.with_options(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
 LARGEST = 15 * 1024 * 1024
+_VERSION_5 = 0x50
+_VARIANT = 0x80
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -93,10 +95,6 @@ def encoded_or_reason(document: T, encode_one: Callable[[T], bytes]) -> RawBSOND
     if len(raw) > LARGEST:
         return f"cannot be stored in MongoDB: {len(raw)} bytes, 16 MB is the limit"
     return RawBSONDocument(raw, codec_options=_RAW)
-
-
-_VERSION_5 = 0x50
-_VARIANT = 0x80
 
 
 def stored(identity: UUID) -> Binary:

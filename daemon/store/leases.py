@@ -52,6 +52,8 @@ _KNOWN_TOKEN = {
     ]
 }
 _NEXT_TOKEN = {"$max": [{"$add": [_KNOWN_TOKEN, 1]}, {"$toLong": "$$NOW"}]}
+A_YEAR_MS = 366 * 24 * 3600 * 1000
+"""Tokens are milliseconds: one that lies a year ahead of the holder's own was never given, and blocks no writer."""
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
@@ -245,12 +247,8 @@ async def _soon(giving_back: Coroutine[Any, Any, object]) -> None:
         await bounded(giving_back, GIVE_BACK_S, name="give back a lease")
 
 
-A_YEAR_MS = 366 * 24 * 3600 * 1000
-"""Tokens are milliseconds: one that lies a year ahead of the holder's own was never given, and blocks no writer."""
-
-
 def not_of_a_later_holder(fence: int) -> Row:
-    """Matches rows that the holder of a lease may write: with a token that is not later than this one, or none."""
+    """Matches a field that is absent, no number, or a token that is not later than this one: the row may be written."""
     return {"$not": {"$gt": fence, "$lt": fence + A_YEAR_MS}}
 
 

@@ -45,6 +45,8 @@ _ABOUT = {
 """Explanations of the usual codes."""
 _DUPLICATE_OF = re.compile(r"index: (\S+) dup key")
 _BY_DEFAULT = re.compile(r"_-?\d+$")
+T = TypeVar("T")
+_PAUSE_S = 0.2
 
 
 def is_outage(error: BaseException) -> bool:
@@ -127,10 +129,6 @@ def _broken_rules(write_error: WriteError) -> str:
         for broken in rule.get("propertiesNotSatisfied") or []:
             names |= {str(broken.get("propertyName")): None}
     return f" ({', '.join(names)})" if names else ""
-
-
-T = TypeVar("T")
-_PAUSE_S = 0.2
 
 
 async def repeated(unit: Callable[[], Awaitable[T]], *, within_s: float = 30.0) -> T:

@@ -45,6 +45,12 @@ _SPECIAL = {
     "capped": "is capped: MongoDB drops its oldest documents",
 }
 """Collections that do not keep what is written to them, by the option that makes them so."""
+Problem = Literal["missing", "no_view", "outdated"]
+PROBLEMS: Mapping[Problem, str] = {
+    "missing": "is not there yet; the daemon's start makes it",
+    "no_view": "is a collection, and should be a view: rename it, and start the daemon again",
+    "outdated": "is another version's; the daemon's start brings it up to date",
+}
 
 
 class TargetDatabase(msgspec.Struct, frozen=True):
@@ -193,16 +199,6 @@ async def _create_indexes(target: TargetDatabase, name: str, missing: Sequence[C
                 index=missing[0].name,
                 reason=str(start_error(error, operation)),
             )
-
-
-log = structlog.get_logger(__name__)
-
-Problem = Literal["missing", "no_view", "outdated"]
-PROBLEMS: Mapping[Problem, str] = {
-    "missing": "is not there yet; the daemon's start makes it",
-    "no_view": "is a collection, and should be a view: rename it, and start the daemon again",
-    "outdated": "is another version's; the daemon's start brings it up to date",
-}
 
 
 async def prepare_views(target: TargetDatabase, views: Sequence[StoredView] = VIEWS) -> None:

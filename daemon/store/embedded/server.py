@@ -20,6 +20,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PORT_ATTEMPTS = 3
 LOG_BYTES_KEPT = 10 * 1024 * 1024
+CANCEL_AGAIN_S = 0.8
+"""A cancellation can be lost (`daemon.runtime.timeouts`)."""
 # What mongod may see of our environment; the rest (secrets above all) is none of its business.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "GLIBC_TUNABLES")
 
@@ -243,10 +245,6 @@ def _read_from(logpath: Path, offset: int) -> str:
     with logpath.open("rb") as log:
         log.seek(offset)
         return log.read().decode(errors="replace")
-
-
-CANCEL_AGAIN_S = 0.8
-"""A cancellation can be lost (`daemon.runtime.timeouts`)."""
 
 
 @asynccontextmanager
