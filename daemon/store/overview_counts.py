@@ -53,7 +53,7 @@ _READABLE = {
 BAD_HINT = frozenset({2, 291})
 
 
-class _Counted(msgspec.Struct, frozen=True):
+class _CollectionCount(msgspec.Struct, frozen=True):
     """A count of a collection's documents by integration, and by the field `by` where there is one."""
 
     document: type[Document]
@@ -76,25 +76,27 @@ class _Counted(msgspec.Struct, frozen=True):
         ]
 
 
-COUNTED: Mapping[str, _Counted] = {
+COUNTED: Mapping[str, _CollectionCount] = {
     # Those that are marked as deleted as well.
-    "candidates": _Counted(ClearViewCandidate, only=IMPORTED, index="integration_external_id"),
-    "applications": _Counted(
+    "candidates": _CollectionCount(
+        ClearViewCandidate, only=IMPORTED, index="integration_external_id"
+    ),
+    "applications": _CollectionCount(
         ClearViewApplication,
         by="status",
         only={"integration_id": IMPORTED["integration_id"]},
         index="integration_status",
     ),
-    "snapshots": _Counted(CandidateSnapshot, by="list", index="record"),
-    "details_pending": _Counted(
+    "snapshots": _CollectionCount(CandidateSnapshot, by="list", index="record"),
+    "details_pending": _CollectionCount(
         CandidateSnapshot,
         only={"detail_due_at": {"$exists": True}, "deleted_at": None},
         index="detail_due",
     ),
-    "outbox": _Counted(StatusOutboxEntry, by="state", index="integration_due"),
-    "failed_records": _Counted(FailedRecord, by="state"),
-    "attachments": _Counted(QueuedFile, by="state", index="integration_due"),
-    "open_conflicts": _Counted(Conflict, only={"state": "open"}),
+    "outbox": _CollectionCount(StatusOutboxEntry, by="state", index="integration_due"),
+    "failed_records": _CollectionCount(FailedRecord, by="state"),
+    "attachments": _CollectionCount(QueuedFile, by="state", index="integration_due"),
+    "open_conflicts": _CollectionCount(Conflict, only={"state": "open"}),
 }
 """The counts of an overview, by the names that it has there."""
 
@@ -135,7 +137,7 @@ class OverviewCounts:
         rows = await (await self._mongo.collection(StatusOutboxEntry).aggregate(stages)).to_list()
         return {row["_id"]: row["since"] for row in rows}
 
-    async def _counted(self, counted: _Counted) -> Counts:
+    async def _counted(self, counted: _CollectionCount) -> Counts:
         counts: dict[UUID | None, dict[str, int]] = {}
         for row in await self._rows(counted):
             key, by = row["_id"].get("of"), row["_id"].get("by", ALL)
@@ -147,7 +149,7 @@ class OverviewCounts:
                 of[name] = of.get(name, 0) + row["count"]
         return counts
 
-    async def _rows(self, counted: _Counted) -> list[Row]:
+    async def _rows(self, counted: _CollectionCount) -> list[Row]:
         collection = self._mongo.collection(counted.document)
         if counted.index is not None:
             try:
