@@ -1,7 +1,6 @@
 """Rendering shared by the commands that read MongoDB."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,32 +27,24 @@ COLORS = {
 }
 
 
-@asynccontextmanager
-async def store(config: Path | None, *, integration: str | None = None) -> AsyncIterator[Mongo]:
-    """MongoDB as the operator's file and the settings name it; `integration` must be a known one.
-
-    Raises:
-        UserError: it cannot be had.
-        typer.Exit: 2, because there is no integration of this name.
-    """
-    settings, file = settings_and_file(config)
-    async with database(settings, file) as mongo:
-        if integration is not None:
-            stored = await MongoIntegrations(mongo, SystemClock()).states()
-            require_known(integration, sorted({*stored, *file.integrations}))
-        yield mongo
-
-
 def on_store(
     config: Path | None,
     work: Callable[[Mongo], Coroutine[Any, Any, T]],
     *,
     integration: str | None = None,
 ) -> T:
-    """Runs a command's work on MongoDB, as `store` opens it."""
+    """Runs a command's work on MongoDB, as the operator's file and the settings name it.
+
+    Raises:
+        typer.Exit: 1 if it fails or MongoDB cannot be had, 2 if no integration has this name.
+    """
 
     async def run() -> T:
-        async with store(config, integration=integration) as mongo:
+        settings, file = settings_and_file(config)
+        async with database(settings, file) as mongo:
+            if integration is not None:
+                stored = await MongoIntegrations(mongo, SystemClock()).states()
+                require_known(integration, sorted({*stored, *file.integrations}))
             return await work(mongo)
 
     return run_async(run)

@@ -160,15 +160,14 @@ def was_proxied(request: web.Request) -> bool:
 def _require_one_name(request: web.Request) -> None:
     """The whole address in the first line, as proxies are asked, may name no other host than `Host`."""
     target, named = request.raw_path, request.headers.get("Host", "")
-    if not target.startswith(("/", "*")) and _authority(target).lower() != named.lower():
-        raise Problem(421, "this name is not served here", "name the same host in both places")
-
-
-def _authority(target: str) -> str:
+    if target.startswith(("/", "*")):
+        return
     try:
-        return urlsplit(target).netloc
+        authority = urlsplit(target).netloc
     except ValueError:
-        return ""
+        authority = ""
+    if authority.lower() != named.lower():
+        raise Problem(421, "this name is not served here", "name the same host in both places")
 
 
 def _host_of(url: str) -> str | None:
