@@ -1,12 +1,11 @@
 """Finds definitions and makes connectors of them; the one door for the daemon."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import entry_points
-from typing import Any
 
 from config.operator import Integration
 from connectors.clock import ConnectorClock, LoopClock
@@ -180,11 +179,9 @@ def _token_key(
 
 def hook(name: str) -> Callable[[Parts], Connector] | None:
     """A package's own factory for this connector, by entry point."""
-    found: Iterable[Any] = entry_points(group=ENTRY_POINTS, name=name)
-    for point in found:
-        factory: Callable[[Parts], Connector] = point.load()
-        return factory
-    return None
+    point = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
+    factory: Callable[[Parts], Connector] | None = point.load() if point is not None else None
+    return factory
 
 
 __all__ = [

@@ -12,6 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from connectors.errors import (
+    AtsError,
     BrokenAnswer,
     FileTooLarge,
     Misdirected,
@@ -224,24 +225,23 @@ def _too_large(request: Outgoing) -> FileTooLarge:
 
 def _raise_transport_error(request: Outgoing, error: BaseException) -> NoReturn:
     """In our words: aiohttp's own may quote addresses with credentials."""
-    operation = request.operation
+    kind: type[AtsError] = Unavailable
     what = _words(error, request.url.host or "the ATS")
     if was_refused(error):
-        raise Misdirected(
-            f"{operation}: {request.url.host} is an address of this machine or of a private network; "
-            "nothing was sent there; if it is meant, set allow_private_networks in the integration",
-            operation=operation,
-        ) from None
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        raise Unavailable(f"{operation}: {what}", operation=operation) from None
-    if isinstance(error, aiohttp.InvalidURL):
-        raise Misdirected(f"{operation}: the address is not valid", operation=operation) from None
-    if request.is_write:
-        message = f"{operation}: {what}; the write may have taken effect"
-        raise OutcomeUnknown(message, operation=operation) from None
-    answered = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError)
-    kind = BrokenAnswer if answered else Unavailable
-    raise kind(f"{operation}: {what}", operation=operation) from None
+        kind = Misdirected
+        what = (
+            f"{request.url.host} is an address of this machine or of a private network; nothing "
+            "was sent there; if it is meant, set allow_private_networks in the integration"
+        )
+    elif isinstance(error, aiohttp.InvalidURL):
+        kind, what = Misdirected, "the address is not valid"
+    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        kind = Unavailable
+    elif request.is_write:
+        kind, what = OutcomeUnknown, f"{what}; the write may have taken effect"
+    elif isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
+        kind = BrokenAnswer
+    raise kind(f"{request.operation}: {what}", operation=request.operation) from None
 
 
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (

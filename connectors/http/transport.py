@@ -1,10 +1,10 @@
 """One credential's way to an ATS: budget, credential, sending, judging, and repeating of reads."""
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -60,18 +60,6 @@ _LEAST_BACKOFF_S = 0.25
 _SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading(Generic[Payload]):
-    """A read, until it has an answer."""
-
-    request: Outgoing
-    kind: Kind
-    parse: Parse[Payload]
-    accept: Accept[Payload] | None
-    deadline: float
-    """When being sent back by rate limits ends, on the monotonic clock."""
-
-
 @dataclass(slots=True)
 class Transport:
     """Sends requests for one integration."""
@@ -100,16 +88,23 @@ class Transport:
 
         `accept` may refuse an answer by raising `BrokenAnswer`: that counts as a failed attempt.
         """
-        reading = _Reading(request, kind, parse, accept, self.clock.monotonic() + RATE_PATIENCE_S)
+        deadline = self.clock.monotonic() + RATE_PATIENCE_S
+
+        async def read() -> SuccessResponse[Payload]:
+            good = await self._patiently(request, kind, parse, deadline)
+            if accept is not None:
+                accept(good)
+            return good
+
         try:
-            return await self._patiently(reading)
+            return await read()
         except (Unavailable, BrokenAnswer) as error:
             if not again:
                 raise
-            return await self._again(reading, error)
+            return await self._again(read, error)
 
     async def _again(
-        self, reading: "_Reading[Payload]", failed: AtsError | None
+        self, read: Callable[[], Awaitable[SuccessResponse[Payload]]], failed: AtsError | None
     ) -> SuccessResponse[Payload]:
         """The read once more, until it has failed as often as it may; `failed` was the first time."""
         attempts = AsyncRetrying(
@@ -124,7 +119,7 @@ class Transport:
                 if failed is not None:
                     first, failed = failed, None
                     raise first
-                return await self._patiently(reading)
+                return await read()
         raise AssertionError("retrying ends by returning or raising")
 
     def _may_pass(self, error: BaseException) -> bool:
@@ -145,18 +140,19 @@ class Transport:
         )
         return max(pause.total_seconds(), _LEAST_BACKOFF_S)
 
-    async def _patiently(self, reading: "_Reading[Payload]") -> SuccessResponse[Payload]:
-        """Repeats a read that a rate limit refused, after the pause: that is no failure."""
+    async def _patiently(
+        self, request: Outgoing, kind: Kind, parse: Parse[Payload], deadline: float
+    ) -> SuccessResponse[Payload]:
+        """Repeats a read that a rate limit refused, after the pause: that is no failure.
+
+        `deadline`, on the monotonic clock, ends it.
+        """
         while True:
             try:
-                good = await self.once(reading.request, reading.kind, reading.parse)
+                return await self.once(request, kind, parse)
             except RateLimited:
-                if self.clock.monotonic() >= reading.deadline:
+                if self.clock.monotonic() >= deadline:
                     raise
-                continue
-            if reading.accept is not None:
-                reading.accept(good)
-            return good
 
     async def once(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload]
