@@ -115,10 +115,8 @@ class FileReader:
     def _addresses(self, record: Any, read_at: datetime) -> dict[str, FileAddress]:
         items = self._items(record) if self._items is not None else None
         rows = [item for item in items or () if isinstance(item, dict)]
-        handles = [{"handle": text(row.get("handle"))} for row in rows]
-        return _by_id(
-            [{**each, **handle} for each, handle in zip(files(rows), handles, strict=True)], read_at
-        )
+        shown = zip(files(rows), rows, strict=True)
+        return _by_id([{**each, "handle": text(row.get("handle"))} for each, row in shown], read_at)
 
     async def fetch(
         self, ref: FileRef, address: FileAddress | None, *, max_bytes: int

@@ -123,18 +123,10 @@ def _each(source: Each, zone: tzinfo) -> Getter:
     find = compile_path(source.path)
     keyed = [name for name, each in source.fields.items() if each == PathSource(KEY)]
     fields = [(name, _lenient(e, zone)) for name, e in source.fields.items() if name not in keyed]
-    by_key = keyed or (
-        [] if "key" in source.fields or source.fields.keys() >= {"type"} else ["key"]
-    )
-
-    plain_keys = [
-        (name, plain_key(source.fields[name]) or "")
-        for name, _ in fields
-        if plain_key(source.fields[name])
-    ]
-    takes_bare_items = any(
-        "@" in path for each in source.fields.values() for path in paths_in(each)
-    )
+    by_key = keyed or ([] if source.fields.keys() & {"key", "type"} else ["key"])
+    plain_keys = [(name, key) for name, _ in fields if (key := plain_key(source.fields[name]))]
+    paths = [path for each in source.fields.values() for path in paths_in(each)]
+    takes_bare_items = any("@" in path for path in paths)
 
     def entry(item: Any) -> Any:
         if type(item) is dict and len(plain_keys) == len(fields):

@@ -120,14 +120,9 @@ class Fields:
         self._privacy = privacy
         self._part = part
         self._none_yet = dict.fromkeys(each.name for each in fields)
-        self._texts = [
-            (each.name, each.key) for each in fields if each.key and each.convert is text
-        ]
-        self._steps = [
-            (each.name, each.get, each.convert)
-            for each in fields
-            if not (each.key and each.convert is text)
-        ]
+        plain = [each for each in fields if each.key and each.convert is text]
+        self._texts = [(each.name, each.key) for each in plain]
+        self._steps = [(each.name, each.get, each.convert) for each in fields if each not in plain]
         self._every = fields
         self._custom = [(name, compile_path(path)) for name, path in custom.items()]
         self._custom_paths = custom
