@@ -120,9 +120,11 @@ class Fields:
         self._privacy = privacy
         self._part = part
         self._none_yet = dict.fromkeys(each.name for each in fields)
-        plain = [each for each in fields if each.key and each.convert is text]
-        self._texts = [(each.name, each.key) for each in plain]
-        self._steps = [(each.name, each.get, each.convert) for each in fields if each not in plain]
+        own_texts = [each for each in fields if each.key and each.convert is text]
+        self._texts = [(each.name, each.key) for each in own_texts]
+        self._steps = [
+            (each.name, each.get, each.convert) for each in fields if each not in own_texts
+        ]
         self._every = fields
         self._custom = [(name, compile_path(path)) for name, path in custom.items()]
         self._custom_paths = custom
