@@ -121,7 +121,11 @@ class NotificationSender:
         planned = 0
         await self._give_up_orphans()
         if not self.channels:
-            await self._pass_over_what_is_over()
+            # What came and went is history; what is open waits for a channel.
+            now = self.clock.now()
+            for alert in await self.alert_states.due(now):
+                if alert.resolved_at is not None:
+                    await self.alert_states.mark_planned(alert, now=now, silent=True)
             return 0
         while due := await self._unplanned():
             now = self.clock.now()
@@ -137,13 +141,6 @@ class NotificationSender:
             if not plan.messages:
                 break
         return planned
-
-    async def _pass_over_what_is_over(self) -> None:
-        """Without a channel: what came and went is history; what is open waits for a channel."""
-        now = self.clock.now()
-        for alert in await self.alert_states.due(now):
-            if alert.resolved_at is not None:
-                await self.alert_states.mark_planned(alert, now=now, silent=True)
 
     async def _give_up_orphans(self) -> None:
         """Not before the horizon: another replica may have a newer configuration."""

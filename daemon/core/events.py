@@ -23,7 +23,6 @@ UPDATES = "application_status_update_log"
 EXPORTS = "analytics_export_log"
 ALERTS = "alerts"
 CONFLICTS = "conflicts"
-LOGS = (IMPORTS, UPDATES, EXPORTS, ALERTS, CONFLICTS)
 
 _OF_CHANGE = {
     "created": EventType.CANDIDATE_CREATED,

@@ -62,7 +62,6 @@ class StorageRefused(Exception):
     """An integration was not added, changed or removed; the reason is for people."""
 
     def __init__(self, reason: Literal["exists", "file", "unknown", "changed", "no_key"]) -> None:
-        """Names the reason."""
         super().__init__(REFUSALS[reason])
         self.reason = reason
 

@@ -54,10 +54,6 @@ FAILED_IN_A_ROW = 20
 NamesOf = Callable[[str], Awaitable[Sequence[str]]]
 
 
-async def no_names(_candidate: str) -> Sequence[str]:
-    return ()
-
-
 class ExportSettings(msgspec.Struct, frozen=True):
     """The settings of one export: the integration, the length of a period, the field."""
 
@@ -76,7 +72,7 @@ class ExportStores(msgspec.Struct, frozen=True):
     values: SentValues
     log: ExportLog
     position: ExportPosition
-    names_of: NamesOf = no_names
+    names_of: NamesOf
     """A candidate's names, by external id: they are kept out of what the ATS is quoted with."""
 
 

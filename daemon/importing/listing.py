@@ -12,8 +12,7 @@ from daemon.importing.context import ImportContext, ShownList
 from daemon.importing.drift import watch_fields
 from daemon.importing.hashed_id_set import HashedIdSet
 from daemon.importing.page import PageImport, page_import
-from daemon.importing.page_slot import PageSlot
-from daemon.importing.page_source import RequestedPage
+from daemon.importing.page_source import PageSlot, RequestedPage
 from daemon.importing.prepared_page import PreparedPage
 from models.times import EPOCH
 

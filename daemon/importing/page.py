@@ -31,8 +31,7 @@ from daemon.importing.context import ImportContext, peers_of
 from daemon.importing.erased import leave_out_erased, remove_erased
 from daemon.importing.failures import note_failures, note_unidentified, set_aside, unexpected
 from daemon.importing.own_values import compare_values
-from daemon.importing.page_slot import PageSlot
-from daemon.importing.page_source import ImportSource, OnePage
+from daemon.importing.page_source import ImportSource, OnePage, PageSlot
 from daemon.importing.pipeline import Passage, Pipeline
 from daemon.importing.prepared_page import PreparedPage
 

@@ -1,14 +1,66 @@
-"""The listing that an import gets its pages from, and the records of one read by id."""
+"""The listing that an import gets its pages from, and the slots that bound how many are in memory."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 
 from connectors.values import Page
-from daemon.importing.page_slot import PageSlot
 from daemon.importing.prepared_page import PreparedPage
+
+T = TypeVar("T")
+SLOT_PATIENCE_S = 2.0
+"""An ATS may take so long to answer before its page's slot is lent to others."""
+
+
+class PageSlot:
+    """A slot for one page, held from before it is requested until ClearView has it.
+
+    All imports of a process share the slots, which bounds its memory.
+    """
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._is_held = False
+
+    async def __aenter__(self) -> Self:
+        await self._acquire()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._release()
+
+    async def lend_while(self, answer: Coroutine[Any, Any, T]) -> T:
+        """Returns the answer of the ATS; while that takes long, others have the slot."""
+        coming = asyncio.ensure_future(answer)
+        try:
+            if not (await asyncio.wait({coming}, timeout=SLOT_PATIENCE_S))[0]:
+                self._release()
+                await asyncio.wait({coming})
+                await self._acquire()
+            return await coming
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.wait({coming})
+
+    async def _acquire(self) -> None:
+        await self._slots.acquire()
+        self._is_held = True
+
+    def _release(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._slots.release()
 
 
 class RequestedPage(msgspec.Struct, frozen=True):

@@ -97,7 +97,14 @@ class AttachmentFetch:
             self._has_judged_rules = True
 
     async def _work(self, lease: HeldLease, stop: asyncio.Event) -> None:
-        context = self._context(lease)
+        context = FetchContext(
+            of=self._of,
+            connector=self._connector,
+            ports=self._ports,
+            rules=self._rules,
+            queue=self._ports.queue(lease.token),
+            still_held=lease.still_held,
+        )
         if not self._has_judged_rules:
             if await has_other_rules(self._ports, self._of.name, self._rules):
                 await queue_known(context, fence=lease.token)
@@ -139,13 +146,3 @@ class AttachmentFetch:
             )
         if dead := counts.get("dead"):
             await self._ports.alerts.raise_condition(dead_files(self._of, files=dead))
-
-    def _context(self, lease: HeldLease) -> FetchContext:
-        return FetchContext(
-            of=self._of,
-            connector=self._connector,
-            ports=self._ports,
-            rules=self._rules,
-            queue=self._ports.queue(lease.token),
-            still_held=lease.still_held,
-        )

@@ -12,7 +12,6 @@ from models.ids import integration_id
 
 
 def import_rules(settings: Integration) -> ImportRules:
-    """Returns the rules of imports."""
     return ImportRules(
         overlap=settings.poll.overlap,
         sweep_every=settings.poll.sweep_every,
@@ -26,7 +25,6 @@ def import_rules(settings: Integration) -> ImportRules:
 
 
 def attachment_rules(settings: Integration) -> AttachmentRules:
-    """Returns the rules for candidates' files."""
     return AttachmentRules(
         downloads=settings.attachments.policy == "download",
         kinds=frozenset(settings.attachments.kinds),
@@ -35,7 +33,6 @@ def attachment_rules(settings: Integration) -> AttachmentRules:
 
 
 def push_rules(name: str, settings: Integration) -> PushRules:
-    """Returns the rules of pushes."""
     return PushRules(
         integration=name,
         enabled=settings.enabled and settings.push.enabled,

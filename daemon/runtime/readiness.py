@@ -58,8 +58,6 @@ def config_check(current: CurrentConfig) -> ReadinessCheck:
 
 
 def loops_check(loops: LoopHealth) -> ReadinessCheck:
-    """Returns the check of the loops of this process."""
-
     async def check() -> str | None:
         return "; ".join(loops.reasons()) or None
 

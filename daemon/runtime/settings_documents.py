@@ -1,6 +1,6 @@
 """The integrations of the operator's file, as `ats_integration_settings` has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from daemon.core.integrations import ConfiguredIntegration
@@ -21,6 +21,12 @@ def configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
     wanted = checked.loaded.value.integrations[name]
     model = checked.definition_of(name).model
     names = list(wanted.credentials)
+    references: dict[str, Mapping[str, Any]] = {}
+    for credential in names:
+        # A secret written into the file is referred to by its line there.
+        origin = checked.loaded.document.origin(("integrations", name, "credentials", credential))
+        parts = [f"{reference.kind}:{reference.name}" for reference in origin.references]
+        references[credential] = {"ref": ", ".join(parts) or f"yaml:{origin.position}"}
     return ConfiguredIntegration(
         name=name,
         ats_name=model.title,
@@ -29,15 +35,6 @@ def configured(checked: CheckedConfig, name: str) -> ConfiguredIntegration:
         main_credential=next(
             (n for n in MAIN_CREDENTIALS if n in names), names[0] if names else None
         ),
-        credentials=dict(_references(checked, name)),
+        credentials=references,
         enabled=wanted.enabled,
     )
-
-
-def _references(checked: CheckedConfig, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """`{"ref": "env:NAME"}`; a secret written into the file is referred to by its line there."""
-    loaded = checked.loaded
-    for credential in loaded.value.integrations[name].credentials:
-        origin = loaded.document.origin(("integrations", name, "credentials", credential))
-        parts = [f"{reference.kind}:{reference.name}" for reference in origin.references]
-        yield credential, {"ref": ", ".join(parts) or f"yaml:{origin.position}"}

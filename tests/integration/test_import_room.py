@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from connectors.values import Page, Window
 from daemon.core.runs import Run, RunRequest
 from daemon.core.snapshot import Snapshot
-from daemon.importing import page_slot
+from daemon.importing import page_source
 from daemon.importing.context import ImportRules
 from daemon.jobs.import_poll import ImportPoll
 from daemon.store.checkpoints import MongoCheckpoints
@@ -96,7 +96,7 @@ class SlowConnector(FakeConnector):
 async def test_an_ats_that_lets_us_wait_leaves_its_place_to_others_meanwhile(
     opened: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_slot, "SLOT_PATIENCE_S", 0.01)
+    monkeypatch.setattr(page_source, "SLOT_PATIENCE_S", 0.01)
     page_slots = asyncio.Semaphore(1)
     slow = SlowConnector(account("slow", 1).ats, integration="slow")
     slow.answers, slow.asked = asyncio.Event(), asyncio.Event()

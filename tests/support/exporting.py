@@ -22,6 +22,10 @@ from models.documents import AnalyticsExportLog
 from tests.support.moving_clock import MovingClock
 
 
+async def no_names(_candidate: str) -> list[str]:
+    return []
+
+
 def capabilities(analytics: Any) -> Capabilities:
     return Capabilities(
         moves=False,
@@ -179,6 +183,7 @@ class World:
             values=Mortal(MongoSentValues(self.mongo, self.clock), fate),
             log=Mortal(MongoExportLog(self.mongo, self.clock), fate),
             position=Mortal(MongoExportPosition(self.mongo, self.clock), fate),
+            names_of=no_names,
         )
         return AnalyticsExport(
             ExportSettings(self.name, self.integration_id, self.every, **settings),
