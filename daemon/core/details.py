@@ -156,7 +156,7 @@ def with_details(
 
     Whatever else the record has stays: statuses, stages and ids are none of a detail's.
     """
-    memory = memory_of(before)
+    memory = memory_of(before) or DetailMemory(version, None, at)
     candidate = before.candidate
     of_candidate = without_own(read[CANDIDATE], own_field)
     of_all = without_own(read[APPLICATION], own_field)
@@ -184,9 +184,7 @@ def with_details(
         },
         frozenset(each["external_id"] for each in of_candidate[ATTACHMENTS])
         if ATTACHMENTS in of_candidate
-        else memory.files
-        if memory
-        else frozenset(),
+        else memory.files,
     )
     return replace(
         before,
@@ -205,16 +203,14 @@ def without_details(before: Snapshot, *, version: str, at: datetime) -> Snapshot
     return replace(before, detail=now.to_value(), detail_due_at=None)
 
 
-def _keys(read: Mapping[str, Any], memory: DetailMemory | None, part: str) -> frozenset[str]:
-    if CUSTOM in read:
-        return frozenset(read[CUSTOM])
-    return memory.keys.get(part, frozenset()) if memory else frozenset()
+def _keys(read: Mapping[str, Any], memory: DetailMemory, part: str) -> frozenset[str]:
+    return frozenset(read[CUSTOM]) if CUSTOM in read else memory.keys.get(part, frozenset())
 
 
 def _merged(
     record: Record,
     read: Mapping[str, Any],
-    memory: DetailMemory | None,
+    memory: DetailMemory,
     part: str,
     base: Record | None = None,
     others: DetailMemory | None = None,
@@ -224,8 +220,8 @@ def _merged(
     Custom fields and attachments of the list stay, and those that `others` gave, as `base` has them.
     """
     found = dict(read)
-    mine = memory.keys.get(part, frozenset()) if memory else frozenset[str]()
     if CUSTOM in read:
+        mine = memory.keys.get(part, frozenset())
         theirs = others.keys[part] if others else frozenset[str]()
         listed = {k: v for k, v in record[CUSTOM].items() if k not in mine | theirs}
         kept = {k: v for k, v in (base or record)[CUSTOM].items() if k in theirs}
@@ -233,7 +229,7 @@ def _merged(
     if ATTACHMENTS in read:
         now = {f["external_id"] for f in read[ATTACHMENTS]}
         foreign = (others.files if others else frozenset()) - now
-        own = now | (memory.files if memory else frozenset())
+        own = now | memory.files
         found[ATTACHMENTS] = [
             *(f for f in record[ATTACHMENTS] if f["external_id"] not in own | foreign),
             *(f for f in (base or record)[ATTACHMENTS] if f["external_id"] in foreign),

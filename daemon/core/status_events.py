@@ -62,10 +62,6 @@ def reaches(batch: EventBatch[E], until: datetime) -> bool:
 class PositionLost(Exception):
     """The stream cannot continue from the stored position: changes may have been missed."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
 
 class StreamInterrupted(Exception):
     """The stream broke off for now: open it again from the last position."""

@@ -172,7 +172,7 @@ class EventRelay:
                 await self._reports.failed(str(error), checkpoint.at or self._ports.clock.now())
                 await self._pause(stop)
             except PositionLost as error:
-                await self._give_up(checkpoint, error.reason)
+                await self._give_up(checkpoint, str(error))
                 await self._pause(stop)
         return False
 

@@ -147,7 +147,7 @@ class StatusIntake:
                 await stopped_within(stop, pause)
                 await self._give_up_unreadable(writer, error)
             except PositionLost as lost:
-                pause = await self._give_up(writer, lost.reason)
+                pause = await self._give_up(writer, str(lost))
                 await stopped_within(stop, pause)
 
     async def _follow(
@@ -272,7 +272,7 @@ class StatusIntake:
                     raise
                 await self._give_up_unreadable(writer, error)
             except PositionLost as lost:
-                await self._give_up(writer, lost.reason)
+                await self._give_up(writer, str(lost))
             else:
                 await self._check_window(writer)
                 return
