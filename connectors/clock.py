@@ -12,15 +12,12 @@ class ConnectorClock(Protocol):
 
     def now(self) -> datetime:
         """The present moment in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that only grow."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Let so much time pass."""
-        ...
 
 
 class LoopClock:

@@ -56,12 +56,10 @@ class Connector(Protocol):
     @property
     def ats_name(self) -> str:
         """The vendor as people call it."""
-        ...
 
     @property
     def lists(self) -> Sequence[ListFacts]:
         """Every list that is imported, in the order of the definition."""
-        ...
 
     @property
     def capabilities(self) -> Capabilities: ...
@@ -69,7 +67,6 @@ class Connector(Protocol):
     @property
     def requests_sent(self) -> int:
         """Requests since this connector was made."""
-        ...
 
     async def open(self) -> None: ...
 
@@ -77,7 +74,6 @@ class Connector(Protocol):
 
     async def check(self) -> None:
         """One cheap authorised request; returns if the ATS accepts the credential."""
-        ...
 
     def pages(
         self,
@@ -91,7 +87,6 @@ class Connector(Protocol):
         Raises:
             CursorRefused: the position or cursor is not accepted (any more).
         """
-        ...
 
     async def prepare_mapping(self, list_name: str) -> str:
         """Load the lookup lists (stages, reasons, jobs) again that mapping this list needs.
@@ -99,7 +94,6 @@ class Connector(Protocol):
         Returns a text that changes with what they say (empty if there are none): a stage may be
         renamed while the records in it stay as they are.
         """
-        ...
 
     async def map_records(
         self,
@@ -113,7 +107,6 @@ class Connector(Protocol):
         `known` has fingerprints by external id: a record that still has its own need not be mapped
         and may be returned as `Unchanged`.
         """
-        ...
 
     def take_issues(self) -> Sequence[ReadIssue]:
         """Everything that could not be read, or only after a repair, since the last call.
@@ -121,7 +114,6 @@ class Connector(Protocol):
         Equal issues come once, with their count. Call it when a run begins (and drop what comes)
         and when it ends, also where it ended by an error.
         """
-        ...
 
     async def fetch(
         self, list_name: str, external_ids: Sequence[str]
@@ -130,7 +122,6 @@ class Connector(Protocol):
 
         An id that the answer leaves in doubt is missing from what is returned.
         """
-        ...
 
     async def read_details(
         self, list_name: str, external_ids: Sequence[str], jobs: JobsOfRecords | None = None
@@ -140,13 +131,11 @@ class Connector(Protocol):
         Every id has its entry. The requests leave the limits to polls and pushes. `jobs` are needed
         where some details are those of an application.
         """
-        ...
 
     async def file_addresses(
         self, list_name: str, record_id: str
     ) -> Mapping[str, FileAddress] | None:
         """Reads a record again for the addresses of its files, by their ids; None if it is gone."""
-        ...
 
     async def fetch_file(
         self, ref: FileRef, address: FileAddress | None, *, max_bytes: int
@@ -158,11 +147,9 @@ class Connector(Protocol):
             FileTooLarge: it has more than `max_bytes`.
             Misdirected: the address is on a host that is not the vendor's; nothing was sent there.
         """
-        ...
 
     async def read_application(self, ref: ApplicationRef) -> ApplicationRecord | None:
         """Reads the application as it is now; None if it is gone."""
-        ...
 
     async def plan_push(
         self,
@@ -176,7 +163,6 @@ class Connector(Protocol):
 
         With `refresh` the account's stages, reasons and the like are read again first.
         """
-        ...
 
     async def perform(self, step: Step) -> None:
         """Send one write, once.
@@ -186,7 +172,6 @@ class Connector(Protocol):
                 its answer does not show success.
             GuardRefused: the application is no longer where the step expects it.
         """
-        ...
 
     async def add_note(self, ref: ApplicationRef, text: str) -> None:
         """Writes a note on an application, once. It is not repeatable.
@@ -194,20 +179,15 @@ class Connector(Protocol):
         Raises:
             OutcomeUnknown: it may be there.
         """
-        ...
 
     async def acting_user_problem(self) -> str | None:
         """Returns why writes in the acting user's name will be refused; None if nothing is known."""
-        ...
 
     async def stages(self) -> list[StageFacts]:
         """The account's stages with what they map to, for coverage."""
-        ...
 
     async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
         """Deliver a whole analytics report (kind `report`); repeating the same key is harmless."""
-        ...
 
     async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
         """Deliver one application's analytics value (kind `per_application`); repeatable."""
-        ...

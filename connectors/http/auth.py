@@ -40,11 +40,9 @@ class Authenticator(Protocol):
 
     async def renew(self, stale: Applied) -> bool:
         """Called after a 401: True if the next `apply` gives another credential."""
-        ...
 
     async def finish(self, send: SendToken) -> None:
         """Called before `send` ends: a token request under way should be stored first."""
-        ...
 
 
 class StaticAuth(msgspec.Struct, frozen=True):

@@ -64,7 +64,6 @@ class RateLimiter(Protocol):
 
     def delay(self, now: float, request_class: RequestClass) -> float:
         """Seconds until there is room; 0 when there is room now."""
-        ...
 
     def take(self, now: float) -> None: ...
 

@@ -49,7 +49,6 @@ class TokenClaim(Protocol):
     @property
     def tokens(self) -> StoredTokens | None:
         """The stored tokens; None as long as only the configured refresh token is known."""
-        ...
 
     async def keep(self, tokens: StoredTokens) -> bool:
         """Returns once the tokens are durable; False if others have been stored meanwhile.
@@ -57,7 +56,6 @@ class TokenClaim(Protocol):
         Raises:
             TokenUnavailable: they cannot be stored.
         """
-        ...
 
 
 class TokenStore(Protocol):
@@ -69,7 +67,6 @@ class TokenStore(Protocol):
         Raises:
             TokenUnavailable: the store cannot be read, or another claim lasts too long.
         """
-        ...
 
 
 @dataclass(slots=True)

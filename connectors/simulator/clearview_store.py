@@ -24,11 +24,9 @@ class CandidateStore(Protocol):
 
     async def delete(self, candidate_id: UUID, order: Delete) -> bool:
         """False if there is no such candidate."""
-        ...
 
     async def attach(self, candidate_id: UUID, external_id: str, content: bytes, kind: str) -> bool:
         """False if there is no such candidate, or it has no such attachment."""
-        ...
 
 
 class InMemoryCandidates:

@@ -76,19 +76,15 @@ class ImportSource(Protocol):
     @property
     def is_doubtful(self) -> bool:
         """True if the next page has failed before: it is written record by record."""
-        ...
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""
-        ...
 
     def compared(self, prepared: PreparedPage) -> None:
         """Takes that the records of the page were compared."""
-        ...
 
     def written(self, page: Page) -> None:
         """Takes that the page cannot be lost any more."""
-        ...
 
 
 @dataclass(slots=True)

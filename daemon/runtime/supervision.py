@@ -50,11 +50,9 @@ class LoopObserver(Protocol):
 
     def failed(self, loop: str, error: BaseException) -> None:
         """The loop ended with an error, and is begun again."""
-        ...
 
     def worked(self, loop: str) -> None:
         """The loop did its work, or has lived long enough since its last failure."""
-        ...
 
 
 class LoopEnded(Exception):
