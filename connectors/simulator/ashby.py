@@ -141,33 +141,21 @@ class Ashby(AshbyLists, AshbyWrites):
         return self.invalid(f"{what.capitalize()} not found", code=code)
 
     def _candidates(self, call: Call) -> Reply:
-        people = self.world.people
         given = self.body(call, {"limit", "cursor", "syncToken", "createdAfter"})
-        created = self.created_after(given)
-
-        def keep(number: int, since: int) -> bool:
-            person = people.get(number)
-            if person is None or person.created_ms < created:
-                return False
-            return since < 0 or person.sequence > since
-
-        row = self.candidate_rows.__getitem__
-        return self.page(call, given, self.world.last_person, keep=keep, row=row)
+        people, last = self.world.people, self.world.last_person
+        return self.records_page(call, given, people, last, row=self.candidate_rows.__getitem__)
 
     def _applications(self, call: Call) -> Reply:
-        known = self.world.applications
         allowed = {"limit", "cursor", "syncToken", "createdAfter", "status", "jobId", "expand"}
         given = self.body(call, allowed)
-        created = self.created_after(given)
-
-        def keep(number: int, since: int) -> bool:
-            application = known.get(number)
-            if application is None or application.created_ms < created:
-                return False
-            return (since < 0 or application.sequence > since) and self._wanted(application, given)
-
-        row = self.application_rows.__getitem__
-        return self.page(call, given, self.world.last_application, keep=keep, row=row)
+        return self.records_page(
+            call,
+            given,
+            self.world.applications,
+            self.world.last_application,
+            row=self.application_rows.__getitem__,
+            wanted=lambda application: self._wanted(application, given),
+        )
 
     def _wanted(self, application: Application, given: Record) -> bool:
         stage = self.world.stages[application.stage]

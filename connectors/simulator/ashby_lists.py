@@ -1,13 +1,19 @@
 """The pages of Ashby's lists: opaque cursors, and a sync token on the last page only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
 from connectors.simulator.ashby_rows import AshbyRows
 from connectors.simulator.messages import Call, Reply, integer, seal, unseal
 from connectors.simulator.truth import Record
+from connectors.simulator.world import Application, Person
+
+FIRST_MS = 100_000_000_000
+"""The least number that is taken for epoch milliseconds."""
+T = TypeVar("T", Person, Application)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -52,14 +58,28 @@ class AshbyLists(AshbyRows):
         token = seal({"y": call.route.name, "s": walk["s"], "t": self.clock.now_ms()})
         return Reply.of(shown | {"syncToken": token})
 
-    def created_after(self, given: Record) -> int:
-        """The moment that only later records are asked for, in epoch milliseconds; 0 asks for all."""
-        if "createdAfter" not in given:
-            return 0
-        at = integer(given["createdAfter"], low=100_000_000_000, high=1 << 60)
-        if at is None:
+    def records_page(
+        self,
+        call: Call,
+        given: Record,
+        records: Mapping[int, T],
+        last: int,
+        *,
+        row: Callable[[int], object],
+        wanted: Callable[[T], bool] = lambda _: True,
+    ) -> Reply:
+        """One page of the wanted records that were made, and changed, since the given moments."""
+        created = integer(given.get("createdAfter", FIRST_MS), low=FIRST_MS, high=1 << 60)
+        if created is None:
             raise self.invalid("createdAfter must be epoch milliseconds", "time_not_epoch_ms")
-        return at
+
+        def keep(number: int, since: int) -> bool:
+            record = records.get(number)
+            if record is None or record.created_ms < created:
+                return False
+            return (since < 0 or record.sequence > since) and wanted(record)
+
+        return self.page(call, given, last, keep=keep, row=row)
 
     def _walk(self, call: Call, given: Record) -> Record:
         others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}

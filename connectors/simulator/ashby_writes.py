@@ -25,7 +25,6 @@ class AshbyWrites(AshbyRows):
     archive_emails_fail: bool = False
 
     def write_routes(self) -> list[Route]:
-        """The write methods."""
         handlers = {
             "application.changeStage": self._change_stage,
             "candidate.createNote": self._note,

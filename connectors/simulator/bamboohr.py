@@ -75,7 +75,6 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         return bool(person.applications)
 
     def routes(self) -> list[Route]:
-        """The endpoints that an integration of this kind uses."""
         one = f"{BASE}/applications/{{id}}"
         return [
             *self.list_routes(),

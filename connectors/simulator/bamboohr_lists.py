@@ -11,7 +11,7 @@ from connectors.simulator.bamboohr_rows import BambooHrRows
 from connectors.simulator.clock import EPOCH
 from connectors.simulator.filters import Keep, filters
 from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.rows import KeptOrders, Row
+from connectors.simulator.rows import Kept, Row
 from connectors.simulator.world import Application
 
 BASE = "/api/v1/applicant_tracking"
@@ -48,7 +48,7 @@ class BambooHrLists(BambooHrRows):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.orders = KeptOrders(self.world)
+        self.orders: Kept[list[int]] = Kept(self.world)
         self.filters: dict[str, Filter] = {
             "jobId": self._of_job,
             "applicationStatusId": self._in_status,

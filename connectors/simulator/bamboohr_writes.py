@@ -20,7 +20,6 @@ class BambooHrWrites(BambooHrRows):
     same_status_refused: bool = False
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         one = f"{BASE}/applications/{{id}}"
         return [
             Route("POST", f"{one}/status", "write", "status", self._status),

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, get_args
 from uuid import UUID
@@ -56,14 +56,13 @@ class ServiceFault:
             raise ValueError(f"no fault is called {self.kind!r}; there are {get_args(FaultKind)}")
 
 
+@dataclass(eq=False)
 class ServiceProblem(Exception):
     """An answer as problem+json."""
 
-    def __init__(self, status: int, title: str, detail: str = "") -> None:
-        super().__init__(title)
-        self.status = status
-        self.title = title
-        self.detail = detail
+    status: int
+    title: str
+    detail: str = ""
 
 
 class ClearViewServices:
@@ -310,12 +309,7 @@ def _json(body: bytes, *, status: int = 200) -> web.Response:
 
 
 def _problem(problem: ServiceProblem, allow: str | None = None) -> web.Response:
-    body = {
-        "type": "about:blank",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
+    body = {"type": "about:blank", **asdict(problem)}
     headers = {} if allow is None else {"Allow": allow}
     return web.Response(
         body=msgspec.json.encode(body),

@@ -64,10 +64,8 @@ def iso(ms: int | None) -> str | None: ...
 
 def iso(ms: int | None) -> str | None:
     """ISO 8601 with milliseconds and a final Z; None stays None."""
-    if ms is None:
-        return None
-    exact = EPOCH + timedelta(milliseconds=ms)
-    return exact.isoformat(timespec="milliseconds")[:-6] + "Z"
+    at = moment(ms)
+    return None if at is None else at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def http_date(ms: int) -> str:

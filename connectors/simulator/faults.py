@@ -1,6 +1,5 @@
 """Faults that a tester injects: the operation, the number of times, and the kind."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from random import Random
 from typing import Literal, get_args
@@ -90,16 +89,13 @@ class FaultPlan:
 
     def take(self, operation: str, name: str) -> Fault | None:
         """The fault for this request, if any; counted as served."""
-        for fault in self._matching(operation, name):
+        for fault in [each for each in self._pending if each.matches(operation, name)]:
             if fault.skip > 0:
                 fault.skip -= 1
             elif self._random.random() < fault.probability:
                 self._use(fault)
                 return fault
         return None
-
-    def _matching(self, operation: str, name: str) -> Iterable[Fault]:
-        return [fault for fault in self._pending if fault.matches(operation, name)]
 
     def _use(self, fault: Fault) -> None:
         self.served += 1

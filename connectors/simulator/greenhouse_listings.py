@@ -4,8 +4,8 @@ from connectors.simulator import greenhouse_rows as rows
 from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
 from connectors.simulator.greenhouse_rows import GreenhouseRows
-from connectors.simulator.rows import Row
-from connectors.simulator.world import Application, Kind, Person, StageEntry, State, World
+from connectors.simulator.rows import Kept, Row
+from connectors.simulator.world import Application, Person, StageEntry, State
 
 FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "hired": "hired"}
 
@@ -17,7 +17,7 @@ class GreenhouseListings(GreenhouseRows):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._row_owners = RowOwners(self.world)
+        self._owners: Kept[dict[int, int]] = Kept(self.world)
 
     def named(self, name: str) -> Listing:
         """The listing of that endpoint."""
@@ -135,9 +135,13 @@ class GreenhouseListings(GreenhouseRows):
         }
 
     def _of_people(self, name: str) -> Listing:
+        """Those of files or of applied tags, by the numbers of the rows."""
         people = self.world.people
         row = self._file_row if name == "attachments" else self._tag_row
-        found = self._row_owners.all(name)
+        numbers_of = _files_of if name == "attachments" else _tags_of
+        found = self._owners.get(
+            (name,), lambda: {n: p.number for p in people.values() for n in numbers_of(p)}
+        )
         newest = max(found, default=0)
         return Listing(
             name=name,
@@ -183,27 +187,6 @@ class GreenhouseListings(GreenhouseRows):
             if name == "rejection_reasons"
             else {},
         )
-
-
-class RowOwners:
-    """Persons by the numbers of their files and tags, kept until a person changes."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._indexes: dict[str, dict[int, int]] = {}
-        world.observers.append(self._people_changed)
-
-    def all(self, name: str) -> dict[int, int]:
-        """Row number to person, for attachments or applied tags."""
-        if name not in self._indexes:
-            numbers_of = _files_of if name == "attachments" else _tags_of
-            people = self._world.people.values()
-            self._indexes[name] = {row: p.number for p in people for row in numbers_of(p)}
-        return self._indexes[name]
-
-    def _people_changed(self, kind: Kind, _: int) -> None:
-        if kind == "person":
-            self._indexes.clear()
 
 
 def _files_of(person: Person) -> list[int]:

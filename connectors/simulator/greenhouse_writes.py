@@ -28,7 +28,6 @@ class GreenhouseWrites(GreenhouseRows):
     stage rows (unverified 2026-11-23)."""
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         on = "/v3/applications/{id}"
         person = "/v3/candidates/{id}"
         return [

@@ -22,7 +22,6 @@ class LeverWrites(LeverRows):
     """Refuses moves to the present stage."""
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         one = "/v1/opportunities/{id}"
         return [
             Route("PUT", f"{one}/stage", "write", "stage", self._stage),

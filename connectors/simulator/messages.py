@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 import msgspec
@@ -32,24 +32,16 @@ class Reply:
         return cls(status, msgspec.json.encode(value), dict(headers or {}))
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """The vendor says no. With a `rule`, the client broke one and that is recorded."""
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        rule: str | None = None,
-        code: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.rule = rule
-        self.code = code
-        self.headers = dict(headers or {})
+    status: int
+    message: str
+    _: KW_ONLY
+    rule: str | None = None
+    code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

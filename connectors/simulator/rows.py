@@ -1,13 +1,15 @@
-"""Encoded rows kept until their record changes, and orderings kept while records change."""
+"""Encoded rows kept until their record changes, orderings and answers kept while nothing changes."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 
 from connectors.simulator.world import Kind, World
 
 Key = tuple[int | str, ...]
+T = TypeVar("T")
 Row = dict[str, object]
 
 
@@ -71,25 +73,25 @@ class Ordered:
             insort(self._order, (new, number))
 
 
-class KeptOrders:
-    """The order of a list for each question asked, kept until something in the account changes."""
+class Kept(Generic[T]):
+    """The answer to each question asked, kept until something in the account changes."""
 
     MOST = 16
 
     def __init__(self, world: World) -> None:
-        self._orders: dict[tuple[str, ...], list[int]] = {}
+        self._answers: dict[tuple[str, ...], T] = {}
         world.observers.append(self._changed)
 
-    def get(self, key: tuple[str, ...], order: Callable[[], list[int]]) -> list[int]:
-        """The numbers in that order, computed where they are not known."""
-        if key not in self._orders:
-            if len(self._orders) >= self.MOST:
-                self._orders.clear()
-            self._orders[key] = order()
-        return self._orders[key]
+    def get(self, question: tuple[str, ...], answer: Callable[[], T]) -> T:
+        """The answer, computed where it is not known."""
+        if question not in self._answers:
+            if len(self._answers) >= self.MOST:
+                self._answers.clear()
+            self._answers[question] = answer()
+        return self._answers[question]
 
     def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
-        self._orders.clear()
+        self._answers.clear()
 
 
 def empty(*names: str) -> Row:

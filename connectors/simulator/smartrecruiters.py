@@ -105,7 +105,6 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
                 first.rejected_ms = first.activity_ms
 
     def routes(self) -> list[Route]:
-        """The endpoints that an integration of this kind uses."""
         one = "/candidates/{id}"
         assignment = f"{one}/jobs/{{job}}"
         setup = ("rejection-reasons", "withdrawal-reasons", "hiring-processes")

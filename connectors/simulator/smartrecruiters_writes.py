@@ -30,7 +30,6 @@ class SmartRecruitersWrites(SmartRecruitersRows):
     """Jobs use one of them in turn, and each sub-status belongs to one of them."""
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         job = f"{ONE}/jobs/{{job}}"
         return [
             Route("PUT", f"{job}/status", "write", "status", self._status),

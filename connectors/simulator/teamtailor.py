@@ -79,7 +79,6 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         self.budget = FixedWindow(self.rate_limit, window_s, names=LIMIT_NAMES)
 
     def routes(self) -> list[Route]:
-        """The endpoints that an integration of this kind uses."""
         one = ("candidates", "job-applications", "jobs")
         return [
             *self.list_routes(),

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.simulator import teamtailor_rows as rows
-from connectors.simulator.filters import FAR_MS, Keep, every, within
+from connectors.simulator.filters import FAR_MS, Keep, every, filters, within
 from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.rows import KeptOrders, Key, Row
+from connectors.simulator.rows import Kept, Key, Row
 from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
-from connectors.simulator.world import Application, Person
+from connectors.simulator.world import Contact
 
 LISTS = (
     "candidates",
@@ -22,15 +22,6 @@ LISTS = (
     "custom-field-values",
     "questions",
 )
-TIMES: dict[str, set[str]] = {
-    "candidates": {"created-at", "updated-at"},
-    "job-applications": {"created-at", "updated-at", "changed-stage-at"},
-}
-CHOICES: dict[str, set[str]] = {
-    "candidates": {"email", "phone", "connected"},
-    "job-applications": {"stage-type"},
-    "jobs": {"status", "feed"},
-}
 JOB_STATUSES = {"published", "unlisted", "archived", "draft", "scheduled", "all"}
 LATEST: Key = (FAR_MS,)
 
@@ -40,7 +31,35 @@ class TeamtailorLists(TeamtailorDocuments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.orders = KeptOrders(self.world)
+        self.orders: Kept[list[int]] = Kept(self.world)
+        people, known, stages = self.world.people, self.world.applications, self.world.stages
+        self._times: dict[str, dict[str, Callable[[int], int | None]]] = {
+            "candidates": {
+                "created-at": lambda n: people[n].created_ms,
+                "updated-at": lambda n: people[n].updated_ms,
+            },
+            "job-applications": {
+                "created-at": lambda n: known[n].created_ms,
+                "updated-at": lambda n: known[n].updated_ms,
+                "changed-stage-at": lambda n: known[n].history[-1].entered_ms,
+            },
+        }
+        self._choices: dict[str, dict[str, Callable[[str], Keep[int]]]] = {
+            "candidates": {
+                "email": lambda v: lambda n: _holds(people[n].emails, v),
+                "phone": lambda v: lambda n: _holds(people[n].phones, v),
+                "connected": lambda v: lambda _: v.casefold() == "false",
+            },
+            "job-applications": {
+                "stage-type": lambda v: (
+                    lambda n: stages[known[n].stage].kind.casefold() == v.casefold()
+                ),
+            },
+            "jobs": {
+                "status": self._of_status,
+                "feed": lambda v: lambda _: "public" in v.split(","),
+            },
+        }
 
     def list_routes(self) -> list[Route]:
         """Every list, and those that belong to one resource."""
@@ -88,8 +107,8 @@ class TeamtailorLists(TeamtailorDocuments):
         return {name: origin + link for name, link in links.items()}
 
     def _check(self, call: Call, kind: str) -> None:
-        times = {f"filter[{n}][{end}]" for n in TIMES.get(kind, set()) for end in ("from", "to")}
-        choices = {f"filter[{name}]" for name in CHOICES.get(kind, set())}
+        times = {f"filter[{n}][{end}]" for n in self._times.get(kind, {}) for end in ("from", "to")}
+        choices = {f"filter[{name}]" for name in self._choices.get(kind, {})}
         allowed = times | choices | {"include", "sort", "page[size]", "page[number]"}
         for name in sorted(call.params - allowed):
             known = name.startswith("filter[")
@@ -138,58 +157,24 @@ class TeamtailorLists(TeamtailorDocuments):
         return found[kind]
 
     def _filter(self, call: Call, kind: str) -> Keep[int]:
-        tests = [self._window(call, kind, name) for name in sorted(TIMES.get(kind, set()))]
-        for name in sorted(CHOICES.get(kind, set())):
-            value = call.query.get(f"filter[{name}]")
-            if value is not None or (kind, name) == ("jobs", "status"):
-                tests.append(self._choice(kind, name, value))
-        return every(test for test in tests if test is not None)
+        """Both ends of a time are inclusive; without a filter only published jobs are shown."""
+        asked = {"status": "published"} if kind == "jobs" else {}
+        for name, value in call.query.items():
+            asked[name.removeprefix("filter[").removesuffix("]")] = value
+        tests = [filters(asked, self._choices.get(kind, {}))]
+        for name, moment_of in self._times.get(kind, {}).items():
+            ends = [f"filter[{name}][{end}]" for end in ("from", "to")]
+            low, high = (self.moment(call.query[e], e) if e in call.params else None for e in ends)
+            if set(ends) & call.params:
+                tests.append(within(moment_of, low or 0, FAR_MS if high is None else high))
+        return every(tests)
 
-    def _choice(self, kind: str, name: str, value: str | None) -> Keep[int]:
-        world = self.world
-        if kind == "jobs":
-            return self._job_choice(name, value or "published")
-        wanted = (value or "").casefold()
-        if kind == "job-applications":
-            return lambda n: world.stages[world.applications[n].stage].kind.casefold() == wanted
-        if name == "connected":
-            return lambda _: wanted == "false"
-        contacts: Callable[[Person], Iterable[str]] = lambda p: (  # noqa: E731
-            contact.value.casefold() for contact in (p.emails if name == "email" else p.phones)
-        )
-        return lambda n: wanted in contacts(world.people[n])
-
-    def _job_choice(self, name: str, value: str) -> Keep[int]:
-        """Without a filter only published jobs are shown."""
-        if name == "feed":
-            return lambda _: "public" in value.split(",")
+    def _of_status(self, value: str) -> Keep[int]:
         if value not in JOB_STATUSES:
             raise self.invalid(f"{value} is no status of jobs", "unknown_job_status")
         jobs = self.world.jobs
         shown = {"published": {True}, "archived": {False}, "all": {True, False}}.get(value, set())
         return lambda n: jobs[n].is_open in shown
-
-    def _window(self, call: Call, kind: str, name: str) -> Keep[int] | None:
-        """Both ends are inclusive; records without that time are in no window."""
-        ends = [f"filter[{name}][{end}]" for end in ("from", "to")]
-        if not set(ends) & call.params:
-            return None
-        low, high = (self.moment(call.query[e], e) if e in call.params else None for e in ends)
-        return within(self._moment_of(kind, name), low or 0, FAR_MS if high is None else high)
-
-    def _moment_of(self, kind: str, name: str) -> Callable[[int], int | None]:
-        world = self.world
-        if kind == "candidates":
-            people = world.people
-            field = "created_ms" if name == "created-at" else "updated_ms"
-            return lambda n: getattr(people[n], field)
-        known = world.applications
-        moments: dict[str, Callable[[Application], int | None]] = {
-            "created-at": lambda a: a.created_ms,
-            "updated-at": lambda a: a.updated_ms,
-            "changed-stage-at": lambda a: a.history[-1].entered_ms,
-        }
-        return lambda n: moments[name](known[n])
 
     def _sorted(self, kind: str, orders: list[str], numbers: list[int]) -> list[int]:
         for order in reversed(orders):
@@ -200,9 +185,9 @@ class TeamtailorLists(TeamtailorDocuments):
     def _sort_key(self, kind: str, name: str) -> Callable[[int], Key]:
         if name == "id":
             return lambda number: (number,)
-        if name not in TIMES.get(kind, set()):
+        moment_of = self._times.get(kind, {}).get(name)
+        if moment_of is None:
             raise self.invalid(f"{name} is no sort order", "sort_not_allowed")
-        moment_of = self._moment_of(kind, name)
 
         def key(number: int) -> Key:
             at = moment_of(number)
@@ -230,6 +215,10 @@ class TeamtailorLists(TeamtailorDocuments):
                     raise self.invalid(message, "include_not_allowed")
                 here = related.get(name, name)
         return given
+
+
+def _holds(contacts: Iterable[Contact], value: str) -> bool:
+    return any(contact.value.casefold() == value.casefold() for contact in contacts)
 
 
 def _orders_of(call: Call) -> list[str]:

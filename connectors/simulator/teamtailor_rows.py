@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.rows import Row, Rows, empty
+from connectors.simulator.rows import Kept, Row, Rows, empty
 from connectors.simulator.vendor import VendorSimulator
 from connectors.simulator.world import File, Kind
 
@@ -82,7 +82,7 @@ class TeamtailorRows(VendorSimulator):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._kept: dict[tuple[str, Includes], Rows] = {}
-        self._counts: Counter[tuple[int, bool]] | None = None
+        self._counts: Kept[Counter[tuple[int, bool]]] = Kept(self.world)
         self._attributes: dict[str, Callable[[int], Row]] = {
             "candidates": self._candidate,
             "job-applications": self._application,
@@ -98,7 +98,6 @@ class TeamtailorRows(VendorSimulator):
             "answers": self._given_answer,
         }
         self._uploads: dict[int, File] = {}
-        self.world.observers.append(self._changed)
 
     def encoded(self, kind: str, number: int, includes: Includes) -> Row | msgspec.Raw:
         """A resource, as bytes where they are kept."""
@@ -210,9 +209,6 @@ class TeamtailorRows(VendorSimulator):
         file = self._uploads[number]
         return {"file-name": file.name, "internal": False, "url": f"{FILES}/{number}"}
 
-    def _changed(self, kind: Kind, number: int) -> None:  # noqa: ARG002 (an observer's shape)
-        self._counts = None
-
     def _candidate(self, number: int) -> Row:
         person = self.world.people[number]
         return {
@@ -264,7 +260,7 @@ class TeamtailorRows(VendorSimulator):
 
     def _stage(self, number: int) -> Row:
         stage = self.world.stages[number]
-        counts = self._counted()
+        counts = self._counts.get((), self._counted)
         job = self.world.jobs[stage.job or 1]
         return {
             "created-at": iso(job.created_ms),
@@ -277,10 +273,9 @@ class TeamtailorRows(VendorSimulator):
         }
 
     def _counted(self) -> Counter[tuple[int, bool]]:
-        if self._counts is None:
-            known = self.world.applications.values()
-            self._counts = Counter((a.stage, a.state == "rejected") for a in known)
-        return self._counts
+        """The number of applications in each stage, open and rejected."""
+        known = self.world.applications.values()
+        return Counter((a.stage, a.state == "rejected") for a in known)
 
     def _reason(self, number: int) -> Row:
         reason = self.world.reasons[number]

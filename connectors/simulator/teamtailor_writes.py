@@ -32,7 +32,6 @@ class TeamtailorWrites(TeamtailorDocuments):
     """Wants a custom field's present value changed by PATCH rather than created once more."""
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         application = f"{BASE}/job-applications/{{id}}"
         value = f"{BASE}/custom-field-values"
         return [
@@ -71,7 +70,7 @@ class TeamtailorWrites(TeamtailorDocuments):
         stages = self.world.stages_of(application.job)
         found = next((stage for stage in stages if stage.number == number), None)
         if found is None:
-            raise Refusal(422, "stage - must belong to the job")
+            raise unprocessable("stage - must belong to the job")
         return found
 
     def _reject(self, application: Application, attributes: Record, linked: Record) -> None:
@@ -82,16 +81,16 @@ class TeamtailorWrites(TeamtailorDocuments):
             return
         if at is None and application.state != "rejected":
             message = "reject-reason - needs rejected-at"
-            raise Refusal(422, message, rule="reason_without_rejection")
+            raise unprocessable(message, "reason_without_rejection")
         at_ms = application.rejected_ms if at is None else parse_ms(str(at))
         if at_ms is None:
             message = "rejected-at - must be ISO 8601 with a zone"
-            raise Refusal(422, message, rule="time_not_iso_8601")
+            raise unprocessable(message, "time_not_iso_8601")
         world, number = self.world, application.reason
         if "reject-reason" in linked:
             number = self.linked(linked, "reject-reason", "reject-reasons")
             if number is not None and number not in world.reasons:
-                raise Refusal(422, "reject-reason - must exist")
+                raise unprocessable("reject-reason - must exist")
         known = (application.state, application.reason, application.rejected_ms)
         if known != ("rejected", number, at_ms):
             self.actions.reject(application, world.reasons.get(number or 0))
@@ -102,7 +101,7 @@ class TeamtailorWrites(TeamtailorDocuments):
         if application.state != "rejected":
             return
         if self.unreject_refused:
-            raise Refusal(422, "rejected-at - cannot be blank")
+            raise unprocessable("rejected-at - cannot be blank")
         stage = self.world.stages[application.stage]
         if stage.kind == "Hired":
             self.actions.hire(application)
@@ -113,10 +112,10 @@ class TeamtailorWrites(TeamtailorDocuments):
         """The job's stage of type Hired hires; a rejected one stays rejected wherever it is."""
         if stage.number == application.stage:
             if self.same_stage_refused:
-                raise Refusal(422, "stage - is already this one")
+                raise unprocessable("stage - is already this one")
             return
         if stage.kind == "Hired" and application.state == "rejected":
-            raise Refusal(422, "stage - a rejected application cannot be hired")
+            raise unprocessable("stage - a rejected application cannot be hired")
         self.enter(application, stage)
 
     def _edit_candidate(self, call: Call) -> Reply:
@@ -132,10 +131,10 @@ class TeamtailorWrites(TeamtailorDocuments):
         linked = self.part_of(given, "relationships", {"candidate", "user"})
         user = self.linked(linked, "user", "users")
         if user not in self.world.users:
-            raise Refusal(422, "user - must exist", rule="note_without_user")
+            raise unprocessable("user - must exist", "note_without_user")
         person = self.world.people.get(self.linked(linked, "candidate", "candidates") or 0)
         if person is None or not isinstance(text, str):
-            raise Refusal(422, "candidate and note - must be given")
+            raise unprocessable("candidate and note - must be given")
         note = self.note(call, person, text, user=user)
         return self.document("notes", note.number, status=201)
 
@@ -145,11 +144,11 @@ class TeamtailorWrites(TeamtailorDocuments):
         field = self.linked(linked, "custom-field", "custom-fields") or 0
         owner = self.linked(linked, "owner", "candidates") or 0
         if not 0 < field <= len(rows.FIELDS) or owner not in self.world.people:
-            raise Refusal(422, "custom-field and owner - must exist")
+            raise unprocessable("custom-field and owner - must exist")
         number = owner * rows.VALUES_EACH + field
         known = number in self.values_of(owner)
         if known and self.second_value_refused:
-            raise Refusal(422, "custom-field - has already been taken")
+            raise unprocessable("custom-field - has already been taken")
         return self._write_value(call, number, given, status=201)
 
     def _change_value(self, call: Call) -> Reply:
@@ -165,7 +164,7 @@ class TeamtailorWrites(TeamtailorDocuments):
         owner, field = divmod(number, rows.VALUES_EACH)
         attributes = self.part_of(given, "attributes", {"value"})
         if attributes.get("value") is None:
-            raise Refusal(422, "value - must be given", rule="parameter_missing")
+            raise unprocessable("value - must be given", "parameter_missing")
         name, person = rows.FIELDS[field - 1][0], self.world.people[owner]
         self.set_fields(call, person, {name: attributes["value"]})
         return self.document("custom-field-values", number, status=status)
@@ -175,3 +174,8 @@ def _as_kept(name: str, value: object) -> object:
     if name in {"email", "phone", "linkedin-url"}:
         return [Contact(str(value), "other")] if value else []
     return value
+
+
+def unprocessable(message: str, rule: str | None = None) -> Refusal:
+    """The refusal of a well-formed document whose content cannot be."""
+    return Refusal(422, message, rule=rule)

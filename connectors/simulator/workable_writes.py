@@ -46,7 +46,6 @@ class WorkableWrites(WorkableRows):
         )
 
     def write_routes(self) -> list[Route]:
-        """The write endpoints."""
         posts: dict[str, Handler] = {
             "move": self._move,
             "disqualify": self._disqualify,
