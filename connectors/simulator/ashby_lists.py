@@ -84,9 +84,8 @@ class AshbyLists(AshbyRows):
     def _walk(self, call: Call, given: Record) -> Record:
         others = {k: v for k, v in sorted(given.items()) if k not in {"cursor", "limit"}}
         query = msgspec.json.encode(others).decode()
-        if given.get("cursor") is None:
-            return self.new_walk(call, query, s=self.world.sequence)
-        return self.resumed_walk(call, given["cursor"], "cursor_not_from_here", query=query)
+        rule = "cursor_not_from_here"
+        return self.walk(call, given.get("cursor"), rule, query, s=self.world.sequence)
 
     def _since(self, call: Call, token: object) -> int:
         """The sequence that a sync token carries; -1 asks for everything."""

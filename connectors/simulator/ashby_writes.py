@@ -52,7 +52,7 @@ class AshbyWrites(AshbyRows):
             self.reject_for(application, reason, user=call.actor)
         else:
             self.enter(application, stage, user=call.actor)
-        self.wrote(call, application=application, effect=before != status_parts(application))
+        self.wrote(call, application, effect=before != status_parts(application))
         return self.answer(self.application_row(application.number))
 
     def _archive_reason(self, given: Record, stage: Stage) -> Reason | None:
@@ -151,5 +151,5 @@ class AshbyWrites(AshbyRows):
         if any(a.state == "active" for a in self.world.applications_of(person)):
             raise self.invalid("Every application must be archived or hired first")
         self.actions.anonymise(person)
-        self.wrote(call, person=person)
+        self.wrote(call, person)
         return self.answer(self.candidate_row(person.number))

@@ -78,7 +78,7 @@ class BambooHr(BambooHrLists, BambooHrWrites):
         one = f"{BASE}/applications/{{id}}"
         return [
             *self.list_routes(),
-            self.reads(one, "application", self._one),
+            self.read_route(one, "application", self._one),
             Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
             *self.write_routes(),
         ]

@@ -62,9 +62,9 @@ class BambooHrLists(BambooHrRows):
         """One list with pages and three without."""
         return [
             Route("GET", f"{BASE}/applications", "list", "applications", self._applications),
-            self.reads(f"{BASE}/statuses", "statuses", self._statuses, operation="list"),
-            self.reads(f"{BASE}/jobs", "jobs", self._jobs, *JOBS, operation="list"),
-            self.reads(f"{BASE}/hiring_leads", "hiring_leads", self._leads, operation="list"),
+            self.read_route(f"{BASE}/statuses", "statuses", self._statuses, operation="list"),
+            self.read_route(f"{BASE}/jobs", "jobs", self._jobs, *JOBS, operation="list"),
+            self.read_route(f"{BASE}/hiring_leads", "hiring_leads", self._leads, operation="list"),
         ]
 
     def _applications(self, call: Call) -> Reply:

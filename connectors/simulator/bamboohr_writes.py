@@ -8,7 +8,7 @@ from connectors.simulator.bamboohr_rows import BambooHrRows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import status_parts
-from connectors.simulator.world import Contact, Reason
+from connectors.simulator.world import Application, Contact, Reason
 
 NEW = {"firstName", "lastName", "jobId", "email", "phoneNumber", "source", "websiteUrl"}
 
@@ -22,14 +22,15 @@ class BambooHrWrites(BambooHrRows):
     def write_routes(self) -> list[Route]:
         one = f"{BASE}/applications/{{id}}"
         return [
-            Route("POST", f"{one}/status", "write", "status", self._status),
-            Route("POST", f"{one}/comments", "write", "comments", self._comment),
+            self.write_route("POST", f"{one}/status", "status", self._status, self.application),
+            self.write_route(
+                "POST", f"{one}/comments", "comments", self._comment, self.application
+            ),
             Route("POST", f"{BASE}/application", "write", "create_application", self._create),
         ]
 
-    def _status(self, call: Call) -> Reply:
+    def _status(self, call: Call, application: Application) -> Reply:
         """The status is a number here, though the list of statuses has texts."""
-        application = self.application(call.ids["id"])
         given = self.body(call, {"status"}).get("status")
         if not isinstance(given, int) or isinstance(given, bool):
             raise self.invalid("status must be an integer", "status_not_an_integer")
@@ -45,17 +46,15 @@ class BambooHrWrites(BambooHrRows):
         effect = before != status_parts(application)
         if not effect and self.same_status_refused:
             raise self.invalid("The application is already in this status")
-        self.wrote(call, application=application, effect=effect)
+        self.wrote(call, application, effect=effect)
         return Reply.of({"type": "positionApplicantStatus", "id": self.world.last_entry})
 
-    def _comment(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _comment(self, call: Call, application: Application) -> Reply:
         given = self.body(call, {"type", "comment"})
         kind = given.get("type", "comment")
         if kind != "comment" or not isinstance(given.get("comment"), str):
             raise self.invalid("type must be comment and comment a text", "comment_shape")
-        person = self.world.people[application.person]
-        note = self.note(call, person, str(given["comment"]), application=application)
+        note = self.note(call, application, str(given["comment"]))
         return Reply.of({"type": "comment", "id": note.number})
 
     def _create(self, call: Call) -> Reply:
@@ -68,7 +67,7 @@ class BambooHrWrites(BambooHrRows):
         if job is None:
             raise Refusal(422, "jobId is no job of this account")
         application = self.actions.new_applicant(job=job, changes=_person(given))
-        self.wrote(call, application=application)
+        self.wrote(call, application)
         key = rows.APPLICATION_IDS.of(application.number)
         return Reply.of({"result": "success", "candidateId": key})
 

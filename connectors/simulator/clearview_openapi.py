@@ -43,12 +43,7 @@ def _tidy(schema: Any) -> Any:
 
 def as_yaml() -> str:
     """The document as it is kept beside this file."""
-
-    class NoAliases(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    return yaml.dump(document(), Dumper=NoAliases, sort_keys=False, width=100)
+    return yaml.safe_dump(document(), sort_keys=False, width=100)
 
 
 if __name__ == "__main__":

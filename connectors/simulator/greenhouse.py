@@ -184,10 +184,10 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         """The walk that the request begins or continues, from the newest id to the oldest."""
         if "cursor" not in call.query:
             self.expect(call, listing.allowed)
-            return self.new_walk(call, dict(call.query), a=listing.newest() + 1)
-        if len(call.query) > 1:
+        elif len(call.query) > 1:
             raise self.invalid(CURSOR_ALONE, "parameter_beside_cursor")
-        return self.resumed_walk(call, call.query["cursor"], "invalid_cursor")
+        cursor, first = call.query.get("cursor"), listing.newest() + 1
+        return self.walk(call, cursor, "invalid_cursor", dict(call.query), same=False, a=first)
 
     def truth_candidate(self, person: Person) -> Record:
         """An anonymised person is called by the id."""

@@ -9,7 +9,7 @@ from connectors.simulator.greenhouse_rows import GreenhouseRows
 from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import differs, numbered
-from connectors.simulator.world import Application, Reason, Stage
+from connectors.simulator.world import Application, Person, Reason, Stage
 
 NO_CONTENT = 204
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -31,22 +31,27 @@ class GreenhouseWrites(GreenhouseRows):
         on = "/v3/applications/{id}"
         person = "/v3/candidates/{id}"
         return [
-            Route("POST", f"{on}/move", "write", "move", self._move),
-            Route("POST", f"{on}/reject", "write", "reject", self._reject),
-            Route("POST", f"{on}/unreject", "write", "unreject", self._unreject),
-            Route("POST", f"{on}/hire", "write", "hire", self._hire),
-            Route("PATCH", on, "write", "edit_application", self._edit_application),
+            self.write_route("POST", f"{on}/move", "move", self._move, self.application),
+            self.write_route("POST", f"{on}/reject", "reject", self._reject, self.application),
+            self.write_route(
+                "POST", f"{on}/unreject", "unreject", self._unreject, self.application
+            ),
+            self.write_route("POST", f"{on}/hire", "hire", self._hire, self.application),
+            self.write_route(
+                "PATCH", on, "edit_application", self._edit_application, self.application
+            ),
             Route("PATCH", "/v3/rejection_details/{id}", "write", "reason", self._change_reason),
-            Route("PATCH", person, "write", "edit_candidate", self._edit_candidate),
-            Route("PATCH", f"{person}/anonymize", "write", "anonymize", self._anonymise),
-            Route("POST", f"{person}/merge", "write", "merge", self._merge),
-            Route("DELETE", person, "write", "delete_candidate", self._delete),
+            self.write_route("PATCH", person, "edit_candidate", self._edit_candidate, self.person),
+            self.write_route(
+                "PATCH", f"{person}/anonymize", "anonymize", self._anonymise, self.person
+            ),
+            self.write_route("POST", f"{person}/merge", "merge", self._merge, self.person),
+            self.write_route("DELETE", person, "delete_candidate", self._delete, self.person),
             Route("POST", "/v3/notes", "write", "note", self._note),
             Route("POST", "/v3/applied_candidate_tags", "write", "tag", self._tag),
         ]
 
-    def _move(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _move(self, call: Call, application: Application) -> Reply:
         body = self.body(call, {"from_stage_id", "to_stage_id", "to_job_id", "email_from_user_id"})
         self._must_be(application, "active")
         if "from_stage_id" not in body:
@@ -78,8 +83,7 @@ class GreenhouseWrites(GreenhouseRows):
             raise self.invalid("There is no such stage in the application's job")
         return found
 
-    def _reject(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _reject(self, call: Call, application: Application) -> Reply:
         body = self.body(call, {"rejection_reason_id", "notes", "rejection_email"})
         reason = self._given_reason(body)
         self._must_be(application, "active")
@@ -87,9 +91,7 @@ class GreenhouseWrites(GreenhouseRows):
         self.actions.reject(application, reason, user=call.actor)
         self.recorder.emails_sent += emails
         if body.get("notes"):
-            person = self.world.people[application.person]
-            text = str(body["notes"])
-            self.actions.add_note(person, text, application=application.number, user=call.actor)
+            self.remark(call, application, str(body["notes"]))
         return self._done(call, application)
 
     def _emails(self, given: object) -> int:
@@ -104,15 +106,13 @@ class GreenhouseWrites(GreenhouseRows):
             self.moment(given["send_email_at"], "send_email_at")
         return 1
 
-    def _unreject(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _unreject(self, call: Call, application: Application) -> Reply:
         self.body(call)
         self._must_be(application, "rejected")
         self.actions.unreject(application, user=call.actor)
         return self._done(call, application)
 
-    def _hire(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _hire(self, call: Call, application: Application) -> Reply:
         body = self.body(call, {"start_date", "opening_id", "close_reason_id"})
         self._must_be(application, "active")
         if not DATE.fullmatch(str(body.get("start_date", "2026-01-01"))):
@@ -136,8 +136,7 @@ class GreenhouseWrites(GreenhouseRows):
         self.actions.reject(application, reason, user=call.actor)
         return self._done(call, application, effect=changed)
 
-    def _edit_application(self, call: Call) -> Reply:
-        application = self.application(call.ids["id"])
+    def _edit_application(self, call: Call, application: Application) -> Reply:
         body = self.body(call, {"custom_fields"})
         changes = self._custom_fields("application", body.get("custom_fields", []))
         effect = differs(application.custom_fields, changes)
@@ -145,34 +144,30 @@ class GreenhouseWrites(GreenhouseRows):
         self._done(call, application, effect=effect)
         return Reply.of(self.application_rows[application.number])
 
-    def _edit_candidate(self, call: Call) -> Reply:
-        person = self.person(call.ids["id"])
+    def _edit_candidate(self, call: Call, person: Person) -> Reply:
         body = self.body(call, {"custom_fields", *NAMES})
         changes = {name: body[name] for name in NAMES if name in body}
         custom = self._custom_fields("candidate", body.get("custom_fields", []))
         effect = differs(person.custom_fields, custom) or bool(changes)
         self.actions.edit_person(person, {"custom_fields": custom, **changes})
-        self.wrote(call, person=person, effect=effect)
+        self.wrote(call, person, effect=effect)
         return Reply.of(self.candidate_rows[person.number])
 
-    def _anonymise(self, call: Call) -> Reply:
-        person = self.person(call.ids["id"])
+    def _anonymise(self, call: Call, person: Person) -> Reply:
         self.actions.anonymise(person)
-        self.wrote(call, person=person)
+        self.wrote(call, person)
         return Reply(NO_CONTENT)
 
-    def _merge(self, call: Call) -> Reply:
-        primary = self.person(call.ids["id"])
+    def _merge(self, call: Call, primary: Person) -> Reply:
         duplicate = self.person(
             self.body(call, {"duplicate_candidate_id"})["duplicate_candidate_id"]
         )
         self.actions.merge(primary, duplicate)
-        self.wrote(call, person=primary)
+        self.wrote(call, primary)
         return Reply(NO_CONTENT)
 
-    def _delete(self, call: Call) -> Reply:
-        person = self.person(call.ids["id"])
-        self.wrote(call, person=person)
+    def _delete(self, call: Call, person: Person) -> Reply:
+        self.wrote(call, person)
         self.actions.delete_person(person, user=call.actor)
         return Reply(NO_CONTENT)
 
@@ -194,7 +189,7 @@ class GreenhouseWrites(GreenhouseRows):
             application = self.application(body["application_id"])
             if application.person != person.number:
                 raise self.invalid("application_id is of another candidate")
-        note = self.note(call, person, str(body["body"]), application=application, user=user)
+        note = self.note(call, application or person, str(body["body"]), user=user)
         return Reply.of(self.note_row(note), 201)
 
     def _tag(self, call: Call) -> Reply:
@@ -208,7 +203,7 @@ class GreenhouseWrites(GreenhouseRows):
         return Reply(201)
 
     def _done(self, call: Call, application: Application, *, effect: bool = True) -> Reply:
-        self.wrote(call, application=application, effect=effect)
+        self.wrote(call, application, effect=effect)
         return Reply(NO_CONTENT)
 
     def _given_reason(self, body: Record) -> Reason:

@@ -75,9 +75,9 @@ class Lever(LeverLists, LeverWrites):
         downloads = (f"{ONE}/{name}/{{file}}/download" for name in ("resumes", "files"))
         return [
             *self.list_routes(),
-            self.reads(ONE, "opportunity", self._opportunity, "expand", "include"),
+            self.read_route(ONE, "opportunity", self._opportunity, "expand", "include"),
             *(Route("GET", path, "detail", "download", self._download) for path in downloads),
-            self.reads("/v1/postings/{id}", "posting", self._posting),
+            self.read_route("/v1/postings/{id}", "posting", self._posting),
             *self.write_routes(),
         ]
 

@@ -141,9 +141,7 @@ class LeverLists(LeverRows):
         """The walk that the request begins or continues, with its parameters checked."""
         self.expect(call, {*allowed, "limit", "offset"})
         query = sorted(f"{k}={v}" for k, v in call.query.items() if k not in {"offset", "limit"})
-        if "offset" not in call.query:
-            return self.new_walk(call, query, a=None)
-        return self.resumed_walk(call, call.query["offset"], "offset_not_from_here", query=query)
+        return self.walk(call, call.query.get("offset"), "offset_not_from_here", query, a=None)
 
     def _paged(self, call: Call, walk: Record, found: Iterable[tuple[object, object]]) -> Reply:
         limit = self.limit_of(call.query.get("limit", "100"), 100)

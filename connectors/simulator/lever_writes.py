@@ -74,15 +74,14 @@ class LeverWrites(LeverRows):
         added = [tag for tag in given if tag not in person.tags]
         kept = [tag for tag in person.tags if tag not in given]
         after = [*person.tags, *added] if call.route.name == "add_tags" else kept
-        self.edit(call, person, {"tags": after}, application=application)
+        self.edit(call, application, {"tags": after})
         return self._shown(application)
 
     def _note(self, call: Call) -> Reply:
         application, body = self._begin(call, NOTE_FIELDS)
         if not isinstance(body.get("value"), str):
             raise self.invalid("value is required", "note_without_value")
-        person = self.world.people[application.person]
-        note = self.note(call, person, str(body["value"]), application=application)
+        note = self.note(call, application, str(body["value"]))
         return self.answer(rows.note_row(note), 201)
 
     def _begin(self, call: Call, allowed: set[str]) -> tuple[Application, Record]:
@@ -102,7 +101,7 @@ class LeverWrites(LeverRows):
         call.actor = user
 
     def _done(self, call: Call, application: Application, *, effect: bool) -> Reply:
-        self.wrote(call, application=application, effect=effect)
+        self.wrote(call, application, effect=effect)
         return self._shown(application)
 
     def _shown(self, application: Application) -> Reply:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,6 +30,8 @@ class Simulator(ControlledAccount):
 
     BASE_PATH: ClassVar[str] = ""
     KEY_HEADER: ClassVar[str] = "Authorization"
+    CREDENTIALS: ClassVar[Mapping[str, str]]
+    """The values under `credentials:`, with `{seed}` for the account's seed."""
 
     latency_s: float = 0.0
     time_scale: float = 1.0
@@ -40,6 +43,9 @@ class Simulator(ControlledAccount):
         """Builds the world; nothing listens before `start`."""
         super().__post_init__()
         self.on_page: PageHook | None = None
+        self.budget: Limit | None = None
+        """The limit of every call, apart from those to the file store."""
+        self.cursors_begin_ms = 0
         self.origin = ""
         self.file_origin = ""
         """The file store's own host, of a vendor that has one: another port."""
@@ -64,9 +70,9 @@ class Simulator(ControlledAccount):
         """The vendor's answer to a refused call."""
         return Reply.of({"message": refusal.message}, refusal.status)
 
-    def limit_for(self, call: Call) -> Limit | None:  # noqa: ARG002 (a hook)
-        """The budget this call draws from."""
-        return None
+    def limit_for(self, call: Call) -> Limit | None:
+        """The budget this call draws from: the account's; the file store has none."""
+        return None if call.route.name == "file" else self.budget
 
     def limit_headers(self, call: Call, headers: dict[str, str]) -> dict[str, str]:  # noqa: ARG002 (a hook)
         """The headers about limits in this call's answer, of those that its budget has."""
@@ -81,12 +87,13 @@ class Simulator(ControlledAccount):
         return call.route.operation
 
     def expire_tokens(self) -> None:
-        """Make every access token that is out invalid, where the vendor has such."""
+        """Makes every access token that is out invalid, or every cursor, where the keys do not end."""
+        self.cursors_begin_ms = self.clock.now_ms() + 1
 
     @property
     def credentials(self) -> dict[str, str]:
         """The values under `credentials:` of an integration."""
-        raise NotImplementedError
+        return {name: text.format(seed=self.seed) for name, text in self.CREDENTIALS.items()}
 
     @property
     def options(self) -> dict[str, str]:
@@ -145,20 +152,23 @@ class Simulator(ControlledAccount):
     def wrote(
         self,
         call: Call,
+        owner: Person | Application | None = None,
         *,
         kind: str | None = None,
-        application: Application | None = None,
-        person: Person | None = None,
         effect: bool = True,
         body: dict[str, object] | None = None,
     ) -> None:
-        """Record an accepted write, by default under the route's name; `body` replaces one that is no object."""
-        owner = person or (self.world.people[application.person] if application else None)
+        """Records an accepted write to an application or a person, by default under the route's name.
+
+        `body` replaces one that is no object.
+        """
+        application = owner if isinstance(owner, Application) else None
+        person = self.world.people[owner.person] if isinstance(owner, Application) else owner
         write = RecordedWrite(
             at_ms=self.clock.now_ms(),
             kind=kind or call.route.name,
             application=self.application_key(application) if application else None,
-            candidate=self.person_key(owner) if owner else None,
+            candidate=self.person_key(person) if person else None,
             body=call.json_object() if body is None else body,
             effect=effect,
             answered=call.fault is None or call.fault.kind not in {"lost_answer", "unanswered"},

@@ -110,18 +110,23 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         setup = ("rejection-reasons", "withdrawal-reasons", "hiring-processes")
         names = (*setup, "candidate-properties", "sources")
         return [
-            *(self.reads(f"/configuration/{n}", n, self._setup, operation="list") for n in names),
+            *(
+                self.read_route(f"/configuration/{n}", n, self._setup, operation="list")
+                for n in names
+            ),
             *self.list_routes(),
-            self.reads(one, "candidate", lambda c: self.detail(self.person(c.ids["id"]))),
-            self.reads(f"{one}/tags", "tags", lambda c: {"tags": self.person(c.ids["id"]).tags}),
-            self.reads(f"{one}/properties", "properties_of", self._properties_of, "context"),
-            self.reads(f"{one}/attachments", "attachments", self._attachments),
+            self.read_route(one, "candidate", lambda c: self.detail(self.person(c.ids["id"]))),
+            self.read_route(
+                f"{one}/tags", "tags", lambda c: {"tags": self.person(c.ids["id"]).tags}
+            ),
+            self.read_route(f"{one}/properties", "properties_of", self._properties_of, "context"),
+            self.read_route(f"{one}/attachments", "attachments", self._attachments),
             Route("GET", f"{one}/attachments/{{file}}", "detail", "download", self._download),
-            self.reads(assignment, "assignment", lambda c: self.assignment(self.assigned(c))),
-            self.reads(f"{assignment}/status/history", "history", self._history),
-            self.reads(f"{assignment}/properties", "properties", self._properties, "context"),
-            self.reads(f"{assignment}/screening-answers", "answers", self._answers),
-            self.reads("/jobs/{job}", "job", lambda c: rows.job_row(self.job(c.ids["job"]))),
+            self.read_route(assignment, "assignment", lambda c: self.assignment(self.assigned(c))),
+            self.read_route(f"{assignment}/status/history", "history", self._history),
+            self.read_route(f"{assignment}/properties", "properties", self._properties, "context"),
+            self.read_route(f"{assignment}/screening-answers", "answers", self._answers),
+            self.read_route("/jobs/{job}", "job", lambda c: rows.job_row(self.job(c.ids["job"]))),
             *self.write_routes(),
         ]
 

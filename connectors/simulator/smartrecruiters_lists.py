@@ -123,10 +123,8 @@ class SmartRecruitersLists(SmartRecruitersRows):
     def _walk(self, call: Call, filters: set[str]) -> Record:
         """The walk that the request begins or continues; filters may be repeated but not changed."""
         given = {name: sorted(call.query.getall(name)) for name in sorted(filters & call.params)}
-        if "pageId" not in call.query:
-            return self.new_walk(call, given)
-        page_id = call.query["pageId"]
-        return self.resumed_walk(call, page_id, "page_id_not_from_here", query=given or None)
+        rule = "page_id_not_from_here"
+        return self.walk(call, call.query.get("pageId"), rule, given, same=bool(given))
 
 
 def _query(state: Record) -> Query:

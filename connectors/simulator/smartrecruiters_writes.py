@@ -10,7 +10,7 @@ from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import numbered, status_parts
-from connectors.simulator.world import Application, Reason, Stage
+from connectors.simulator.world import Application, Person, Reason, Stage
 
 ONE = "/candidates/{id}"
 STATUS = {"status", "subStatus", "startsOn", "reason"}
@@ -35,10 +35,10 @@ class SmartRecruitersWrites(SmartRecruitersRows):
             Route("PUT", f"{job}/status", "write", "status", self._status),
             Route("PUT", f"{ONE}/status", "write", "primary_status", self._primary_status),
             Route("PUT", f"{job}/properties", "write", "set_properties", self._set_properties),
-            Route("POST", f"{ONE}/tags", "write", "add_tags", self._tags),
-            Route("PUT", f"{ONE}/tags", "write", "replace_tags", self._tags),
-            Route("DELETE", f"{ONE}/tags", "write", "remove_tags", self._tags),
-            Route("DELETE", ONE, "write", "delete_candidate", self._delete),
+            self.write_route("POST", f"{ONE}/tags", "add_tags", self._tags, self.person),
+            self.write_route("PUT", f"{ONE}/tags", "replace_tags", self._tags, self.person),
+            self.write_route("DELETE", f"{ONE}/tags", "remove_tags", self._tags, self.person),
+            self.write_route("DELETE", ONE, "delete_candidate", self._delete, self.person),
             Route("POST", "/messages/shares", "write", "share", self._share),
         ]
 
@@ -73,7 +73,7 @@ class SmartRecruitersWrites(SmartRecruitersRows):
         effect = before != status_parts(application)
         if not effect and self.same_status_refused:
             raise self.invalid("The candidate is already in this status")
-        self.wrote(call, kind="status", application=application, effect=effect)
+        self.wrote(call, application, kind="status", effect=effect)
         return Reply(204)
 
     def _close(self, application: Application, status: str, given: Record) -> None:
@@ -135,9 +135,8 @@ class SmartRecruitersWrites(SmartRecruitersRows):
         self.set_fields(call, application, changes, body=changes)
         return Reply.of({"content": rows.property_values(application)})
 
-    def _tags(self, call: Call) -> Reply:
+    def _tags(self, call: Call, person: Person) -> Reply:
         """POST adds, PUT replaces, DELETE removes all of them."""
-        person = self.person(call.ids["id"])
         tags: list[str] = []
         if call.route.method != "DELETE":
             tags = self.texts(self.body(call, {"tags"}).get("tags"))
@@ -147,9 +146,8 @@ class SmartRecruitersWrites(SmartRecruitersRows):
         self.edit(call, person, {"tags": tags})
         return Reply(204) if call.route.method == "DELETE" else Reply.of({"tags": tags})
 
-    def _delete(self, call: Call) -> Reply:
-        person = self.person(call.ids["id"])
-        self.wrote(call, person=person)
+    def _delete(self, call: Call, person: Person) -> Reply:
+        self.wrote(call, person)
         self.actions.delete_person(person)
         return Reply(204)
 

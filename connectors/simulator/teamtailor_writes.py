@@ -8,7 +8,7 @@ from connectors.simulator.messages import Call, Refusal, Reply, Route
 from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
 from connectors.simulator.truth import Record
 from connectors.simulator.vendor import status_parts
-from connectors.simulator.world import Application, Contact, Stage
+from connectors.simulator.world import Application, Contact, Person, Stage
 
 EDITS = {
     "first-name": "first_name",
@@ -33,24 +33,22 @@ class TeamtailorWrites(TeamtailorDocuments):
 
     def write_routes(self) -> list[Route]:
         application = f"{BASE}/job-applications/{{id}}"
+        candidate = f"{BASE}/candidates/{{id}}"
         value = f"{BASE}/custom-field-values"
         return [
-            Route("PATCH", application, "write", "change_application", self._change),
-            Route(
-                "PATCH",
-                f"{BASE}/candidates/{{id}}",
-                "write",
-                "change_candidate",
-                self._edit_candidate,
+            self.write_route(
+                "PATCH", application, "change_application", self._change, self.application
+            ),
+            self.write_route(
+                "PATCH", candidate, "change_candidate", self._edit_candidate, self.person
             ),
             Route("POST", f"{BASE}/notes", "write", "create_note", self._create_note),
             Route("POST", value, "write", "create_value", self._create_value),
             Route("PATCH", f"{value}/{{id}}", "write", "change_value", self._change_value),
         ]
 
-    def _change(self, call: Call) -> Reply:
+    def _change(self, call: Call, application: Application) -> Reply:
         """Rejecting first, then moving, so that one document can do both."""
-        application = self.application(call.ids["id"])
         given = self.data_of(call, "job-applications")
         attributes = self.part_of(given, "attributes", {"rejected-at", "cover-letter"})
         linked = self.part_of(given, "relationships", {"stage", "reject-reason"})
@@ -60,7 +58,7 @@ class TeamtailorWrites(TeamtailorDocuments):
             self._reject(application, attributes, linked)
         if stage is not None:
             self._move(application, stage)
-        self.wrote(call, application=application, effect=before != status_parts(application))
+        self.wrote(call, application, effect=before != status_parts(application))
         return self.document("job-applications", application.number)
 
     def _linked_stage(self, application: Application, linked: Record) -> Stage | None:
@@ -118,8 +116,7 @@ class TeamtailorWrites(TeamtailorDocuments):
             raise unprocessable("stage - a rejected application cannot be hired")
         self.enter(application, stage)
 
-    def _edit_candidate(self, call: Call) -> Reply:
-        person = self.person(call.ids["id"])
+    def _edit_candidate(self, call: Call, person: Person) -> Reply:
         given = self.part_of(self.data_of(call, "candidates"), "attributes", set(EDITS))
         changes = {EDITS[name]: _as_kept(name, value) for name, value in given.items()}
         self.edit(call, person, changes)

@@ -48,8 +48,6 @@ class VendorSimulator(Simulator):
     """The messages that refuse a foreign and an old cursor."""
     CURSOR_CODE: ClassVar[str] = ""
     UNKNOWN_FIELD: ClassVar[str] = "unknown_body_field"
-    CREDENTIALS: ClassVar[Mapping[str, str]]
-    """The values under `credentials:`, with `{seed}` for the account's seed."""
     FILE_LIFE_MS: ClassVar[int] = 60_000
     EXPIRES_UNIT_MS: ClassVar[int] = 1
     """The unit in which the address of a file says when it ends."""
@@ -58,23 +56,7 @@ class VendorSimulator(Simulator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.budget: Limit | None = None
-        """The limit of every call, apart from those to the file store."""
         self.cursor_life_ms = float("inf")
-        self.cursors_begin_ms = 0
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """The values under `credentials:` of an integration."""
-        return {name: text.format(seed=self.seed) for name, text in self.CREDENTIALS.items()}
-
-    def limit_for(self, call: Call) -> Limit | None:
-        """The account's budget; the file store has none."""
-        return None if call.route.name == "file" else self.budget
-
-    def expire_tokens(self) -> None:
-        """Makes every cursor that was handed out so far invalid: the keys themselves do not end."""
-        self.cursors_begin_ms = self.clock.now_ms() + 1
 
     def minute_window(self, calls: int | None, *, retry_after: bool) -> Limit | None:
         """A window of one minute, or no limit; `retry_after` adds that header to 429s."""
@@ -89,7 +71,7 @@ class VendorSimulator(Simulator):
         """A value as the vendor's API wraps it."""
         return Reply.of(value, status)
 
-    def reads(
+    def read_route(
         self,
         pattern: str,
         name: str,
@@ -219,17 +201,23 @@ class VendorSimulator(Simulator):
 
     # Pages
 
-    def new_walk(self, call: Call, query: object, **more: object) -> Record:
-        """The state of a walk that begins; its cursors carry it."""
-        return {"l": call.route.name, "q": query, "a": 0, "n": 1, **more}
-
-    def resumed_walk(
-        self, call: Call, cursor: object, rule: str, *, query: object = None
+    def walk(
+        self,
+        call: Call,
+        cursor: object,
+        rule: str,
+        query: object,
+        *,
+        same: bool = True,
+        **more: object,
     ) -> Record:
-        """The state inside a cursor; `query` must be what the walk began with, where it is given.
+        """The state of the walk that begins without a cursor, or goes on where the cursor says.
 
-        Refused are cursors of another list (which breaks `rule`), too old ones, those of another query.
+        Its cursors carry it. Refused are cursors of another list (which breaks `rule`), too old ones,
+        and, where it has to be the `same`, those of another query. `more` is kept from the beginning.
         """
+        if cursor is None:
+            return {"l": call.route.name, "q": query, "a": 0, "n": 1, **more}
         foreign, old = self.CURSOR_REFUSED
         state = unseal(str(cursor))
         if state is None or state.get("l") != call.route.name:
@@ -238,7 +226,7 @@ class VendorSimulator(Simulator):
         late = self.clock.now_ms() - issued > self.cursor_life_ms
         if late or issued < self.cursors_begin_ms:
             raise self.invalid(old, code=self.CURSOR_CODE)
-        if query is not None and query != state["q"]:
+        if same and query != state["q"]:
             changed = "parameters_changed_during_walk"
             raise self.invalid(foreign, changed, code=self.CURSOR_CODE)
         call.page = int(str(state["n"]))
@@ -281,6 +269,21 @@ class VendorSimulator(Simulator):
 
     # Writes
 
+    def write_route(
+        self,
+        method: str,
+        pattern: str,
+        name: str,
+        handler: Callable[[Call, T], Reply],
+        find: Callable[[object], T],
+    ) -> Route:
+        """An endpoint that changes the record whose id is in the path."""
+
+        def handle(call: Call) -> Reply:
+            return handler(call, find(call.ids["id"]))
+
+        return Route(method, pattern, "write", name, handle)
+
     def enter(self, application: Application, stage: Stage, *, user: int = 1) -> None:
         """Puts the application into the stage: hire, open again or move; nothing if it is there."""
         if stage.kind and stage.kind == self.BLUEPRINT.hired_kind:
@@ -298,19 +301,22 @@ class VendorSimulator(Simulator):
         if (application.state, application.reason) != ("rejected", reason.number):
             self.actions.reject(application, reason, user=user)
 
-    def edit(
-        self,
-        call: Call,
-        person: Person,
-        changes: Record,
-        *,
-        application: Application | None = None,
-    ) -> None:
-        """Changes a person's fields, if any differs, and records the write."""
-        effect = any(getattr(person, name) != value for name, value in changes.items())
+    def person_of(self, owner: Person | Application) -> Person:
+        """The person, or the one whose application it is."""
+        return self.world.people[owner.person] if isinstance(owner, Application) else owner
+
+    def edit(self, call: Call, owner: Person | Application, changes: Record) -> None:
+        """Changes fields of the person, if any differs, and records the write."""
+        person = self.person_of(owner)
+        effect = any(
+            differs(person.custom_fields, value)
+            if name == "custom_fields"
+            else getattr(person, name) != value
+            for name, value in changes.items()
+        )
         if effect:
             self.actions.edit_person(person, changes)
-        self.wrote(call, application=application, person=person, effect=effect)
+        self.wrote(call, owner, effect=effect)
 
     def set_fields(
         self,
@@ -318,35 +324,31 @@ class VendorSimulator(Simulator):
         owner: Person | Application,
         changes: Record,
         *,
-        application: Application | None = None,
         body: Record | None = None,
     ) -> None:
-        """Sets custom fields, if any differs, and records the write."""
+        """Sets the owner's own custom fields, if any differs, and records the write."""
         effect = differs(owner.custom_fields, changes)
-        if isinstance(owner, Person):
-            if effect:
-                self.actions.edit_person(owner, {"custom_fields": changes})
-            self.wrote(call, application=application, person=owner, effect=effect, body=body)
-            return
-        if effect:
+        if effect and isinstance(owner, Person):
+            self.actions.edit_person(owner, {"custom_fields": changes})
+        elif effect and isinstance(owner, Application):
             self.actions.edit_application(owner, changes)
-        self.wrote(call, application=owner, effect=effect, body=body)
+        self.wrote(call, owner, effect=effect, body=body)
 
     def note(
-        self,
-        call: Call,
-        person: Person,
-        text: str,
-        *,
-        application: Application | None = None,
-        user: int | None = None,
+        self, call: Call, owner: Person | Application, text: str, *, user: int | None = None
     ) -> Note:
         """Adds a note in the actor's name and records the write."""
-        number = application.number if application else None
-        author = user or call.actor
-        note = self.actions.add_note(person, text, application=number, user=author)
-        self.wrote(call, application=application, person=person)
+        note = self.remark(call, owner, text, user=user)
+        self.wrote(call, owner)
         return note
+
+    def remark(
+        self, call: Call, owner: Person | Application, text: str, *, user: int | None = None
+    ) -> Note:
+        """Adds a note in the actor's name, as a part of a write."""
+        number = owner.number if isinstance(owner, Application) else None
+        author = user or call.actor
+        return self.actions.add_note(self.person_of(owner), text, application=number, user=author)
 
     # Files
 

@@ -76,22 +76,22 @@ class Workable(WorkableLists, WorkableWrites):
         one, job = f"{BASE}/candidates/{{id}}", f"{BASE}/jobs/{{shortcode}}"
         return [
             *self.list_routes(),
-            self.reads(f"{BASE}/stages", "stages", self._stages, operation="list"),
-            self.reads(f"{job}/stages", "job_stages", self._job_stages, operation="list"),
-            self.reads(
+            self.read_route(f"{BASE}/stages", "stages", self._stages, operation="list"),
+            self.read_route(f"{job}/stages", "job_stages", self._job_stages, operation="list"),
+            self.read_route(
                 f"{BASE}/disqualification_reasons", "reasons", self._reasons, operation="list"
             ),
-            self.reads(
+            self.read_route(
                 f"{BASE}/custom_attributes",
                 "custom_attributes",
                 lambda _: {"custom_attributes": rows.field_rows()},
                 "limit",
                 operation="list",
             ),
-            self.reads(job, "job", lambda c: rows.job_row(self.job(c.ids["shortcode"]))),
-            self.reads(one, "candidate", self._candidate),
-            self.reads(f"{one}/activities", "activities", self._activities),
-            self.reads(f"{one}/files", "files", self._files),
+            self.read_route(job, "job", lambda c: rows.job_row(self.job(c.ids["shortcode"]))),
+            self.read_route(one, "candidate", self._candidate),
+            self.read_route(f"{one}/activities", "activities", self._activities),
+            self.read_route(f"{one}/files", "files", self._files),
             Route("GET", "/files/{id}", "detail", "file", self.signed_file),
             *self.write_routes(),
         ]

@@ -27,7 +27,7 @@ EDITS = {
     "address": "addresses",
     "tags": "tags",
 }
-Handler = Callable[[Call], Reply]
+Handler = Callable[[Call, Application], Reply]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -56,16 +56,16 @@ class WorkableWrites(WorkableRows):
             "ratings": self._rate,
         }
         return [
-            *(Route("POST", f"{ONE}/{n}", "write", n, handler) for n, handler in posts.items()),
-            Route("PUT", f"{ONE}/tags", "write", "tags", self._tags),
-            Route(
+            *(self.write_route("POST", f"{ONE}/{n}", n, posts[n], self.application) for n in posts),
+            self.write_route("PUT", f"{ONE}/tags", "tags", self._tags, self.application),
+            self.write_route(
                 "PATCH",
                 f"{ONE}/update_custom_attribute_value",
-                "write",
                 "custom_attribute",
                 self._set_field,
+                self.application,
             ),
-            Route("PATCH", ONE, "write", "edit", self._edit_candidate),
+            self.write_route("PATCH", ONE, "edit", self._edit_candidate, self.application),
         ]
 
     def _body_of(
@@ -83,8 +83,7 @@ class WorkableWrites(WorkableRows):
             raise self.invalid("member_id is missing", "member_id_missing")
         return self.body(call, {*allowed, "member_id"}, *required)
 
-    def _move(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _move(self, call: Call, candidate: Application) -> Reply:
         given = self._body_of(call, MOVE, "target_stage")
         stage = self._slug_stage(candidate.job, given["target_stage"])
         if stage.number == candidate.stage and self.same_stage_refused:
@@ -116,8 +115,7 @@ class WorkableWrites(WorkableRows):
         if candidate.state == "rejected":
             raise self.invalid("A disqualified candidate cannot be hired")
 
-    def _disqualify(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _disqualify(self, call: Call, candidate: Application) -> Reply:
         given = self._body_of(call, DISQUALIFY)
         if len(str(given.get("disqualify_note") or "")) > NOTE_LENGTH:
             raise self.invalid("disqualify_note is too long", "disqualify_note_too_long")
@@ -126,9 +124,7 @@ class WorkableWrites(WorkableRows):
         before = status_parts(candidate)
         self._disqualify_as_asked(call, candidate, given)
         if given.get("disqualify_note"):
-            person, text = self.world.people[candidate.person], str(given["disqualify_note"])
-            number = candidate.number
-            self.actions.add_note(person, text, application=number, user=call.actor)
+            self.remark(call, candidate, str(given["disqualify_note"]))
         return self._done(call, candidate, effect=before != status_parts(candidate))
 
     def _disqualify_as_asked(self, call: Call, candidate: Application, given: Record) -> None:
@@ -148,40 +144,35 @@ class WorkableWrites(WorkableRows):
             return
         self.actions.disqualify(candidate, reason, withdrew=withdrew, user=call.actor)
 
-    def _revert(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _revert(self, call: Call, candidate: Application) -> Reply:
         self._body_of(call)
         effect = candidate.state == "rejected"
         if effect:
             self.actions.unreject(candidate, user=call.actor)
         return self._done(call, candidate, effect=effect)
 
-    def _copy(self, call: Call) -> Reply:
+    def _copy(self, call: Call, candidate: Application) -> Reply:
         """A second record in another job; relocating removes the first, so the id changes."""
-        candidate = self.application(call.ids["id"])
         given = self._body_of(call, (), "target_job_shortcode", "target_stage")
         job = self.job(given["target_job_shortcode"])
         stage = self._slug_stage(job.number, given["target_stage"])
         world, actions = self.world, self.actions
         copy = actions.apply(world.people[candidate.person], job, stage=stage)
-        self.wrote(call, application=candidate)
+        self.wrote(call, candidate)
         if call.route.name == "relocate":
             actions.delete_application(candidate, user=call.actor)
         key = rows.CANDIDATE_IDS.text(copy.number)
         url = f"https://{rows.SUBDOMAIN}.example.com/backend/candidates/{key}"
         return Reply.of({"candidate": {"id": key, "url": url}})
 
-    def _comment(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _comment(self, call: Call, candidate: Application) -> Reply:
         comment = self._body_of(call, (), "comment")["comment"]
         if not isinstance(comment, dict) or not isinstance(comment.get("body"), str):
             raise self.invalid("comment must be an object with a body", "comment_shape")
-        person = self.world.people[candidate.person]
-        note = self.note(call, person, comment["body"], application=candidate)
+        note = self.note(call, candidate, comment["body"])
         return Reply.of({"id": rows.NOTE_IDS.text(note.number)})
 
-    def _rate(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _rate(self, call: Call, candidate: Application) -> Reply:
         given = self._body_of(call, {"comment"}, "scale", "grade")
         highest = SCALES.get(str(given["scale"]))
         grade = given["grade"]
@@ -189,16 +180,13 @@ class WorkableWrites(WorkableRows):
             raise self.invalid("scale or grade is not valid", "grade_out_of_bounds")
         return self._done(call, candidate, effect=True)
 
-    def _tags(self, call: Call) -> Reply:
+    def _tags(self, call: Call, candidate: Application) -> Reply:
         """Replaces all tags by those that are sent."""
-        candidate = self.application(call.ids["id"])
         tags = self.texts(self._body_of(call, (), "tags", member=False)["tags"])
-        person = self.world.people[candidate.person]
-        self.edit(call, person, {"tags": list(dict.fromkeys(tags))}, application=candidate)
-        return Reply.of({"tags": person.tags})
+        self.edit(call, candidate, {"tags": list(dict.fromkeys(tags))})
+        return Reply.of({"tags": self.person_of(candidate).tags})
 
-    def _set_field(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _set_field(self, call: Call, candidate: Application) -> Reply:
         given = self._body_of(call, VALUES, "custom_attribute_key", member=False)
         name = rows.field_named(given["custom_attribute_key"])
         if name is None:
@@ -206,22 +194,19 @@ class WorkableWrites(WorkableRows):
         kinds = sorted(VALUES & set(given))
         if len(kinds) != 1:
             raise self.invalid("Exactly one kind of value is needed", "value_kind_unclear")
-        person = self.world.people[candidate.person]
-        self.set_fields(call, person, {name: given[kinds[0]]}, application=candidate)
+        self.edit(call, candidate, {"custom_fields": {name: given[kinds[0]]}})
         return Reply(200)
 
-    def _edit_candidate(self, call: Call) -> Reply:
-        candidate = self.application(call.ids["id"])
+    def _edit_candidate(self, call: Call, candidate: Application) -> Reply:
         changes = self._body_of(call, (), "candidate", member=False)["candidate"]
         if not isinstance(changes, dict) or set(changes) - set(EDITS):
             raise self.invalid("candidate has unknown fields", "unknown_body_field")
-        person = self.world.people[candidate.person]
         edits = {EDITS[name]: _as_kept(name, value) for name, value in changes.items()}
-        self.edit(call, person, edits, application=candidate)
+        self.edit(call, candidate, edits)
         return Reply.of({"candidate": self.detail(candidate)})
 
     def _done(self, call: Call, candidate: Application, *, effect: bool) -> Reply:
-        self.wrote(call, application=candidate, effect=effect)
+        self.wrote(call, candidate, effect=effect)
         return Reply(200)
 
 
