@@ -9,10 +9,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,34 +25,16 @@ from connectors.simulator.clearview_messages import (
     Result,
 )
 from connectors.simulator.clearview_store import CandidateStore, InMemoryCandidates
+from connectors.simulator.delivery import HTML, Delivery
+from connectors.simulator.faults import FaultPlan
+from connectors.simulator.messages import Reply
 
-Service = Literal["candidates", "analytics", "notifications", "any"]
-FaultKind = Literal[
-    "status", "timeout", "lost_answer", "html", "reset", "redirect", "record_failed"
-]
 MetricsOf = Callable[[UUID, datetime, datetime], Awaitable[Mapping[str, Any]]]
 T = TypeVar("T")
 KEY = re.compile(r"[!-~]{1,200}")
 DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 MAX_BODY = 16 * 1024 * 1024
 PIECE = 64 * 1024
-
-
-@dataclass(slots=True)
-class ServiceFault:
-    """One thing that goes wrong, `count` times. `record_failed` refuses every `nth` record."""
-
-    kind: FaultKind
-    service: Service = "any"
-    count: int = 1
-    status: int = 503
-    retry_after: float | None = None
-    nth: int = 2
-    seconds: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise ValueError(f"no fault is called {self.kind!r}; there are {get_args(FaultKind)}")
 
 
 @dataclass(eq=False)
@@ -80,7 +61,10 @@ class ClearViewServices:
         self.metrics = metrics or empty_metrics
         self.notifications: list[Notification] = []
         self.requests: list[str] = []
-        self._faults: list[ServiceFault] = []
+        self.faults = FaultPlan()
+        """What a tester orders; `operation` is candidates, analytics, notifications or any."""
+        self.refuse_every = 0
+        """Every record with a multiple of this number is refused in the next batch; 0 for none."""
         self._answers: dict[str, tuple[bytes, bytes]] = {}
         self._runner: web.AppRunner | None = None
         self._released = asyncio.Event()
@@ -106,14 +90,6 @@ class ClearViewServices:
         self._released.set()
         if self._runner is not None:
             await self._runner.cleanup()
-
-    def order(self, *faults: ServiceFault) -> None:
-        """Let these go wrong, in this order."""
-        self._faults.extend(faults)
-
-    def clear_faults(self) -> None:
-        """Removes every fault that was ordered."""
-        self._faults.clear()
 
     def app(self) -> web.Application:
         """The services as an aiohttp application."""
@@ -142,41 +118,21 @@ class ClearViewServices:
     ) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             raise ServiceProblem(401, "The bearer token is missing or wrong.")
-        first = request.path.lstrip("/").split("/")[0].split(":")[0]
-        service: Service = next((s for s in get_args(Service) if s == first), "any")
-        fault = self._take(service, lambda f: f.kind != "record_failed")
+        service = request.path.lstrip("/").split("/")[0].split(":")[0]
+        fault = self.faults.take(service, request.path)
         if fault is None:
             return await handler(request)
         if fault.kind == "lost_answer":
             await handler(request)
-        return await self._go_wrong(request, fault)
-
-    async def _go_wrong(self, request: web.Request, fault: ServiceFault) -> web.StreamResponse:
-        if fault.kind == "timeout":
-            with suppress(TimeoutError):
-                async with asyncio.timeout(fault.seconds):
-                    await self._released.wait()
-        if fault.kind in {"lost_answer", "reset", "timeout"} and request.transport is not None:
-            request.transport.abort()
-        if fault.kind == "html":
-            return web.Response(text="<html>Maintenance</html>", content_type="text/html")
+        if fault.kind == "error":
+            answer = _problem(ServiceProblem(fault.status, "Ordered by the tester."))
+            if fault.retry_after is not None:
+                answer.headers["Retry-After"] = str(fault.retry_after)
+            return answer
+        reply = Reply(200, HTML, content_type="text/html")
         if fault.kind == "redirect":
-            return web.Response(status=307, headers={"Location": "http://other.invalid/"})
-        answer = _problem(ServiceProblem(fault.status, "Ordered by the tester."))
-        if fault.retry_after is not None:
-            answer.headers["Retry-After"] = f"{fault.retry_after:g}"
-        return answer
-
-    def _take(
-        self, service: Service, wanted: Callable[[ServiceFault], bool]
-    ) -> ServiceFault | None:
-        for fault in self._faults:
-            if fault.service in {"any", service} and wanted(fault):
-                fault.count -= 1
-                if fault.count <= 0:
-                    self._faults.remove(fault)
-                return fault
-        return None
+            reply = Reply(307, b"", {"Location": fault.to})
+        return await Delivery(request, reply, fault, self._released).send()
 
     async def _batch_upsert(self, request: web.Request) -> web.Response:
         body = await _json_body(request)
@@ -184,9 +140,9 @@ class ClearViewServices:
 
     async def _upsert_all(self, body: bytes) -> bytes:
         batch = _decode(body, BatchUpsert)
-        fault = self._take("candidates", lambda f: f.kind == "record_failed")
+        every, self.refuse_every = self.refuse_every, 0
         results = [
-            await self._upsert(candidate, refused=fault is not None and number % fault.nth == 0)
+            await self._upsert(candidate, refused=every > 0 and number % every == 0)
             for number, candidate in enumerate(batch.candidates, start=1)
         ]
         return msgspec.json.encode({"results": results})

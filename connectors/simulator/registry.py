@@ -1,8 +1,6 @@
 """Finds the simulators: each module of this folder that exposes `SIMULATOR` is one ATS."""
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,19 +44,6 @@ def create_simulator(
         TypeError: the ATS has no such option.
     """
     return simulator_type(name)(candidates=candidates, seed=seed, **options)
-
-
-async def serve(
-    name: str, *, port: int = 0, candidates: int = 2000, seed: int = 1
-) -> AsyncGenerator[dict[str, Any]]:
-    """Yields the facts once the simulator listens, then runs until cancelled or closed."""
-    simulator = create_simulator(name, candidates=candidates, seed=seed)
-    await simulator.start(port=port)
-    try:
-        yield simulator.facts()
-        await asyncio.Event().wait()
-    finally:
-        await simulator.stop()
 
 
 def _declares_simulator(path: Path) -> bool:

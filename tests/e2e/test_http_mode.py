@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault
+from connectors.simulator.clearview_services import ClearViewServices
 from connectors.simulator.clearview_store import InMemoryCandidates
 from connectors.simulator.commands import run_command
 from daemon.store.opening import open_mongo
@@ -101,10 +102,10 @@ async def test_a_service_that_keeps_candidates_elsewhere_follows_every_change(
 async def test_a_service_that_is_down_pauses_imports_and_loses_nothing(
     bench: Workbench, services: ClearViewServices
 ) -> None:
-    services.order(ServiceFault("status", service="candidates", count=500, status=503))
+    services.faults.add(Fault("error", operation="candidates", count=500, status=503))
     failed, _ = await bench.run_once()
     imported = await bench.documents("candidates")
-    services.clear_faults()
+    services.faults.clear()
     code, said = await bench.run_once()
 
     assert failed == 1

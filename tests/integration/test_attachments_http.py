@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
-from connectors.simulator import Simulator, create_simulator
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.simulator.clearview_services import ClearViewServices
 from connectors.simulator.clearview_store import InMemoryCandidates
 from connectors.simulator.documents import document
 from daemon.store.clearview_backends import HttpShelf
@@ -102,7 +102,7 @@ async def test_a_lost_answer_is_repeated_without_further_effect(
     bench: FilesBench, services: ClearViewServices
 ) -> None:
     await bench.poll()
-    services.order(ServiceFault("lost_answer", "candidates"))
+    services.faults.add(Fault("lost_answer", "candidates"))
 
     await bench.fetch()
 
@@ -113,10 +113,10 @@ async def test_a_service_that_is_away_gets_the_files_later(
     bench: FilesBench, services: ClearViewServices
 ) -> None:
     await bench.poll()
-    services.order(ServiceFault("status", "candidates", count=500))
+    services.faults.add(Fault("error", "candidates", count=500))
     await bench.fetch()
     before = await bench.states()
-    services.clear_faults()
+    services.faults.clear()
 
     bench.simulator.clock.advance(120)
     await bench.fetch()

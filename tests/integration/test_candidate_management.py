@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from config.operator_clearview import ByHttp, ClearView
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault
+from connectors.simulator.clearview_services import ClearViewServices
 from daemon.core.analytics import Period
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome, Patch
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
@@ -268,7 +269,7 @@ def a_random_batch(dice: random.Random, *, first: bool) -> ClearViewBatch:
 async def test_a_refused_record_does_not_stop_the_others(
     services: ClearViewServices, http: ClearViewHttp, opened: Mongo
 ) -> None:
-    services.order(ServiceFault("record_failed", service="candidates", nth=3))
+    services.refuse_every = 3
     store = HttpCandidateManagement(http, opened, uuid4())
     outcome = await store.apply(
         a_batch(
@@ -296,7 +297,7 @@ async def test_a_record_that_spoils_its_batch_is_found(http: ClearViewHttp, open
 async def test_a_conflict_over_a_batch_is_settled_record_by_record(
     services: ClearViewServices, http: ClearViewHttp, opened: Mongo, status: int
 ) -> None:
-    services.order(ServiceFault("status", status=status))
+    services.faults.add(Fault("error", status=status))
     integration = uuid4()
     store = HttpCandidateManagement(http, opened, integration)
     outcome = await store.apply(a_batch(new_candidates=[a_candidate(f"c{n}") for n in range(4)]))
@@ -308,8 +309,8 @@ async def test_a_conflict_over_a_batch_is_settled_record_by_record(
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (ServiceFault("status", count=99, status=503), ServiceUnavailable),
-        (ServiceFault("status", count=1, status=401), ServiceFailed),
+        (Fault("error", count=99, status=503), ServiceUnavailable),
+        (Fault("error", count=1, status=401), ServiceFailed),
     ],
     ids=["down", "refused"],
 )
@@ -319,10 +320,10 @@ async def test_a_service_that_is_down_fails_the_page_and_loses_nothing(
     integration = uuid4()
     store = HttpCandidateManagement(http, opened, integration)
     batch = a_batch(new_candidates=[a_candidate("c1")])
-    services.order(fault)
+    services.faults.add(fault)
     with pytest.raises(error):
         await store.apply(batch)
-    services.clear_faults()
+    services.faults.clear()
     await store.apply(batch)
 
     assert len(await state_of(opened, integration)) == 1
@@ -331,7 +332,7 @@ async def test_a_service_that_is_down_fails_the_page_and_loses_nothing(
 async def test_a_lost_answer_is_asked_again_under_the_same_key(
     services: ClearViewServices, http: ClearViewHttp, opened: Mongo
 ) -> None:
-    services.order(ServiceFault("lost_answer", count=2))
+    services.faults.add(Fault("lost_answer", count=2))
     outcome = await HttpCandidateManagement(http, opened, uuid4()).apply(
         a_batch(new_candidates=[a_candidate("c1")])
     )

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from pymongo.errors import AutoReconnect
 
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault
+from connectors.simulator.clearview_services import ClearViewServices
 from daemon.alerts.http_channel import HttpChannel
 from daemon.alerts.notifier import NotificationSender, SenderLimits
 from daemon.core.alert_policy import AlertPolicy
@@ -247,20 +248,20 @@ async def test_an_unmuted_condition_is_told_at_once_if_it_is_time(
 @pytest.mark.parametrize(
     "fault",
     [
-        ServiceFault("status", count=3, status=503),
-        ServiceFault("status", count=3, status=429, retry_after=1),
-        ServiceFault("status", count=3, status=401),
-        ServiceFault("reset", count=3),
-        ServiceFault("redirect", count=3),
-        ServiceFault("lost_answer", count=3),
+        Fault("error", count=3, status=503),
+        Fault("error", count=3, status=429, retry_after=1),
+        Fault("error", count=3, status=401),
+        Fault("reset", count=3),
+        Fault("redirect", count=3),
+        Fault("lost_answer", count=3),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 async def test_a_message_gets_through_once_the_service_is_well_again(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices, fault: ServiceFault
+    opened: Mongo, channel: HttpChannel, services: ClearViewServices, fault: Fault
 ) -> None:
     desk = Desk(opened, channel)
-    services.order(fault)
+    services.faults.add(fault)
     await desk.alerts.raise_condition(failing("acme"))
     await desk.after(20 * SECONDS)
     await desk.alerts.resolve("integration_failing:acme")
@@ -275,7 +276,7 @@ async def test_a_refused_message_is_given_up_and_the_next_one_goes(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
     desk = Desk(opened, channel)
-    services.order(ServiceFault("status", status=422))
+    services.faults.add(Fault("error", status=422))
     await desk.alerts.raise_condition(failing("acme"))
     await desk.after(20 * SECONDS)
     await desk.alerts.raise_condition(
@@ -650,7 +651,7 @@ async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
     desk = Desk(opened, channel)
     await desk.alerts.raise_condition(failing("acme"))
     if collection == "notification_queue":
-        services.order(ServiceFault("status"))
+        services.faults.add(Fault("error"))
         await desk.after(20 * SECONDS)
     wrong = desk.clock.now() + moment
     await opened.own[collection].update_many({}, {"$set": {field: wrong}})

@@ -11,7 +11,8 @@ from apprise.decorators import notify
 from pydantic import SecretStr
 
 from config.operator_clearview import NotifyByApprise, NotifyByHttp
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault
+from connectors.simulator.clearview_services import ClearViewServices
 from daemon.alerts.apprise_channel import AppriseChannel
 from daemon.alerts.channels import Channels
 from daemon.alerts.http_channel import HttpChannel
@@ -127,7 +128,7 @@ async def services() -> AsyncIterator[ClearViewServices]:
 
 async def test_the_notification_service_may_ask_for_a_pause(services: ClearViewServices) -> None:
     channel = HttpChannel(services.url, "t")
-    services.order(ServiceFault("status", status=429, retry_after=90))
+    services.faults.add(Fault("error", status=429, retry_after=90))
     with pytest.raises(ChannelFailed) as failed:
         await channel.send(a_payload(), delivery_id=uuid4())
     await channel.close()

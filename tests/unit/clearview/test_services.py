@@ -8,7 +8,8 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from connectors.simulator.clearview_services import ClearViewServices, ServiceFault
+from connectors.simulator import Fault
+from connectors.simulator.clearview_services import ClearViewServices
 from connectors.simulator.clearview_store import InMemoryCandidates
 from daemon.core.analytics import MetricsUnavailable, Period
 from daemon.store.clearview_backends import HttpMetrics
@@ -149,7 +150,7 @@ async def test_a_status_that_moved_on_is_told_and_not_overwritten(
 async def test_some_records_may_fail_while_others_are_written(
     services: ClearViewServices, client: ClearViewHttp
 ) -> None:
-    services.order(ServiceFault("record_failed", nth=2))
+    services.refuse_every = 2
     batch = [a_candidate(id=UUID(int=n), external_id=str(n)) for n in range(4)]
     answer = await client.post("/candidates:batchUpsert", {"candidates": batch}, key="k")
 
@@ -159,19 +160,19 @@ async def test_some_records_may_fail_while_others_are_written(
 @pytest.mark.parametrize(
     "fault",
     [
-        ServiceFault("status", count=3, status=503),
-        ServiceFault("status", count=3, status=429, retry_after=7),
-        ServiceFault("timeout", count=1, seconds=5),
-        ServiceFault("reset", count=3),
-        ServiceFault("lost_answer", count=3),
-        ServiceFault("html", count=3),
+        Fault("error", count=3, status=503),
+        Fault("error", count=3, status=429, retry_after=7),
+        Fault("timeout", count=1, seconds=5),
+        Fault("reset", count=3),
+        Fault("lost_answer", count=3),
+        Fault("web_page", count=3),
     ],
     ids=lambda fault: fault.kind,
 )
 async def test_the_client_repeats_what_may_succeed_later(
-    services: ClearViewServices, client: ClearViewHttp, fault: ServiceFault
+    services: ClearViewServices, client: ClearViewHttp, fault: Fault
 ) -> None:
-    services.order(fault)
+    services.faults.add(fault)
     metrics = await HttpMetrics(client).metrics(ONE, PERIOD)
 
     assert metrics["period"]["from"].startswith("2026-03-02T09:00")
@@ -193,7 +194,7 @@ async def test_metrics_name_their_period_even_if_the_service_does_not(
 async def test_the_client_waits_as_long_as_it_is_asked_to(
     services: ClearViewServices, client: ClearViewHttp, clock: MovingClock
 ) -> None:
-    services.order(ServiceFault("status", count=2, status=429, retry_after=7))
+    services.faults.add(Fault("error", count=2, status=429, retry_after=7))
     await HttpMetrics(client).metrics(ONE, PERIOD)
 
     assert clock.monotonic() == 14.0
@@ -202,17 +203,17 @@ async def test_the_client_waits_as_long_as_it_is_asked_to(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (ServiceFault("status", count=99, status=503), "The service answered 503."),
-        (ServiceFault("status", count=1, status=403), "The service answered 403."),
-        (ServiceFault("redirect", count=1), "The service answered 307."),
-        (ServiceFault("reset", count=99), "The service cannot be reached"),
+        (Fault("error", count=99, status=503), "The service answered 503."),
+        (Fault("error", count=1, status=403), "The service answered 403."),
+        (Fault("redirect", count=1), "The service answered 307."),
+        (Fault("reset", count=99), "The service cannot be reached"),
     ],
     ids=["down", "forbidden", "redirect", "unreachable"],
 )
 async def test_what_the_client_cannot_get_is_said_without_secrets(
-    services: ClearViewServices, client: ClearViewHttp, fault: ServiceFault, said: str
+    services: ClearViewServices, client: ClearViewHttp, fault: Fault, said: str
 ) -> None:
-    services.order(fault)
+    services.faults.add(fault)
     with pytest.raises(MetricsUnavailable) as failed:
         await HttpMetrics(client).metrics(ONE, PERIOD)
 
@@ -223,7 +224,7 @@ async def test_what_the_client_cannot_get_is_said_without_secrets(
 async def test_a_refusal_is_not_repeated(
     services: ClearViewServices, client: ClearViewHttp
 ) -> None:
-    services.order(ServiceFault("status", status=403))
+    services.faults.add(Fault("error", status=403))
     with pytest.raises(MetricsUnavailable):
         await HttpMetrics(client).metrics(ONE, PERIOD)
 

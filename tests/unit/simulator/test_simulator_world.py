@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulator import UnknownSimulator, create_simulator, names, serve
+from connectors.simulator import UnknownSimulator, create_simulator, names
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import SimClock, iso, parse_ms
 from connectors.simulator.commands import UnknownCommand, run_command
@@ -257,13 +257,11 @@ def test_an_ordering_stays_sorted_while_records_change(steps: Any) -> None:
     )
 
 
-async def test_serving_yields_the_facts_and_ends_with_its_reader() -> None:
-    serving = serve("ashby", candidates=5)
-    facts = await anext(serving)
-    await serving.aclose()
+def test_the_facts_say_how_to_connect() -> None:
+    facts = create_simulator("ashby", candidates=5).facts()
 
     assert set(facts) >= {"endpoint", "credentials", "options", "counts", "control"}
-    assert facts["counts"]["candidates"] == 5
+    assert facts["counts"] == create_simulator("ashby", candidates=5).counts()
 
 
 @pytest.mark.parametrize("name", vendors())
