@@ -174,7 +174,6 @@ class Account:
         return without(record, self.APPLICATION_LACKS)
 
     def counts(self) -> dict[str, int]:
-        """The number of records of each kind."""
         return {
             "candidates": sum(1 for p in self.world.people.values() if self.visible(p)),
             "applications": len(self.world.applications),

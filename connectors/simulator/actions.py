@@ -47,16 +47,15 @@ class Actions:
         self,
         *,
         job: Job | None = None,
-        stage: Stage | None = None,
         changes: dict[str, object] | None = None,
     ) -> Application:
-        """A new person applies, in the first stage unless another is given."""
+        """A new person applies, in the first stage."""
         now = self.world.clock.now_ms()
         target = job or self._draw.one([j for j in self.world.jobs.values() if j.is_open])
         applicant = new_person(self.world, self._draw, created_ms=now)
         applicant.updated_ms = now
         self._set(applicant, changes or {})
-        return self.apply(applicant, target, stage=stage)
+        return self.apply(applicant, target)
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
         """Adds an application of a known person to one more job."""
@@ -135,7 +134,6 @@ class Actions:
         self._touch_application(application)
 
     def hire(self, application: Application, *, user: int = 1) -> None:
-        """Mark the application as hired."""
         close_as_hired(self.world, application, at_ms=self.world.clock.now_ms(), user=user)
         self._touch_application(application)
 
@@ -173,7 +171,6 @@ class Actions:
         self._record_deletion("person", person.number, user)
 
     def delete_application(self, application: Application, *, user: int = 1) -> None:
-        """Remove one application."""
         person = self.world.people[application.person]
         person.applications.remove(application.number)
         del self.world.applications[application.number]

@@ -52,7 +52,6 @@ class AshbyRows(VendorSimulator):
         self.application_rows = Rows(self.world, "application", self.application_row)
 
     def candidate_row(self, number: int) -> Row:
-        """A person."""
         person = self.world.people[number]
         row: Row = {
             "id": CANDIDATE_IDS.of(number),
@@ -172,7 +171,6 @@ def tag_row(world: World, title: str) -> Row:
 
 
 def source_row(world: World, title: str | None) -> Row | None:
-    """The source of a candidate or an application."""
     if title is None:
         return None
     number = world.sources.index(title) + 1 if title in world.sources else 100_000
@@ -180,7 +178,6 @@ def source_row(world: World, title: str | None) -> Row | None:
 
 
 def stage_row(stage: Stage, job: int) -> Row:
-    """A stage of a job's plan, with its type."""
     return {
         "id": STAGE_IDS.of(stage.number),
         "title": stage.name,
@@ -192,7 +189,6 @@ def stage_row(stage: Stage, job: int) -> Row:
 
 
 def history_row(world: World, order: int, entry: StageEntry) -> Row:
-    """One stay in a stage."""
     return {
         "id": ENTRY_IDS.of(entry.number),
         "stageId": STAGE_IDS.of(entry.stage),
@@ -206,7 +202,6 @@ def history_row(world: World, order: int, entry: StageEntry) -> Row:
 
 
 def note_row(world: World, note: Note) -> Row:
-    """A note on a candidate."""
     author = world.users[note.user]
     return {
         "id": NOTE_IDS.of(note.number),

@@ -16,7 +16,6 @@ from connectors.simulator.world import Application
 
 BASE = "/api/v1/applicant_tracking"
 JOBS = ("statusGroups", "status_ids", "sortBy", "sortOrder")
-ORDERS = {"first_name", "job_title", "rating", "phone", "status", "last_updated", "created_date"}
 GROUPS: dict[str, set[str]] = {
     "ALL": {"NEW", "ACTIVE", "INACTIVE", "HIRED"},
     "ALL_ACTIVE": {"NEW", "ACTIVE"},
@@ -129,15 +128,6 @@ class BambooHrLists(BambooHrRows):
 
     def _sorted(self, call: Call, known: list[Application]) -> list[Application]:
         """Newest first unless asked otherwise; the vendor's own order is unverified."""
-        name = call.query.get("sortBy", "created_date")
-        if name not in ORDERS:
-            raise self.invalid(f"{name} is no sort order", "sort_not_allowed")
-        direction = call.query.get("sortOrder", "DESC" if "sortBy" not in call.query else "ASC")
-        if direction not in {"ASC", "DESC"}:
-            raise self.invalid("sortOrder is ASC or DESC", "sort_not_allowed")
-        return sorted(known, key=self._sort_key(name), reverse=direction == "DESC")
-
-    def _sort_key(self, name: str) -> Callable[[Application], tuple[str | int, ...]]:
         world = self.world
         keys: dict[str, Callable[[Application], str | int]] = {
             "first_name": lambda a: world.people[a.person].first_name,
@@ -145,11 +135,16 @@ class BambooHrLists(BambooHrRows):
             "status": lambda a: rows.status_of(world, a)[0],
             "last_updated": lambda a: a.updated_ms or 0,
             "created_date": lambda a: a.created_ms,
-            "phone": lambda a: "".join(c.value for c in world.people[a.person].phones[:1]),
+            "phone": lambda a: world.people[a.person].phone or "",
             "rating": lambda a: a.number,
         }
-        key = keys[name]
-        return lambda application: (key(application), application.number)
+        key = keys.get(name := call.query.get("sortBy", "created_date"))
+        if key is None:
+            raise self.invalid(f"{name} is no sort order", "sort_not_allowed")
+        direction = call.query.get("sortOrder", "DESC" if "sortBy" not in call.query else "ASC")
+        if direction not in {"ASC", "DESC"}:
+            raise self.invalid("sortOrder is ASC or DESC", "sort_not_allowed")
+        return sorted(known, key=lambda a: (key(a), a.number), reverse=direction == "DESC")
 
     def _statuses(self, _: Call) -> list[Row]:
         return rows.status_rows(self.world)

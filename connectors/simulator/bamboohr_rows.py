@@ -87,7 +87,6 @@ def bare_file(person: Person, kind: str) -> int | None:
 
 
 def attachment_row(file: File, address: str) -> Row:
-    """A file that has a name and an address."""
     key = FILE_IDS.of(file.number)
     return {"id": key, "name": file.name, "fileUrl": f"{address}/attachments/{key}"}
 
@@ -170,7 +169,6 @@ def status_rows(world: World) -> list[Row]:
 
 
 def job_row(world: World, job: Job) -> Row:
-    """A job opening."""
     known = [a for a in world.applications.values() if a.job == job.number]
     groups = [group_of(world, application) for application in known]
     return {
@@ -188,7 +186,6 @@ def job_row(world: World, job: Job) -> Row:
 
 
 def lead_row(user: User) -> Row:
-    """A hiring lead."""
     return {
         "employeeId": USER_IDS.of(user.number),
         "firstName": user.first_name,

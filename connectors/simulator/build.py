@@ -55,7 +55,6 @@ class Draw:
         self._random = Random(seed).random
 
     def one(self, of: "tuple[T, ...] | list[T]") -> T:
-        """Any of the values."""
         return of[int(self._random() * len(of))]
 
     def below(self, limit: int) -> int:
@@ -63,7 +62,6 @@ class Draw:
         return int(self._random() * limit)
 
     def chance(self, share: float) -> bool:
-        """True in that share of the calls."""
         return self._random() < share
 
 

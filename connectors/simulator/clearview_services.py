@@ -92,7 +92,6 @@ class ClearViewServices:
             await self._runner.cleanup()
 
     def app(self) -> web.Application:
-        """The services as an aiohttp application."""
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         app.router.add_post("/candidates:batchUpsert", self._batch_upsert)
         app.router.add_post("/candidates/{id}:delete", self._delete)

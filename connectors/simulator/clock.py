@@ -20,7 +20,6 @@ class SimClock:
 
     @property
     def frozen(self) -> bool:
-        """True while the clock is stopped."""
         return self._frozen_ms is not None
 
     def now_ms(self) -> int:
@@ -28,7 +27,6 @@ class SimClock:
         return self._real_ms() + self._offset_ms if self._frozen_ms is None else self._frozen_ms
 
     def freeze(self, at_ms: int | None = None) -> None:
-        """Stop the clock, now or at the given moment."""
         self._frozen_ms = self.now_ms() if at_ms is None else at_ms
 
     def resume(self) -> None:

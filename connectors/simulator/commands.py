@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
 from typing import TypeVar
@@ -48,13 +48,13 @@ class Scheduled:
     command: Command
 
 
+@dataclass(slots=True)
 class Schedule:
     """Orders carried out between two pages of someone's walk."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._waiting: list[Scheduled] = []
-        self.done: list[Done] = []
+    account: Account
+    done: list[Done] = field(default_factory=list)
+    _waiting: list[Scheduled] = field(default_factory=list, init=False)
 
     def add(self, list_name: str, after_page: int, command: Command) -> None:
         """Carry out the command once the page of that list has been put together."""
@@ -65,7 +65,7 @@ class Schedule:
         due = [s for s in self._waiting if s.list == list_name and s.after_page == page]
         for scheduled in due:
             self._waiting.remove(scheduled)
-            self.done.append(run_command(self._account, scheduled.command))
+            self.done.append(run_command(self.account, scheduled.command))
 
 
 def run_command(account: Account, command: Command) -> Done:

@@ -30,12 +30,10 @@ class ControlledAccount(Account):
 
     @property
     def violations(self) -> list[Violation]:
-        """The rules that clients broke so far."""
         return self.recorder.violations
 
     @property
     def writes(self) -> list[RecordedWrite]:
-        """The writes accepted so far."""
         return self.recorder.writes
 
     def facts(self) -> dict[str, object]:

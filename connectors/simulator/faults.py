@@ -76,15 +76,12 @@ class FaultPlan:
 
     @property
     def pending(self) -> list[Fault]:
-        """The faults that are not served yet."""
         return list(self._pending)
 
     def add(self, *faults: Fault) -> None:
-        """Adds faults."""
         self._pending.extend(faults)
 
     def clear(self) -> None:
-        """Removes every pending fault."""
         self._pending.clear()
 
     def take(self, operation: str, name: str) -> Fault | None:

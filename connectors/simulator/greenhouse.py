@@ -52,7 +52,6 @@ class Tokens:
         return subject if ends > self._clock.now_ms() else None
 
     def expire_all(self) -> None:
-        """Revoke every token."""
         self._live.clear()
 
 
@@ -127,7 +126,6 @@ class Greenhouse(GreenhouseListings, GreenhouseWrites):
         return super().limit_for(call)
 
     def expire_tokens(self) -> None:
-        """Every token that is out stops working."""
         self.tokens.expire_all()
 
     def refused(self, refusal: Refusal) -> Reply:

@@ -20,7 +20,6 @@ class GreenhouseListings(GreenhouseRows):
         self._owners: Kept[dict[int, int]] = Kept(self.world)
 
     def named(self, name: str) -> Listing:
-        """The listing of that endpoint."""
         if name in rows.SETUP:
             return self._setup(name)
         if name in {"attachments", "applied_candidate_tags"}:
@@ -76,14 +75,11 @@ class GreenhouseListings(GreenhouseRows):
 
     def _applications_of(self, person: str) -> list[int]:
         found = self.find_person(person)
-        return list(found.applications) if found else []
+        return found.applications if found else []
 
     def _application_stages(self) -> Listing:
         def entry(number: int) -> StageEntry:
-            found = self.entry(number)
-            if found is None:
-                raise LookupError(number)
-            return found[1]
+            return self.found(self.entry(number), "application stage")
 
         return Listing(
             name="application_stages",

@@ -66,12 +66,10 @@ class GreenhouseRows(VendorSimulator):
         for entry in application.history:
             self.entry_owner[entry.number] = application.number
 
-    def entry(self, number: int) -> tuple[Application, StageEntry] | None:
+    def entry(self, number: int) -> StageEntry | None:
         """A stay in a stage by its number, unless its application is gone."""
         owner = self.world.applications.get(self.entry_owner.get(number, 0))
-        if owner is None:
-            return None
-        return owner, next(e for e in owner.history if e.number == number)
+        return next((e for e in owner.history if e.number == number), None) if owner else None
 
     def _candidate(self, number: int) -> Row:
         person = self.world.people[number]

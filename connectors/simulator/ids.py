@@ -17,15 +17,12 @@ class NumberIds:
     base: int
 
     def of(self, number: int) -> int:
-        """The id of the record with this number."""
         return self.base + number
 
     def text(self, number: int) -> str:
-        """The same id as text."""
         return str(self.base + number)
 
     def number(self, given: object) -> int | None:
-        """The record's number, or None for what is no id of this space."""
         digits = str(given)
         if isinstance(given, bool) or not (digits.isascii() and digits.isdigit()):
             return None
@@ -49,16 +46,13 @@ class UuidIds:
         object.__setattr__(self, "_prefix", f"{text[:8]}-{text[8:12]}-{text[12:]}-")
 
     def of(self, number: int) -> str:
-        """The id of the record with this number."""
         low = f"{(number * FACTOR) % SPACE | VARIANT:016x}"
         return f"{self._prefix}{low[:4]}-{low[4:]}"
 
     def text(self, number: int) -> str:
-        """The same id; UUIDs are text already."""
         return self.of(number)
 
     def number(self, given: object) -> int | None:
-        """The record's number, or None for what is no id of this space."""
         try:
             value = UUID(str(given)).int
         except ValueError:

@@ -63,7 +63,6 @@ class Lever(LeverLists, LeverWrites):
         self.budget = TokenBucket(self.rate_per_s / self.time_scale, self.burst)
 
     def stage_key(self, stage: Stage) -> str:
-        """Slug or UUID."""
         return rows.stage_id(stage)
 
     def visible(self, person: Person) -> bool:
@@ -86,7 +85,6 @@ class Lever(LeverLists, LeverWrites):
         return Reply.of({"data": value}, status)
 
     def refused(self, refusal: Refusal) -> Reply:
-        """A code and a message."""
         code = refusal.code or CODES.get(refusal.status, "InternalServerError")
         return Reply.of({"code": code, "message": refusal.message}, refusal.status)
 

@@ -216,7 +216,6 @@ def contact(person: Person) -> Row:
 
 
 def user_row(world: World, number: int) -> Row:
-    """A user of the account."""
     user = world.users[number]
     return {
         "id": USER_IDS.of(number),

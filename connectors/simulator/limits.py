@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -40,33 +40,25 @@ class HeaderNames:
         return {name: str(value) for name, value in said.items() if name}
 
 
+@dataclass(slots=True)
 class FixedWindow:
     """A number of requests per window; a window begins with the first request after the last one."""
 
-    def __init__(
-        self,
-        limit: int,
-        window_s: float,
-        *,
-        names: HeaderNames | None = None,
-        epoch_s: Callable[[], float] | None = None,
-    ) -> None:
-        """`epoch_s` makes the reset header an epoch second instead of seconds to wait."""
-        self.limit = limit
-        self.window_s = window_s
-        self._names = names or HeaderNames()
-        self._epoch_s = epoch_s
-        self._ends = 0.0
-        self._used = 0
+    limit: int
+    window_s: float
+    names: HeaderNames = HeaderNames()
+    epoch_s: Callable[[], float] | None = None
+    """Makes the reset header an epoch second instead of seconds to wait."""
+    _ends: float = field(default=0.0, init=False)
+    _used: int = field(default=0, init=False)
 
     def admit(self, now: float) -> Denied | None:
-        """None while the window has room."""
         if now >= self._ends:
             self._ends, self._used = now + self.window_s, 0
         if self._used >= self.limit:
             headers = self.headers(now)
-            if self._names.retry_after:
-                headers[self._names.retry_after] = str(math.ceil(self._ends - now))
+            if self.names.retry_after:
+                headers[self.names.retry_after] = str(math.ceil(self._ends - now))
             return Denied(self._ends - now, headers)
         self._used += 1
         return None
@@ -74,19 +66,19 @@ class FixedWindow:
     def headers(self, now: float) -> dict[str, str]:
         """Limit, remaining and reset under the vendor's names."""
         left = max(0.0, self._ends - now)
-        reset = math.ceil(self._epoch_s() + left) if self._epoch_s else math.ceil(left)
+        reset = math.ceil(self.epoch_s() + left) if self.epoch_s else math.ceil(left)
         left_over = max(0, self.limit - self._used)
-        return self._names.shown(limit=self.limit, remaining=left_over, reset=reset)
+        return self.names.shown(limit=self.limit, remaining=left_over, reset=reset)
 
 
+@dataclass(slots=True)
 class SlidingWindow:
     """A number of requests in any period of that length, wherever it begins."""
 
-    def __init__(self, limit: int, window_s: float, *, names: HeaderNames | None = None) -> None:
-        self.limit = limit
-        self.window_s = window_s
-        self._names = names or HeaderNames()
-        self._admitted: deque[float] = deque()
+    limit: int
+    window_s: float
+    names: HeaderNames = HeaderNames()
+    _admitted: deque[float] = field(default_factory=deque, init=False)
 
     def admit(self, now: float) -> Denied | None:
         """None while fewer than the limit were admitted in the window that ends now."""
@@ -100,30 +92,29 @@ class SlidingWindow:
         """Limit and remaining under the vendor's names."""
         self._forget(now)
         remaining = self.limit - len(self._admitted)
-        return self._names.shown(limit=self.limit, remaining=remaining)
+        return self.names.shown(limit=self.limit, remaining=remaining)
 
     def _forget(self, now: float) -> None:
         while self._admitted and self._admitted[0] <= now - self.window_s:
             self._admitted.popleft()
 
 
+@dataclass(slots=True)
 class TokenBucket:
     """A steady rate with a burst; no headers."""
 
-    def __init__(self, rate_per_s: float, burst: int) -> None:
-        self.rate_per_s = rate_per_s
-        self.burst = burst
-        self._level = float(burst)
-        self._seen: float | None = None
+    rate_per_s: float
+    burst: int
+    _spent: float = field(default=0.0, init=False)
+    _seen: float = field(default=0.0, init=False)
 
     def admit(self, now: float) -> Denied | None:
-        """None while the bucket holds a token."""
-        since = 0.0 if self._seen is None else now - self._seen
-        self._level = min(float(self.burst), self._level + since * self.rate_per_s)
+        self._spent = max(0.0, self._spent - (now - self._seen) * self.rate_per_s)
         self._seen = now
-        if self._level < 1.0:
-            return Denied((1.0 - self._level) / self.rate_per_s, {})
-        self._level -= 1.0
+        missing = self._spent + 1.0 - self.burst
+        if missing > 0.0:
+            return Denied(missing / self.rate_per_s, {})
+        self._spent += 1.0
         return None
 
     def headers(self, now: float) -> dict[str, str]:  # noqa: ARG002 (the Protocol's shape)
@@ -131,12 +122,12 @@ class TokenBucket:
         return {}
 
 
+@dataclass(slots=True)
 class Parallel:
     """At most so many requests under way at once."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.running = 0
+    limit: int
+    running: int = 0
 
     def enter(self) -> bool:
         """True when there was room; then `leave` must follow."""
@@ -146,5 +137,4 @@ class Parallel:
         return True
 
     def leave(self) -> None:
-        """A request that had entered is done."""
         self.running -= 1

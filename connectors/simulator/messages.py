@@ -28,7 +28,6 @@ class Reply:
     def of(
         cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> "Reply":
-        """A JSON answer."""
         return cls(status, msgspec.json.encode(value), dict(headers or {}))
 
 
@@ -80,7 +79,6 @@ class Call:
 
     @property
     def params(self) -> set[str]:
-        """The names of the query parameters."""
         return set(self.query)
 
     def json_object(self) -> dict[str, object]:

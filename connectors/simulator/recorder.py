@@ -41,7 +41,6 @@ class Recorder:
     most_parallel: int = 0
 
     def clear(self) -> None:
-        """Forgets everything recorded so far."""
         self.requests.clear()
         self.statuses.clear()
         self.violations.clear()
@@ -49,7 +48,6 @@ class Recorder:
         self.emails_sent = self.most_parallel = 0
 
     def as_json(self) -> dict[str, object]:
-        """The counts, ready to be encoded."""
         return {
             "requests": dict(self.requests),
             "statuses": {str(status): count for status, count in self.statuses.items()},
@@ -61,6 +59,5 @@ class Recorder:
 
 
 def to_json(event: Violation | RecordedWrite) -> dict[str, object]:
-    """Returns the event, ready to be encoded."""
     fields = asdict(event)
     return {"at": iso(fields.pop("at_ms")), **fields}

@@ -16,7 +16,6 @@ class UnknownSimulator(LookupError):
 
 
 def names() -> list[str]:
-    """The names of all ATSs that can be simulated."""
     return sorted(path.stem for path in HERE.glob("*.py") if _declares_simulator(path))
 
 

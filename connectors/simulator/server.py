@@ -146,7 +146,6 @@ class Simulator(ControlledAccount):
     # For vendors' handlers
 
     def violated(self, rule: str, endpoint: str, detail: str = "") -> None:
-        """Record that a client broke a rule."""
         self.recorder.violations.append(Violation(self.clock.now_ms(), rule, endpoint, detail))
 
     def wrote(

@@ -147,7 +147,6 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         return "candidates" if call.route.name == "candidates" else "others"
 
     def refused(self, refusal: Refusal) -> Reply:
-        """A message and a list of errors."""
         usual = CODES.get(refusal.status, "INTERNAL_ERROR")
         code = refusal.code if refusal.code.isupper() else usual
         errors = [{"code": code, "message": refusal.message}]
@@ -171,7 +170,6 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         return f"{person}:{job}"
 
     def find_application(self, key: object) -> Application | None:
-        """The candidate's application to that job."""
         candidate, _, job_key = str(key).partition(":")
         person, job = self.find_person(candidate), rows.JOB_IDS.number(job_key)
         if person is None:
@@ -196,7 +194,6 @@ class SmartRecruiters(SmartRecruitersLists, SmartRecruitersWrites):
         return _whole(rows.screening_answers(self.assigned(call)))
 
     def _download(self, call: Call) -> Reply:
-        """A file itself."""
         return self.file_of(self.person(call.ids["id"]).files, call.ids["file"])
 
     def _setup(self, call: Call) -> Record:

@@ -37,12 +37,10 @@ class SmartRecruitersActions(Actions):
     def unreject(
         self, application: Application, *, stage: Stage | None = None, user: int = 1
     ) -> None:
-        """Open the application again."""
         application.transferred = False
         super().unreject(application, stage=stage, user=user)
 
     def hire(self, application: Application, *, user: int = 1) -> None:
-        """Mark the application as hired."""
         application.transferred = False
         super().hire(application, user=user)
 

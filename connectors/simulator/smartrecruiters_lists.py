@@ -25,7 +25,6 @@ class SmartRecruitersLists(SmartRecruitersRows):
     updated_after_inclusive: bool = False
 
     def list_routes(self) -> list[Route]:
-        """The paged lists."""
         return [
             Route("GET", "/candidates", "list", "candidates", self._candidates),
             Route("GET", "/jobs", "list", "jobs", self._jobs),

@@ -74,7 +74,6 @@ class SmartRecruitersRows(VendorSimulator):
         }
 
     def assignment(self, application: Application) -> Row:
-        """One candidate's assignment to one job."""
         reason = self.world.reasons.get(application.reason or 0)
         own = reason is not None and reason.kind == "withdrawn"
         shown = reason_row(reason) if reason and application.state == "rejected" else None
@@ -100,7 +99,6 @@ class SmartRecruitersRows(VendorSimulator):
         ]
 
     def spelled(self, status: str) -> str:
-        """The status in the account's spelling."""
         return POSTING_SPELLING.get(status, status) if self.spelling == "posting" else status
 
     def _brief(self, application: Application) -> Row:
@@ -172,12 +170,10 @@ def _job_link(number: int) -> Row:
 
 
 def reason_row(reason: Reason) -> Row:
-    """A reason for rejecting or withdrawing."""
     return {"id": REASON_IDS.of(reason.number), "label": reason.name}
 
 
 def job_row(job: Job) -> Row:
-    """A job."""
     key = JOB_IDS.of(job.number)
     return {
         "id": key,
@@ -211,7 +207,6 @@ def labels_of(world: World, process: int, processes: int) -> dict[str, list[str]
 
 
 def hiring_processes(world: World, processes: int) -> list[Row]:
-    """Every hiring process of the account."""
     return [
         {
             "id": f"hiring-process-{n + 1}",

@@ -156,7 +156,6 @@ class TeamtailorRows(VendorSimulator):
         return linked[0] if linked else None
 
     def related(self, kind: str, number: int, name: str) -> list[Related]:
-        """The resources of that relationship."""
         world = self.world
         if kind == "candidates":
             return [(name, n) for n in self._of_candidate(number, name)]

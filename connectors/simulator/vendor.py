@@ -92,7 +92,6 @@ class VendorSimulator(Simulator):
         return Refusal(self.INVALID, message, rule=rule, code=code)
 
     def not_found(self, what: str) -> Refusal:
-        """The refusal of an unknown id."""
         return Refusal(404, f"{what.capitalize()} was not found")
 
     # Authentication
@@ -137,7 +136,6 @@ class VendorSimulator(Simulator):
         return next((s for s in self.world.stages_of(job) if s.number == number), None)
 
     def reason(self, key: object) -> Reason | None:
-        """The reason for rejecting with this id."""
         return self.world.reasons.get(self.REASON_IDS.number(key) or 0)
 
     def user(self, key: object) -> int | None:

@@ -22,7 +22,6 @@ def hex_digest(secret: str, message: bytes) -> str:
 
 
 def greenhouse(payload: Mapping[str, Any], secret: str, _sent: datetime) -> Sent:
-    """Greenhouse's headers and body."""
     body = json.dumps(payload).encode()
     number = hex_digest("id", body)[:12]
     return {"Signature": f"sha256 {hex_digest(secret, body)}", "Greenhouse-Event-ID": number}, body
@@ -39,7 +38,6 @@ def in_header(name: str, prefix: str = "") -> Signer:
 
 
 def lever(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
-    """Lever's headers and body."""
     at = int(sent.timestamp() * 1000)
     token = hex_digest("token", json.dumps(payload).encode())[:16]
     proof = {
@@ -51,7 +49,6 @@ def lever(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
 
 
 def teamtailor(payload: Mapping[str, Any], secret: str, sent: datetime) -> Sent:
-    """Teamtailor's headers and body."""
     body = json.dumps({"payload": payload, "signature": "of v1"}).encode()
     at = int(sent.timestamp())
     text = f"t={at},v2={hex_digest(secret, f'{at}.'.encode() + body)}"

@@ -56,7 +56,6 @@ class WebhookSender:
         return len(held)
 
     async def close(self) -> None:
-        """Ends the background task."""
         if self._posting is not None:
             self._posting.cancel()
             await asyncio.gather(self._posting, return_exceptions=True)

@@ -42,12 +42,10 @@ class WorkableActions(Actions):
         self.edit_person(primary, {})
 
     def delete_person(self, person: Person, *, user: int = 1) -> None:
-        """Remove the record."""
         for application in list(self.world.applications_of(person)):
             self.delete_application(application, user=user)
 
     def delete_application(self, application: Application, *, user: int = 1) -> None:
-        """Remove the record."""
         super().delete_application(application, user=user)
         del self.world.people[application.person]
         self._record_deletion("person", application.person, user)

@@ -25,11 +25,9 @@ class HexIds:
     upper: bool = False
 
     def text(self, number: int) -> str:
-        """The id of the record with this number."""
         return format(self.base + number, "X" if self.upper else "x")
 
     def number(self, given: object) -> int | None:
-        """The record's number; None for what is no id of this space."""
         position = self.position(given)
         return position if position is not None and 0 < position < 1 << 24 else None
 
@@ -164,7 +162,6 @@ def account_stages(world: World) -> list[Row]:
 
 
 def job_stage_row(stage: Stage) -> Row:
-    """A stage of one job's pipeline."""
     return {
         "id": STAGE_NUMBERS.of(stage.number),
         "identifier": STAGE_IDENTIFIERS.text(stage.number),

@@ -1,9 +1,10 @@
 """Who acts in the demo: a recruiter in ClearView, busy ATSs, and a credential that goes bad."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -39,14 +40,10 @@ class Recruiter:
     draw: Random
 
     async def run(self, stop: asyncio.Event) -> None:
-        for name in self._turns():
+        for name in cycle(self.environment.simulators):
             if await stopped_within(stop, timedelta(seconds=2.5)):
                 return
             await self._change_one(name)
-
-    def _turns(self) -> Iterator[str]:
-        while True:
-            yield from self.environment.simulators
 
     async def _change_one(self, name: str) -> None:
         applications = self.mongo.collection(ClearViewApplication)
@@ -96,11 +93,10 @@ class BusyAts:
     draw: Random
 
     async def run(self, stop: asyncio.Event) -> None:
-        for number in range(1_000_000):
+        for name, order in zip(cycle(self.environment.simulators), cycle(ORDERS), strict=False):
             if await stopped_within(stop, timedelta(seconds=3)):
                 return
-            name = list(self.environment.simulators)[number % len(self.environment.simulators)]
-            self._act(name, ORDERS[number % len(ORDERS)])
+            self._act(name, order)
 
     def _act(self, name: str, kind: str) -> None:
         order: dict[str, Any] = {"kind": kind}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,18 +62,16 @@ class Narrator:
                 self.narrate("waiting", "MongoDB", "it does not answer just now")
 
 
+@dataclass(slots=True)
 class Watch:
     """The news since the last read."""
 
-    def __init__(
-        self, mongo: Mongo, environment: DemoEnvironment, narrate: Callable[[str, str, str], None]
-    ) -> None:
-        self._mongo = mongo
-        self._environment = environment
-        self._narrate = narrate
-        self._marks: dict[str, datetime] = {}
-        self._notified = 0
-        self._values: dict[str, int] = {}
+    mongo: Mongo
+    environment: DemoEnvironment
+    narrate: Callable[[str, str, str], None]
+    _marks: dict[str, datetime] = field(default_factory=dict, init=False)
+    _notified: int = field(default=0, init=False)
+    _values: dict[str, int] = field(default_factory=dict, init=False)
 
     async def read(self) -> None:
         """Narrate everything that is new."""
@@ -82,26 +81,26 @@ class Watch:
             self._narrate_export(export)
         await self._narrate_values()
         for alert in await self._new(Alert, "opened_at"):
-            self._narrate("alert", alert["integration"] or "", alert["title"])
+            self.narrate("alert", alert["integration"] or "", alert["title"])
         for alert in await self._new(Alert, "resolved_at"):
-            self._narrate("resolved", alert["integration"] or "", alert["title"])
-        for note in self._environment.services.notifications[self._notified :]:
+            self.narrate("resolved", alert["integration"] or "", alert["title"])
+        for note in self.environment.services.notifications[self._notified :]:
             self._notified += 1
-            self._narrate("notified", note.integration or "", f"by message: {note.title}")
+            self.narrate("notified", note.integration or "", f"by message: {note.title}")
 
     async def _narrate_values(self) -> None:
         """An export takes as long as the ATS's limits let it: shown while it goes on."""
-        for name in self._environment.simulators:
-            values = self._mongo.collection(AnalyticsValue)
+        for name in self.environment.simulators:
+            values = self.mongo.collection(AnalyticsValue)
             count = await values.count_documents({"ats_integration_id": integration_id(name)})
             if count - self._values.get(name, 0) >= WORTH_TELLING:
                 self._values[name] = count
-                self._narrate("analytics", name, f"{count:,} values sent to the ATS so far")
+                self.narrate("analytics", name, f"{count:,} values sent to the ATS so far")
 
     async def _new(self, document: Any, field: str) -> Sequence[Mapping[str, Any]]:
         key = f"{document.__name__}.{field}"
         query = {field: {"$gt": self._marks.get(key, EPOCH)}}
-        rows = await self._mongo.collection(document).find(query).sort(field, 1).to_list()
+        rows = await self.mongo.collection(document).find(query).sort(field, 1).to_list()
         if rows:
             self._marks[key] = rows[-1][field]
         return rows
@@ -112,34 +111,30 @@ class Watch:
         took = (run["finished_at"] - run["started_at"]).total_seconds()
         if run["outcome"] != "success":
             error = str(run["error_message"]).split(":", 1)[0]
-            self._narrate("import", run["integration"], f"{run['outcome']}: {error}")
+            self.narrate("import", run["integration"], f"{run['outcome']}: {error}")
         elif run["created"] > 100:
-            count = await self._count(run)
-            self._narrate(
-                "import", run["integration"], f"{count:,} candidates imported in {took:.1f} s"
-            )
+            log = self.mongo.collection(CandidateImportLog)
+            count = await log.count_documents({"run_id": run["_id"], "status": "Success"})
+            words = f"{count:,} candidates imported in {took:.1f} s"
+            self.narrate("import", run["integration"], words)
         elif run["created"] or run["updated"]:
             await self._narrate_changes(run)
 
-    async def _count(self, run: Mapping[str, Any]) -> int:
-        log = self._mongo.collection(CandidateImportLog)
-        return await log.count_documents({"run_id": run["_id"], "status": "Success"})
-
     async def _narrate_changes(self, run: Mapping[str, Any]) -> None:
         words = f"{run['created']} new, {run['updated']} changed"
-        changes = self._mongo.collection(CandidateChange)
+        changes = self.mongo.collection(CandidateChange)
         rows = await changes.find({"run_id": run["_id"]}, limit=1).to_list()
         for change in rows:
             path = change["path"].rsplit(".", 1)[-1]
             words += f"; {path}: {_short(change['old'])} -> {_short(change['new'])}"
-        self._narrate("import", run["integration"], words)
+        self.narrate("import", run["integration"], words)
 
     def _narrate_export(self, export: Mapping[str, Any]) -> None:
-        names = {integration_id(name): name for name in self._environment.simulators}
+        names = {integration_id(name): name for name in self.environment.simulators}
         name = names.get(export["ats_integration_id"], "")
         period = f"{export['period_start']:%H:%M:%S}-{export['period_end']:%H:%M:%S} UTC"
         words = f"{period}: {export['sent']} values sent to the ATS"
-        self._narrate("analytics", name, words)
+        self.narrate("analytics", name, words)
 
 
 def _short(value: Any) -> str:
