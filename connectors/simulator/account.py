@@ -1,6 +1,6 @@
 """A vendor's account without its HTTP: the world, its ids, its truth and what happens in it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
@@ -8,8 +8,8 @@ from connectors.simulator.actions import Actions
 from connectors.simulator.build import ANCHOR_MS, build_world
 from connectors.simulator.clock import SimClock, moment
 from connectors.simulator.ids import NumberIds
-from connectors.simulator.truth import Record, Truth, contacts, without
-from connectors.simulator.world import Application, Blueprint, Person, Stage, World
+from connectors.simulator.messages import Record
+from connectors.simulator.world import Application, Blueprint, Contact, Person, Stage, World
 
 PageHook = Callable[[str, int], object]
 """Called with a list's name and a page's number once that page has been put together."""
@@ -25,6 +25,14 @@ class Ids(Protocol):
 
     def number(self, given: object) -> int | None:
         """The number of the record with that id, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Canonical candidates and applications by external id."""
+
+    candidates: dict[str, Record]
+    applications: dict[str, Record]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -101,10 +109,8 @@ class Account:
 
     def find_stage(self, job: int, key: str) -> Stage | None:
         """The stage of that job with this external id or name."""
-        for stage in self.world.stages_of(job):
-            if self.stage_key(stage) == key:
-                return stage
-        return self.world.stage_named(job, key)
+        keyed = (s for s in self.world.stages_of(job) if self.stage_key(s) == key)
+        return next(keyed, None) or self.world.stage_named(job, key)
 
     def visible(self, person: Person) -> bool:
         """True where the API shows this person at all."""
@@ -181,3 +187,18 @@ class Account:
             "stages": len(self.world.stages),
             "deleted": len(self.world.deletions),
         }
+
+
+def contacts(values: Iterable[Contact], *, typed: bool = True) -> list[Record]:
+    """Contacts in canonical form; `typed=False` where the vendor does not show the type."""
+    return [{"value": c.value, "type": c.type if typed else None} for c in values]
+
+
+def without(record: Record, names: Iterable[str]) -> Record:
+    """The record with these fields empty, where an API does not carry them."""
+    empty = {name: _empty(record[name]) for name in names}
+    return record | empty
+
+
+def _empty(value: object) -> object:
+    return type(value)() if isinstance(value, list | dict | bool) else None

@@ -1,7 +1,7 @@
 """The changes of an account: by hand, by the API or between two pages of a walk."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from connectors.simulator.build import (
     Draw,
@@ -36,12 +36,15 @@ class ActionRefused(ValueError):
     """The account's present state does not allow this."""
 
 
+@dataclass(eq=False)
 class Actions:
     """Changes the world and lets every cache and index know. Each bumps what the vendor bumps."""
 
-    def __init__(self, world: World, *, seed: int = 1) -> None:
-        self.world = world
-        self._draw = Draw(seed)
+    world: World
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self._draw = Draw(self.seed)
 
     def new_applicant(
         self,
@@ -159,7 +162,6 @@ class Actions:
         duplicate.applications = []
         known = {email.value for email in primary.emails}
         primary.emails += [email for email in duplicate.emails if email.value not in known]
-        self.world.merged[duplicate.number] = primary.number
         self.delete_person(duplicate)
         self._touch_person(primary)
 

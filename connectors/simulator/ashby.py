@@ -6,12 +6,12 @@ from itertools import islice
 from typing import ClassVar
 
 from connectors.simulator import ashby_rows as rows
+from connectors.simulator.account import contacts
 from connectors.simulator.ashby_lists import AshbyLists
 from connectors.simulator.ashby_writes import AshbyWrites
 from connectors.simulator.clock import iso
 from connectors.simulator.filters import FAR_MS
-from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.truth import Record, contacts
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route, integer
 from connectors.simulator.world import Application, Blueprint, Contact, Person, StageTemplate
 
 VERSION = "version=1"
@@ -113,17 +113,13 @@ class Ashby(AshbyLists, AshbyWrites):
         """An envelope without success; logical errors come with HTTP 200."""
         code = refusal.code or "invalid_input"
         request_id = f"req-{sum(self.recorder.requests.values())}"
-        body: Record = {"success": False, "errors": [refusal.message]}
+        info = {"code": code, "message": refusal.message, "requestId": request_id}
+        body: Record = {"success": False, "errors": [refusal.message], "errorInfo": info}
         if self.bare_errors:
             parameter = refusal.message.split(" ", 1)[0]
             body["errors"] = [{"message": refusal.message, "parameter": parameter}]
             body["errorInfo"] = None
-        else:
-            info = {"code": code, "message": refusal.message, "requestId": request_id}
-            body["errorInfo"] = info
-        reply = Reply.of(body, refusal.status)
-        reply.headers["x-ashby-request-id"] = request_id
-        return reply
+        return Reply.of(body, refusal.status, {"x-ashby-request-id": request_id})
 
     def authenticate(self, call: Call) -> None:
         """HTTP Basic, the version header, and a JSON body."""
@@ -167,10 +163,9 @@ class Ashby(AshbyLists, AshbyWrites):
         given = self.body(call, {"limit", "cursor", "syncToken", "status", "expand"})
         found = [rows.job_row(self.world, number) for number in self.world.jobs]
         wanted = given.get("status")
-        kept = [
-            row for row in found if wanted is None or row["status"] in wanted
-        ]  # a list of statuses
-        return self.short_list(call, given, kept)
+        if wanted is not None:  # a list of statuses
+            found = [row for row in found if row["status"] in wanted]
+        return self.short_list(call, given, found)
 
     def _tags(self, call: Call) -> Reply:
         given = self.body(call, {"cursor", "syncToken", "includeArchived"})

@@ -7,8 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from connectors.simulator.ashby_rows import AshbyRows
-from connectors.simulator.messages import Call, Reply, integer, seal, unseal
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Reply, integer, seal, unseal
 from connectors.simulator.world import Application, Person
 
 FIRST_MS = 100_000_000_000

@@ -65,7 +65,10 @@ class AshbyRows(VendorSimulator):
             "position": person.title,
             "company": person.company,
             "applicationIds": [APPLICATION_IDS.of(n) for n in person.applications],
-            "fileHandles": [_file(f.number, f.name) for f in person.files],
+            "fileHandles": [
+                {"id": FILE_IDS.of(f.number), "name": f.name, "handle": f"handle-{f.number}"}
+                for f in person.files
+            ],
             "customFields": _custom("Candidate", person.custom_fields),
             "profileUrl": f"https://app.example.com/candidates/{CANDIDATE_IDS.of(number)}",
             "source": source_row(self.world, person.source),
@@ -132,10 +135,6 @@ def _primary(person: Person) -> Row:
         ("primaryPhoneNumber", person.phones),
     )
     return {name: _contacts(values[:1])[0] for name, values in named if values}
-
-
-def _file(number: int, name: str) -> Row:
-    return {"id": FILE_IDS.of(number), "name": name, "handle": f"handle-{number}"}
 
 
 def _location(person: Person) -> Row | None:

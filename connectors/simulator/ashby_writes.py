@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from connectors.simulator import ashby_rows as rows
-from connectors.simulator.ashby_rows import AshbyRows
-from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Reply, Route
 from connectors.simulator.vendor import numbered, status_parts
 from connectors.simulator.world import Application, Reason, Stage
 
@@ -15,7 +13,7 @@ NOTE = {"sendNotifications", "isPrivate", "createdAt"}
 
 
 @dataclass(kw_only=True, eq=False)
-class AshbyWrites(AshbyRows):
+class AshbyWrites(rows.AshbyRows):
     """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
     same_stage_refused: bool = False

@@ -7,9 +7,8 @@ from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_lists import BASE, BambooHrLists
 from connectors.simulator.bamboohr_writes import BambooHrWrites
 from connectors.simulator.clock import moment
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.rows import Row
-from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 XML = b'<?xml version="1.0"?>\n<result/>'

@@ -7,7 +7,6 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from connectors.simulator import bamboohr_rows as rows
-from connectors.simulator.bamboohr_rows import BambooHrRows
 from connectors.simulator.clock import EPOCH
 from connectors.simulator.filters import Keep, filters
 from connectors.simulator.messages import Call, Reply, Route
@@ -39,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(kw_only=True, eq=False)
-class BambooHrLists(BambooHrRows):
+class BambooHrLists(rows.BambooHrRows):
     """Handlers of the lists; the order of a walk is kept until something changes."""
 
     page_size: int = 50
@@ -61,9 +60,19 @@ class BambooHrLists(BambooHrRows):
         """One list with pages and three without."""
         return [
             Route("GET", f"{BASE}/applications", "list", "applications", self._applications),
-            self.read_route(f"{BASE}/statuses", "statuses", self._statuses, operation="list"),
+            self.read_route(
+                f"{BASE}/statuses",
+                "statuses",
+                lambda _: rows.status_rows(self.world),
+                operation="list",
+            ),
             self.read_route(f"{BASE}/jobs", "jobs", self._jobs, *JOBS, operation="list"),
-            self.read_route(f"{BASE}/hiring_leads", "hiring_leads", self._leads, operation="list"),
+            self.read_route(
+                f"{BASE}/hiring_leads",
+                "hiring_leads",
+                lambda _: [rows.lead_row(user) for user in self.world.users.values()],
+                operation="list",
+            ),
         ]
 
     def _applications(self, call: Call) -> Reply:
@@ -146,17 +155,11 @@ class BambooHrLists(BambooHrRows):
             raise self.invalid("sortOrder is ASC or DESC", "sort_not_allowed")
         return sorted(known, key=lambda a: (key(a), a.number), reverse=direction == "DESC")
 
-    def _statuses(self, _: Call) -> list[Row]:
-        return rows.status_rows(self.world)
-
     def _jobs(self, call: Call) -> list[Row]:
         """A plain array without pages."""
         world = self.world
         states = self._chosen(call.query.get("statusGroups", "ALL"), JOB_GROUPS)
         return [rows.job_row(world, j) for j in world.jobs.values() if j.is_open in states]
-
-    def _leads(self, _: Call) -> list[Row]:
-        return [rows.lead_row(user) for user in self.world.users.values()]
 
     def _chosen(self, text: str, groups: "dict[str, set[T]]") -> "set[T]":
         """The union of the groups named in a list separated by commas."""

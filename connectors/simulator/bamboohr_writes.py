@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from connectors.simulator import bamboohr_rows as rows
 from connectors.simulator.bamboohr_lists import BASE
-from connectors.simulator.bamboohr_rows import BambooHrRows
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.vendor import status_parts
 from connectors.simulator.world import Application, Contact, Reason
 
@@ -14,7 +12,7 @@ NEW = {"firstName", "lastName", "jobId", "email", "phoneNumber", "source", "webs
 
 
 @dataclass(kw_only=True, eq=False)
-class BambooHrWrites(BambooHrRows):
+class BambooHrWrites(rows.BambooHrRows):
     """Handlers of every write; each accepted one is recorded."""
 
     same_status_refused: bool = False

@@ -258,6 +258,6 @@ def close_as_rejected(
 def _enter_closing_stage(
     world: World, application: Application, kind: str | None, *, at_ms: int, user: int
 ) -> None:
-    stage = world.stage_of_kind(application.job, kind) if kind else None
+    stage = next((s for s in world.stages_of(application.job) if s.kind == kind), None)
     if stage is not None and stage.number != application.stage:
         enter_stage(world, application, stage.number, at_ms=at_ms, user=user)

@@ -19,7 +19,6 @@ from aiohttp import web
 
 from connectors.simulator.clearview_messages import (
     BatchUpsert,
-    CandidateUpsert,
     Delete,
     Notification,
     Result,
@@ -62,7 +61,7 @@ class ClearViewServices:
         self.notifications: list[Notification] = []
         self.requests: list[str] = []
         self.faults = FaultPlan()
-        """What a tester orders; `operation` is candidates, analytics, notifications or any."""
+        """The faults that a tester orders; `operation` is candidates, analytics, notifications or any."""
         self.refuse_every = 0
         """Every record with a multiple of this number is refused in the next batch; 0 for none."""
         self._answers: dict[str, tuple[bytes, bytes]] = {}
@@ -134,22 +133,18 @@ class ClearViewServices:
         return await Delivery(request, reply, fault, self._released).send()
 
     async def _batch_upsert(self, request: web.Request) -> web.Response:
-        body = await _json_body(request)
-        return await self._once(request, body, lambda: self._upsert_all(body))
+        return await self._once(request, self._upsert_all)
 
     async def _upsert_all(self, body: bytes) -> bytes:
         batch = _decode(body, BatchUpsert)
         every, self.refuse_every = self.refuse_every, 0
         results = [
-            await self._upsert(candidate, refused=every > 0 and number % every == 0)
+            Result(id=candidate.id, status="failed", error="Ordered by the tester.")
+            if every > 0 and number % every == 0
+            else await self.store.upsert(candidate)
             for number, candidate in enumerate(batch.candidates, start=1)
         ]
         return msgspec.json.encode({"results": results})
-
-    async def _upsert(self, candidate: CandidateUpsert, *, refused: bool) -> Result:
-        if refused:
-            return Result(id=candidate.id, status="failed", error="Ordered by the tester.")
-        return await self.store.upsert(candidate)
 
     async def _delete(self, request: web.Request) -> web.Response:
         candidate_id = _candidate_id(request)
@@ -186,8 +181,7 @@ class ClearViewServices:
         return _json(msgspec.json.encode(metrics))
 
     async def _notify(self, request: web.Request) -> web.Response:
-        body = await _json_body(request)
-        return await self._once(request, body, lambda: self._take_notification(body), status=202)
+        return await self._once(request, self._take_notification, status=202)
 
     async def _take_notification(self, body: bytes) -> bytes:
         self.notifications.append(_decode(body, Notification))
@@ -196,12 +190,12 @@ class ClearViewServices:
     async def _once(
         self,
         request: web.Request,
-        body: bytes,
-        effect: Callable[[], Awaitable[bytes]],
+        effect: Callable[[bytes], Awaitable[bytes]],
         *,
         status: int = 200,
     ) -> web.Response:
         """A repeated Idempotency-Key gets the first answer again, and has no further effect."""
+        body = await _json_body(request)
         given = request.headers.get("Idempotency-Key", "")
         if not KEY.fullmatch(given):
             raise ServiceProblem(400, "The header Idempotency-Key is missing, or is none.")
@@ -210,7 +204,7 @@ class ClearViewServices:
         known = self._answers.get(key)
         if known is not None and known[0] != digest:
             raise ServiceProblem(409, "The Idempotency-Key was used for another request.")
-        answer = known[1] if known else await effect()
+        answer = known[1] if known else await effect(body)
         self._answers[key] = (digest, answer)
         return _json(answer, status=status)
 

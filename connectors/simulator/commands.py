@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from types import MappingProxyType
 from typing import TypeVar
 
 from connectors.simulator.account import Account
@@ -17,21 +16,19 @@ Done = dict[str, object]
 T = TypeVar("T")
 
 
-USUAL: Mapping[str, int] = MappingProxyType(
-    {
-        "new_applicant": 6,
-        "edit_person": 6,
-        "move": 8,
-        "reject": 4,
-        "withdraw": 2,
-        "unreject": 2,
-        "hire": 1,
-        "anonymise": 1,
-        "merge": 1,
-        "delete_candidate": 1,
-        "delete_application": 1,
-    }
-)
+USUAL: Mapping[str, int] = {
+    "new_applicant": 6,
+    "edit_person": 6,
+    "move": 8,
+    "reject": 4,
+    "withdraw": 2,
+    "unreject": 2,
+    "hire": 1,
+    "anonymise": 1,
+    "merge": 1,
+    "delete_candidate": 1,
+    "delete_application": 1,
+}
 """The relative frequencies of changes in an account that is in use."""
 
 

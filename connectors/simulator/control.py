@@ -1,7 +1,6 @@
 """The tester's side door: everything under `/_control/` on the simulator's own port."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import msgspec
 from aiohttp import web
@@ -92,28 +91,26 @@ def _add_fault(account: ControlledAccount, body: Body) -> object:
     return {"pending": len(account.faults.pending)}
 
 
-ENDPOINTS: Mapping[tuple[str, str], Answer] = MappingProxyType(
-    {
-        ("GET", ""): lambda a, _: a.facts(),
-        ("GET", "truth"): lambda a, _: a.truth(),
-        ("GET", "counts"): lambda a, _: a.counts(),
-        ("GET", "requests"): lambda a, _: a.recorder.as_json(),
-        ("GET", "violations"): lambda a, _: [to_json(v) for v in a.violations],
-        ("GET", "writes"): lambda a, _: [to_json(w) for w in a.writes],
-        ("DELETE", "ledger"): lambda a, _: a.recorder.clear(),
-        ("GET", "clock"): lambda a, _: _clock(a, {}),
-        ("POST", "clock"): _clock,
-        ("POST", "mutate"): run_command,
-        ("POST", "schedule"): _add_scheduled,
-        ("GET", "schedule"): lambda a, _: a.schedule.done,
-        ("POST", "faults"): _add_fault,
-        ("GET", "faults"): lambda a, _: {"pending": a.faults.pending, "served": a.faults.served},
-        ("POST", "webhooks"): _set_webhooks,
-        ("GET", "webhooks"): _events,
-        ("POST", "webhooks/release"): _release,
-        ("DELETE", "faults"): lambda a, _: a.faults.clear(),
-    }
-)
+ENDPOINTS: Mapping[tuple[str, str], Answer] = {
+    ("GET", ""): lambda a, _: a.facts(),
+    ("GET", "truth"): lambda a, _: a.truth(),
+    ("GET", "counts"): lambda a, _: a.counts(),
+    ("GET", "requests"): lambda a, _: a.recorder.as_json(),
+    ("GET", "violations"): lambda a, _: [to_json(v) for v in a.violations],
+    ("GET", "writes"): lambda a, _: [to_json(w) for w in a.writes],
+    ("DELETE", "ledger"): lambda a, _: a.recorder.clear(),
+    ("GET", "clock"): lambda a, _: _clock(a, {}),
+    ("POST", "clock"): _clock,
+    ("POST", "mutate"): run_command,
+    ("POST", "schedule"): _add_scheduled,
+    ("GET", "schedule"): lambda a, _: a.schedule.done,
+    ("POST", "faults"): _add_fault,
+    ("GET", "faults"): lambda a, _: {"pending": a.faults.pending, "served": a.faults.served},
+    ("POST", "webhooks"): _set_webhooks,
+    ("GET", "webhooks"): _events,
+    ("POST", "webhooks/release"): _release,
+    ("DELETE", "faults"): lambda a, _: a.faults.clear(),
+}
 
 
 async def answer_control(account: ControlledAccount, request: web.Request) -> web.Response:

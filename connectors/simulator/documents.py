@@ -34,14 +34,8 @@ def _pdf(text: str) -> bytes:
         offsets.append(len(body))
         body += b"%d 0 obj%s\nendobj\n" % (number, each)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return (
-        body
-        + b"xref\n0 5\n0000000000 65535 f \n%strailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n"
-        % (
-            table,
-            len(body),
-        )
-    )
+    trailer = b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    return body + b"xref\n0 5\n0000000000 65535 f \n" + table + trailer
 
 
 def _docx(text: str) -> bytes:

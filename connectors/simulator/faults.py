@@ -90,17 +90,13 @@ class FaultPlan:
             if fault.skip > 0:
                 fault.skip -= 1
             elif self._random.random() < fault.probability:
-                self._use(fault)
+                self.served += 1
+                if fault.count is not None:
+                    fault.count -= 1
+                    if fault.count <= 0:
+                        self._pending.remove(fault)
                 return fault
         return None
-
-    def _use(self, fault: Fault) -> None:
-        self.served += 1
-        if fault.count is None:
-            return
-        fault.count -= 1
-        if fault.count <= 0:
-            self._pending.remove(fault)
 
 
 def fault_from(order: dict[str, object]) -> Fault:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 Keep = Callable[[T], bool]
 FAR_MS = 1 << 62
 
@@ -14,7 +15,7 @@ def every(tests: Iterable[Keep[T]]) -> Keep[T]:
     return lambda value: all(test(value) for test in kept)
 
 
-def filters(given: Mapping[str, str], tests: Mapping[str, Callable[[str], Keep[T]]]) -> Keep[T]:
+def filters(given: Mapping[str, V], tests: Mapping[str, Callable[[V], Keep[T]]]) -> Keep[T]:
     """True for what passes the test of every parameter that is given."""
     return every(make(given[name]) for name, make in tests.items() if name in given)
 

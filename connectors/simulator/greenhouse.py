@@ -1,6 +1,6 @@
 """Greenhouse, Harvest v3: cursor listings, single active token, guarded moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar
 from urllib.parse import parse_qs
@@ -13,8 +13,7 @@ from connectors.simulator.greenhouse_listings import FILTER_STATUS, GreenhouseLi
 from connectors.simulator.greenhouse_lists import Listing, rows_before
 from connectors.simulator.greenhouse_writes import GreenhouseWrites
 from connectors.simulator.limits import FixedWindow, HeaderNames, Limit
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.world import Application, Blueprint, Person, StageTemplate
 
 CURSOR_ALONE = "When passing a cursor, do not include other query params."
@@ -26,22 +25,22 @@ LIMIT_NAMES = HeaderNames(
 )
 
 
+@dataclass(slots=True)
 class Tokens:
     """Issues tokens with a life time; `single` makes a new one revoke the one before."""
 
-    def __init__(self, clock: SimClock, *, ttl_s: float, single: bool = False) -> None:
-        self._clock = clock
-        self._ttl_ms = round(ttl_s * 1000)
-        self._single = single
-        self._live: dict[str, tuple[str, int]] = {}
-        self.issued = 0
+    clock: SimClock
+    ttl_s: float
+    single: bool
+    issued: int = field(default=0, init=False)
+    _live: dict[str, tuple[str, int]] = field(default_factory=dict, init=False)
 
     def issue(self, subject: str) -> tuple[str, str | None]:
         """A new token in the name of someone, and when it ends (ISO 8601)."""
-        if self._single:
+        if self.single:
             self._live.clear()
         self.issued += 1
-        ends = self._clock.now_ms() + self._ttl_ms
+        ends = self.clock.now_ms() + round(self.ttl_s * 1000)
         token = sha256(f"{subject}:{self.issued}:{ends}".encode()).hexdigest()
         self._live[token] = (subject, ends)
         return token, iso(ends)
@@ -49,7 +48,7 @@ class Tokens:
     def subject(self, token: str) -> str | None:
         """Whose token this is; None when it is unknown, revoked or over."""
         subject, ends = self._live.get(token, ("", 0))
-        return subject if ends > self._clock.now_ms() else None
+        return subject if ends > self.clock.now_ms() else None
 
     def expire_all(self) -> None:
         self._live.clear()

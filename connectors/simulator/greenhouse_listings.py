@@ -1,9 +1,7 @@
 """The records and filters of each v3 listing of Greenhouse."""
 
 from connectors.simulator import greenhouse_rows as rows
-from connectors.simulator.clock import iso
 from connectors.simulator.greenhouse_lists import Listing
-from connectors.simulator.greenhouse_rows import GreenhouseRows
 from connectors.simulator.rows import Kept, Row
 from connectors.simulator.world import Application, Person, StageEntry, State
 
@@ -12,7 +10,7 @@ FILTER_STATUS: dict[State, str] = {"active": "active", "rejected": "rejected", "
 MOST_TAGS = 16
 
 
-class GreenhouseListings(GreenhouseRows):
+class GreenhouseListings(rows.GreenhouseRows):
     """Builds listings over the world as it is now."""
 
     def __post_init__(self) -> None:
@@ -125,8 +123,7 @@ class GreenhouseListings(GreenhouseRows):
             "id": rows.DETAIL_IDS.of(application.number),
             "application_id": rows.APPLICATION_IDS.of(application.number),
             "rejection_reason_id": rows.REASON_IDS.of(application.reason or 0),
-            "created_at": iso(application.rejected_ms),
-            "updated_at": iso(application.updated_ms),
+            **rows.times(application.rejected_ms, application.updated_ms),
             "custom_fields": {},
         }
 

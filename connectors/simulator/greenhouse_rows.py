@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from types import MappingProxyType
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
@@ -75,8 +74,7 @@ class GreenhouseRows(VendorSimulator):
         person = self.world.people[number]
         return {
             "id": PERSON_IDS.of(number),
-            "created_at": iso(person.created_ms),
-            "updated_at": iso(person.updated_ms),
+            **times(person.created_ms, person.updated_ms),
             "first_name": person.first_name,
             "last_name": shown_last_name(person),
             "company": person.company,
@@ -101,8 +99,7 @@ class GreenhouseRows(VendorSimulator):
         shown = application.state != "hired" or self.hired_keeps_stage
         row: Row = {
             "id": APPLICATION_IDS.of(number),
-            "created_at": iso(application.created_ms),
-            "updated_at": iso(application.updated_ms),
+            **times(application.created_ms, application.updated_ms),
             "candidate_id": PERSON_IDS.of(application.person),
             "job_id": JOB_IDS.of(application.job),
             "recruiter_id": USER_IDS.of(entry.user),
@@ -142,8 +139,7 @@ class GreenhouseRows(VendorSimulator):
             "exited_at": iso(entry.exited_ms),
             "days_in_stage": max(0, until - entry.entered_ms) // 86_400_000,
             "current": entry.exited_ms is None,
-            "created_at": iso(entry.entered_ms),
-            "updated_at": iso(entry.exited_ms or entry.entered_ms),
+            **times(entry.entered_ms, entry.exited_ms or entry.entered_ms),
         }
 
     def attachment(self, person: Person, file: File) -> Row:
@@ -158,8 +154,7 @@ class GreenhouseRows(VendorSimulator):
             "filename": file.name,
             "url": f"{address}?expires={expires}&signature={signature}",
             "type": file.kind,
-            "created_at": iso(person.created_ms),
-            "updated_at": iso(person.created_ms),
+            **times(person.created_ms, person.created_ms),
         }
 
     def note_row(self, note: Note) -> Row:
@@ -172,9 +167,13 @@ class GreenhouseRows(VendorSimulator):
             "body": note.body,
             "visibility": "publicly_visible",
             "note_type": "NOTE",
-            "created_at": iso(note.created_ms),
-            "updated_at": iso(note.created_ms),
+            **times(note.created_ms, note.created_ms),
         }
+
+
+def times(created_ms: int | None, updated_ms: int | None) -> Row:
+    """When a record was made and changed."""
+    return {"created_at": iso(created_ms), "updated_at": iso(updated_ms)}
 
 
 def shown_last_name(person: Person) -> str:
@@ -195,8 +194,7 @@ def _jobs(world: World) -> list[Row]:
             "status": "open" if job.is_open else "closed",
             "confidential": False,
             "requisition_id": f"R-{job.number}",
-            "created_at": iso(job.created_ms),
-            "updated_at": iso(job.updated_ms),
+            **times(job.created_ms, job.updated_ms),
         }
         for job in world.jobs.values()
     ]
@@ -208,8 +206,7 @@ def _openings(world: World) -> list[Row]:
             "id": OPENING_IDS.of(opening),
             "job_id": JOB_IDS.of(job.number),
             "status": "open" if job.is_open else "closed",
-            "created_at": iso(job.created_ms),
-            "updated_at": iso(job.created_ms),
+            **times(job.created_ms, job.created_ms),
         }
         for job in world.jobs.values()
         for opening in job.openings
@@ -224,8 +221,7 @@ def _stages(world: World) -> list[Row]:
             "name": stage.name,
             "sort_order": stage.order,
             "active": True,
-            "created_at": iso(world.jobs[stage.job or 0].created_ms),
-            "updated_at": iso(world.jobs[stage.job or 0].created_ms),
+            **times(world.jobs[stage.job or 0].created_ms, world.jobs[stage.job or 0].created_ms),
         }
         for stage in world.stages.values()
     ]
@@ -285,16 +281,14 @@ def _title(key: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-SETUP: Mapping[str, Callable[[World], list[Row]]] = MappingProxyType(
-    {
-        "jobs": _jobs,
-        "openings": _openings,
-        "job_interview_stages": _stages,
-        "rejection_reasons": _reasons,
-        "users": _users,
-        "sources": lambda world: _named(SOURCE_IDS, world.sources),
-        "candidate_tags": lambda world: _named(TAG_IDS, world.tags),
-        "custom_fields": _fields,
-    }
-)
+SETUP: Mapping[str, Callable[[World], list[Row]]] = {
+    "jobs": _jobs,
+    "openings": _openings,
+    "job_interview_stages": _stages,
+    "rejection_reasons": _reasons,
+    "users": _users,
+    "sources": lambda world: _named(SOURCE_IDS, world.sources),
+    "candidate_tags": lambda world: _named(TAG_IDS, world.tags),
+    "custom_fields": _fields,
+}
 """The rows of the short lists that describe the account."""

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from connectors.simulator import greenhouse_rows as rows
-from connectors.simulator.greenhouse_rows import GreenhouseRows
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.vendor import differs, numbered
 from connectors.simulator.world import Application, Person, Reason, Stage
 
@@ -20,7 +18,7 @@ EMAIL = {"email_template_id", "send_email_at", "email_from_user_id"}
 
 
 @dataclass(kw_only=True, eq=False)
-class GreenhouseWrites(GreenhouseRows):
+class GreenhouseWrites(rows.GreenhouseRows):
     """Handlers of every write; each accepted one is recorded."""
 
     from_stage_space: Literal["stage", "row"] = "stage"

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.simulator import lever_rows as rows
+from connectors.simulator.account import contacts
 from connectors.simulator.clock import moment
 from connectors.simulator.lever_lists import ONE, LeverLists
 from connectors.simulator.lever_writes import LeverWrites
 from connectors.simulator.limits import TokenBucket
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.rows import Row
-from connectors.simulator.truth import Record, contacts
 from connectors.simulator.world import Blueprint, Person, Stage, StageTemplate
 
 CODES = {

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterable
 
 from connectors.simulator import lever_rows as rows
 from connectors.simulator.filters import Keep, every, filters, within
-from connectors.simulator.lever_rows import LeverRows
-from connectors.simulator.messages import Call, Reply, Route, integer
+from connectors.simulator.messages import Call, Record, Reply, Route, integer
 from connectors.simulator.rows import Key, Ordered, Row
-from connectors.simulator.truth import Record
 from connectors.simulator.world import Application
 
 ONE = "/v1/opportunities/{id}"
@@ -21,7 +19,7 @@ TIMES: dict[str, Callable[[Application], int | None]] = {
 RowsOf = Callable[[Call], list[Row]]
 
 
-class LeverLists(LeverRows):
+class LeverLists(rows.LeverRows):
     """Handlers of the lists."""
 
     def __post_init__(self) -> None:
@@ -48,7 +46,7 @@ class LeverLists(LeverRows):
             self._short(f"{ONE}/notes", self._notes),
             self._short(f"{ONE}/resumes", self._files),
             self._short(f"{ONE}/files", self._files),
-            self._short(f"{ONE}/forms", self._forms),
+            self._short(f"{ONE}/forms", lambda c: rows.form_rows(self.application(c.ids["id"]))),
         ]
 
     def expansions(self, call: Call) -> frozenset[str]:
@@ -122,9 +120,6 @@ class LeverLists(LeverRows):
         application, is_resume = self.application(call.ids["id"]), call.route.name == "resumes"
         address = f"{self.origin}{call.path}"
         return rows.file_rows(self.world, application, address, resumes=is_resume)
-
-    def _forms(self, call: Call) -> list[Row]:
-        return rows.form_rows(self.application(call.ids["id"]))
 
     def _short(self, pattern: str, rows_of: RowsOf, *allowed: str) -> Route:
         """A list whose order never changes: the position is the index."""

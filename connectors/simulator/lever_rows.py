@@ -61,18 +61,14 @@ class LeverRows(VendorSimulator):
     def _identity(self, application: Application, person: Person) -> Row:
         return {
             "id": OPPORTUNITY_IDS.of(application.number),
-            "name": full_name(person),
+            **_described(person),
             "contact": CONTACT_IDS.of(person.number),
-            "headline": person.title or "",
             "confidentiality": "confidential" if person.private else "non-confidential",
             "location": person.address or "",
-            "phones": [{"type": p.type, "value": p.value} for p in person.phones],
-            "emails": [email.value for email in person.emails],
             "links": [link.value for link in person.links],
             "tags": list(person.tags),
             "sources": [application.source] if application.source else [],
             "origin": "applied",
-            "isAnonymized": person.anonymised,
             **empty("sourcedBy", "dataProtection"),
             "urls": {"list": "https://hire.example.com/", "show": "https://hire.example.com/c"},
         }
@@ -206,9 +202,15 @@ def contact(person: Person) -> Row:
     """The person of one or several opportunities."""
     return {
         "id": CONTACT_IDS.of(person.number),
+        **_described(person),
+        "location": {"name": person.address} if person.address else None,
+    }
+
+
+def _described(person: Person) -> Row:
+    return {
         "name": full_name(person),
         "headline": person.title or "",
-        "location": {"name": person.address} if person.address else None,
         "emails": [email.value for email in person.emails],
         "phones": [{"type": p.type, "value": p.value} for p in person.phones],
         "isAnonymized": person.anonymised,

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from connectors.simulator import lever_rows as rows
-from connectors.simulator.lever_rows import LeverRows
-from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Reply, Route
 from connectors.simulator.vendor import status_parts
 from connectors.simulator.world import Application
 
@@ -13,7 +11,7 @@ NOTE_FIELDS = {"value", "secret", "score", "notifyFollowers", "createdAt"}
 
 
 @dataclass(kw_only=True, eq=False)
-class LeverWrites(LeverRows):
+class LeverWrites(rows.LeverRows):
     """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
     perform_as_required: bool = False

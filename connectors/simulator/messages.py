@@ -5,13 +5,15 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from multidict import CIMultiDictProxy, MultiMapping
 
 from connectors.simulator.faults import Fault
 
+Record = dict[str, Any]
+"""A JSON object."""
 Operation = Literal["list", "detail", "write", "token"]
 
 

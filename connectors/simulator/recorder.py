@@ -41,10 +41,8 @@ class Recorder:
     most_parallel: int = 0
 
     def clear(self) -> None:
-        self.requests.clear()
-        self.statuses.clear()
-        self.violations.clear()
-        self.writes.clear()
+        for kept in (self.requests, self.statuses, self.violations, self.writes):
+            kept.clear()
         self.emails_sent = self.most_parallel = 0
 
     def as_json(self) -> dict[str, object]:

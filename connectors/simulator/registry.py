@@ -16,21 +16,8 @@ class UnknownSimulator(LookupError):
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in HERE.glob("*.py") if _declares_simulator(path))
-
-
-def simulator_type(name: str) -> type[Simulator]:
-    """The class that simulates this ATS.
-
-    Raises:
-        UnknownSimulator: there is none; the message says which there are.
-    """
-    if name not in names():
-        raise UnknownSimulator(f"no simulator is called {name!r}; there are: {', '.join(names())}")
-    found = import_module(f"connectors.simulator.{name}").SIMULATOR
-    if not (isinstance(found, type) and issubclass(found, Simulator)):
-        raise UnknownSimulator(f"{name}.SIMULATOR is no Simulator")
-    return found
+    # The text is read: importing every vendor to list their names would be slow.
+    return sorted(path.stem for path in HERE.glob("*.py") if _DECLARATION.search(path.read_text()))
 
 
 def create_simulator(
@@ -39,12 +26,12 @@ def create_simulator(
     """A simulator of that ATS with its world built; `start` makes it listen.
 
     Raises:
-        UnknownSimulator: no ATS of that name can be simulated.
+        UnknownSimulator: no ATS of that name can be simulated; the message says which there are.
         TypeError: the ATS has no such option.
     """
-    return simulator_type(name)(candidates=candidates, seed=seed, **options)
-
-
-def _declares_simulator(path: Path) -> bool:
-    """Reads the text: importing every vendor to list their names would be slow."""
-    return _DECLARATION.search(path.read_text(encoding="utf-8")) is not None
+    if name not in names():
+        raise UnknownSimulator(f"no simulator is called {name!r}; there are: {', '.join(names())}")
+    found = import_module(f"connectors.simulator.{name}").SIMULATOR
+    if not (isinstance(found, type) and issubclass(found, Simulator)):
+        raise UnknownSimulator(f"{name}.SIMULATOR is no Simulator")
+    return found(candidates=candidates, seed=seed, **options)

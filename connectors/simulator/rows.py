@@ -52,9 +52,6 @@ class Ordered:
         self._order = sorted((position, number) for number, position in self._positions.items())
         world.observers.append(self._changed)
 
-    def __len__(self) -> int:
-        return len(self._order)
-
     def after(self, position: Key | None) -> Iterator[tuple[Key, int]]:
         """Positions and numbers after the given position, from the start when it is None."""
         start = 0 if position is None else bisect_left(self._order, (position, 1 << 60))

@@ -114,8 +114,7 @@ class Simulator(ControlledAccount):
         app.router.add_route("*", "/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
+        await web.TCPSite(self._runner, host, port).start()
         await web.TCPSite(self._runner, host, 0).start()
         bound, files = self._runner.addresses
         self.origin = f"http://{host}:{bound[1]}"

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from connectors.simulator import smartrecruiters_rows as rows
 from connectors.simulator.limits import HeaderNames, SlidingWindow
-from connectors.simulator.messages import Call, Refusal, Reply, Route
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.smartrecruiters_actions import SmartRecruitersActions
 from connectors.simulator.smartrecruiters_lists import SmartRecruitersLists
 from connectors.simulator.smartrecruiters_writes import SmartRecruitersWrites
-from connectors.simulator.truth import Record
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate
 
 LIMIT_NAMES = HeaderNames(limit="X-RateLimit-Limit", remaining="X-RateLimit-Remaining")

@@ -1,16 +1,17 @@
 """The changes of a SmartRecruiters account, where an application is a candidate and a job."""
 
+from dataclasses import dataclass
+
 from connectors.simulator.actions import ActionRefused, Actions
-from connectors.simulator.world import Application, Job, Person, Reason, Stage, World
+from connectors.simulator.world import Application, Job, Person, Reason, Stage
 
 
+@dataclass(eq=False)
 class SmartRecruitersActions(Actions):
     """Keeps at most one application per candidate and job."""
 
-    def __init__(self, world: World, *, secondary_bumps: bool, seed: int = 1) -> None:
-        """`secondary_bumps` lets changes of further assignments change the candidate's time."""
-        super().__init__(world, seed=seed)
-        self._secondary_bumps = secondary_bumps
+    secondary_bumps: bool = False
+    """Lets changes of further assignments change the candidate's time."""
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
         """Adds an application of a known person to a job that is new to them."""
@@ -63,5 +64,5 @@ class SmartRecruitersActions(Actions):
         super()._touch_application(application, bump=bump)
         person = self.world.people[application.person]
         primary = person.applications[:1] == [application.number]
-        if bump and (primary or self._secondary_bumps):
+        if bump and (primary or self.secondary_bumps):
             self._touch_person(person)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.filters import Keep, every, within
-from connectors.simulator.messages import Call, Reply, Route, integer
-from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
-from connectors.simulator.truth import Record
+from connectors.simulator.filters import Keep, filters, within
+from connectors.simulator.messages import Call, Record, Reply, Route, integer
 from connectors.simulator.world import Person
 
 WALK = {"limit", "pageId"}
@@ -19,7 +17,7 @@ Query = dict[str, list[str]]
 
 
 @dataclass(kw_only=True, eq=False)
-class SmartRecruitersLists(SmartRecruitersRows):
+class SmartRecruitersLists(rows.SmartRecruitersRows):
     """Handlers of the lists that have pages."""
 
     updated_after_inclusive: bool = False
@@ -47,21 +45,19 @@ class SmartRecruitersLists(SmartRecruitersRows):
         statuses = {rows.bare_status(text) for text in query.get("status", [])}
         if None in statuses:
             raise self.invalid("status is not a known status", "unknown_status")
-        tests: list[Keep[Person]] = []
-        if "status" in query:
-            labels = set(query.get("subStatus", []))
-            tests.append(lambda p: self._in_status(p, statuses, labels))
-        if "jobId" in query:
-            jobs = {rows.JOB_IDS.number(key) for key in query["jobId"]}
-            tests.append(lambda p: any(a.job in jobs for a in self.world.applications_of(p)))
-        if "tag" in query:
-            tests.append(lambda p: bool(set(query["tag"]) & set(p.tags)))
-        if "q" in query:
-            tests.append(lambda p: query["q"][0].casefold() in p.searched)
-        if "updatedAfter" in query:
-            least = self._least(query["updatedAfter"][0])
-            tests.append(within(lambda p: p.updated_ms, least))
-        return every(tests)
+        labels = set(query.get("subStatus", []))
+        tests: dict[str, Callable[[list[str]], Keep[Person]]] = {
+            "status": lambda _: lambda p: self._in_status(p, statuses, labels),
+            "jobId": self._of_jobs,
+            "tag": lambda v: lambda p: not set(v).isdisjoint(p.tags),
+            "q": lambda v: lambda p: v[0].casefold() in p.searched,
+            "updatedAfter": lambda v: within(lambda p: p.updated_ms, self._least(v[0])),
+        }
+        return filters(query, tests)
+
+    def _of_jobs(self, keys: list[str]) -> Keep[Person]:
+        jobs = {rows.JOB_IDS.number(key) for key in keys}
+        return lambda p: any(a.job in jobs for a in self.world.applications_of(p))
 
     def _in_status(self, person: Person, statuses: set[str | None], labels: set[str]) -> bool:
         """True where the primary assignment is in one of these statuses."""

@@ -63,12 +63,13 @@ class SmartRecruitersRows(VendorSimulator):
 
     def detail(self, person: Person) -> Row:
         """A candidate as read on its own, every assignment with its status."""
+        job = {"title": person.title, "company": person.company}
         assignments = [self.assignment(a) for a in self.world.applications_of(person)]
         return self._common(person) | {
             "phoneNumber": person.phone,
             "web": web_of(person),
             "education": [],
-            "experience": _experience(person),
+            "experience": [job | {"current": True}] if set(job.values()) != {None} else [],
             "primaryAssignment": assignments[0] if assignments else None,
             "secondaryAssignments": assignments[1:],
         }
@@ -156,12 +157,6 @@ def web_of(person: Person) -> dict[str, str]:
     for link in person.links:
         found.setdefault(link.type if link.type in WEB else "website", link.value)
     return found
-
-
-def _experience(person: Person) -> list[Row]:
-    if person.company is None and person.title is None:
-        return []
-    return [{"title": person.title, "company": person.company, "current": True}]
 
 
 def _job_link(number: int) -> Row:

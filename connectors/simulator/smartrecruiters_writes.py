@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from connectors.simulator import smartrecruiters_rows as rows
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.smartrecruiters_rows import SmartRecruitersRows
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.vendor import numbered, status_parts
 from connectors.simulator.world import Application, Person, Reason, Stage
 
@@ -20,7 +18,7 @@ CLOSED = {"REJECTED": "rejected", "WITHDRAWN": "withdrawn"}
 
 
 @dataclass(kw_only=True, eq=False)
-class SmartRecruitersWrites(SmartRecruitersRows):
+class SmartRecruitersWrites(rows.SmartRecruitersRows):
     """Handlers of every write; each accepted one is recorded."""
 
     same_status_refused: bool = False

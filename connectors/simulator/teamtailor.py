@@ -1,5 +1,6 @@
 """Teamtailor: JSON:API with a dated version, numbered pages, and rejection beside the stage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import cycle
@@ -8,16 +9,15 @@ from typing import ClassVar
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.filters import FAR_MS
 from connectors.simulator.limits import FixedWindow, HeaderNames
-from connectors.simulator.messages import Call, Refusal, Reply, Route, integer
-from connectors.simulator.teamtailor_documents import BASE, MEDIA_TYPE
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route, integer
 from connectors.simulator.teamtailor_lists import TeamtailorLists
 from connectors.simulator.teamtailor_writes import TeamtailorWrites
-from connectors.simulator.truth import Record
-from connectors.simulator.world import Blueprint, Person, StageTemplate
+from connectors.simulator.world import Application, Blueprint, Job, Person, StageTemplate
 
 LIMIT_NAMES = HeaderNames(
     limit="X-Rate-Limit-Limit", remaining="X-Rate-Limit-Remaining", reset="X-Rate-Limit-Reset"
 )
+Finder = Callable[[object], Person | Job | Application]
 FIRST_VERSION = "20161108"
 TITLES = {
     400: "Bad request",
@@ -36,7 +36,7 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
     """A Teamtailor account as its API shows it (vendor docs, read 2026-11-23)."""
 
     NAME: ClassVar[str] = "teamtailor"
-    BASE_PATH: ClassVar[str] = BASE
+    BASE_PATH: ClassVar[str] = rows.BASE
     REJECTED_STAYS = True
     CREDENTIALS: ClassVar = {"api_key": "teamtailor-key-{seed}"}  # with the scope Admin
     BLUEPRINT: ClassVar[Blueprint] = Blueprint(
@@ -82,7 +82,7 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         one = ("candidates", "job-applications", "jobs")
         return [
             *self.list_routes(),
-            *(Route("GET", f"{BASE}/{n}/{{id}}", "detail", n[:-1], self._one) for n in one),
+            *(Route("GET", f"{rows.BASE}/{n}/{{id}}", "detail", n[:-1], self._one) for n in one),
             Route("GET", "/files/{ends}/{id}", "detail", "file", self._file),
             *self.write_routes(),
         ]
@@ -93,7 +93,7 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         status = str(refusal.status)
         error = {"title": title, "detail": refusal.message, "code": status, "status": status}
         reply = Reply.of({"errors": [error]}, refusal.status)
-        reply.content_type = MEDIA_TYPE
+        reply.content_type = rows.MEDIA_TYPE
         return reply
 
     def authenticate(self, call: Call) -> None:
@@ -118,12 +118,9 @@ class Teamtailor(TeamtailorLists, TeamtailorWrites):
         kind = f"{call.route.name}s"
         includes = self.includes_of(call, kind)
         self.expect(call, {"include"})
-        return self.document(kind, self._number(kind, call.ids["id"]), includes=includes)
-
-    def _number(self, kind: str, key: str) -> int:
-        if kind == "candidates":
-            return self.person(key).number
-        return self.job(key).number if kind == "jobs" else self.application(key).number
+        finders: dict[str, Finder] = {"candidates": self.person, "jobs": self.job}
+        found = finders.get(kind, self.application)(call.ids["id"])
+        return self.document(kind, found.number, includes=includes)
 
     def _file(self, call: Call) -> Reply:
         return self.file_until(call.ids["id"], integer(call.ids["ends"], low=0, high=FAR_MS))

@@ -8,7 +8,6 @@ from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.filters import FAR_MS, Keep, every, filters, within
 from connectors.simulator.messages import Call, Reply, Route
 from connectors.simulator.rows import Kept, Key, Row
-from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
 from connectors.simulator.world import Contact
 
 LISTS = (
@@ -26,7 +25,7 @@ JOB_STATUSES = {"published", "unlisted", "archived", "draft", "scheduled", "all"
 LATEST: Key = (FAR_MS,)
 
 
-class TeamtailorLists(TeamtailorDocuments):
+class TeamtailorLists(rows.TeamtailorRows):
     """Handlers of the lists; the order of a walk is kept until something changes."""
 
     def __post_init__(self) -> None:
@@ -63,13 +62,13 @@ class TeamtailorLists(TeamtailorDocuments):
 
     def list_routes(self) -> list[Route]:
         """Every list, and those that belong to one resource."""
-        lists = [Route("GET", f"{BASE}/{name}", "list", name, self._list) for name in LISTS]
-        of_candidate = f"{BASE}/candidates/{{candidate}}/job-applications"
+        lists = [Route("GET", f"{rows.BASE}/{name}", "list", name, self._list) for name in LISTS]
+        of_candidate = f"{rows.BASE}/candidates/{{candidate}}/job-applications"
         return [
             *lists,
             Route("GET", of_candidate, "list", "job-applications", self._list),
-            Route("GET", f"{BASE}/jobs/{{job}}/stages", "list", "stages", self._list),
-            Route("GET", f"{BASE}/jobs/{{job}}/candidates", "list", "candidates", self._list),
+            Route("GET", f"{rows.BASE}/jobs/{{job}}/stages", "list", "stages", self._list),
+            Route("GET", f"{rows.BASE}/jobs/{{job}}/candidates", "list", "candidates", self._list),
         ]
 
     def _list(self, call: Call) -> Reply:

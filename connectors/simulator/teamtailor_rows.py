@@ -7,6 +7,7 @@ import msgspec
 
 from connectors.simulator.clock import iso
 from connectors.simulator.ids import NumberIds
+from connectors.simulator.messages import Reply
 from connectors.simulator.rows import Kept, Row, Rows, empty
 from connectors.simulator.vendor import VendorSimulator
 from connectors.simulator.world import File, Kind
@@ -68,6 +69,8 @@ LINKS_ONLY: dict[str, tuple[str, ...]] = {
     "stages": ("job-applications", "triggers"),
     "reject-reasons": ("job-applications",),
 }
+BASE = "/v1"
+MEDIA_TYPE = "application/vnd.api+json"
 CACHED: dict[str, Kind] = {"candidates": "person", "job-applications": "application"}
 SELF = "https://api.teamtailor.example/v1"
 FILES = "@FILES@"
@@ -109,6 +112,22 @@ class TeamtailorRows(VendorSimulator):
                 self.world, CACHED[kind], lambda n: self.resource(kind, n, includes)
             )
         return self._kept[key][number]
+
+    def document(
+        self, kind: str, number: int, *, status: int = 200, includes: Includes = frozenset()
+    ) -> Reply:
+        """One resource with what is included."""
+        body: Row = {"data": self.encoded(kind, number, includes)}
+        if includes:
+            body["included"] = self.included(kind, [number], includes)
+        return self.with_files(body, status)
+
+    def with_files(self, document: Row, status: int = 200) -> Reply:
+        """The answer, with the addresses of files, which are good for thirty seconds."""
+        ends = self.clock.now_ms() + self.FILE_LIFE_MS
+        address = f"{self.file_origin}/files/{ends}"
+        body = msgspec.json.encode(document).replace(FILES.encode(), address.encode())
+        return Reply(status, body, content_type=MEDIA_TYPE)
 
     def resource(self, kind: str, number: int, includes: Includes) -> Row:
         """A resource with links to what it belongs to, and linkage to what is included."""

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from connectors.simulator import teamtailor_rows as rows
 from connectors.simulator.clock import parse_ms
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.teamtailor_documents import BASE, TeamtailorDocuments
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.vendor import status_parts
 from connectors.simulator.world import Application, Contact, Person, Stage
 
@@ -22,7 +20,7 @@ EDITS = {
 
 
 @dataclass(kw_only=True, eq=False)
-class TeamtailorWrites(TeamtailorDocuments):
+class TeamtailorWrites(rows.TeamtailorRows):
     """Handlers of every write; each accepted one is recorded. The options are unverified (2026-11-23)."""
 
     same_stage_refused: bool = False
@@ -32,9 +30,9 @@ class TeamtailorWrites(TeamtailorDocuments):
     """Wants a custom field's present value changed by PATCH rather than created once more."""
 
     def write_routes(self) -> list[Route]:
-        application = f"{BASE}/job-applications/{{id}}"
-        candidate = f"{BASE}/candidates/{{id}}"
-        value = f"{BASE}/custom-field-values"
+        application = f"{rows.BASE}/job-applications/{{id}}"
+        candidate = f"{rows.BASE}/candidates/{{id}}"
+        value = f"{rows.BASE}/custom-field-values"
         return [
             self.write_route(
                 "PATCH", application, "change_application", self._change, self.application
@@ -42,7 +40,7 @@ class TeamtailorWrites(TeamtailorDocuments):
             self.write_route(
                 "PATCH", candidate, "change_candidate", self._edit_candidate, self.person
             ),
-            Route("POST", f"{BASE}/notes", "write", "create_note", self._create_note),
+            Route("POST", f"{rows.BASE}/notes", "write", "create_note", self._create_note),
             Route("POST", value, "write", "create_value", self._create_value),
             Route("PATCH", f"{value}/{{id}}", "write", "change_value", self._change_value),
         ]
@@ -165,6 +163,42 @@ class TeamtailorWrites(TeamtailorDocuments):
         name, person = rows.FIELDS[field - 1][0], self.world.people[owner]
         self.set_fields(call, person, {name: attributes["value"]})
         return self.document("custom-field-values", number, status=status)
+
+    def data_of(self, call: Call, kind: str) -> Record:
+        """The `data` of a document, of the type and for the id of the endpoint; refused without."""
+        if call.headers.get("Content-Type", "").partition(";")[0].strip() != rows.MEDIA_TYPE:
+            raise Refusal(415, f"Content-Type must be {rows.MEDIA_TYPE}", rule="content_type_wrong")
+        found = call.json_object().get("data")
+        members = {"id", "type", "attributes", "relationships"}
+        if not isinstance(found, dict) or set(found) - members:
+            raise self.invalid("data is missing or has unknown members", "document_shape")
+        if found.get("type") != kind or str(found.get("id")) != call.ids.get("id", "None"):
+            raise self.invalid("data.type or data.id is not the resource's", "resource_identity")
+        return found
+
+    def part_of(self, given: Record, name: str, allowed: set[str]) -> Record:
+        """The attributes or the relationships, none of them unknown."""
+        found = given.get(name, {})
+        if not isinstance(found, dict):
+            raise self.invalid(f"{name} must be an object", "document_shape")
+        unknown = sorted(set(found) - allowed)
+        if unknown:
+            raise self.invalid(f"{unknown[0]} is not allowed", "unknown_body_field")
+        return found
+
+    def linked(self, relationships: Record, name: str, kind: str) -> int | None:
+        """The number of the resource that a relationship names, 0 for an unknown one."""
+        relationship = relationships.get(name)
+        if relationship is None:
+            return None
+        if not isinstance(relationship, dict) or "data" not in relationship:
+            raise self.invalid(f"{name} must have data", "document_shape")
+        to = relationship["data"]
+        if to is None:
+            return None
+        if not isinstance(to, dict) or to.get("type") != kind:
+            raise self.invalid(f"{name} must be of type {kind}", "relationship_type")
+        return rows.IDS[kind].number(to.get("id")) or 0
 
 
 def _as_kept(name: str, value: object) -> object:

@@ -15,6 +15,7 @@ from connectors.simulator.messages import (
     Call,
     ListedPage,
     Operation,
+    Record,
     Refusal,
     Reply,
     Route,
@@ -23,7 +24,6 @@ from connectors.simulator.messages import (
     unseal,
 )
 from connectors.simulator.server import Simulator
-from connectors.simulator.truth import Record
 from connectors.simulator.world import (
     Application,
     File,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.simulator import workable_rows as rows
+from connectors.simulator.account import Truth
 from connectors.simulator.limits import FixedWindow, HeaderNames
-from connectors.simulator.messages import Call, Refusal, Reply, Route
-from connectors.simulator.truth import Record, Truth
+from connectors.simulator.messages import Call, Record, Refusal, Reply, Route
 from connectors.simulator.workable_lists import BASE, WorkableLists
 from connectors.simulator.workable_writes import WorkableWrites
 from connectors.simulator.world import Application, Blueprint, Person, Stage, StageTemplate

@@ -1,18 +1,17 @@
 """The changes of a Workable account, where one record is a person's application to one job."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from connectors.simulator.actions import ActionRefused, Actions
-from connectors.simulator.world import Application, Job, Person, Reason, Stage, World
+from connectors.simulator.world import Application, Job, Person, Reason, Stage
 
 
+@dataclass(eq=False)
 class WorkableActions(Actions):
     """Keeps person and application one and the same record, with the same number."""
 
-    def __init__(self, world: World, *, origins: dict[int, int], seed: int = 1) -> None:
-        """`origins` learns which record each copy was made from."""
-        super().__init__(world, seed=seed)
-        self._origins = origins
+    origins: dict[int, int] = field(default_factory=dict)
+    """The record that each copy was made from."""
 
     def apply(self, person: Person, job: Job, *, stage: Stage | None = None) -> Application:
         """A known person's further application is a copy of the record."""
@@ -30,14 +29,13 @@ class WorkableActions(Actions):
             applications=[],
         )
         self.world.people[number] = copy
-        self._origins[number] = person.number
+        self.origins[number] = person.number
         return super().apply(copy, job, stage=stage)
 
     def merge(self, primary: Person, duplicate: Person) -> None:
         """One record stays and the other ceases to exist (unverified 2026-11-23)."""
         if primary.number == duplicate.number:
             raise ActionRefused("a person cannot be merged with itself")
-        self.world.merged[duplicate.number] = primary.number
         self.delete_person(duplicate)
         self.edit_person(primary, {})
 

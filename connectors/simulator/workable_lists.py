@@ -51,8 +51,8 @@ class WorkableLists(WorkableRows):
                 "shortcode": self._of_job,
                 "stage": lambda v: lambda a: rows.slug_of(self.world.stages[a.stage]) == v,
                 "email": self._with_email,
-                "created_after": self._created_after,
-                "updated_after": self._updated_after,
+                "created_after": self._later("created_after", lambda a: a.created_ms),
+                "updated_after": self._later("updated_after", lambda a: a.updated_ms),
             },
         )
         known = self.world.applications
@@ -73,15 +73,14 @@ class WorkableLists(WorkableRows):
         wanted, people = value.casefold(), self.world.people
         return lambda a: any(e.value.casefold() == wanted for e in people[a.person].emails)
 
-    def _created_after(self, text: str) -> Keep[Application]:
-        return within(lambda a: a.created_ms, self._least("created_after", text))
+    def _later(
+        self, name: str, moment_of: Callable[[Application], int | None]
+    ) -> Callable[[str], Keep[Application]]:
+        def later(text: str) -> Keep[Application]:
+            since = self.moment(text, name)
+            return within(moment_of, since if self.updated_after_inclusive else since + 1)
 
-    def _updated_after(self, text: str) -> Keep[Application]:
-        return within(lambda a: a.updated_ms, self._least("updated_after", text))
-
-    def _least(self, name: str, text: str) -> int:
-        since = self.moment(text, name)
-        return since if self.updated_after_inclusive else since + 1
+        return later
 
     def _jobs(self, call: Call) -> Reply:
         """Jobs of every state unless one is asked for."""

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from connectors.simulator import workable_rows as rows
-from connectors.simulator.messages import Call, Reply, Route
-from connectors.simulator.truth import Record
+from connectors.simulator.messages import Call, Record, Reply, Route
 from connectors.simulator.vendor import status_parts
 from connectors.simulator.workable_actions import WorkableActions
-from connectors.simulator.workable_rows import WorkableRows
 from connectors.simulator.world import Application, Contact, Stage
 
 ONE = "/spi/v3/candidates/{id}"
@@ -31,7 +29,7 @@ Handler = Callable[[Call, Application], Reply]
 
 
 @dataclass(kw_only=True, eq=False)
-class WorkableWrites(WorkableRows):
+class WorkableWrites(rows.WorkableRows):
     """Handlers of every write; each accepted one is recorded."""
 
     same_stage_refused: bool = False

@@ -227,7 +227,6 @@ class World:
     tags: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     deletions: list[Deletion] = field(default_factory=list)
-    merged: dict[int, int] = field(default_factory=dict)
     sequence: int = 0
     last_person: int = 0
     last_application: int = 0
@@ -248,10 +247,6 @@ class World:
         """The stage of that name in the job's pipeline, without regard to case."""
         wanted = name.casefold()
         return next((s for s in self.stages_of(job) if s.name.casefold() == wanted), None)
-
-    def stage_of_kind(self, job: int, kind: str) -> Stage | None:
-        """The first stage of that kind in the job's pipeline."""
-        return next((stage for stage in self.stages_of(job) if stage.kind == kind), None)
 
     def open_stages(self, job: int) -> list[Stage]:
         """The stages an active application can be in."""

@@ -8,7 +8,7 @@ from itertools import cycle
 from random import Random
 from typing import Any
 
-from connectors.simulator import Fault, Simulator
+from connectors.simulator import Fault
 from connectors.simulator.commands import run_command
 from daemon.demo.environment import DemoEnvironment
 from daemon.runtime.supervision import stopped_within
@@ -64,14 +64,13 @@ class Recruiter:
         clock = asyncio.get_running_loop().time
         await applications.update_one({"_id": one["_id"]}, {"$set": {"status": target}})
         began = clock()
-        arrived = await _until(lambda: _wrote(simulator, one["external_id"], before), 5.0)
+        key = one["external_id"]
+        arrived = await _until(
+            lambda: any(write.application == key for write in simulator.writes[before:]), 5.0
+        )
         took = f"at the ATS after {(clock() - began) * 1000:.0f} ms"
-        words = f"{one['external_id'][:8]} {one['status']} -> {target}, "
+        words = f"{key[:8]} {one['status']} -> {target}, "
         self.narrate("push", name, words + (took if arrived else "on its way"))
-
-
-def _wrote(simulator: Simulator, application: str, before: int) -> bool:
-    return any(write.application == application for write in simulator.writes[before:])
 
 
 async def _until(true: Callable[[], bool], seconds: float) -> bool:

@@ -52,7 +52,8 @@ async def client(start: Start, http: aiohttp.ClientSession) -> Client:
 
 
 def stage(client: Client, application: Application, kind: str) -> Any:
-    return client.simulator.world.stage_of_kind(application.job, kind)
+    stages = client.simulator.world.stages_of(application.job)
+    return next((stage for stage in stages if stage.kind == kind), None)
 
 
 async def change(
