@@ -16,7 +16,7 @@ from daemon.importing.context import ImportPorts
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll
 from daemon.jobs.rules import export_settings, import_rules
-from daemon.ports.jobs import DetailsDue, PollJob
+from daemon.ports.jobs import PollJob
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import EventIntake
 from daemon.pushing.reconcile import Reconciler
@@ -129,8 +129,8 @@ def reconciliation(app: AppServices) -> Reconciler:
 
 def poll_job(
     app: AppServices, wanted: Integration, connector: Connector, show_pending: Callable[[Run], None]
-) -> tuple[PollJob, DetailsDue]:
-    """Returns the import of an integration, and the question if details are due."""
+) -> tuple[PollJob, ImportPoll]:
+    """Returns the import of an integration, and the job that makes it."""
     has_details = any(facts.detail is not None for facts in connector.lists)
     identity = integration_id(connector.integration)
     job = ImportPoll(connector, identity, import_ports(app, identity), import_rules(wanted))
@@ -141,7 +141,7 @@ def poll_job(
             show_pending(run)
         return run
 
-    return poll, job.details_due
+    return poll, job
 
 
 def attachment_ports(

@@ -55,10 +55,10 @@ class WorkerFactory:
         of = IntegrationRef.named(name)
         connector = make_connector(app, self.config.checked, name, self.observer)
         export = export_job(app, wanted, connector)
-        poll, details_due = poll_job(app, wanted, connector, self._show_pending)
+        poll, imports = poll_job(app, wanted, connector, self._show_pending)
         jobs = Jobs(
             poll=poll,
-            details_due=details_due,
+            details_due=imports.details_due,
             delivery=self._make_delivery(of, wanted, connector),
             export=export,
             files=self._make_files(of, wanted, connector),

@@ -175,7 +175,11 @@ def metrics_of(period: Period, facts: Facts) -> dict[str, Any]:
         "funnel": _funnel(facts.status_counts),
         "transitions": _transitions(facts.moves),
         "conversion_rates": _conversion_rates(facts.moves),
-        "time_to_hire": _time_to_hire(facts.time_to_hire),
+        "time_to_hire": {
+            "count": facts.time_to_hire.count,
+            "median_days": _in_units(facts.time_to_hire.median_ms, DAY_MS),
+            "p90_days": _in_units(facts.time_to_hire.p90_ms, DAY_MS),
+        },
         "sources": _sources(facts.sources),
         "jobs": _jobs(facts.status_counts, facts.jobs),
         "status_updates": {
@@ -219,14 +223,6 @@ def _conversion_rates(moves: Sequence[Moves]) -> dict[str, dict[str, Any]]:
                 "rate": round(advanced / left, 4),
             }
     return rates
-
-
-def _time_to_hire(spread: Spread) -> dict[str, Any]:
-    return {
-        "count": spread.count,
-        "median_days": _in_units(spread.median_ms, DAY_MS),
-        "p90_days": _in_units(spread.p90_ms, DAY_MS),
-    }
 
 
 def _sources(sources: Iterable[Arrivals]) -> list[dict[str, Any]]:

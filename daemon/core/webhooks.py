@@ -16,7 +16,6 @@ class Received(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> list[tuple[str, str]]:
-        """List and external id of each record."""
         return pairs_of(self.records)
 
 

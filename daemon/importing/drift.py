@@ -28,11 +28,13 @@ def emptied_fields(
     """Returns usually filled fields that no record of the run had, beyond chance."""
     if before is None or mapped < min(ENOUGH_RECORDS, before["records"] / 2):
         return []
-    return sorted(
-        name
-        for name, share in _usual(before).items()
-        if not filled[name] and _chance(share, before["records"], mapped) < SURPRISING
-    )
+    records, emptied = before["records"], []
+    for name, share in _usual(before).items():
+        # How likely all of them lack the field, by Laplace's rule.
+        chance = (1 - (share * records + 1) / (records + 2)) ** mapped
+        if not filled[name] and chance < SURPRISING:
+            emptied.append(name)
+    return sorted(emptied)
 
 
 def _usual(before: Mapping[str, Any]) -> dict[str, float]:
@@ -41,11 +43,6 @@ def _usual(before: Mapping[str, Any]) -> dict[str, float]:
         for name, share in before["shares"].items()
         if share >= USUALLY and name not in OF_AN_OUTCOME
     }
-
-
-def _chance(share: float, records: int, mapped: int) -> float:
-    """Returns how likely all `mapped` records lack a field, by Laplace's rule."""
-    return float((1 - (share * records + 1) / (records + 2)) ** mapped)
 
 
 def remembered(

@@ -106,7 +106,6 @@ def erased_records(is_erased: Callable[[ListRecord], bool], prepared: PreparedPa
 
 
 def without_records(prepared: PreparedPage, gone: Container[str]) -> PreparedPage:
-    """Returns the page without these records."""
     return replace(
         prepared,
         changed=[pair for pair in prepared.changed if pair[0].external_id not in gone],

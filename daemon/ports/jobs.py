@@ -16,9 +16,6 @@ Raises:
     LeaseLost: another replica took over.
 """
 
-DetailsDue = Callable[[], Awaitable[bool]]
-"""Returns True if details of a record are to be read now."""
-
 
 class DeliveryJob(Protocol):
     """The deliveries of status changes to the ATS."""

@@ -5,8 +5,9 @@ in one of them is counted and tried again; it neither stops the others nor any o
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -22,7 +23,7 @@ from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed, RunRequest
 from daemon.ports.clock import Clock
 from daemon.ports.integrations import IntegrationSettingsStore
-from daemon.ports.jobs import DeliveryJob, DetailsDue, ExportJob, FileJob, PollJob
+from daemon.ports.jobs import DeliveryJob, ExportJob, FileJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
 from daemon.runtime.health import Health
@@ -50,7 +51,8 @@ class Jobs(msgspec.Struct, frozen=True):
     """The jobs of one integration; None where the operator did not configure one."""
 
     poll: PollJob
-    details_due: DetailsDue
+    details_due: Callable[[], Awaitable[bool]]
+    """Returns True if details of a record are to be read now."""
     delivery: DeliveryJob | None
     export: ExportJob | None
     files: FileJob
@@ -79,34 +81,32 @@ class SharedServices(msgspec.Struct, frozen=True):
     """Returns True for an error of a MongoDB that is away."""
 
 
+@dataclass(slots=True, eq=False)
 class IntegrationWorker:
     """Works on one integration."""
 
-    def __init__(
-        self,
-        integration_id: UUID,
-        connector: Connector,
-        jobs: Jobs,
-        triggers: Triggers,
-        health: Health,
-        shared: SharedServices,
-    ) -> None:
-        self.name = connector.integration
-        self.connector = connector
-        self.jobs = jobs
-        self._id = integration_id
-        self._triggers = triggers
-        self._health = health
-        self._shared = shared
+    integration_id: UUID
+    connector: Connector
+    jobs: Jobs
+    triggers: Triggers
+    health: Health
+    shared: SharedServices
+    is_readable: bool = True
+    """False after a poll that broke, or to which the ATS gave no page."""
+    _webhooks: Trigger = field(init=False)
+
+    def __post_init__(self) -> None:
         self._webhooks = Trigger(f"webhooks:{self.name}")
-        self.is_readable = True
-        """False after a poll that broke, or to which the ATS gave no page."""
+
+    @property
+    def name(self) -> str:
+        return self.connector.integration
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until stopped."""
         await self.connector.open()
         try:
-            self._shared.state_cache.listen(
+            self.shared.state_cache.listen(
                 self.name, StateListener(self._wake, self._webhooks.ring)
             )
             async with asyncio.TaskGroup() as group:
@@ -123,8 +123,8 @@ class IntegrationWorker:
             await self.connector.close()
 
     async def _keep(self, work: Loop, subject: str, stop: asyncio.Event) -> None:
-        loops, name = self._shared.loops, self.loop_name(subject)
-        loops.belongs(name, IntegrationRef(self.name, self._id), subject)
+        loops, name = self.shared.loops, self.loop_name(subject)
+        loops.belongs(name, IntegrationRef(self.name, self.integration_id), subject)
         await supervise(name, work, BACKOFF, stop=stop, observer=loops)
 
     def loop_name(self, subject: str) -> str:
@@ -133,8 +133,8 @@ class IntegrationWorker:
 
     def _wake(self) -> None:
         """Starts a poll and a delivery: the integration was resumed, or a poll was requested."""
-        self._triggers.cadence.reset()
-        self._triggers.poll.ring()
+        self.triggers.cadence.reset()
+        self.triggers.poll.ring()
         if self.jobs.delivery is not None:
             self.jobs.delivery.wake()
         self.jobs.files.wake()
@@ -144,19 +144,19 @@ class IntegrationWorker:
 
         A replica that died without giving its lease back is waited for.
         """
-        waited_until = self._shared.clock.monotonic() + patience.total_seconds()
-        while (lease := await self._shared.leases.acquire(self.lease_key)) is None:
-            if self._shared.clock.monotonic() >= waited_until:
+        waited_until = self.shared.clock.monotonic() + patience.total_seconds()
+        while (lease := await self.shared.leases.acquire(self.lease_key)) is None:
+            if self.shared.clock.monotonic() >= waited_until:
                 log.warning("integration_is_busy", integration=self.name)
                 return "another process polls it just now"
-            await self._shared.clock.sleep(LEASE_RETRY / 4)
+            await self.shared.clock.sleep(LEASE_RETRY / 4)
         try:
-            state = self._shared.state_cache.state_of(self.name)
+            state = self.shared.state_cache.state_of(self.name)
             failed = await self._poll_once(RunRequest(lease.token, lease.still_held), state)
         except LeaseLost:
             return "another process took the poll over"
         finally:
-            await self._shared.leases.release(lease)
+            await self.shared.leases.release(lease)
         return None if failed is None else f"the poll failed: {failed}"
 
     def _loops(self) -> Iterator[tuple[str, Loop]]:
@@ -169,7 +169,7 @@ class IntegrationWorker:
 
     async def _polls(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            lease = await self._shared.leases.acquire(self.lease_key)
+            lease = await self.shared.leases.acquire(self.lease_key)
             if lease is None:
                 await stopped_within(stop, LEASE_RETRY)
                 continue
@@ -189,38 +189,38 @@ class IntegrationWorker:
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-            with suppress(self._shared.database_error):
-                await self._shared.leases.release(lease)
+            with suppress(self.shared.database_error):
+                await self.shared.leases.release(lease)
 
     async def _poll_loop(self, under: RunRequest, ended: asyncio.Event) -> None:
         """Runs what triggers ask for, each time as `under` says, until `ended`."""
-        self._triggers.cadence.reset()
-        self._triggers.poll.ring()
-        while (trigger := await first_due(ended, self._triggers.poll, self._webhooks)) is not None:
-            state = self._shared.state_cache.state_of(self.name)
+        self.triggers.cadence.reset()
+        self.triggers.poll.ring()
+        while (trigger := await first_due(ended, self.triggers.poll, self._webhooks)) is not None:
+            state = self.shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
                 continue
             try:
                 await self._import_for(trigger, under, state)
                 if self.is_readable:
-                    waiting = (self._triggers.poll.due, self._webhooks.due, ended)
+                    waiting = (self.triggers.poll.due, self._webhooks.due, ended)
                     await self._import_details(under, partial(self._must_yield, waiting))
             except LeaseLost:
                 continue
-            except self._shared.database_error as error:
-                if not self._shared.is_outage(error):
+            except self.shared.database_error as error:
+                if not self.shared.is_outage(error):
                     raise
                 log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
-                self._shared.loops.failed(self.loop_name(POLLS), error)
+                self.shared.loops.failed(self.loop_name(POLLS), error)
                 await stopped_within(ended, DATABASE_RETRY)
                 trigger.ring()
             else:
-                self._shared.loops.worked(self.loop_name(POLLS))
+                self.shared.loops.worked(self.loop_name(POLLS))
 
     async def _import_for(
         self, trigger: Trigger, under: RunRequest, state: IntegrationState | None
     ) -> None:
-        cadence = self._triggers.cadence
+        cadence = self.triggers.cadence
         if trigger is not self._webhooks:
             if cadence.is_due(state):
                 await self._poll_once(under, state)
@@ -229,7 +229,7 @@ class IntegrationWorker:
             await self._run_poll(replace(under, only_webhooks=True), state, cadence.announced)
 
     def _must_yield(self, waiting: Iterable[asyncio.Event]) -> bool:
-        is_active = self._shared.state_cache.is_active(self.name)
+        is_active = self.shared.state_cache.is_active(self.name)
         return not is_active or any(each.is_set() for each in waiting)
 
     async def _poll_once(self, under: RunRequest, state: IntegrationState | None) -> str | None:
@@ -245,27 +245,27 @@ class IntegrationWorker:
             sweep=bool(requested.get("sweep")),
             accept_deletions=bool(requested.get("accept_deletions")),
         )
-        cadence = self._triggers.cadence
+        cadence = self.triggers.cadence
         cadence.reset()
         try:
             return await self._run_poll(request, state, cadence.polled)
         finally:
             if requested:
-                await self._shared.integrations.answered(self.name, requested.get("id"))
+                await self.shared.integrations.answered(self.name, requested.get("id"))
 
     async def details_once(self, at_most: timedelta) -> None:
         """Imports details that are due, for some time, unless another process polls."""
-        lease = await self._shared.leases.acquire(self.lease_key)
+        lease = await self.shared.leases.acquire(self.lease_key)
         if lease is None:
             return
-        until = self._shared.clock.monotonic() + at_most.total_seconds()
+        until = self.shared.clock.monotonic() + at_most.total_seconds()
         try:
             await self._import_details(
                 RunRequest(lease.token, lease.still_held),
-                lambda: self._shared.clock.monotonic() >= until,
+                lambda: self.shared.clock.monotonic() >= until,
             )
         finally:
-            await self._shared.leases.release(lease)
+            await self.shared.leases.release(lease)
 
     async def _import_details(self, under: RunRequest, must_yield: Callable[[], bool]) -> None:
         """A failure is no outage of the integration: the next poll finds out, and details wait."""
@@ -274,7 +274,7 @@ class IntegrationWorker:
         try:
             await self.jobs.poll(replace(under, only_details=True, must_yield=must_yield))
         except RunFailed as failed:
-            if self._shared.is_outage(failed.cause):
+            if self.shared.is_outage(failed.cause):
                 raise failed.cause from failed
             log.warning("details_not_imported", integration=self.name, error=str(failed))
 
@@ -294,28 +294,28 @@ class IntegrationWorker:
             return str(failed)
         self.is_readable = True
         ended(run)
-        await self._health.succeeded()
+        await self.health.succeeded()
         if state is not None and state.state == "auth_failed":
-            await self._shared.states.recovered(self._id, at=self._shared.clock.now())
+            await self.shared.states.recovered(self.integration_id, at=self.shared.clock.now())
         return None if run.outcome == "success" else run.error or run.outcome
 
     async def _note_failure(self, failed: RunFailed) -> None:
-        if self._shared.is_outage(failed.cause):
+        if self.shared.is_outage(failed.cause):
             raise failed.cause
-        await self._health.run_failed(failed)
+        await self.health.run_failed(failed)
         if isinstance(failed.cause, AuthRefused):
             reason = f"the ATS refused the credential (HTTP {failed.cause.status})"
-            await self._shared.states.auth_failed(
-                self._id, reason=reason, at=self._shared.clock.now()
+            await self.shared.states.auth_failed(
+                self.integration_id, reason=reason, at=self.shared.clock.now()
             )
 
     async def _exports(self, stop: asyncio.Event) -> None:
-        trigger = self._triggers.export
+        trigger = self.triggers.export
         if trigger is None:
             raise AssertionError("an export without a trigger")
         trigger.ring()
         while await trigger.heard(stop):
-            if self._shared.state_cache.is_active(self.name):
+            if self.shared.state_cache.is_active(self.name):
                 await self.export_once()
 
     async def export_once(self, *, at_once: bool = False) -> str | None:
@@ -328,7 +328,7 @@ class IntegrationWorker:
             await self._note_failure(failed)
             return f"the export failed: {failed}"
         if exported.ok and exported.reason is None:
-            await self._health.worked("analytics_export")
+            await self.health.worked("analytics_export")
         return None if exported.ok else exported.reason or "the export failed"
 
 
