@@ -26,8 +26,8 @@ class LostPush(msgspec.Struct, frozen=True):
     """The ATS's status, as before."""
 
 
-def keep_unless_made(change: RecordChange) -> RecordChange:
-    """Returns the change without the return to the state before a push: that is no news of the ATS.
+def without_lost_pushes(change: RecordChange) -> RecordChange:
+    """Drops a status that is back where it was before a push: the ATS did not make the push.
 
     The snapshot takes the state of the ATS, marked as lost, so that a repetition after a kill
     decides the same.

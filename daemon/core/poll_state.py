@@ -34,7 +34,7 @@ class PageInFlight(msgspec.Struct, frozen=True):
     """Runs that tried to finish it."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def has_failed_before(self) -> bool:
         """True if two runs could not finish it: one of its records may be the cause."""
         return self.attempts >= DOUBTFUL_AFTER
 
@@ -56,7 +56,7 @@ class ListPosition(msgspec.Struct, frozen=True):
     """Runs in a row that ended at this position with more than an outage."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def has_failed_before(self) -> bool:
         """True if two runs in a row failed here: the next page is written record by record."""
         return self.failures >= DOUBTFUL_AFTER
 

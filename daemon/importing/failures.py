@@ -47,9 +47,10 @@ def unexpected(error: BaseException) -> str:
 
 
 async def set_aside(context: ImportContext, page: PageInFlight, reason: str) -> None:
-    """Sets aside the records of a page that cannot be written.
+    """Sets aside the records of a page that cannot be written at all.
 
-    They are as unknown as before the page, and retried like any record that failed.
+    Records that ClearView refuses one by one are taken back by `daemon.importing.apply`. These are
+    as unknown as before the page, and retried like any record that failed.
     """
     await context.ports.snapshots.forget(page.list_name, page.external_ids, page.import_id)
     await note_failures(context, page.list_name, dict.fromkeys(page.external_ids, reason))

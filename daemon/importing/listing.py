@@ -102,9 +102,9 @@ class ListWalk:
         return self.context.walk.positions[self.facts.name]
 
     @property
-    def is_doubtful(self) -> bool:
+    def has_failed_before(self) -> bool:
         """True if two runs have failed at the next page."""
-        return self.at.is_doubtful
+        return self.at.has_failed_before
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""
@@ -118,7 +118,7 @@ class ListWalk:
             self._arrivals.append(self.context.ports.clock.now())
         return RequestedPage(page, asked_at)
 
-    def compared(self, prepared: PreparedPage) -> None:
+    def note_compared(self, prepared: PreparedPage) -> None:
         """Counts the page's records as shown, and reports the progress."""
         self._records += prepared.seen
         self.seen.add_all(prepared.external_ids)
@@ -127,7 +127,7 @@ class ListWalk:
             self.facts.name, self.context.run, prepared.page.expected_total
         )
 
-    def written(self, page: Page) -> None:
+    def note_written(self, page: Page) -> None:
         """Moves the position after the page, once all its parts are written."""
         self._last = page
         if not (page.last or page.is_continued):

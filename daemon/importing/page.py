@@ -1,12 +1,16 @@
-"""The path of a page through an import: fetch, identify, detect, map, plan, write, apply, log.
+"""The path of a page through an import, stage by stage.
 
-The order makes a kill harmless at any point. First the checkpoint names the records that are about
-to be written; then their snapshots are written, each with the one that it replaces; only then
-ClearView and the logs. The next run finishes the page from the snapshots alone
-(`daemon.importing.recovery`).
+read      fetch the page, identify its records, detect what changed, map that
+ready     wait for the page before
+announce  leave out erased people; name the records in the checkpoint
+write     compare with the snapshots, plan, write the snapshots
+apply     write ClearView
+log       write the log, and take the page out of the checkpoint
 
-Pages overlap, one in each stage. The checkpoint names all that are announced. Pages that share a
-record or a candidate wait for each other.
+The order makes a kill harmless at any point: each snapshot is stored together with the one that it
+replaces, so that the next run finishes a page from the snapshots alone
+(`daemon.importing.recovery`). Pages overlap, one in each stage; the checkpoint names all announced
+pages that are not logged yet. Pages that share a record or a candidate wait for each other.
 """
 
 from collections import Counter, deque
@@ -19,7 +23,7 @@ from connectors.errors import AtsError
 from connectors.values import ListFacts, Page, RawRecord
 from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
-from daemon.core.lost_push import keep_unless_made
+from daemon.core.lost_push import without_lost_pushes
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, ignore_stale_status
 from daemon.core.service_errors import ServiceFailed
@@ -38,9 +42,9 @@ from daemon.importing.prepared_page import PreparedPage
 STAGES = ("read", "ready", "announce", "write", "apply", "log")
 READING = ("read", "ready")
 """Stages that leave no trace: a page in them is dropped when the run ends early."""
-STAGES_AFTER_ANNOUNCE = 3
+_STAGES_AFTER_ANNOUNCE = len(STAGES) - 1 - STAGES.index("announce")
 SAVE_EVERY_S = 10.0
-"""A pass over unchanged pages stores its position so often."""
+"""The interval at which the position is saved while pages are unchanged."""
 
 
 @dataclass(slots=True)
@@ -58,7 +62,7 @@ class PageImport:
     """Records with a field that could not be read."""
     _ended: bool = False
     _announced: deque[frozenset[str]] = field(
-        default_factory=lambda: deque(maxlen=STAGES_AFTER_ANNOUNCE)
+        default_factory=lambda: deque(maxlen=_STAGES_AFTER_ANNOUNCE)
     )
     """Records and candidates of the latest announced pages."""
 
@@ -68,9 +72,11 @@ class PageImport:
         Raises:
             Exception: the error of the first page that failed, after the pages before it.
         """
-        await Pipeline(STAGES, interruptible=READING).run(self._import, ended=lambda: self._ended)
+        await Pipeline(STAGES, interruptible=READING).run(
+            self._import_page, ended=lambda: self._ended
+        )
 
-    async def _import(self, passage: Passage) -> None:
+    async def _import_page(self, passage: Passage) -> None:
         """Takes one page from the ATS to ClearView and the logs."""
         async with PageSlot(self.context.ports.page_slots) as slot:
             fetched = await self.source.fetch(slot)
@@ -87,35 +93,35 @@ class PageImport:
             self.context.require_lease()
             prepared = await leave_out_erased(self.context, self.facts.name, prepared)
             prepared = await erase_anonymised(self.context, self.facts, prepared)
-            if self.source.is_doubtful:
+            if self.source.has_failed_before:
                 await passage.wait_for_pages_before()
-                await self._import_each(prepared, asked_at)
+                await self._import_record_by_record(prepared, asked_at)
                 return
             announced = await self._announce(prepared, passage)
             await passage.enter("write")
             changes = await self._changes(prepared, asked_at)
-            self.source.compared(prepared)
+            self.source.note_compared(prepared)
             plans = await self._plan(changes)
             written = await self._write_snapshots(announced, plans)
-            self.source.written(prepared.page)
+            self.source.note_written(prepared.page)
             await passage.enter("apply")
             applied = await self._apply(announced, written)
             await self._forget_failures(prepared, plans, applied)
             await passage.enter("log")
         await self._log(announced, applied, prepared)
 
-    async def _import_each(self, prepared: PreparedPage, asked_at: datetime) -> None:
+    async def _import_record_by_record(self, prepared: PreparedPage, asked_at: datetime) -> None:
         """Writes a page that has failed before record by record: one that fails is set aside.
 
         Raises:
             AtsError, ServiceFailed, LeaseLost: an error that no record is to blame for.
         """
         for part in prepared.split():
-            await self._import_alone(part, asked_at)
-        self.source.compared(prepared)
-        self.source.written(prepared.page)
+            await self._import_record(part, asked_at)
+        self.source.note_compared(prepared)
+        self.source.note_written(prepared.page)
 
-    async def _import_alone(self, part: PreparedPage, asked_at: datetime) -> None:
+    async def _import_record(self, part: PreparedPage, asked_at: datetime) -> None:
         """Takes one record through the same steps, from its announcement on."""
         announced = await self._announce(part, None)
         try:
@@ -128,7 +134,7 @@ class PageImport:
             raise
         except Exception as error:
             if not announced.external_ids:
-                raise
+                raise  # the part without changed records: no record is to blame
             await set_aside(self.context, announced, unexpected(error))
             self.context.state.applying.remove(announced)
 
@@ -138,11 +144,11 @@ class PageImport:
         await note_failures(context, name, prepared.failures)
         note_unidentified(context, name, prepared.unidentified)
         context.state.unread_of(name).note(prepared.unread)
-        about = prepared.written_ids()
-        if passage is not None and not all(about.isdisjoint(each) for each in self._announced):
+        written = prepared.written_ids()
+        if passage is not None and any(written & earlier for earlier in self._announced):
             # ClearView and the log get what the snapshots hold, which are about to change.
             await passage.wait_for_pages_before()
-        self._announced.append(about)
+        self._announced.append(written)
         ids = tuple(mapped.external_id for mapped, _ in prepared.changed)
         page = PageInFlight(name, ids, uuid4())
         if ids:
@@ -156,12 +162,13 @@ class PageImport:
         self._count_seen(prepared)
         compared = await self.comparison.compare(prepared)
         fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
-        changes = [keep_unless_made(ignore_stale_status(change, asked_at)) for change in fresh]
+        changes = [without_lost_pushes(ignore_stale_status(change, asked_at)) for change in fresh]
         empty = [change for change in changes if change.is_empty]
         snapshots = self.context.ports.snapshots
         await snapshots.refresh(self.facts.name, [c.after for c in empty if c.has_new_digest])
         await snapshots.mark_seen(self.facts.name, prepared.found_again)
-        self.context.run.counts.unchanged += len(empty) + len(prepared.changed) - len(compared)
+        outdated = len(prepared.changed) - len(compared)
+        self.context.run.counts.unchanged += len(empty) + outdated
         return [change for change in changes if not change.is_empty]
 
     def _count_seen(self, prepared: PreparedPage) -> None:
@@ -171,7 +178,7 @@ class PageImport:
         counts.unmapped += prepared.unmapped
         counts.unchanged += prepared.unchanged
         for names, records in prepared.filled.items():
-            self.filled.update(dict.fromkeys(names, records))
+            self.filled.update(dict.fromkeys(names, records))  # a Counter adds
         self.mapped += len(prepared.changed)
         self.context.mapped += len(prepared.changed)
         self.unread += sum(bool(fields) for fields in prepared.unread.values())
@@ -211,9 +218,8 @@ class PageImport:
     ) -> None:
         """Drops records from `failed_records` that are well again."""
         if prepared.recovered:
-            refused = {p.change.external_id for p in plans}
-            refused -= {p.change.external_id for p in applied}
-            recovered = [e for e in prepared.recovered if e not in refused]
+            planned, taken = ({p.change.external_id for p in each} for each in (plans, applied))
+            recovered = [e for e in prepared.recovered if e not in planned - taken]
             await self.context.ports.failed.remove(self.facts.name, recovered)
 
     async def _log(

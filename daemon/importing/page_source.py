@@ -74,17 +74,17 @@ class ImportSource(Protocol):
     """The listing that pages come from."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def has_failed_before(self) -> bool:
         """True if the next page has failed before: it is written record by record."""
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""
 
-    def compared(self, prepared: PreparedPage) -> None:
-        """Takes that the records of the page were compared."""
+    def note_compared(self, prepared: PreparedPage) -> None:
+        """Takes note that the records of the page were compared."""
 
-    def written(self, page: Page) -> None:
-        """Takes that the page cannot be lost any more."""
+    def note_written(self, page: Page) -> None:
+        """Takes note that the page cannot be lost any more."""
 
 
 @dataclass(slots=True)
@@ -93,11 +93,11 @@ class OnePage:
 
     page: Page
     asked_at: datetime
-    is_doubtful: bool = False
+    has_failed_before: bool = False
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:  # noqa: ARG002  # it is read already
         return RequestedPage(self.page, self.asked_at)
 
-    def compared(self, prepared: PreparedPage) -> None: ...
+    def note_compared(self, prepared: PreparedPage) -> None: ...
 
-    def written(self, page: Page) -> None: ...
+    def note_written(self, page: Page) -> None: ...

@@ -8,7 +8,7 @@ from connectors.connector import Connector
 from connectors.errors import CursorRefused
 from connectors.values import ListFacts, Page, Position, Window
 from daemon.core.deletion_guard import judge_deletions
-from daemon.core.lost_push import keep_unless_made
+from daemon.core.lost_push import without_lost_pushes
 from daemon.core.poll_state import ListingPass, PollState, state_from
 from daemon.core.preview import PreviewCounts, PreviewedChange, previewed
 from daemon.core.record_change import RecordChange
@@ -147,7 +147,7 @@ class Preview:
             else:
                 preview.is_doubtful = True
         compared = await preview.comparison.compare(prepared)
-        changes = [keep_unless_made(change) for change in compared]
+        changes = [without_lost_pushes(change) for change in compared]
         shown = await self._previews(name, [c for c in changes if not c.is_empty])
         self.counts.pages += 1
         self.counts.seen += prepared.seen

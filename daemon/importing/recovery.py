@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from connectors.errors import AtsError
 from daemon.core.import_plan import RecordPlan
 from daemon.core.leases import LeaseLost
-from daemon.core.lost_push import keep_unless_made
+from daemon.core.lost_push import without_lost_pushes
 from daemon.core.poll_state import PageInFlight
 from daemon.core.record_change import RecordChange, compare
 from daemon.core.service_errors import ServiceFailed
@@ -25,7 +25,7 @@ async def finish_interrupted(context: ImportContext) -> None:
     """Finishes it as the pass that began it, before anything new is read."""
     pages = context.state.applying
     while pages:
-        if pages[0].is_doubtful:
+        if pages[0].has_failed_before:
             await _finish_each(context, pages[0])
         else:
             pages[0] = replace(pages[0], attempts=pages[0].attempts + 1)
@@ -100,7 +100,7 @@ async def changes_left(snapshots: Snapshots, applying: PageInFlight) -> list[Rec
     changes = []
     for snapshot in mine:
         changes.append(
-            keep_unless_made(
+            without_lost_pushes(
                 compare(
                     snapshot,
                     before[snapshot.external_id],

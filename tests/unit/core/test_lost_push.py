@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from daemon.core.lost_push import keep_unless_made, lost_pushes
+from daemon.core.lost_push import lost_pushes, without_lost_pushes
 from daemon.core.record_change import STATUS_GROUP, RecordChange, compare, ignore_stale_status
 from daemon.core.snapshot import Snapshot
 from models.candidate import AtsRef
@@ -48,7 +48,7 @@ def listed(
     change = compare(
         snapshot(record), snapshot(before, fingerprint=fingerprint), candidate_base=None
     )
-    return keep_unless_made(change)
+    return without_lost_pushes(change)
 
 
 def test_a_record_that_is_as_it_was_before_the_push_shows_that_it_was_lost() -> None:
@@ -93,7 +93,7 @@ def test_a_page_that_was_asked_for_before_the_push_says_nothing_of_it() -> None:
     change = compare(
         snapshot(application(Status.NEW)), snapshot(pushed(), fingerprint=b""), candidate_base=None
     )
-    held = keep_unless_made(ignore_stale_status(change, NOON - timedelta(seconds=1)))
+    held = without_lost_pushes(ignore_stale_status(change, NOON - timedelta(seconds=1)))
     [found] = held.applications
 
     assert not found.is_lost
@@ -105,7 +105,7 @@ def test_a_page_that_was_asked_for_before_the_push_says_nothing_of_it() -> None:
 def test_a_killed_import_finds_the_same_lost_push_again() -> None:
     first = listed(application(Status.NEW), pushed())
     stored = first.after.applications[0]
-    again = keep_unless_made(
+    again = without_lost_pushes(
         compare(snapshot(dict(stored)), snapshot(pushed()), candidate_base=None)
     )
 
