@@ -17,7 +17,7 @@ from daemon.app.services import AppServices
 from daemon.app.workers import WorkerFactory
 from daemon.attachments.poller import AttachmentPoller
 from daemon.core.conditions import AlertKind, alert_key
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.events.relay import EventRelay, RelayPorts
 from daemon.events.relays import EventRelays
 from daemon.events.sink_reports import alert_keys
@@ -151,7 +151,7 @@ class Daemon:
         while True:
             await self.app.erasures.finish_interrupted()
             await self.erase_deleted_candidates()
-            if mark_held.is_due():
+            if mark_held.restart_if_passed():
                 await self.app.held.keep_all()
             if await stopped_within(stop, FINISH_ERASURES_EVERY):
                 return

@@ -166,13 +166,13 @@ class StatusIntake:
         await self._check_window(writer)
         while not stop.is_set() and lease.still_held():
             await self._take_in(await stream.next_batch(), writer)
-            if window_check.is_due():
+            if window_check.restart_if_passed():
                 await self._check_window(writer)
                 if not is_settled:
                     is_settled = True
                     await writer.forget_losses()
                     await self._alerts.settled()
-            if comparison.is_due():
+            if comparison.restart_if_passed():
                 sequence = writer.checkpoint.present_sequence
                 rows = await self._ports.reconciler.run(
                     self._rules(), sequence=sequence, occasion=sequence

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from daemon.core.applications import ApplicationState, KnownApplication
-from daemon.core.push_plan import superseded
+from daemon.core.push_decision import superseded
 from daemon.core.pushes import EndState, OpenPush, PreviousPush, PushDeferred, PushEnded
 from daemon.pushing.attempt import AttemptContext
 from daemon.pushing.delivery_attempt import PushAttempt, PushTakenOver
@@ -19,7 +19,7 @@ class QueueContext(msgspec.Struct, frozen=True):
 
     attempt: AttemptContext
     record: Callable[[PushEnded | PushDeferred], Awaitable[None]]
-    before: Callable[[OpenPush], Awaitable[PreviousPush | None]]
+    previous_push: Callable[[OpenPush], Awaitable[PreviousPush | None]]
     may_continue: Callable[[], bool]
 
 
@@ -89,7 +89,7 @@ class ApplicationQueue:
         if self._agreed is not None:
             return self._agreed
         present = push.status if self._known is None else self._known.state.status
-        previous = await self._context.before(push)
+        previous = await self._context.previous_push(push)
         if previous is None:
             return present
         if previous.delivered:

@@ -54,7 +54,7 @@ class DeliveryReport:
 
     def log_now_and_then(self) -> None:
         """Logs the totals of ends without a line of their own, at most once a second."""
-        if self._next_log.is_due():
+        if self._next_log.restart_if_passed():
             self.log_unlogged()
 
     def log_unlogged(self) -> None:

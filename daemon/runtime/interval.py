@@ -23,7 +23,7 @@ class Interval:
     def expire(self) -> None:
         self._due_at = float("-inf")
 
-    def is_due(self) -> bool:
+    def restart_if_passed(self) -> bool:
         """Returns True once per interval: it restarts then."""
         if not self.has_passed:
             return False
