@@ -31,18 +31,19 @@ _BAD = (*OF_ONE_RECORD, NotFound)
 """The errors of one page that leave others readable."""
 _REFUSED = (Misdirected, NotFound, Rejected)
 """The errors of a resumed walk whose position leads nowhere any more."""
-_IN_A_ROW = 3
-"""Bad pages or scopes in a row after which the walk ends with the error."""
+_PASSED_OVER_IN_A_ROW = 3
+"""So many bad pages or scopes in a row are passed over; one more ends the walk with the error."""
 
 PART = 2_000
 """Records of a page that are handed on together: all of a large page, mapped, would fill the memory."""
 
 
 class _Reached(msgspec.Struct, frozen=True):
-    """A page, or the error that ends the walk, with what records could be saved."""
+    """A page with the records that were rescued from bad pages before it, or how the walk ends."""
 
     state: ListingState
     fetched: Fetched
+    """NOTHING where the walk ends with an error and no record was rescued."""
     error: AtsError | None = None
 
 
@@ -56,10 +57,10 @@ class PageIterator:
         self._scopes = scopes
         self._bad = _BAD if scopes is None else (*_BAD, Forbidden)
         self._latest = NOTHING
-        self._most = 0
+        self._largest_page = 0
         self._distinct = HashedIds()
-        self._nameless = False
-        self._read = PagesRead(source.name)
+        self._saw_record_without_id = False
+        self._pages_read = PagesRead(source.name)
 
     async def run(self, start: ListingState, *, resumed: bool) -> AsyncGenerator[Page, None]:
         """Every page from `start` on.
@@ -72,8 +73,8 @@ class PageIterator:
             identified = self._source.identify(reached.fetched.records)
             if reached.error is not None:
                 if reached.fetched is not NOTHING:
-                    saved = Page(identified.records, None, last=False, failed=identified.failed)
-                    for part in parts_of(saved):
+                    rescued = Page(identified.records, None, last=False, failed=identified.failed)
+                    for part in parts_of(rescued):
                         yield part
                 raise reached.error
             page, following = self._page(reached, identified)
@@ -96,21 +97,23 @@ class PageIterator:
         self, reached: _Reached, identified: IdentifiedRecords
     ) -> tuple[Page, ListingState | None]:
         state, fetched = reached.state, reached.fetched
-        self._nameless |= any(failed.external_id is None for failed in identified.failed)
+        self._saw_record_without_id |= any(
+            failed.external_id is None for failed in identified.failed
+        )
         ids = [record.external_id for record in identified.records]
         if fetched.following is not None:
             marks = ids or [whole_digest(raw).hex() for raw in fetched.records]
-            self._read.note(state.page_key, marks, scope=state.scope)
+            self._pages_read.note(state.page_key, marks, scope=state.scope)
         if fetched.total is not None or state.counted.total is not None:
             self._distinct.add(ids)
         after = self._source.after(state, fetched, identified)
-        following = self._following(after, fetched)
+        following = self._next_state(after, fetched)
         if following is not None:
             return self._source.page(state, following, fetched, identified), following
         last = self._source.last_page(self._window, after, fetched, identified)
-        return replace(last, complete=last.complete and not self._nameless), None
+        return replace(last, complete=last.complete and not self._saw_record_without_id), None
 
-    def _following(self, after: ListingState, fetched: Fetched) -> ListingState | None:
+    def _next_state(self, after: ListingState, fetched: Fetched) -> ListingState | None:
         """The next page, or the next scope's first one."""
         if fetched.following is not None:
             return replace(after, page_key=fetched.following)
@@ -158,34 +161,40 @@ class PageIterator:
     async def _reach(
         self, state: ListingState, *, refused: tuple[type[AtsError], ...] = ()
     ) -> _Reached:
-        """The page there, or the next one that can be read, with what could be saved of the others."""
-        saved: list[bytes | memoryview] = []
-        was_read = False
+        """The page there, or the next one that can be read, with what was rescued of the others.
+
+        An error in `refused` is raised at once.
+        """
+        rescued: list[bytes | memoryview] = []
+        has_rescued = False
         first: AtsError | None = None
-        for bad in range(_IN_A_ROW + 1):
+        for bad in range(_PASSED_OVER_IN_A_ROW + 1):
             fetched = NOTHING
             try:
                 fetched = await self._fetch(state)
             except refused:
                 raise
-            except self._bad as failed:
-                error: AtsError = failed
+            except self._bad as caught:
+                error: AtsError = caught
             else:
                 if fetched.doubt is None:
-                    return self._arrived(state, fetched, saved)
-                saved += fetched.records
-                was_read = True
+                    return self._arrived(state, fetched, rescued)
+                rescued += fetched.records
+                has_rescued = True
                 error = fetched.doubt
             first = first or error
-            following = self._past(state)
-            if not (fetched.doubt or await self._is_answering(error, state, following)):
+            following = self._after_bad_page(state)
+            is_outage = fetched.doubt is None and not await self._is_answering(
+                error, state, following
+            )
+            if is_outage:
                 break
-            if following is None or bad == _IN_A_ROW:
+            if following is None or bad == _PASSED_OVER_IN_A_ROW:
                 first = self._unreadable(first)
                 break
             self._note(state, error)
             state = following
-        return _Reached(state, Fetched(records=saved) if was_read else NOTHING, first)
+        return _Reached(state, Fetched(records=rescued) if has_rescued else NOTHING, first)
 
     async def _fetch(self, state: ListingState, *, again: bool = True) -> Fetched:
         if state.ended:
@@ -195,33 +204,36 @@ class PageIterator:
         )
 
     def _arrived(
-        self, state: ListingState, fetched: Fetched, saved: Sequence[bytes | memoryview]
+        self, state: ListingState, fetched: Fetched, rescued: Sequence[bytes | memoryview]
     ) -> _Reached:
         self._latest = fetched
-        self._most = max(self._most, len(fetched.records))
+        self._largest_page = max(self._largest_page, len(fetched.records))
         return _Reached(
-            state, replace(fetched, records=[*saved, *fetched.records]) if saved else fetched
+            state, replace(fetched, records=[*rescued, *fetched.records]) if rescued else fetched
         )
 
-    def _past(self, state: ListingState) -> ListingState | None:
+    def _after_bad_page(self, state: ListingState) -> ListingState | None:
         """The state after a bad page or scope; None where nothing can be passed over."""
         if state.ended:
             return None
         if self._scopes is not None:
             return replace(self._next_scope(state) or replace(state, ended=True), partial=True)
-        return self._source.passed_over(state, self._latest, self._most)
+        return self._source.passed_over(state, self._latest, self._largest_page)
 
     async def _is_answering(
-        self, error: AtsError, failed: ListingState, following: ListingState | None
+        self, error: AtsError, bad_state: ListingState, following: ListingState | None
     ) -> bool:
-        """True if the ATS answers anything else: if not, this is no bad page, but an outage."""
+        """True if the page is bad, and not the ATS away: it answers another request.
+
+        A scroll is not asked about: its other pages cannot be requested.
+        """
         if not isinstance(error, Unavailable | BrokenAnswer):
             return True
         if self._source.scrolls:
             return False
         first = ListingState(scope=self._scopes[0] if self._scopes else None)
         for state in (following, first):
-            if state is None or state.ended or state.where == failed.where:
+            if state is None or state.ended or state.where == bad_state.where:
                 continue
             try:
                 # Any page will do: only that the ATS answers counts.
@@ -240,7 +252,7 @@ class PageIterator:
             self._source.issues.note("page", f"{name}{at or ', first page'}", reason)
 
     def _unreadable(self, error: AtsError) -> AtsError:
-        """An error that is no outage, so that the position is not kept."""
+        """Turns an outage into an error of the page: the stored position would lead here again."""
         if not isinstance(error, Unavailable):
             return error
         message = f"{error}; other pages can be read, this one cannot be passed over"

@@ -39,7 +39,7 @@ class PageRequest(msgspec.Struct, frozen=True):
     query: Mapping[str, str]
     body: Mapping[str, Any]
     url: str | None = None
-    """Followed as it is, instead of everything else."""
+    """Followed as it is, instead of everything else; `connectors.http.addresses` judges it."""
     alone: bool = False
     """The cursor replaces all other parameters."""
     path: Mapping[str, str] = msgspec.field(default_factory=dict)
