@@ -16,7 +16,7 @@ from connectors.definition.auth import (
     QueryAuth,
 )
 from connectors.definition.placeholders import MissingValue, Values, fill_text
-from connectors.http.token_renewal import SendToken
+from connectors.http.access_token import SendToken
 
 
 @dataclass(frozen=True, slots=True)

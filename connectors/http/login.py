@@ -6,11 +6,11 @@ from http import HTTPStatus
 from connectors.clock import ConnectorClock
 from connectors.definition.auth import LoginAuth
 from connectors.definition.placeholders import fill_text
+from connectors.http.access_token import AccessToken, SendToken, TokenRenewal, early_by
 from connectors.http.auth import Applied
 from connectors.http.client import Answer, Outgoing
 from connectors.http.oauth import OAuth2Auth, address_setting
 from connectors.http.token_answers import TokenWords, token_body, token_in
-from connectors.http.token_renewal import AccessToken, SendToken, TokenRenewal, early_by
 
 DraftLogin = Callable[[Mapping[str, object]], Outgoing]
 """Fills the login's request; `access_token` is in the mapping where there is one."""

@@ -11,10 +11,10 @@ from connectors.clock import ConnectorClock
 from connectors.definition.auth import OAuth2
 from connectors.definition.placeholders import Values, fill_text, names_in
 from connectors.errors import TokenUnavailable
+from connectors.http.access_token import AccessToken, SendToken, TokenRenewal, early_by
 from connectors.http.auth import Applied, basic, text_or_empty
 from connectors.http.client import Answer, Outgoing
 from connectors.http.token_answers import TokenWords, beside, life_of, token_body, token_in
-from connectors.http.token_renewal import AccessToken, SendToken, TokenRenewal, early_by
 from connectors.http.token_store import StoredTokens, TokenClaim, TokenStore, grant_of
 
 _ASSUMED_LIFE = timedelta(minutes=30)

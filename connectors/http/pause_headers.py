@@ -1,4 +1,7 @@
-"""Headers that say when to ask again, as vendors and services write them. Pure."""
+"""Headers that say when to ask again, as vendors and services write them. Pure.
+
+Headers that count what is left of a limit are read in `connectors.http.limiters`.
+"""
 
 import re
 from collections.abc import Mapping

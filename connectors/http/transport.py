@@ -247,8 +247,8 @@ class Transport:
     def _refuse_other_origin(self, request: Outgoing) -> None:
         if not same_origin(request.url, self.origin):
             raise Misdirected(
-                f"{request.operation}: the next address is on another host than "
-                f"{self.origin.host}; nothing was sent there",
+                f"{request.operation}: the address is on another host, scheme or port than "
+                f"{self.origin.origin()}; nothing was sent there",
                 operation=request.operation,
             )
 

@@ -17,8 +17,8 @@ from daemon.cli.command_context import CommandContext, command_context, open_ser
 from daemon.cli.session import EXIT_FAILED, err, out, print_json, run_async, shown_as
 from daemon.cli.verify import drift_data, preview_data, render_drift, render_preview
 from daemon.core.integrations import IntegrationRef
+from daemon.core.push_decision import PushRules
 from daemon.core.push_note import hired_content, note_of
-from daemon.core.push_plan import PushRules
 from daemon.core.pushes import OpenPush
 from daemon.core.verification import Drift
 from daemon.importing.preview import Preview

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.values import fill_note
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.core.pushes import OpenPush
 from models.status import ApplicationStatus
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from config.operator import Integration
 from daemon.core.attachments import AttachmentRules
 from daemon.core.exported_field import DEFAULT_FIELD
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.exporting.values import ExportSettings
 from daemon.importing.context import ImportRules
 from models.ids import integration_id

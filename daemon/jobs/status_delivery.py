@@ -4,7 +4,7 @@ Due pushes go, application by application (`pushing/delivery.py`):
 
     admission        may the ATS be called at all?        pushing/admission.py
     refresh          read the application, where needed   pushing/delivery_attempt.py
-    decide, plan     what the push means now              core/push_plan.py, connectors/write/
+    decide, plan     what the push means now              core/push_decision.py, connectors/write/
     claim            note durably that a request leaves   store/delivery_queue.py
     call             send the request                     pushing/ats_calls.py
     judge            doubt, refusal, move, retry          pushing/delivery_attempt.py

@@ -14,8 +14,8 @@ from connectors.errors import AtsError
 from connectors.values import ApplicationRef, PushTarget
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.conflict import Winner
+from daemon.core.push_decision import AlreadyHeld, KeepAtsStatus, PushRules, Send, plan_delivery
 from daemon.core.push_note import note_of
-from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, PushRules, Send, plan_delivery
 from daemon.core.pushes import AtsMove, EndState, OpenPush, PushConflict, PushDeferred, PushEnded
 from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.clock import Clock

@@ -18,7 +18,7 @@ from connectors.connector import Connector
 from daemon.core.applications import KnownApplication
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.core.pushes import DeliveryCounts, OpenPush, OutboxRow, PushDeferred, PushEnded
 from daemon.core.retry import Jitter, RetryRule
 from daemon.ports.alerts import Alerts
@@ -43,14 +43,16 @@ from daemon.runtime.leased_work import RETRY_EVERY
 log = structlog.get_logger(__name__)
 
 TAKE_OVER_EVERY_S = 5.0
-SOON_S = 1.0
-"""The longest delay of a scan by announced rows; the interval of checks while admission is shut."""
+SCAN_WAITS_AT_MOST_S = 1.0
+"""So long announced rows may delay a scan."""
+LOOK_AGAIN_S = 1.0
+"""The longest wait while admission is shut, a scan is wanted, or ends are not in the log yet."""
 BATCHES_AT_ONCE = 2
 """While MongoDB makes one batch durable the next one is being sent."""
 ATTEMPTS_PER_REQUEST = 3
-"""An attempt that waits for MongoDB, between its read and its write, leaves its request to another."""
-SETTLE_TOGETHER_S = 0.1
-"""The wait of an end for others, to be recorded with them: six writes serve many ends."""
+"""Attempts for each request in flight: while one waits for MongoDB, another uses its turn."""
+RECORD_TOGETHER_S = 0.1
+"""So long an ended push waits for others, so that many share the writes of `store/push_results.py`."""
 
 
 class PushPorts(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ class OutboxDelivery:
         self._still_held = lease.still_held
         self._wakeups = wakeups
         self._claims = GroupCommit(self._claim)
-        self._ends = GroupCommit(self._queue.record, gather_s=SETTLE_TOGETHER_S)
+        self._ends = GroupCommit(self._queue.record, gather_s=RECORD_TOGETHER_S)
         self._context = QueueContext(
             attempt=AttemptContext(
                 connector=connector,
@@ -121,20 +123,20 @@ class OutboxDelivery:
                 requests=asyncio.Semaphore(settings.requests),
             ),
             record=self._ends.submit,
-            before=self._queue.before,
+            previous_push=self._queue.before,
             may_continue=lambda: lease.still_held() and not self._stopping,
         )
         self._report = DeliveryReport(integration, ports.alerts, ports.metrics)
         self._busy: set[UUID] = set()
         """Applications in progress."""
-        self._missed: set[UUID] = set()
+        self._has_new_work: set[UUID] = set()
         """Applications that got new work while they were busy."""
-        self._started = ProcessedSequences()
+        self._started_rows = ProcessedSequences()
         self._scan_wanted_since: float | None = float("-inf")
         """By the loop's clock; None: no scan is wanted."""
         self._next_scan = Interval(settings.look_every_s, _monotonic)
         self._take_over = Interval(TAKE_OVER_EVERY_S, ports.clock.monotonic, due_now=True)
-        self._is_closed = False
+        self._is_held_back = False
         self._stopping = False
 
     @property
@@ -142,14 +144,15 @@ class OutboxDelivery:
         return self._report.counts
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> None:
-        """Delivers until stopped or until the lease is gone; with `until_idle`, what is due now.
+        """Delivers until stopped or until the lease is gone.
 
+        With `until_idle` it returns once nothing is due and nothing is in progress.
         Applications in progress are finished: the effects of their requests are recorded.
         """
         async with asyncio.TaskGroup() as tasks:
             helpers = [
                 tasks.create_task(each.run(), name=name)
-                for each, name in ((self._claims, "push-claims"), (self._ends, "push-settles"))
+                for each, name in ((self._claims, "push-claims"), (self._ends, "push-records"))
                 for _ in range(BATCHES_AT_ONCE)
             ]
             helpers.append(tasks.create_task(self._wake_when(stop), name="push-stop"))
@@ -171,26 +174,27 @@ class OutboxDelivery:
         """Starts each application that has a due push; returns their number."""
         self._report.log_now_and_then()
         admission = await self._admission.admission()
-        self._is_closed = admission != "open"
-        if self._is_closed:
+        self._is_held_back = admission != "open"
+        if self._is_held_back:
             self._wakeups.forget()
         if self._wakeups.needs_scan() or self._next_scan.has_passed:
             self._want_scan()
         started = 0
         # Announced rows come first, but not for ever: only a scan finds pushes to be tried again.
         wanted_since = self._scan_wanted_since
-        if wanted_since is None or _monotonic() - wanted_since < SOON_S:
+        if wanted_since is None or _monotonic() - wanted_since < SCAN_WAITS_AT_MOST_S:
             while self._free_slots > 0 and (row := self._wakeups.take()) is not None:
-                started += self._start_row(row, tasks)
+                if self._start_row(row, tasks):
+                    started += 1
         return started + await self._scan(admission, tasks)
 
     def _start_row(self, row: OutboxRow, tasks: asyncio.TaskGroup) -> bool:
         """Starts an announced row, unless it was started already or needs a read."""
         application_id = row.event.application_id
-        if self._started.covers(row):
+        if self._started_rows.covers(row):
             return False
         if application_id in self._busy:
-            self._missed.add(application_id)
+            self._has_new_work.add(application_id)
             return False
         if row.known is None:
             self._want_scan()
@@ -203,12 +207,13 @@ class OutboxDelivery:
         """Starts applications with due pushes in the outbox, if a scan is wanted and fits now."""
         is_probe = admission == "probe"
         slots = 1 if is_probe else self._free_slots
+        # A probe goes alone; another scan waits until half of the slots are free.
         crowded = bool(self._busy) if is_probe else slots * 2 < self._settings.applications
         if self._scan_wanted_since is None or admission == "shut" or crowded:
             return 0
         self._scan_wanted_since = None
         self._next_scan.restart()
-        if self._take_over.is_due():
+        if self._take_over.restart_if_passed():
             taken = await self._queue.take_over(now=self._ports.clock.now())
             if taken:
                 log.info("pushes_taken_over", integration=self._integration.name, count=taken)
@@ -233,7 +238,7 @@ class OutboxDelivery:
     ) -> None:
         application_id = pushes[0].application_id
         self._busy.add(application_id)
-        self._started.note(pushes[-1])
+        self._started_rows.note(pushes[-1])
         queue = ApplicationQueue(pushes, known, self._context)
         tasks.create_task(self._process(application_id, queue, is_probe=is_probe))
 
@@ -251,8 +256,8 @@ class OutboxDelivery:
                 self._admission.end_probe()
             self._busy.discard(application_id)
             is_done = bool(ends) and all(isinstance(end, PushEnded) for end in ends)
-            if application_id in self._missed or not is_done:
-                self._missed.discard(application_id)
+            if application_id in self._has_new_work or not is_done:
+                self._has_new_work.discard(application_id)
                 self._wakeups.request_scan()
             self._wakeups.arrived.set()
 
@@ -271,11 +276,11 @@ class OutboxDelivery:
     async def _wait_for_work(self) -> None:
         """Waits for new work, for the end of an application, or for the next scan."""
         has_more = (
-            self._is_closed or self._scan_wanted_since is not None or self._report.has_unlogged
+            self._is_held_back or self._scan_wanted_since is not None or self._report.has_unlogged
         )
         every_s = self._settings.look_every_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(every_s, SOON_S) if has_more else every_s):
+            async with asyncio.timeout(min(every_s, LOOK_AGAIN_S) if has_more else every_s):
                 await self._wakeups.arrived.wait()
         self._wakeups.arrived.clear()
 

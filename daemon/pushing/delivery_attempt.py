@@ -14,7 +14,7 @@ from connectors.errors import (
 )
 from connectors.values import AlreadyThere, Impossible, Steps
 from daemon.core.applications import ApplicationState, KnownApplication
-from daemon.core.push_plan import AlreadyHeld, KeepAtsStatus, Send
+from daemon.core.push_decision import AlreadyHeld, KeepAtsStatus, Send
 from daemon.core.pushes import OpenPush, PushDeferred, PushEnded
 from daemon.core.retry import next_attempt
 from daemon.pushing.ats_calls import AtsCalls, NotAdmitted

@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from daemon.core.applications import ApplicationInClearView, KnownApplication
-from daemon.core.push_plan import PlannedPush, PushRules, Skip, plan_event, unreadable
+from daemon.core.push_decision import PlannedPush, PushRules, Skip, plan_event, unreadable
 from daemon.core.pushes import OutboxRow, UnfinishedPush
 from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock

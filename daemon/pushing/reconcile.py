@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from daemon.core.applications import ApplicationInClearView, KnownApplication
-from daemon.core.push_plan import PlannedPush, plan_event
+from daemon.core.push_decision import PlannedPush, plan_event
 from daemon.core.pushes import LatestPush, OutboxRow
 from daemon.core.status_events import StatusEvent
 from daemon.ports.clock import Clock

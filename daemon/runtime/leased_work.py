@@ -1,4 +1,4 @@
-"""Work that one replica does at a time, under a lease."""
+"""Work that one replica does at a time, under a lease; `daemon.store.leases` says who holds it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

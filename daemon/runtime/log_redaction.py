@@ -80,7 +80,7 @@ class Redactor:
             if secret in text:
                 text = text.replace(secret, REDACTED)
         if len(text) > LONGEST_TEXT:  # of a traceback the end matters most
-            text = f"{text[: LONGEST_TEXT // 5]} … {text[-LONGEST_TEXT:]}"
+            text = f"{text[: LONGEST_TEXT // 5]} … {text[-LONGEST_TEXT * 4 // 5 :]}"
         if text.isalnum():
             return text
         return _masked_again(text) if len(text) <= _REPEATED else _masked(text)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.store.connection import Mongo
-from daemon.store.indexes import Compared, compare_indexes, keys_of
+from daemon.store.index_comparison import Compared, compare_indexes, keys_of
 from daemon.store.preparation import (
     PROBLEMS,
     TargetDatabase,

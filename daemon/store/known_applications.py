@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from daemon.core.applications import ApplicationState, KnownApplication
-from daemon.core.push_plan import STATUSES
+from daemon.core.push_decision import STATUSES
 from daemon.store.connection import Mongo, Row
 from models.candidate import AtsRef
 from models.documents import CandidateSnapshot

@@ -15,7 +15,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from daemon.core.mongodb_codes import DUPLICATE_KEY, NAMESPACE_EXISTS, UNAUTHORIZED
 from daemon.store.connection import Mongo, Row
-from daemon.store.indexes import Compared, compare_indexes
+from daemon.store.index_comparison import Compared, compare_indexes
 from daemon.store.mongo_errors import repeated
 from daemon.store.start_errors import (
     Operation,

@@ -18,7 +18,7 @@ from config.durations import parse_duration
 from config.settings import Settings, variable
 from connectors.definition.overview import overview
 from connectors.definition.publish import CATALOG_PAGE, catalog_page
-from daemon.cli import build_app
+from daemon.cli.command_table import build_app
 from daemon.core.conditions import AlertKind
 from daemon.http.api import ApiRoutes
 from daemon.http.page import StatusPage

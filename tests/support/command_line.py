@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from daemon.cli import build_app
+from daemon.cli.command_table import build_app
 from daemon.store.connection import Mongo
 from daemon.store.opening import open_mongo
 from daemon.store.roles import Role

@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.errors import AtsError, GuardRefused, NotFound, OutcomeUnknown, Unavailable
 from daemon.core.integrations import IntegrationRef
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.jobs.status_intake import IntakeTimes
 from daemon.pushing.delivery import PushSettings
 from daemon.runtime.clock import SystemClock

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4, uuid5
 
 from daemon.core.conditions import Condition
 from daemon.core.integrations import IntegrationRef
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.jobs.status_delivery import StatusDelivery
 from daemon.jobs.status_intake import IntakeTimes, StatusIntake
 from daemon.pushing.delivery import PushSettings

@@ -16,7 +16,7 @@ from connectors.errors import (
     TokenUnavailable,
     Unavailable,
 )
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from models.status import ApplicationStatus
 from models.times import utc_now
 from tests.support.mongo import TestMongo

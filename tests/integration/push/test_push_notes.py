@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.errors import AtsError, Forbidden, OutcomeUnknown, Rejected, Unavailable
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.core.retry import RetryRule
 from models.status import ApplicationStatus
 from tests.support.mongo import TestMongo

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.errors import Unavailable
-from daemon.core.push_plan import PushRules
+from daemon.core.push_decision import PushRules
 from daemon.core.recovery import RecoveryRule
 from daemon.core.status_events import EventBatch, PositionLost, StatusEvent
 from daemon.jobs.status_intake import IntakeTimes

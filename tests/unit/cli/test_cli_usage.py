@@ -179,7 +179,7 @@ def test_the_module_and_the_script_are_the_same_command() -> None:
 def test_help_imports_no_database_driver() -> None:
     """Help and completion answer at once."""
     code = (
-        "import sys\nfrom daemon.cli import build_app\nbuild_app()\n"
+        "import sys\nfrom daemon.cli.command_table import build_app\nbuild_app()\n"
         "print([m for m in ('pymongo', 'motor', 'beanie', 'aiohttp', 'pydantic') if m in sys.modules])"
     )
 

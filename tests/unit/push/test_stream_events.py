@@ -16,7 +16,7 @@ from bson.timestamp import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.push_plan import PushRules, Skip, plan_event, unreadable
+from daemon.core.push_decision import PushRules, Skip, plan_event, unreadable
 from daemon.core.stream_order import LONGEST_KEY, event_key
 from daemon.store.encoding import RAW_OPTIONS
 from daemon.stream.events import status_event

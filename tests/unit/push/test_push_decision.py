@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.core.applications import ApplicationState, KnownApplication
-from daemon.core.push_plan import (
+from daemon.core.push_decision import (
     AlreadyHeld,
     Coalesce,
     KeepAtsStatus,

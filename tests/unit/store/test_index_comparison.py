@@ -6,7 +6,7 @@ import pytest
 from bson.binary import Binary
 from pymongo import ASCENDING, IndexModel
 
-from daemon.store.indexes import compare_indexes
+from daemon.store.index_comparison import compare_indexes
 from models.documents.clearview import IMPORTED
 
 KEYS = {"integration_id": 1, "external_id": 1}
