@@ -1,5 +1,6 @@
 """A status changed in ClearView arrives at the ATS: once, in order, logged, and without an echo."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -216,6 +217,7 @@ async def test_one_fault_of_each_kind_ends_in_one_effect(world: PushWorld) -> No
     await world.set_status("a1", "interview")
 
     await world.settle()
+    world.clock.ahead += timedelta(seconds=1)
     await world.settle()
 
     assert world.ats.order_of("a1") == [S.INTERVIEW]
