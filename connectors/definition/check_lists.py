@@ -90,7 +90,7 @@ def _check_fetch(document: Document, path: NodePath, spec: List, fetch: Fetch) -
 def _check_use(document: Document, path: NodePath, spec: List) -> None:
     pagination = spec.pagination
     for name in sorted(_in_path(spec) - {use.name for use in names_in(spec.request.path)}):
-        message = f"is sent in the path, but {{{name}}} does not stand in the request's path"
+        message = f"is sent in the path, but {{{name}}} is not in the request's path"
         document.error((*path, "pagination", "send_in"), message)
     if getattr(pagination, "send_in", None) == "body":
         _needs_json_body(document, (*path, "pagination", "send_in"), spec)

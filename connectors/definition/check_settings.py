@@ -44,7 +44,7 @@ def _check_auth(document: Document, model: DefinitionModel, names: set[str]) -> 
     check_placeholders(document, ("auth", "request"), auth.request.parts(), known)
     check_placeholders(document, ("auth", "value"), auth.value, {"token"})
     if "token" not in {use.name for use in names_in(auth.value)}:
-        document.error(("auth", "value"), "must hold {token}, which stands for the session's token")
+        document.error(("auth", "value"), "must hold {token}, the session's token")
     if auth.oauth2 is None:
         return
     _check_sent(document, ("auth", "oauth2"), auth.oauth2, names)

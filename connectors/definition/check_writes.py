@@ -46,7 +46,7 @@ def _check_write(document: Document, model: DefinitionModel, path: NodePath, wri
     _check_guard(document, model, path, write, used)
     _check_needs(document, model, path, write, used)
     if not used & {"application_id", "candidate_id", *write.choose}:
-        message = "names no application: {application_id} or {candidate_id} has to stand in it"
+        message = "names no application: {application_id} or {candidate_id} must be in it"
         document.error(location, message)
 
 
@@ -57,7 +57,7 @@ def _check_note(document: Document, model: DefinitionModel) -> None:
     names = settings_names(model) | _BEFORE_NAMES | {"note"}
     check_placeholders(document, (*path, "request"), note.request.parts(), names)
     if "note" not in note.request.placeholders:
-        document.error((*path, "request"), "writes nothing: {note} has to stand in it")
+        document.error((*path, "request"), "writes nothing: {note} must be in it")
     if note.needs_user and "acting_user" not in note.request.placeholders:
         document.error((*path, "needs_user"), "needs {acting_user} in the request")
 
@@ -206,7 +206,7 @@ def check_analytics(document: Document, model: DefinitionModel) -> None:
         known = names | {"report", "period_key"}
         check_placeholders(document, (*path, "request"), analytics.request.parts(), known)
         if "report" not in analytics.request.placeholders:
-            document.error((*path, "request"), "sends nothing: {report} has to stand in it")
+            document.error((*path, "request"), "sends nothing: {report} must be in it")
     if isinstance(analytics, ValueAnalytics):
         _check_value(document, model, analytics, names | VALUE_NAMES)
 
@@ -222,7 +222,7 @@ def _check_value(
             check_placeholders(document, (*path, name), request.parts(), known)
             used |= request.placeholders
     if "value" not in used:
-        document.error((*path, "request"), "sends nothing: {value} has to stand in it")
+        document.error((*path, "request"), "sends nothing: {value} must be in it")
     _check_choices(document, model, path, analytics.choose, used, VALUE_NAMES)
     if analytics.otherwise is not None and all(c.required for c in analytics.choose.values()):
         message = "is never used: every choice is required"

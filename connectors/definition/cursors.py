@@ -10,7 +10,7 @@ from connectors.times import is_time_format
 
 
 class UpdatedAtCursor(ConfigModel):
-    """Records changed since a moment. `{from}` and `{to}` stand for the bounds."""
+    """Records changed since a moment. `{from}` and `{to}` are the bounds."""
 
     kind: Literal["updated_at"] = Field(
         description="Records changed since a moment.", examples=["updated_at"]

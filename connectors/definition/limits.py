@@ -10,7 +10,7 @@ from connectors.definition.paths import JmesPath
 Positive = Annotated[int, Field(ge=1)]
 Scope = list[Filled]
 _ONLY = (
-    "Restricts the limit to these lists; `writes` and `token` stand for all writes and for token "
+    "Restricts the limit to these lists; `writes` are all writes, and `token` is token "
     "requests. Without it, everything but token requests counts."
 )
 

@@ -173,7 +173,7 @@ class List(ConfigModel):
     )
     volatile: list[Filled] = optional_key(
         "Dotted paths of what changes without meaning anything, such as signed "
-        "addresses; `[]` after a name stands for every item.",
+        "addresses; `[]` after a name means every item.",
         ["attachments[].url"],
         make=list,
     )

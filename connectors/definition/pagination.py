@@ -98,7 +98,7 @@ class _Followed(ConfigModel):
 
 class LinkPagination(_Followed):
     """The next page's address in the `Link` header, followed as it is; a blank and whatever else
-    cannot stand in an address is percent-encoded.
+    cannot be in an address is percent-encoded.
     """
 
     kind: Literal["link_header"] = Field(
@@ -109,7 +109,7 @@ class LinkPagination(_Followed):
 
 class NextUrlPagination(_Followed):
     """The next page's address in the body, followed as it is; a blank and whatever else cannot
-    stand in an address is percent-encoded.
+    be in an address is percent-encoded.
     """
 
     kind: Literal["next_url"] = Field(description="Addresses in the body.", examples=["next_url"])

@@ -15,7 +15,7 @@ State = Literal["open", "rejected", "withdrawn", "hired"]
 
 STAGE_NAMES = frozenset({"stage_id", "stage_name", "stage_slug", "stage_kind"})
 REASON_NAMES = frozenset({"reason_id", "reason_name"})
-"""The placeholders of a write that stand for the stage, or the reason, that it sends."""
+"""The placeholders of a write that hold the stage, or the reason, that it sends."""
 SHOWN_BY = optional_key(
     "A condition on the answer's JSON body that shows that the write took effect. "
     "Without it an empty body shows it, and JSON that reports no error. 204 always does. Where "
@@ -69,7 +69,7 @@ class Stages(ConfigModel):
         ["hired_statuses"],
         default=(),
     )
-    slug: Text = optional_key("What `{stage_slug}` stands for; nothing for fixed stages.", "slug")
+    slug: Text = optional_key("The value of `{stage_slug}`; nothing for fixed stages.", "slug")
     position: Text = optional_key("Its place in the pipeline.", "sort_order")
     active: JmesPath | None = optional_key(
         "What holds for a stage in use; others are never chosen for a write. Without it "
@@ -99,7 +99,7 @@ class Reasons(ConfigModel):
     external_id: Text = optional_key("A reason's id.", "id", default="id")
     name: Text = optional_key("Its name.", "text", default="name")
     status: Text = optional_key(
-        "The status it stands for: rejected, withdrawn or hired.",
+        "The status that it means: rejected, withdrawn or hired.",
         {"map": "type", "values": {"hired": "hired"}, "otherwise": "rejected"},
     )
     active: JmesPath | None = optional_key(
@@ -118,7 +118,7 @@ class Choice(ConfigModel):
         examples=[{"job_id": "{job_id}", "status": "open"}],
     )
     scope: str | None = optional_key(
-        "What `{scope}` stands for in the list's request; it is then read each time.",
+        "The value of `{scope}` in the list's request; the list is then read each time.",
         "{candidate_id}",
     )
     take: JmesPath = optional_key("What is taken from it.", "id", default="id")
@@ -139,7 +139,7 @@ class Write(ConfigModel):
     )
     shown_by: JmesPath | None = SHOWN_BY
     guard: list[JmesPath] = optional_key(
-        "Where the application's record has what `{guard}` stands for. Several paths: "
+        "Paths to the value of `{guard}` in the application's record: "
         "when the vendor refuses the first value, the next one is tried.",
         ["stage_id"],
         make=list,

@@ -582,7 +582,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "/applications/{application_id}/reject",
         "/applications/reject",
         [
-            "74:14  writes.reject.request: names no application: {application_id} or {candidate_id} has to stand in it"
+            "74:14  writes.reject.request: names no application: {application_id} or {candidate_id} must be in it"
         ],
     ),
     (
@@ -621,7 +621,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         'value: "{value}"}',
         'value: "{score}"}',
         [
-            "82:12  analytics.request: sends nothing: {value} has to stand in it",
+            "82:12  analytics.request: sends nothing: {value} must be in it",
             "82:89  analytics.request.body.value: unknown placeholder {score}; known here: acting_user, application_id, candidate_id, credentials.api_key, credentials.hook_secret, field, job_id, now, options.version, today, value",
         ],
     ),
@@ -699,7 +699,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "parameter: page, done: last}",
         "parameter: page, done: last, send_in: path}",
         [
-            "37:68  lists.applications.pagination.send_in: is sent in the path, but {page} does not stand in the request's path"
+            "37:68  lists.applications.pagination.send_in: is sent in the path, but {page} is not in the request's path"
         ],
     ),
     (
@@ -750,7 +750,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         'auth: {kind: header, name: X-Api-Key, value: "{credentials.api_key}"}',
         'auth: {kind: login, request: {post: /in, body: {key: "{credentials.api_key}"}}, token: t, value: Token}',
-        ["8:98  auth.value: must hold {token}, which stands for the session's token"],
+        ["8:98  auth.value: must hold {token}, the session's token"],
     ),
     (
         'auth: {kind: header, name: X-Api-Key, value: "{credentials.api_key}"}',

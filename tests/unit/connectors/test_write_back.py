@@ -109,7 +109,7 @@ NOTE = "analytics:\n"
     [
         (
             "  note: {request: {post: /notes}}\n",
-            "writes.note.request: writes nothing: {note} has to stand in it",
+            "writes.note.request: writes nothing: {note} must be in it",
         ),
         (
             '  note: {request: {post: /notes, body: {t: "{note}"}}, needs_user: true}\n',
