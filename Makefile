@@ -35,11 +35,11 @@ run: $(STAMP) ## Start the demo: embedded MongoDB, three simulated ATSs, the dae
 	@exec $(BIN)/ats-sync demo
 
 test: $(STAMP) ## Run the whole test suite against the embedded MongoDB
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 	@test -n "$(TEST_ARGS)" || $(MAKE) --no-print-directory guarded
 
 guarded: $(STAMP) ## Repeat some integration tests with access control, TLS and the printed roles
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --guarded-mongo $(GUARDED)
+	@$(BIN)/python -m pytest -n $(WORKERS) --guarded-mongo $(GUARDED)
 
 fuzz: $(STAMP) ## Generate hostile input, at least 100,000 cases (some 15 minutes); prints a table
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.fuzz_cases \
